@@ -1,0 +1,88 @@
+"""Writes interactor_client/ from openapi.yaml: `python generator-templates/generate.py [--check] [--output FOLDER]`."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+TEMPLATES = Path(__file__).resolve().parent
+ROOT = TEMPLATES.parent
+SPECIFICATION = ROOT / "openapi.yaml"
+
+
+def generate(package: Path) -> None:
+    """Write the package into the folder `package`, which must not exist."""
+    command = [
+        *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"),
+        *("--path", str(SPECIFICATION), "--config", str(TEMPLATES / "config.yaml")),
+        *("--custom-template-path", str(TEMPLATES), "--output-path", str(package)),
+    ]
+    # The generator finds ruff by PATH; the one that is pinned stands beside this interpreter.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": path}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - made above
+    if run.returncode:
+        sys.exit(f"{run.stdout}{run.stderr}\nopenapi.yaml gave warnings or errors; nothing was written.")
+    shutil.copyfile(TEMPLATES / "wire.py", package / "wire.py")
+    (package / "py.typed").touch()
+    document = YAML(typ="safe").load(SPECIFICATION)
+    (package / "openapi.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def contents(package: Path) -> dict[str, str]:
+    """The text of every file of the package, by its path within it."""
+    return {
+        path.relative_to(package).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(package.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
+    lines: list[str] = []
+    for name in sorted({*old, *new}):
+        before, after = (texts.get(name, "").splitlines(keepends=True) for texts in (old, new))
+        lines += difflib.unified_diff(before, after, f"{name} (as it is)", f"{name} (as generated)")
+    return lines
+
+
+def update(package: Path, old: dict[str, str], new: dict[str, str]) -> None:
+    """Write what changed and nothing else, for a process may be using the package."""
+    for name in new:
+        if old.get(name) != new[name]:
+            (package / name).parent.mkdir(parents=True, exist_ok=True)
+            (package / name).write_text(new[name], encoding="utf-8")
+    for name in old.keys() - new.keys():
+        (package / name).unlink()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the package is not up to date")
+    parser.add_argument("--output", type=Path, default=ROOT / "interactor_client", help="the package's folder")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder) / "interactor_client")
+        new = contents(Path(folder) / "interactor_client")
+    old = contents(arguments.output)
+    if not arguments.check:
+        update(arguments.output, old, new)
+        return 0
+    difference = differences(old, new)
+    sys.stdout.writelines(difference)
+    if difference:
+        sys.stdout.write("\ninteractor_client/ is not what openapi.yaml gives: run `make generate`.\n")
+    return 1 if difference else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

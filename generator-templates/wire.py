@@ -1,0 +1,222 @@
+"""Between JSON and values, where the generated code cannot decide in one line.
+
+The models check a field with one inline comparison; a value that fails it comes here, to be read leniently or refused.
+No message repeats a value: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import quote
+
+from .errors import DecodeError
+from .types import UNSET
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DEFAULTS = ((2000, 1, 1), (2001, 2, 2))
+_KINDS = {
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+ABSENT: Any = UNSET
+"""UNSET as the value of a field before it is checked, when it may be anything."""
+
+
+def path_segment(name: str, value: str) -> str:
+    """`value` as one segment of a URL path, whatever is in it.
+
+    Raises:
+        ValueError: `value` is no string, or one that would lead to another path: "", "." or "..".
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a string, not {type(value).__name__}")
+    if value in ("", ".", ".."):
+        raise ValueError(f"{name} must not be {value!r}: it would address another resource")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} holds a lone surrogate, which no URL can carry") from None
+
+
+def to_json(value: Any) -> Any:
+    """`value` in JSON's types: models as objects, dates and times in ISO 8601."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    return value.to_dict() if hasattr(value, "to_dict") else value
+
+
+def decode(response: httpx.Response, name: str, build: Callable[[Any], T]) -> T:
+    """The body of `response` as the model called `name`.
+
+    Raises:
+        DecodeError: the body is not JSON, or does not fit.
+    """
+    try:
+        return build(json.loads(response.content))
+    except DecodeError:
+        raise
+    except RecursionError:
+        problem = "is nested too deeply"
+    except ValueError:
+        # Broken JSON, broken UTF-8, or an integer of more digits than Python converts.
+        problem = "is not JSON that can be read"
+    raise DecodeError(name, "", problem)
+
+
+def redacted(value: object) -> str:
+    """The repr of a secret."""
+    return repr(UNSET) if value is UNSET else "'***'"
+
+
+def names_only(values: Mapping[str, Any]) -> str:
+    """The repr of fields that nobody documented, of which any may be a secret."""
+    return "{" + ", ".join(f"{name!r}: ..." for name in values) + "}"
+
+
+def misfit(model: str, field: str, expected: str, value: object) -> NoReturn:
+    """Refuse `value`, which was to be `expected`."""
+    if value is UNSET:
+        raise DecodeError(model, field, "is missing")
+    raise DecodeError(model, field, f"must be {expected}, not {_KINDS.get(type(value), type(value).__name__)}")
+
+
+def as_object(model: str, value: object) -> dict[str, Any]:
+    """A copy of what a model is made from, to be taken apart."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    misfit(model, "", "an object", value)
+
+
+def as_dict(model: str, field: str, value: object) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    misfit(model, field, "an object", value)
+
+
+def as_list(model: str, field: str, value: object) -> list[Any]:
+    if isinstance(value, list | tuple):
+        return list(value)
+    misfit(model, field, "an array", value)
+
+
+def as_str(model: str, field: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    misfit(model, field, "a string", value)
+
+
+def as_bool(model: str, field: str, value: object) -> NoReturn:
+    misfit(model, field, "a boolean", value)
+
+
+def as_int(model: str, field: str, value: object) -> int:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    misfit(model, field, "an integer", value)
+
+
+def number_in(text: str) -> int | str:
+    """The integer that `text` spells in at most 18 digits, otherwise `text`."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else text
+
+
+def as_number(model: str, field: str, value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    misfit(model, field, "a number", value)
+
+
+def as_const(model: str, field: str, value: object, const: object) -> NoReturn:
+    """Refuse `value`, which is not `const`."""
+    if type(value) is type(const):
+        raise DecodeError(model, field, f"must be {const!r}, not another value")
+    misfit(model, field, repr(const), value)
+
+
+def as_date(model: str, field: str, value: object) -> date:
+    text = as_str(model, field, value)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise DecodeError(model, field, "is not a date in ISO 8601") from None
+
+
+def as_datetime(model: str, field: str, value: object) -> datetime:
+    """A time with its zone, which is UTC where none is said, from ISO 8601 or Unix seconds."""
+    if isinstance(value, str):
+        moment = _from_text(value)
+    elif isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        moment = _from_seconds(value)
+    else:
+        misfit(model, field, "a time", value)
+    if moment is None:
+        raise DecodeError(model, field, "is not a time that can be read")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _from_text(text: str) -> datetime | None:
+    # Only with its first dash: fromisoformat would also read eleven digits as a date and an hour, and not as seconds.
+    if text[4:5] == "-":
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            return _from_any_notation(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        return _from_any_notation(text)
+    return _from_any_notation(text) if len(text) == len("20250131") and text.isdecimal() else _from_seconds(seconds)
+
+
+def _from_seconds(seconds: float) -> datetime | None:
+    try:
+        return _EPOCH + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _from_any_notation(text: str) -> datetime | None:
+    from dateutil import parser  # imported here, for hardly any server needs it
+
+    try:
+        # dateutil takes what a text does not say from `default`: read with two, what is no whole date shows itself.
+        first, second = (
+            parser.parse(text, default=datetime(year, month, day), tzinfos=_zone) for year, month, day in _DEFAULTS
+        )
+        same = first == second
+    except Exception:  # besides ValueError it lets out what its arithmetic and its indexing raise
+        return None
+    return first if same else None
+
+
+def _zone(name: str | None, offset: int | None) -> tzinfo | None:
+    if offset is not None:
+        return timezone(timedelta(seconds=offset))
+    if name is not None:
+        raise ValueError(f"the zone {name} is not known")
+    return None

@@ -1,0 +1,301 @@
+"""The operations tagged `assistants`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from builtins import list as _list
+    from collections.abc import AsyncIterator, Iterator
+
+    from ...models.assistant import Assistant
+    from ...types import AsyncSender, Page, Sender, Unset
+
+
+class Assistants:
+    """The operations tagged `assistants`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Assistant]:
+        """List the assistants of a namespace.
+
+        Args:
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_assistants as _endpoint
+
+        return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
+
+    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> Iterator[Assistant]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_assistants as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    def create(
+        self,
+        *,
+        name: str,
+        model: str,
+        system_prompt: str,
+        tools: _list[str] | Unset = UNSET,
+        data_sources: _list[str] | Unset = UNSET,
+        temperature: float | Unset = UNSET,
+        max_tokens: int | Unset = UNSET,
+    ) -> Assistant:
+        """Create an assistant.
+
+        Args:
+            name: Name of the assistant. It need not be unique.
+            model: The language model, such as `gpt-4`. It cannot be changed later.
+            system_prompt: What the assistant is told before every conversation.
+            tools: Ids of tools that it may call. They must exist in the namespace.
+            data_sources: Ids of data sources that it may consult. They must exist in the namespace.
+            temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+                chooses.
+            max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+        """
+        from ...models.create_assistant_request import CreateAssistantRequest
+        from . import create_assistant as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(
+                body=CreateAssistantRequest(
+                    name=name,
+                    model=model,
+                    system_prompt=system_prompt,
+                    tools=tools,
+                    data_sources=data_sources,
+                    temperature=temperature,
+                    max_tokens=max_tokens,
+                )
+            ),
+            _endpoint._parse_success,
+        ).data
+
+    def get(self, assistant_id: str) -> Assistant:
+        """Get an assistant.
+
+        Args:
+            assistant_id: Id of the assistant, such as `asst_7Hq2`.
+        """
+        from . import get_assistant as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success).data
+
+    def delete(self, assistant_id: str) -> None:
+        """Delete an assistant.
+
+        This cannot be undone.
+
+        Args:
+            assistant_id: Id of the assistant, such as `asst_7Hq2`.
+        """
+        from . import delete_assistant as _endpoint
+
+        self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success)
+
+    def update(
+        self,
+        assistant_id: str,
+        *,
+        name: str | Unset = UNSET,
+        system_prompt: str | Unset = UNSET,
+        tools: _list[str] | Unset = UNSET,
+        data_sources: _list[str] | Unset = UNSET,
+        temperature: float | Unset = UNSET,
+        max_tokens: int | Unset = UNSET,
+    ) -> Assistant:
+        """Change some fields of an assistant.
+
+        What is left out stays as it is. `tools` and `data_sources` are replaced whole, not added to. The model is
+        fixed at creation: for another model, create another assistant.
+
+        Args:
+            assistant_id: Id of the assistant, such as `asst_7Hq2`.
+            name: Name of the assistant.
+            system_prompt: What the assistant is told before every conversation.
+            tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away.
+            data_sources: Ids of data sources that it may consult. Replaces all of them.
+            temperature: How freely the model answers, from 0 (the likeliest words) to 2.
+            max_tokens: How long an answer may get, in tokens of the model.
+        """
+        from ...models.update_assistant_request import UpdateAssistantRequest
+        from . import update_assistant as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(
+                assistant_id,
+                body=UpdateAssistantRequest(
+                    name=name,
+                    system_prompt=system_prompt,
+                    tools=tools,
+                    data_sources=data_sources,
+                    temperature=temperature,
+                    max_tokens=max_tokens,
+                ),
+            ),
+            _endpoint._parse_success,
+        ).data
+
+
+class AsyncAssistants:
+    """The operations tagged `assistants`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Assistant]:
+        """List the assistants of a namespace.
+
+        Args:
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_assistants as _endpoint
+
+        return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
+
+    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> AsyncIterator[Assistant]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_assistants as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    async def create(
+        self,
+        *,
+        name: str,
+        model: str,
+        system_prompt: str,
+        tools: _list[str] | Unset = UNSET,
+        data_sources: _list[str] | Unset = UNSET,
+        temperature: float | Unset = UNSET,
+        max_tokens: int | Unset = UNSET,
+    ) -> Assistant:
+        """Create an assistant.
+
+        Args:
+            name: Name of the assistant. It need not be unique.
+            model: The language model, such as `gpt-4`. It cannot be changed later.
+            system_prompt: What the assistant is told before every conversation.
+            tools: Ids of tools that it may call. They must exist in the namespace.
+            data_sources: Ids of data sources that it may consult. They must exist in the namespace.
+            temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+                chooses.
+            max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+        """
+        from ...models.create_assistant_request import CreateAssistantRequest
+        from . import create_assistant as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(
+                    body=CreateAssistantRequest(
+                        name=name,
+                        model=model,
+                        system_prompt=system_prompt,
+                        tools=tools,
+                        data_sources=data_sources,
+                        temperature=temperature,
+                        max_tokens=max_tokens,
+                    )
+                ),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def get(self, assistant_id: str) -> Assistant:
+        """Get an assistant.
+
+        Args:
+            assistant_id: Id of the assistant, such as `asst_7Hq2`.
+        """
+        from . import get_assistant as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success)).data
+
+    async def delete(self, assistant_id: str) -> None:
+        """Delete an assistant.
+
+        This cannot be undone.
+
+        Args:
+            assistant_id: Id of the assistant, such as `asst_7Hq2`.
+        """
+        from . import delete_assistant as _endpoint
+
+        await self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success)
+
+    async def update(
+        self,
+        assistant_id: str,
+        *,
+        name: str | Unset = UNSET,
+        system_prompt: str | Unset = UNSET,
+        tools: _list[str] | Unset = UNSET,
+        data_sources: _list[str] | Unset = UNSET,
+        temperature: float | Unset = UNSET,
+        max_tokens: int | Unset = UNSET,
+    ) -> Assistant:
+        """Change some fields of an assistant.
+
+        What is left out stays as it is. `tools` and `data_sources` are replaced whole, not added to. The model is
+        fixed at creation: for another model, create another assistant.
+
+        Args:
+            assistant_id: Id of the assistant, such as `asst_7Hq2`.
+            name: Name of the assistant.
+            system_prompt: What the assistant is told before every conversation.
+            tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away.
+            data_sources: Ids of data sources that it may consult. Replaces all of them.
+            temperature: How freely the model answers, from 0 (the likeliest words) to 2.
+            max_tokens: How long an answer may get, in tokens of the model.
+        """
+        from ...models.update_assistant_request import UpdateAssistantRequest
+        from . import update_assistant as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(
+                    assistant_id,
+                    body=UpdateAssistantRequest(
+                        name=name,
+                        system_prompt=system_prompt,
+                        tools=tools,
+                        data_sources=data_sources,
+                        temperature=temperature,
+                        max_tokens=max_tokens,
+                    ),
+                ),
+                _endpoint._parse_success,
+            )
+        ).data
+
+
+__all__ = ["AsyncAssistants", "Assistants"]

@@ -1,0 +1,367 @@
+"""The operations tagged `credentials`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from builtins import list as _list
+    from collections.abc import AsyncIterator, Iterator
+
+    from ...models.credential import Credential
+    from ...models.credential_status import CredentialStatus
+    from ...models.credential_token import CredentialToken
+    from ...models.o_auth_authorization import OAuthAuthorization
+    from ...models.o_auth_flow import OAuthFlow
+    from ...types import AsyncSender, Page, Sender, Unset
+
+
+class Credentials:
+    """The operations tagged `credentials`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def list(
+        self,
+        *,
+        provider: str | Unset = UNSET,
+        status: CredentialStatus | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+    ) -> Page[Credential]:
+        """List the credentials of a namespace.
+
+        Tokens are never part of a credential: fetch one with `get_credential_token`.
+
+        Args:
+            provider: Only credentials of this provider, such as `google`.
+            status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
+                by the user at the provider.
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_credentials as _endpoint
+
+        return self._sender.page(
+            _endpoint._get_kwargs(provider=provider, status=status, page=page, per_page=per_page),
+            _endpoint._parse_success,
+        )
+
+    def iterate(
+        self,
+        *,
+        provider: str | Unset = UNSET,
+        status: CredentialStatus | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+    ) -> Iterator[Credential]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            provider: Only credentials of this provider, such as `google`.
+            status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
+                by the user at the provider.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_credentials as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(provider=provider, status=status, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    def get(self, credential_id: str) -> Credential:
+        """Get a credential.
+
+        Args:
+            credential_id: Id of the credential, such as `cred_5Tn8`.
+        """
+        from . import get_credential as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success).data
+
+    def delete(self, credential_id: str) -> None:
+        """Revoke and delete a credential.
+
+        The grant is revoked at the provider as well, so the user has to connect again. This cannot be undone.
+
+        Args:
+            credential_id: Id of the credential, such as `cred_5Tn8`.
+        """
+        from . import delete_credential as _endpoint
+
+        self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)
+
+    def get_token(self, credential_id: str) -> CredentialToken:
+        """Get a token with which to call the provider on the user's behalf.
+
+        The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
+        says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
+        has to connect again.
+
+        Args:
+            credential_id: Id of the credential, such as `cred_5Tn8`.
+        """
+        from . import get_credential_token as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success).data
+
+    def refresh(self, credential_id: str) -> Credential:
+        """Refresh a credential now rather than when it is next needed.
+
+        Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
+        has to connect again.
+
+        Args:
+            credential_id: Id of the credential, such as `cred_5Tn8`.
+        """
+        from . import refresh_credential as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success).data
+
+    def initiate_oauth(
+        self,
+        *,
+        redirect_uri: str,
+        provider: str | Unset = UNSET,
+        service_id: str | Unset = UNSET,
+        scopes: _list[str] | Unset = UNSET,
+    ) -> OAuthAuthorization:
+        """Start connecting a user's account at a provider.
+
+        Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
+        answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+
+        Args:
+            redirect_uri: Where the user's browser comes back to, with `code` and `state` in the query. An
+                absolute URI.
+            provider: The provider, such as `google`.
+            service_id: A service of the provider, such as `svc_google_calendar`.
+            scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
+        """
+        from ...models.initiate_o_auth_request import InitiateOAuthRequest
+        from . import initiate_oauth as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(
+                body=InitiateOAuthRequest(
+                    redirect_uri=redirect_uri, provider=provider, service_id=service_id, scopes=scopes
+                )
+            ),
+            _endpoint._parse_success,
+        ).data
+
+    def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
+        """Finish a connection with the code that the provider gave the user's browser.
+
+        Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
+        forged redirect. A code or state that is unknown, used or too old answers 422.
+
+        Args:
+            provider: The provider, such as `google`.
+            code: The `code` of the redirect. Good once.
+            state: The `state` of the redirect.
+        """
+        from ...models.complete_o_auth_request import CompleteOAuthRequest
+        from . import complete_oauth as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(body=CompleteOAuthRequest(provider=provider, code=code, state=state)),
+            _endpoint._parse_success,
+        ).data
+
+    def get_oauth_status(self, flow_id: str) -> OAuthFlow:
+        """See how far a connection has come.
+
+        Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
+
+        Args:
+            flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+        """
+        from . import get_oauth_status as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(flow_id), _endpoint._parse_success).data
+
+
+class AsyncCredentials:
+    """The operations tagged `credentials`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def list(
+        self,
+        *,
+        provider: str | Unset = UNSET,
+        status: CredentialStatus | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+    ) -> Page[Credential]:
+        """List the credentials of a namespace.
+
+        Tokens are never part of a credential: fetch one with `get_credential_token`.
+
+        Args:
+            provider: Only credentials of this provider, such as `google`.
+            status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
+                by the user at the provider.
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_credentials as _endpoint
+
+        return await self._sender.page(
+            _endpoint._get_kwargs(provider=provider, status=status, page=page, per_page=per_page),
+            _endpoint._parse_success,
+        )
+
+    def iterate(
+        self,
+        *,
+        provider: str | Unset = UNSET,
+        status: CredentialStatus | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+    ) -> AsyncIterator[Credential]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            provider: Only credentials of this provider, such as `google`.
+            status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
+                by the user at the provider.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_credentials as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(provider=provider, status=status, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    async def get(self, credential_id: str) -> Credential:
+        """Get a credential.
+
+        Args:
+            credential_id: Id of the credential, such as `cred_5Tn8`.
+        """
+        from . import get_credential as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)).data
+
+    async def delete(self, credential_id: str) -> None:
+        """Revoke and delete a credential.
+
+        The grant is revoked at the provider as well, so the user has to connect again. This cannot be undone.
+
+        Args:
+            credential_id: Id of the credential, such as `cred_5Tn8`.
+        """
+        from . import delete_credential as _endpoint
+
+        await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)
+
+    async def get_token(self, credential_id: str) -> CredentialToken:
+        """Get a token with which to call the provider on the user's behalf.
+
+        The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
+        says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
+        has to connect again.
+
+        Args:
+            credential_id: Id of the credential, such as `cred_5Tn8`.
+        """
+        from . import get_credential_token as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)).data
+
+    async def refresh(self, credential_id: str) -> Credential:
+        """Refresh a credential now rather than when it is next needed.
+
+        Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
+        has to connect again.
+
+        Args:
+            credential_id: Id of the credential, such as `cred_5Tn8`.
+        """
+        from . import refresh_credential as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)).data
+
+    async def initiate_oauth(
+        self,
+        *,
+        redirect_uri: str,
+        provider: str | Unset = UNSET,
+        service_id: str | Unset = UNSET,
+        scopes: _list[str] | Unset = UNSET,
+    ) -> OAuthAuthorization:
+        """Start connecting a user's account at a provider.
+
+        Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
+        answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+
+        Args:
+            redirect_uri: Where the user's browser comes back to, with `code` and `state` in the query. An
+                absolute URI.
+            provider: The provider, such as `google`.
+            service_id: A service of the provider, such as `svc_google_calendar`.
+            scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
+        """
+        from ...models.initiate_o_auth_request import InitiateOAuthRequest
+        from . import initiate_oauth as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(
+                    body=InitiateOAuthRequest(
+                        redirect_uri=redirect_uri, provider=provider, service_id=service_id, scopes=scopes
+                    )
+                ),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
+        """Finish a connection with the code that the provider gave the user's browser.
+
+        Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
+        forged redirect. A code or state that is unknown, used or too old answers 422.
+
+        Args:
+            provider: The provider, such as `google`.
+            code: The `code` of the redirect. Good once.
+            state: The `state` of the redirect.
+        """
+        from ...models.complete_o_auth_request import CompleteOAuthRequest
+        from . import complete_oauth as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(body=CompleteOAuthRequest(provider=provider, code=code, state=state)),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def get_oauth_status(self, flow_id: str) -> OAuthFlow:
+        """See how far a connection has come.
+
+        Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
+
+        Args:
+            flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+        """
+        from . import get_oauth_status as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(flow_id), _endpoint._parse_success)).data
+
+
+__all__ = ["AsyncCredentials", "Credentials"]

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.complete_o_auth_request import CompleteOAuthRequest
+from ...models.credential_response import CredentialResponse
+from ...models.error_response import ErrorResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, to_json
+
+OPERATION = Operation(
+    id="complete_oauth",
+    tag="credentials",
+    method="POST",
+    path="/oauth/callback",
+    server="core",
+    idempotency_key=False,
+    stream=False,
+)
+
+
+def _get_kwargs(*, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "POST",
+        "url": "/oauth/callback",
+        "headers": _headers,
+        "json": to_json(body),
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> CredentialResponse:
+    return decode(response, "CredentialResponse", CredentialResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> CredentialResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[CredentialResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(*, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET) -> CredentialResponse:
+    """Finish a connection with the code that the provider gave the user's browser.
+
+    Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
+    forged redirect. A code or state that is unknown, used or too old answers 422.
+
+    Args:
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
+    )
+
+
+def sync_detailed(
+    *, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET
+) -> Response[CredentialResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
+
+
+async def asyncio(
+    *, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET
+) -> CredentialResponse:
+    """Finish a connection with the code that the provider gave the user's browser.
+
+    Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
+    forged redirect. A code or state that is unknown, used or too old answers 422.
+
+    Args:
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
+    )
+
+
+async def asyncio_detailed(
+    *, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET
+) -> Response[CredentialResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.credential_token_response import CredentialTokenResponse
+from ...models.error_response import ErrorResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, path_segment
+
+OPERATION = Operation(
+    id="get_credential_token",
+    tag="credentials",
+    method="GET",
+    path="/credentials/{credential_id}/token",
+    server="core",
+    idempotency_key=False,
+    stream=False,
+)
+
+
+def _get_kwargs(credential_id: str, *, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "GET",
+        "url": f"/credentials/{path_segment('credential_id', credential_id)}/token",
+        "headers": _headers,
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> CredentialTokenResponse:
+    return decode(response, "CredentialTokenResponse", CredentialTokenResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> CredentialTokenResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[CredentialTokenResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> CredentialTokenResponse:
+    """Get a token with which to call the provider on the user's behalf.
+
+    The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
+    says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
+    has to connect again.
+
+    Args:
+        credential_id: Id of the credential, such as `cred_5Tn8`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        client.get_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)), _parse_success
+    )
+
+
+def sync_detailed(
+    credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
+) -> Response[CredentialTokenResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(client.get_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))
+
+
+async def asyncio(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> CredentialTokenResponse:
+    """Get a token with which to call the provider on the user's behalf.
+
+    The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
+    says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
+    has to connect again.
+
+    Args:
+        credential_id: Id of the credential, such as `cred_5Tn8`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
+) -> Response[CredentialTokenResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(await client.get_async_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))

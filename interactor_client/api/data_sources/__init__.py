@@ -1,0 +1,298 @@
+"""The operations tagged `data_sources`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from builtins import list as _list
+    from collections.abc import AsyncIterator, Iterator
+
+    from ...models.data_source import DataSource
+    from ...models.data_source_type import DataSourceType
+    from ...models.json_object import JsonObject
+    from ...models.semantic_mapping import SemanticMapping
+    from ...types import AsyncSender, Page, Sender, Unset
+
+
+class DataSources:
+    """The operations tagged `data_sources`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def list(
+        self, *, type: DataSourceType | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
+    ) -> Page[DataSource]:
+        """List the data sources of a namespace.
+
+        Args:
+            type: Where the data comes from, an uploaded file, a web address or a database.
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_data_sources as _endpoint
+
+        return self._sender.page(
+            _endpoint._get_kwargs(type=type, page=page, per_page=per_page), _endpoint._parse_success
+        )
+
+    def iterate(
+        self, *, type: DataSourceType | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+    ) -> Iterator[DataSource]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            type: Where the data comes from, an uploaded file, a web address or a database.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_data_sources as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(type=type, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    def create(
+        self,
+        *,
+        name: str,
+        type: DataSourceType,
+        config: JsonObject,
+        semantic_mappings: _list[SemanticMapping] | Unset = UNSET,
+    ) -> DataSource:
+        """Add a data source.
+
+        Nothing is read from it until `sync_data_source`.
+
+        Args:
+            name: Name of the data source.
+            type: Where the data comes from, an uploaded file, a web address or a database.
+            config: A free JSON object. In Python it is a plain `dict`.
+            semantic_mappings: What its fields mean.
+        """
+        from ...models.create_data_source_request import CreateDataSourceRequest
+        from . import create_data_source as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(
+                body=CreateDataSourceRequest(name=name, type=type, config=config, semantic_mappings=semantic_mappings)
+            ),
+            _endpoint._parse_success,
+        ).data
+
+    def get(self, data_source_id: str) -> DataSource:
+        """Get a data source.
+
+        Args:
+            data_source_id: Id of the data source, such as `ds_3Bn6`.
+        """
+        from . import get_data_source as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success).data
+
+    def delete(self, data_source_id: str) -> None:
+        """Delete a data source.
+
+        Assistants that list it no longer consult it.
+
+        Args:
+            data_source_id: Id of the data source, such as `ds_3Bn6`.
+        """
+        from . import delete_data_source as _endpoint
+
+        self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
+
+    def update(
+        self,
+        data_source_id: str,
+        *,
+        name: str | Unset = UNSET,
+        type: DataSourceType | Unset = UNSET,
+        config: JsonObject | Unset = UNSET,
+        semantic_mappings: _list[SemanticMapping] | Unset = UNSET,
+    ) -> DataSource:
+        """Change some fields of a data source.
+
+        What is left out stays as it is; `config` and `semantic_mappings` are replaced whole.
+
+        Args:
+            data_source_id: Id of the data source, such as `ds_3Bn6`.
+            name: Name of the data source.
+            type: Where the data comes from, an uploaded file, a web address or a database.
+            config: A free JSON object. In Python it is a plain `dict`.
+            semantic_mappings: What its fields mean. Replaces all of them.
+        """
+        from ...models.update_data_source_request import UpdateDataSourceRequest
+        from . import update_data_source as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(
+                data_source_id,
+                body=UpdateDataSourceRequest(name=name, type=type, config=config, semantic_mappings=semantic_mappings),
+            ),
+            _endpoint._parse_success,
+        ).data
+
+    def sync(self, data_source_id: str) -> None:
+        """Read a data source anew.
+
+        The call starts the synchronisation and does not wait for it.
+
+        Args:
+            data_source_id: Id of the data source, such as `ds_3Bn6`.
+        """
+        from . import sync_data_source as _endpoint
+
+        self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
+
+
+class AsyncDataSources:
+    """The operations tagged `data_sources`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def list(
+        self, *, type: DataSourceType | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
+    ) -> Page[DataSource]:
+        """List the data sources of a namespace.
+
+        Args:
+            type: Where the data comes from, an uploaded file, a web address or a database.
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_data_sources as _endpoint
+
+        return await self._sender.page(
+            _endpoint._get_kwargs(type=type, page=page, per_page=per_page), _endpoint._parse_success
+        )
+
+    def iterate(
+        self, *, type: DataSourceType | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+    ) -> AsyncIterator[DataSource]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            type: Where the data comes from, an uploaded file, a web address or a database.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_data_sources as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(type=type, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    async def create(
+        self,
+        *,
+        name: str,
+        type: DataSourceType,
+        config: JsonObject,
+        semantic_mappings: _list[SemanticMapping] | Unset = UNSET,
+    ) -> DataSource:
+        """Add a data source.
+
+        Nothing is read from it until `sync_data_source`.
+
+        Args:
+            name: Name of the data source.
+            type: Where the data comes from, an uploaded file, a web address or a database.
+            config: A free JSON object. In Python it is a plain `dict`.
+            semantic_mappings: What its fields mean.
+        """
+        from ...models.create_data_source_request import CreateDataSourceRequest
+        from . import create_data_source as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(
+                    body=CreateDataSourceRequest(
+                        name=name, type=type, config=config, semantic_mappings=semantic_mappings
+                    )
+                ),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def get(self, data_source_id: str) -> DataSource:
+        """Get a data source.
+
+        Args:
+            data_source_id: Id of the data source, such as `ds_3Bn6`.
+        """
+        from . import get_data_source as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)).data
+
+    async def delete(self, data_source_id: str) -> None:
+        """Delete a data source.
+
+        Assistants that list it no longer consult it.
+
+        Args:
+            data_source_id: Id of the data source, such as `ds_3Bn6`.
+        """
+        from . import delete_data_source as _endpoint
+
+        await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
+
+    async def update(
+        self,
+        data_source_id: str,
+        *,
+        name: str | Unset = UNSET,
+        type: DataSourceType | Unset = UNSET,
+        config: JsonObject | Unset = UNSET,
+        semantic_mappings: _list[SemanticMapping] | Unset = UNSET,
+    ) -> DataSource:
+        """Change some fields of a data source.
+
+        What is left out stays as it is; `config` and `semantic_mappings` are replaced whole.
+
+        Args:
+            data_source_id: Id of the data source, such as `ds_3Bn6`.
+            name: Name of the data source.
+            type: Where the data comes from, an uploaded file, a web address or a database.
+            config: A free JSON object. In Python it is a plain `dict`.
+            semantic_mappings: What its fields mean. Replaces all of them.
+        """
+        from ...models.update_data_source_request import UpdateDataSourceRequest
+        from . import update_data_source as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(
+                    data_source_id,
+                    body=UpdateDataSourceRequest(
+                        name=name, type=type, config=config, semantic_mappings=semantic_mappings
+                    ),
+                ),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def sync(self, data_source_id: str) -> None:
+        """Read a data source anew.
+
+        The call starts the synchronisation and does not wait for it.
+
+        Args:
+            data_source_id: Id of the data source, such as `ds_3Bn6`.
+        """
+        from . import sync_data_source as _endpoint
+
+        await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
+
+
+__all__ = ["AsyncDataSources", "DataSources"]

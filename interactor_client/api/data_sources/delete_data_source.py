@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.error_response import ErrorResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, path_segment
+
+OPERATION = Operation(
+    id="delete_data_source",
+    tag="data_sources",
+    method="DELETE",
+    path="/data-sources/{data_source_id}",
+    server="core",
+    idempotency_key=False,
+    stream=False,
+)
+
+
+def _get_kwargs(data_source_id: str, *, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "DELETE",
+        "url": f"/data-sources/{path_segment('data_source_id', data_source_id)}",
+        "headers": _headers,
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> None:
+    return None
+
+
+def _parse_response(response: httpx.Response) -> ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return None
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> None:
+    """Delete a data source.
+
+    Assistants that list it no longer consult it.
+
+    Args:
+        data_source_id: Id of the data source, such as `ds_3Bn6`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        client.get_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace)), _parse_success
+    )
+
+
+def sync_detailed(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(client.get_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace)))
+
+
+async def asyncio(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> None:
+    """Delete a data source.
+
+    Assistants that list it no longer consult it.
+
+    Args:
+        data_source_id: Id of the data source, such as `ds_3Bn6`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace)),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET
+) -> Response[ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        await client.get_async_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace))
+    )

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.data_source_list_response import DataSourceListResponse
+from ...models.data_source_type import DataSourceType
+from ...models.error_response import ErrorResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode
+
+OPERATION = Operation(
+    id="list_data_sources",
+    tag="data_sources",
+    method="GET",
+    path="/data-sources",
+    server="core",
+    idempotency_key=False,
+    stream=False,
+)
+
+
+def _get_kwargs(
+    *,
+    type: DataSourceType | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> dict[str, Any]:
+    _params: dict[str, Any] = {"type": type, "page": page, "per_page": per_page, "namespace": namespace}
+    _headers: dict[str, str] = {}
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "GET",
+        "url": "/data-sources",
+        "params": {name: value for name, value in _params.items() if value is not UNSET and value is not None},
+        "headers": _headers,
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> DataSourceListResponse:
+    return decode(response, "DataSourceListResponse", DataSourceListResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> DataSourceListResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[DataSourceListResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(
+    *,
+    client: Client,
+    type: DataSourceType | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> DataSourceListResponse:
+    """List the data sources of a namespace.
+
+    Args:
+        type: Where the data comes from, an uploaded file, a web address or a database.
+        page: Number of the page, counted from 1. The server begins with 1.
+        per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        client.get_httpx_client().request(
+            **_get_kwargs(type=type, page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
+        ),
+        _parse_success,
+    )
+
+
+def sync_detailed(
+    *,
+    client: Client,
+    type: DataSourceType | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> Response[DataSourceListResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        client.get_httpx_client().request(
+            **_get_kwargs(type=type, page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
+        )
+    )
+
+
+async def asyncio(
+    *,
+    client: Client,
+    type: DataSourceType | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> DataSourceListResponse:
+    """List the data sources of a namespace.
+
+    Args:
+        type: Where the data comes from, an uploaded file, a web address or a database.
+        page: Number of the page, counted from 1. The server begins with 1.
+        per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(type=type, page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
+        ),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    *,
+    client: Client,
+    type: DataSourceType | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> Response[DataSourceListResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(type=type, page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
+        )
+    )

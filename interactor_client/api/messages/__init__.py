@@ -1,0 +1,172 @@
+"""The operations tagged `messages`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from ...models.message import Message
+    from ...models.message_role import MessageRole
+    from ...models.sort_order import SortOrder
+    from ...types import AsyncSender, Page, Sender, Unset
+
+
+class Messages:
+    """The operations tagged `messages`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def list(
+        self,
+        room_id: str,
+        *,
+        order: SortOrder | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+    ) -> Page[Message]:
+        """List the messages of a room.
+
+        History is kept for 90 days unless the assistant is configured otherwise.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            order: Oldest first (`asc`) or newest first (`desc`).
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
+        """
+        from . import list_messages as _endpoint
+
+        return self._sender.page(
+            _endpoint._get_kwargs(room_id, order=order, page=page, per_page=per_page), _endpoint._parse_success
+        )
+
+    def iterate(
+        self, room_id: str, *, order: SortOrder | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+    ) -> Iterator[Message]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            order: Oldest first (`asc`) or newest first (`desc`).
+            per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_messages as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(room_id, order=order, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    def send(
+        self, room_id: str, *, content: str, stream: bool | Unset = UNSET, role: MessageRole | Unset = UNSET
+    ) -> Message:
+        """Send a message into a room.
+
+        Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
+        many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
+        through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
+        its `tool_calls` wait for `submit_tool_result`.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            content: What to say.
+            stream: True to answer at once and bring the reply through the room's stream. Left out, the call
+                waits for it.
+            role: Who speaks.
+        """
+        from ...models.send_message_request import SendMessageRequest
+        from . import send_message as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(room_id, body=SendMessageRequest(content=content, stream=stream, role=role)),
+            _endpoint._parse_success,
+        ).data
+
+
+class AsyncMessages:
+    """The operations tagged `messages`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def list(
+        self,
+        room_id: str,
+        *,
+        order: SortOrder | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+    ) -> Page[Message]:
+        """List the messages of a room.
+
+        History is kept for 90 days unless the assistant is configured otherwise.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            order: Oldest first (`asc`) or newest first (`desc`).
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
+        """
+        from . import list_messages as _endpoint
+
+        return await self._sender.page(
+            _endpoint._get_kwargs(room_id, order=order, page=page, per_page=per_page), _endpoint._parse_success
+        )
+
+    def iterate(
+        self, room_id: str, *, order: SortOrder | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+    ) -> AsyncIterator[Message]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            order: Oldest first (`asc`) or newest first (`desc`).
+            per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_messages as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(room_id, order=order, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    async def send(
+        self, room_id: str, *, content: str, stream: bool | Unset = UNSET, role: MessageRole | Unset = UNSET
+    ) -> Message:
+        """Send a message into a room.
+
+        Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
+        many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
+        through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
+        its `tool_calls` wait for `submit_tool_result`.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            content: What to say.
+            stream: True to answer at once and bring the reply through the room's stream. Left out, the call
+                waits for it.
+            role: Who speaks.
+        """
+        from ...models.send_message_request import SendMessageRequest
+        from . import send_message as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(room_id, body=SendMessageRequest(content=content, stream=stream, role=role)),
+                _endpoint._parse_success,
+            )
+        ).data
+
+
+__all__ = ["AsyncMessages", "Messages"]

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.error_response import ErrorResponse
+from ...models.message_response import MessageResponse
+from ...models.send_message_request import SendMessageRequest
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, path_segment, to_json
+
+OPERATION = Operation(
+    id="send_message",
+    tag="messages",
+    method="POST",
+    path="/rooms/{room_id}/messages",
+    server="core",
+    idempotency_key=True,
+    stream=False,
+)
+
+
+def _get_kwargs(
+    room_id: str, *, body: SendMessageRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
+) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if idempotency_key is not UNSET:
+        _headers["Idempotency-Key"] = idempotency_key
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "POST",
+        "url": f"/rooms/{path_segment('room_id', room_id)}/messages",
+        "headers": _headers,
+        "json": to_json(body),
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> MessageResponse:
+    return decode(response, "MessageResponse", MessageResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> MessageResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[MessageResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(
+    room_id: str,
+    *,
+    client: Client,
+    body: SendMessageRequest,
+    idempotency_key: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> MessageResponse:
+    """Send a message into a room.
+
+    Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
+    many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
+    through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
+    its `tool_calls` wait for `submit_tool_result`.
+
+    Args:
+        room_id: Id of the room, such as `room_4Kd9`.
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
+            For 24 hours the same key with the same body, in the same client and namespace, gives the first
+            response again; with another body it answers 409.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        client.get_httpx_client().request(
+            **_get_kwargs(room_id, body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        ),
+        _parse_success,
+    )
+
+
+def sync_detailed(
+    room_id: str,
+    *,
+    client: Client,
+    body: SendMessageRequest,
+    idempotency_key: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> Response[MessageResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        client.get_httpx_client().request(
+            **_get_kwargs(room_id, body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        )
+    )
+
+
+async def asyncio(
+    room_id: str,
+    *,
+    client: Client,
+    body: SendMessageRequest,
+    idempotency_key: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> MessageResponse:
+    """Send a message into a room.
+
+    Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
+    many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
+    through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
+    its `tool_calls` wait for `submit_tool_result`.
+
+    Args:
+        room_id: Id of the room, such as `room_4Kd9`.
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
+            For 24 hours the same key with the same body, in the same client and namespace, gives the first
+            response again; with another body it answers 409.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(room_id, body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        ),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    room_id: str,
+    *,
+    client: Client,
+    body: SendMessageRequest,
+    idempotency_key: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> Response[MessageResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(room_id, body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        )
+    )

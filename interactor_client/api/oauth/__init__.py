@@ -1,0 +1,159 @@
+"""The operations tagged `oauth`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from ...models.access_token import AccessToken
+    from ...models.json_web_key_set import JsonWebKeySet
+    from ...types import AsyncSender, Sender, Unset
+
+
+class Oauth:
+    """The operations tagged `oauth`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def create_token(
+        self,
+        *,
+        grant_type: Literal["client_credentials"] = "client_credentials",
+        client_id: str,
+        client_secret: str,
+        scope: str | Unset = UNSET,
+    ) -> AccessToken:
+        """Exchange the client id and secret for an access token.
+
+        The grant is always `client_credentials`. Cache the token until shortly before it expires: only 20 token
+        requests a minute are allowed. A client cannot obtain a scope that it was not granted: that answers 403.
+
+        Args:
+            grant_type: Always `client_credentials`.
+            client_id: Id of your client.
+            client_secret: Secret of your client. Never log it.
+            scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
+        """
+        from ...models.create_token_request import CreateTokenRequest
+        from . import create_token as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(
+                body=CreateTokenRequest(
+                    grant_type=grant_type, client_id=client_id, client_secret=client_secret, scope=scope
+                )
+            ),
+            _endpoint._parse_success,
+        ).data
+
+    def revoke_token(self, *, token: str, client_id: str, client_secret: str) -> None:
+        """Revoke an access token before it expires.
+
+        Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
+        revoked is answered like a success, as RFC 7009 asks.
+
+        Args:
+            token: The access token to revoke.
+            client_id: Id of your client.
+            client_secret: Secret of your client. Never log it.
+        """
+        from ...models.revoke_token_request import RevokeTokenRequest
+        from . import revoke_token as _endpoint
+
+        self._sender.send(
+            _endpoint._get_kwargs(
+                body=RevokeTokenRequest(token=token, client_id=client_id, client_secret=client_secret)
+            ),
+            _endpoint._parse_success,
+        )
+
+    def get_jwks(self) -> JsonWebKeySet:
+        """Fetch the public keys that access tokens are signed with.
+
+        The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
+        names a `kid` that you do not know, fetch the set again before you refuse the token.
+        """
+        from . import get_jwks as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(), _endpoint._parse_success)
+
+
+class AsyncOauth:
+    """The operations tagged `oauth`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def create_token(
+        self,
+        *,
+        grant_type: Literal["client_credentials"] = "client_credentials",
+        client_id: str,
+        client_secret: str,
+        scope: str | Unset = UNSET,
+    ) -> AccessToken:
+        """Exchange the client id and secret for an access token.
+
+        The grant is always `client_credentials`. Cache the token until shortly before it expires: only 20 token
+        requests a minute are allowed. A client cannot obtain a scope that it was not granted: that answers 403.
+
+        Args:
+            grant_type: Always `client_credentials`.
+            client_id: Id of your client.
+            client_secret: Secret of your client. Never log it.
+            scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
+        """
+        from ...models.create_token_request import CreateTokenRequest
+        from . import create_token as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(
+                    body=CreateTokenRequest(
+                        grant_type=grant_type, client_id=client_id, client_secret=client_secret, scope=scope
+                    )
+                ),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def revoke_token(self, *, token: str, client_id: str, client_secret: str) -> None:
+        """Revoke an access token before it expires.
+
+        Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
+        revoked is answered like a success, as RFC 7009 asks.
+
+        Args:
+            token: The access token to revoke.
+            client_id: Id of your client.
+            client_secret: Secret of your client. Never log it.
+        """
+        from ...models.revoke_token_request import RevokeTokenRequest
+        from . import revoke_token as _endpoint
+
+        await self._sender.send(
+            _endpoint._get_kwargs(
+                body=RevokeTokenRequest(token=token, client_id=client_id, client_secret=client_secret)
+            ),
+            _endpoint._parse_success,
+        )
+
+    async def get_jwks(self) -> JsonWebKeySet:
+        """Fetch the public keys that access tokens are signed with.
+
+        The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
+        names a `kid` that you do not know, fetch the set again before you refuse the token.
+        """
+        from . import get_jwks as _endpoint
+
+        return await self._sender.send(_endpoint._get_kwargs(), _endpoint._parse_success)
+
+
+__all__ = ["AsyncOauth", "Oauth"]

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.error_response import ErrorResponse
+from ...models.json_web_key_set import JsonWebKeySet
+from ...types import Operation, Response
+from ...wire import decode
+
+OPERATION = Operation(
+    id="get_jwks", tag="oauth", method="GET", path="/oauth/jwks", server="account", idempotency_key=False, stream=False
+)
+
+
+def _get_kwargs() -> dict[str, Any]:
+    return {"method": "GET", "url": "/oauth/jwks", "extensions": {"operation": OPERATION}}
+
+
+def _parse_success(response: httpx.Response) -> JsonWebKeySet:
+    return decode(response, "JsonWebKeySet", JsonWebKeySet.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> JsonWebKeySet | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[JsonWebKeySet | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(*, client: Client) -> JsonWebKeySet:
+    """Fetch the public keys that access tokens are signed with.
+
+    The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
+    names a `kid` that you do not know, fetch the set again before you refuse the token.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(client.get_httpx_client().request(**_get_kwargs()), _parse_success)
+
+
+def sync_detailed(*, client: Client) -> Response[JsonWebKeySet | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(client.get_httpx_client().request(**_get_kwargs()))
+
+
+async def asyncio(*, client: Client) -> JsonWebKeySet:
+    """Fetch the public keys that access tokens are signed with.
+
+    The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
+    names a `kid` that you do not know, fetch the set again before you refuse the token.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(await client.get_async_httpx_client().request(**_get_kwargs()), _parse_success)
+
+
+async def asyncio_detailed(*, client: Client) -> Response[JsonWebKeySet | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(await client.get_async_httpx_client().request(**_get_kwargs()))

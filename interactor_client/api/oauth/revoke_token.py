@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.error_response import ErrorResponse
+from ...models.revoke_token_request import RevokeTokenRequest
+from ...types import Operation, Response
+from ...wire import decode, to_json
+
+OPERATION = Operation(
+    id="revoke_token",
+    tag="oauth",
+    method="POST",
+    path="/oauth/revoke",
+    server="account",
+    idempotency_key=False,
+    stream=False,
+)
+
+
+def _get_kwargs(*, body: RevokeTokenRequest) -> dict[str, Any]:
+    return {"method": "POST", "url": "/oauth/revoke", "json": to_json(body), "extensions": {"operation": OPERATION}}
+
+
+def _parse_success(response: httpx.Response) -> None:
+    return None
+
+
+def _parse_response(response: httpx.Response) -> ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return None
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(*, client: Client, body: RevokeTokenRequest) -> None:
+    """Revoke an access token before it expires.
+
+    Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
+    revoked is answered like a success, as RFC 7009 asks.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(client.get_httpx_client().request(**_get_kwargs(body=body)), _parse_success)
+
+
+def sync_detailed(*, client: Client, body: RevokeTokenRequest) -> Response[ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(client.get_httpx_client().request(**_get_kwargs(body=body)))
+
+
+async def asyncio(*, client: Client, body: RevokeTokenRequest) -> None:
+    """Revoke an access token before it expires.
+
+    Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
+    revoked is answered like a success, as RFC 7009 asks.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(await client.get_async_httpx_client().request(**_get_kwargs(body=body)), _parse_success)
+
+
+async def asyncio_detailed(*, client: Client, body: RevokeTokenRequest) -> Response[ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body)))

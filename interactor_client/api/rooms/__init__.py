@@ -1,0 +1,274 @@
+"""The operations tagged `rooms`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from ...models import StreamEvent
+    from ...models.json_object import JsonObject
+    from ...models.room import Room
+    from ...types import AsyncEventStream, AsyncSender, EventStream, OnReconnect, Page, Sender, Unset
+
+
+class Rooms:
+    """The operations tagged `rooms`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def list(
+        self, *, assistant_id: str | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
+    ) -> Page[Room]:
+        """List the rooms of a namespace.
+
+        Args:
+            assistant_id: Only rooms of this assistant.
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_rooms as _endpoint
+
+        return self._sender.page(
+            _endpoint._get_kwargs(assistant_id=assistant_id, page=page, per_page=per_page), _endpoint._parse_success
+        )
+
+    def iterate(
+        self, *, assistant_id: str | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+    ) -> Iterator[Room]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            assistant_id: Only rooms of this assistant.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_rooms as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(assistant_id=assistant_id, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    def create(self, *, assistant_id: str, metadata: JsonObject | Unset = UNSET) -> Room:
+        """Open a conversation with an assistant.
+
+        An `assistant_id` that does not exist in the namespace answers 422.
+
+        Args:
+            assistant_id: The assistant to talk to (`asst_...`).
+            metadata: A free JSON object. In Python it is a plain `dict`.
+        """
+        from ...models.create_room_request import CreateRoomRequest
+        from . import create_room as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(body=CreateRoomRequest(assistant_id=assistant_id, metadata=metadata)),
+            _endpoint._parse_success,
+        ).data
+
+    def get(self, room_id: str) -> Room:
+        """Get a room.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+        """
+        from . import get_room as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success).data
+
+    def delete(self, room_id: str) -> None:
+        """Delete a room and every message in it.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+        """
+        from . import delete_room as _endpoint
+
+        self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success)
+
+    def update(self, room_id: str, *, metadata: JsonObject) -> Room:
+        """Replace the metadata of a room.
+
+        The metadata is replaced whole: a key that is left out is gone.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            metadata: A free JSON object. In Python it is a plain `dict`.
+        """
+        from ...models.update_room_request import UpdateRoomRequest
+        from . import update_room as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(room_id, body=UpdateRoomRequest(metadata=metadata)), _endpoint._parse_success
+        ).data
+
+    def stream(
+        self,
+        room_id: str,
+        *,
+        last_event_id: str = "",
+        max_reconnects: int | None = None,
+        on_reconnect: OnReconnect | None = None,
+    ) -> EventStream[StreamEvent]:
+        """Follow the events of a room as they happen.
+
+        The connection stays open until a side closes it. The server sends a sign of life every 30 seconds: after 45
+        seconds of silence the connection is dead. To go on where it broke, send `Last-Event-ID`. A backend sends
+        the bearer header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set
+        headers.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            last_event_id: Where to resume; "" for from now on.
+            max_reconnects: How many times in a row it may reconnect in vain; None for the client's default.
+            on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
+        """
+        from . import stream_room as _endpoint
+
+        return self._sender.stream(
+            _endpoint._get_kwargs(room_id),
+            "StreamEvent",
+            last_event_id=last_event_id,
+            max_reconnects=max_reconnects,
+            on_reconnect=on_reconnect,
+        )
+
+
+class AsyncRooms:
+    """The operations tagged `rooms`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def list(
+        self, *, assistant_id: str | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
+    ) -> Page[Room]:
+        """List the rooms of a namespace.
+
+        Args:
+            assistant_id: Only rooms of this assistant.
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_rooms as _endpoint
+
+        return await self._sender.page(
+            _endpoint._get_kwargs(assistant_id=assistant_id, page=page, per_page=per_page), _endpoint._parse_success
+        )
+
+    def iterate(
+        self, *, assistant_id: str | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+    ) -> AsyncIterator[Room]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            assistant_id: Only rooms of this assistant.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_rooms as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(assistant_id=assistant_id, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    async def create(self, *, assistant_id: str, metadata: JsonObject | Unset = UNSET) -> Room:
+        """Open a conversation with an assistant.
+
+        An `assistant_id` that does not exist in the namespace answers 422.
+
+        Args:
+            assistant_id: The assistant to talk to (`asst_...`).
+            metadata: A free JSON object. In Python it is a plain `dict`.
+        """
+        from ...models.create_room_request import CreateRoomRequest
+        from . import create_room as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(body=CreateRoomRequest(assistant_id=assistant_id, metadata=metadata)),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def get(self, room_id: str) -> Room:
+        """Get a room.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+        """
+        from . import get_room as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success)).data
+
+    async def delete(self, room_id: str) -> None:
+        """Delete a room and every message in it.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+        """
+        from . import delete_room as _endpoint
+
+        await self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success)
+
+    async def update(self, room_id: str, *, metadata: JsonObject) -> Room:
+        """Replace the metadata of a room.
+
+        The metadata is replaced whole: a key that is left out is gone.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            metadata: A free JSON object. In Python it is a plain `dict`.
+        """
+        from ...models.update_room_request import UpdateRoomRequest
+        from . import update_room as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(room_id, body=UpdateRoomRequest(metadata=metadata)), _endpoint._parse_success
+            )
+        ).data
+
+    def stream(
+        self,
+        room_id: str,
+        *,
+        last_event_id: str = "",
+        max_reconnects: int | None = None,
+        on_reconnect: OnReconnect | None = None,
+    ) -> AsyncEventStream[StreamEvent]:
+        """Follow the events of a room as they happen.
+
+        The connection stays open until a side closes it. The server sends a sign of life every 30 seconds: after 45
+        seconds of silence the connection is dead. To go on where it broke, send `Last-Event-ID`. A backend sends
+        the bearer header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set
+        headers.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            last_event_id: Where to resume; "" for from now on.
+            max_reconnects: How many times in a row it may reconnect in vain; None for the client's default.
+            on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
+        """
+        from . import stream_room as _endpoint
+
+        return self._sender.stream(
+            _endpoint._get_kwargs(room_id),
+            "StreamEvent",
+            last_event_id=last_event_id,
+            max_reconnects=max_reconnects,
+            on_reconnect=on_reconnect,
+        )
+
+
+__all__ = ["AsyncRooms", "Rooms"]

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.create_room_request import CreateRoomRequest
+from ...models.error_response import ErrorResponse
+from ...models.room_response import RoomResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, to_json
+
+OPERATION = Operation(
+    id="create_room", tag="rooms", method="POST", path="/rooms", server="core", idempotency_key=True, stream=False
+)
+
+
+def _get_kwargs(
+    *, body: CreateRoomRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
+) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if idempotency_key is not UNSET:
+        _headers["Idempotency-Key"] = idempotency_key
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "POST",
+        "url": "/rooms",
+        "headers": _headers,
+        "json": to_json(body),
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> RoomResponse:
+    return decode(response, "RoomResponse", RoomResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> RoomResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[RoomResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(
+    *, client: Client, body: CreateRoomRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
+) -> RoomResponse:
+    """Open a conversation with an assistant.
+
+    An `assistant_id` that does not exist in the namespace answers 422.
+
+    Args:
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
+            For 24 hours the same key with the same body, in the same client and namespace, gives the first
+            response again; with another body it answers 409.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        client.get_httpx_client().request(
+            **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        ),
+        _parse_success,
+    )
+
+
+def sync_detailed(
+    *, client: Client, body: CreateRoomRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
+) -> Response[RoomResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        client.get_httpx_client().request(
+            **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        )
+    )
+
+
+async def asyncio(
+    *, client: Client, body: CreateRoomRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
+) -> RoomResponse:
+    """Open a conversation with an assistant.
+
+    An `assistant_id` that does not exist in the namespace answers 422.
+
+    Args:
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
+            For 24 hours the same key with the same body, in the same client and namespace, gives the first
+            response again; with another body it answers 409.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        ),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    *, client: Client, body: CreateRoomRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
+) -> Response[RoomResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        )
+    )

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ...types import UNSET, Operation, Unset
+from ...wire import path_segment
+
+OPERATION = Operation(
+    id="stream_room",
+    tag="rooms",
+    method="GET",
+    path="/rooms/{room_id}/stream",
+    server="core",
+    idempotency_key=False,
+    stream=True,
+)
+
+
+def _get_kwargs(
+    room_id: str,
+    *,
+    token: str | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> dict[str, Any]:
+    _params: dict[str, Any] = {"token": token, "namespace": namespace}
+    _headers: dict[str, str] = {"Accept": "text/event-stream"}
+    if last_event_id is not UNSET:
+        _headers["Last-Event-ID"] = last_event_id
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "GET",
+        "url": f"/rooms/{path_segment('room_id', room_id)}/stream",
+        "params": {name: value for name, value in _params.items() if value is not UNSET and value is not None},
+        "headers": _headers,
+        "extensions": {"operation": OPERATION},
+    }

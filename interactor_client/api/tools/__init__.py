@@ -1,0 +1,288 @@
+"""The operations tagged `tools`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from ...models.json_object import JsonObject
+    from ...models.message import Message
+    from ...models.tool import Tool
+    from ...types import AsyncSender, Page, Sender, Unset
+
+
+class Tools:
+    """The operations tagged `tools`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
+        """Answer a tool call of an assistant.
+
+        The conversation goes on once every pending call of the message has its result. A call that already has a
+        result answers 409; to tell the assistant that your tool failed, submit a result that says so.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            tool_call_id: The call that is answered (`tc_...`).
+            result: Any JSON value.
+        """
+        from ...models.submit_tool_result_request import SubmitToolResultRequest
+        from . import submit_tool_result as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(room_id, body=SubmitToolResultRequest(tool_call_id=tool_call_id, result=result)),
+            _endpoint._parse_success,
+        ).data
+
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Tool]:
+        """List the tools of a namespace.
+
+        Args:
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_tools as _endpoint
+
+        return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
+
+    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> Iterator[Tool]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_tools as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    def create(self, *, name: str, description: str, parameters: JsonObject, callback_url: str | Unset = UNSET) -> Tool:
+        """Define a tool that assistants may call.
+
+        A tool does nothing until an assistant lists its id in `tools`.
+
+        Args:
+            name: Name by which the assistant calls it.
+            description: What it does and when to use it, in words for the assistant.
+            parameters: A free JSON object. In Python it is a plain `dict`.
+            callback_url: Where the platform shall post calls of this tool. Left out, they come as events alone.
+        """
+        from ...models.create_tool_request import CreateToolRequest
+        from . import create_tool as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(
+                body=CreateToolRequest(
+                    name=name, description=description, parameters=parameters, callback_url=callback_url
+                )
+            ),
+            _endpoint._parse_success,
+        ).data
+
+    def get(self, tool_id: str) -> Tool:
+        """Get a tool.
+
+        Args:
+            tool_id: Id of the tool, such as `tool_5Rw3`.
+        """
+        from . import get_tool as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success).data
+
+    def delete(self, tool_id: str) -> None:
+        """Delete a tool.
+
+        Assistants that list it can no longer call it.
+
+        Args:
+            tool_id: Id of the tool, such as `tool_5Rw3`.
+        """
+        from . import delete_tool as _endpoint
+
+        self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success)
+
+    def update(
+        self,
+        tool_id: str,
+        *,
+        name: str | Unset = UNSET,
+        description: str | Unset = UNSET,
+        parameters: JsonObject | Unset = UNSET,
+        callback_url: str | Unset = UNSET,
+    ) -> Tool:
+        """Change some fields of a tool.
+
+        What is left out stays as it is; `parameters` is replaced whole.
+
+        Args:
+            tool_id: Id of the tool, such as `tool_5Rw3`.
+            name: Name by which the assistant calls it.
+            description: What it does and when to use it, in words for the assistant.
+            parameters: A free JSON object. In Python it is a plain `dict`.
+            callback_url: Where the platform shall post calls of this tool.
+        """
+        from ...models.update_tool_request import UpdateToolRequest
+        from . import update_tool as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(
+                tool_id,
+                body=UpdateToolRequest(
+                    name=name, description=description, parameters=parameters, callback_url=callback_url
+                ),
+            ),
+            _endpoint._parse_success,
+        ).data
+
+
+class AsyncTools:
+    """The operations tagged `tools`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
+        """Answer a tool call of an assistant.
+
+        The conversation goes on once every pending call of the message has its result. A call that already has a
+        result answers 409; to tell the assistant that your tool failed, submit a result that says so.
+
+        Args:
+            room_id: Id of the room, such as `room_4Kd9`.
+            tool_call_id: The call that is answered (`tc_...`).
+            result: Any JSON value.
+        """
+        from ...models.submit_tool_result_request import SubmitToolResultRequest
+        from . import submit_tool_result as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(room_id, body=SubmitToolResultRequest(tool_call_id=tool_call_id, result=result)),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Tool]:
+        """List the tools of a namespace.
+
+        Args:
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_tools as _endpoint
+
+        return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
+
+    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> AsyncIterator[Tool]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_tools as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    async def create(
+        self, *, name: str, description: str, parameters: JsonObject, callback_url: str | Unset = UNSET
+    ) -> Tool:
+        """Define a tool that assistants may call.
+
+        A tool does nothing until an assistant lists its id in `tools`.
+
+        Args:
+            name: Name by which the assistant calls it.
+            description: What it does and when to use it, in words for the assistant.
+            parameters: A free JSON object. In Python it is a plain `dict`.
+            callback_url: Where the platform shall post calls of this tool. Left out, they come as events alone.
+        """
+        from ...models.create_tool_request import CreateToolRequest
+        from . import create_tool as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(
+                    body=CreateToolRequest(
+                        name=name, description=description, parameters=parameters, callback_url=callback_url
+                    )
+                ),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def get(self, tool_id: str) -> Tool:
+        """Get a tool.
+
+        Args:
+            tool_id: Id of the tool, such as `tool_5Rw3`.
+        """
+        from . import get_tool as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success)).data
+
+    async def delete(self, tool_id: str) -> None:
+        """Delete a tool.
+
+        Assistants that list it can no longer call it.
+
+        Args:
+            tool_id: Id of the tool, such as `tool_5Rw3`.
+        """
+        from . import delete_tool as _endpoint
+
+        await self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success)
+
+    async def update(
+        self,
+        tool_id: str,
+        *,
+        name: str | Unset = UNSET,
+        description: str | Unset = UNSET,
+        parameters: JsonObject | Unset = UNSET,
+        callback_url: str | Unset = UNSET,
+    ) -> Tool:
+        """Change some fields of a tool.
+
+        What is left out stays as it is; `parameters` is replaced whole.
+
+        Args:
+            tool_id: Id of the tool, such as `tool_5Rw3`.
+            name: Name by which the assistant calls it.
+            description: What it does and when to use it, in words for the assistant.
+            parameters: A free JSON object. In Python it is a plain `dict`.
+            callback_url: Where the platform shall post calls of this tool.
+        """
+        from ...models.update_tool_request import UpdateToolRequest
+        from . import update_tool as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(
+                    tool_id,
+                    body=UpdateToolRequest(
+                        name=name, description=description, parameters=parameters, callback_url=callback_url
+                    ),
+                ),
+                _endpoint._parse_success,
+            )
+        ).data
+
+
+__all__ = ["AsyncTools", "Tools"]

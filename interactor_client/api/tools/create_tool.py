@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.create_tool_request import CreateToolRequest
+from ...models.error_response import ErrorResponse
+from ...models.tool_response import ToolResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, to_json
+
+OPERATION = Operation(
+    id="create_tool", tag="tools", method="POST", path="/tools", server="core", idempotency_key=False, stream=False
+)
+
+
+def _get_kwargs(*, body: CreateToolRequest, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "POST",
+        "url": "/tools",
+        "headers": _headers,
+        "json": to_json(body),
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> ToolResponse:
+    return decode(response, "ToolResponse", ToolResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> ToolResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[ToolResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(*, client: Client, body: CreateToolRequest, x_namespace: str | Unset = UNSET) -> ToolResponse:
+    """Define a tool that assistants may call.
+
+    A tool does nothing until an assistant lists its id in `tools`.
+
+    Args:
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
+    )
+
+
+def sync_detailed(
+    *, client: Client, body: CreateToolRequest, x_namespace: str | Unset = UNSET
+) -> Response[ToolResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
+
+
+async def asyncio(*, client: Client, body: CreateToolRequest, x_namespace: str | Unset = UNSET) -> ToolResponse:
+    """Define a tool that assistants may call.
+
+    A tool does nothing until an assistant lists its id in `tools`.
+
+    Args:
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
+    )
+
+
+async def asyncio_detailed(
+    *, client: Client, body: CreateToolRequest, x_namespace: str | Unset = UNSET
+) -> Response[ToolResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

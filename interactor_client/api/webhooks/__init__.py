@@ -1,0 +1,256 @@
+"""The operations tagged `webhooks`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from builtins import list as _list
+    from collections.abc import AsyncIterator, Iterator
+
+    from ...models.webhook import Webhook
+    from ...models.webhook_event_type import WebhookEventType
+    from ...types import AsyncSender, Page, Sender, Unset
+
+
+class Webhooks:
+    """The operations tagged `webhooks`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Webhook]:
+        """List the webhooks of a namespace.
+
+        Without their secrets.
+
+        Args:
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_webhooks as _endpoint
+
+        return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
+
+    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> Iterator[Webhook]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_webhooks as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    def create(
+        self, *, url: str, events: _list[WebhookEventType], secret: str | Unset = UNSET, active: bool | Unset = UNSET
+    ) -> Webhook:
+        """Register an endpoint for events.
+
+        The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+
+        Args:
+            url: Where to post events. It must answer within 30 seconds.
+            events: The types of event to post.
+            secret: What to sign deliveries with. Left out, the server makes one.
+            active: Whether to post events from now on. Left out, it does.
+        """
+        from ...models.create_webhook_request import CreateWebhookRequest
+        from . import create_webhook as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(body=CreateWebhookRequest(url=url, events=events, secret=secret, active=active)),
+            _endpoint._parse_success,
+        ).data
+
+    def get(self, webhook_id: str) -> Webhook:
+        """Get a webhook.
+
+        Without its secret.
+
+        Args:
+            webhook_id: Id of the webhook, such as `wh_0Js4`.
+        """
+        from . import get_webhook as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success).data
+
+    def delete(self, webhook_id: str) -> None:
+        """Delete a webhook.
+
+        Args:
+            webhook_id: Id of the webhook, such as `wh_0Js4`.
+        """
+        from . import delete_webhook as _endpoint
+
+        self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)
+
+    def update(
+        self,
+        webhook_id: str,
+        *,
+        url: str | Unset = UNSET,
+        events: _list[WebhookEventType] | Unset = UNSET,
+        active: bool | Unset = UNSET,
+    ) -> Webhook:
+        """Change some fields of a webhook, or pause it.
+
+        What is left out stays as it is; `events` is replaced whole. While `active` is false nothing is delivered.
+
+        Args:
+            webhook_id: Id of the webhook, such as `wh_0Js4`.
+            url: Where to post events.
+            events: The types of event to post. Replaces all of them.
+            active: Whether to post events.
+        """
+        from ...models.update_webhook_request import UpdateWebhookRequest
+        from . import update_webhook as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(webhook_id, body=UpdateWebhookRequest(url=url, events=events, active=active)),
+            _endpoint._parse_success,
+        ).data
+
+    def rotate_secret(self, webhook_id: str) -> Webhook:
+        """Replace the signing secret of a webhook.
+
+        Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
+
+        Args:
+            webhook_id: Id of the webhook, such as `wh_0Js4`.
+        """
+        from . import rotate_webhook_secret as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success).data
+
+
+class AsyncWebhooks:
+    """The operations tagged `webhooks`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Webhook]:
+        """List the webhooks of a namespace.
+
+        Without their secrets.
+
+        Args:
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_webhooks as _endpoint
+
+        return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
+
+    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> AsyncIterator[Webhook]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_webhooks as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    async def create(
+        self, *, url: str, events: _list[WebhookEventType], secret: str | Unset = UNSET, active: bool | Unset = UNSET
+    ) -> Webhook:
+        """Register an endpoint for events.
+
+        The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+
+        Args:
+            url: Where to post events. It must answer within 30 seconds.
+            events: The types of event to post.
+            secret: What to sign deliveries with. Left out, the server makes one.
+            active: Whether to post events from now on. Left out, it does.
+        """
+        from ...models.create_webhook_request import CreateWebhookRequest
+        from . import create_webhook as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(body=CreateWebhookRequest(url=url, events=events, secret=secret, active=active)),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def get(self, webhook_id: str) -> Webhook:
+        """Get a webhook.
+
+        Without its secret.
+
+        Args:
+            webhook_id: Id of the webhook, such as `wh_0Js4`.
+        """
+        from . import get_webhook as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)).data
+
+    async def delete(self, webhook_id: str) -> None:
+        """Delete a webhook.
+
+        Args:
+            webhook_id: Id of the webhook, such as `wh_0Js4`.
+        """
+        from . import delete_webhook as _endpoint
+
+        await self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)
+
+    async def update(
+        self,
+        webhook_id: str,
+        *,
+        url: str | Unset = UNSET,
+        events: _list[WebhookEventType] | Unset = UNSET,
+        active: bool | Unset = UNSET,
+    ) -> Webhook:
+        """Change some fields of a webhook, or pause it.
+
+        What is left out stays as it is; `events` is replaced whole. While `active` is false nothing is delivered.
+
+        Args:
+            webhook_id: Id of the webhook, such as `wh_0Js4`.
+            url: Where to post events.
+            events: The types of event to post. Replaces all of them.
+            active: Whether to post events.
+        """
+        from ...models.update_webhook_request import UpdateWebhookRequest
+        from . import update_webhook as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(webhook_id, body=UpdateWebhookRequest(url=url, events=events, active=active)),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def rotate_secret(self, webhook_id: str) -> Webhook:
+        """Replace the signing secret of a webhook.
+
+        Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
+
+        Args:
+            webhook_id: Id of the webhook, such as `wh_0Js4`.
+        """
+        from . import rotate_webhook_secret as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)).data
+
+
+__all__ = ["AsyncWebhooks", "Webhooks"]

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.create_webhook_request import CreateWebhookRequest
+from ...models.error_response import ErrorResponse
+from ...models.webhook_response import WebhookResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, to_json
+
+OPERATION = Operation(
+    id="create_webhook",
+    tag="webhooks",
+    method="POST",
+    path="/webhooks",
+    server="core",
+    idempotency_key=True,
+    stream=False,
+)
+
+
+def _get_kwargs(
+    *, body: CreateWebhookRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
+) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if idempotency_key is not UNSET:
+        _headers["Idempotency-Key"] = idempotency_key
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "POST",
+        "url": "/webhooks",
+        "headers": _headers,
+        "json": to_json(body),
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> WebhookResponse:
+    return decode(response, "WebhookResponse", WebhookResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> WebhookResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[WebhookResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(
+    *,
+    client: Client,
+    body: CreateWebhookRequest,
+    idempotency_key: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> WebhookResponse:
+    """Register an endpoint for events.
+
+    The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+
+    Args:
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
+            For 24 hours the same key with the same body, in the same client and namespace, gives the first
+            response again; with another body it answers 409.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        client.get_httpx_client().request(
+            **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        ),
+        _parse_success,
+    )
+
+
+def sync_detailed(
+    *,
+    client: Client,
+    body: CreateWebhookRequest,
+    idempotency_key: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> Response[WebhookResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        client.get_httpx_client().request(
+            **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        )
+    )
+
+
+async def asyncio(
+    *,
+    client: Client,
+    body: CreateWebhookRequest,
+    idempotency_key: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> WebhookResponse:
+    """Register an endpoint for events.
+
+    The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+
+    Args:
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
+            For 24 hours the same key with the same body, in the same client and namespace, gives the first
+            response again; with another body it answers 409.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        ),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    *,
+    client: Client,
+    body: CreateWebhookRequest,
+    idempotency_key: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> Response[WebhookResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
+        )
+    )

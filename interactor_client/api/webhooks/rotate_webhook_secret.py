@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.error_response import ErrorResponse
+from ...models.webhook_response import WebhookResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, path_segment
+
+OPERATION = Operation(
+    id="rotate_webhook_secret",
+    tag="webhooks",
+    method="POST",
+    path="/webhooks/{webhook_id}/rotate-secret",
+    server="core",
+    idempotency_key=False,
+    stream=False,
+)
+
+
+def _get_kwargs(webhook_id: str, *, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "POST",
+        "url": f"/webhooks/{path_segment('webhook_id', webhook_id)}/rotate-secret",
+        "headers": _headers,
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> WebhookResponse:
+    return decode(response, "WebhookResponse", WebhookResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> WebhookResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[WebhookResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> WebhookResponse:
+    """Replace the signing secret of a webhook.
+
+    Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
+
+    Args:
+        webhook_id: Id of the webhook, such as `wh_0Js4`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        client.get_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)), _parse_success
+    )
+
+
+def sync_detailed(
+    webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET
+) -> Response[WebhookResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(client.get_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)))
+
+
+async def asyncio(webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> WebhookResponse:
+    """Replace the signing secret of a webhook.
+
+    Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
+
+    Args:
+        webhook_id: Id of the webhook, such as `wh_0Js4`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET
+) -> Response[WebhookResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(await client.get_async_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)))

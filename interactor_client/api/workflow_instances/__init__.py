@@ -1,0 +1,413 @@
+"""The operations tagged `workflow_instances`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from ...models import StreamEvent
+    from ...models.json_object import JsonObject
+    from ...models.thread_message import ThreadMessage
+    from ...models.workflow_instance import WorkflowInstance
+    from ...models.workflow_instance_status import WorkflowInstanceStatus
+    from ...models.workflow_thread import WorkflowThread
+    from ...types import AsyncEventStream, AsyncSender, EventStream, OnReconnect, Page, Sender, Unset
+
+
+class WorkflowInstances:
+    """The operations tagged `workflow_instances`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def list(
+        self,
+        *,
+        workflow_id: str | Unset = UNSET,
+        status: WorkflowInstanceStatus | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+    ) -> Page[WorkflowInstance]:
+        """List the workflow instances of a namespace.
+
+        Instances are kept for 30 days after they end.
+
+        Args:
+            workflow_id: Only instances of this workflow.
+            status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
+                and `cancelled` have ended.
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_workflow_instances as _endpoint
+
+        return self._sender.page(
+            _endpoint._get_kwargs(workflow_id=workflow_id, status=status, page=page, per_page=per_page),
+            _endpoint._parse_success,
+        )
+
+    def iterate(
+        self,
+        *,
+        workflow_id: str | Unset = UNSET,
+        status: WorkflowInstanceStatus | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+    ) -> Iterator[WorkflowInstance]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            workflow_id: Only instances of this workflow.
+            status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
+                and `cancelled` have ended.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_workflow_instances as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(workflow_id=workflow_id, status=status, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    def start(self, *, workflow_id: str, context: JsonObject | Unset = UNSET) -> WorkflowInstance:
+        """Run a workflow.
+
+        The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
+        it halted or completed. A `workflow_id` that does not exist in the namespace answers 422.
+
+        Args:
+            workflow_id: The workflow to run (`wf_...`).
+            context: A free JSON object. In Python it is a plain `dict`.
+        """
+        from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
+        from . import start_workflow_instance as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(body=StartWorkflowInstanceRequest(workflow_id=workflow_id, context=context)),
+            _endpoint._parse_success,
+        ).data
+
+    def get(self, instance_id: str) -> WorkflowInstance:
+        """Get a workflow instance.
+
+        Kept for 30 days after it ends.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        """
+        from . import get_workflow_instance as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
+
+    def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
+        """Give a halted instance the input that it waits for.
+
+        The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
+        merged into the instance's context, and the instance moves on. An instance that is not halted answers 409.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            body: A free JSON object. In Python it is a plain `dict`.
+        """
+        from . import submit_workflow_input as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success).data
+
+    def trigger_event(self, instance_id: str, *, event: str, payload: JsonObject | Unset = UNSET) -> WorkflowInstance:
+        """Send an event to an instance.
+
+        The instance takes the transition of its current state that names the event; `payload` is merged into its
+        context. An instance that has ended, or a state without such a transition, answers 409.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            event: Name of the event, as a transition of the current state has it.
+            payload: A free JSON object. In Python it is a plain `dict`.
+        """
+        from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
+        from . import trigger_workflow_event as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(instance_id, body=TriggerWorkflowEventRequest(event=event, payload=payload)),
+            _endpoint._parse_success,
+        ).data
+
+    def cancel(self, instance_id: str) -> None:
+        """Stop an instance for good.
+
+        An instance that has already ended answers 409.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        """
+        from . import cancel_workflow_instance as _endpoint
+
+        self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)
+
+    def get_thread(self, instance_id: str) -> WorkflowThread:
+        """Get the conversation that belongs to an instance.
+
+        All its messages, oldest first, in one answer: a thread has no pages.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        """
+        from . import get_workflow_thread as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
+
+    def send_thread_message(self, instance_id: str, *, content: str) -> ThreadMessage:
+        """Write into the conversation of an instance.
+
+        The message stands in the thread as the user's. An instance that has ended answers 409.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            content: What to say.
+        """
+        from ...models.send_workflow_thread_message_request import SendWorkflowThreadMessageRequest
+        from . import send_workflow_thread_message as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(instance_id, body=SendWorkflowThreadMessageRequest(content=content)),
+            _endpoint._parse_success,
+        ).data
+
+    def stream(
+        self,
+        instance_id: str,
+        *,
+        last_event_id: str = "",
+        max_reconnects: int | None = None,
+        on_reconnect: OnReconnect | None = None,
+    ) -> EventStream[StreamEvent]:
+        """Follow an instance as it moves.
+
+        Behaves like `stream_room`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
+        ID` to go on where it broke, `token` and `namespace` in the query for browsers only.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            last_event_id: Where to resume; "" for from now on.
+            max_reconnects: How many times in a row it may reconnect in vain; None for the client's default.
+            on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
+        """
+        from . import stream_workflow_instance as _endpoint
+
+        return self._sender.stream(
+            _endpoint._get_kwargs(instance_id),
+            "StreamEvent",
+            last_event_id=last_event_id,
+            max_reconnects=max_reconnects,
+            on_reconnect=on_reconnect,
+        )
+
+
+class AsyncWorkflowInstances:
+    """The operations tagged `workflow_instances`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def list(
+        self,
+        *,
+        workflow_id: str | Unset = UNSET,
+        status: WorkflowInstanceStatus | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+    ) -> Page[WorkflowInstance]:
+        """List the workflow instances of a namespace.
+
+        Instances are kept for 30 days after they end.
+
+        Args:
+            workflow_id: Only instances of this workflow.
+            status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
+                and `cancelled` have ended.
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_workflow_instances as _endpoint
+
+        return await self._sender.page(
+            _endpoint._get_kwargs(workflow_id=workflow_id, status=status, page=page, per_page=per_page),
+            _endpoint._parse_success,
+        )
+
+    def iterate(
+        self,
+        *,
+        workflow_id: str | Unset = UNSET,
+        status: WorkflowInstanceStatus | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+    ) -> AsyncIterator[WorkflowInstance]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            workflow_id: Only instances of this workflow.
+            status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
+                and `cancelled` have ended.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_workflow_instances as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(workflow_id=workflow_id, status=status, per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    async def start(self, *, workflow_id: str, context: JsonObject | Unset = UNSET) -> WorkflowInstance:
+        """Run a workflow.
+
+        The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
+        it halted or completed. A `workflow_id` that does not exist in the namespace answers 422.
+
+        Args:
+            workflow_id: The workflow to run (`wf_...`).
+            context: A free JSON object. In Python it is a plain `dict`.
+        """
+        from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
+        from . import start_workflow_instance as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(body=StartWorkflowInstanceRequest(workflow_id=workflow_id, context=context)),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def get(self, instance_id: str) -> WorkflowInstance:
+        """Get a workflow instance.
+
+        Kept for 30 days after it ends.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        """
+        from . import get_workflow_instance as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
+
+    async def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
+        """Give a halted instance the input that it waits for.
+
+        The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
+        merged into the instance's context, and the instance moves on. An instance that is not halted answers 409.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            body: A free JSON object. In Python it is a plain `dict`.
+        """
+        from . import submit_workflow_input as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success)).data
+
+    async def trigger_event(
+        self, instance_id: str, *, event: str, payload: JsonObject | Unset = UNSET
+    ) -> WorkflowInstance:
+        """Send an event to an instance.
+
+        The instance takes the transition of its current state that names the event; `payload` is merged into its
+        context. An instance that has ended, or a state without such a transition, answers 409.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            event: Name of the event, as a transition of the current state has it.
+            payload: A free JSON object. In Python it is a plain `dict`.
+        """
+        from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
+        from . import trigger_workflow_event as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(instance_id, body=TriggerWorkflowEventRequest(event=event, payload=payload)),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def cancel(self, instance_id: str) -> None:
+        """Stop an instance for good.
+
+        An instance that has already ended answers 409.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        """
+        from . import cancel_workflow_instance as _endpoint
+
+        await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)
+
+    async def get_thread(self, instance_id: str) -> WorkflowThread:
+        """Get the conversation that belongs to an instance.
+
+        All its messages, oldest first, in one answer: a thread has no pages.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        """
+        from . import get_workflow_thread as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
+
+    async def send_thread_message(self, instance_id: str, *, content: str) -> ThreadMessage:
+        """Write into the conversation of an instance.
+
+        The message stands in the thread as the user's. An instance that has ended answers 409.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            content: What to say.
+        """
+        from ...models.send_workflow_thread_message_request import SendWorkflowThreadMessageRequest
+        from . import send_workflow_thread_message as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(instance_id, body=SendWorkflowThreadMessageRequest(content=content)),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    def stream(
+        self,
+        instance_id: str,
+        *,
+        last_event_id: str = "",
+        max_reconnects: int | None = None,
+        on_reconnect: OnReconnect | None = None,
+    ) -> AsyncEventStream[StreamEvent]:
+        """Follow an instance as it moves.
+
+        Behaves like `stream_room`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
+        ID` to go on where it broke, `token` and `namespace` in the query for browsers only.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            last_event_id: Where to resume; "" for from now on.
+            max_reconnects: How many times in a row it may reconnect in vain; None for the client's default.
+            on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
+        """
+        from . import stream_workflow_instance as _endpoint
+
+        return self._sender.stream(
+            _endpoint._get_kwargs(instance_id),
+            "StreamEvent",
+            last_event_id=last_event_id,
+            max_reconnects=max_reconnects,
+            on_reconnect=on_reconnect,
+        )
+
+
+__all__ = ["AsyncWorkflowInstances", "WorkflowInstances"]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.error_response import ErrorResponse
+from ...models.workflow_thread_response import WorkflowThreadResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, path_segment
+
+OPERATION = Operation(
+    id="get_workflow_thread",
+    tag="workflow_instances",
+    method="GET",
+    path="/workflow-instances/{instance_id}/thread",
+    server="core",
+    idempotency_key=False,
+    stream=False,
+)
+
+
+def _get_kwargs(instance_id: str, *, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "GET",
+        "url": f"/workflow-instances/{path_segment('instance_id', instance_id)}/thread",
+        "headers": _headers,
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> WorkflowThreadResponse:
+    return decode(response, "WorkflowThreadResponse", WorkflowThreadResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> WorkflowThreadResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[WorkflowThreadResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> WorkflowThreadResponse:
+    """Get the conversation that belongs to an instance.
+
+    All its messages, oldest first, in one answer: a thread has no pages.
+
+    Args:
+        instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        client.get_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)), _parse_success
+    )
+
+
+def sync_detailed(
+    instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET
+) -> Response[WorkflowThreadResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(client.get_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)))
+
+
+async def asyncio(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> WorkflowThreadResponse:
+    """Get the conversation that belongs to an instance.
+
+    All its messages, oldest first, in one answer: a thread has no pages.
+
+    Args:
+        instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET
+) -> Response[WorkflowThreadResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(await client.get_async_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)))

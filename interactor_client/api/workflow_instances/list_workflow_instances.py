@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.error_response import ErrorResponse
+from ...models.workflow_instance_list_response import WorkflowInstanceListResponse
+from ...models.workflow_instance_status import WorkflowInstanceStatus
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode
+
+OPERATION = Operation(
+    id="list_workflow_instances",
+    tag="workflow_instances",
+    method="GET",
+    path="/workflow-instances",
+    server="core",
+    idempotency_key=False,
+    stream=False,
+)
+
+
+def _get_kwargs(
+    *,
+    workflow_id: str | Unset = UNSET,
+    status: WorkflowInstanceStatus | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> dict[str, Any]:
+    _params: dict[str, Any] = {
+        "workflow_id": workflow_id,
+        "status": status,
+        "page": page,
+        "per_page": per_page,
+        "namespace": namespace,
+    }
+    _headers: dict[str, str] = {}
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "GET",
+        "url": "/workflow-instances",
+        "params": {name: value for name, value in _params.items() if value is not UNSET and value is not None},
+        "headers": _headers,
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> WorkflowInstanceListResponse:
+    return decode(response, "WorkflowInstanceListResponse", WorkflowInstanceListResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> WorkflowInstanceListResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[WorkflowInstanceListResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(
+    *,
+    client: Client,
+    workflow_id: str | Unset = UNSET,
+    status: WorkflowInstanceStatus | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> WorkflowInstanceListResponse:
+    """List the workflow instances of a namespace.
+
+    Instances are kept for 30 days after they end.
+
+    Args:
+        workflow_id: Only instances of this workflow.
+        status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
+            and `cancelled` have ended.
+        page: Number of the page, counted from 1. The server begins with 1.
+        per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        client.get_httpx_client().request(
+            **_get_kwargs(
+                workflow_id=workflow_id,
+                status=status,
+                page=page,
+                per_page=per_page,
+                namespace=namespace,
+                x_namespace=x_namespace,
+            )
+        ),
+        _parse_success,
+    )
+
+
+def sync_detailed(
+    *,
+    client: Client,
+    workflow_id: str | Unset = UNSET,
+    status: WorkflowInstanceStatus | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> Response[WorkflowInstanceListResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        client.get_httpx_client().request(
+            **_get_kwargs(
+                workflow_id=workflow_id,
+                status=status,
+                page=page,
+                per_page=per_page,
+                namespace=namespace,
+                x_namespace=x_namespace,
+            )
+        )
+    )
+
+
+async def asyncio(
+    *,
+    client: Client,
+    workflow_id: str | Unset = UNSET,
+    status: WorkflowInstanceStatus | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> WorkflowInstanceListResponse:
+    """List the workflow instances of a namespace.
+
+    Instances are kept for 30 days after they end.
+
+    Args:
+        workflow_id: Only instances of this workflow.
+        status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
+            and `cancelled` have ended.
+        page: Number of the page, counted from 1. The server begins with 1.
+        per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(
+                workflow_id=workflow_id,
+                status=status,
+                page=page,
+                per_page=per_page,
+                namespace=namespace,
+                x_namespace=x_namespace,
+            )
+        ),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    *,
+    client: Client,
+    workflow_id: str | Unset = UNSET,
+    status: WorkflowInstanceStatus | Unset = UNSET,
+    page: int | Unset = UNSET,
+    per_page: int | Unset = UNSET,
+    namespace: str | Unset = UNSET,
+    x_namespace: str | Unset = UNSET,
+) -> Response[WorkflowInstanceListResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        await client.get_async_httpx_client().request(
+            **_get_kwargs(
+                workflow_id=workflow_id,
+                status=status,
+                page=page,
+                per_page=per_page,
+                namespace=namespace,
+                x_namespace=x_namespace,
+            )
+        )
+    )

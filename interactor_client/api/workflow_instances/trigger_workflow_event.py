@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from ...client import Client
+from ...errors import DecodeError
+from ...models.error_response import ErrorResponse
+from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
+from ...models.workflow_instance_response import WorkflowInstanceResponse
+from ...types import UNSET, Operation, Response, Unset
+from ...wire import decode, path_segment, to_json
+
+OPERATION = Operation(
+    id="trigger_workflow_event",
+    tag="workflow_instances",
+    method="POST",
+    path="/workflow-instances/{instance_id}/events",
+    server="core",
+    idempotency_key=False,
+    stream=False,
+)
+
+
+def _get_kwargs(
+    instance_id: str, *, body: TriggerWorkflowEventRequest, x_namespace: str | Unset = UNSET
+) -> dict[str, Any]:
+    _headers: dict[str, str] = {}
+    if x_namespace is not UNSET:
+        _headers["X-Namespace"] = x_namespace
+    return {
+        "method": "POST",
+        "url": f"/workflow-instances/{path_segment('instance_id', instance_id)}/events",
+        "headers": _headers,
+        "json": to_json(body),
+        "extensions": {"operation": OPERATION},
+    }
+
+
+def _parse_success(response: httpx.Response) -> WorkflowInstanceResponse:
+    return decode(response, "WorkflowInstanceResponse", WorkflowInstanceResponse.from_dict)
+
+
+def _parse_response(response: httpx.Response) -> WorkflowInstanceResponse | ErrorResponse | None:
+    """What is documented for the status; None where nothing is, or where the body does not fit it."""
+    try:
+        if response.is_success:
+            return _parse_success(response)
+        return decode(response, "ErrorResponse", ErrorResponse.from_dict)
+    except DecodeError:
+        return None
+
+
+def _detail(response: httpx.Response) -> Response[WorkflowInstanceResponse | ErrorResponse]:
+    return Response(response.status_code, response.content, response.headers, _parse_response(response))
+
+
+def sync(
+    instance_id: str, *, client: Client, body: TriggerWorkflowEventRequest, x_namespace: str | Unset = UNSET
+) -> WorkflowInstanceResponse:
+    """Send an event to an instance.
+
+    The instance takes the transition of its current state that names the event; `payload` is merged into its
+    context. An instance that has ended, or a state without such a transition, answers 409.
+
+    Args:
+        instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        client.get_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace)),
+        _parse_success,
+    )
+
+
+def sync_detailed(
+    instance_id: str, *, client: Client, body: TriggerWorkflowEventRequest, x_namespace: str | Unset = UNSET
+) -> Response[WorkflowInstanceResponse | ErrorResponse]:
+    """As `sync`, but returns whatever came: no status and no body is an error."""
+    return _detail(client.get_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace)))
+
+
+async def asyncio(
+    instance_id: str, *, client: Client, body: TriggerWorkflowEventRequest, x_namespace: str | Unset = UNSET
+) -> WorkflowInstanceResponse:
+    """Send an event to an instance.
+
+    The instance takes the transition of its current state that names the event; `payload` is merged into its
+    context. An instance that has ended, or a state without such a transition, answers 409.
+
+    Args:
+        instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+
+    Raises:
+        ApiError: The server answered with an error; a client that overrides `read` may raise others.
+        DecodeError: The answer does not fit what is documented.
+        ValueError: An id that cannot be part of a path; nothing was sent.
+    """
+    return client.read(
+        await client.get_async_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace)),
+        _parse_success,
+    )
+
+
+async def asyncio_detailed(
+    instance_id: str, *, client: Client, body: TriggerWorkflowEventRequest, x_namespace: str | Unset = UNSET
+) -> Response[WorkflowInstanceResponse | ErrorResponse]:
+    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    return _detail(
+        await client.get_async_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace))
+    )

@@ -1,0 +1,184 @@
+"""The operations tagged `workflows`, a method each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...types import UNSET
+
+if TYPE_CHECKING:
+    from builtins import list as _list
+    from collections.abc import AsyncIterator, Iterator
+
+    from ...models.workflow import Workflow
+    from ...models.workflow_state import WorkflowState
+    from ...types import AsyncSender, Page, Sender, Unset
+
+
+class Workflows:
+    """The operations tagged `workflows`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Workflow]:
+        """List the workflows of a namespace.
+
+        Args:
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_workflows as _endpoint
+
+        return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
+
+    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> Iterator[Workflow]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_workflows as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    def create(
+        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | Unset = UNSET
+    ) -> Workflow:
+        """Define a workflow.
+
+        Names of states must be unique, and `initial_state` and every transition must name one of them: anything
+        else answers 422. A workflow cannot be changed later; define another one.
+
+        Args:
+            name: Name of the workflow.
+            states: Its states. Their names must be unique.
+            initial_state: Name of the state in which instances begin.
+            description: What it is for.
+        """
+        from ...models.create_workflow_request import CreateWorkflowRequest
+        from . import create_workflow as _endpoint
+
+        return self._sender.send(
+            _endpoint._get_kwargs(
+                body=CreateWorkflowRequest(
+                    name=name, states=states, initial_state=initial_state, description=description
+                )
+            ),
+            _endpoint._parse_success,
+        ).data
+
+    def get(self, workflow_id: str) -> Workflow:
+        """Get a workflow.
+
+        Args:
+            workflow_id: Id of the workflow, such as `wf_2Gt7`.
+        """
+        from . import get_workflow as _endpoint
+
+        return self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success).data
+
+    def delete(self, workflow_id: str) -> None:
+        """Delete a workflow.
+
+        This cannot be undone.
+
+        Args:
+            workflow_id: Id of the workflow, such as `wf_2Gt7`.
+        """
+        from . import delete_workflow as _endpoint
+
+        self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success)
+
+
+class AsyncWorkflows:
+    """The operations tagged `workflows`."""
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: AsyncSender) -> None:
+        self._sender = sender
+
+    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Workflow]:
+        """List the workflows of a namespace.
+
+        Args:
+            page: Number of the page, counted from 1. The server begins with 1.
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+        """
+        from . import list_workflows as _endpoint
+
+        return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
+
+    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> AsyncIterator[Workflow]:
+        """Every item of every page, in order, as `list` gives them.
+
+        Args:
+            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            prefetch: How many pages may be asked for before they are needed.
+        """
+        from . import list_workflows as _endpoint
+
+        def _page_kwargs(_page: int) -> dict[str, Any]:
+            return _endpoint._get_kwargs(per_page=per_page, page=_page)
+
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+
+    async def create(
+        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | Unset = UNSET
+    ) -> Workflow:
+        """Define a workflow.
+
+        Names of states must be unique, and `initial_state` and every transition must name one of them: anything
+        else answers 422. A workflow cannot be changed later; define another one.
+
+        Args:
+            name: Name of the workflow.
+            states: Its states. Their names must be unique.
+            initial_state: Name of the state in which instances begin.
+            description: What it is for.
+        """
+        from ...models.create_workflow_request import CreateWorkflowRequest
+        from . import create_workflow as _endpoint
+
+        return (
+            await self._sender.send(
+                _endpoint._get_kwargs(
+                    body=CreateWorkflowRequest(
+                        name=name, states=states, initial_state=initial_state, description=description
+                    )
+                ),
+                _endpoint._parse_success,
+            )
+        ).data
+
+    async def get(self, workflow_id: str) -> Workflow:
+        """Get a workflow.
+
+        Args:
+            workflow_id: Id of the workflow, such as `wf_2Gt7`.
+        """
+        from . import get_workflow as _endpoint
+
+        return (await self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success)).data
+
+    async def delete(self, workflow_id: str) -> None:
+        """Delete a workflow.
+
+        This cannot be undone.
+
+        Args:
+            workflow_id: Id of the workflow, such as `wf_2Gt7`.
+        """
+        from . import delete_workflow as _endpoint
+
+        await self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success)
+
+
+__all__ = ["AsyncWorkflows", "Workflows"]

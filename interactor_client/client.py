@@ -1,0 +1,154 @@
+"""The low-level client that the endpoint functions call. It knows no API in particular."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from copy import copy
+from threading import Lock
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from .errors import ApiError
+
+T = TypeVar("T")
+
+
+class Client:
+    """Where to send requests, and with what; the httpx clients are made when they are first needed.
+
+    Args:
+        base_url: What every path is relative to.
+        cookies: Sent with every request.
+        headers: Sent with every request.
+        timeout: Seconds for each of connecting, sending, and waiting for more; None waits for ever.
+        verify_ssl: As `verify` of httpx.
+        follow_redirects: As in httpx.
+        httpx_args: Further arguments of `httpx.Client` and `httpx.AsyncClient`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        cookies: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: httpx.Timeout | float | None = 30.0,
+        verify_ssl: str | bool | ssl.SSLContext = True,
+        follow_redirects: bool = False,
+        httpx_args: dict[str, Any] | None = None,
+    ) -> None:
+        self._httpx_args: dict[str, Any] = {
+            "base_url": base_url,
+            "cookies": dict(cookies or {}),
+            "headers": dict(headers or {}),
+            "timeout": timeout,
+            "verify": verify_ssl,
+            "follow_redirects": follow_redirects,
+            **(httpx_args or {}),
+        }
+        self._client: httpx.Client | None = None
+        self._async_client: httpx.AsyncClient | None = None
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        # httpx.URL hides a password in its repr; headers, cookies and tokens are not shown at all.
+        return f"{type(self).__name__}(base_url={httpx.URL(self._httpx_args['base_url'])!r})"
+
+    def read(self, response: httpx.Response, parse: Callable[[httpx.Response], T]) -> T:
+        """What `parse` makes of a success. The one place where a status becomes an error.
+
+        Raises:
+            ApiError: The status is not 2xx.
+            DecodeError: The body does not fit what is documented.
+        """
+        if not response.is_success:
+            raise ApiError(response.status_code, response.headers, response.content)
+        return parse(response)
+
+    def with_headers(self, headers: dict[str, str]) -> Self:
+        """A new client with these headers as well. This one, and its httpx clients, stay as they are."""
+        return self._with(headers={**self._httpx_args["headers"], **headers})
+
+    def with_cookies(self, cookies: dict[str, str]) -> Self:
+        """A new client with these cookies as well. This one, and its httpx clients, stay as they are."""
+        return self._with(cookies={**self._httpx_args["cookies"], **cookies})
+
+    def with_timeout(self, timeout: httpx.Timeout | float | None) -> Self:
+        """A new client with this timeout. This one, and its httpx clients, stay as they are."""
+        return self._with(timeout=timeout)
+
+    def _with(self, **changes: Any) -> Self:
+        other = copy(self)
+        other._httpx_args = {**self._httpx_args, **changes}
+        other._client = other._async_client = None
+        other._lock = Lock()
+        return other
+
+    def set_httpx_client(self, client: httpx.Client) -> Self:
+        """Use this client, with its own settings, instead of one made from ours."""
+        self._client = client
+        return self
+
+    def get_httpx_client(self) -> httpx.Client:
+        """The client of the synchronous functions."""
+        if self._client is None:
+            with self._lock:
+                if self._client is None:
+                    self._client = httpx.Client(**self._httpx_args)
+        return self._client
+
+    def __enter__(self) -> Self:
+        self.get_httpx_client().__enter__()
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.get_httpx_client().__exit__(*exc_info)
+
+    def set_async_httpx_client(self, async_client: httpx.AsyncClient) -> Self:
+        """Use this client, with its own settings, instead of one made from ours."""
+        self._async_client = async_client
+        return self
+
+    def get_async_httpx_client(self) -> httpx.AsyncClient:
+        """The client of the asynchronous functions. Its pool belongs to the event loop that first uses it."""
+        if self._async_client is None:
+            with self._lock:
+                if self._async_client is None:
+                    self._async_client = httpx.AsyncClient(**self._httpx_args)
+        return self._async_client
+
+    async def __aenter__(self) -> Self:
+        await self.get_async_httpx_client().__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        await self.get_async_httpx_client().__aexit__(*exc_info)
+
+
+class AuthenticatedClient(Client):
+    """A client that sends a token with every request.
+
+    Args:
+        base_url: What every path is relative to.
+        token: The secret; no repr shows it.
+        prefix: The scheme in front of it; "" for none.
+        auth_header_name: The header that carries both.
+        **settings: As for `Client`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        prefix: str = "Bearer",
+        auth_header_name: str = "Authorization",
+        **settings: Any,
+    ) -> None:
+        super().__init__(base_url, **settings)
+        self._httpx_args["headers"][auth_header_name] = f"{prefix} {token}" if prefix else token
+
+
+__all__ = ["AuthenticatedClient", "Client"]

@@ -1,0 +1,58 @@
+"""The two errors of the generated code. Neither prints what the server sent, for that may hold a secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class ApiError(Exception):
+    """The server answered with an error status; what it said is in `content`."""
+
+    def __init__(self, status_code: int, headers: httpx.Headers, content: bytes) -> None:
+        super().__init__(status_code)
+        self.status_code = status_code
+        self.headers = headers
+        self.content = content
+
+    def __str__(self) -> str:
+        request_id = self.headers.get("x-request-id")
+        return f"the server answered {self.status_code}" + (f" (request id {request_id})" if request_id else "")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.status_code, self.headers, self.content)
+
+
+class DecodeError(ValueError):
+    """A success body that does not fit its model.
+
+    `model` and `field` name the innermost model concerned; `field` is "" where the body itself is at fault. `path` leads
+    there from the outermost model, `root`: for example `data[3].id` from `AssistantListResponse`.
+    """
+
+    def __init__(self, model: str, field: str, problem: str) -> None:
+        super().__init__(model, field, problem)
+        self.model = model
+        self.field = field
+        self.problem = problem
+        self.root = model
+        self.path = field
+
+    def at(self, model: str, step: str) -> Self:
+        """The same error, seen from `model`, whose field `step` holds the value that does not fit."""
+        if self.field:
+            self.path = f"{step}.{self.path}"
+        else:
+            self.model, self.field, self.path = model, step, step
+        self.root = model
+        return self
+
+    def __str__(self) -> str:
+        where = f"{self.model}.{self.field}" if self.field else self.model
+        seen_from = f" (at {self.path} of {self.root})" if self.path != self.field else ""
+        return f"{where} {self.problem}{seen_from}"
+
+
+__all__ = ["ApiError", "DecodeError"]

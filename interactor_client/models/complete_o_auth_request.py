@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class CompleteOAuthRequest:
+    """What the provider gave the user's browser on its way back.
+
+    Attributes:
+        provider: The provider, such as `google`.
+        code: The `code` of the redirect. Good once.
+        state: The `state` of the redirect.
+    """
+
+    provider: str
+    code: str
+    state: str
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["provider"] = self.provider
+        _json["code"] = self.code
+        _json["state"] = self.state
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CompleteOAuthRequest", src_dict)
+        provider = _json.pop("provider", ABSENT)
+        if type(provider) is not str:
+            provider = as_str("CompleteOAuthRequest", "provider", provider)
+        code = _json.pop("code", ABSENT)
+        if type(code) is not str:
+            code = as_str("CompleteOAuthRequest", "code", code)
+        state = _json.pop("state", ABSENT)
+        if type(state) is not str:
+            state = as_str("CompleteOAuthRequest", "state", state)
+        return cls(provider=provider, code=code, state=state, additional_properties=_json)

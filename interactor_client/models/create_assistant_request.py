@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_int, as_list, as_number, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class CreateAssistantRequest:
+    """A new assistant.
+
+    Attributes:
+        name: Name of the assistant. It need not be unique.
+        model: The language model, such as `gpt-4`. It cannot be changed later.
+        system_prompt: What the assistant is told before every conversation.
+        tools: Ids of tools that it may call. They must exist in the namespace.
+        data_sources: Ids of data sources that it may consult. They must exist in the namespace.
+        temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+            chooses.
+        max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+    """
+
+    name: str
+    model: str
+    system_prompt: str
+    tools: list[str] | Unset = UNSET
+    data_sources: list[str] | Unset = UNSET
+    temperature: float | Unset = UNSET
+    max_tokens: int | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["name"] = self.name
+        _json["model"] = self.model
+        _json["system_prompt"] = self.system_prompt
+        if self.tools is not UNSET and self.tools is not None:
+            _json["tools"] = to_json(self.tools)
+        if self.data_sources is not UNSET and self.data_sources is not None:
+            _json["data_sources"] = to_json(self.data_sources)
+        if self.temperature is not UNSET and self.temperature is not None:
+            _json["temperature"] = self.temperature
+        if self.max_tokens is not UNSET and self.max_tokens is not None:
+            _json["max_tokens"] = self.max_tokens
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateAssistantRequest", src_dict)
+        name = _json.pop("name", ABSENT)
+        if type(name) is not str:
+            name = as_str("CreateAssistantRequest", "name", name)
+        model = _json.pop("model", ABSENT)
+        if type(model) is not str:
+            model = as_str("CreateAssistantRequest", "model", model)
+        system_prompt = _json.pop("system_prompt", ABSENT)
+        if type(system_prompt) is not str:
+            system_prompt = as_str("CreateAssistantRequest", "system_prompt", system_prompt)
+        tools = _json.pop("tools", ABSENT)
+        if tools is None:
+            tools = UNSET
+        elif tools is not UNSET:
+            if type(tools) is not list:
+                tools = as_list("CreateAssistantRequest", "tools", tools)
+            _tools_items = tools
+            tools = []
+            for _tools_item in _tools_items:
+                if type(_tools_item) is not str:
+                    _tools_item = as_str("CreateAssistantRequest", f"tools[{len(tools)}]", _tools_item)
+                tools.append(_tools_item)
+        data_sources = _json.pop("data_sources", ABSENT)
+        if data_sources is None:
+            data_sources = UNSET
+        elif data_sources is not UNSET:
+            if type(data_sources) is not list:
+                data_sources = as_list("CreateAssistantRequest", "data_sources", data_sources)
+            _data_sources_items = data_sources
+            data_sources = []
+            for _data_sources_item in _data_sources_items:
+                if type(_data_sources_item) is not str:
+                    _data_sources_item = as_str(
+                        "CreateAssistantRequest", f"data_sources[{len(data_sources)}]", _data_sources_item
+                    )
+                data_sources.append(_data_sources_item)
+        temperature = _json.pop("temperature", ABSENT)
+        if type(temperature) is not float and type(temperature) is not int and temperature is not UNSET:
+            temperature = (
+                UNSET if temperature is None else as_number("CreateAssistantRequest", "temperature", temperature)
+            )
+        max_tokens = _json.pop("max_tokens", ABSENT)
+        if type(max_tokens) is not int and max_tokens is not UNSET:
+            max_tokens = UNSET if max_tokens is None else as_int("CreateAssistantRequest", "max_tokens", max_tokens)
+        return cls(
+            name=name,
+            model=model,
+            system_prompt=system_prompt,
+            tools=tools,
+            data_sources=data_sources,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            additional_properties=_json,
+        )

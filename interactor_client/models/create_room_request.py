@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class CreateRoomRequest:
+    """A new room.
+
+    Attributes:
+        assistant_id: The assistant to talk to (`asst_...`).
+        metadata: A free JSON object. In Python it is a plain `dict`.
+    """
+
+    assistant_id: str
+    metadata: JsonObject | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["assistant_id"] = self.assistant_id
+        if self.metadata is not UNSET and self.metadata is not None:
+            _json["metadata"] = to_json(self.metadata)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateRoomRequest", src_dict)
+        assistant_id = _json.pop("assistant_id", ABSENT)
+        if type(assistant_id) is not str:
+            assistant_id = as_str("CreateRoomRequest", "assistant_id", assistant_id)
+        metadata = _json.pop("metadata", ABSENT)
+        if type(metadata) is not dict and metadata is not UNSET:
+            metadata = UNSET if metadata is None else as_dict("CreateRoomRequest", "metadata", metadata)
+        return cls(assistant_id=assistant_id, metadata=metadata, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_const, as_object, as_str, names_only, redacted, to_json
+
+
+@_define(kw_only=True)
+class CreateTokenRequest:
+    """The client credentials, and optionally fewer scopes than the client has.
+
+    Attributes:
+        grant_type: Always `client_credentials`.
+        client_id: Id of your client.
+        client_secret: Secret of your client. Never log it.
+        scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
+    """
+
+    grant_type: Literal["client_credentials"] = "client_credentials"
+    client_id: str
+    client_secret: str = _field(repr=redacted)
+    scope: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["grant_type"] = self.grant_type
+        _json["client_id"] = self.client_id
+        _json["client_secret"] = self.client_secret
+        if self.scope is not UNSET and self.scope is not None:
+            _json["scope"] = self.scope
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateTokenRequest", src_dict)
+        grant_type = _json.pop("grant_type", ABSENT)
+        if grant_type != "client_credentials":
+            grant_type = as_const("CreateTokenRequest", "grant_type", grant_type, "client_credentials")
+        client_id = _json.pop("client_id", ABSENT)
+        if type(client_id) is not str:
+            client_id = as_str("CreateTokenRequest", "client_id", client_id)
+        client_secret = _json.pop("client_secret", ABSENT)
+        if type(client_secret) is not str:
+            client_secret = as_str("CreateTokenRequest", "client_secret", client_secret)
+        scope = _json.pop("scope", ABSENT)
+        if type(scope) is not str and scope is not UNSET:
+            scope = UNSET if scope is None else as_str("CreateTokenRequest", "scope", scope)
+        return cls(
+            grant_type=grant_type,
+            client_id=client_id,
+            client_secret=client_secret,
+            scope=scope,
+            additional_properties=_json,
+        )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_bool, as_list, as_object, as_str, names_only, redacted, to_json
+
+
+@_define(kw_only=True)
+class CreateWebhookRequest:
+    """A new endpoint.
+
+    Attributes:
+        url: Where to post events. It must answer within 30 seconds.
+        events: The types of event to post.
+        secret: What to sign deliveries with. Left out, the server makes one.
+        active: Whether to post events from now on. Left out, it does.
+    """
+
+    url: str
+    events: list[WebhookEventType]
+    secret: str | Unset = _field(default=UNSET, repr=redacted)
+    active: bool | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["url"] = self.url
+        _json["events"] = to_json(self.events)
+        if self.secret is not UNSET and self.secret is not None:
+            _json["secret"] = self.secret
+        if self.active is not UNSET and self.active is not None:
+            _json["active"] = self.active
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateWebhookRequest", src_dict)
+        url = _json.pop("url", ABSENT)
+        if type(url) is not str:
+            url = as_str("CreateWebhookRequest", "url", url)
+        events = _json.pop("events", ABSENT)
+        if type(events) is not list:
+            events = as_list("CreateWebhookRequest", "events", events)
+        _events_items = events
+        events = []
+        for _events_item in _events_items:
+            if type(_events_item) is not str:
+                _events_item = as_str("CreateWebhookRequest", f"events[{len(events)}]", _events_item)
+            events.append(_events_item)
+        secret = _json.pop("secret", ABSENT)
+        if type(secret) is not str and secret is not UNSET:
+            secret = UNSET if secret is None else as_str("CreateWebhookRequest", "secret", secret)
+        active = _json.pop("active", ABSENT)
+        if type(active) is not bool and active is not UNSET:
+            active = UNSET if active is None else as_bool("CreateWebhookRequest", "active", active)
+        return cls(url=url, events=events, secret=secret, active=active, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .webhook_event_type import WebhookEventType  # noqa: E402

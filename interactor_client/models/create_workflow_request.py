@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class CreateWorkflowRequest:
+    """The definition of a new workflow.
+
+    Attributes:
+        name: Name of the workflow.
+        states: Its states. Their names must be unique.
+        initial_state: Name of the state in which instances begin.
+        description: What it is for.
+    """
+
+    name: str
+    states: list[WorkflowState]
+    initial_state: str
+    description: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["name"] = self.name
+        _json["states"] = to_json(self.states)
+        _json["initial_state"] = self.initial_state
+        if self.description is not UNSET and self.description is not None:
+            _json["description"] = self.description
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateWorkflowRequest", src_dict)
+        name = _json.pop("name", ABSENT)
+        if type(name) is not str:
+            name = as_str("CreateWorkflowRequest", "name", name)
+        states = _json.pop("states", ABSENT)
+        if type(states) is not list:
+            states = as_list("CreateWorkflowRequest", "states", states)
+        _states_items = states
+        states = []
+        for _states_item in _states_items:
+            try:
+                _states_item = WorkflowState.from_dict(_states_item)
+            except DecodeError as _error:
+                raise _error.at("CreateWorkflowRequest", f"states[{len(states)}]") from None
+            states.append(_states_item)
+        initial_state = _json.pop("initial_state", ABSENT)
+        if type(initial_state) is not str:
+            initial_state = as_str("CreateWorkflowRequest", "initial_state", initial_state)
+        description = _json.pop("description", ABSENT)
+        if type(description) is not str and description is not UNSET:
+            description = UNSET if description is None else as_str("CreateWorkflowRequest", "description", description)
+        return cls(
+            name=name, states=states, initial_state=initial_state, description=description, additional_properties=_json
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .workflow_state import WorkflowState  # noqa: E402

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class Credential:
+    """A connection of a user to another service. Its token is fetched with `get_credential_token`.
+
+    Attributes:
+        id: Id of the credential (`cred_...`).
+        provider: The service that the user connected, such as `google`.
+        status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
+            by the user at the provider.
+        scopes: What the user granted, in the provider's own words.
+        created_at: When the user connected.
+        updated_at: When the credential last changed.
+        expires_at: When the current token of the provider expires; null if it does not expire.
+    """
+
+    id: str
+    provider: str
+    status: CredentialStatus
+    scopes: list[str]
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    expires_at: datetime.datetime | None
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["provider"] = self.provider
+        _json["status"] = self.status
+        _json["scopes"] = to_json(self.scopes)
+        _json["created_at"] = to_json(self.created_at)
+        _json["updated_at"] = to_json(self.updated_at)
+        _json["expires_at"] = to_json(self.expires_at)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("Credential", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("Credential", "id", id)
+        provider = _json.pop("provider", ABSENT)
+        if type(provider) is not str:
+            provider = as_str("Credential", "provider", provider)
+        status = _json.pop("status", ABSENT)
+        if type(status) is not str:
+            status = as_str("Credential", "status", status)
+        scopes = _json.pop("scopes", ABSENT)
+        if type(scopes) is not list:
+            scopes = as_list("Credential", "scopes", scopes)
+        _scopes_items = scopes
+        scopes = []
+        for _scopes_item in _scopes_items:
+            if type(_scopes_item) is not str:
+                _scopes_item = as_str("Credential", f"scopes[{len(scopes)}]", _scopes_item)
+            scopes.append(_scopes_item)
+        created_at = _json.pop("created_at", ABSENT)
+        created_at = as_datetime("Credential", "created_at", created_at)
+        updated_at = _json.pop("updated_at", ABSENT)
+        updated_at = as_datetime("Credential", "updated_at", updated_at)
+        expires_at = _json.pop("expires_at", ABSENT)
+        if expires_at is not None:
+            expires_at = as_datetime("Credential", "expires_at", expires_at)
+        return cls(
+            id=id,
+            provider=provider,
+            status=status,
+            scopes=scopes,
+            created_at=created_at,
+            updated_at=updated_at,
+            expires_at=expires_at,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .credential_status import CredentialStatus  # noqa: E402

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class CredentialConnectedData:
+    """The new credential.
+
+    Attributes:
+        credential_id: The credential (`cred_...`).
+        provider: The service that the user connected, such as `google`.
+        service_id: The service of the provider, such as `svc_google_calendar`.
+        scopes: What the user granted, in the provider's own words.
+        metadata: A free JSON object. In Python it is a plain `dict`.
+        namespace: The tenant that it belongs to.
+    """
+
+    credential_id: str
+    provider: str
+    service_id: str | Unset = UNSET
+    scopes: list[str] | Unset = UNSET
+    metadata: JsonObject | Unset = UNSET
+    namespace: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["credential_id"] = self.credential_id
+        _json["provider"] = self.provider
+        if self.service_id is not UNSET and self.service_id is not None:
+            _json["service_id"] = self.service_id
+        if self.scopes is not UNSET and self.scopes is not None:
+            _json["scopes"] = to_json(self.scopes)
+        if self.metadata is not UNSET and self.metadata is not None:
+            _json["metadata"] = to_json(self.metadata)
+        if self.namespace is not UNSET and self.namespace is not None:
+            _json["namespace"] = self.namespace
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialConnectedData", src_dict)
+        credential_id = _json.pop("credential_id", ABSENT)
+        if type(credential_id) is not str:
+            credential_id = as_str("CredentialConnectedData", "credential_id", credential_id)
+        provider = _json.pop("provider", ABSENT)
+        if type(provider) is not str:
+            provider = as_str("CredentialConnectedData", "provider", provider)
+        service_id = _json.pop("service_id", ABSENT)
+        if type(service_id) is not str and service_id is not UNSET:
+            service_id = UNSET if service_id is None else as_str("CredentialConnectedData", "service_id", service_id)
+        scopes = _json.pop("scopes", ABSENT)
+        if scopes is None:
+            scopes = UNSET
+        elif scopes is not UNSET:
+            if type(scopes) is not list:
+                scopes = as_list("CredentialConnectedData", "scopes", scopes)
+            _scopes_items = scopes
+            scopes = []
+            for _scopes_item in _scopes_items:
+                if type(_scopes_item) is not str:
+                    _scopes_item = as_str("CredentialConnectedData", f"scopes[{len(scopes)}]", _scopes_item)
+                scopes.append(_scopes_item)
+        metadata = _json.pop("metadata", ABSENT)
+        if type(metadata) is not dict and metadata is not UNSET:
+            metadata = UNSET if metadata is None else as_dict("CredentialConnectedData", "metadata", metadata)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str and namespace is not UNSET:
+            namespace = UNSET if namespace is None else as_str("CredentialConnectedData", "namespace", namespace)
+        return cls(
+            credential_id=credential_id,
+            provider=provider,
+            service_id=service_id,
+            scopes=scopes,
+            metadata=metadata,
+            namespace=namespace,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_object, as_str, misfit, names_only, to_json
+
+
+@_define(kw_only=True)
+class CredentialErrorData:
+    """The credential, and what is wrong with it.
+
+    Attributes:
+        credential_id: The credential (`cred_...`).
+        provider: The service that the user connected, such as `google`.
+        error: Why something failed, as a text or as an object, depending on the server's version.
+        namespace: The tenant that it belongs to.
+    """
+
+    credential_id: str
+    provider: str | Unset = UNSET
+    error: FailureDetail | str | Unset = UNSET
+    namespace: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["credential_id"] = self.credential_id
+        if self.provider is not UNSET and self.provider is not None:
+            _json["provider"] = self.provider
+        if self.error is not UNSET and self.error is not None:
+            _json["error"] = to_json(self.error)
+        if self.namespace is not UNSET and self.namespace is not None:
+            _json["namespace"] = self.namespace
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialErrorData", src_dict)
+        credential_id = _json.pop("credential_id", ABSENT)
+        if type(credential_id) is not str:
+            credential_id = as_str("CredentialErrorData", "credential_id", credential_id)
+        provider = _json.pop("provider", ABSENT)
+        if type(provider) is not str and provider is not UNSET:
+            provider = UNSET if provider is None else as_str("CredentialErrorData", "provider", provider)
+        error = _json.pop("error", ABSENT)
+        if error is None:
+            error = UNSET
+        elif error is not UNSET:
+            if type(error) is dict:
+                try:
+                    error = FailureDetail.from_dict(error)
+                except DecodeError as _error:
+                    raise _error.at("CredentialErrorData", "error") from None
+            elif type(error) is not str:
+                misfit("CredentialErrorData", "error", "an object or a string", error)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str and namespace is not UNSET:
+            namespace = UNSET if namespace is None else as_str("CredentialErrorData", "namespace", namespace)
+        return cls(
+            credential_id=credential_id,
+            provider=provider,
+            error=error,
+            namespace=namespace,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .failure_detail import FailureDetail  # noqa: E402

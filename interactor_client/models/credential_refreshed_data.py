@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_datetime, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class CredentialRefreshedData:
+    """The credential that was refreshed.
+
+    Attributes:
+        credential_id: The credential (`cred_...`).
+        provider: The service that the user connected, such as `google`.
+        expires_at: When the new token of the provider expires; null if it does not expire.
+        namespace: The tenant that it belongs to.
+    """
+
+    credential_id: str
+    provider: str | Unset = UNSET
+    expires_at: datetime.datetime | None | Unset = UNSET
+    namespace: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["credential_id"] = self.credential_id
+        if self.provider is not UNSET and self.provider is not None:
+            _json["provider"] = self.provider
+        if self.expires_at is not UNSET:
+            _json["expires_at"] = to_json(self.expires_at)
+        if self.namespace is not UNSET and self.namespace is not None:
+            _json["namespace"] = self.namespace
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialRefreshedData", src_dict)
+        credential_id = _json.pop("credential_id", ABSENT)
+        if type(credential_id) is not str:
+            credential_id = as_str("CredentialRefreshedData", "credential_id", credential_id)
+        provider = _json.pop("provider", ABSENT)
+        if type(provider) is not str and provider is not UNSET:
+            provider = UNSET if provider is None else as_str("CredentialRefreshedData", "provider", provider)
+        expires_at = _json.pop("expires_at", ABSENT)
+        if expires_at is not UNSET and expires_at is not None:
+            expires_at = as_datetime("CredentialRefreshedData", "expires_at", expires_at)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str and namespace is not UNSET:
+            namespace = UNSET if namespace is None else as_str("CredentialRefreshedData", "namespace", namespace)
+        return cls(
+            credential_id=credential_id,
+            provider=provider,
+            expires_at=expires_at,
+            namespace=namespace,
+            additional_properties=_json,
+        )

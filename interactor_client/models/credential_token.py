@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_int, as_object, as_str, names_only, redacted, to_json
+
+
+@_define(kw_only=True)
+class CredentialToken:
+    """A token of the provider, with which to call the provider on the user's behalf. Never log it.
+
+    Attributes:
+        access_token: The provider's token.
+        token_type: How to send it, mostly `Bearer`.
+        expires_in: For how many seconds the token is still good.
+        refresh_token: The provider's refresh token, where your client may see it.
+        scope: What the token allows, separated by spaces.
+    """
+
+    access_token: str = _field(repr=redacted)
+    token_type: str
+    expires_in: int
+    refresh_token: str | Unset = _field(default=UNSET, repr=redacted)
+    scope: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["access_token"] = self.access_token
+        _json["token_type"] = self.token_type
+        _json["expires_in"] = self.expires_in
+        if self.refresh_token is not UNSET and self.refresh_token is not None:
+            _json["refresh_token"] = self.refresh_token
+        if self.scope is not UNSET and self.scope is not None:
+            _json["scope"] = self.scope
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialToken", src_dict)
+        access_token = _json.pop("access_token", ABSENT)
+        if type(access_token) is not str:
+            access_token = as_str("CredentialToken", "access_token", access_token)
+        token_type = _json.pop("token_type", ABSENT)
+        if type(token_type) is not str:
+            token_type = as_str("CredentialToken", "token_type", token_type)
+        expires_in = _json.pop("expires_in", ABSENT)
+        if type(expires_in) is not int:
+            expires_in = as_int("CredentialToken", "expires_in", expires_in)
+        refresh_token = _json.pop("refresh_token", ABSENT)
+        if type(refresh_token) is not str and refresh_token is not UNSET:
+            refresh_token = (
+                UNSET if refresh_token is None else as_str("CredentialToken", "refresh_token", refresh_token)
+            )
+        scope = _json.pop("scope", ABSENT)
+        if type(scope) is not str and scope is not UNSET:
+            scope = UNSET if scope is None else as_str("CredentialToken", "scope", scope)
+        return cls(
+            access_token=access_token,
+            token_type=token_type,
+            expires_in=expires_in,
+            refresh_token=refresh_token,
+            scope=scope,
+            additional_properties=_json,
+        )

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class DataSource:
+    """Data that assistants may consult.
+
+    Attributes:
+        id: Id of the data source (`ds_...`).
+        name: Name of the data source.
+        type: Where the data comes from, an uploaded file, a web address or a database.
+        config: A free JSON object. In Python it is a plain `dict`.
+        semantic_mappings: What its fields mean. May be empty.
+    """
+
+    id: str
+    name: str
+    type: DataSourceType
+    config: JsonObject
+    semantic_mappings: list[SemanticMapping]
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["name"] = self.name
+        _json["type"] = self.type
+        _json["config"] = to_json(self.config)
+        _json["semantic_mappings"] = to_json(self.semantic_mappings)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("DataSource", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("DataSource", "id", id)
+        name = _json.pop("name", ABSENT)
+        if type(name) is not str:
+            name = as_str("DataSource", "name", name)
+        type_ = _json.pop("type", ABSENT)
+        if type(type_) is not str:
+            type_ = as_str("DataSource", "type", type_)
+        config = _json.pop("config", ABSENT)
+        if type(config) is not dict:
+            config = as_dict("DataSource", "config", config)
+        semantic_mappings = _json.pop("semantic_mappings", ABSENT)
+        if type(semantic_mappings) is not list:
+            semantic_mappings = as_list("DataSource", "semantic_mappings", semantic_mappings)
+        _semantic_mappings_items = semantic_mappings
+        semantic_mappings = []
+        for _semantic_mappings_item in _semantic_mappings_items:
+            try:
+                _semantic_mappings_item = SemanticMapping.from_dict(_semantic_mappings_item)
+            except DecodeError as _error:
+                raise _error.at("DataSource", f"semantic_mappings[{len(semantic_mappings)}]") from None
+            semantic_mappings.append(_semantic_mappings_item)
+        return cls(
+            id=id,
+            name=name,
+            type=type_,
+            config=config,
+            semantic_mappings=semantic_mappings,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .data_source_type import DataSourceType  # noqa: E402
+from .json_object import JsonObject  # noqa: E402
+from .semantic_mapping import SemanticMapping  # noqa: E402

@@ -1,0 +1,10 @@
+"""Where the data comes from, an uploaded file, a web address or a database.
+
+Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+DataSourceType = Literal["database", "file", "url"] | str

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class ErrorBody:
+    """What went wrong.
+
+    Attributes:
+        code: What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential
+            again; `API_ERROR` is whatever has no code of its own.
+        message: What went wrong, for people. The wording may change.
+        request_id: Id of the request, to name in a support request.
+        details: One entry for each field that was not acceptable. Only with `VALIDATION_ERROR`.
+    """
+
+    code: ErrorCode
+    message: str
+    request_id: str
+    details: list[ErrorDetail] | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["code"] = self.code
+        _json["message"] = self.message
+        _json["request_id"] = self.request_id
+        if self.details is not UNSET and self.details is not None:
+            _json["details"] = to_json(self.details)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("ErrorBody", src_dict)
+        code = _json.pop("code", ABSENT)
+        if type(code) is not str:
+            code = as_str("ErrorBody", "code", code)
+        message = _json.pop("message", ABSENT)
+        if type(message) is not str:
+            message = as_str("ErrorBody", "message", message)
+        request_id = _json.pop("request_id", ABSENT)
+        if type(request_id) is not str:
+            request_id = as_str("ErrorBody", "request_id", request_id)
+        details = _json.pop("details", ABSENT)
+        if details is None:
+            details = UNSET
+        elif details is not UNSET:
+            if type(details) is not list:
+                details = as_list("ErrorBody", "details", details)
+            _details_items = details
+            details = []
+            for _details_item in _details_items:
+                try:
+                    _details_item = ErrorDetail.from_dict(_details_item)
+                except DecodeError as _error:
+                    raise _error.at("ErrorBody", f"details[{len(details)}]") from None
+                details.append(_details_item)
+        return cls(code=code, message=message, request_id=request_id, details=details, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .error_code import ErrorCode  # noqa: E402
+from .error_detail import ErrorDetail  # noqa: E402

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class ErrorDetail:
+    """One thing that was wrong with a request.
+
+    Attributes:
+        field: Path of the field in the body, such as `states[0].name`, or name of a parameter.
+        message: What is wrong with it, for people.
+    """
+
+    field: str
+    message: str
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["field"] = self.field
+        _json["message"] = self.message
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("ErrorDetail", src_dict)
+        field = _json.pop("field", ABSENT)
+        if type(field) is not str:
+            field = as_str("ErrorDetail", "field", field)
+        message = _json.pop("message", ABSENT)
+        if type(message) is not str:
+            message = as_str("ErrorDetail", "message", message)
+        return cls(field=field, message=message, additional_properties=_json)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_object, names_only, to_json
+
+
+@_define(kw_only=True)
+class ErrorResponse:
+    """The envelope of an error.
+
+    Attributes:
+        error: What went wrong.
+    """
+
+    error: ErrorBody
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["error"] = to_json(self.error)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("ErrorResponse", src_dict)
+        error = _json.pop("error", ABSENT)
+        try:
+            error = ErrorBody.from_dict(error)
+        except DecodeError as _error:
+            raise _error.at("ErrorResponse", "error") from None
+        return cls(error=error, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .error_body import ErrorBody  # noqa: E402

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class HaltingPresentation:
+    """What to show to the person whose input is awaited. Servers say it in `config`, or in `title`, `description`
+    and `fields`: expect either.
+
+    Attributes:
+        type: What to show to the person whose input is awaited.
+        config: A free JSON object. In Python it is a plain `dict`.
+        title: A heading.
+        description: What is to be decided.
+        fields: The fields of the form.
+    """
+
+    type: HaltingPresentationType
+    config: JsonObject | Unset = UNSET
+    title: str | Unset = UNSET
+    description: str | Unset = UNSET
+    fields: list[PresentationField] | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["type"] = self.type
+        if self.config is not UNSET and self.config is not None:
+            _json["config"] = to_json(self.config)
+        if self.title is not UNSET and self.title is not None:
+            _json["title"] = self.title
+        if self.description is not UNSET and self.description is not None:
+            _json["description"] = self.description
+        if self.fields is not UNSET and self.fields is not None:
+            _json["fields"] = to_json(self.fields)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("HaltingPresentation", src_dict)
+        type_ = _json.pop("type", ABSENT)
+        if type(type_) is not str:
+            type_ = as_str("HaltingPresentation", "type", type_)
+        config = _json.pop("config", ABSENT)
+        if type(config) is not dict and config is not UNSET:
+            config = UNSET if config is None else as_dict("HaltingPresentation", "config", config)
+        title = _json.pop("title", ABSENT)
+        if type(title) is not str and title is not UNSET:
+            title = UNSET if title is None else as_str("HaltingPresentation", "title", title)
+        description = _json.pop("description", ABSENT)
+        if type(description) is not str and description is not UNSET:
+            description = UNSET if description is None else as_str("HaltingPresentation", "description", description)
+        fields = _json.pop("fields", ABSENT)
+        if fields is None:
+            fields = UNSET
+        elif fields is not UNSET:
+            if type(fields) is not list:
+                fields = as_list("HaltingPresentation", "fields", fields)
+            _fields_items = fields
+            fields = []
+            for _fields_item in _fields_items:
+                try:
+                    _fields_item = PresentationField.from_dict(_fields_item)
+                except DecodeError as _error:
+                    raise _error.at("HaltingPresentation", f"fields[{len(fields)}]") from None
+                fields.append(_fields_item)
+        return cls(
+            type=type_, config=config, title=title, description=description, fields=fields, additional_properties=_json
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .halting_presentation_type import HaltingPresentationType  # noqa: E402
+from .json_object import JsonObject  # noqa: E402
+from .presentation_field import PresentationField  # noqa: E402

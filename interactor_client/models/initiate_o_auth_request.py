@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class InitiateOAuthRequest:
+    """What to connect to, and where to send the user afterwards. Names `provider`, `service_id`, or both.
+
+    Attributes:
+        redirect_uri: Where the user's browser comes back to, with `code` and `state` in the query. An
+            absolute URI.
+        provider: The provider, such as `google`.
+        service_id: A service of the provider, such as `svc_google_calendar`.
+        scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
+    """
+
+    redirect_uri: str
+    provider: str | Unset = UNSET
+    service_id: str | Unset = UNSET
+    scopes: list[str] | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["redirect_uri"] = self.redirect_uri
+        if self.provider is not UNSET and self.provider is not None:
+            _json["provider"] = self.provider
+        if self.service_id is not UNSET and self.service_id is not None:
+            _json["service_id"] = self.service_id
+        if self.scopes is not UNSET and self.scopes is not None:
+            _json["scopes"] = to_json(self.scopes)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("InitiateOAuthRequest", src_dict)
+        redirect_uri = _json.pop("redirect_uri", ABSENT)
+        if type(redirect_uri) is not str:
+            redirect_uri = as_str("InitiateOAuthRequest", "redirect_uri", redirect_uri)
+        provider = _json.pop("provider", ABSENT)
+        if type(provider) is not str and provider is not UNSET:
+            provider = UNSET if provider is None else as_str("InitiateOAuthRequest", "provider", provider)
+        service_id = _json.pop("service_id", ABSENT)
+        if type(service_id) is not str and service_id is not UNSET:
+            service_id = UNSET if service_id is None else as_str("InitiateOAuthRequest", "service_id", service_id)
+        scopes = _json.pop("scopes", ABSENT)
+        if scopes is None:
+            scopes = UNSET
+        elif scopes is not UNSET:
+            if type(scopes) is not list:
+                scopes = as_list("InitiateOAuthRequest", "scopes", scopes)
+            _scopes_items = scopes
+            scopes = []
+            for _scopes_item in _scopes_items:
+                if type(_scopes_item) is not str:
+                    _scopes_item = as_str("InitiateOAuthRequest", f"scopes[{len(scopes)}]", _scopes_item)
+                scopes.append(_scopes_item)
+        return cls(
+            redirect_uri=redirect_uri,
+            provider=provider,
+            service_id=service_id,
+            scopes=scopes,
+            additional_properties=_json,
+        )

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class Message:
+    """A message in a room.
+
+    Attributes:
+        id: Id of the message (`msg_...`).
+        room_id: The room that it was said in (`room_...`).
+        role: Who speaks.
+        content: What was said. Empty when the message only calls tools.
+        created_at: When it was said.
+        tool_calls: Tools that the assistant asks for.
+    """
+
+    id: str
+    room_id: str
+    role: MessageRole
+    content: str
+    created_at: datetime.datetime
+    tool_calls: list[ToolCall] | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["room_id"] = self.room_id
+        _json["role"] = self.role
+        _json["content"] = self.content
+        _json["created_at"] = to_json(self.created_at)
+        if self.tool_calls is not UNSET and self.tool_calls is not None:
+            _json["tool_calls"] = to_json(self.tool_calls)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("Message", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("Message", "id", id)
+        room_id = _json.pop("room_id", ABSENT)
+        if type(room_id) is not str:
+            room_id = as_str("Message", "room_id", room_id)
+        role = _json.pop("role", ABSENT)
+        if type(role) is not str:
+            role = as_str("Message", "role", role)
+        content = _json.pop("content", ABSENT)
+        if type(content) is not str:
+            content = as_str("Message", "content", content)
+        created_at = _json.pop("created_at", ABSENT)
+        created_at = as_datetime("Message", "created_at", created_at)
+        tool_calls = _json.pop("tool_calls", ABSENT)
+        if tool_calls is None:
+            tool_calls = UNSET
+        elif tool_calls is not UNSET:
+            if type(tool_calls) is not list:
+                tool_calls = as_list("Message", "tool_calls", tool_calls)
+            _tool_calls_items = tool_calls
+            tool_calls = []
+            for _tool_calls_item in _tool_calls_items:
+                try:
+                    _tool_calls_item = ToolCall.from_dict(_tool_calls_item)
+                except DecodeError as _error:
+                    raise _error.at("Message", f"tool_calls[{len(tool_calls)}]") from None
+                tool_calls.append(_tool_calls_item)
+        return cls(
+            id=id,
+            room_id=room_id,
+            role=role,
+            content=content,
+            created_at=created_at,
+            tool_calls=tool_calls,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .message_role import MessageRole  # noqa: E402
+from .tool_call import ToolCall  # noqa: E402

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_const, as_object, names_only, to_json
+
+
+@_define(kw_only=True)
+class MessageComplete:
+    """The assistant's message is complete. It replaces whatever the pieces have given so far.
+
+    Attributes:
+        type: Always `message.complete`.
+        message: A message in a room.
+    """
+
+    type: Literal["message.complete"] = "message.complete"
+    message: Message
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["type"] = self.type
+        _json["message"] = to_json(self.message)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("MessageComplete", src_dict)
+        type_ = _json.pop("type", ABSENT)
+        if type_ != "message.complete":
+            type_ = as_const("MessageComplete", "type", type_, "message.complete")
+        message = _json.pop("message", ABSENT)
+        try:
+            message = Message.from_dict(message)
+        except DecodeError as _error:
+            raise _error.at("MessageComplete", "message") from None
+        return cls(type=type_, message=message, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .message import Message  # noqa: E402

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_const, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class MessageDelta:
+    """The next piece of the message that the assistant is writing.
+
+    Attributes:
+        type: Always `message.delta`.
+        content: What to append, as it stands. May be a part of a word.
+    """
+
+    type: Literal["message.delta"] = "message.delta"
+    content: str
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["type"] = self.type
+        _json["content"] = self.content
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("MessageDelta", src_dict)
+        type_ = _json.pop("type", ABSENT)
+        if type_ != "message.delta":
+            type_ = as_const("MessageDelta", "type", type_, "message.delta")
+        content = _json.pop("content", ABSENT)
+        if type(content) is not str:
+            content = as_str("MessageDelta", "content", content)
+        return cls(type=type_, content=content, additional_properties=_json)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class OAuthAuthorization:
+    """Where to send the user's browser, and how to recognise and follow the flow.
+
+    Attributes:
+        authorization_url: Where the user grants access. Good once, and not for long.
+        state: Comes back with the code. Remember it for this user, and compare.
+        flow_id: Id of the flow for `get_oauth_status` (`flow_...`).
+    """
+
+    authorization_url: str
+    state: str | Unset = UNSET
+    flow_id: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["authorization_url"] = self.authorization_url
+        if self.state is not UNSET and self.state is not None:
+            _json["state"] = self.state
+        if self.flow_id is not UNSET and self.flow_id is not None:
+            _json["flow_id"] = self.flow_id
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("OAuthAuthorization", src_dict)
+        authorization_url = _json.pop("authorization_url", ABSENT)
+        if type(authorization_url) is not str:
+            authorization_url = as_str("OAuthAuthorization", "authorization_url", authorization_url)
+        state = _json.pop("state", ABSENT)
+        if type(state) is not str and state is not UNSET:
+            state = UNSET if state is None else as_str("OAuthAuthorization", "state", state)
+        flow_id = _json.pop("flow_id", ABSENT)
+        if type(flow_id) is not str and flow_id is not UNSET:
+            flow_id = UNSET if flow_id is None else as_str("OAuthAuthorization", "flow_id", flow_id)
+        return cls(authorization_url=authorization_url, state=state, flow_id=flow_id, additional_properties=_json)

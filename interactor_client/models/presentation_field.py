@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_bool, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class PresentationField:
+    """One field of a form.
+
+    Attributes:
+        name: Key of the value in the input.
+        type: Type of the value, such as `boolean`, `text` or `number`.
+        label: What to show beside it, in words for people.
+        required: Whether the input must have it.
+    """
+
+    name: str
+    type: str
+    label: str | Unset = UNSET
+    required: bool | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["name"] = self.name
+        _json["type"] = self.type
+        if self.label is not UNSET and self.label is not None:
+            _json["label"] = self.label
+        if self.required is not UNSET and self.required is not None:
+            _json["required"] = self.required
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("PresentationField", src_dict)
+        name = _json.pop("name", ABSENT)
+        if type(name) is not str:
+            name = as_str("PresentationField", "name", name)
+        type_ = _json.pop("type", ABSENT)
+        if type(type_) is not str:
+            type_ = as_str("PresentationField", "type", type_)
+        label = _json.pop("label", ABSENT)
+        if type(label) is not str and label is not UNSET:
+            label = UNSET if label is None else as_str("PresentationField", "label", label)
+        required = _json.pop("required", ABSENT)
+        if type(required) is not bool and required is not UNSET:
+            required = UNSET if required is None else as_bool("PresentationField", "required", required)
+        return cls(name=name, type=type_, label=label, required=required, additional_properties=_json)

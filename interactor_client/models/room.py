@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_datetime, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class Room:
+    """A conversation with one assistant.
+
+    Attributes:
+        id: Id of the room (`room_...`).
+        assistant_id: The assistant that answers in it (`asst_...`).
+        namespace: The tenant that the room belongs to.
+        metadata: A free JSON object. In Python it is a plain `dict`.
+        created_at: When it was opened.
+    """
+
+    id: str
+    assistant_id: str
+    namespace: str
+    metadata: JsonObject
+    created_at: datetime.datetime
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["assistant_id"] = self.assistant_id
+        _json["namespace"] = self.namespace
+        _json["metadata"] = to_json(self.metadata)
+        _json["created_at"] = to_json(self.created_at)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("Room", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("Room", "id", id)
+        assistant_id = _json.pop("assistant_id", ABSENT)
+        if type(assistant_id) is not str:
+            assistant_id = as_str("Room", "assistant_id", assistant_id)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str:
+            namespace = as_str("Room", "namespace", namespace)
+        metadata = _json.pop("metadata", ABSENT)
+        if type(metadata) is not dict:
+            metadata = as_dict("Room", "metadata", metadata)
+        created_at = _json.pop("created_at", ABSENT)
+        created_at = as_datetime("Room", "created_at", created_at)
+        return cls(
+            id=id,
+            assistant_id=assistant_id,
+            namespace=namespace,
+            metadata=metadata,
+            created_at=created_at,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

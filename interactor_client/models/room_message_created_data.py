@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class RoomMessageCreatedData:
+    """The new message.
+
+    Attributes:
+        message_id: The message (`msg_...`).
+        room_id: The room (`room_...`).
+        role: Who speaks.
+        content: What was said.
+        tool_calls: Tools that the assistant asks for; null or empty if there are none.
+        namespace: The tenant that it belongs to.
+    """
+
+    message_id: str
+    room_id: str
+    role: MessageRole
+    content: str
+    tool_calls: list[ToolCall] | None | Unset = UNSET
+    namespace: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["message_id"] = self.message_id
+        _json["room_id"] = self.room_id
+        _json["role"] = self.role
+        _json["content"] = self.content
+        if self.tool_calls is not UNSET:
+            _json["tool_calls"] = to_json(self.tool_calls)
+        if self.namespace is not UNSET and self.namespace is not None:
+            _json["namespace"] = self.namespace
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomMessageCreatedData", src_dict)
+        message_id = _json.pop("message_id", ABSENT)
+        if type(message_id) is not str:
+            message_id = as_str("RoomMessageCreatedData", "message_id", message_id)
+        room_id = _json.pop("room_id", ABSENT)
+        if type(room_id) is not str:
+            room_id = as_str("RoomMessageCreatedData", "room_id", room_id)
+        role = _json.pop("role", ABSENT)
+        if type(role) is not str:
+            role = as_str("RoomMessageCreatedData", "role", role)
+        content = _json.pop("content", ABSENT)
+        if type(content) is not str:
+            content = as_str("RoomMessageCreatedData", "content", content)
+        tool_calls = _json.pop("tool_calls", ABSENT)
+        if tool_calls is not UNSET and tool_calls is not None:
+            if type(tool_calls) is not list:
+                tool_calls = as_list("RoomMessageCreatedData", "tool_calls", tool_calls)
+            _tool_calls_items = tool_calls
+            tool_calls = []
+            for _tool_calls_item in _tool_calls_items:
+                try:
+                    _tool_calls_item = ToolCall.from_dict(_tool_calls_item)
+                except DecodeError as _error:
+                    raise _error.at("RoomMessageCreatedData", f"tool_calls[{len(tool_calls)}]") from None
+                tool_calls.append(_tool_calls_item)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str and namespace is not UNSET:
+            namespace = UNSET if namespace is None else as_str("RoomMessageCreatedData", "namespace", namespace)
+        return cls(
+            message_id=message_id,
+            room_id=room_id,
+            role=role,
+            content=content,
+            tool_calls=tool_calls,
+            namespace=namespace,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .message_role import MessageRole  # noqa: E402
+from .tool_call import ToolCall  # noqa: E402

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_const, as_datetime, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class RoomMessageCreatedEvent:
+    """A message was added to a room, by whomever.
+
+    Attributes:
+        id: Id of the event (`evt_...`).
+        event: Always `room.message.created`.
+        timestamp: When it happened. Order events by it.
+        idempotency_key: The same in every delivery of the event: handle each key once.
+        namespace: The tenant that it happened to.
+        data: The new message.
+    """
+
+    id: str
+    event: Literal["room.message.created"] = "room.message.created"
+    timestamp: datetime.datetime
+    idempotency_key: str
+    namespace: str
+    data: RoomMessageCreatedData
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["event"] = self.event
+        _json["timestamp"] = to_json(self.timestamp)
+        _json["idempotency_key"] = self.idempotency_key
+        _json["namespace"] = self.namespace
+        _json["data"] = to_json(self.data)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomMessageCreatedEvent", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("RoomMessageCreatedEvent", "id", id)
+        event = _json.pop("event", ABSENT)
+        if event != "room.message.created":
+            event = as_const("RoomMessageCreatedEvent", "event", event, "room.message.created")
+        timestamp = _json.pop("timestamp", ABSENT)
+        timestamp = as_datetime("RoomMessageCreatedEvent", "timestamp", timestamp)
+        idempotency_key = _json.pop("idempotency_key", ABSENT)
+        if type(idempotency_key) is not str:
+            idempotency_key = as_str("RoomMessageCreatedEvent", "idempotency_key", idempotency_key)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str:
+            namespace = as_str("RoomMessageCreatedEvent", "namespace", namespace)
+        data = _json.pop("data", ABSENT)
+        try:
+            data = RoomMessageCreatedData.from_dict(data)
+        except DecodeError as _error:
+            raise _error.at("RoomMessageCreatedEvent", "data") from None
+        return cls(
+            id=id,
+            event=event,
+            timestamp=timestamp,
+            idempotency_key=idempotency_key,
+            namespace=namespace,
+            data=data,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .room_message_created_data import RoomMessageCreatedData  # noqa: E402

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_const, as_datetime, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class RoomMessageUpdatedEvent:
+    """A message was edited, or one that was still being written is complete.
+
+    Attributes:
+        id: Id of the event (`evt_...`).
+        event: Always `room.message.updated`.
+        timestamp: When it happened. Order events by it.
+        idempotency_key: The same in every delivery of the event: handle each key once.
+        namespace: The tenant that it happened to.
+        data: The message as it is now.
+    """
+
+    id: str
+    event: Literal["room.message.updated"] = "room.message.updated"
+    timestamp: datetime.datetime
+    idempotency_key: str
+    namespace: str
+    data: RoomMessageUpdatedData
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["event"] = self.event
+        _json["timestamp"] = to_json(self.timestamp)
+        _json["idempotency_key"] = self.idempotency_key
+        _json["namespace"] = self.namespace
+        _json["data"] = to_json(self.data)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomMessageUpdatedEvent", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("RoomMessageUpdatedEvent", "id", id)
+        event = _json.pop("event", ABSENT)
+        if event != "room.message.updated":
+            event = as_const("RoomMessageUpdatedEvent", "event", event, "room.message.updated")
+        timestamp = _json.pop("timestamp", ABSENT)
+        timestamp = as_datetime("RoomMessageUpdatedEvent", "timestamp", timestamp)
+        idempotency_key = _json.pop("idempotency_key", ABSENT)
+        if type(idempotency_key) is not str:
+            idempotency_key = as_str("RoomMessageUpdatedEvent", "idempotency_key", idempotency_key)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str:
+            namespace = as_str("RoomMessageUpdatedEvent", "namespace", namespace)
+        data = _json.pop("data", ABSENT)
+        try:
+            data = RoomMessageUpdatedData.from_dict(data)
+        except DecodeError as _error:
+            raise _error.at("RoomMessageUpdatedEvent", "data") from None
+        return cls(
+            id=id,
+            event=event,
+            timestamp=timestamp,
+            idempotency_key=idempotency_key,
+            namespace=namespace,
+            data=data,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .room_message_updated_data import RoomMessageUpdatedData  # noqa: E402

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class RoomToolCallCompletedData:
+    """The call that was answered.
+
+    Attributes:
+        tool_call_id: The call (`tc_...`).
+        room_id: The room (`room_...`).
+        tool_id: The tool that was run (`tool_...`).
+        tool_name: Name of the tool.
+        status: `pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and
+            will have none.
+        result: Any JSON value.
+        namespace: The tenant that it belongs to.
+    """
+
+    tool_call_id: str
+    room_id: str
+    tool_id: str | Unset = UNSET
+    tool_name: str | Unset = UNSET
+    status: ToolCallStatus | Unset = UNSET
+    result: Any | Unset = UNSET
+    namespace: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["tool_call_id"] = self.tool_call_id
+        _json["room_id"] = self.room_id
+        if self.tool_id is not UNSET and self.tool_id is not None:
+            _json["tool_id"] = self.tool_id
+        if self.tool_name is not UNSET and self.tool_name is not None:
+            _json["tool_name"] = self.tool_name
+        if self.status is not UNSET and self.status is not None:
+            _json["status"] = self.status
+        if self.result is not UNSET:
+            _json["result"] = to_json(self.result)
+        if self.namespace is not UNSET and self.namespace is not None:
+            _json["namespace"] = self.namespace
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomToolCallCompletedData", src_dict)
+        tool_call_id = _json.pop("tool_call_id", ABSENT)
+        if type(tool_call_id) is not str:
+            tool_call_id = as_str("RoomToolCallCompletedData", "tool_call_id", tool_call_id)
+        room_id = _json.pop("room_id", ABSENT)
+        if type(room_id) is not str:
+            room_id = as_str("RoomToolCallCompletedData", "room_id", room_id)
+        tool_id = _json.pop("tool_id", ABSENT)
+        if type(tool_id) is not str and tool_id is not UNSET:
+            tool_id = UNSET if tool_id is None else as_str("RoomToolCallCompletedData", "tool_id", tool_id)
+        tool_name = _json.pop("tool_name", ABSENT)
+        if type(tool_name) is not str and tool_name is not UNSET:
+            tool_name = UNSET if tool_name is None else as_str("RoomToolCallCompletedData", "tool_name", tool_name)
+        status = _json.pop("status", ABSENT)
+        if type(status) is not str and status is not UNSET:
+            status = UNSET if status is None else as_str("RoomToolCallCompletedData", "status", status)
+        result = _json.pop("result", ABSENT)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str and namespace is not UNSET:
+            namespace = UNSET if namespace is None else as_str("RoomToolCallCompletedData", "namespace", namespace)
+        return cls(
+            tool_call_id=tool_call_id,
+            room_id=room_id,
+            tool_id=tool_id,
+            tool_name=tool_name,
+            status=status,
+            result=result,
+            namespace=namespace,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .tool_call_status import ToolCallStatus  # noqa: E402

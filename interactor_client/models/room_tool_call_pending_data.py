@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class RoomToolCallPendingData:
+    """The call to answer with `submit_tool_result`.
+
+    Attributes:
+        tool_call_id: The call, for `submit_tool_result` (`tc_...`).
+        room_id: The room (`room_...`).
+        tool_id: The tool to run (`tool_...`).
+        tool_name: Name of the tool.
+        arguments: A free JSON object. In Python it is a plain `dict`.
+        namespace: The tenant that it belongs to.
+    """
+
+    tool_call_id: str
+    room_id: str
+    tool_id: str
+    tool_name: str
+    arguments: JsonObject
+    namespace: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["tool_call_id"] = self.tool_call_id
+        _json["room_id"] = self.room_id
+        _json["tool_id"] = self.tool_id
+        _json["tool_name"] = self.tool_name
+        _json["arguments"] = to_json(self.arguments)
+        if self.namespace is not UNSET and self.namespace is not None:
+            _json["namespace"] = self.namespace
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomToolCallPendingData", src_dict)
+        tool_call_id = _json.pop("tool_call_id", ABSENT)
+        if type(tool_call_id) is not str:
+            tool_call_id = as_str("RoomToolCallPendingData", "tool_call_id", tool_call_id)
+        room_id = _json.pop("room_id", ABSENT)
+        if type(room_id) is not str:
+            room_id = as_str("RoomToolCallPendingData", "room_id", room_id)
+        tool_id = _json.pop("tool_id", ABSENT)
+        if type(tool_id) is not str:
+            tool_id = as_str("RoomToolCallPendingData", "tool_id", tool_id)
+        tool_name = _json.pop("tool_name", ABSENT)
+        if type(tool_name) is not str:
+            tool_name = as_str("RoomToolCallPendingData", "tool_name", tool_name)
+        arguments = _json.pop("arguments", ABSENT)
+        if type(arguments) is not dict:
+            arguments = as_dict("RoomToolCallPendingData", "arguments", arguments)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str and namespace is not UNSET:
+            namespace = UNSET if namespace is None else as_str("RoomToolCallPendingData", "namespace", namespace)
+        return cls(
+            tool_call_id=tool_call_id,
+            room_id=room_id,
+            tool_id=tool_id,
+            tool_name=tool_name,
+            arguments=arguments,
+            namespace=namespace,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

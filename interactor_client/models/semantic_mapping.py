@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class SemanticMapping:
+    """What a field of a data source means, in words for the assistant.
+
+    Attributes:
+        field: Name of the field in the data source.
+        description: What the field means.
+        type: Type of its values, such as `string` or `number`.
+    """
+
+    field: str
+    description: str
+    type: str
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["field"] = self.field
+        _json["description"] = self.description
+        _json["type"] = self.type
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("SemanticMapping", src_dict)
+        field = _json.pop("field", ABSENT)
+        if type(field) is not str:
+            field = as_str("SemanticMapping", "field", field)
+        description = _json.pop("description", ABSENT)
+        if type(description) is not str:
+            description = as_str("SemanticMapping", "description", description)
+        type_ = _json.pop("type", ABSENT)
+        if type(type_) is not str:
+            type_ = as_str("SemanticMapping", "type", type_)
+        return cls(field=field, description=description, type=type_, additional_properties=_json)

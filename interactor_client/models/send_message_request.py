@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_bool, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class SendMessageRequest:
+    """A message to send.
+
+    Attributes:
+        content: What to say.
+        stream: True to answer at once and bring the reply through the room's stream. Left out, the call
+            waits for it.
+        role: Who speaks.
+    """
+
+    content: str
+    stream: bool | Unset = UNSET
+    role: MessageRole | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["content"] = self.content
+        if self.stream is not UNSET and self.stream is not None:
+            _json["stream"] = self.stream
+        if self.role is not UNSET and self.role is not None:
+            _json["role"] = self.role
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("SendMessageRequest", src_dict)
+        content = _json.pop("content", ABSENT)
+        if type(content) is not str:
+            content = as_str("SendMessageRequest", "content", content)
+        stream = _json.pop("stream", ABSENT)
+        if type(stream) is not bool and stream is not UNSET:
+            stream = UNSET if stream is None else as_bool("SendMessageRequest", "stream", stream)
+        role = _json.pop("role", ABSENT)
+        if type(role) is not str and role is not UNSET:
+            role = UNSET if role is None else as_str("SendMessageRequest", "role", role)
+        return cls(content=content, stream=stream, role=role, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .message_role import MessageRole  # noqa: E402

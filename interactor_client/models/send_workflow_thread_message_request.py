@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class SendWorkflowThreadMessageRequest:
+    """A message for the conversation of an instance.
+
+    Attributes:
+        content: What to say.
+    """
+
+    content: str
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["content"] = self.content
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("SendWorkflowThreadMessageRequest", src_dict)
+        content = _json.pop("content", ABSENT)
+        if type(content) is not str:
+            content = as_str("SendWorkflowThreadMessageRequest", "content", content)
+        return cls(content=content, additional_properties=_json)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class StartWorkflowInstanceRequest:
+    """What to run, and with which data.
+
+    Attributes:
+        workflow_id: The workflow to run (`wf_...`).
+        context: A free JSON object. In Python it is a plain `dict`.
+    """
+
+    workflow_id: str
+    context: JsonObject | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["workflow_id"] = self.workflow_id
+        if self.context is not UNSET and self.context is not None:
+            _json["context"] = to_json(self.context)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("StartWorkflowInstanceRequest", src_dict)
+        workflow_id = _json.pop("workflow_id", ABSENT)
+        if type(workflow_id) is not str:
+            workflow_id = as_str("StartWorkflowInstanceRequest", "workflow_id", workflow_id)
+        context = _json.pop("context", ABSENT)
+        if type(context) is not dict and context is not UNSET:
+            context = UNSET if context is None else as_dict("StartWorkflowInstanceRequest", "context", context)
+        return cls(workflow_id=workflow_id, context=context, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

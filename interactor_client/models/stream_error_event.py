@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_const, as_object, misfit, names_only, to_json
+
+
+@_define(kw_only=True)
+class StreamErrorEvent:
+    """The server could not go on. The stream ends.
+
+    Attributes:
+        type: Always `error`.
+        error: Why something failed, as a text or as an object, depending on the server's version.
+    """
+
+    type: Literal["error"] = "error"
+    error: FailureDetail | str
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["type"] = self.type
+        _json["error"] = to_json(self.error)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("StreamErrorEvent", src_dict)
+        type_ = _json.pop("type", ABSENT)
+        if type_ != "error":
+            type_ = as_const("StreamErrorEvent", "type", type_, "error")
+        error = _json.pop("error", ABSENT)
+        if type(error) is dict:
+            try:
+                error = FailureDetail.from_dict(error)
+            except DecodeError as _error:
+                raise _error.at("StreamErrorEvent", "error") from None
+        elif type(error) is not str:
+            misfit("StreamErrorEvent", "error", "an object or a string", error)
+        return cls(type=type_, error=error, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .failure_detail import FailureDetail  # noqa: E402

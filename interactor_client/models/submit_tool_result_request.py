@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET
+from ..wire import ABSENT, as_object, as_str, misfit, names_only, to_json
+
+
+@_define(kw_only=True)
+class SubmitToolResultRequest:
+    """What a tool gave.
+
+    Attributes:
+        tool_call_id: The call that is answered (`tc_...`).
+        result: Any JSON value.
+    """
+
+    tool_call_id: str
+    result: Any
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["tool_call_id"] = self.tool_call_id
+        _json["result"] = to_json(self.result)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("SubmitToolResultRequest", src_dict)
+        tool_call_id = _json.pop("tool_call_id", ABSENT)
+        if type(tool_call_id) is not str:
+            tool_call_id = as_str("SubmitToolResultRequest", "tool_call_id", tool_call_id)
+        result = _json.pop("result", ABSENT)
+        if result is UNSET:
+            misfit("SubmitToolResultRequest", "result", "any value", result)
+        return cls(tool_call_id=tool_call_id, result=result, additional_properties=_json)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_datetime, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class ThreadMessage:
+    """A message in the conversation of an instance.
+
+    Attributes:
+        id: Id of the message (`msg_...`).
+        role: Who speaks in the conversation of an instance.
+        content: What was said.
+        created_at: When it was said.
+    """
+
+    id: str
+    role: ThreadMessageRole
+    content: str
+    created_at: datetime.datetime
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["role"] = self.role
+        _json["content"] = self.content
+        _json["created_at"] = to_json(self.created_at)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("ThreadMessage", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("ThreadMessage", "id", id)
+        role = _json.pop("role", ABSENT)
+        if type(role) is not str:
+            role = as_str("ThreadMessage", "role", role)
+        content = _json.pop("content", ABSENT)
+        if type(content) is not str:
+            content = as_str("ThreadMessage", "content", content)
+        created_at = _json.pop("created_at", ABSENT)
+        created_at = as_datetime("ThreadMessage", "created_at", created_at)
+        return cls(id=id, role=role, content=content, created_at=created_at, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .thread_message_role import ThreadMessageRole  # noqa: E402

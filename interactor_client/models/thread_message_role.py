@@ -1,0 +1,10 @@
+"""Who speaks in the conversation of an instance.
+
+Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ThreadMessageRole = Literal["system", "user", "workflow"] | str

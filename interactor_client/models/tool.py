@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class Tool:
+    """A function of your application that assistants may ask for.
+
+    Attributes:
+        id: Id of the tool (`tool_...`).
+        name: Name by which the assistant calls it.
+        description: What it does and when to use it, in words for the assistant.
+        parameters: A free JSON object. In Python it is a plain `dict`.
+        callback_url: Where the platform posts the calls of this tool.
+    """
+
+    id: str
+    name: str
+    description: str
+    parameters: JsonObject
+    callback_url: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["name"] = self.name
+        _json["description"] = self.description
+        _json["parameters"] = to_json(self.parameters)
+        if self.callback_url is not UNSET and self.callback_url is not None:
+            _json["callback_url"] = self.callback_url
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("Tool", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("Tool", "id", id)
+        name = _json.pop("name", ABSENT)
+        if type(name) is not str:
+            name = as_str("Tool", "name", name)
+        description = _json.pop("description", ABSENT)
+        if type(description) is not str:
+            description = as_str("Tool", "description", description)
+        parameters = _json.pop("parameters", ABSENT)
+        if type(parameters) is not dict:
+            parameters = as_dict("Tool", "parameters", parameters)
+        callback_url = _json.pop("callback_url", ABSENT)
+        if type(callback_url) is not str and callback_url is not UNSET:
+            callback_url = UNSET if callback_url is None else as_str("Tool", "callback_url", callback_url)
+        return cls(
+            id=id,
+            name=name,
+            description=description,
+            parameters=parameters,
+            callback_url=callback_url,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

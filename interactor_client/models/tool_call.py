@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class ToolCall:
+    """An assistant's request to run a tool.
+
+    Attributes:
+        id: Id of the call, for `submit_tool_result` (`tc_...`).
+        tool_id: The tool to run (`tool_...`).
+        arguments: A free JSON object. In Python it is a plain `dict`.
+        status: `pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and
+            will have none.
+        result: Any JSON value.
+    """
+
+    id: str
+    tool_id: str
+    arguments: JsonObject
+    status: ToolCallStatus
+    result: Any | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["tool_id"] = self.tool_id
+        _json["arguments"] = to_json(self.arguments)
+        _json["status"] = self.status
+        if self.result is not UNSET:
+            _json["result"] = to_json(self.result)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("ToolCall", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("ToolCall", "id", id)
+        tool_id = _json.pop("tool_id", ABSENT)
+        if type(tool_id) is not str:
+            tool_id = as_str("ToolCall", "tool_id", tool_id)
+        arguments = _json.pop("arguments", ABSENT)
+        if type(arguments) is not dict:
+            arguments = as_dict("ToolCall", "arguments", arguments)
+        status = _json.pop("status", ABSENT)
+        if type(status) is not str:
+            status = as_str("ToolCall", "status", status)
+        result = _json.pop("result", ABSENT)
+        return cls(
+            id=id, tool_id=tool_id, arguments=arguments, status=status, result=result, additional_properties=_json
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402
+from .tool_call_status import ToolCallStatus  # noqa: E402

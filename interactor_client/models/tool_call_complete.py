@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_const, as_object, names_only, to_json
+
+
+@_define(kw_only=True)
+class ToolCallComplete:
+    """A tool call has its result.
+
+    Attributes:
+        type: Always `tool_call.complete`.
+        tool_call: An assistant's request to run a tool.
+    """
+
+    type: Literal["tool_call.complete"] = "tool_call.complete"
+    tool_call: ToolCall
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["type"] = self.type
+        _json["tool_call"] = to_json(self.tool_call)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("ToolCallComplete", src_dict)
+        type_ = _json.pop("type", ABSENT)
+        if type_ != "tool_call.complete":
+            type_ = as_const("ToolCallComplete", "type", type_, "tool_call.complete")
+        tool_call = _json.pop("tool_call", ABSENT)
+        try:
+            tool_call = ToolCall.from_dict(tool_call)
+        except DecodeError as _error:
+            raise _error.at("ToolCallComplete", "tool_call") from None
+        return cls(type=type_, tool_call=tool_call, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .tool_call import ToolCall  # noqa: E402

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class TriggerWorkflowEventRequest:
+    """An event for an instance.
+
+    Attributes:
+        event: Name of the event, as a transition of the current state has it.
+        payload: A free JSON object. In Python it is a plain `dict`.
+    """
+
+    event: str
+    payload: JsonObject | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["event"] = self.event
+        if self.payload is not UNSET and self.payload is not None:
+            _json["payload"] = to_json(self.payload)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("TriggerWorkflowEventRequest", src_dict)
+        event = _json.pop("event", ABSENT)
+        if type(event) is not str:
+            event = as_str("TriggerWorkflowEventRequest", "event", event)
+        payload = _json.pop("payload", ABSENT)
+        if type(payload) is not dict and payload is not UNSET:
+            payload = UNSET if payload is None else as_dict("TriggerWorkflowEventRequest", "payload", payload)
+        return cls(event=event, payload=payload, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

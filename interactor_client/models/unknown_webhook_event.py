@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_datetime, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class UnknownWebhookEvent:
+    """An event of a type that is newer than this contract.
+
+    Attributes:
+        id: Id of the event (`evt_...`).
+        event: The type of the event.
+        timestamp: When it happened. Order events by it.
+        idempotency_key: The same in every delivery of the event: handle each key once.
+        namespace: The tenant that it happened to.
+        data: A free JSON object. In Python it is a plain `dict`.
+    """
+
+    id: str
+    event: str
+    timestamp: datetime.datetime
+    idempotency_key: str
+    namespace: str
+    data: JsonObject
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["event"] = self.event
+        _json["timestamp"] = to_json(self.timestamp)
+        _json["idempotency_key"] = self.idempotency_key
+        _json["namespace"] = self.namespace
+        _json["data"] = to_json(self.data)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("UnknownWebhookEvent", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("UnknownWebhookEvent", "id", id)
+        event = _json.pop("event", ABSENT)
+        if type(event) is not str:
+            event = as_str("UnknownWebhookEvent", "event", event)
+        timestamp = _json.pop("timestamp", ABSENT)
+        timestamp = as_datetime("UnknownWebhookEvent", "timestamp", timestamp)
+        idempotency_key = _json.pop("idempotency_key", ABSENT)
+        if type(idempotency_key) is not str:
+            idempotency_key = as_str("UnknownWebhookEvent", "idempotency_key", idempotency_key)
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str:
+            namespace = as_str("UnknownWebhookEvent", "namespace", namespace)
+        data = _json.pop("data", ABSENT)
+        if type(data) is not dict:
+            data = as_dict("UnknownWebhookEvent", "data", data)
+        return cls(
+            id=id,
+            event=event,
+            timestamp=timestamp,
+            idempotency_key=idempotency_key,
+            namespace=namespace,
+            data=data,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class UpdateDataSourceRequest:
+    """The fields of a data source to change.
+
+    Attributes:
+        name: Name of the data source.
+        type: Where the data comes from, an uploaded file, a web address or a database.
+        config: A free JSON object. In Python it is a plain `dict`.
+        semantic_mappings: What its fields mean. Replaces all of them.
+    """
+
+    name: str | Unset = UNSET
+    type: DataSourceType | Unset = UNSET
+    config: JsonObject | Unset = UNSET
+    semantic_mappings: list[SemanticMapping] | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        if self.name is not UNSET and self.name is not None:
+            _json["name"] = self.name
+        if self.type is not UNSET and self.type is not None:
+            _json["type"] = self.type
+        if self.config is not UNSET and self.config is not None:
+            _json["config"] = to_json(self.config)
+        if self.semantic_mappings is not UNSET and self.semantic_mappings is not None:
+            _json["semantic_mappings"] = to_json(self.semantic_mappings)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateDataSourceRequest", src_dict)
+        name = _json.pop("name", ABSENT)
+        if type(name) is not str and name is not UNSET:
+            name = UNSET if name is None else as_str("UpdateDataSourceRequest", "name", name)
+        type_ = _json.pop("type", ABSENT)
+        if type(type_) is not str and type_ is not UNSET:
+            type_ = UNSET if type_ is None else as_str("UpdateDataSourceRequest", "type", type_)
+        config = _json.pop("config", ABSENT)
+        if type(config) is not dict and config is not UNSET:
+            config = UNSET if config is None else as_dict("UpdateDataSourceRequest", "config", config)
+        semantic_mappings = _json.pop("semantic_mappings", ABSENT)
+        if semantic_mappings is None:
+            semantic_mappings = UNSET
+        elif semantic_mappings is not UNSET:
+            if type(semantic_mappings) is not list:
+                semantic_mappings = as_list("UpdateDataSourceRequest", "semantic_mappings", semantic_mappings)
+            _semantic_mappings_items = semantic_mappings
+            semantic_mappings = []
+            for _semantic_mappings_item in _semantic_mappings_items:
+                try:
+                    _semantic_mappings_item = SemanticMapping.from_dict(_semantic_mappings_item)
+                except DecodeError as _error:
+                    raise _error.at("UpdateDataSourceRequest", f"semantic_mappings[{len(semantic_mappings)}]") from None
+                semantic_mappings.append(_semantic_mappings_item)
+        return cls(
+            name=name, type=type_, config=config, semantic_mappings=semantic_mappings, additional_properties=_json
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .data_source_type import DataSourceType  # noqa: E402
+from .json_object import JsonObject  # noqa: E402
+from .semantic_mapping import SemanticMapping  # noqa: E402

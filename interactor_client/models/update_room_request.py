@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_dict, as_object, names_only, to_json
+
+
+@_define(kw_only=True)
+class UpdateRoomRequest:
+    """The new metadata of a room.
+
+    Attributes:
+        metadata: A free JSON object. In Python it is a plain `dict`.
+    """
+
+    metadata: JsonObject
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["metadata"] = to_json(self.metadata)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateRoomRequest", src_dict)
+        metadata = _json.pop("metadata", ABSENT)
+        if type(metadata) is not dict:
+            metadata = as_dict("UpdateRoomRequest", "metadata", metadata)
+        return cls(metadata=metadata, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

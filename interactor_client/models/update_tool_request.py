@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class UpdateToolRequest:
+    """The fields of a tool to change.
+
+    Attributes:
+        name: Name by which the assistant calls it.
+        description: What it does and when to use it, in words for the assistant.
+        parameters: A free JSON object. In Python it is a plain `dict`.
+        callback_url: Where the platform shall post calls of this tool.
+    """
+
+    name: str | Unset = UNSET
+    description: str | Unset = UNSET
+    parameters: JsonObject | Unset = UNSET
+    callback_url: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        if self.name is not UNSET and self.name is not None:
+            _json["name"] = self.name
+        if self.description is not UNSET and self.description is not None:
+            _json["description"] = self.description
+        if self.parameters is not UNSET and self.parameters is not None:
+            _json["parameters"] = to_json(self.parameters)
+        if self.callback_url is not UNSET and self.callback_url is not None:
+            _json["callback_url"] = self.callback_url
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateToolRequest", src_dict)
+        name = _json.pop("name", ABSENT)
+        if type(name) is not str and name is not UNSET:
+            name = UNSET if name is None else as_str("UpdateToolRequest", "name", name)
+        description = _json.pop("description", ABSENT)
+        if type(description) is not str and description is not UNSET:
+            description = UNSET if description is None else as_str("UpdateToolRequest", "description", description)
+        parameters = _json.pop("parameters", ABSENT)
+        if type(parameters) is not dict and parameters is not UNSET:
+            parameters = UNSET if parameters is None else as_dict("UpdateToolRequest", "parameters", parameters)
+        callback_url = _json.pop("callback_url", ABSENT)
+        if type(callback_url) is not str and callback_url is not UNSET:
+            callback_url = UNSET if callback_url is None else as_str("UpdateToolRequest", "callback_url", callback_url)
+        return cls(
+            name=name,
+            description=description,
+            parameters=parameters,
+            callback_url=callback_url,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

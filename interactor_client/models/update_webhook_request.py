@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_bool, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class UpdateWebhookRequest:
+    """The fields of a webhook to change.
+
+    Attributes:
+        url: Where to post events.
+        events: The types of event to post. Replaces all of them.
+        active: Whether to post events.
+    """
+
+    url: str | Unset = UNSET
+    events: list[WebhookEventType] | Unset = UNSET
+    active: bool | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        if self.url is not UNSET and self.url is not None:
+            _json["url"] = self.url
+        if self.events is not UNSET and self.events is not None:
+            _json["events"] = to_json(self.events)
+        if self.active is not UNSET and self.active is not None:
+            _json["active"] = self.active
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateWebhookRequest", src_dict)
+        url = _json.pop("url", ABSENT)
+        if type(url) is not str and url is not UNSET:
+            url = UNSET if url is None else as_str("UpdateWebhookRequest", "url", url)
+        events = _json.pop("events", ABSENT)
+        if events is None:
+            events = UNSET
+        elif events is not UNSET:
+            if type(events) is not list:
+                events = as_list("UpdateWebhookRequest", "events", events)
+            _events_items = events
+            events = []
+            for _events_item in _events_items:
+                if type(_events_item) is not str:
+                    _events_item = as_str("UpdateWebhookRequest", f"events[{len(events)}]", _events_item)
+                events.append(_events_item)
+        active = _json.pop("active", ABSENT)
+        if type(active) is not bool and active is not UNSET:
+            active = UNSET if active is None else as_bool("UpdateWebhookRequest", "active", active)
+        return cls(url=url, events=events, active=active, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .webhook_event_type import WebhookEventType  # noqa: E402

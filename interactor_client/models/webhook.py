@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_bool, as_datetime, as_list, as_object, as_str, names_only, redacted, to_json
+
+
+@_define(kw_only=True)
+class Webhook:
+    """An endpoint of yours that is told of events.
+
+    Attributes:
+        id: Id of the webhook (`wh_...`).
+        url: Where events are posted.
+        events: The types of event that are posted.
+        active: Whether events are posted at present.
+        created_at: When it was registered.
+        secret: What deliveries are signed with (`whsec_...`). Only in the answers of creation and rotation.
+            Never log it.
+    """
+
+    id: str
+    url: str
+    events: list[WebhookEventType]
+    active: bool
+    created_at: datetime.datetime
+    secret: str | Unset = _field(default=UNSET, repr=redacted)
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["url"] = self.url
+        _json["events"] = to_json(self.events)
+        _json["active"] = self.active
+        _json["created_at"] = to_json(self.created_at)
+        if self.secret is not UNSET and self.secret is not None:
+            _json["secret"] = self.secret
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("Webhook", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("Webhook", "id", id)
+        url = _json.pop("url", ABSENT)
+        if type(url) is not str:
+            url = as_str("Webhook", "url", url)
+        events = _json.pop("events", ABSENT)
+        if type(events) is not list:
+            events = as_list("Webhook", "events", events)
+        _events_items = events
+        events = []
+        for _events_item in _events_items:
+            if type(_events_item) is not str:
+                _events_item = as_str("Webhook", f"events[{len(events)}]", _events_item)
+            events.append(_events_item)
+        active = _json.pop("active", ABSENT)
+        if type(active) is not bool:
+            active = as_bool("Webhook", "active", active)
+        created_at = _json.pop("created_at", ABSENT)
+        created_at = as_datetime("Webhook", "created_at", created_at)
+        secret = _json.pop("secret", ABSENT)
+        if type(secret) is not str and secret is not UNSET:
+            secret = UNSET if secret is None else as_str("Webhook", "secret", secret)
+        return cls(
+            id=id,
+            url=url,
+            events=events,
+            active=active,
+            created_at=created_at,
+            secret=secret,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .webhook_event_type import WebhookEventType  # noqa: E402

@@ -1,0 +1,29 @@
+"""A type of event that a webhook can be told of.
+
+Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+WebhookEventType = (
+    Literal[
+        "credential.connected",
+        "credential.error",
+        "credential.expired",
+        "credential.refreshed",
+        "credential.revoked",
+        "room.message.created",
+        "room.message.updated",
+        "room.tool_call.completed",
+        "room.tool_call.pending",
+        "workflow.instance.cancelled",
+        "workflow.instance.completed",
+        "workflow.instance.failed",
+        "workflow.instance.halted",
+        "workflow.instance.started",
+        "workflow.instance.state_changed",
+    ]
+    | str
+)

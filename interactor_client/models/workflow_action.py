@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class WorkflowAction:
+    """One thing that a state does when it is entered.
+
+    Attributes:
+        type: What an action does.
+        config: A free JSON object. In Python it is a plain `dict`.
+    """
+
+    type: WorkflowActionType
+    config: JsonObject
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["type"] = self.type
+        _json["config"] = to_json(self.config)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowAction", src_dict)
+        type_ = _json.pop("type", ABSENT)
+        if type(type_) is not str:
+            type_ = as_str("WorkflowAction", "type", type_)
+        config = _json.pop("config", ABSENT)
+        if type(config) is not dict:
+            config = as_dict("WorkflowAction", "config", config)
+        return cls(type=type_, config=config, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402
+from .workflow_action_type import WorkflowActionType  # noqa: E402

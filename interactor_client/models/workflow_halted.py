@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_const, as_object, names_only, to_json
+
+
+@_define(kw_only=True)
+class WorkflowHalted:
+    """The instance waits for `submit_workflow_input`.
+
+    Attributes:
+        type: Always `workflow.halted`.
+        presentation: What to show to the person whose input is awaited. Servers say it in `config`, or in
+            `title`, `description` and `fields`: expect either.
+    """
+
+    type: Literal["workflow.halted"] = "workflow.halted"
+    presentation: HaltingPresentation
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["type"] = self.type
+        _json["presentation"] = to_json(self.presentation)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowHalted", src_dict)
+        type_ = _json.pop("type", ABSENT)
+        if type_ != "workflow.halted":
+            type_ = as_const("WorkflowHalted", "type", type_, "workflow.halted")
+        presentation = _json.pop("presentation", ABSENT)
+        try:
+            presentation = HaltingPresentation.from_dict(presentation)
+        except DecodeError as _error:
+            raise _error.at("WorkflowHalted", "presentation") from None
+        return cls(type=type_, presentation=presentation, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .halting_presentation import HaltingPresentation  # noqa: E402

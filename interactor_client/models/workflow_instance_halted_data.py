@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class WorkflowInstanceHaltedData:
+    """The instance, and what it asks for.
+
+    Attributes:
+        instance_id: The instance (`wfi_...`).
+        workflow_id: The workflow that it runs (`wf_...`).
+        current_state: Name of the state that it waits in.
+        context: A free JSON object. In Python it is a plain `dict`.
+        presentation: What to show to the person whose input is awaited. Servers say it in `config`, or in
+            `title`, `description` and `fields`: expect either.
+        namespace: The tenant that it belongs to.
+    """
+
+    instance_id: str
+    workflow_id: str | Unset = UNSET
+    current_state: str | Unset = UNSET
+    context: JsonObject | Unset = UNSET
+    presentation: HaltingPresentation | Unset = UNSET
+    namespace: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["instance_id"] = self.instance_id
+        if self.workflow_id is not UNSET and self.workflow_id is not None:
+            _json["workflow_id"] = self.workflow_id
+        if self.current_state is not UNSET and self.current_state is not None:
+            _json["current_state"] = self.current_state
+        if self.context is not UNSET and self.context is not None:
+            _json["context"] = to_json(self.context)
+        if self.presentation is not UNSET and self.presentation is not None:
+            _json["presentation"] = to_json(self.presentation)
+        if self.namespace is not UNSET and self.namespace is not None:
+            _json["namespace"] = self.namespace
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstanceHaltedData", src_dict)
+        instance_id = _json.pop("instance_id", ABSENT)
+        if type(instance_id) is not str:
+            instance_id = as_str("WorkflowInstanceHaltedData", "instance_id", instance_id)
+        workflow_id = _json.pop("workflow_id", ABSENT)
+        if type(workflow_id) is not str and workflow_id is not UNSET:
+            workflow_id = (
+                UNSET if workflow_id is None else as_str("WorkflowInstanceHaltedData", "workflow_id", workflow_id)
+            )
+        current_state = _json.pop("current_state", ABSENT)
+        if type(current_state) is not str and current_state is not UNSET:
+            current_state = (
+                UNSET if current_state is None else as_str("WorkflowInstanceHaltedData", "current_state", current_state)
+            )
+        context = _json.pop("context", ABSENT)
+        if type(context) is not dict and context is not UNSET:
+            context = UNSET if context is None else as_dict("WorkflowInstanceHaltedData", "context", context)
+        presentation = _json.pop("presentation", ABSENT)
+        if presentation is None:
+            presentation = UNSET
+        elif presentation is not UNSET:
+            try:
+                presentation = HaltingPresentation.from_dict(presentation)
+            except DecodeError as _error:
+                raise _error.at("WorkflowInstanceHaltedData", "presentation") from None
+        namespace = _json.pop("namespace", ABSENT)
+        if type(namespace) is not str and namespace is not UNSET:
+            namespace = UNSET if namespace is None else as_str("WorkflowInstanceHaltedData", "namespace", namespace)
+        return cls(
+            instance_id=instance_id,
+            workflow_id=workflow_id,
+            current_state=current_state,
+            context=context,
+            presentation=presentation,
+            namespace=namespace,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .halting_presentation import HaltingPresentation  # noqa: E402
+from .json_object import JsonObject  # noqa: E402

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_list, as_object, names_only, to_json
+
+
+@_define(kw_only=True)
+class WorkflowInstanceListResponse:
+    """A page of workflow instances.
+
+    Attributes:
+        data: The items of the page. Empty beyond the last page.
+        meta: Where a page stands in its list. Servers use one of two forms, so every field may be missing:
+            `page`, `per_page`, `total`, `total_pages`, `has_more`, or `current_page`, `per_page`,
+            `total_count`, `total_pages`.
+    """
+
+    data: list[WorkflowInstance]
+    meta: PaginationMeta | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["data"] = to_json(self.data)
+        if self.meta is not UNSET and self.meta is not None:
+            _json["meta"] = to_json(self.meta)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstanceListResponse", src_dict)
+        data = _json.pop("data", ABSENT)
+        if type(data) is not list:
+            data = as_list("WorkflowInstanceListResponse", "data", data)
+        _data_items = data
+        data = []
+        for _data_item in _data_items:
+            try:
+                _data_item = WorkflowInstance.from_dict(_data_item)
+            except DecodeError as _error:
+                raise _error.at("WorkflowInstanceListResponse", f"data[{len(data)}]") from None
+            data.append(_data_item)
+        meta = _json.pop("meta", ABSENT)
+        if meta is None:
+            meta = UNSET
+        elif meta is not UNSET:
+            try:
+                meta = PaginationMeta.from_dict(meta)
+            except DecodeError as _error:
+                raise _error.at("WorkflowInstanceListResponse", "meta") from None
+        return cls(data=data, meta=meta, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .pagination_meta import PaginationMeta  # noqa: E402
+from .workflow_instance import WorkflowInstance  # noqa: E402

@@ -1,0 +1,11 @@
+"""`running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed` and `cancelled`
+have ended.
+
+Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+WorkflowInstanceStatus = Literal["cancelled", "completed", "failed", "halted", "running"] | str

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class WorkflowState:
+    """One state of a workflow.
+
+    Attributes:
+        name: Name of the state, unique in the workflow.
+        type: `action` does something and moves on, `halting` waits for input, `terminal` ends the instance.
+        actions: What it does when it is entered, in order.
+        transitions: Where it leads. The first one that applies is taken. A terminal state has none.
+        presentation: What to show to the person whose input is awaited. Servers say it in `config`, or in
+            `title`, `description` and `fields`: expect either.
+    """
+
+    name: str
+    type: WorkflowStateType
+    actions: list[WorkflowAction] | Unset = UNSET
+    transitions: list[WorkflowTransition] | Unset = UNSET
+    presentation: HaltingPresentation | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["name"] = self.name
+        _json["type"] = self.type
+        if self.actions is not UNSET and self.actions is not None:
+            _json["actions"] = to_json(self.actions)
+        if self.transitions is not UNSET and self.transitions is not None:
+            _json["transitions"] = to_json(self.transitions)
+        if self.presentation is not UNSET and self.presentation is not None:
+            _json["presentation"] = to_json(self.presentation)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowState", src_dict)
+        name = _json.pop("name", ABSENT)
+        if type(name) is not str:
+            name = as_str("WorkflowState", "name", name)
+        type_ = _json.pop("type", ABSENT)
+        if type(type_) is not str:
+            type_ = as_str("WorkflowState", "type", type_)
+        actions = _json.pop("actions", ABSENT)
+        if actions is None:
+            actions = UNSET
+        elif actions is not UNSET:
+            if type(actions) is not list:
+                actions = as_list("WorkflowState", "actions", actions)
+            _actions_items = actions
+            actions = []
+            for _actions_item in _actions_items:
+                try:
+                    _actions_item = WorkflowAction.from_dict(_actions_item)
+                except DecodeError as _error:
+                    raise _error.at("WorkflowState", f"actions[{len(actions)}]") from None
+                actions.append(_actions_item)
+        transitions = _json.pop("transitions", ABSENT)
+        if transitions is None:
+            transitions = UNSET
+        elif transitions is not UNSET:
+            if type(transitions) is not list:
+                transitions = as_list("WorkflowState", "transitions", transitions)
+            _transitions_items = transitions
+            transitions = []
+            for _transitions_item in _transitions_items:
+                try:
+                    _transitions_item = WorkflowTransition.from_dict(_transitions_item)
+                except DecodeError as _error:
+                    raise _error.at("WorkflowState", f"transitions[{len(transitions)}]") from None
+                transitions.append(_transitions_item)
+        presentation = _json.pop("presentation", ABSENT)
+        if presentation is None:
+            presentation = UNSET
+        elif presentation is not UNSET:
+            try:
+                presentation = HaltingPresentation.from_dict(presentation)
+            except DecodeError as _error:
+                raise _error.at("WorkflowState", "presentation") from None
+        return cls(
+            name=name,
+            type=type_,
+            actions=actions,
+            transitions=transitions,
+            presentation=presentation,
+            additional_properties=_json,
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .halting_presentation import HaltingPresentation  # noqa: E402
+from .workflow_action import WorkflowAction  # noqa: E402
+from .workflow_state_type import WorkflowStateType  # noqa: E402
+from .workflow_transition import WorkflowTransition  # noqa: E402

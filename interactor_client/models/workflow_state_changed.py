@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..wire import ABSENT, as_const, as_dict, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class WorkflowStateChanged:
+    """The instance moved to another state.
+
+    Attributes:
+        type: Always `workflow.state_changed`.
+        state: Name of the state that it is in now.
+        context: A free JSON object. In Python it is a plain `dict`.
+    """
+
+    type: Literal["workflow.state_changed"] = "workflow.state_changed"
+    state: str
+    context: JsonObject
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["type"] = self.type
+        _json["state"] = self.state
+        _json["context"] = to_json(self.context)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowStateChanged", src_dict)
+        type_ = _json.pop("type", ABSENT)
+        if type_ != "workflow.state_changed":
+            type_ = as_const("WorkflowStateChanged", "type", type_, "workflow.state_changed")
+        state = _json.pop("state", ABSENT)
+        if type(state) is not str:
+            state = as_str("WorkflowStateChanged", "state", state)
+        context = _json.pop("context", ABSENT)
+        if type(context) is not dict:
+            context = as_dict("WorkflowStateChanged", "context", context)
+        return cls(type=type_, state=state, context=context, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .json_object import JsonObject  # noqa: E402

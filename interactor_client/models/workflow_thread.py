@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class WorkflowThread:
+    """The conversation that belongs to an instance.
+
+    Attributes:
+        id: Id of the thread (`thr_...`).
+        instance_id: The instance that it belongs to (`wfi_...`).
+        messages: All that was said, oldest first.
+        created_at: When the conversation began.
+    """
+
+    id: str
+    instance_id: str
+    messages: list[ThreadMessage]
+    created_at: datetime.datetime
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["id"] = self.id
+        _json["instance_id"] = self.instance_id
+        _json["messages"] = to_json(self.messages)
+        _json["created_at"] = to_json(self.created_at)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowThread", src_dict)
+        id = _json.pop("id", ABSENT)
+        if type(id) is not str:
+            id = as_str("WorkflowThread", "id", id)
+        instance_id = _json.pop("instance_id", ABSENT)
+        if type(instance_id) is not str:
+            instance_id = as_str("WorkflowThread", "instance_id", instance_id)
+        messages = _json.pop("messages", ABSENT)
+        if type(messages) is not list:
+            messages = as_list("WorkflowThread", "messages", messages)
+        _messages_items = messages
+        messages = []
+        for _messages_item in _messages_items:
+            try:
+                _messages_item = ThreadMessage.from_dict(_messages_item)
+            except DecodeError as _error:
+                raise _error.at("WorkflowThread", f"messages[{len(messages)}]") from None
+            messages.append(_messages_item)
+        created_at = _json.pop("created_at", ABSENT)
+        created_at = as_datetime("WorkflowThread", "created_at", created_at)
+        return cls(
+            id=id, instance_id=instance_id, messages=messages, created_at=created_at, additional_properties=_json
+        )
+
+
+# At the foot, where models that contain each other find this one defined.
+from .thread_message import ThreadMessage  # noqa: E402

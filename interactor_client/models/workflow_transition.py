@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class WorkflowTransition:
+    """A way from one state to another. Without `condition` and `event` it is taken at once.
+
+    Attributes:
+        to: Name of the state that it leads to.
+        condition: An expression over the context that must hold, such as `approved == true`.
+        event: The event that takes it, from `trigger_workflow_event`.
+    """
+
+    to: str
+    condition: str | Unset = UNSET
+    event: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["to"] = self.to
+        if self.condition is not UNSET and self.condition is not None:
+            _json["condition"] = self.condition
+        if self.event is not UNSET and self.event is not None:
+            _json["event"] = self.event
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowTransition", src_dict)
+        to = _json.pop("to", ABSENT)
+        if type(to) is not str:
+            to = as_str("WorkflowTransition", "to", to)
+        condition = _json.pop("condition", ABSENT)
+        if type(condition) is not str and condition is not UNSET:
+            condition = UNSET if condition is None else as_str("WorkflowTransition", "condition", condition)
+        event = _json.pop("event", ABSENT)
+        if type(event) is not str and event is not UNSET:
+            event = UNSET if event is None else as_str("WorkflowTransition", "event", event)
+        return cls(to=to, condition=condition, event=event, additional_properties=_json)

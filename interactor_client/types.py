@@ -1,0 +1,212 @@
+"""What the generated code and the client around it tell each other: values, and what a sender must provide."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    import httpx
+
+T = TypeVar("T")
+E_co = TypeVar("E_co", covariant=True)
+
+
+class Unset(Enum):
+    """The type of UNSET. An enum, because its member stays one object under copy, deepcopy and pickle."""
+
+    UNSET = "UNSET"
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    __str__ = __repr__
+
+
+UNSET: Final = Unset.UNSET
+"""Not given, and therefore not sent; in what was received: not there. Falsy, and other than None."""
+
+
+class Operation(NamedTuple):
+    """One operation of the API, as httpx carries it in `request.extensions["operation"]`."""
+
+    id: str
+    tag: str
+    method: str
+    path: str
+    """The path's template, relative to the server, with the names of its parameters in braces."""
+    server: Literal["core", "account"]
+    idempotency_key: bool
+    """Whether it takes the header Idempotency-Key."""
+    stream: bool
+    """Whether it answers with an event stream."""
+
+
+@dataclass(slots=True)
+class Response(Generic[T]):
+    """Whatever came, unjudged: any status, any body."""
+
+    status_code: int
+    content: bytes = field(repr=False)
+    headers: httpx.Headers = field(repr=False)
+    parsed: T | None
+    """The model documented for the status; None where the body does not fit it, or where there is none."""
+
+
+class PageMeta(NamedTuple):
+    """Where a page stands, in the canonical form, whichever form the server sent."""
+
+    page: int
+    per_page: int
+    total: int | None
+    """None where the server did not say."""
+    total_pages: int | None
+    has_more: bool
+
+
+@dataclass(slots=True)
+class Page(Generic[T]):
+    """One page of a list. Iterating gives this page's items; `iterate` of the resource gives those of every page."""
+
+    data: list[T]
+    meta: PageMeta
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+class ListEnvelope(Protocol[T]):
+    """The body of a list response; its `meta` is read leniently, for servers disagree on it."""
+
+    @property
+    def data(self) -> list[T]: ...
+
+    @property
+    def meta(self) -> Any: ...
+
+
+OnReconnect = Callable[[int, float], object]
+"""Called before each reconnect with its number, from 1, and the seconds waited before it."""
+
+
+class EventStream(Protocol[E_co]):
+    """A context manager over typed events; leaving it closes the connection."""
+
+    @property
+    def last_event_id(self) -> str: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+    def __iter__(self) -> Iterator[E_co]: ...
+
+    def close(self) -> None: ...
+
+
+class AsyncEventStream(Protocol[E_co]):
+    """A context manager over typed events; leaving it closes the connection."""
+
+    @property
+    def last_event_id(self) -> str: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+    def __aiter__(self) -> AsyncIterator[E_co]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Sender(Protocol):
+    """What the resource classes call. `kwargs` are those of `httpx.Client.request`, by an endpoint's `_get_kwargs`."""
+
+    def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T: ...
+
+    def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]: ...
+
+    def iterate(
+        self,
+        get_kwargs: Callable[[int], dict[str, Any]],
+        parse: Callable[[httpx.Response], ListEnvelope[T]],
+        *,
+        per_page: int | Unset,
+        prefetch: int,
+    ) -> Iterator[T]:
+        """`get_kwargs` takes the number of a page, from 1."""
+        ...
+
+    def stream(
+        self,
+        kwargs: dict[str, Any],
+        family: str,
+        *,
+        last_event_id: str,
+        max_reconnects: int | None,
+        on_reconnect: OnReconnect | None,
+    ) -> EventStream[Any]:
+        """`family` is a key of `models.EVENT_MODELS`."""
+        ...
+
+
+class AsyncSender(Protocol):
+    """`Sender`, for the asynchronous resource classes."""
+
+    async def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T: ...
+
+    async def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]: ...
+
+    def iterate(
+        self,
+        get_kwargs: Callable[[int], dict[str, Any]],
+        parse: Callable[[httpx.Response], ListEnvelope[T]],
+        *,
+        per_page: int | Unset,
+        prefetch: int,
+    ) -> AsyncIterator[T]:
+        """`get_kwargs` takes the number of a page, from 1."""
+        ...
+
+    def stream(
+        self,
+        kwargs: dict[str, Any],
+        family: str,
+        *,
+        last_event_id: str,
+        max_reconnects: int | None,
+        on_reconnect: OnReconnect | None,
+    ) -> AsyncEventStream[Any]:
+        """`family` is a key of `models.EVENT_MODELS`."""
+        ...
+
+
+__all__ = [
+    "UNSET",
+    "AsyncEventStream",
+    "AsyncSender",
+    "EventStream",
+    "ListEnvelope",
+    "OnReconnect",
+    "Operation",
+    "Page",
+    "PageMeta",
+    "Response",
+    "Sender",
+    "Unset",
+]

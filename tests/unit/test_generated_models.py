@@ -1,0 +1,432 @@
+"""The models of interactor_client: every example of the specification, and every way for a server to be wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from datetime import UTC, datetime, timedelta, timezone
+from importlib.resources import files
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interactor_client import UNSET, DecodeError, Unset, models
+from interactor_client.models.assistant import Assistant
+from interactor_client.models.credential import Credential
+from interactor_client.models.credential_token import CredentialToken
+from interactor_client.models.message_delta import MessageDelta
+from interactor_client.models.room import Room
+from interactor_client.models.tool import Tool
+from interactor_client.models.update_assistant_request import UpdateAssistantRequest
+from interactor_client.models.webhook import Webhook
+from interactor_client.wire import as_datetime, decode, path_segment, to_json
+
+SCHEMAS: dict[str, dict[str, Any]] = json.loads(files("interactor_client").joinpath("openapi.json").read_bytes())[
+    "components"
+]["schemas"]
+EXAMPLES = [
+    pytest.param(name, example, id=f"{name}-{number}")
+    for name, schema in SCHEMAS.items()
+    if "properties" in schema
+    for number, example in enumerate(schema.get("examples", []))
+]
+MODELS = [name for name, schema in SCHEMAS.items() if "properties" in schema]
+WRONG: list[Any] = [
+    None,
+    True,
+    5,
+    1.5,
+    "text",
+    "",
+    [],
+    [1],
+    [None],
+    {},
+    {"type": []},
+    float("nan"),
+    float("inf"),
+    10**400,
+]
+
+ASSISTANT: dict[str, Any] = {
+    "id": "asst_1",
+    "name": "Support Bot",
+    "model": "gpt-4",
+    "system_prompt": "You are helpful.",
+    "tools": [],
+    "data_sources": [],
+    "created_at": "2025-01-15T10:30:00Z",
+    "updated_at": "2025-01-15T10:30:00Z",
+}
+TOOL = {"id": "tool_1", "name": "look_up", "description": "Looks up.", "parameters": {"type": "object"}}
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def without_time_notation(value: Any) -> Any:
+    """Two notations of one time are equal here."""
+    if isinstance(value, dict):
+        return {name: without_time_notation(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [without_time_notation(item) for item in value]
+    if isinstance(value, str) and value[4:5] == "-" and "T" in value:
+        return datetime.fromisoformat(value)
+    return value
+
+
+def refusal(name: str, body: Any) -> DecodeError | None:
+    try:
+        getattr(models, name).from_dict(body).to_dict()
+    except DecodeError as error:
+        return error
+    return None
+
+
+def test_there_are_examples_of_the_models() -> None:
+    assert len(EXAMPLES) >= 40
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_an_example_goes_through_its_model_unchanged(name: str, example: dict[str, Any]) -> None:
+    before = copy.deepcopy(example)
+    model = getattr(models, name).from_dict(example)
+    assert example == before
+    assert without_time_notation(model.to_dict()) == without_time_notation(example)
+    assert set(model.additional_properties) == set(example) - set(SCHEMAS[name]["properties"])
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_a_model_survives_copy_deepcopy_and_pickle(name: str, example: dict[str, Any]) -> None:
+    model = getattr(models, name).from_dict({**example, "brand_new": {"a": [1]}})
+    for twin in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert twin == model
+        assert twin.to_dict() == model.to_dict()
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_a_field_of_any_wrong_type_is_read_or_refused_by_name(name: str, example: dict[str, Any]) -> None:
+    for field in example:
+        for wrong in WRONG:
+            error = refusal(name, {**example, field: wrong})
+            assert error is None or (error.root == name and error.path.startswith(field))
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_a_field_of_another_type_than_documented_is_refused(name: str, example: dict[str, Any]) -> None:
+    others = {"string": 5, "integer": "x", "number": "x", "boolean": "true", "array": "x", "object": []}
+    for field, schema in SCHEMAS[name]["properties"].items():
+        if str(schema.get("type")) in others and schema.get("format") != "date-time":
+            error = refusal(name, {**example, field: others[schema["type"]]})
+            assert error is not None
+            assert (error.model, error.field) == (name, field)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "x-bare" not in SCHEMAS[name]])
+def test_a_required_field_that_is_missing_is_named(name: str) -> None:
+    example = next((example for example in SCHEMAS[name].get("examples", [])), None)
+    if example is None:
+        pytest.skip("no example to take it from")
+    for field in SCHEMAS[name].get("required", []):
+        with pytest.raises(DecodeError) as caught:
+            getattr(models, name).from_dict({key: value for key, value in example.items() if key != field})
+        assert (caught.value.model, caught.value.field, caught.value.problem) == (name, field, "is missing")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_no_object_is_refused(name: str) -> None:
+    nothing: list[Any] = ["text", None, [], 5, UNSET]
+    for wrong in nothing:
+        with pytest.raises(DecodeError) as caught:
+            getattr(models, name).from_dict(wrong)
+        assert (caught.value.model, caught.value.field) == (name, "")
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.sampled_from(MODELS), data=st.data())
+def test_any_json_is_read_or_refused_with_a_decode_error(name: str, data: st.DataObject) -> None:
+    fields = list(SCHEMAS[name]["properties"])
+    body = data.draw(st.dictionaries(st.sampled_from(fields) | st.text(max_size=3), json_values, max_size=6))
+    error = refusal(name, body)
+    assert error is None or error.root == name
+
+
+# What is nearly right
+
+
+def test_unknown_fields_are_kept_and_sent_back() -> None:
+    assistant = Assistant.from_dict({**ASSISTANT, "brand_new": {"deep": 1}})
+    assert assistant.additional_properties == {"brand_new": {"deep": 1}}
+    assert assistant.to_dict()["brand_new"] == {"deep": 1}
+
+
+def test_an_unknown_enum_value_is_kept() -> None:
+    credential = {
+        "id": "cred_1",
+        "provider": "google",
+        "status": "paused",
+        "scopes": [],
+        "created_at": 1736937000,
+        "updated_at": "2025-01-15T10:30:00",
+        "expires_at": None,
+    }
+    assert Credential.from_dict(credential).status == "paused"
+
+
+def test_null_in_an_optional_field_reads_as_not_there() -> None:
+    tool = Tool.from_dict({**TOOL, "callback_url": None})
+    assert tool.callback_url is UNSET
+    assert "callback_url" not in tool.to_dict()
+
+
+def test_free_json_is_a_plain_dict() -> None:
+    body = {"id": "r", "assistant_id": "a", "namespace": "n", "created_at": 0, "metadata": {"email": "x", "n": [1]}}
+    room = Room.from_dict(body)
+    assert type(room.metadata) is dict
+    assert room.metadata == {"email": "x", "n": [1]}
+
+
+def test_ids_and_objects_are_told_apart_by_their_type() -> None:
+    assistant = Assistant.from_dict({**ASSISTANT, "tools": ["tool_0", TOOL]})
+    assert assistant.tools == ["tool_0", Tool.from_dict(TOOL)]
+    assert assistant.to_dict()["tools"] == ["tool_0", TOOL]
+
+
+def test_a_whole_number_written_as_a_float_is_an_integer_and_a_boolean_is_none() -> None:
+    token = {"access_token": "t", "token_type": "Bearer"}
+    expires_in = CredentialToken.from_dict({**token, "expires_in": 900.0}).expires_in
+    assert (expires_in, type(expires_in)) == (900, int)
+    for wrong in (True, 900.5, float("nan")):
+        with pytest.raises(DecodeError, match=r"CredentialToken\.expires_in must be an integer"):
+            CredentialToken.from_dict({**token, "expires_in": wrong})
+
+
+@pytest.mark.parametrize(("sent", "read"), [(900, 900), ("900", 900), (None, UNSET), (UNSET, UNSET)])
+def test_a_token_is_read_with_and_without_its_envelope(sent: Any, read: Any) -> None:
+    token = {"access_token": "t", "token_type": "Bearer"} | ({} if sent is UNSET else {"expires_in": sent})
+    for body in (token, {"data": token}):
+        assert models.AccessTokenResponse.from_dict(body).data.expires_in == read
+
+
+@pytest.mark.parametrize("text", ["soon", "", "9.5", "-1", "٤", "9" * 5000])
+def test_text_that_is_no_number_is_no_lifetime(text: str) -> None:
+    with pytest.raises(DecodeError, match=r"AccessToken\.expires_in must be an integer, not a string"):
+        models.AccessToken.from_dict({"access_token": "t", "token_type": "Bearer", "expires_in": text})
+
+
+def test_a_constant_is_checked() -> None:
+    assert MessageDelta(content="Hello").to_dict() == {"type": "message.delta", "content": "Hello"}
+    with pytest.raises(DecodeError, match=r"MessageDelta\.type must be 'message\.delta', not another value"):
+        MessageDelta.from_dict({"type": "message.other", "content": "Hello"})
+
+
+def test_an_error_says_where_without_the_value() -> None:
+    body = {"data": [ASSISTANT, {**ASSISTANT, "tools": ["tool_0", {**TOOL, "name": ["sk_live_1"]}]}]}
+    with pytest.raises(DecodeError) as caught:
+        models.AssistantListResponse.from_dict(body)
+    error = caught.value
+    assert (error.model, error.field) == ("Tool", "name")
+    assert (error.root, error.path) == ("AssistantListResponse", "data[1].tools[1].name")
+    assert str(error) == (
+        "Tool.name must be a string, not an array (at data[1].tools[1].name of AssistantListResponse)"
+    )
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is not JSON that can be read"),
+        (b"<html>", "is not JSON that can be read"),
+        (b'{"id": "\xff"}', "is not JSON that can be read"),
+        (b'{"id": ' + b"1" * 5000 + b"}", "is not JSON that can be read"),
+        (b"[" * 200_000, "is nested too deeply"),
+        (b"[]", "must be an object, not an array"),
+        (b"null", "must be an object, not null"),
+    ],
+)
+def test_a_body_that_is_no_object_is_one_error(content: bytes, problem: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        decode(httpx.Response(200, content=content), "Assistant", Assistant.from_dict)
+    assert (caught.value.model, caught.value.field, caught.value.problem) == ("Assistant", "", problem)
+
+
+# Requests
+
+
+def test_a_patch_holds_what_was_set_and_nothing_else() -> None:
+    assert UpdateAssistantRequest(name="New").to_dict() == {"name": "New"}
+    assert UpdateAssistantRequest().to_dict() == {}
+    assert UpdateAssistantRequest(tools=[], temperature=0).to_dict() == {"tools": [], "temperature": 0}
+
+
+def test_none_is_sent_only_where_the_specification_allows_null() -> None:
+    assert UpdateAssistantRequest(name=None).to_dict() == {}  # type: ignore[arg-type]
+    credential = Credential(
+        id="cred_1",
+        provider="google",
+        status="active",
+        scopes=[],
+        expires_at=None,
+        created_at=datetime(2025, 1, 1, tzinfo=UTC),
+        updated_at=datetime(2025, 1, 1, tzinfo=UTC),
+    )
+    assert credential.to_dict()["expires_at"] is None
+
+
+def test_times_in_what_is_sent_are_iso_8601() -> None:
+    moment = datetime(2025, 1, 2, 3, 4, 5, 600000, tzinfo=timezone(timedelta(hours=2)))
+    assert to_json({"at": [moment, moment.date()]}) == {"at": ["2025-01-02T03:04:05.600000+02:00", "2025-01-02"]}
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", 5, None, UNSET, "\ud800"])
+def test_an_unusable_id_is_refused_by_name(value: Any) -> None:
+    with pytest.raises(ValueError, match="room_id"):
+        path_segment("room_id", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "segment"),
+    [
+        ("room_1", "room_1"),
+        ("a/b", "a%2Fb"),
+        ("../x", "..%2Fx"),
+        ("a?b#c", "a%3Fb%23c"),
+        ("%2e", "%252e"),
+        ("ü", "%C3%BC"),
+    ],
+)
+def test_an_id_is_quoted_whole(value: str, segment: str) -> None:
+    assert path_segment("room_id", value) == segment
+
+
+# Times
+
+READ_AS = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2025-01-15T10:30:00Z",
+        "2025-01-15T10:30:00",
+        "2025-01-15 10:30:00",
+        "2025-01-15T10:30",
+        "2025-01-15T10:30:00.0Z",
+        "2025-01-15T10:30:00.000000000000Z",
+        "2025-01-15T12:30:00+02:00",
+        "2025-01-15T12:30:00+0200",
+        "2025-01-15t10:30:00z",
+        "20250115T103000Z",
+        "Wed, 15 Jan 2025 10:30:00 GMT",
+        "2025-01-15 10:30:00 UTC",
+        1736937000,
+        1736937000.0,
+        "1736937000",
+        "1736937000.0",
+        datetime(2025, 1, 15, 10, 30),
+        READ_AS,
+    ],
+)
+def test_a_time_is_read_in_every_notation_and_has_a_zone(value: Any) -> None:
+    moment = as_datetime("Model", "created_at", value)
+    assert moment == READ_AS
+    assert moment.utcoffset() is not None
+    assert pickle.loads(pickle.dumps(moment)) == moment
+
+
+def test_a_date_alone_is_its_midnight_in_utc() -> None:
+    assert as_datetime("M", "f", "2025-01-15") == as_datetime("M", "f", "20250115") == datetime(2025, 1, 15, tzinfo=UTC)
+
+
+def test_a_fraction_of_any_length_is_read_to_the_microsecond() -> None:
+    assert as_datetime("M", "f", "2025-01-15T10:30:00.1Z").microsecond == 100_000
+    assert as_datetime("M", "f", "2025-01-15T10:30:00.123456789Z").microsecond == 123_456
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, True, [], {}, "", " ", "soon", "10:30", "January", "nan", "inf", "-inf", "1e300", "9" * 400),
+        *(float("nan"), float("inf"), -float("inf"), 1e300, 10**400, -(10**12) * 10, "2025-13-45T99:99:99Z"),
+        *("2025-01-15T10:30:00 PST", "2025-01-15T10:30:00+99:99", "0000-00-00T00:00:00Z", "2025-01-15T10:30:00Zjunk"),
+        *("\ud800", "1\x00", "((((", "1e1e1", "-", "2025-"),
+    ],
+)
+def test_what_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(DecodeError) as caught:
+        as_datetime("Model", "created_at", value)
+    assert (caught.value.model, caught.value.field) == ("Model", "created_at")
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=st.text(alphabet=st.sampled_from("0123456789-:+.TZ ewJanUTCPM/,()\u00e9"), max_size=30) | json_values)
+def test_any_value_is_a_time_with_a_zone_or_a_decode_error(value: Any) -> None:
+    try:
+        moment = as_datetime("Model", "created_at", value)
+    except DecodeError:
+        return
+    assert moment.utcoffset() is not None
+    moment.isoformat()
+
+
+# UNSET, repr, and what is loaded
+
+
+def test_unset_is_one_object_and_false() -> None:
+    for twin in (copy.copy(UNSET), copy.deepcopy(UNSET), pickle.loads(pickle.dumps(UNSET)), copy.deepcopy([UNSET])[0]):
+        assert twin is UNSET
+    assert not UNSET
+    assert repr(UNSET) == str(UNSET) == "UNSET"
+    assert isinstance(UNSET, Unset)
+
+
+SECRET_FIELDS = ("access_token", "refresh_token", "client_secret", "secret", "token")
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [(name, field) for name in MODELS for field in SCHEMAS[name]["properties"] if field in SECRET_FIELDS],
+)
+def test_no_repr_shows_a_secret(name: str, field: str) -> None:
+    body: dict[str, Any] = dict.fromkeys(SCHEMAS[name].get("required", []), "text")
+    body |= {"grant_type": "client_credentials", "expires_in": 1, "events": [], "active": True, "created_at": 0}
+    model = getattr(models, name).from_dict({**body, field: "s3cr3t", "unknown_field": "s3cr3t"})
+    for shown in (repr(model), str(model), f"{[model]}"):
+        assert "s3cr3t" not in shown
+        assert f"{field}='***'" in shown
+    assert model.additional_properties["unknown_field"] == "s3cr3t"
+
+
+def test_the_secrets_are_where_the_specification_has_them() -> None:
+    with_secrets = {name for name in MODELS for field in SCHEMAS[name]["properties"] if field in SECRET_FIELDS}
+    assert {"CreateTokenRequest", "RevokeTokenRequest", "CredentialToken", "Webhook"} <= with_secrets
+    assert "secret=UNSET" in repr(
+        Webhook(id="w", url="https://x", events=[], active=True, created_at=datetime(2025, 1, 1, tzinfo=UTC))
+    )
+
+
+def test_every_event_has_its_model_and_every_family_a_fallback() -> None:
+    for family, members in models.EVENT_MODELS.items():
+        assert "" in members
+        for constant, class_name in members.items():
+            assert class_name in models.__all__
+            assert SCHEMAS[class_name]["x-event-family"] == family
+            assert not constant or constant in json.dumps(SCHEMAS[class_name]["properties"])
+        assert len(getattr(models, family).__args__) == len(members)
+    assert len(models.EVENT_MODELS["StreamEvent"]) == 8
+
+
+def test_models_lists_what_it_can_load() -> None:
+    assert {*models.__all__} <= {*dir(models)}
+    for name in models.__all__:
+        assert getattr(models, name) is getattr(models, name)
+    with pytest.raises(AttributeError, match="Nonsense"):
+        _ = models.Nonsense

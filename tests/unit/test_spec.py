@@ -1,0 +1,531 @@
+"""House rules for openapi.yaml: what the OpenAPI schema cannot ask for, and the generator and the sandbox build on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+Json = dict[str, Any]
+
+SPEC: Json = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text(encoding="utf-8"))
+SCHEMAS: Json = SPEC["components"]["schemas"]
+METHODS = ("get", "post", "put", "patch", "delete")
+
+OPERATIONS = """
+oauth               create_token                  POST    /oauth/token                                    200
+oauth               revoke_token                  POST    /oauth/revoke                                   200,204
+oauth               get_jwks                      GET     /oauth/jwks                                     200
+credentials         list_credentials              GET     /credentials                                    200
+credentials         get_credential                GET     /credentials/{credential_id}                    200
+credentials         get_credential_token          GET     /credentials/{credential_id}/token              200
+credentials         delete_credential             DELETE  /credentials/{credential_id}                    204
+credentials         refresh_credential            POST    /credentials/{credential_id}/refresh            200
+credentials         initiate_oauth                POST    /oauth/initiate                                 201
+credentials         complete_oauth                POST    /oauth/callback                                 200
+credentials         get_oauth_status              GET     /oauth/status/{flow_id}                         200
+assistants          create_assistant              POST    /assistants                                     201
+assistants          list_assistants               GET     /assistants                                     200
+assistants          get_assistant                 GET     /assistants/{assistant_id}                      200
+assistants          update_assistant              PATCH   /assistants/{assistant_id}                      200
+assistants          delete_assistant              DELETE  /assistants/{assistant_id}                      204
+rooms               create_room                   POST    /rooms                                          201
+rooms               list_rooms                    GET     /rooms                                          200
+rooms               get_room                      GET     /rooms/{room_id}                                200
+rooms               update_room                   PATCH   /rooms/{room_id}                                200
+rooms               delete_room                   DELETE  /rooms/{room_id}                                204
+rooms               stream_room                   GET     /rooms/{room_id}/stream                         200
+messages            send_message                  POST    /rooms/{room_id}/messages                       201
+messages            list_messages                 GET     /rooms/{room_id}/messages                       200
+tools               create_tool                   POST    /tools                                          201
+tools               list_tools                    GET     /tools                                          200
+tools               get_tool                      GET     /tools/{tool_id}                                200
+tools               update_tool                   PATCH   /tools/{tool_id}                                200
+tools               delete_tool                   DELETE  /tools/{tool_id}                                204
+tools               submit_tool_result            POST    /rooms/{room_id}/tool-results                   200
+data_sources        create_data_source            POST    /data-sources                                   201
+data_sources        list_data_sources             GET     /data-sources                                   200
+data_sources        get_data_source               GET     /data-sources/{data_source_id}                  200
+data_sources        update_data_source            PATCH   /data-sources/{data_source_id}                  200
+data_sources        delete_data_source            DELETE  /data-sources/{data_source_id}                  204
+data_sources        sync_data_source              POST    /data-sources/{data_source_id}/sync             202,204
+workflows           create_workflow               POST    /workflows                                      201
+workflows           list_workflows                GET     /workflows                                      200
+workflows           get_workflow                  GET     /workflows/{workflow_id}                        200
+workflows           delete_workflow               DELETE  /workflows/{workflow_id}                        204
+workflow_instances  start_workflow_instance       POST    /workflow-instances                             201
+workflow_instances  list_workflow_instances       GET     /workflow-instances                             200
+workflow_instances  get_workflow_instance         GET     /workflow-instances/{instance_id}               200
+workflow_instances  cancel_workflow_instance      POST    /workflow-instances/{instance_id}/cancel        204
+workflow_instances  submit_workflow_input         POST    /workflow-instances/{instance_id}/input         200
+workflow_instances  trigger_workflow_event        POST    /workflow-instances/{instance_id}/events        200
+workflow_instances  get_workflow_thread           GET     /workflow-instances/{instance_id}/thread        200
+workflow_instances  send_workflow_thread_message  POST    /workflow-instances/{instance_id}/thread/messages 201
+workflow_instances  stream_workflow_instance      GET     /workflow-instances/{instance_id}/stream        200
+webhooks            create_webhook                POST    /webhooks                                       201
+webhooks            list_webhooks                 GET     /webhooks                                       200
+webhooks            get_webhook                   GET     /webhooks/{webhook_id}                          200
+webhooks            update_webhook                PATCH   /webhooks/{webhook_id}                          200
+webhooks            delete_webhook                DELETE  /webhooks/{webhook_id}                          204
+webhooks            rotate_webhook_secret         POST    /webhooks/{webhook_id}/rotate-secret            200
+"""
+IDEMPOTENT = {"create_assistant", "create_room", "send_message", "start_workflow_instance", "create_webhook"}
+STATEFUL = {
+    "get_credential_token",
+    "refresh_credential",
+    "submit_tool_result",
+    "submit_workflow_input",
+    "trigger_workflow_event",
+    "cancel_workflow_instance",
+    "send_workflow_thread_message",
+}
+EVERY_RESPONSE = {
+    "X-Request-Id",
+    *(f"X-RateLimit-{name}" for name in ("Limit", "Remaining", "Reset", "Scope")),
+    *("Deprecation", "Sunset", "Link"),
+}
+EVENTS = [
+    *(f"credential.{name}" for name in ("connected", "refreshed", "expired", "revoked", "error")),
+    *(f"room.message.{name}" for name in ("created", "updated")),
+    *(f"room.tool_call.{name}" for name in ("pending", "completed")),
+    *(
+        f"workflow.instance.{name}"
+        for name in ("started", "state_changed", "halted", "completed", "failed", "cancelled")
+    ),
+]
+STREAM_EVENTS = {
+    *("message.delta", "message.complete", "tool_call.start", "tool_call.complete"),
+    *("workflow.state_changed", "workflow.halted", "error"),
+}
+
+
+def resolve(item: Json) -> Json:
+    """The thing itself where a reference to it stands; KeyError where the reference leads nowhere."""
+    while "$ref" in item:
+        target: Any = SPEC
+        for part in item["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        item = target
+    return item
+
+
+def walk(node: Any, path: str = "#") -> Iterator[tuple[str, Any]]:
+    """Every node outside of examples, with its JSON pointer."""
+    yield path, node
+    if isinstance(node, dict):
+        for key, value in node.items():
+            # A property may be called `example`; only the keyword holds free data.
+            if key not in {"example", "examples"} or path.endswith("/properties"):
+                yield from walk(value, f"{path}/{key}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from walk(value, f"{path}/{index}")
+
+
+def operations(section: str) -> Iterator[tuple[str, Json, str, Json]]:
+    for path, item in SPEC[section].items():
+        for method in METHODS:
+            if method in item:
+                yield path, item, method, item[method]
+
+
+CALLS = {operation["operationId"]: (path, item, operation) for path, item, _, operation in operations("paths")}
+CORE = {name: call for name, call in CALLS.items() if call[2]["tags"] != ["oauth"]}
+ACCOUNT = {name: call for name, call in CALLS.items() if name not in CORE}
+
+
+def parameters(name: str) -> dict[tuple[str, str], Json]:
+    _, item, operation = CALLS[name]
+    listed = [resolve(each) for each in (*item.get("parameters", ()), *operation.get("parameters", ()))]
+    found = {(each["in"], each["name"]): each for each in listed}
+    assert len(found) == len(listed), "a parameter is declared twice"
+    return found
+
+
+def validator(schema: Json) -> Draft202012Validator:
+    root = {**schema, "components": SPEC["components"]}
+    return Draft202012Validator(root, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def component(name: str) -> Draft202012Validator:
+    return validator({"$ref": f"#/components/schemas/{name}"})
+
+
+def request_schemas() -> set[str]:
+    bodies = [operation["requestBody"] for _, _, operation in CALLS.values() if "requestBody" in operation]
+    return {body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] for body in bodies}
+
+
+# ---- Operations ------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_the_contract_of_version_two() -> None:
+    assert SPEC["openapi"] == "3.1.0"
+    assert SPEC["info"]["version"] == "2.0.0"
+    assert [server["url"] for server in SPEC["servers"]] == [
+        "https://core.interactor.com/api/v1",
+        "https://sandbox-core.interactor.com/api/v1",
+    ]
+
+
+def test_every_operation_of_the_platform_is_there_and_no_other() -> None:
+    expected = {tuple(line.split()) for line in OPERATIONS.strip().splitlines()}
+    found = set()
+    for path, _, method, operation in operations("paths"):
+        successes = ",".join(status for status in operation["responses"] if status.startswith("2"))
+        found.add((operation["tags"][0], operation["operationId"], method.upper(), path, successes))
+    assert found == expected
+
+
+def test_operation_ids_are_unique() -> None:
+    ids = [operation["operationId"] for part in ("paths", "webhooks") for *_, operation in operations(part)]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_operation_reads_as_a_docstring(name: str) -> None:
+    operation = CALLS[name][2]
+    assert re.fullmatch(r"[A-Z][^\n]{8,88}\.", operation["summary"])
+    assert operation.get("description", "Said.").endswith(".")
+
+
+def test_every_operation_has_one_tag_and_every_tag_is_described_and_used() -> None:
+    tags = {tag["name"]: tag["description"] for tag in SPEC["tags"]}
+    assert all(len(operation["tags"]) == 1 for *_, operation in operations("paths"))
+    assert {operation["tags"][0] for *_, operation in operations("paths")} == set(tags)
+    assert all(tags.values())
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_path_parameters_are_those_of_the_path(name: str) -> None:
+    declared = {key: each for key, each in parameters(name).items() if key[0] == "path"}
+    assert {key[1] for key in declared} == set(re.findall(r"{(\w+)}", CALLS[name][0]))
+    assert all(each["required"] and each["schema"]["minLength"] == 1 for each in declared.values())
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_a_core_operation_takes_a_namespace_and_names_its_scope(name: str) -> None:
+    _, item, operation = CORE[name]
+    assert ("header", "X-Namespace") in parameters(name)
+    assert not parameters(name)["header", "X-Namespace"].get("required")
+    assert "security" not in operation
+    assert "servers" not in item
+    known = SPEC["components"]["securitySchemes"]["bearerAuth"]["x-scopes"]
+    assert operation["x-scopes"]
+    assert set(operation["x-scopes"]) <= set(known) - {"admin"}
+
+
+def test_every_scope_opens_something() -> None:
+    known = set(SPEC["components"]["securitySchemes"]["bearerAuth"]["x-scopes"])
+    assert {scope for _, _, operation in CORE.values() for scope in operation["x-scopes"]} | {"admin"} == known
+
+
+@pytest.mark.parametrize("name", ACCOUNT)
+def test_an_account_operation_is_open_and_has_its_own_server(name: str) -> None:
+    _, item, operation = ACCOUNT[name]
+    assert [server["url"] for server in item["servers"]] == [
+        "https://auth.interactor.com/api/v1",
+        "https://sandbox-auth.interactor.com/api/v1",
+    ]
+    assert operation["security"] == []
+    assert not parameters(name)
+    assert all(each["x-server"] == "account" for status, each in operation["responses"].items() if status[0] == "2")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_rate_limit_tier_is_a_known_one(name: str) -> None:
+    _, _, operation = CALLS[name]
+    assert operation["x-rate-limit-tier"] in SPEC["x-rate-limit-tiers"]
+    assert (operation["x-rate-limit-tier"] == "streaming") == name.startswith("stream_")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_lists_have_pages_and_nothing_else_has(name: str) -> None:
+    expected = {("query", each) for each in ("page", "per_page", "namespace")} if name.startswith("list_") else set()
+    assert {key for key in parameters(name) if key[1] in {"page", "per_page"}} == expected - {("query", "namespace")}
+    assert expected <= set(parameters(name))
+
+
+def test_the_bounds_of_a_page() -> None:
+    for name in CALLS:
+        if name.startswith("list_"):
+            page, per_page = (parameters(name)["query", each]["schema"] for each in ("page", "per_page"))
+            assert page["minimum"] == 1
+            assert (per_page["minimum"], per_page["maximum"]) == (1, 100)
+            assert str(50 if name == "list_messages" else 20) in per_page["description"]
+
+
+def test_idempotency_keys_are_taken_where_the_contract_says() -> None:
+    assert {name for name in CALLS if ("header", "Idempotency-Key") in parameters(name)} == IDEMPOTENT
+
+
+@pytest.mark.parametrize("name", ["stream_room", "stream_workflow_instance"])
+def test_streams_are_marked_and_take_what_browsers_need(name: str) -> None:
+    success = CALLS[name][2]["responses"]["200"]
+    assert success["x-event-stream"] is True
+    assert success["content"]["text/event-stream"]["schema"] == {"$ref": "#/components/schemas/StreamEvent"}
+    assert {("query", "token"), ("query", "namespace"), ("header", "Last-Event-ID")} <= set(parameters(name))
+
+
+# ---- Responses -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_response_has_its_headers(name: str) -> None:
+    for status, response in CALLS[name][2]["responses"].items():
+        extra = {"Retry-After"} if status in {"429", "503"} else set()
+        assert set(resolve(response)["headers"]) == EVERY_RESPONSE | extra, status
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_errors_stand_where_they_can_occur(name: str) -> None:
+    path, _, operation = CALLS[name]
+    errors = {status for status in operation["responses"] if not status.startswith("2")}
+    expected = {"410", "429", "503", "default"}
+    if name in CORE:
+        expected |= {"401", "403", "422"}
+        expected |= {"404"} if "{" in path else set()
+        expected |= {"409"} if name in IDEMPOTENT | STATEFUL else set()
+    elif "requestBody" in operation:
+        expected |= {"401", "422"} | ({"403"} if name == "create_token" else set())
+    assert errors == expected
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_error_has_the_envelope_of_errors(name: str) -> None:
+    for status, response in CALLS[name][2]["responses"].items():
+        if not status.startswith("2"):
+            schema = resolve(response)["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/ErrorResponse"}
+
+
+def test_a_success_without_a_body_is_204_or_says_so() -> None:
+    empty = {
+        (name, status)
+        for name, (_, _, operation) in CALLS.items()
+        for status, response in operation["responses"].items()
+        if status.startswith("2") and "content" not in response
+    }
+    assert {each for each in empty if each[1] != "204"} == {("revoke_token", "200"), ("sync_data_source", "202")}
+    assert all("content" not in operation["responses"].get("204", {}) for _, _, operation in CALLS.values())
+
+
+# ---- Schemas ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for path, node in walk(SPEC):
+        if isinstance(node, dict) and "$ref" in node:
+            assert resolve(node) is not None, path
+
+
+def test_every_component_is_used() -> None:
+    used = {node["$ref"] for _, node in walk(SPEC) if isinstance(node, dict) and isinstance(node.get("$ref"), str)}
+    kinds = ("schemas", "parameters", "headers", "responses")
+    declared = {f"#/components/{kind}/{name}" for kind in kinds for name in SPEC["components"][kind]}
+    # The union of all deliveries: each webhook below names its own variant.
+    assert declared - used == {"#/components/schemas/WebhookEvent"}
+
+
+def named_by_a_machine(schema: Json) -> bool:
+    """Whether the generator would have to invent a name for it."""
+    return bool({"properties", "enum", "anyOf", "oneOf", "additionalProperties"} & set(schema)) or (
+        "object" in (schema.get("type"), *schema.get("type", ()))
+    )
+
+
+def test_no_schema_is_inline_but_simple_values_and_lists() -> None:
+    for name, schema in SCHEMAS.items():
+        parts = [*schema.get("properties", {}).values(), *schema.get("anyOf", ())]
+        parts += [part["items"] for part in parts if "items" in part]
+        assert not [part for part in parts if "$ref" not in part and named_by_a_machine(part)], name
+    for path, node in walk({part: SPEC[part] for part in ("paths", "webhooks")}):
+        if path.endswith("/schema"):
+            assert set(node) == {"$ref"}, path
+    for name, parameter in SPEC["components"]["parameters"].items():
+        assert "$ref" in parameter["schema"] or not named_by_a_machine(parameter["schema"]), name
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_described_and_so_is_each_of_its_fields(name: str) -> None:
+    assert re.search(r"\S{2,}.*\.$", SCHEMAS[name]["description"])
+    for field, schema in SCHEMAS[name].get("properties", {}).items():
+        assert "$ref" in schema or schema["description"].endswith("."), field
+    assert set(SCHEMAS[name].get("required", ())) <= set(SCHEMAS[name].get("properties", ()))
+
+
+def test_every_parameter_header_and_response_is_described() -> None:
+    for kind in ("parameters", "headers", "responses"):
+        for name, item in SPEC["components"][kind].items():
+            assert item["description"].endswith("."), name
+    for name, parameter in SPEC["components"]["parameters"].items():
+        if parameter["in"] != "header" and "$ref" not in parameter["schema"]:
+            # The generator reads the description of an argument from its schema.
+            assert parameter["schema"]["description"] == parameter["description"], name
+
+
+def test_nothing_has_a_default() -> None:
+    """A generated client sends a default that it finds in a schema, and a PATCH with defaults overwrites."""
+    assert not [path for path, node in walk(SPEC) if path.endswith("/default") and "/responses/" not in path]
+
+
+def test_what_is_sent_is_closed_and_what_is_read_is_open() -> None:
+    closed = {name for name, schema in SCHEMAS.items() if schema.get("additionalProperties") is False}
+    assert closed == {name for name in SCHEMAS if name.endswith("Request")} == request_schemas() - {"JsonObject"}
+
+
+def test_a_patch_asks_for_nothing_but_has_something_to_change() -> None:
+    for name in SCHEMAS:
+        if name.startswith("Update") and name != "UpdateRoomRequest":
+            assert not SCHEMAS[name].get("required"), name
+            created = SCHEMAS[name.replace("Update", "Create")]["properties"]
+            assert set(SCHEMAS[name]["properties"]) < set(created) | {"active"}, name
+    assert "model" not in SCHEMAS["UpdateAssistantRequest"]["properties"]
+
+
+# ---- Events ----------------------------------------------------------------------------------------------------------
+
+
+def family(name: str) -> dict[str, Json]:
+    return {key: schema for key, schema in SCHEMAS.items() if schema.get("x-event-family") == name}
+
+
+@pytest.mark.parametrize(
+    ("union", "key", "fallback", "types"),
+    [
+        ("WebhookEvent", "event", "UnknownWebhookEvent", set(EVENTS)),
+        ("StreamEvent", "type", "UnknownEvent", STREAM_EVENTS),
+    ],
+)
+def test_a_family_of_events_is_told_apart_by_a_constant(union: str, key: str, fallback: str, types: set[str]) -> None:
+    members = family(union)
+    constants = [schema["properties"][key]["const"] for name, schema in members.items() if name != fallback]
+    assert "const" not in members[fallback]["properties"][key]
+    assert len(constants) == len(members) - 1
+    assert set(constants) == types
+    assert all(key in schema["required"] for name, schema in members.items() if name != fallback)
+    assert [each["$ref"].rpartition("/")[2] for each in SCHEMAS[union]["anyOf"]] == list(members)
+
+
+def test_the_webhooks_are_the_events_that_a_webhook_can_be_told_of() -> None:
+    assert list(SPEC["webhooks"]) == EVENTS == SCHEMAS["WebhookEventType"]["enum"]
+    for event, _, _, operation in operations("webhooks"):
+        name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        assert SCHEMAS[name]["properties"]["event"]["const"] == event
+        assert name == "".join(part.title() for part in re.split(r"[._]", event)) + "Event"
+        assert SCHEMAS[name]["properties"]["data"]["$ref"].endswith("/" + name.replace("Event", "Data"))
+        assert operation["security"] == []
+
+
+# ---- Examples --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_has_examples_and_they_fit(name: str) -> None:
+    assert SCHEMAS[name]["examples"]
+    for example in SCHEMAS[name]["examples"]:
+        component(name).validate(example)
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if "properties" in SCHEMAS[name]])
+def test_an_example_shows_only_documented_fields(name: str) -> None:
+    """The one field that is not documented shows what becomes of such fields."""
+    shown = {field for example in SCHEMAS[name]["examples"] for field in example}
+    assert shown - set(SCHEMAS[name]["properties"]) == ({"emoji"} if name == "UnknownEvent" else set())
+
+
+def test_the_examples_of_parameters_headers_and_bodies_fit() -> None:
+    found = 0
+    for path, node in walk(SPEC):
+        if isinstance(node, dict) and "example" in node and "schema" in node and "text/event-stream" not in path:
+            validator(node["schema"]).validate(node["example"])
+            found += 1
+    assert found > len(SPEC["components"]["responses"])
+
+
+def test_the_examples_of_streams_fit() -> None:
+    for name in ("stream_room", "stream_workflow_instance"):
+        text = CALLS[name][2]["responses"]["200"]["content"]["text/event-stream"]["example"]
+        events = [yaml.safe_load(line) for line in re.findall(r"^data: (.*)$", text, re.MULTILINE)]
+        types = {schema["properties"]["type"].get("const"): key for key, schema in family("StreamEvent").items()}
+        assert events
+        for event in events:
+            component(types[event["type"]]).validate(event)
+
+
+# ---- What is refused, and what has to be read -----------------------------------------------------------------------
+
+ASSISTANT = {"name": "Bot", "model": "gpt-4", "system_prompt": ""}
+HOOK = {"url": "https://app.example.com/hook", "events": ["credential.connected"]}
+FLOW = {"redirect_uri": "https://app.example.com/callback"}
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("CreateAssistantRequest", ASSISTANT | {"temprature": 1}),
+        ("CreateAssistantRequest", ASSISTANT | {"name": ""}),
+        ("CreateAssistantRequest", ASSISTANT | {"temperature": 2.1}),
+        ("CreateAssistantRequest", ASSISTANT | {"temperature": -0.1}),
+        ("CreateAssistantRequest", ASSISTANT | {"max_tokens": 0}),
+        ("CreateAssistantRequest", ASSISTANT | {"max_tokens": 1.5}),
+        ("CreateAssistantRequest", ASSISTANT | {"tools": [""]}),
+        ("CreateAssistantRequest", {"name": "Bot", "model": "gpt-4"}),
+        ("UpdateAssistantRequest", {"model": "gpt-4"}),
+        ("UpdateRoomRequest", {}),
+        ("SendMessageRequest", {"content": ""}),
+        ("SendMessageRequest", {"content": "Hello", "role": "nobody"}),
+        ("SubmitToolResultRequest", {"tool_call_id": "tc_1"}),
+        ("CreateDataSourceRequest", {"name": "Orders", "type": "carrier pigeon", "config": {}}),
+        ("CreateWorkflowRequest", {"name": "Empty", "states": [], "initial_state": "a"}),
+        ("CreateWorkflowRequest", {"name": "Odd", "states": [{"name": "a", "type": "b"}], "initial_state": "a"}),
+        ("InitiateOAuthRequest", FLOW),
+        ("InitiateOAuthRequest", {"provider": "google"}),
+        ("InitiateOAuthRequest", {"provider": "google", "redirect_uri": "/callback"}),
+        ("CreateTokenRequest", {"grant_type": "password", "client_id": "a", "client_secret": "b"}),
+        ("CreateWebhookRequest", HOOK | {"url": "app.example.com/hook"}),
+        ("CreateWebhookRequest", HOOK | {"events": []}),
+        ("CreateWebhookRequest", HOOK | {"events": ["credential.disconnected"]}),
+        ("CreateWebhookRequest", HOOK | {"events": ["credential.error", "credential.error"]}),
+        ("CreateWebhookRequest", HOOK | {"enabled": True}),
+        ("Namespace", ""),
+        ("Namespace", "user\n123"),
+    ],
+)
+def test_what_is_not_acceptable(name: str, body: Any) -> None:
+    assert not component(name).is_valid(body)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("CreateAssistantRequest", ASSISTANT | {"temperature": 2, "max_tokens": 1, "tools": []}),
+        ("InitiateOAuthRequest", FLOW | {"provider": "google"}),
+        ("InitiateOAuthRequest", FLOW | {"service_id": "svc_google_calendar"}),
+        ("InitiateOAuthRequest", FLOW | {"provider": "google", "service_id": "svc_google_calendar"}),
+        ("SubmitToolResultRequest", {"tool_call_id": "tc_1", "result": None}),
+        ("SubmitToolResultRequest", {"tool_call_id": "tc_1", "result": [1, "two", {"three": 3}]}),
+        ("UpdateAssistantRequest", {}),
+        ("Namespace", "org_acme/användare 1"),
+        ("ToolListResponse", {"data": []}),
+        (
+            "ToolListResponse",
+            {"data": [], "meta": {"current_page": 1, "total_pages": 1, "total_count": 0, "per_page": 20}},
+        ),
+        ("FailureReason", {"message": "No code, and a field of tomorrow", "retryable": True}),
+        ("HaltingPresentation", {"type": "approval", "config": {}}),
+        ("AccessToken", {"access_token": "t", "token_type": "Bearer"}),
+    ],
+)
+def test_what_is_acceptable(name: str, body: Any) -> None:
+    component(name).validate(body)
+
+
+@pytest.mark.parametrize(("name", "bad"), [("page", 0), ("per_page", 0), ("per_page", 101), ("per_page", "20")])
+def test_a_page_out_of_bounds(name: str, bad: object) -> None:
+    assert not validator(parameters("list_tools")["query", name]["schema"]).is_valid(bad)
