@@ -1,0 +1,30 @@
+"""The Interactor platform on your own machine, for tests and for trying things out.
+
+    with Sandbox().run() as sandbox, sandbox.client() as client:
+        ...
+
+`python -m interactor_ext.sandbox` serves it to other processes. Needs the extra `interactor-sdk[sandbox]`.
+
+It obeys the contract that the client is generated from: every request is checked against it, and what is wrong is
+answered with 422 and a detail for each field. What the contract leaves open, it decides so:
+
+- A request without a namespace belongs to the namespace `""`. Whatever is in another namespace is 404. Two different
+  namespaces in one request (header and query) are refused with 422.
+- An id in the path that is not there is 404; one in the body is 422.
+- Lists are in the order of creation, so that a page stays what it was while things are added.
+- A token without a scope gets all that its client may have. `admin` is every scope.
+- Only the answer of a success is kept under an Idempotency-Key. The key holds for one operation, path and body.
+- X-RateLimit-Remaining is how many calls would pass right now, -Reset when the burst is whole again.
+
+What else it decides stands at the head of its modules: assistants, tools and streams in conversation.py, replies.py and
+streams.py; workflows in engine.py, expressions.py and actions.py; OAuth flows and credentials in credentials.py.
+"""
+
+from __future__ import annotations
+
+from ._sandbox import Sandbox
+from .clock import Clock
+from .faults import Fault, Faults
+from .journal import Journal, RequestRecord
+
+__all__ = ["Clock", "Fault", "Faults", "Journal", "RequestRecord", "Sandbox"]

@@ -1,0 +1,56 @@
+"""`python -m interactor_ext.sandbox`: serve the sandbox to other processes, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from ._sandbox import Sandbox
+
+EPILOG = "Stop it with Ctrl-C. State is in memory and ends with the process."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 after Ctrl-C, 1 if the port can't be had."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(message)s")
+    sandbox = Sandbox(
+        token_lifetime=options.token_lifetime, enforce_limits=options.enforce_limits, word_delay=options.word_delay
+    )
+
+    def announce() -> None:
+        exports = "\n".join(f"export {name}={value}" for name, value in sandbox.env.items())
+        sys.stdout.write(f"Interactor sandbox at {sandbox.core_api_url}\n\n{exports}\n\n{EPILOG}\n")
+        sys.stdout.flush()
+
+    try:
+        sandbox.serve(options.port, host=options.host, announce=announce)
+    except OSError as error:
+        sys.stderr.write(f"Can't listen on {options.host} port {options.port}: {error.strerror or error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stdout.write("\nStopped.\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m interactor_ext.sandbox",
+        description="The Interactor platform on this machine.",
+        epilog=EPILOG,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8765, help="port to listen on; 0 takes a free one")
+    parser.add_argument(
+        "--log-level", default="warning", choices=["debug", "info", "warning", "error"], help="log level"
+    )
+    parser.add_argument("--token-lifetime", type=float, default=3600, help="seconds until an access token expires")
+    parser.add_argument("--enforce-limits", action="store_true", help="answer 429 beyond the documented rate limits")
+    parser.add_argument("--word-delay", type=float, default=0.03, help="seconds between two words of a streamed answer")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

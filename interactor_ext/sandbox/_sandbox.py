@@ -1,0 +1,242 @@
+"""The sandbox as its user holds it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from starlette.applications import Starlette
+
+from . import credentials
+from .accounts import Accounts, Client
+from .app import build_app
+from .clock import Clock
+from .contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
+from .faults import Faults
+from .journal import Journal, RequestRecord
+from .problems import Problem
+from .server import Server, listen, origin, serving
+from .state import JsonObject, Settings, State
+
+if TYPE_CHECKING:
+    from .. import AsyncInteractorClient, InteractorClient
+
+T = TypeVar("T")
+
+
+class Sandbox:
+    """The platform on this machine, with state in memory. Several may run at once; they share nothing.
+
+    `with Sandbox().run() as sandbox:` serves it from a thread, for sync and async callers alike. `.app` is the same as
+    an ASGI app for a server of your own. `client_id`, `client_secret` and `scopes` are those of the OAuth client it
+    knows from the start. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits` the
+    documented rate limits answer 429; without, they are counted and reported only. `word_delay` is the real time in
+    seconds between two words of a streamed answer. A stream keeps at least the newest `replay` events for a resumption,
+    each journal the newest `history` entries. Time is that of `clock`.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_id: str = "sandbox_client",
+        client_secret: str = "sandbox_secret",  # noqa: S107  # no secret: it opens a sandbox that holds none
+        scopes: Iterable[str] = ("admin",),
+        token_lifetime: float = 3600,
+        enforce_limits: bool = False,
+        keepalive: float = 30.0,
+        word_delay: float = 0.0,
+        replay: int = 2000,
+        history: int = 10_000,
+        clock: Clock | None = None,
+    ) -> None:
+        contract = load_contract()
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.clock = clock or Clock()
+        self.faults = Faults(contract.operations)
+        settings = Settings(
+            enforce_limits=enforce_limits, keepalive=keepalive, word_delay=word_delay, replay=replay, history=history
+        )
+        self._accounts = Accounts(self.clock, contract.scopes, token_lifetime)
+        self._state = State(settings, self.clock, self.faults, self._accounts)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._origin: str | None = None
+        self.app: Starlette = build_app(contract, self._state, self._remember_loop)
+        self.add_client(client_id, client_secret, scopes=scopes)
+
+    @contextmanager
+    def run(self, port: int = 0, *, host: str = "127.0.0.1") -> Iterator[Sandbox]:
+        """Serve from a thread until the block ends; port 0 takes a free one. State outlives the block.
+
+        Raises OSError if the port can't be had, RuntimeError if this sandbox is being served already.
+        """
+        with self._listening(host, port) as sock, serving(self._server(), sock):
+            yield self
+
+    def serve(self, port: int, *, host: str = "127.0.0.1", announce: Callable[[], None]) -> None:
+        """Serve from this thread until a signal ends it; `announce` is called once calls can come. Raises as `run`."""
+        with self._listening(host, port) as sock:
+            announce()
+            self._server().run(sockets=[sock])
+
+    @property
+    def core_api_url(self) -> str:
+        return self._url() + CORE_PREFIX
+
+    @property
+    def account_server_url(self) -> str:
+        return self._url() + ACCOUNT_PREFIX
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment variables that lead the SDK here, the secret included."""
+        return {
+            "INTERACTOR_CLIENT_ID": self.client_id,
+            "INTERACTOR_CLIENT_SECRET": self.client_secret,
+            "INTERACTOR_ACCOUNT_SERVER_URL": self.account_server_url,
+            "INTERACTOR_CORE_API_URL": self.core_api_url,
+        }
+
+    def client(self, **options: Any) -> InteractorClient:
+        """An SDK client of this sandbox; `options` are further arguments of InteractorClient."""
+        from .. import InteractorClient
+
+        return InteractorClient(**{**self._connection(), **options})
+
+    def async_client(self, **options: Any) -> AsyncInteractorClient:
+        """As `client`, for asyncio."""
+        from .. import AsyncInteractorClient
+
+        return AsyncInteractorClient(**{**self._connection(), **options})
+
+    @property
+    def requests(self) -> Journal[RequestRecord]:
+        """What was asked of the API and how it was answered, oldest first."""
+        return self._state.requests
+
+    @property
+    def events(self) -> Journal[JsonObject]:
+        """What happened, in the shape of webhook bodies, oldest first."""
+        return self._state.events
+
+    @property
+    def emails(self) -> Journal[JsonObject]:
+        """What workflows would have sent."""
+        return self._state.emails
+
+    @property
+    def open_streams(self) -> int:
+        """How many subscribers are connected to streams now."""
+        return self._on_loop(lambda: self._state.streams.open)
+
+    def reset(self) -> None:
+        """As if just started: no data, no tokens, no faults, empty journals, real time. Streams are cut off."""
+        self._on_loop(self._state.clear)
+
+    def revoke_tokens(self) -> None:
+        """End every access token: the next call of each client gets 401."""
+        self._on_loop(self._accounts.revoke_all)
+
+    def add_client(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ("admin",)) -> None:
+        """Let another OAuth client in; it sees the same data. Raises ValueError for an unknown scope."""
+        client = Client(client_id, client_secret, frozenset(scopes))
+        self._on_loop(lambda: self._accounts.register(client))
+
+    def add_credential(
+        self,
+        provider: str,
+        *,
+        namespace: str = "",
+        scopes: Iterable[str] = (),
+        expires_in: float = credentials.TOKEN_LIFETIME,
+        refreshable: bool = True,
+        status: str = "active",
+    ) -> JsonObject:
+        """Put a credential in place without the OAuth flow; returns it as the API shows it.
+
+        One that is not `refreshable` becomes `expired` after `expires_in` seconds of the clock.
+        """
+        record = self._on_loop(
+            lambda: credentials.connect(
+                self._state,
+                namespace,
+                provider=provider,
+                scopes=scopes,
+                expires_in=expires_in,
+                refreshable=refreshable,
+                status=status,
+            )
+        )
+        return dict(record.public)
+
+    def decide(self, flow_id: str, *, approve: bool = True) -> str:
+        """Approve or deny an OAuth flow as the user would; returns the URL that the browser is sent to.
+
+        Raises ValueError if there is no such flow or it is over.
+        """
+        try:
+            return self._on_loop(lambda: credentials.authorize(self._state, flow_id, approve=approve))
+        except Problem as problem:
+            raise ValueError(problem.message) from None
+
+    def emit(self, stream_id: str, event: JsonObject) -> None:
+        """Put an event of your own on the stream of a room or a workflow instance."""
+        self._on_loop(lambda: self._state.streams.emit(stream_id, event))
+
+    def disconnect_streams(self) -> None:
+        """Cut off every open stream, as a restart of the platform does; a subscriber can resume."""
+        self._on_loop(self._state.streams.disconnect)
+
+    def __repr__(self) -> str:
+        return f"Sandbox({self._origin or 'not running'})"
+
+    def _connection(self) -> dict[str, Any]:
+        return {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "account_server_url": self.account_server_url,
+            "core_api_url": self.core_api_url,
+        }
+
+    def _server(self) -> Server:
+        return Server(self.app, before_shutdown=self._state.stop)
+
+    @contextmanager
+    def _listening(self, host: str, port: int) -> Iterator[socket.socket]:
+        if self._origin is not None:
+            raise RuntimeError("this sandbox is being served already; make another one")
+        with listen(host, port) as sock:
+            self._origin = origin(sock)
+            try:
+                yield sock
+            finally:
+                self._origin = self._loop = None
+
+    def _url(self) -> str:
+        if self._origin is None:
+            raise RuntimeError("the sandbox is not running: use `with Sandbox().run() as sandbox:`")
+        return self._origin
+
+    def _remember_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    def _on_loop(self, work: Callable[[], T]) -> T:
+        """Do it where the state lives: on the serving loop if there is one and this is not it."""
+        loop = self._loop
+        if loop is None or not loop.is_running() or loop is _running_loop():
+            return work()
+
+        async def there() -> T:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(there(), loop).result()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -1,0 +1,192 @@
+"""Messages, and an assistant that answers them: at once, or word by word on the room's stream.
+
+Without `stream`, sending a user's message gives back the assistant's answer. With `stream: true` it gives back the
+user's own message at once, and the answer follows on the stream: `message.delta` for each word, then
+`message.complete`. Subscribers see the same events either way, and both messages are in the list. A message of another
+role is kept and not answered.
+
+When the assistant calls tools (see replies.py), its message holds the `tool_calls` and the stream says
+`tool_call.start` for each. `submit_tool_result` keeps the result as a message of role `tool`. The last outstanding
+result brings the next round of calls or the final answer: submit_tool_result gives that back if the user's message came
+without `stream`, otherwise it gives back the `tool` message. A result that is an object with an `error` marks its call
+`failed`.
+
+Answers in a room come one after the other, so their words never mix.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from . import replies
+from .handlers import Call, data, handles, listed, refer
+from .problems import conflict, not_found
+from .replies import ToolRequest
+from .state import JsonObject, Record, State
+from .streams import Subscription
+
+
+@handles("send_message")
+async def send_message(call: Call) -> JsonObject:
+    room = call.named("room", "room_id")
+    role, content = call.body.get("role", "user"), call.body["content"]
+    assistant = call.state.store.find("assistant", call.namespace, room.public["assistant_id"])
+    if role == "user" and assistant is None:
+        raise conflict("The assistant of this room was deleted; nobody can answer.")
+    message = add_message(call.state, room, role, content)
+    if role != "user" or assistant is None:
+        return data(message.public)
+    turn = Turn(call.state, room, assistant, streamed=call.body.get("stream", False))
+    rounds = replies.requested_tools(content)
+    return data(await turn.give(message, rounds, [] if rounds else [replies.echo_line(content)]))
+
+
+@handles("list_messages")
+def list_messages(call: Call) -> JsonObject:
+    return listed(call, "message", parent=call.named("room", "room_id").id, per_page=50)
+
+
+@handles("stream_room")
+def stream_room(call: Call) -> Subscription:
+    return call.state.streams.subscribe(call.named("room", "room_id").id, call.last_event_id)
+
+
+@handles("submit_tool_result")
+async def submit_tool_result(call: Call) -> JsonObject:
+    room = call.named("room", "room_id")
+    tool_call = refer(call, "tool call", "tool_call_id", call.body["tool_call_id"], parent=room.id)
+    if tool_call.public["status"] != "pending":
+        raise conflict("This tool call has its result already.")
+    asking = _complete(call.state, room, tool_call, call.body["result"])
+    message = add_message(call.state, room, "tool", json.dumps(call.body["result"]))
+    if any(each["status"] == "pending" for each in asking.public["tool_calls"]):
+        return data(message.public)
+    assistant = call.state.store.find("assistant", call.namespace, room.public["assistant_id"])
+    if assistant is None:
+        raise conflict("The assistant of this room was deleted; nobody can go on.")
+    turn = Turn(call.state, room, assistant, streamed=asking.private["streamed"])
+    rounds = [[ToolRequest(**each) for each in later] for later in asking.private["rounds"]]
+    return data(await turn.give(message, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
+
+
+def add_message(state: State, room: Record, role: str, content: str, **more: Any) -> Record:
+    """Keep a message and say so; `more` are further public fields."""
+    public = {"room_id": room.id, "role": role, "content": content, **more, "created_at": state.clock.stamp()}
+    message = state.store.add("message", room.namespace, public, parent=room.id)
+    _publish_message(state, "room.message.created", room, message)
+    return message
+
+
+class Turn:
+    """The assistant's part after a message: tool calls, round by round, then words."""
+
+    def __init__(self, state: State, room: Record, assistant: Record, *, streamed: bool) -> None:
+        self._state = state
+        self._room = room
+        self._assistant = assistant
+        self._streamed = streamed
+
+    async def give(self, message: Record, rounds: list[list[ToolRequest]], lines: list[str]) -> JsonObject:
+        """What the POST gives back: `message`, with the answer going on behind it, or the answer."""
+        if self._streamed:
+            self._state.spawn(self._go_on(rounds, lines))
+            return message.public
+        answer = await self._go_on(rounds, lines)
+        if answer is None:
+            raise not_found("room")
+        return answer.public
+
+    async def _go_on(self, rounds: list[list[ToolRequest]], lines: list[str]) -> Record | None:
+        """The message with the next tool calls or with the final words; None if the room was deleted meanwhile."""
+        async with self._state.turns.setdefault(self._room.id, asyncio.Lock()):
+            for number, wanted in enumerate(rounds):
+                if not self._room_exists():
+                    return None
+                asking, lines = self._ask(wanted, rounds[number + 1 :], lines)
+                if asking:
+                    return asking
+            return await self._say(replies.answer(self._assistant.public["name"], lines))
+
+    async def _say(self, text: str) -> Record | None:
+        for piece in replies.pieces(text):
+            if not self._room_exists():
+                return None
+            self._emit({"type": "message.delta", "content": piece})
+            if self._streamed:
+                await asyncio.sleep(self._state.settings.word_delay)
+        if not self._room_exists():
+            return None
+        message = add_message(self._state, self._room, "assistant", text)
+        self._emit({"type": "message.complete", "message": message.public})
+        return message
+
+    def _ask(
+        self, wanted: list[ToolRequest], later: list[list[ToolRequest]], lines: list[str]
+    ) -> tuple[Record | None, list[str]]:
+        """Issue what can be issued of one round; the lines grow by what can't."""
+        store, room = self._state.store, self._room
+        asked: list[Record] = []
+        for request in wanted:
+            tool = self._tool(request.name)
+            if tool is None or request.arguments is None:
+                problem = replies.unreadable_line if tool else replies.unknown_line
+                lines = [*lines, problem(request.name)]
+                continue
+            public = {"tool_id": tool.id, "arguments": request.arguments, "status": "pending"}
+            private = {"name": request.name}
+            asked.append(store.add("tool call", room.namespace, public, parent=room.id, private=private))
+        if not asked:
+            return None, lines
+        asking = add_message(self._state, room, "assistant", "", tool_calls=[each.public for each in asked])
+        rounds = [[{"name": each.name, "arguments": each.arguments} for each in group] for group in later]
+        store.change(asking, private={"streamed": self._streamed, "rounds": rounds, "lines": lines})
+        for tool_call in asked:
+            store.change(tool_call, private={"message_id": asking.id})
+            self._emit({"type": "tool_call.start", "tool_call": tool_call.public})
+            _publish_call(self._state, "pending", room, tool_call, arguments=tool_call.public["arguments"])
+        return asking, lines
+
+    def _tool(self, name: str) -> Record | None:
+        """By name, the assistant's own first, then any in the namespace."""
+        tools = [tool for tool in self._state.store.all("tool", self._room.namespace) if tool.public["name"] == name]
+        return next((tool for tool in tools if tool.id in self._assistant.public["tools"]), tools[0] if tools else None)
+
+    def _room_exists(self) -> bool:
+        return self._state.store.find("room", self._room.namespace, self._room.id) is not None
+
+    def _emit(self, event: JsonObject) -> None:
+        self._state.streams.emit(self._room.id, event)
+
+
+def _complete(state: State, room: Record, tool_call: Record, result: Any) -> Record:
+    """Write a result into its call and into the message that asked; returns that message."""
+    failed = isinstance(result, dict) and "error" in result
+    state.store.change(tool_call, {"status": "failed" if failed else "completed", "result": result})
+    asking = state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
+    calls = [tool_call.public if each["id"] == tool_call.id else each for each in asking.public["tool_calls"]]
+    state.store.change(asking, {"tool_calls": calls})
+    state.streams.emit(room.id, {"type": "tool_call.complete", "tool_call": tool_call.public})
+    _publish_call(state, "completed", room, tool_call, status=tool_call.public["status"], result=result)
+    _publish_message(state, "room.message.updated", room, asking)
+    return asking
+
+
+def _results(state: State, room: Record, asking: Record) -> list[str]:
+    calls = [
+        state.store.get("tool call", room.namespace, each["id"], parent=room.id) for each in asking.public["tool_calls"]
+    ]
+    return [replies.result_line(each.private["name"], each.public["result"]) for each in calls]
+
+
+def _publish_message(state: State, event: str, room: Record, message: Record) -> None:
+    facts = {"message_id": message.id, "room_id": room.id, "namespace": room.namespace}
+    shown = {name: message.public.get(name) for name in ("role", "content", "tool_calls")}
+    state.publish(event, room.namespace, {**facts, **shown})
+
+
+def _publish_call(state: State, moment: str, room: Record, tool_call: Record, **more: Any) -> None:
+    facts = {"tool_call_id": tool_call.id, "room_id": room.id, "namespace": room.namespace}
+    tool = {"tool_id": tool_call.public["tool_id"], "tool_name": tool_call.private["name"]}
+    state.publish(f"room.tool_call.{moment}", room.namespace, {**facts, **tool, **more})

@@ -1,0 +1,90 @@
+"""What a handler gets and gives, and the table that finds it by the contract's operationId."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .contract import Operation
+from .problems import invalid
+from .state import JsonObject, Record, State
+from .streams import Subscription
+
+# The body to answer with (None: no body), or a stream that goes on.
+Result = JsonObject | Subscription | None
+
+
+@dataclass(slots=True)
+class Call:
+    """One request that passed the contract: allowed, and with every parameter and field as the schemas say."""
+
+    state: State
+    operation: Operation
+    client_id: str
+    namespace: str
+    path: dict[str, str]
+    query: JsonObject
+    body: Any = field(repr=False)
+    origin: str
+    last_event_id: str
+
+    def named(self, kind: str, path_name: str) -> Record:
+        """The record whose id stands in the path; raises Problem 404."""
+        return self.state.store.get(kind, self.namespace, self.path[path_name])
+
+
+Handler = Callable[[Call], Result] | Callable[[Call], Awaitable[Result]]
+
+HANDLERS: dict[str, Handler] = {}
+# The few operations whose contract documents several successes, and which of them the sandbox means.
+STATUSES: dict[str, int] = {}
+
+
+def handles(operation_id: str, *, status: int | None = None) -> Callable[[Handler], Handler]:
+    """Register a handler. It is a function or a coroutine function of a Call; it raises Problem to refuse."""
+
+    def register(handler: Handler) -> Handler:
+        HANDLERS[operation_id] = handler
+        if status is not None:
+            STATUSES[operation_id] = status
+        return handler
+
+    return register
+
+
+def data(value: Any) -> JsonObject:
+    return {"data": value}
+
+
+def page(call: Call, items: Iterable[JsonObject], *, per_page: int = 20) -> JsonObject:
+    """One page of a list, oldest first unless `order=desc`, with the canonical meta. `per_page` is the default size."""
+    everything = list(items)
+    if call.query.get("order") == "desc":
+        everything.reverse()
+    number, size = call.query.get("page", 1), call.query.get("per_page", per_page)
+    total = len(everything)
+    meta = {
+        "page": number,
+        "per_page": size,
+        "total": total,
+        "total_pages": -(-total // size),
+        "has_more": number * size < total,
+    }
+    return {"data": everything[(number - 1) * size : number * size], "meta": meta}
+
+
+def listed(call: Call, kind: str, *filters: str, parent: str = "", per_page: int = 20) -> JsonObject:
+    """A page of records whose fields equal those of the given query parameters that were sent."""
+    wanted = {name: call.query[name] for name in filters if name in call.query}
+    records = call.state.store.all(kind, call.namespace, parent=parent)
+    shown = (record.public for record in records)
+    return page(call, (each for each in shown if wanted.items() <= each.items()), per_page=per_page)
+
+
+def refer(call: Call, kind: str, field_name: str, record_id: str, *, parent: str = "") -> Record:
+    """The record that a body refers to; raises Problem 422, for in a body a wrong id is a wrong value."""
+    record = call.state.store.find(kind, call.namespace, record_id, parent=parent)
+    if record is None:
+        raise invalid((field_name, f"there is no {kind} with this id {'here' if parent else 'in this namespace'}"))
+    return record

@@ -1,0 +1,112 @@
+"""The documented rate limits as token buckets, and the headers that report them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .clock import Clock
+from .problems import Problem
+
+# Beyond so many buckets the full ones are forgotten: they would be made anew just as they are.
+MAX_BUCKETS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """`scope` is the word in X-RateLimit-Scope. A bucket holds `burst` calls and refills at `per_minute`."""
+
+    scope: str
+    per_minute: int
+    burst: int
+
+
+CLIENT = Tier("client", 600, 100)
+NAMESPACE = Tier("namespace", 300, 50)
+STREAMING = Tier("streaming", 60, 10)
+OAUTH = Tier("oauth", 20, 5)
+# By the contract's `x-rate-limit-tier`. A call of the standard tier counts against its client and its namespace.
+# `anonymous` is the sandbox's own word for what was refused before it was known whose it is.
+TIERS = {"standard": (CLIENT, NAMESPACE), "streaming": (STREAMING,), "oauth": (OAUTH,), "anonymous": (CLIENT,)}
+
+
+@dataclass(slots=True)
+class Bucket:
+    tokens: float
+    seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one request is told: `remaining` calls would pass right now, and at `reset` the bucket is full again."""
+
+    tier: Tier
+    remaining: int
+    reset: int
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"x-ratelimit-limit", b"%d" % self.tier.per_minute),
+            (b"x-ratelimit-remaining", b"%d" % self.remaining),
+            (b"x-ratelimit-reset", b"%d" % self.reset),
+            (b"x-ratelimit-scope", self.tier.scope.encode()),
+        ]
+
+
+class Limits:
+    """Counts every request; refuses only if `enforce`."""
+
+    def __init__(self, clock: Clock, *, enforce: bool) -> None:
+        self._clock = clock
+        self._enforce = enforce
+        self._buckets: dict[tuple[str, str], Bucket] = {}
+
+    def spend(self, tier_name: str, client_id: str, namespace: str) -> tuple[Allowance, Problem | None]:
+        """Count one request. The allowance is that of the tightest bucket; the problem is a 429, or None."""
+        now = self._clock.now()
+        tiers = TIERS.get(tier_name, TIERS["standard"])
+        counted = [(tier, self._bucket(tier, namespace if tier is NAMESPACE else client_id, now)) for tier in tiers]
+        tier, bucket = min(counted, key=lambda pair: pair[1].tokens)
+        if bucket.tokens < 1 and self._enforce:
+            wait = (1 - bucket.tokens) * 60 / tier.per_minute
+            return _allowance(tier, bucket, now), _too_many(tier, wait)
+        for _, each in counted:
+            each.tokens = max(0.0, each.tokens - 1)
+        return _allowance(tier, bucket, now), None
+
+    def clear(self) -> None:
+        self._buckets.clear()
+
+    def _bucket(self, tier: Tier, key: str, now: float) -> Bucket:
+        bucket = self._buckets.get((tier.scope, key))
+        if bucket is None:
+            if len(self._buckets) >= MAX_BUCKETS:
+                self._forget_full(now)
+            bucket = self._buckets[tier.scope, key] = Bucket(tier.burst, now)
+        else:
+            bucket.tokens = _refilled(bucket, tier, now)
+            bucket.seen = now
+        return bucket
+
+    def _forget_full(self, now: float) -> None:
+        tiers = {tier.scope: tier for group in TIERS.values() for tier in group}
+        self._buckets = {
+            (scope, key): bucket
+            for (scope, key), bucket in self._buckets.items()
+            if _refilled(bucket, tiers[scope], now) < tiers[scope].burst
+        }
+
+
+def _refilled(bucket: Bucket, tier: Tier, now: float) -> float:
+    return min(tier.burst, bucket.tokens + max(0.0, now - bucket.seen) * tier.per_minute / 60)
+
+
+def _allowance(tier: Tier, bucket: Bucket, now: float) -> Allowance:
+    full_in = (tier.burst - bucket.tokens) * 60 / tier.per_minute
+    return Allowance(tier, int(bucket.tokens), math.ceil(now + full_in))
+
+
+def _too_many(tier: Tier, wait: float) -> Problem:
+    seconds = max(1, math.ceil(wait))
+    message = f"More than {tier.per_minute} requests a minute (burst {tier.burst}) for this {tier.scope}."
+    return Problem(429, f"{message} Try again in {seconds} s.", headers={"retry-after": f"{seconds}"})

@@ -1,0 +1,198 @@
+"""From a request to its answer: one way for every operation of the contract."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from . import agents, conversation, credentials, instances, oauth, webhooks, workflows
+from .contract import Contract, Operation
+from .handlers import HANDLERS, STATUSES, Call
+from .journal import RequestRecord
+from .limits import Allowance
+from .problems import Problem, invalid, unauthorized
+from .state import State, new_id
+from .streams import Subscription
+from .wire import (
+    Answer,
+    ClientGone,
+    RawHeaders,
+    origin_of,
+    parse_body,
+    parse_headers,
+    parse_query,
+    read_body,
+    send_answer,
+    send_stream,
+)
+
+# Importing them is what fills HANDLERS.
+HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
+
+logger = logging.getLogger("interactor_ext.sandbox")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way, with what is known of it so far."""
+
+    scope: Scope
+    request_id: str
+    operation: Operation | None = None
+    client_id: str = ""
+    namespace: str = ""
+    content: bytes = b""
+    allowance: Allowance | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
+
+
+class Platform:
+    """The API as an ASGI app: what Starlette's router hands over when no page of the sandbox's own matches."""
+
+    def __init__(self, contract: Contract, state: State, on_request: Callable[[], None]) -> None:
+        self._contract = contract
+        self._state = state
+        self._on_request = on_request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        self._on_request()
+        exchange = Exchange(scope, new_id("req"))
+        extra: RawHeaders = []
+        answer: Answer | Subscription
+        try:
+            answer = await self._answer(exchange, receive)
+        except ClientGone:
+            return
+        except Problem as problem:
+            answer = Answer.of(problem.status, problem.envelope(exchange.request_id))
+            extra = [(name.encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
+        except Exception:
+            logger.exception("the sandbox failed at request %s", exchange.request_id)
+            answer = Answer.of(500, Problem(500, "The sandbox itself failed.").envelope(exchange.request_id))
+        self._record(exchange, answer)
+        headers = [*self._headers(exchange), *extra]
+        if isinstance(answer, Answer):
+            await send_answer(send, answer, headers)
+        else:
+            await send_stream(receive, send, answer, headers, keepalive=self._state.settings.keepalive)
+
+    async def _answer(self, exchange: Exchange, receive: Receive) -> Answer | Subscription:
+        scope = exchange.scope
+        if scope["method"] not in {"GET", "DELETE"}:
+            exchange.content = await read_body(receive)
+        operation, path = self._contract.match(scope["method"], _raw_path(scope))
+        exchange.operation = operation
+        exchange.headers = parse_headers(scope["headers"])
+        exchange.query = parse_query(scope["query_string"])
+        exchange.namespace = operation.namespace(exchange.headers, exchange.query)
+        if not operation.open:
+            self._admit(exchange, operation)
+        body = self._body(exchange, operation)
+        self._count(exchange, operation, body)
+        query = operation.read_parameters("query", exchange.query)
+        headers = operation.read_parameters("header", exchange.headers)
+        if query.get("namespace", exchange.namespace) != exchange.namespace:
+            raise invalid(("namespace", "is not the namespace of the X-Namespace header"))
+        operation.check_body(body)
+        call = Call(
+            state=self._state,
+            operation=operation,
+            client_id=exchange.client_id,
+            namespace=exchange.namespace,
+            path=path,
+            query=query,
+            body=body,
+            origin=origin_of(scope),
+            last_event_id=exchange.headers.get("last-event-id", ""),
+        )
+        if key := headers.get("Idempotency-Key"):
+            return await self._once(call, key)
+        return await self._handle(call)
+
+    def _admit(self, exchange: Exchange, operation: Operation) -> None:
+        """Whose token is it, and does it allow this operation?"""
+        scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
+        if not scheme and operation.stream:
+            scheme, token = "bearer", exchange.query.get("token", "")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise unauthorized("This call needs an access token: Authorization: Bearer <token>.")
+        grant = self._state.accounts.check(token.strip())
+        exchange.client_id = grant.client_id
+        if not grant.allows(operation.scopes):
+            raise Problem(403, f"This call needs the scope {' '.join(sorted(operation.scopes))}.")
+
+    def _body(self, exchange: Exchange, operation: Operation) -> Any:
+        if operation.body is None or (not exchange.content and not operation.body_required):
+            return None
+        if not exchange.content:
+            raise invalid(("", "this call needs a JSON body"))
+        return parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
+
+    def _count(self, exchange: Exchange, operation: Operation, body: Any) -> None:
+        """Count against the limits; on the account server the client is the one that the body names, if it exists."""
+        if operation.open and isinstance(body, dict):
+            exchange.client_id = self._state.accounts.known(body.get("client_id"))
+        limits = self._state.limits
+        exchange.allowance, problem = limits.spend(operation.tier, exchange.client_id, exchange.namespace)
+        if problem is not None:
+            raise problem
+
+    async def _once(self, call: Call, key: str) -> Answer | Subscription:
+        asked = json.dumps([call.operation.id, call.path, call.body], sort_keys=True)
+        fingerprint = hashlib.sha256(asked.encode()).hexdigest()
+        scope = (call.client_id, call.namespace, key)
+        answer: Answer | Subscription = await self._state.answers.once(scope, fingerprint, lambda: self._handle(call))
+        return answer
+
+    async def _handle(self, call: Call) -> Answer | Subscription:
+        """Run the handler, unless a fault strikes; an Answer, or the Subscription of a stream."""
+        if fault := self._state.faults.take(call.operation.id, call.namespace):
+            await fault.strike()
+        handler = HANDLERS.get(call.operation.id)
+        if handler is None:
+            raise Problem(501, f"The sandbox does not play {call.operation.id}.")
+        result = handler(call)
+        if inspect.isawaitable(result):
+            result = await result
+        if isinstance(result, Subscription):
+            return result
+        return Answer.of(STATUSES.get(call.operation.id, call.operation.status), result)
+
+    def _headers(self, exchange: Exchange) -> RawHeaders:
+        if exchange.allowance is None:
+            exchange.allowance, _ = self._state.limits.spend("anonymous", "", "")
+        return [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers()]
+
+    def _record(self, exchange: Exchange, answer: Answer | Subscription) -> None:
+        scope, status = exchange.scope, answer.status if isinstance(answer, Answer) else 200
+        self._state.requests.append(
+            RequestRecord(
+                method=scope["method"],
+                path=scope["path"],
+                operation=exchange.operation.id if exchange.operation else None,
+                client_id=exchange.client_id,
+                namespace=exchange.namespace,
+                status=status,
+                request_id=exchange.request_id,
+                raw_headers=tuple(scope["headers"]),
+                content=exchange.content,
+            )
+        )
+        # The path alone: a stream's query holds a token.
+        logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
+
+
+def _raw_path(scope: Scope) -> bytes:
+    raw: bytes | None = scope.get("raw_path")
+    return scope["path"].encode() if raw is None else raw

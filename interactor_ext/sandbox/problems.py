@@ -1,0 +1,68 @@
+"""What the sandbox refuses, and how it says so: one exception that becomes the contract's error envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+CODES = {
+    401: "AUTH_ERROR",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    409: "CONFLICT",
+    410: "GONE",
+    422: "VALIDATION_ERROR",
+    429: "RATE_LIMITED",
+}
+# A body with a thousand wrong fields is told about the first of them only.
+MAX_DETAILS = 50
+
+Detail = tuple[str, str]
+
+
+class Problem(Exception):
+    """An error answer. `details` are pairs of a dotted field and what is wrong with it."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        details: Iterable[Detail] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code or CODES.get(status, "API_ERROR")
+        self.details = list(details)[:MAX_DETAILS]
+        self.headers = headers or {}
+
+    def envelope(self, request_id: str) -> dict[str, Any]:
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.details:
+            error["details"] = [{"field": field, "message": message} for field, message in self.details]
+        error["request_id"] = request_id
+        return {"error": error}
+
+
+def unauthorized(message: str) -> Problem:
+    # RFC 6750 section 3: a refused bearer token is answered with the scheme that is wanted.
+    return Problem(401, message, headers={"www-authenticate": "Bearer"})
+
+
+def not_found(what: str) -> Problem:
+    return Problem(404, f"There is no {what} with this id in this namespace.")
+
+
+def conflict(message: str, *, code: str | None = None) -> Problem:
+    return Problem(409, message, code=code)
+
+
+def invalid(*details: Detail) -> Problem:
+    """Something in the request itself is wrong; the message names the first field."""
+    field, message = details[0]
+    summary = f"{field}: {message}" if field else message
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return Problem(422, f"The request is not valid: {summary}{more}.", details=details)

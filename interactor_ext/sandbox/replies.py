@@ -1,0 +1,81 @@
+"""What an assistant says: no model behind it, the same words for the same question, every time.
+
+A message is answered with its own text: `Support Bot here. You said: Hello!`. Lines of this form make it call tools:
+
+    /tool get_weather {"city": "Oslo"}
+    /tool get_time
+
+Calls in one message are issued together; a line `/then` makes those below it wait for the results of those above. The
+arguments are a JSON object, or nothing. When the last result is in, the answer quotes them all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+# A long answer comes in larger pieces, so that it fits into what a stream keeps for a resumption.
+MAX_PIECES = 1000
+QUOTED = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """A `/tool` line. `arguments` is None where they could not be read."""
+
+    name: str
+    arguments: dict[str, Any] | None
+
+
+def requested_tools(content: str) -> list[list[ToolRequest]]:
+    """The rounds of tool calls that a message orders; empty if it orders none."""
+    rounds: list[list[ToolRequest]] = [[]]
+    for line in content.splitlines():
+        words = line.split(None, 2)
+        if line.strip() == "/then":
+            rounds.append([])
+        elif len(words) > 1 and words[0] == "/tool":
+            rounds[-1].append(ToolRequest(words[1], _arguments(words[2] if len(words) > 2 else "{}")))
+    return [each for each in rounds if each]
+
+
+def answer(name: str, lines: list[str]) -> str:
+    return f"{name} here. " + " ".join(lines)
+
+
+def echo_line(content: str) -> str:
+    return f"You said: {content}"
+
+
+def result_line(tool: str, result: Any) -> str:
+    text = json.dumps(result, separators=(", ", ": "))
+    return f"{tool} answered {text if len(text) <= QUOTED else text[:QUOTED] + '...'}."
+
+
+def unknown_line(tool: str) -> str:
+    return f"I know no tool {tool}."
+
+
+def unreadable_line(tool: str) -> str:
+    return f"I could not read the arguments for {tool}: they must be one JSON object."
+
+
+def pieces(text: str) -> list[str]:
+    """The text word by word, each with the space after it; joined again they are the text."""
+    words = re.findall(r"\s*\S+\s*|\s+", text)
+    together = -(-len(words) // MAX_PIECES) or 1
+    return ["".join(words[start : start + together]) for start in range(0, len(words), together)]
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

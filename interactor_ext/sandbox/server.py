@@ -1,0 +1,80 @@
+"""uvicorn around the app: in a thread for tests, in the main thread for the command."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+# What is still open a second after the streams were told to end is cut.
+GRACE = 1
+BACKLOG = 2048
+START_TIMEOUT = 30.0
+
+
+class Server(uvicorn.Server):
+    """A server that ends its streams before it waits for its connections: uvicorn by itself would wait for ever."""
+
+    def __init__(self, app: Starlette, *, before_shutdown: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            # The one that uvicorn always brings, so that a sandbox behaves alike on every machine.
+            http="h11",
+            ws="none",
+            log_level="warning",
+            # Its lines would show the query string, in which a stream's token stands.
+            access_log=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+        super().__init__(config)
+        self.ready = threading.Event()
+        self._before_shutdown = before_shutdown
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._before_shutdown()
+        await super().shutdown(sockets=sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one. Raises OSError. Calls wait in it until the server takes them."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    sock.setblocking(False)
+    return sock
+
+
+def origin(sock: socket.socket) -> str:
+    """The URL at which a listening socket is reached from this machine."""
+    address: tuple[str, int] = sock.getsockname()[:2]
+    host, port = address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared with, not bound to
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def serving(server: Server, sock: socket.socket) -> Iterator[None]:
+    """Serve in a thread as long as the block runs."""
+
+    def work() -> None:
+        try:
+            server.run(sockets=[sock])
+        finally:
+            server.ready.set()
+
+    thread = threading.Thread(target=work, name="interactor-sandbox", daemon=True)
+    thread.start()
+    try:
+        if not (server.ready.wait(START_TIMEOUT) and server.started):
+            raise RuntimeError("the sandbox's server did not start; its log says why")
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

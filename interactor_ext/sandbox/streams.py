@@ -1,0 +1,135 @@
+"""Server-sent events: one channel a room and a workflow instance, with a memory for those who were cut off.
+
+Ids count up from 1 in each channel. `Last-Event-ID` resumes after that event; an id that the channel doesn't know (too
+old, from before a reset, or no number) gets everything that is still kept, so an event may come twice but none is lost
+that could be had. Without the header a subscriber sees what happens from now on. A finished channel ends with `done`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+DONE = b'data: {"type":"done"}\n\n'
+KEEPALIVE = b": keepalive\n\n"
+# Sent at once, so that a client behind a buffering proxy knows that it is subscribed before it sends anything.
+GREETING = b": connected\n\n"
+
+
+class Channel:
+    """The events of one stream, of which the newest are kept, and who listens."""
+
+    def __init__(self, keep: int) -> None:
+        self.finished = False
+        self.subscribers: set[Subscription] = set()
+        self._keep = keep
+        self._events: list[bytes] = []
+        self._first = 1
+
+    @property
+    def newest(self) -> int:
+        return self._first + len(self._events) - 1
+
+    def append(self, event: dict[str, Any]) -> None:
+        text = json.dumps(event, separators=(",", ":"))
+        self._events.append(f"id: {self.newest + 1}\ndata: {text}\n\n".encode())
+        # Trimmed in steps, because each trim moves what stays.
+        if len(self._events) >= 2 * self._keep:
+            dropped = len(self._events) - self._keep
+            del self._events[:dropped]
+            self._first += dropped
+        self.wake()
+
+    def after(self, event_id: int) -> list[bytes]:
+        return self._events[max(0, event_id + 1 - self._first) :]
+
+    def resume_point(self, last_event_id: str) -> int:
+        """The id after which a subscriber with this Last-Event-ID goes on."""
+        if not last_event_id:
+            return self.newest
+        known = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19
+        return int(last_event_id) if known and int(last_event_id) <= self.newest else 0
+
+    def wake(self) -> None:
+        for subscriber in self.subscribers:
+            subscriber.news.set()
+
+
+class Subscription:
+    """One open stream. `chunks()` yields bytes to send until the stream ends or `close()` is called."""
+
+    def __init__(self, channel: Channel, last_event_id: str) -> None:
+        self.news = asyncio.Event()
+        self._channel = channel
+        self._sent = channel.resume_point(last_event_id)
+        self._closed = False
+        channel.subscribers.add(self)
+
+    def close(self) -> None:
+        self._closed = True
+        self._channel.subscribers.discard(self)
+        self.news.set()
+
+    async def chunks(self, keepalive: float) -> AsyncIterator[bytes]:
+        yield GREETING
+        while not self._closed:
+            self.news.clear()
+            if waiting := self._channel.after(self._sent):
+                self._sent = self._channel.newest
+                yield b"".join(waiting)
+            elif self._channel.finished:
+                yield DONE
+                return
+            else:
+                try:
+                    await asyncio.wait_for(self.news.wait(), keepalive)
+                except TimeoutError:
+                    yield KEEPALIVE
+
+
+class Streams:
+    """Every channel, by the id of the room or instance it belongs to."""
+
+    def __init__(self, *, keep: int) -> None:
+        self._keep = keep
+        self._channels: dict[str, Channel] = {}
+
+    @property
+    def open(self) -> int:
+        """How many subscribers are connected."""
+        return sum(len(channel.subscribers) for channel in self._channels.values())
+
+    def emit(self, channel_id: str, event: dict[str, Any]) -> None:
+        self._channel(channel_id).append(event)
+
+    def subscribe(self, channel_id: str, last_event_id: str) -> Subscription:
+        return Subscription(self._channel(channel_id), last_event_id)
+
+    def finish(self, channel_id: str) -> None:
+        """Nothing more will come: subscribers get what they lack, then `done`."""
+        channel = self._channel(channel_id)
+        channel.finished = True
+        channel.wake()
+
+    def drop(self, channel_id: str) -> None:
+        """Forget a channel; its subscribers are cut off without a `done`."""
+        if channel := self._channels.pop(channel_id, None):
+            for subscriber in list(channel.subscribers):
+                subscriber.close()
+
+    def disconnect(self) -> None:
+        """Cut off every subscriber, as a restart of the server does; what was sent is kept for their return."""
+        for channel in self._channels.values():
+            for subscriber in list(channel.subscribers):
+                subscriber.close()
+
+    def clear(self) -> None:
+        self.disconnect()
+        self._channels.clear()
+
+    def _channel(self, channel_id: str) -> Channel:
+        if channel_id not in self._channels:
+            self._channels[channel_id] = Channel(self._keep)
+        return self._channels[channel_id]
