@@ -63,6 +63,8 @@ def update(package: Path, old: dict[str, str], new: dict[str, str]) -> None:
             (package / name).write_text(new[name], encoding="utf-8")
     for name in old.keys() - new.keys():
         (package / name).unlink()
+    for folder in {Path(name).parent for name in old} - {Path(name).parent for name in new}:
+        shutil.rmtree(package / folder, ignore_errors=True)
 
 
 def main() -> int:

@@ -100,11 +100,31 @@ OnReconnect = Callable[[int, float], object]
 """Called before each reconnect with its number, from 1, and the seconds waited before it."""
 
 
+class RawEvent(Protocol):
+    """An event as it stood on the wire."""
+
+    @property
+    def event(self) -> str: ...
+
+    @property
+    def data(self) -> str: ...
+
+    @property
+    def id(self) -> str: ...
+
+
 class EventStream(Protocol[E_co]):
     """A context manager over typed events; leaving it closes the connection."""
 
     @property
-    def last_event_id(self) -> str: ...
+    def last_event_id(self) -> str:
+        """The id of the last event handed out; a later stream can go on from there."""
+        ...
+
+    @property
+    def reconnects(self) -> int:
+        """How often it has connected again, or tried to."""
+        ...
 
     def __enter__(self) -> Self: ...
 
@@ -114,6 +134,12 @@ class EventStream(Protocol[E_co]):
 
     def __iter__(self) -> Iterator[E_co]: ...
 
+    def __next__(self) -> E_co: ...
+
+    def raw(self) -> Iterator[RawEvent]:
+        """The same events as they were sent."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -121,7 +147,14 @@ class AsyncEventStream(Protocol[E_co]):
     """A context manager over typed events; leaving it closes the connection."""
 
     @property
-    def last_event_id(self) -> str: ...
+    def last_event_id(self) -> str:
+        """The id of the last event handed out; a later stream can go on from there."""
+        ...
+
+    @property
+    def reconnects(self) -> int:
+        """How often it has connected again, or tried to."""
+        ...
 
     async def __aenter__(self) -> Self: ...
 
@@ -130,6 +163,12 @@ class AsyncEventStream(Protocol[E_co]):
     ) -> None: ...
 
     def __aiter__(self) -> AsyncIterator[E_co]: ...
+
+    async def __anext__(self) -> E_co: ...
+
+    def raw(self) -> AsyncIterator[RawEvent]:
+        """The same events as they were sent."""
+        ...
 
     async def aclose(self) -> None: ...
 
@@ -206,6 +245,7 @@ __all__ = [
     "Operation",
     "Page",
     "PageMeta",
+    "RawEvent",
     "Response",
     "Sender",
     "Unset",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# dateutil reads letter by letter, and a hostile server could send it megabytes.
+_LONGEST_TIME = 100
 _DEFAULTS = ((2000, 1, 1), (2001, 2, 2))
 _KINDS = {
     bool: "a boolean",
@@ -31,7 +33,6 @@ _KINDS = {
     dict: "an object",
     type(None): "null",
 }
-
 
 ABSENT: Any = UNSET
 """UNSET as the value of a field before it is checked, when it may be anything."""
@@ -201,6 +202,8 @@ def _from_seconds(seconds: float) -> datetime | None:
 
 
 def _from_any_notation(text: str) -> datetime | None:
+    if len(text) > _LONGEST_TIME:
+        return None
     from dateutil import parser  # imported here, for hardly any server needs it
 
     try:

@@ -326,15 +326,18 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    elif name in EVENT_MODELS:
-        value = reduce(operator.or_, [__getattr__(model) for model in EVENT_MODELS[name].values()])
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+# Out of sight of type checkers, which would let every misspelt name pass.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        elif name in EVENT_MODELS:
+            value = reduce(operator.or_, [__getattr__(model) for model in EVENT_MODELS[name].values()])
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

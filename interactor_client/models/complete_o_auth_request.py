@@ -6,7 +6,7 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
-from ..wire import ABSENT, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
@@ -20,7 +20,7 @@ class CompleteOAuthRequest:
     """
 
     provider: str
-    code: str
+    code: str = _field(repr=redacted)
     state: str
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 

@@ -31,7 +31,7 @@ def _get_kwargs(
 ) -> dict[str, Any]:
     _params: dict[str, Any] = {"page": page, "per_page": per_page, "namespace": namespace}
     _headers: dict[str, str] = {}
-    if x_namespace is not UNSET:
+    if x_namespace is not UNSET and x_namespace is not None:
         _headers["X-Namespace"] = x_namespace
     return {
         "method": "GET",

@@ -25,7 +25,7 @@ OPERATION = Operation(
 
 def _get_kwargs(*, body: InitiateOAuthRequest, x_namespace: str | Unset = UNSET) -> dict[str, Any]:
     _headers: dict[str, str] = {}
-    if x_namespace is not UNSET:
+    if x_namespace is not UNSET and x_namespace is not None:
         _headers["X-Namespace"] = x_namespace
     return {
         "method": "POST",

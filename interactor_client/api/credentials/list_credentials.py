@@ -40,7 +40,7 @@ def _get_kwargs(
         "namespace": namespace,
     }
     _headers: dict[str, str] = {}
-    if x_namespace is not UNSET:
+    if x_namespace is not UNSET and x_namespace is not None:
         _headers["X-Namespace"] = x_namespace
     return {
         "method": "GET",

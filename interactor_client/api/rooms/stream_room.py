@@ -26,9 +26,9 @@ def _get_kwargs(
 ) -> dict[str, Any]:
     _params: dict[str, Any] = {"token": token, "namespace": namespace}
     _headers: dict[str, str] = {"Accept": "text/event-stream"}
-    if last_event_id is not UNSET:
+    if last_event_id is not UNSET and last_event_id is not None:
         _headers["Last-Event-ID"] = last_event_id
-    if x_namespace is not UNSET:
+    if x_namespace is not UNSET and x_namespace is not None:
         _headers["X-Namespace"] = x_namespace
     return {
         "method": "GET",

@@ -27,9 +27,9 @@ def _get_kwargs(
     *, body: StartWorkflowInstanceRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
 ) -> dict[str, Any]:
     _headers: dict[str, str] = {}
-    if idempotency_key is not UNSET:
+    if idempotency_key is not UNSET and idempotency_key is not None:
         _headers["Idempotency-Key"] = idempotency_key
-    if x_namespace is not UNSET:
+    if x_namespace is not UNSET and x_namespace is not None:
         _headers["X-Namespace"] = x_namespace
     return {
         "method": "POST",
