@@ -8,8 +8,7 @@
 It obeys the contract that the client is generated from: every request is checked against it, and what is wrong is
 answered with 422 and a detail for each field. What the contract leaves open, it decides so:
 
-- A request without a namespace belongs to the namespace `""`. Whatever is in another namespace is 404. Two different
-  namespaces in one request (header and query) are refused with 422.
+- A request without a namespace belongs to the namespace `""`. Whatever is in another namespace is 404.
 - An id in the path that is not there is 404; one in the body is 422.
 - Lists are in the order of creation, so that a page stays what it was while things are added.
 - A token without a scope gets all that its client may have. `admin` is every scope.

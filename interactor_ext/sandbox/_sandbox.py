@@ -61,7 +61,7 @@ class Sandbox:
             enforce_limits=enforce_limits, keepalive=keepalive, word_delay=word_delay, replay=replay, history=history
         )
         self._accounts = Accounts(self.clock, contract.scopes, token_lifetime)
-        self._state = State(settings, self.clock, self.faults, self._accounts)
+        self._state = State(settings, self.clock, self.faults, self._accounts, contract.tiers)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._origin: str | None = None
         self.app: Starlette = build_app(contract, self._state, self._remember_loop)

@@ -147,7 +147,7 @@ def sync_data_source(call: Call) -> None:
 def _check_references(call: Call) -> None:
     for field, kind in (("tools", "tool"), ("data_sources", "data source")):
         for index, record_id in enumerate(call.body.get(field, ())):
-            refer(call, kind, f"{field}.{index}", record_id)
+            refer(call, kind, f"{field}[{index}]", record_id)
 
 
 def _forget(call: Call, field: str, gone: Record) -> None:

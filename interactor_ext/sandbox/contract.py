@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from jsonschema import Draft202012Validator
 
+from .limits import Tier
 from .problems import Problem, invalid
 from .validation import Document, Parameter, Schemas, problems_of
 
@@ -76,10 +77,11 @@ class Node:
 
 
 class Contract:
-    """Every operation by its id, and the way from a request to one."""
+    """Every operation by its id, the way from a request to one, and the rate limits by their names."""
 
     def __init__(self, document: Document) -> None:
         self._root = Node()
+        self.tiers = {name: Tier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()}
         self.operations = {operation.id: operation for operation in _operations(document)}
         for operation in self.operations.values():
             self._add(operation)

@@ -6,10 +6,10 @@ user's own message at once, and the answer follows on the stream: `message.delta
 role is kept and not answered.
 
 When the assistant calls tools (see replies.py), its message holds the `tool_calls` and the stream says
-`tool_call.start` for each. `submit_tool_result` keeps the result as a message of role `tool`. The last outstanding
-result brings the next round of calls or the final answer: submit_tool_result gives that back if the user's message came
-without `stream`, otherwise it gives back the `tool` message. A result that is an object with an `error` marks its call
-`failed`.
+`tool_call.start` for each. `submit_tool_result` keeps the result as a message of role `tool` and gives back the message
+that made the call. The last outstanding result brings the next round of calls or the final answer: that is given
+back if the user's message came without `stream`, otherwise it follows on the stream. A result that is an object with an
+`error` marks its call `failed`.
 
 Answers in a room come one after the other, so their words never mix.
 """
@@ -60,15 +60,15 @@ async def submit_tool_result(call: Call) -> JsonObject:
     if tool_call.public["status"] != "pending":
         raise conflict("This tool call has its result already.")
     asking = _complete(call.state, room, tool_call, call.body["result"])
-    message = add_message(call.state, room, "tool", json.dumps(call.body["result"]))
+    add_message(call.state, room, "tool", json.dumps(call.body["result"]))
     if any(each["status"] == "pending" for each in asking.public["tool_calls"]):
-        return data(message.public)
+        return data(asking.public)
     assistant = call.state.store.find("assistant", call.namespace, room.public["assistant_id"])
     if assistant is None:
         raise conflict("The assistant of this room was deleted; nobody can go on.")
     turn = Turn(call.state, room, assistant, streamed=asking.private["streamed"])
     rounds = [[ToolRequest(**each) for each in later] for later in asking.private["rounds"]]
-    return data(await turn.give(message, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
+    return data(await turn.give(asking, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
 
 
 def add_message(state: State, room: Record, role: str, content: str, **more: Any) -> Record:
@@ -149,9 +149,10 @@ class Turn:
         return asking, lines
 
     def _tool(self, name: str) -> Record | None:
-        """By name, the assistant's own first, then any in the namespace."""
-        tools = [tool for tool in self._state.store.all("tool", self._room.namespace) if tool.public["name"] == name]
-        return next((tool for tool in tools if tool.id in self._assistant.public["tools"]), tools[0] if tools else None)
+        """By its name, among those that the assistant lists."""
+        ids = self._assistant.public["tools"]
+        listed_tools = (self._state.store.find("tool", self._room.namespace, tool_id) for tool_id in ids)
+        return next((tool for tool in listed_tools if tool and tool.public["name"] == name), None)
 
     def _room_exists(self) -> bool:
         return self._state.store.find("room", self._room.namespace, self._room.id) is not None

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from .handlers import Call, data, handles, page
+from .handlers import Call, data, handles, listed
 from .problems import conflict, invalid, not_found
 from .state import JsonObject, Record, State
 
@@ -76,11 +76,9 @@ def get_oauth_status(call: Call) -> JsonObject:
 
 @handles("list_credentials")
 def list_credentials(call: Call) -> JsonObject:
-    records = list(call.state.store.all("credential", call.namespace))
-    for record in records:
+    for record in call.state.store.all("credential", call.namespace):
         _notice_expiry(call.state, record)
-    wanted = {name: call.query[name] for name in ("provider", "status") if name in call.query}
-    return page(call, (record.public for record in records if wanted.items() <= record.public.items()))
+    return listed(call, "credential", "provider", "status")
 
 
 @handles("get_credential")

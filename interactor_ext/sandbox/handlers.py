@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,13 +57,18 @@ def data(value: Any) -> JsonObject:
     return {"data": value}
 
 
-def page(call: Call, items: Iterable[JsonObject], *, per_page: int = 20) -> JsonObject:
-    """One page of a list, oldest first unless `order=desc`, with the canonical meta. `per_page` is the default size."""
-    everything = list(items)
+def listed(call: Call, kind: str, *filters: str, parent: str = "", per_page: int = 20) -> JsonObject:
+    """One page of the records whose fields equal those of the given query parameters that were sent.
+
+    Oldest first unless `order=desc`, with the canonical meta. `per_page` is the size if none was asked for.
+    """
+    records = list(call.state.store.all(kind, call.namespace, parent=parent))
+    if wanted := {name: call.query[name] for name in filters if name in call.query}:
+        records = [record for record in records if wanted.items() <= record.public.items()]
     if call.query.get("order") == "desc":
-        everything.reverse()
+        records.reverse()
     number, size = call.query.get("page", 1), call.query.get("per_page", per_page)
-    total = len(everything)
+    total = len(records)
     meta = {
         "page": number,
         "per_page": size,
@@ -71,15 +76,7 @@ def page(call: Call, items: Iterable[JsonObject], *, per_page: int = 20) -> Json
         "total_pages": -(-total // size),
         "has_more": number * size < total,
     }
-    return {"data": everything[(number - 1) * size : number * size], "meta": meta}
-
-
-def listed(call: Call, kind: str, *filters: str, parent: str = "", per_page: int = 20) -> JsonObject:
-    """A page of records whose fields equal those of the given query parameters that were sent."""
-    wanted = {name: call.query[name] for name in filters if name in call.query}
-    records = call.state.store.all(kind, call.namespace, parent=parent)
-    shown = (record.public for record in records)
-    return page(call, (each for each in shown if wanted.items() <= each.items()), per_page=per_page)
+    return {"data": [record.public for record in records[(number - 1) * size : number * size]], "meta": meta}
 
 
 def refer(call: Call, kind: str, field_name: str, record_id: str, *, parent: str = "") -> Record:

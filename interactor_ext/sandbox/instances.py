@@ -1,6 +1,6 @@
 """Workflow instances and their threads, as the API shows them; engine.py moves them.
 
-A message to an instance's thread is answered by the workflow, which says where it stands. The POST gives back this.
+A message to an instance's thread is answered there by the workflow, which says where it stands.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from . import engine
 from .actions import ContextTooLarge, merged
 from .handlers import Call, data, handles, listed, refer
-from .problems import invalid
+from .problems import conflict, invalid
 from .state import JsonObject, Record
 from .streams import Subscription
 
@@ -80,11 +80,13 @@ def get_workflow_thread(call: Call) -> JsonObject:
 @handles("send_workflow_thread_message")
 def send_workflow_thread_message(call: Call) -> JsonObject:
     instance = _instance(call)
-    thread = _thread(call, instance)
-    shown, content = instance.public, call.body["content"]
-    _say(call, thread, "user", content)
-    where = f"The instance is {shown['status']} in the state {shown['current_state']}."
-    return data(_say(call, thread, "workflow", f"{where} You said: {content}"))
+    status, state = instance.public["status"], instance.public["current_state"]
+    if status in engine.FINISHED:
+        raise conflict(f"The instance is {status}; its conversation is over.")
+    thread, content = _thread(call, instance), call.body["content"]
+    message = _say(call, thread, "user", content)
+    _say(call, thread, "workflow", f"The instance is {status} in the state {state}. You said: {content}")
+    return data(message)
 
 
 def _instance(call: Call) -> Record:

@@ -1,8 +1,9 @@
-"""The documented rate limits as token buckets, and the headers that report them."""
+"""The contract's rate limits as token buckets, and the headers that report them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .clock import Clock
@@ -20,14 +21,10 @@ class Tier:
     per_minute: int
     burst: int
 
-
-CLIENT = Tier("client", 600, 100)
-NAMESPACE = Tier("namespace", 300, 50)
-STREAMING = Tier("streaming", 60, 10)
-OAUTH = Tier("oauth", 20, 5)
-# By the contract's `x-rate-limit-tier`. A call of the standard tier counts against its client and its namespace.
-# `anonymous` is the sandbox's own word for what was refused before it was known whose it is.
-TIERS = {"standard": (CLIENT, NAMESPACE), "streaming": (STREAMING,), "oauth": (OAUTH,), "anonymous": (CLIENT,)}
+    @classmethod
+    def of(cls, name: str, spec: Mapping[str, int]) -> Tier:
+        """From the contract's `x-rate-limit-tiers`, which calls the limit of a client by the name `standard`."""
+        return cls("client" if name == "standard" else name, spec["requests_per_minute"], spec["burst"])
 
 
 @dataclass(slots=True)
@@ -54,18 +51,23 @@ class Allowance:
 
 
 class Limits:
-    """Counts every request; refuses only if `enforce`."""
+    """Counts every request; refuses only if `enforce`. A standard call counts against its namespace too."""
 
-    def __init__(self, clock: Clock, *, enforce: bool) -> None:
+    def __init__(self, clock: Clock, tiers: Mapping[str, Tier], *, enforce: bool) -> None:
         self._clock = clock
+        self._tiers = tiers
         self._enforce = enforce
         self._buckets: dict[tuple[str, str], Bucket] = {}
 
     def spend(self, tier_name: str, client_id: str, namespace: str) -> tuple[Allowance, Problem | None]:
         """Count one request. The allowance is that of the tightest bucket; the problem is a 429, or None."""
         now = self._clock.now()
-        tiers = TIERS.get(tier_name, TIERS["standard"])
-        counted = [(tier, self._bucket(tier, namespace if tier is NAMESPACE else client_id, now)) for tier in tiers]
+        tier = self._tiers[tier_name]
+        counted = [(tier, self._bucket(tier, client_id, now))]
+        # What has no namespace belongs to no tenant whose share it could use up.
+        if tier_name == "standard" and namespace:
+            tier = self._tiers["namespace"]
+            counted.append((tier, self._bucket(tier, namespace, now)))
         tier, bucket = min(counted, key=lambda pair: pair[1].tokens)
         if bucket.tokens < 1 and self._enforce:
             wait = (1 - bucket.tokens) * 60 / tier.per_minute
@@ -89,7 +91,7 @@ class Limits:
         return bucket
 
     def _forget_full(self, now: float) -> None:
-        tiers = {tier.scope: tier for group in TIERS.values() for tier in group}
+        tiers = {tier.scope: tier for tier in self._tiers.values()}
         self._buckets = {
             (scope, key): bucket
             for (scope, key), bucket in self._buckets.items()

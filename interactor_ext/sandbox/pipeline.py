@@ -102,8 +102,6 @@ class Platform:
         self._count(exchange, operation, body)
         query = operation.read_parameters("query", exchange.query)
         headers = operation.read_parameters("header", exchange.headers)
-        if query.get("namespace", exchange.namespace) != exchange.namespace:
-            raise invalid(("namespace", "is not the namespace of the X-Namespace header"))
         operation.check_body(body)
         call = Call(
             state=self._state,
@@ -171,7 +169,7 @@ class Platform:
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
         if exchange.allowance is None:
-            exchange.allowance, _ = self._state.limits.spend("anonymous", "", "")
+            exchange.allowance, _ = self._state.limits.spend("standard", "", "")
         return [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers()]
 
     def _record(self, exchange: Exchange, answer: Answer | Subscription) -> None:

@@ -21,7 +21,7 @@ Detail = tuple[str, str]
 
 
 class Problem(Exception):
-    """An error answer. `details` are pairs of a dotted field and what is wrong with it."""
+    """An error answer. `details` are pairs of a field, as `states[0].name`, and what is wrong with it."""
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """What an assistant says: no model behind it, the same words for the same question, every time.
 
-A message is answered with its own text: `Support Bot here. You said: Hello!`. Lines of this form make it call tools:
+A message is answered with its own text: `Support Bot here. You said: Hello!`. Lines of this form make it call tools,
+among those that it lists:
 
     /tool get_weather {"city": "Oslo"}
     /tool get_time

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from .clock import Clock
 from .faults import Faults
 from .idempotency import IdempotencyKeys
 from .journal import Journal, RequestRecord
-from .limits import Limits
+from .limits import Limits, Tier
 from .problems import not_found
 from .streams import Streams
 
@@ -130,14 +130,16 @@ class Store:
 class State:
     """The whole platform: records, services, journals. `clear()` makes it as new."""
 
-    def __init__(self, settings: Settings, clock: Clock, faults: Faults, accounts: Accounts) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, faults: Faults, accounts: Accounts, tiers: Mapping[str, Tier]
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.faults = faults
         self.accounts = accounts
         self.store = Store()
         self.streams = Streams(keep=settings.replay)
-        self.limits = Limits(clock, enforce=settings.enforce_limits)
+        self.limits = Limits(clock, tiers, enforce=settings.enforce_limits)
         self.answers: IdempotencyKeys[Any] = IdempotencyKeys(clock)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         self.events: Journal[JsonObject] = Journal(settings.history)

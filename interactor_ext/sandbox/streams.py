@@ -14,8 +14,9 @@ from typing import Any
 
 DONE = b'data: {"type":"done"}\n\n'
 KEEPALIVE = b": keepalive\n\n"
-# Sent at once, so that a client behind a buffering proxy knows that it is subscribed before it sends anything.
-GREETING = b": connected\n\n"
+# Sent at once, so that a client behind a buffering proxy knows that it is subscribed before it sends anything. With an
+# id, so that one who is cut off before the first event can say from where on it lacks them.
+GREETING = "id: {}\n: connected\n\n"
 
 
 class Channel:
@@ -73,7 +74,7 @@ class Subscription:
         self.news.set()
 
     async def chunks(self, keepalive: float) -> AsyncIterator[bytes]:
-        yield GREETING
+        yield GREETING.format(self._sent).encode()
         while not self._closed:
             self.news.clear()
             if waiting := self._channel.after(self._sent):

@@ -97,6 +97,13 @@ def problems_of(validator: Draft202012Validator, value: Any, prefix: str = "") -
     return sorted(set(found), key=found.index)
 
 
+def join(path: str, part: str | int) -> str:
+    """One step further into a body, in the contract's way of naming fields: `states[0].name`."""
+    if isinstance(part, int):
+        return f"{path}[{part}]"
+    return f"{path}.{part[:MAX_NAME]}" if path else part[:MAX_NAME]
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A query or header parameter: text that becomes the type its schema asks for."""
@@ -149,8 +156,9 @@ CONVERTERS: dict[Any, Callable[[str], Any]] = {"integer": _integer, "boolean": _
 
 
 def _details(error: ValidationError, prefix: str) -> Iterator[Detail]:
-    path = [prefix] if prefix else []
-    path += [str(part)[:MAX_NAME] for part in error.absolute_path]
+    path = prefix
+    for part in error.absolute_path:
+        path = join(path, part)
     keyword: Any = error.validator
     wanted: Any = error.validator_value
     schema: Any = error.schema
@@ -158,24 +166,24 @@ def _details(error: ValidationError, prefix: str) -> Iterator[Detail]:
     if keyword == "required":
         for name in wanted:
             if name not in sent:
-                yield ".".join([*path, name]), "is required"
+                yield join(path, name), "is required"
     elif keyword == "additionalProperties" and isinstance(sent, dict):
         for name in sent:
             if name not in schema.get("properties", {}):
-                yield ".".join([*path, name[:MAX_NAME]]), "is not a field of this request"
+                yield join(path, name), "is not a field of this request"
     elif keyword in {"anyOf", "oneOf"}:
         yield from _alternatives(error, path)
     else:
-        yield ".".join(path), _sentence(keyword, wanted)
+        yield path, _sentence(keyword, wanted)
 
 
-def _alternatives(error: ValidationError, path: list[str]) -> Iterator[Detail]:
+def _alternatives(error: ValidationError, path: str) -> Iterator[Detail]:
     wanted: list[Any] = [each.validator_value for each in error.context or () if each.validator == "required"]
     names = [name for required in wanted for name in required]
     if names:
-        yield ".".join([*path, names[0]]), f"one of these is required: {', '.join(names)}"
+        yield join(path, names[0]), f"one of these is required: {', '.join(names)}"
     else:
-        yield ".".join(path), "fits none of the forms that are allowed here"
+        yield path, "fits none of the forms that are allowed here"
 
 
 def _sentence(keyword: str, wanted: Any) -> str:

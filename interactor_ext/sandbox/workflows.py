@@ -41,13 +41,13 @@ def flaws(workflow: JsonObject) -> Iterator[Detail]:
     names: set[str] = set()
     for index, state in enumerate(workflow["states"]):
         if state["name"] in names:
-            yield f"states.{index}.name", "is the name of another state as well"
+            yield f"states[{index}].name", "is the name of another state as well"
         names.add(state["name"])
     if workflow["initial_state"] not in names:
         yield "initial_state", "is not the name of a state"
     for index, state in enumerate(workflow["states"]):
         for number, transition in enumerate(state.get("transitions", ())):
-            field = f"states.{index}.transitions.{number}"
+            field = f"states[{index}].transitions[{number}]"
             if transition["to"] not in names:
                 yield f"{field}.to", "is not the name of a state"
             if "condition" in transition and (problem := _unreadable(transition["condition"])):

@@ -1,0 +1,122 @@
+"""The Interactor SDK: credentials, assistants, workflows and webhooks for many tenants.
+
+    from interactor_ext import InteractorClient
+
+    with InteractorClient() as client:
+        user = client.namespace("user_123")
+        bot = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
+
+Each name is loaded when it is first used: a webhook receiver, which imports `interactor_ext.webhooks`, loads no client.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from interactor_ext._breaker import CircuitBreaker
+    from interactor_ext._chat import AsyncReply, Reply
+    from interactor_ext._client import AsyncInteractorClient, InteractorClient
+    from interactor_ext._config import InteractorConfig, validate_env
+    from interactor_ext._errors import (
+        APIConnectionError,
+        APIStatusError,
+        APITimeoutError,
+        AuthenticationError,
+        CircuitOpenError,
+        ConfigurationError,
+        ConflictError,
+        GoneError,
+        InteractorError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitError,
+        ResponseValidationError,
+        ServerError,
+        StreamError,
+        ValidationError,
+        WebhookError,
+        WebhookPayloadError,
+        WebhookVerificationError,
+    )
+    from interactor_ext._health import Health
+    from interactor_ext._rate_limit import RateLimit
+    from interactor_ext._singletons import get_async_client, get_client, reset_clients
+    from interactor_ext._version import __version__
+    from interactor_ext._wait import UnexpectedStateError, WaitTimeoutError
+    from interactor_ext.limits import RateLimiter, RedisRateLimiter
+    from interactor_ext.retry import RetryPolicy, with_retry
+    from interactor_ext.tools import ToolContext, ToolSet
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AsyncInteractorClient",
+    "AsyncReply",
+    "AuthenticationError",
+    "CircuitBreaker",
+    "CircuitOpenError",
+    "ConfigurationError",
+    "ConflictError",
+    "GoneError",
+    "Health",
+    "InteractorClient",
+    "InteractorConfig",
+    "InteractorError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimit",
+    "RateLimitError",
+    "RateLimiter",
+    "RedisRateLimiter",
+    "Reply",
+    "ResponseValidationError",
+    "RetryPolicy",
+    "ServerError",
+    "StreamError",
+    "ToolContext",
+    "ToolSet",
+    "UnexpectedStateError",
+    "ValidationError",
+    "WaitTimeoutError",
+    "WebhookError",
+    "WebhookPayloadError",
+    "WebhookVerificationError",
+    "__version__",
+    "get_async_client",
+    "get_client",
+    "reset_clients",
+    "validate_env",
+    "with_retry",
+]
+
+_HOMES = {
+    "_breaker": ("CircuitBreaker",),
+    "_chat": ("AsyncReply", "Reply"),
+    "_client": ("AsyncInteractorClient", "InteractorClient"),
+    "_config": ("InteractorConfig", "validate_env"),
+    "_health": ("Health",),
+    "_rate_limit": ("RateLimit",),
+    "_singletons": ("get_async_client", "get_client", "reset_clients"),
+    "_version": ("__version__",),
+    "_wait": ("UnexpectedStateError", "WaitTimeoutError"),
+    "limits": ("RateLimiter", "RedisRateLimiter"),
+    "retry": ("RetryPolicy", "with_retry"),
+    "tools": ("ToolContext", "ToolSet"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    # The tree of errors is most of what there is.
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF.get(name, '_errors')}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,123 @@
+"""aiohttp under the asynchronous client, by way of httpx-aiohttp: a third of httpx's CPU time a call. Extra
+`[aiohttp]`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._loops import PerLoop
+from interactor_ext._proxies import Origin, environment_proxy, origin_of
+
+Connect = Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """A session of aiohttp for each event loop. Settings as in `AsyncTransport`; `max_connections` bounds calls and
+    streams together.
+
+    Raises:
+        ConfigurationError: httpx-aiohttp is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: ssl.SSLContext | str | bool = True,
+        cert: str | tuple[str, str] | tuple[str, str, str] | None = None,
+        proxy: httpx.Proxy | httpx.URL | str | None = None,
+        trust_env: bool = True,
+        max_connections: int = 1000,
+        keepalive_expiry: float = 15.0,
+    ) -> None:
+        try:
+            import aiohttp
+            import httpx_aiohttp
+        except ImportError as error:
+            raise ConfigurationError(
+                "AiohttpTransport needs an extra: pip install 'interactor-sdk[aiohttp]'"
+            ) from error
+        context = httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
+        explicit = httpx.Proxy(proxy) if isinstance(proxy, str | httpx.URL) else proxy
+
+        def connect(chosen: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
+            connector = aiohttp.TCPConnector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
+            # A jar would carry one tenant's session into another's request.
+            session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(
+                verify=context, client=session, proxy=chosen
+            )
+            return transport
+
+        self._error: type[Exception] = aiohttp.ClientError
+        self._sessions = PerLoop(lambda: _Sessions(connect, explicit, trust_env=trust_env), _Sessions.aclose)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        with self._honest():
+            response = await self._sessions.get().choose(origin_of(request.url)).handle_async_request(request)
+        response.stream = _Body(response.stream, self._honest)
+        return response
+
+    async def aclose(self) -> None:
+        await self._sessions.aclose()
+
+    @contextmanager
+    def _honest(self) -> Iterator[None]:
+        """httpx-aiohttp calls any lost connection a ConnectTimeout, as if nothing had been sent; some errors it lets
+        through.
+        """
+        try:
+            yield
+        except httpx.ConnectTimeout as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise
+            raise httpx.ReadError(str(error)) from error.__cause__
+        except self._error as error:
+            raise httpx.RemoteProtocolError(str(error)) from error
+
+
+class _Sessions:
+    """The sessions of one event loop, one for each proxy."""
+
+    def __init__(self, connect: Connect, proxy: httpx.Proxy | None, *, trust_env: bool) -> None:
+        self._connect = connect
+        self._proxy = proxy
+        self._trust_env = trust_env
+        self._by_proxy: dict[str | None, httpx.AsyncBaseTransport] = {}
+        self._by_origin: dict[Origin, httpx.AsyncBaseTransport] = {}
+
+    def choose(self, origin: Origin) -> httpx.AsyncBaseTransport:
+        transport = self._by_origin.get(origin)
+        if transport is None:
+            proxy, name = self._proxy, None
+            if proxy is None and self._trust_env:
+                name = environment_proxy(origin)
+                proxy = None if name is None else httpx.Proxy(name)
+            if name not in self._by_proxy:
+                self._by_proxy[name] = self._connect(proxy)
+            transport = self._by_origin[origin] = self._by_proxy[name]
+        return transport
+
+    async def aclose(self) -> None:
+        for transport in self._by_proxy.values():
+            await transport.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, body: Any, honest: Callable[[], Any]) -> None:
+        self._body = body
+        self._honest = honest
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with self._honest():
+            async for chunk in self._body:
+                yield chunk
+
+    async def aclose(self) -> None:
+        await self._body.aclose()

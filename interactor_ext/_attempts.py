@@ -1,0 +1,218 @@
+"""One call and its attempts: all that the synchronous and the asynchronous transport decide alike. Nothing here waits
+or sends.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import attrs
+import httpx
+
+from interactor_ext._breaker import CircuitBreaker, Permit
+from interactor_ext._deadline import TimeLeft
+from interactor_ext._errors import APITimeoutError, CircuitOpenError
+from interactor_ext._limits import Key, WouldWait, call_keys
+from interactor_ext._responses import describe_request
+from interactor_ext.retry import RetryPolicy, parse_retry_after
+
+if TYPE_CHECKING:
+    from interactor_ext.limits import RateLimiter
+
+logger = logging.getLogger("interactor_ext")
+
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_CONNECT_TIMEOUT = 5.0
+# Until one of these is over, not a byte of the request has been sent.
+_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# The next attempt would be the same request again.
+_HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+
+
+class Rules(NamedTuple):
+    """What a client's calls have in common."""
+
+    policy: RetryPolicy
+    breaker: CircuitBreaker | None = None
+    limiter: RateLimiter | None = None
+    client: str = ""
+    """Whose limits are counted: one limiter may serve several OAuth clients."""
+
+
+class Attempts:
+    """The attempts of one call."""
+
+    def __init__(self, request: httpx.Request, rules: Rules) -> None:
+        extensions = request.extensions
+        about = extensions.get("interactor")
+        operation = extensions.get("operation")
+        self.request = request
+        self.is_stream: bool = operation is not None and operation.stream
+        self.limiter = rules.limiter
+        self._rules = rules
+        self._policy = rules.policy
+        self._ends_at: float | None = None
+        if about is not None:
+            self._ends_at = about.ends_at
+            if about.max_retries != rules.policy.max_retries:
+                self._policy = attrs.evolve(rules.policy, max_retries=about.max_retries)
+        self._timeouts: Mapping[str, float | None] = extensions.get("timeout") or {}
+        connect = self._timeouts.get("connect")
+        self._connect_timeout = DEFAULT_CONNECT_TIMEOUT if connect is None else connect
+        self._made = 0
+        self._last: httpx.Response | Exception | None = None
+        self._is_account = operation is not None and operation.server == "account"
+        # Another token does no harm, and without one nothing else gets through.
+        self._is_repeatable = (
+            operation is not None and operation.id == "create_token"
+        ) or "idempotency-key" in request.headers
+        if self.limiter is not None:
+            namespace = (about.namespace if about is not None else None) or ""
+            self.keys: tuple[Key, ...] = call_keys(
+                rules.client, namespace, account=self._is_account, stream=self.is_stream
+            )
+
+    def time_left(self) -> float | None:
+        """Seconds until the deadline of the call; None where it has none."""
+        return None if self._ends_at is None else self._ends_at - time.monotonic()
+
+    def begin(self) -> float:
+        """The next attempt starts now. Returns the instant at which it has failed."""
+        now = time.monotonic()
+        # A stream's `read` is how long it may be silent; how long it may take to begin is the others' business.
+        timeout = self._timeouts.get("pool" if self.is_stream else "read")
+        ends_at = now + (DEFAULT_TIMEOUT if timeout is None else timeout)
+        if self._ends_at is not None:
+            ends_at = min(ends_at, self._ends_at)
+            if now >= ends_at:
+                self.refuse(APITimeoutError(f"The deadline has come before {self._name()} could be sent."))
+        self._made += 1
+        return ends_at
+
+    def timeouts(self, ends_at: float) -> dict[str, float | None]:
+        """httpx's timeouts for a synchronous attempt: each wait for the network ends with the attempt."""
+        left = TimeLeft.until(ends_at)
+        return {"connect": TimeLeft.until(ends_at, self._connect_timeout), "read": left, "write": left, "pool": left}
+
+    def timeouts_async(self, ends_at: float) -> dict[str, float | None]:
+        """httpx's timeouts for an asynchronous attempt, which is cancelled as a whole: a timer less for each read and
+        write.
+        """
+        left = ends_at - time.monotonic()
+        return {
+            "connect": min(left, self._connect_timeout),
+            "read": self._timeouts.get("read") if self.is_stream else None,
+            "write": None,
+            "pool": left,
+        }
+
+    def restore_timeouts(self) -> None:
+        """For whoever reads a stream, or sends the request again with another token."""
+        self.request.extensions["timeout"] = self._timeouts
+
+    def enter_circuit(self) -> Permit | None:
+        breaker = self._rules.breaker
+        if breaker is None:
+            return None
+        url = self.request.url
+        host = url.host if url.port is None else f"{url.host}:{url.port}"
+        permit = breaker.enter(host)
+        if not isinstance(permit, Permit):
+            why = f"{host} has failed too often in a row. Try again in {permit:.1f} s."
+            self.refuse(CircuitOpenError(f"{self._name()} was not sent: {why}", retry_after=permit))
+        return permit
+
+    def would_wait(self, refusal: WouldWait) -> NoReturn:
+        self.refuse(
+            APITimeoutError(
+                f"{self._name()} was not sent: the rate limits would have it wait for {refusal.seconds:.1f} s, "
+                "longer than its deadline allows.",
+                retry_after=refusal.seconds,
+            )
+        )
+
+    def refuse(self, error: Exception) -> NoReturn:
+        """Raise `error`, unless an attempt was made: how that one ended says more."""
+        if isinstance(self._last, httpx.Response):
+            raise EndedWith(self._last)
+        raise self._last or error
+
+    def after_response(self, response: httpx.Response) -> float | None:
+        """Seconds until the next attempt, or None: this response is the outcome."""
+        status = response.status_code
+        if self.limiter is None and status not in self._policy.statuses:
+            return None
+        value = response.headers.get("retry-after")
+        retry_after = None if value is None else parse_retry_after(value, now=time.time())
+        if self.limiter is not None:
+            self.limiter.observe(self.keys, status, response.headers, retry_after)
+        if self.is_stream:
+            return None  # whoever reads the stream reconnects
+        self._last = response
+        return self._decide(status=status, retry_after=retry_after)
+
+    def after_error(self, error: httpx.TransportError) -> float | None:
+        """Seconds until the next attempt, or None: this error is the outcome."""
+        self._last = error
+        if self.is_stream or isinstance(error, _HOPELESS) or _is_about_certificates(error):
+            return None
+        return self._decide(sent=may_have_been_sent(error))
+
+    def _decide(
+        self, *, status: int | None = None, sent: bool = True, retry_after: float | None = None
+    ) -> float | None:
+        if not isinstance(self.request.stream, httpx.ByteStream):
+            return None  # the body came from a generator, and is gone
+        decision = self._policy.decide(
+            method=self.request.method,
+            attempt=self._made,
+            status=status,
+            sent=sent,
+            has_key=self._is_repeatable,
+            retry_after=retry_after,
+            time_left=self.time_left(),
+        )
+        if decision.delay is not None:
+            logger.info(
+                "%s again in %.3g s, after attempt %d: %s", self._name(), decision.delay, self._made, decision.reason
+            )
+        elif status is None or status in self._policy.statuses:
+            logger.debug("%s is not sent again: %s", self._name(), decision.reason)
+        return decision.delay
+
+    def _name(self) -> str:
+        return describe_request(self.request)
+
+
+class EndedWith(Exception):
+    """No further attempt can be made; the last one ended with this response."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+def may_have_been_sent(error: httpx.TransportError) -> bool:
+    """Whether a byte of the request can have reached the server when this happened."""
+    if not isinstance(error, _BEFORE_SENDING):
+        return True
+    # httpx-aiohttp says ConnectTimeout for any lost connection; what it was is in the cause.
+    cause = error.__cause__
+    return (
+        isinstance(error, httpx.ConnectTimeout)
+        and cause is not None
+        and type(cause).__module__.startswith("aiohttp")
+        and not isinstance(cause, TimeoutError)
+    )
+
+
+def _is_about_certificates(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

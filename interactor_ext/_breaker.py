@@ -1,0 +1,108 @@
+"""When to stop asking a server that does not answer: a state machine for one host, and a lock around those of all
+hosts.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from interactor_ext._fork import after_fork_in_child
+
+
+@dataclass(slots=True)
+class Circuit:
+    """Closed, it counts failures in a row. Open, it refuses until `opens_at`. Then one probe decides which of both
+    comes next.
+    """
+
+    failures: int = 0
+    opens_at: float | None = None
+    probing: bool = False
+    era: int = 0
+
+    def refusal(self, now: float, patience: float) -> float | None:
+        """None where a call may go; otherwise in how many seconds to try again, `patience` while a probe is out."""
+        if self.opens_at is None:
+            return None
+        if now < self.opens_at:
+            return self.opens_at - now
+        if self.probing:
+            return patience
+        self.probing = True
+        self.era += 1
+        return None
+
+    def record(self, era: int, failed: bool | None, now: float, threshold: int, cool_down: float) -> None:
+        """How a call of that era ended; None where it says nothing of the host's health, as when it was cancelled."""
+        if era != self.era:
+            return  # it began before the circuit last changed
+        if failed is None:
+            self.probing = False
+        elif not failed:
+            self.failures, self.opens_at, self.probing = 0, None, False
+        else:
+            self.failures += 1
+            if self.probing or self.failures >= threshold:
+                self.opens_at, self.probing = now + cool_down, False
+                self.era += 1
+
+
+class CircuitBreaker:
+    """Refuses calls to a host after `failures` failed attempts in a row, for `cool_down` seconds; then one call probes
+    it.
+
+    A failed attempt is a connection error, a timeout or a status from 500 to 599. Every other answer shows that the
+    host lives. One breaker may serve several clients: what it knows is by host and port, whatever the namespace.
+    """
+
+    def __init__(
+        self, *, failures: int = 20, cool_down: float = 15.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        if failures < 1:
+            raise ValueError(f"failures must be at least 1, not {failures!r}")
+        if not (math.isfinite(cool_down) and cool_down > 0):
+            raise ValueError(f"cool_down must be a positive number of seconds, not {cool_down!r}")
+        self._failures = failures
+        self._cool_down = cool_down
+        self._clock = clock
+        self._start_afresh()
+        after_fork_in_child(self._start_afresh)
+
+    def __repr__(self) -> str:
+        return f"CircuitBreaker(failures={self._failures}, cool_down={self._cool_down:g})"
+
+    def enter(self, host: str) -> Permit | float:
+        """A permit for one attempt, or in how many seconds to try again."""
+        with self._lock:
+            circuit = self._circuits.get(host)
+            if circuit is None:
+                circuit = self._circuits[host] = Circuit()
+            refusal = circuit.refusal(self._clock(), min(1.0, self._cool_down))
+            return Permit(self, circuit, circuit.era) if refusal is None else refusal
+
+    def _record(self, circuit: Circuit, era: int, failed: bool | None) -> None:
+        with self._lock:
+            circuit.record(era, failed, self._clock(), self._failures, self._cool_down)
+
+    def _start_afresh(self) -> None:
+        # A child must not wait for a lock that a thread of its parent held, nor for a probe that its parent sent.
+        self._lock = threading.Lock()
+        self._circuits: dict[str, Circuit] = {}
+
+
+class Permit:
+    """Leave to make one attempt. Whoever holds it must say how it ended, or the next probe never comes."""
+
+    __slots__ = ("_breaker", "_circuit", "_era")
+
+    def __init__(self, breaker: CircuitBreaker, circuit: Circuit, era: int) -> None:
+        self._breaker = breaker
+        self._circuit = circuit
+        self._era = era
+
+    def end(self, *, failed: bool | None) -> None:
+        self._breaker._record(self._circuit, self._era, failed)

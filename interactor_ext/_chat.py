@@ -1,0 +1,350 @@
+"""`user.chat(...)` in both colours: thin loops that do what `ReplyState` decides."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from interactor_client.models import MessageDelta
+from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
+from interactor_ext._reply_state import Done, Look, Pause, Read, ReplyState, Run
+from interactor_ext._room_line import ROOMS, Place, Room
+from interactor_ext._stream_shared import Gap
+from interactor_ext._tool_calls import PendingCall
+
+if TYPE_CHECKING:
+    from interactor_client.models import Message, StreamEvent, ToolCall
+    from interactor_ext._client import AsyncInteractorClient, InteractorClient
+    from interactor_ext.tools import ToolSet
+
+_MOST_AT_ONCE = 32
+# The rooms that wait for the result of what runs in this context.
+_serving: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
+_cancelled: set[asyncio.Task[None]] = set()
+
+
+class _SharedReply:
+    """What both colours have that waits for nothing."""
+
+    _owner: object
+
+    def __init__(self, user: Any, room_id: str, content: str, tools: ToolSet | None) -> None:
+        self._user = user
+        self._content = content
+        self._tools = tools
+        self._room = Room(user.config.core_api_url, user._view.namespace, room_id)
+        self._state = ReplyState(runs_tools=tools is not None)
+        self._place: Place | None = None
+        self._stream: Any = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(room_id={self._room.id!r})"
+
+    def _join_line(self, owner: object) -> Place:
+        if self._place is not None:
+            raise RuntimeError("a reply is entered once; a new message is a new chat")
+        if self._room in _serving.get():
+            raise RuntimeError("a tool cannot chat in the room that waits for its result")
+        self._place = ROOMS.join(self._room, self, owner)
+        return self._place
+
+    def _leave_line(self) -> None:
+        if self._place is not None:
+            ROOMS.leave(self._place, self._state.unanswered)
+
+    def _take(self, event: Any) -> None:
+        """What the stream gave."""
+        if event is Gap.GAP:
+            self._state.resumed(self._stream.last_event_id)
+        elif event is None:
+            self._state.ended()
+        else:
+            self._state.received(event)
+
+    def _broke(self, error: InteractorError) -> None:
+        if isinstance(error, ResponseValidationError):
+            self._state.missed()
+        else:
+            self._state.stream_failed(error)
+
+    def _plans(self, calls: tuple[ToolCall, ...]) -> Iterator[Any]:
+        for call in calls:
+            pending = PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
+            assert self._tools is not None
+            yield self._tools._answer(self._user, pending, only_ours=True)
+
+    def _is_over(self) -> bool:
+        return isinstance(self._state.action, Done)
+
+    def _require_entered(self) -> None:
+        if self._place is None:
+            raise RuntimeError("nothing has been sent: enter it first, `with user.chat(...) as reply:`")
+
+    def _has_event(self) -> bool:
+        """Whether there is one to hand out; raises if what there should have been was lost."""
+        if not self._state.events and self._state.error is not None:
+            raise self._state.error
+        return bool(self._state.events)
+
+    def _time_to_wait(self) -> float | None:
+        ends_at = self._user._view.ends_at()
+        return None if ends_at is None else max(0.0, ends_at - time.monotonic())
+
+
+class Reply(_SharedReply):
+    """A message that was sent, and its answer as it comes: a context manager, and an iterator of typed events.
+
+    Entering opens the room's stream and sends the message; leaving closes everything at once. Everything that has come
+    can still be read after that. Chats of one room wait for each other, as far as they are of one process; one that
+    this very thread has begun is read to its end first.
+
+    Raises, on entering or on iterating:
+        StreamError: the platform reports an error, or the stream cannot be resumed.
+        APIStatusError, APIConnectionError: the message, or the result of a tool, could not be sent.
+        APITimeoutError: the view's deadline has come.
+    """
+
+    _user: InteractorClient
+
+    def __enter__(self) -> Self:
+        place = self._join_line(threading.get_ident())
+        try:
+            self._await_turn(place)
+            self._user._carry_out(ROOMS.until_quiet(self._user, self._room))
+            self._stream = self._user.rooms.stream(self._room.id)
+            self._stream.__enter__()
+            self._state.sent(self._user.messages.send(self._room.id, content=self._content, stream=True))
+        except BaseException:
+            self.close()
+            raise
+        self._let_go_if_over()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        self._require_entered()
+        while True:
+            while not self._state.events and not self._is_over():
+                self._step()
+            if not self._has_event():
+                return
+            yield self._state.events.popleft()
+
+    def text(self) -> Iterator[str]:
+        """The words of the answer as they come, and those that it says before it calls tools."""
+        return (event.content for event in self if isinstance(event, MessageDelta))
+
+    def message(self) -> Message:
+        """The answer, when it is complete. If the stream failed for good, it is looked for among the room's messages.
+
+        Events that were not iterated over are kept, so `text()` can still be read.
+        """
+        self._require_entered()
+        while True:
+            while not self._is_over():
+                self._step()
+            if self._state.message is not None:
+                return self._state.message
+            if not self._state.go_without_stream():
+                raise self._state.reason
+
+    def close(self) -> None:
+        """Stop listening, at once."""
+        self._state.closed()
+        self._let_go_if_over()
+
+    def _await_turn(self, place: Place) -> None:
+        for ahead in place.those_ahead():
+            if ahead.owner == place.owner:
+                while not ahead.chat._is_over():
+                    ahead.chat._step()
+            try:
+                ahead.over.result(self._time_to_wait())
+            except TimeoutError as error:
+                raise too_long() from error
+
+    def _step(self) -> None:
+        match self._state.action:
+            case Read():
+                try:
+                    self._take(self._stream.next_or_gap())
+                except InteractorError as error:
+                    self._broke(error)
+            case Look():
+                try:
+                    self._state.listed(self._user.messages.list(self._room.id, order="desc").data)
+                except InteractorError as error:
+                    self._state.look_failed(error)
+            case Run(calls):
+                try:
+                    self._run(calls)
+                    self._state.ran()
+                except InteractorError as error:
+                    self._state.failed(error)
+            case Pause(seconds):
+                time.sleep(seconds)
+                self._state.woken()
+        self._let_go_if_over()
+
+    def _run(self, calls: tuple[ToolCall, ...]) -> None:
+        token = _serving.set(_serving.get() | {self._room})
+        try:
+            if len(calls) == 1:
+                for plan in self._plans(calls):
+                    self._user._carry_out(plan)
+                return
+            with ThreadPoolExecutor(min(len(calls), _MOST_AT_ONCE), "interactor-tools") as pool:
+                running = [pool.submit(copy_context().run, self._user._carry_out, plan) for plan in self._plans(calls)]
+            for future in running:
+                future.result()
+        finally:
+            _serving.reset(token)
+
+    def _let_go_if_over(self) -> None:
+        if self._is_over():
+            if self._stream is not None:
+                self._stream.close()
+            self._leave_line()
+
+
+class AsyncReply(_SharedReply):
+    """`Reply` for asyncio: `async with`, `async for`. A task that is cancelled leaves at once."""
+
+    _user: AsyncInteractorClient
+    _work: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        place = self._join_line(asyncio.current_task())
+        try:
+            await self._await_turn(place)
+            await self._user._carry_out(ROOMS.until_quiet(self._user, self._room))
+            self._stream = self._user.rooms.stream(self._room.id)
+            await self._stream.__aenter__()
+            self._state.sent(await self._user.messages.send(self._room.id, content=self._content, stream=True))
+        except BaseException:
+            await self.aclose()
+            raise
+        await self._let_go_if_over()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        self._require_entered()
+        while True:
+            while not self._state.events and not self._is_over():
+                await self._step()
+            if not self._has_event():
+                return
+            yield self._state.events.popleft()
+
+    def text(self) -> AsyncIterator[str]:
+        """The words of the answer as they come, and those that it says before it calls tools."""
+        return (event.content async for event in self if isinstance(event, MessageDelta))
+
+    async def message(self) -> Message:
+        """The answer, when it is complete. If the stream failed for good, it is looked for among the room's messages.
+
+        Events that were not iterated over are kept, so `text()` can still be read.
+        """
+        self._require_entered()
+        while True:
+            while not self._is_over():
+                await self._step()
+            if self._state.message is not None:
+                return self._state.message
+            if not self._state.go_without_stream():
+                raise self._state.reason
+
+    async def aclose(self) -> None:
+        """Stop listening, at once. Tools are cancelled; one that runs in a thread finishes there, but goes unheard."""
+        self._state.closed()
+        if self._work is not None:
+            # Not waited for, because a thread can't be stopped; held, because a loop holds its tasks weakly.
+            _cancelled.add(self._work)
+            self._work.add_done_callback(_forget)
+            self._work.cancel()
+        await self._let_go_if_over()
+
+    async def _await_turn(self, place: Place) -> None:
+        for ahead in place.those_ahead():
+            if ahead.owner is place.owner:
+                while not ahead.chat._is_over():
+                    await ahead.chat._step()
+            try:
+                async with asyncio.timeout(self._time_to_wait()):
+                    await asyncio.shield(asyncio.wrap_future(ahead.over))
+            except TimeoutError as error:
+                raise too_long() from error
+
+    async def _step(self) -> None:
+        match self._state.action:
+            case Read():
+                try:
+                    self._take(await self._stream.next_or_gap())
+                except InteractorError as error:
+                    self._broke(error)
+            case Look():
+                try:
+                    self._state.listed((await self._user.messages.list(self._room.id, order="desc")).data)
+                except InteractorError as error:
+                    self._state.look_failed(error)
+            case Run(calls):
+                try:
+                    await self._run(calls)
+                    self._state.ran()
+                except InteractorError as error:
+                    self._state.failed(error)
+            case Pause(seconds):
+                await asyncio.sleep(seconds)
+                self._state.woken()
+        await self._let_go_if_over()
+
+    async def _run(self, calls: tuple[ToolCall, ...]) -> None:
+        # Shielded: who gives up waiting for the answer, by a timeout say, has not left yet, and may wait again.
+        if self._work is None:
+            self._work = asyncio.create_task(self._answer_all(calls))
+        await asyncio.shield(self._work)
+        self._work = None
+
+    async def _answer_all(self, calls: tuple[ToolCall, ...]) -> None:
+        _serving.set(_serving.get() | {self._room})
+        limit = asyncio.Semaphore(_MOST_AT_ONCE)
+
+        async def answer(plan: Any) -> None:
+            async with limit:
+                await self._user._carry_out(plan)
+
+        outcomes = await asyncio.gather(*map(answer, self._plans(calls)), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _let_go_if_over(self) -> None:
+        if self._is_over():
+            if self._stream is not None:
+                await self._stream.aclose()
+            self._leave_line()
+
+
+def too_long() -> APITimeoutError:
+    return APITimeoutError("The deadline has come while another chat of this room was not over. Nothing was sent.")
+
+
+def _forget(task: asyncio.Task[None]) -> None:
+    _cancelled.discard(task)
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio does not report it

@@ -1,0 +1,109 @@
+"""What makes a setting unusable, said in one sentence, or None where it is fine. No sentence repeats a secret."""
+
+from __future__ import annotations
+
+import httpx
+
+_LONGEST_KEY = 255
+# Thirty years: what is longer is no time, and overflows the arithmetic of sockets.
+_LONGEST_TIME = 1e9
+
+
+def namespace_problem(value: object) -> str | None:
+    if not isinstance(value, str):
+        return f"namespace must be a string, not {type(value).__name__}"
+    if not value:
+        return "namespace is empty: it must name a tenant (leave it out for calls without one)"
+    if value != value.strip():
+        # HTTP drops spaces around a header's value, and what arrived would be another tenant's name.
+        return f"namespace {value!r} begins or ends with white space, which does not reach the server"
+    if _holds_control(value):
+        return f"namespace {value!r} holds a control character, which no header can carry"
+    return None
+
+
+def _holds_control(text: str) -> bool:
+    if text.isprintable():
+        return False
+    import unicodedata
+
+    # Controls, lone surrogates, and the two characters that end a line in Unicode's eyes. Spaces of all kinds may pass.
+    return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
+
+
+def _is_printable_ascii(text: str) -> bool:
+    return text != "" and text.isascii() and text.isprintable() and text == text.strip()
+
+
+def idempotency_key_problem(value: object) -> str | None:
+    if not isinstance(value, str):
+        return f"idempotency_key must be a string, not {type(value).__name__}"
+    if not _is_printable_ascii(value):
+        return "idempotency_key must be printable ASCII, not empty, without spaces at its ends"
+    if len(value) > _LONGEST_KEY:
+        return f"idempotency_key has {len(value)} characters; the limit is {_LONGEST_KEY}"
+    return None
+
+
+def credential_problem(name: str, variable: str, value: object) -> str | None:
+    if value is None or value == "":
+        return f"{name} is missing: pass {name}= or set {variable}"
+    if not isinstance(value, str):
+        return f"{name} must be a string, not {type(value).__name__}"
+    if value != value.strip() or not value.isprintable():
+        return f"{name} has white space at its ends or a control character in it (the line break of a file?)"
+    return None
+
+
+def url_problem(name: str, value: object) -> str | None:
+    if not isinstance(value, str):
+        return f"{name} must be a string, not {type(value).__name__}"
+    try:
+        url = httpx.URL(value)
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError) as error:
+        return f"{name} is no URL: {error}"
+    if url.userinfo:
+        return f"{name} holds a user name or a password: URLs are logged, so they must not"
+    if url.query or url.fragment:
+        return f"{name} must not have a query or a fragment: paths are appended to it"
+    if url.scheme not in ("http", "https") or not host or "%" in host or ".." in host:
+        return f"{name} must look like https://host/path, not {value!r}"
+    if url.port is not None and not 0 < url.port < 65536:
+        return f"{name} has the port {url.port}, and ports go from 1 to 65535"
+    return None
+
+
+def seconds_problem(name: str, value: object, *, zero: bool = False) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{name} must be a number of seconds, not {type(value).__name__}"
+    if not 0 <= value <= _LONGEST_TIME or (value == 0 and not zero):
+        return f"{name} must be a finite number of seconds, {'not negative' if zero else 'more than 0'}, not {value!r}"
+    return None
+
+
+def retries_problem(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return f"max_retries must be a whole number, not {type(value).__name__}"
+    return f"max_retries must not be negative, but is {value}" if value < 0 else None
+
+
+def scopes_problem(value: object) -> str | None:
+    if not isinstance(value, tuple) or not all(isinstance(scope, str) for scope in value):
+        return "scopes must be strings: a sequence of them, or one with spaces in between"
+    # https://www.rfc-editor.org/rfc/rfc6749#section-3.3
+    unusable = [scope for scope in value if not _is_printable_ascii(scope) or set(scope) & set(' "\\')]
+    return f"scopes holds {unusable[0]!r}, which no OAuth scope can be" if unusable else None
+
+
+def user_agent_problem(value: object) -> str | None:
+    if not isinstance(value, str) or not _is_printable_ascii(value):
+        return f"user_agent_suffix must be printable ASCII, such as 'acme-crm/4.2', not {value!r}"
+    return None
+
+
+def environment_problem(value: object, known: list[str]) -> str | None:
+    if not isinstance(value, str) or value not in known:
+        names = ", ".join(map(repr, known))
+        return f"environment {value!r} is unknown: choose from {names}; for any other, leave it out and give the two URLs"
+    return None

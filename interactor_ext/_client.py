@@ -1,0 +1,278 @@
+"""The two clients: one pool, one token and one set of limits each, and any number of light views of them."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
+
+import httpx
+
+from interactor_client.api import AsyncResources, Resources
+from interactor_ext._config import ConfigFields, InteractorConfig
+from interactor_ext._core import AsyncCore, Core
+from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._health import Health, judge
+from interactor_ext._parts import Parts
+from interactor_ext._rate_limit import RateLimit
+from interactor_ext._sender import AsyncViewSender, ViewSender
+from interactor_ext._sequences import AsyncSequences, Sequences
+from interactor_ext._view import View
+from interactor_ext.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from interactor_ext._api import AsyncViewApi, ViewApi
+    from interactor_ext._breaker import CircuitBreaker
+    from interactor_ext.limits import RateLimiter
+    from interactor_ext.retry import RetryPolicy
+
+
+C = TypeVar("C", bound=Core | AsyncCore)
+
+
+class _Client(Generic[C]):
+    """What both colours have that sends nothing."""
+
+    config: InteractorConfig
+    """The settings that the client was made with; a view may deviate from them."""
+    _core: C
+    _view: View
+    _is_view = False
+
+    def _open(self, view: View) -> None:
+        raise NotImplementedError
+
+    def _derive(self, view: View) -> Self:
+        derived = object.__new__(type(self))
+        derived.config = self.config
+        derived._core = self._core
+        derived._is_view = True
+        derived._open(view)
+        return derived
+
+    def __repr__(self) -> str:
+        namespace = "" if self._view.namespace is None else f", namespace={self._view.namespace!r}"
+        closed = ", closed" if self.is_closed else ""
+        return f"{type(self).__name__}(core_api_url={self.config.core_api_url!r}{namespace}{closed})"
+
+    def namespace(self, namespace: str) -> Self:
+        """A view whose calls all belong to this tenant.
+
+        Raises:
+            ConfigurationError: it is empty, holds a control character, or begins or ends with white space.
+        """
+        return self._derive(self._view.with_namespace(namespace))
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        deadline: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Self:
+        """A view with other settings for its calls; None leaves one as it is.
+
+        `timeout` and `deadline` are in seconds: for one attempt, and for a whole call. `idempotency_key` goes with each
+        call that takes one, in place of one of its own: use such a view for a single call, and again to repeat that call.
+
+        Raises:
+            ConfigurationError: one of them is out of its range.
+        """
+        return self._derive(self._view.with_options(timeout, max_retries, deadline, idempotency_key))
+
+    def is_authenticated(self) -> bool:
+        """Whether there is an access token that has not expired. Sends nothing."""
+        return self._core.tokens.valid() is not None
+
+    @property
+    def rate_limit(self) -> dict[str, RateLimit]:
+        """What the server last said of its limits, by scope ("client", "namespace", ...); that of the scope "namespace" is
+        this view's own. Empty before the first answer."""
+        return self._core.common.limits.seen(self._view.namespace)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client was closed; its views are closed with it."""
+        return self._core.transport.is_closed
+
+    def _require_open(self) -> None:
+        if self.is_closed:
+            raise ConfigurationError("the client is closed: make a new one")
+
+
+def _settings(
+    config: InteractorConfig | None, fields: ConfigFields, retry_policy: RetryPolicy | None
+) -> InteractorConfig:
+    if retry_policy is not None and fields.get("max_retries") is None:
+        # The more special of two answers to one question.
+        fields = {**fields, "max_retries": retry_policy.max_retries}
+    return InteractorConfig.from_env(**fields) if config is None else config.replace(**fields)
+
+
+class InteractorClient(_Client[Core], Sequences, Resources):
+    """The platform, for threads. One client serves a whole process.
+
+    The settings are the fields of `InteractorConfig`, as keywords; what is missing comes from `config` or, without one,
+    from the environment. `transport` takes the place of the connection pool, and is closed with the client.
+    `token_store` shares the access token with other clients. `retry_policy` decides what is sent again and when.
+    `rate_limiter` (see `interactor_ext.limits`) makes calls wait rather than be refused. `circuit_breaker` refuses calls to
+    a host that fails all the time; it may be another `CircuitBreaker`, or False for none.
+
+    Views (`namespace`, `with_options`) are immutable, cheap, and share everything else. They own nothing: to close one
+    does nothing. A client that nobody closes lets go of its connections when it is collected.
+
+    Raises:
+        ConfigurationError: settings are missing or wrong. Nothing was sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: InteractorConfig | None = None,
+        transport: httpx.BaseTransport | None = None,
+        token_store: TokenStore | None = None,
+        retry_policy: RetryPolicy | None = None,
+        rate_limiter: RateLimiter | None = None,
+        circuit_breaker: CircuitBreaker | bool | None = None,
+        **fields: Unpack[ConfigFields],
+    ) -> None:
+        self.config = _settings(config, fields, retry_policy)
+        parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker)
+        self._core = Core.build(self.config, parts)
+        self._open(View.of(self.config))
+
+    def _open(self, view: View) -> None:
+        self._view = view
+        self._http = self._core.open(view)
+        self._sender = ViewSender(self._http)
+
+    @cached_property
+    def api(self) -> ViewApi:
+        """This view for the functions of `interactor_client.api`, as their `client=`: with its token, its namespace, its
+        limits, and the errors of this package."""
+        from interactor_ext._api import ViewApi
+
+        return ViewApi(self._http)
+
+    def get_access_token(self) -> str:
+        """A token that is valid now, requested if there is none. It is a secret.
+
+        Raises:
+            AuthenticationError: the client id, the secret or the scopes were refused.
+            APIConnectionError: the account server did not answer.
+        """
+        return self._core.tokens.get().access_token
+
+    def health(self) -> Health:
+        """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError."""
+        started, error = time.perf_counter(), None
+        try:
+            self.with_options(max_retries=0).assistants.list(per_page=1)
+        except InteractorError as caught:
+            error = caught
+        return judge(error, time.perf_counter() - started, token_valid=self.is_authenticated())
+
+    def room_stream_url(self, room_id: str) -> str:
+        """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
+        from interactor_ext._stream_url import room_stream_url
+
+        return room_stream_url(self._view, room_id, self.get_access_token())
+
+    def workflow_stream_url(self, instance_id: str) -> str:
+        """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
+        from interactor_ext._stream_url import workflow_stream_url
+
+        return workflow_stream_url(self._view, instance_id, self.get_access_token())
+
+    def close(self) -> None:
+        """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
+        if not self._is_view:
+            self._core.close()
+
+    def __enter__(self) -> Self:
+        self._require_open()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
+    """The platform, for tasks: `InteractorClient` with coroutines. One client serves all event loops of a process."""
+
+    def __init__(
+        self,
+        *,
+        config: InteractorConfig | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        token_store: TokenStore | None = None,
+        retry_policy: RetryPolicy | None = None,
+        rate_limiter: RateLimiter | None = None,
+        circuit_breaker: CircuitBreaker | bool | None = None,
+        **fields: Unpack[ConfigFields],
+    ) -> None:
+        self.config = _settings(config, fields, retry_policy)
+        parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker)
+        self._core = AsyncCore.build(self.config, parts)
+        self._open(View.of(self.config))
+
+    def _open(self, view: View) -> None:
+        self._view = view
+        self._http = self._core.open(view)
+        self._sender = AsyncViewSender(self._http)
+
+    @cached_property
+    def api(self) -> AsyncViewApi:
+        """This view for the functions of `interactor_client.api`, as their `client=`: with its token, its namespace, its
+        limits, and the errors of this package."""
+        from interactor_ext._api import AsyncViewApi
+
+        return AsyncViewApi(self._http)
+
+    async def get_access_token(self) -> str:
+        """A token that is valid now, requested if there is none. It is a secret.
+
+        Raises:
+            AuthenticationError: the client id, the secret or the scopes were refused.
+            APIConnectionError: the account server did not answer.
+        """
+        return (await self._core.tokens.get()).access_token
+
+    async def health(self) -> Health:
+        """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError."""
+        started, error = time.perf_counter(), None
+        try:
+            await self.with_options(max_retries=0).assistants.list(per_page=1)
+        except InteractorError as caught:
+            error = caught
+        return judge(error, time.perf_counter() - started, token_valid=self.is_authenticated())
+
+    async def room_stream_url(self, room_id: str) -> str:
+        """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
+        from interactor_ext._stream_url import room_stream_url
+
+        return room_stream_url(self._view, room_id, await self.get_access_token())
+
+    async def workflow_stream_url(self, instance_id: str) -> str:
+        """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
+        from interactor_ext._stream_url import workflow_stream_url
+
+        return workflow_stream_url(self._view, instance_id, await self.get_access_token())
+
+    async def aclose(self) -> None:
+        """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
+        if not self._is_view:
+            await self._core.close()
+
+    async def __aenter__(self) -> Self:
+        self._require_open()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,153 @@
+"""Settings: where they come from, which of them wins, and what they may be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict, Unpack
+
+from interactor_ext import _checks as checks
+from interactor_ext._errors import ConfigurationError
+
+ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
+    "production": ("https://auth.interactor.com/api/v1", "https://core.interactor.com/api/v1"),
+    "sandbox": ("https://sandbox-auth.interactor.com/api/v1", "https://sandbox-core.interactor.com/api/v1"),
+}
+"""The account server and the Core API of each."""
+
+_URLS = ("account_server_url", "core_api_url")
+_REQUIRED = ("client_id", "client_secret")
+_VARIABLES: Mapping[str, str] = {name: f"INTERACTOR_{name.upper()}" for name in (*_REQUIRED, *_URLS, "scopes")}
+
+
+class ConfigFields(TypedDict, total=False):
+    """The fields of `InteractorConfig` as keywords. None counts as not given."""
+
+    client_id: str | None
+    client_secret: str | None
+    environment: str | None
+    account_server_url: str | None
+    core_api_url: str | None
+    scopes: str | Sequence[str] | None
+    namespace: str | None
+    token_refresh_buffer: float | None
+    timeout: float | None
+    deadline: float | None
+    max_retries: int | None
+    user_agent_suffix: str | None
+
+
+# A dataclass, for attrs takes a tenth of the time that httpx takes to import.
+@dataclass(frozen=True, init=False, repr=False)
+class InteractorConfig:
+    """Immutable settings of a client. All that is wrong with them is reported at once, as a ConfigurationError.
+
+    Times are in seconds. `environment` is "production" or "sandbox" and stands for the two URLs; a URL that is given
+    beats it. `token_refresh_buffer`: how long before its expiry a token is replaced. `timeout` bounds one attempt,
+    `deadline` the whole call with its retries. `scopes`: a sequence, or one string with spaces; none means all that
+    the OAuth client may have. `user_agent_suffix` tells the platform who calls, as in "acme-crm/4.2".
+
+    This class does not look at environment variables; `from_env` and the clients do.
+    """
+
+    client_id: str
+    client_secret: str
+    environment: str = "production"
+    account_server_url: str = ENVIRONMENTS["production"][0]
+    core_api_url: str = ENVIRONMENTS["production"][1]
+    scopes: tuple[str, ...] = ()
+    namespace: str | None = None
+    token_refresh_buffer: float = 60.0
+    timeout: float = 30.0
+    deadline: float | None = None
+    max_retries: int = 3
+    user_agent_suffix: str | None = None
+
+    def __init__(self, **fields: Unpack[ConfigFields]) -> None:
+        unknown = fields.keys() - ConfigFields.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"InteractorConfig has no field {', '.join(sorted(unknown))}")
+        # None is the default, and never "no limit": a variable that happens to be empty switches off no timeout.
+        given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+        if isinstance(scopes := given.get("scopes"), Sequence):
+            given["scopes"] = tuple(scopes.split() if isinstance(scopes, str) else scopes)
+        environment = given.get("environment", self.environment)
+        preset = ENVIRONMENTS.get(environment, ("", "")) if isinstance(environment, str) else ("", "")
+        for name, url in zip(_URLS, preset, strict=True):
+            given[name] = _without_slash(given.get(name) or url)
+        # The class itself holds the other defaults.
+        vars(self).update({"client_id": "", "client_secret": "", **given})
+        problems = [problem for problem in self._problems() if problem]
+        if problems:
+            raise ConfigurationError("; ".join(problems))
+
+    def _problems(self) -> list[str | None]:
+        return [
+            *(checks.credential_problem(name, _VARIABLES[name], getattr(self, name)) for name in _REQUIRED),
+            checks.environment_problem(self.environment, list(ENVIRONMENTS)),
+            *(checks.url_problem(name, getattr(self, name)) for name in _URLS if getattr(self, name)),
+            *(self._contradiction(name) for name in _URLS),
+            checks.scopes_problem(self.scopes),
+            None if self.namespace is None else checks.namespace_problem(self.namespace),
+            checks.seconds_problem("token_refresh_buffer", self.token_refresh_buffer, zero=True),
+            checks.seconds_problem("timeout", self.timeout),
+            None if self.deadline is None else checks.seconds_problem("deadline", self.deadline),
+            checks.retries_problem(self.max_retries),
+            None if self.user_agent_suffix is None else checks.user_agent_problem(self.user_agent_suffix),
+        ]
+
+    def _contradiction(self, name: str) -> str | None:
+        for environment, urls in ENVIRONMENTS.items():
+            if environment != self.environment and getattr(self, name) in urls:
+                return f"{name} is that of {environment!r}, but environment is {self.environment!r}"
+        return None
+
+    @classmethod
+    def from_env(cls, **overrides: Unpack[ConfigFields]) -> InteractorConfig:
+        """Settings from the arguments, else the environment, else the defaults.
+
+        Read are INTERACTOR_CLIENT_ID, INTERACTOR_CLIENT_SECRET, INTERACTOR_ACCOUNT_SERVER_URL, INTERACTOR_CORE_API_URL
+        and INTERACTOR_SCOPES (separated by spaces); empty ones count as not set.
+        """
+        return cls(**_filled(overrides, _environment()))
+
+    def replace(self, **changes: Unpack[ConfigFields]) -> InteractorConfig:
+        """A copy with some fields changed. URLs that `environment` stands for change with it."""
+        fields = {name: getattr(self, name) for name in ConfigFields.__annotations__}
+        for name, url in zip(_URLS, ENVIRONMENTS[self.environment], strict=True):
+            if fields[name] == url:
+                del fields[name]
+        return type(self)(**_filled(changes, fields))
+
+    def __repr__(self) -> str:
+        shown = (name for name in ConfigFields.__annotations__ if name != "client_secret")
+        return f"InteractorConfig({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+
+def validate_env() -> None:
+    """Check the environment variables alone, for instance when a service starts.
+
+    Raises:
+        ConfigurationError: names every variable that is missing, or else says what is wrong with those that are set.
+    """
+    environment = _environment()
+    missing = [_VARIABLES[name] for name in _REQUIRED if name not in environment]
+    if missing:
+        raise ConfigurationError(f"not set in the environment: {', '.join(missing)}")
+    InteractorConfig.from_env()
+
+
+def _environment() -> dict[str, str]:
+    # Secrets are often read from files, with the line break at their end.
+    values = {name: os.environ.get(variable, "").strip() for name, variable in _VARIABLES.items()}
+    return {name: value for name, value in values.items() if value}
+
+
+def _filled(fields: ConfigFields, others: Mapping[str, Any]) -> ConfigFields:
+    missing = {name: value for name, value in others.items() if fields.get(name) is None}
+    return {**fields, **missing}  # type: ignore[typeddict-item]
+
+
+def _without_slash(url: Any) -> Any:
+    return url.rstrip("/") if isinstance(url, str) else url

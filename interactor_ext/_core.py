@@ -1,0 +1,84 @@
+"""What the views of a client share: made once, closed once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from interactor_ext._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
+from interactor_ext._config import InteractorConfig
+from interactor_ext._http import AsyncSharedTransport, AsyncViewClient, Common, SharedTransport, ViewClient
+from interactor_ext._parts import Parts
+from interactor_ext._token_source import AsyncTokenSource, TokenSource
+from interactor_ext._view import View
+from interactor_ext.tokens import Token, TokenStore
+
+if TYPE_CHECKING:
+    from interactor_ext._token_store import GuardedStore
+
+
+class Core(NamedTuple):
+    """The shared parts of an `InteractorClient`."""
+
+    common: Common
+    transport: SharedTransport
+    tokens: TokenSource
+    auth: BearerAuth
+
+    @classmethod
+    def build(cls, config: InteractorConfig, parts: Parts) -> Core:
+        rules = parts.rules(config)
+        common = Common.of(config, rules.policy)
+        shared = parts.way_out(rules)
+        account = ViewClient(View.of(config), common, shared, auth=None)
+
+        def fetch() -> Token:
+            asked_at = time.time()
+            return token_from(account.request(**token_request(config)), asked_at)
+
+        tokens = TokenSource(fetch, buffer=config.token_refresh_buffer, store=_guarded(parts.token_store, config))
+        return cls(common, shared, tokens, BearerAuth(tokens, config.core_api_url))
+
+    def open(self, view: View) -> ViewClient:
+        return ViewClient(view, self.common, self.transport, self.auth)
+
+    def close(self) -> None:
+        self.transport.shut()
+
+
+class AsyncCore(NamedTuple):
+    """The shared parts of an `AsyncInteractorClient`."""
+
+    common: Common
+    transport: AsyncSharedTransport
+    tokens: AsyncTokenSource
+    auth: AsyncBearerAuth
+
+    @classmethod
+    def build(cls, config: InteractorConfig, parts: Parts) -> AsyncCore:
+        rules = parts.rules(config)
+        common = Common.of(config, rules.policy)
+        shared = parts.async_way_out(rules)
+        account = AsyncViewClient(View.of(config), common, shared, auth=None)
+
+        async def fetch() -> Token:
+            asked_at = time.time()
+            return token_from(await account.request(**token_request(config)), asked_at)
+
+        tokens = AsyncTokenSource(fetch, buffer=config.token_refresh_buffer, store=_guarded(parts.token_store, config))
+        return cls(common, shared, tokens, AsyncBearerAuth(tokens, config.core_api_url))
+
+    def open(self, view: View) -> AsyncViewClient:
+        return AsyncViewClient(view, self.common, self.transport, self.auth)
+
+    async def close(self) -> None:
+        await self.tokens.aclose()
+        await self.transport.shut()
+
+
+def _guarded(store: TokenStore | None, config: InteractorConfig) -> GuardedStore | None:
+    if store is None:
+        return None
+    from interactor_ext._token_store import GuardedStore
+
+    return GuardedStore(store, config)

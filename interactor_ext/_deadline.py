@@ -1,0 +1,138 @@
+"""Instants that a synchronous call must not outlive, however its bytes trickle in.
+
+httpx's timeouts count from one read to the next, so a server that sends a byte a second holds a call for ever. An
+asynchronous call is simply cancelled; a synchronous one sits in `recv`, and each of its reads must be told anew how
+much time is left.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore
+import httpx
+
+OnOpen = Callable[[httpcore.NetworkStream], object]
+
+
+class TimeLeft(float):
+    """The seconds until an instant of `time.monotonic()`, but no more than `most` for one wait.
+
+    httpx takes it for the float that it was when it was made, and hands it on untouched to the network, which asks
+    again.
+    """
+
+    instant: float
+    most: float
+
+    @classmethod
+    def until(cls, instant: float, most: float = math.inf) -> TimeLeft:
+        left = cls(max(0.0, min(most, instant - time.monotonic())))
+        left.instant, left.most = instant, most
+        return left
+
+    def now(self, expired: type[Exception]) -> float:
+        left = min(self.most, self.instant - time.monotonic())
+        if left <= 0:
+            raise expired("no time is left")
+        return left
+
+
+def bound_reads(transport: httpx.BaseTransport, on_open: OnOpen | None = None) -> None:
+    """Have a transport of httpx ask how much time is left before it waits for the network.
+
+    `on_open` is told of each connection that it opens.
+
+    httpx offers no setting for the network backend that httpcore takes, so its pool is told directly. With any other
+    transport a call is checked between two chunks of the body instead.
+    """
+    pool: Any = getattr(transport, "_pool", None)
+    if isinstance(pool, httpcore.ConnectionPool):
+        backend = getattr(pool, "_network_backend", None)
+        if isinstance(backend, httpcore.NetworkBackend) and not isinstance(backend, _Network):
+            pool._network_backend = _Network(backend, on_open or (lambda stream: None))
+
+
+class _Network(httpcore.NetworkBackend):
+    def __init__(self, inner: httpcore.NetworkBackend, on_open: OnOpen) -> None:
+        self._inner = inner
+        self._on_open = on_open
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        # A timeout of the socket module is for one address, and a name may have several: the time is shared out.
+        seconds = _remaining(timeout, httpcore.ConnectTimeout)
+        left = None if seconds is None else TimeLeft.until(time.monotonic() + seconds)
+        addresses = _resolve(host, port)
+        while True:
+            address = addresses.pop(0)
+            share = None if left is None else left.now(httpcore.ConnectTimeout) / (len(addresses) + 1)
+            try:
+                stream = self._inner.connect_tcp(address, port, share, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if not addresses:
+                    raise
+            else:
+                return _Stream(stream, self._on_open)
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._inner.connect_unix_socket(path, timeout, socket_options), self._on_open)
+
+    def sleep(self, seconds: float) -> None:
+        self._inner.sleep(seconds)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream, on_open: OnOpen) -> None:
+        self._inner = inner
+        self._on_open = on_open
+        on_open(self)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # A peer that reads slowly makes one write of much data into many: in pieces, each is told how much time is
+        # left.
+        for start in range(0, len(buffer), _PIECE):
+            piece = buffer[start : start + _PIECE]
+            self._inner.write(piece, _remaining(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        left = _remaining(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._on_open)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+_PIECE = 64 * 1024
+
+
+def _resolve(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found)) or [host]
+
+
+def _remaining(timeout: float | None, expired: type[Exception]) -> float | None:
+    return timeout.now(expired) if isinstance(timeout, TimeLeft) else timeout

@@ -1,0 +1,191 @@
+"""Everything that can go wrong, as one tree.
+
+InteractorError
+├── ConfigurationError               missing or contradictory settings
+├── APIConnectionError               no answer came, or none that is HTTP
+│   └── APITimeoutError              no answer came in time
+├── APIStatusError                   the server answered, with any other status that is no success
+│   ├── AuthenticationError          401
+│   ├── PermissionDeniedError        403
+│   ├── NotFoundError                404
+│   ├── ConflictError                409
+│   ├── GoneError                    410
+│   ├── ValidationError              422
+│   ├── RateLimitError               429
+│   └── ServerError                  5xx
+├── ResponseValidationError          a success body that does not fit its model
+├── CircuitOpenError                 refused locally, nothing sent
+├── StreamError                      an `error` event, or a stream that cannot be resumed
+└── WebhookError
+    ├── WebhookVerificationError     not genuine: answer 401
+    └── WebhookPayloadError          genuine, but not understood: answer 400
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class InteractorError(Exception):
+    """What every error of this SDK is.
+
+    `code` is the server's own code where it gave one. `status` is None where no answer came. `details` says which
+    fields are at fault: dicts with `field` and `message`. `request_id` is what the platform's support asks for.
+    `headers` are the response's, looked up without regard to case. `retry_after` is in seconds, None where the server
+    asked for no pause. Errors can be copied and pickled, so they pass between processes.
+    """
+
+    default_code: ClassVar[str] = "UNKNOWN_ERROR"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        details: Sequence[Mapping[str, Any]] = (),
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code: str = code or self.default_code
+        self.status = status
+        self.details: list[dict[str, Any]] = [dict(item) for item in details]
+        self.request_id = request_id
+        self.headers: Mapping[str, str] = {} if headers is None else headers
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own way calls the class with `args` alone, and would lose, or fail for want of, the keywords.
+        return _restore, (type(self), self.args, self.__dict__.copy())
+
+
+def _restore(cls: type[InteractorError], args: tuple[Any, ...], state: dict[str, Any]) -> InteractorError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(InteractorError):
+    """Settings are missing or contradict each other, or a client is used after it was closed. Nothing was sent."""
+
+    default_code = "CONFIGURATION_ERROR"
+
+
+class APIConnectionError(InteractorError):
+    """No answer came: refused, reset, cut off, or not HTTP. A request that changes something may have arrived.
+
+    `sent` is False where it cannot have: the connection was never made.
+    """
+
+    default_code = "NETWORK_ERROR"
+
+    def __init__(self, message: str = "", *, sent: bool = True, **about: Any) -> None:
+        super().__init__(message, **about)
+        self.sent = sent
+
+
+class APITimeoutError(APIConnectionError):
+    """No answer came in time. A request that changes something may have arrived."""
+
+    default_code = "TIMEOUT"
+
+
+class APIStatusError(InteractorError):
+    """The server answered with a status that is no success and has no class of its own."""
+
+    default_code = "API_ERROR"
+
+
+class AuthenticationError(APIStatusError):
+    """401, or a token request that was refused: the client id, the secret or the scopes are not accepted."""
+
+    default_code = "AUTH_ERROR"
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the token is good, but lacks a scope."""
+
+    default_code = "FORBIDDEN"
+
+
+class NotFoundError(APIStatusError):
+    """404: no such object in this namespace."""
+
+    default_code = "NOT_FOUND"
+
+
+class ConflictError(APIStatusError):
+    """409: for one, an idempotency key that was used before with another body."""
+
+    default_code = "CONFLICT"
+
+
+class GoneError(APIStatusError):
+    """410: what was asked for has been switched off."""
+
+    default_code = "GONE"
+
+
+class ValidationError(APIStatusError):
+    """422: the server does not accept the body; `details` names the fields."""
+
+    default_code = "VALIDATION_ERROR"
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests; `retry_after` says how long to wait."""
+
+    default_code = "RATE_LIMITED"
+
+
+class ServerError(APIStatusError):
+    """5xx: the platform, or something before it, failed."""
+
+
+class ResponseValidationError(InteractorError):
+    """A success response whose body does not fit its model.
+
+    `model` and `field` name the place; `field` is "" where the body as a whole is at fault. The status says success:
+    what was asked for has been done.
+    """
+
+    default_code = "RESPONSE_VALIDATION_ERROR"
+
+    def __init__(self, message: str = "", *, model: str = "", field: str = "", **about: Any) -> None:
+        super().__init__(message, **about)
+        self.model = model
+        self.field = field
+
+
+class CircuitOpenError(InteractorError):
+    """Refused by this client itself after a run of failures; nothing was sent. `retry_after` says when to try again."""
+
+    default_code = "CIRCUIT_OPEN"
+
+
+class StreamError(InteractorError):
+    """The stream sent an `error` event, or broke off and cannot be resumed."""
+
+    default_code = "STREAM_ERROR"
+
+
+class WebhookError(InteractorError):
+    """A webhook delivery that cannot be accepted."""
+
+    default_code = "WEBHOOK_ERROR"
+
+
+class WebhookVerificationError(WebhookError):
+    """The delivery is not genuine, or too old: answer 401."""
+
+    default_code = "WEBHOOK_VERIFICATION_ERROR"
+
+
+class WebhookPayloadError(WebhookError):
+    """The delivery is genuine, but not understood: answer 400."""
+
+    default_code = "WEBHOOK_PAYLOAD_ERROR"

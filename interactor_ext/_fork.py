@@ -1,0 +1,44 @@
+"""What a forked child must forget: sockets that it shares with its parent, and locks that a thread of the parent
+held.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from types import MethodType
+from typing import Any, cast
+
+# Not WeakMethod: one that dies with the interpreter, as those of global objects do, writes a traceback to stderr.
+_hooks: weakref.WeakKeyDictionary[object, Callable[[Any], None]] = weakref.WeakKeyDictionary()
+
+
+def after_fork_in_child(method: Callable[[], None]) -> None:
+    """Call this bound method in every child forked from now on, for as long as its object lives. One an object."""
+    bound = cast("MethodType", method)
+    _hooks[bound.__self__] = bound.__func__
+
+
+def release_inherited(sockets: list[int]) -> None:
+    """Let go of the parent's connections without a word to their peers.
+
+    Closing the descriptors would do as much, but their owners (asyncio transports of a loop that does not run here)
+    would close the same numbers again later, when they may be something else's. So the numbers stay taken, by nothing.
+    """
+    if not sockets:
+        return
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in sockets:
+        if descriptor >= 0:
+            os.dup2(null, descriptor, inheritable=False)
+    os.close(null)
+
+
+def _run_hooks() -> None:
+    for owner, method in list(_hooks.items()):
+        method(owner)
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_run_hooks)

@@ -1,0 +1,225 @@
+"""The HTTP clients of the views: light, over a transport that they share, and with one tree of errors.
+
+Whatever cuts across calls happens here or below, so an endpoint function that is called with `user.api` gets it as well.
+"""
+
+from __future__ import annotations
+
+import platform
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import httpx
+
+from interactor_ext._config import InteractorConfig
+from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError
+from interactor_ext._rate_limit import RateLimits
+from interactor_ext._responses import describe_request
+from interactor_ext._version import __version__
+from interactor_ext._view import View
+
+if TYPE_CHECKING:
+    from interactor_ext.retry import RetryPolicy
+
+
+class _NoCookies(httpx.Cookies):
+    """A session cookie would carry one tenant's identity into another's request. The API has no use for any."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+    def set(self, name: str, value: str, domain: str = "", path: str = "/") -> None:
+        raise ConfigurationError("this client sends no cookies")
+
+
+_NO_COOKIES = _NoCookies()
+
+
+class Common(NamedTuple):
+    """What all views of a client share, made ready once: a view is made for each request of a web service."""
+
+    base_url: httpx.URL
+    headers: httpx.Headers
+    limits: RateLimits
+    policy: RetryPolicy
+
+    @classmethod
+    def of(cls, config: InteractorConfig, policy: RetryPolicy) -> Common:
+        agent = f"interactor-sdk-python/{__version__} (python/{platform.python_version()}; httpx/{httpx.__version__})"
+        if config.user_agent_suffix:
+            agent = f"{agent} {config.user_agent_suffix}"
+        headers = httpx.Headers({"User-Agent": agent, "Accept": "application/json"})
+        return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy)
+
+
+class SharedTransport(httpx.BaseTransport):
+    """The transport of a client, as its views see it: they may use it, not close it."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+        self.is_closed = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_closed:
+            raise ConfigurationError(_CLOSED)
+        return self._inner.handle_request(request)
+
+    def shut(self) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            self._inner.close()
+
+
+class AsyncSharedTransport(httpx.AsyncBaseTransport):
+    """`SharedTransport` for the asynchronous client."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self.is_closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_closed:
+            raise ConfigurationError(_CLOSED)
+        return await self._inner.handle_async_request(request)
+
+    async def shut(self) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            await self._inner.aclose()
+
+
+class ViewClient(httpx.Client):
+    """The `httpx.Client` of one view. It owns nothing, so closing it does nothing, and it can be used again."""
+
+    def __init__(self, view: View, common: Common, transport: SharedTransport, auth: httpx.Auth | None) -> None:
+        super().__init__(
+            base_url=common.base_url,
+            headers=common.headers,
+            timeout=view.httpx_timeout(),
+            auth=auth,
+            transport=transport,
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self.view = view
+        self.policy = common.policy
+        self._limits = common.limits
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise ConfigurationError("this client sends no cookies")
+
+    def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
+        url = self.view.prepare(url, arguments)
+        return super().build_request(method, url, **arguments)
+
+    def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
+        try:
+            response = super().send(request, **arguments)
+        except InteractorError:
+            raise
+        except Exception as error:
+            raise connection_error(error, request) from _quotable(error)
+        self._limits.observe(response.headers, self.view.namespace)
+        return response
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        pass
+
+
+class AsyncViewClient(httpx.AsyncClient):
+    """`ViewClient` for the asynchronous client."""
+
+    def __init__(self, view: View, common: Common, transport: AsyncSharedTransport, auth: httpx.Auth | None) -> None:
+        super().__init__(
+            base_url=common.base_url,
+            headers=common.headers,
+            timeout=view.httpx_timeout(),
+            auth=auth,
+            transport=transport,
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self.view = view
+        self.policy = common.policy
+        self._limits = common.limits
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise ConfigurationError("this client sends no cookies")
+
+    def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
+        url = self.view.prepare(url, arguments)
+        return super().build_request(method, url, **arguments)
+
+    async def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
+        try:
+            response = await super().send(request, **arguments)
+        except InteractorError:
+            raise
+        except Exception as error:
+            raise connection_error(error, request) from _quotable(error)
+        self._limits.observe(response.headers, self.view.namespace)
+        return response
+
+    async def aclose(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        pass
+
+
+_CLOSED = "the client is closed: make a new one, or close it later"
+
+
+def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
+    """Our error for whatever kept a request from being answered, be it httpx's or a foreign transport's."""
+    what = f"{describe_request(request)} at {request.url.host}"
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    if isinstance(error, httpx.PoolTimeout):
+        return APITimeoutError(f"{what}: no connection was free within {timeouts.get('pool')} s. Nothing was sent.")
+    if isinstance(error, httpx.ConnectTimeout):
+        return APITimeoutError(f"{what}: no connection within {timeouts.get('connect')} s. Nothing was sent.")
+    if isinstance(error, httpx.TimeoutException):
+        return APITimeoutError(f"{what}: no answer within {timeouts.get('read')} s. The request may have arrived.")
+    if isinstance(error, httpx.LocalProtocolError):
+        return APIConnectionError(f"{what}: the request breaks the rules of HTTP")
+    from interactor_ext._redact import clean_text
+
+    secrets: tuple[str, ...] = getattr(request.extensions.get("interactor"), "secrets", ())
+    text = clean_text(str(error), secrets) or "no reason was given"
+    if isinstance(error, httpx.DecodingError):
+        return APIConnectionError(f"{what}: the answer cannot be unpacked: {text}")
+    return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__})")
+
+
+def _quotable(error: Exception) -> Exception | None:
+    # The text of the others is of the network's making; this one's quotes the header that it does not like.
+    return None if isinstance(error, httpx.LocalProtocolError) else error

@@ -1,0 +1,219 @@
+"""When a call may go, so that the server never has to refuse it: token buckets, without a lock, a clock or a sleep.
+
+A bucket fills at its tier's rate up to its burst. A reservation is answered with the seconds to wait; those who must
+wait take from what the bucket will hold, so nobody has to come back and ask again. Near the bottom the calls are spread
+out rather than let through as tokens drip in: that leaves a reserve for what the server counts and this process does
+not know of, such as other processes' calls.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from interactor_ext._fork import after_fork_in_child
+
+Key = tuple[str, ...]
+"""The tier's name first, then whose bucket it is: ("namespace", client, "user_123")."""
+
+# Beyond so many buckets the full ones are forgotten: they would be made anew just as they are.
+_MAX_BUCKETS = 10_000
+_RESERVE = 0.2
+# The limits are by the minute; whoever asks for more is obeyed for that one call, by the retry policy.
+_LONGEST_REFUSAL = 60.0
+
+
+class WouldWait(Exception):
+    """A call would have to wait `seconds` for its turn, longer than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """`per_minute` calls in the long run, `burst` of them at once."""
+
+    per_minute: float
+    burst: int
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.per_minute) and self.per_minute > 0 and self.burst >= 1):
+            raise ValueError(f"a tier needs a positive rate and a burst of at least 1, not {self!r}")
+
+    @property
+    def interval(self) -> float:
+        return 60 / self.per_minute
+
+    @property
+    def reserve(self) -> float:
+        return max(1.0, self.burst * _RESERVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """The documented limits; pass others where the platform has granted them."""
+
+    client: Tier = Tier(600, 100)
+    namespace: Tier = Tier(300, 50)
+    streams: Tier = Tier(60, 10)
+    tokens: Tier = Tier(20, 5)
+
+    def of(self, key: Key) -> Tier:
+        tier: Tier = getattr(self, key[0])
+        return tier
+
+
+@dataclass(slots=True)
+class Bucket:
+    """`level` is what it held at `seen`, below zero where calls wait; the last call goes, or went, at `last`."""
+
+    level: float
+    seen: float
+    last: float = float("-inf")
+    closed_until: float = float("-inf")
+
+    def refill(self, tier: Tier, now: float) -> None:
+        self.level = min(float(tier.burst), self.level + max(0.0, now - self.seen) / tier.interval)
+        self.seen = max(self.seen, now)
+
+    def next(self, tier: Tier, now: float) -> float:
+        """When the next call may go, `now` at the soonest."""
+        start = max(now, self.closed_until)
+        level = min(float(tier.burst), self.level + (max(start, self.last) - self.seen) / tier.interval)
+        if level < tier.reserve:
+            # `reserve / level` intervals since the last call, where `level` is what it will be by then: x * (level + x)
+            # = reserve.
+            spread = (math.sqrt(level * level + 4 * tier.reserve) - level) / 2
+            start = max(start, self.last + spread * tier.interval)
+        return max(start, self.seen + (1 - self.level) * tier.interval)
+
+
+@dataclass(slots=True)
+class Buckets:
+    tiers: Tiers = field(default_factory=Tiers)
+    _buckets: dict[Key, Bucket] = field(default_factory=dict)
+
+    def reserve(self, keys: Sequence[Key], now: float, max_wait: float = float("inf")) -> tuple[float, bool]:
+        """The seconds until a call that counts against all of `keys` may go, and whether its place is reserved.
+
+        A wait beyond `max_wait` reserves nothing.
+        """
+        buckets = [(self._bucket(key, now), self.tiers.of(key)) for key in keys]
+        start = max([bucket.next(tier, now) for bucket, tier in buckets], default=now)
+        if start - now > max_wait:
+            return start - now, False
+        for bucket, _ in buckets:
+            bucket.level -= 1
+            bucket.last = max(bucket.last, start)
+        return start - now, True
+
+    def give_back(self, keys: Sequence[Key], now: float) -> None:
+        """A call that had a place will not go."""
+        for key in keys:
+            bucket = self._bucket(key, now)
+            bucket.level = min(float(self.tiers.of(key).burst), bucket.level + 1)
+
+    def observe(self, key: Key, now: float, remaining: float | None, closed_for: float | None) -> None:
+        """What the server said last: it let `remaining` more calls through, or none at all for `closed_for` seconds."""
+        bucket = self._bucket(key, now)
+        if remaining is not None:
+            bucket.level = min(bucket.level, remaining)
+        if closed_for is not None:
+            bucket.closed_until = max(bucket.closed_until, now + closed_for)
+
+    def _bucket(self, key: Key, now: float) -> Bucket:
+        tier = self.tiers.of(key)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= _MAX_BUCKETS:
+                self._forget_full(now)
+            bucket = self._buckets[key] = Bucket(float(tier.burst), now)
+        else:
+            bucket.refill(tier, now)
+        return bucket
+
+    def _forget_full(self, now: float) -> None:
+        for key, bucket in list(self._buckets.items()):
+            tier = self.tiers.of(key)
+            bucket.refill(tier, now)
+            if bucket.level >= tier.burst and bucket.closed_until <= now:
+                del self._buckets[key]
+
+
+class LocalBuckets:
+    """The buckets of one process, with the lock and the clock that they need. Nothing here waits."""
+
+    def __init__(self, tiers: Tiers, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tiers = tiers
+        self._clock = clock
+        self._start_afresh()
+        after_fork_in_child(self._start_afresh)
+
+    def reserve(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
+        with self._lock:
+            return self._buckets.reserve(keys, self._clock(), max_wait)
+
+    async def reserve_async(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
+        return self.reserve(keys, max_wait)
+
+    def give_back(self, keys: Sequence[Key]) -> None:
+        with self._lock:
+            self._buckets.give_back(keys, self._clock())
+
+    async def give_back_async(self, keys: Sequence[Key]) -> None:
+        self.give_back(keys)
+
+    def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
+        meant, remaining, closed_for = observed(keys, status, headers, retry_after)
+        if meant:
+            with self._lock:
+                for key in meant:
+                    self._buckets.observe(key, self._clock(), remaining, closed_for)
+
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()
+        self._buckets = Buckets(self._tiers)
+
+
+_SCOPES: Mapping[str, str] = {
+    "client": "client",
+    "namespace": "namespace",
+    "stream": "streams",
+    "streams": "streams",
+    "streaming": "streams",
+    "sse": "streams",
+    "oauth": "tokens",
+    "token": "tokens",
+    "tokens": "tokens",
+}
+
+
+def call_keys(client: str, namespace: str, *, account: bool, stream: bool) -> tuple[Key, ...]:
+    """Which buckets a call counts against."""
+    if account:
+        return (("tokens", client),)
+    if stream:
+        return (("streams", client),)
+    if not namespace:
+        return (("client", client),)
+    return (("client", client), ("namespace", client, namespace))
+
+
+def observed(
+    keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None
+) -> tuple[Sequence[Key], float | None, float | None]:
+    """What a response says of the limits: the buckets meant, the calls remaining, and the seconds of a refusal."""
+    scope = _SCOPES.get(headers.get("x-ratelimit-scope", "").strip().lower())
+    meant = [key for key in keys if key[0] == scope]
+    closed_for = min(retry_after, _LONGEST_REFUSAL) if status == 429 and retry_after is not None else None
+    if not meant:
+        # Which limit it was is not said: a refusal holds for all of them, a number for none.
+        return (keys, None, closed_for) if closed_for is not None else ((), None, None)
+    text = headers.get("x-ratelimit-remaining", "").strip()
+    remaining = float(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    return meant, remaining, closed_for

@@ -1,0 +1,82 @@
+"""What a client may be given beside its settings, and how its way to the network is put together from that."""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from typing import TYPE_CHECKING, NamedTuple
+
+import httpx
+
+from interactor_ext._config import InteractorConfig
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._http import AsyncSharedTransport, SharedTransport
+from interactor_ext.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from interactor_ext._attempts import Rules
+    from interactor_ext._breaker import CircuitBreaker
+    from interactor_ext.limits import RateLimiter
+    from interactor_ext.retry import RetryPolicy
+
+# What brings asyncio along is imported within the functions: `import interactor_ext` costs little more than httpx.
+
+
+class Parts(NamedTuple):
+    """None stands for the default."""
+
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None
+    token_store: TokenStore | None = None
+    retry_policy: RetryPolicy | None = None
+    rate_limiter: RateLimiter | None = None
+    circuit_breaker: CircuitBreaker | bool | None = None
+
+    def rules(self, config: InteractorConfig) -> Rules:
+        """How the calls of the client are sent."""
+        from interactor_ext._attempts import Rules
+        from interactor_ext.retry import RetryPolicy
+
+        policy = RetryPolicy(max_retries=config.max_retries) if self.retry_policy is None else self.retry_policy
+        identity = f"{config.account_server_url} {config.client_id}"
+        client = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        return Rules(policy, self._breaker(), self.rate_limiter, client)
+
+    def _breaker(self) -> CircuitBreaker | None:
+        from interactor_ext._breaker import CircuitBreaker
+
+        if self.circuit_breaker is None or self.circuit_breaker is True:
+            return CircuitBreaker()
+        if self.circuit_breaker is False:
+            return None
+        if not isinstance(self.circuit_breaker, CircuitBreaker):
+            kind = type(self.circuit_breaker).__name__
+            raise ConfigurationError(f"circuit_breaker must be a CircuitBreaker, or False for none, not {kind}")
+        return self.circuit_breaker
+
+    def way_out(self, rules: Rules) -> SharedTransport:
+        """From the views of an `InteractorClient` to the network."""
+        from interactor_ext._transport import CallTransport
+        from interactor_ext.transports import Transport
+
+        if self.transport is None:
+            network = Transport()
+            shared = SharedTransport(CallTransport(network, rules))
+            # For whoever forgets to close, at the latest when the interpreter ends.
+            weakref.finalize(shared, network.close)
+            return shared
+        if not isinstance(self.transport, httpx.BaseTransport):
+            raise ConfigurationError(f"transport must be an httpx.BaseTransport, not {type(self.transport).__name__}")
+        return SharedTransport(CallTransport(self.transport, rules))
+
+    def async_way_out(self, rules: Rules) -> AsyncSharedTransport:
+        """From the views of an `AsyncInteractorClient` to the network."""
+        from interactor_ext._transport import AsyncCallTransport
+        from interactor_ext.transports import AsyncTransport
+
+        if self.transport is None:
+            # Its connections end with their event loops.
+            return AsyncSharedTransport(AsyncCallTransport(AsyncTransport(), rules))
+        if not isinstance(self.transport, httpx.AsyncBaseTransport):
+            kind = type(self.transport).__name__
+            raise ConfigurationError(f"transport must be an httpx.AsyncBaseTransport, not {kind}")
+        return AsyncSharedTransport(AsyncCallTransport(self.transport, rules))

@@ -1,0 +1,119 @@
+"""The buckets of many processes: in Redis, on Redis's clock."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._limits import Key, LocalBuckets, Tiers, observed
+from interactor_ext._redis import call, call_async
+
+logger = logging.getLogger("interactor_ext")
+
+# `Bucket.next` and `Buckets.reserve`, where one process at a time can run them. A test compares both.
+_RESERVE = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local max_wait, take = tonumber(ARGV[1]), tonumber(ARGV[2])
+local start, levels, lasts = now, {}, {}
+for i, key in ipairs(KEYS) do
+  local interval, burst, reserve = tonumber(ARGV[i * 5 - 2]), tonumber(ARGV[i * 5 - 1]), tonumber(ARGV[i * 5])
+  local remaining, closed_for = tonumber(ARGV[i * 5 + 1]), tonumber(ARGV[i * 5 + 2])
+  local stored = redis.call('HMGET', key, 'level', 'seen', 'last', 'closed')
+  local level, seen = tonumber(stored[1]) or burst, tonumber(stored[2]) or now
+  local last, closed = tonumber(stored[3]) or 0, tonumber(stored[4]) or 0
+  level = math.min(burst, level + math.max(0, now - seen) / interval)
+  if remaining >= 0 then level = math.min(level, remaining) end
+  if closed_for >= 0 then closed = math.max(closed, now + closed_for) end
+  redis.call('HSET', key, 'level', tostring(level), 'seen', string.format('%.6f', now),
+    'closed', string.format('%.6f', closed))
+  redis.call('PEXPIRE', key, math.ceil(1000 * (math.max(0, closed - now) + (burst + 1 - level) * interval + 60)))
+  local first = math.max(now, closed)
+  local then_level = math.min(burst, level + (math.max(first, last) - now) / interval)
+  if then_level < reserve then
+    first = math.max(first, last + interval * (math.sqrt(then_level * then_level + 4 * reserve) - then_level) / 2)
+  end
+  start = math.max(start, first, now + (1 - level) * interval)
+  levels[i], lasts[i] = level, last
+end
+local wait = start - now
+local taken = take > 0 and wait <= max_wait
+if taken then
+  for i, key in ipairs(KEYS) do
+    redis.call('HSET', key, 'level', tostring(levels[i] - take),
+      'last', string.format('%.6f', math.max(lasts[i], start)))
+  end
+elseif take < 0 then
+  for i, key in ipairs(KEYS) do redis.call('HSET', key, 'level', tostring(levels[i] - take)) end
+end
+return {string.format('%.6f', wait), taken and 1 or 0}
+"""
+
+_SAY_AGAIN_AFTER = 60.0
+
+
+class RedisBuckets:
+    """What `LocalBuckets` is, for all who share a Redis and a prefix. While Redis fails, each process counts for
+    itself.
+    """
+
+    def __init__(self, redis: Any, prefix: str, tiers: Tiers) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._tiers = tiers
+        self._local = LocalBuckets(tiers)
+        # What the server said last, by key, until the next reservation takes it to Redis.
+        self._heard: dict[Key, tuple[float, float]] = {}
+        self._complained = float("-inf")
+
+    def reserve(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
+        try:
+            wait, taken = call(self._redis, "eval", *self._script(keys, max_wait, 1))
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            self._complain(error)
+            return self._local.reserve(keys, max_wait)
+        return max(0.0, float(wait)), bool(taken)
+
+    async def reserve_async(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
+        try:
+            wait, taken = await call_async(self._redis, "eval", *self._script(keys, max_wait, 1))
+        except Exception as error:
+            self._complain(error)
+            return self._local.reserve(keys, max_wait)
+        return max(0.0, float(wait)), bool(taken)
+
+    def give_back(self, keys: Sequence[Key]) -> None:
+        try:
+            call(self._redis, "eval", *self._script(keys, 0.0, -1))
+        except Exception as error:
+            self._complain(error)
+
+    async def give_back_async(self, keys: Sequence[Key]) -> None:
+        try:
+            await call_async(self._redis, "eval", *self._script(keys, 0.0, -1))
+        except Exception as error:
+            self._complain(error)
+
+    def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
+        meant, remaining, closed_for = observed(keys, status, headers, retry_after)
+        for key in meant:
+            self._heard[key] = (-1.0 if remaining is None else remaining, -1.0 if closed_for is None else closed_for)
+        self._local.observe(keys, status, headers, retry_after)
+
+    def _script(self, keys: Sequence[Key], max_wait: float, take: int) -> list[Any]:
+        numbers: list[Any] = [min(max_wait, 1e9), take]
+        for key in keys:
+            tier = self._tiers.of(key)
+            numbers += [tier.interval, tier.burst, tier.reserve, *self._heard.pop(key, (-1.0, -1.0))]
+        names = [self._prefix + ":".join(key) for key in keys]
+        return [_RESERVE, len(names), *names, *numbers]
+
+    def _complain(self, error: Exception) -> None:
+        if time.monotonic() - self._complained > _SAY_AGAIN_AFTER:
+            self._complained = time.monotonic()
+            logger.warning("the rate limits in Redis cannot be used, so this process counts alone: %r", error)

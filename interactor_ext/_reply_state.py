@@ -1,0 +1,223 @@
+"""How far the answer to a message has come: decided from events and lists of messages, without a socket or a clock.
+
+A loop looks at `events` and `action`, does what they say, and reports what came of it:
+
+    events      hand these out first
+    Read        wait for the next event of the stream        -> received, resumed, missed, ended or failed
+    Look        list the room's messages, newest first       -> listed or look_failed
+    Run         run these tool calls, all at once            -> ran or failed
+    Pause       sleep, then go on                            -> woken
+    Done        `message` is the answer, or `error` says why there is none
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, NamedTuple
+
+from interactor_client.models import Message, MessageComplete, MessageDelta, ToolCall, ToolCallStart
+from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError, ServerError, StreamError
+
+# Between looks at a room whose stream is lost; the answer may still be on its way.
+_LOOKS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
+_OTHERS = frozenset({"system", "tool", "user"})
+
+
+class Read(NamedTuple):
+    pass
+
+
+class Look(NamedTuple):
+    pass
+
+
+class Run(NamedTuple):
+    calls: tuple[ToolCall, ...]
+
+
+class Pause(NamedTuple):
+    seconds: float
+
+
+class Done(NamedTuple):
+    pass
+
+
+class ReplyState:
+    """One message and its answer, which may take several rounds of tool calls."""
+
+    def __init__(self, *, runs_tools: bool) -> None:
+        self.events: deque[Any] = deque()
+        self.action: Read | Look | Run | Pause | Done = Read()
+        self.message: Message | None = None
+        self.error: InteractorError | None = None
+        self._runs_tools = runs_tools
+        self._sent: Message | None = None
+        # What the caller has seen of the message that is being written, and whether words of it were lost after that.
+        self._said = ""
+        self._has_hole = False
+        self._waiting: dict[str, ToolCall] = {}
+        self._run: set[str] = set()
+        self._looks: deque[float] | None = None
+        self._is_resumable = False
+
+    def sent(self, message: Message) -> None:
+        """The message was accepted; the platform gives it back, or, if it does not stream, the answer itself."""
+        self._sent = message
+        if message.role not in _OTHERS and (message.content or message.tool_calls):
+            self._complete(MessageComplete(message=message))
+
+    def received(self, event: Any) -> None:
+        match event:
+            case MessageDelta(content=text):
+                if self._has_hole:
+                    return  # the message, when it is complete, has the words in between
+                self._said += text
+                self.events.append(event)
+            case ToolCallStart(tool_call=call):
+                self._begin_message()
+                self.events.append(event)
+                if self._is_ours(call):
+                    # Others may have been asked for with it, and all are to run at once: the message has them all.
+                    self._waiting[call.id] = call
+                    self.action = Look()
+            case MessageComplete():
+                self._complete(event)
+            case _:
+                self.events.append(event)
+
+    def resumed(self, last_event_id: str) -> None:
+        """The stream broke off and is connected again. Without an id the server cannot know what to send again."""
+        self._has_hole = self._has_hole or not last_event_id
+        self.action = Look()
+
+    def missed(self) -> None:
+        """An event could not be read."""
+        self._has_hole = True
+        self.action = Look()
+
+    def listed(self, newest_first: list[Message]) -> None:
+        later = self._later(newest_first)
+        answered = {call.id for message in later for call in message.tool_calls or () if call.status != "pending"}
+        for call in [*self._waiting.values(), *(call for message in later for call in message.tool_calls or ())]:
+            if call.id in answered:
+                self._waiting.pop(call.id, None)
+            elif self._is_ours(call):
+                self._waiting[call.id] = call
+        answer = next((message for message in later if not message.tool_calls), None)
+        if self._waiting:
+            self._run_waiting()
+        elif answer is not None:
+            self._finish(MessageComplete(message=answer))
+        else:
+            self._go_on()
+
+    def look_failed(self, error: InteractorError) -> None:
+        if self._waiting:
+            self._run_waiting()
+        elif self._looks is not None or isinstance(error, APIConnectionError | ServerError):
+            self._go_on()
+        else:
+            self.failed(error)
+
+    def ran(self) -> None:
+        self._go_on()
+
+    def woken(self) -> None:
+        self.action = Look()
+
+    def ended(self) -> None:
+        """The server says that nothing more will come."""
+        self.stream_failed(StreamError("The stream ended before the answer was complete."))
+
+    def stream_failed(self, error: InteractorError) -> None:
+        # A deadline is the end of everything.
+        self._is_resumable = not isinstance(error, APITimeoutError)
+        self.failed(error)
+
+    def failed(self, error: InteractorError) -> None:
+        self.error = error
+        self.action = Done()
+
+    def closed(self) -> None:
+        """The caller left."""
+        if not isinstance(self.action, Done):
+            self.failed(StreamError("The chat was left before the answer was complete."))
+
+    @property
+    def reason(self) -> InteractorError:
+        """Why there is no answer, when it is over without one."""
+        assert self.error is not None
+        return self.error
+
+    @property
+    def unanswered(self) -> Message | None:
+        """The message that was sent, if its answer may still be on its way."""
+        return self._sent if self.message is None else None
+
+    def go_without_stream(self) -> bool:
+        """After the stream failed for good: find the answer in the room's messages. False if there is no use in it."""
+        if not self._is_resumable or self.error is None:
+            return False
+        self._is_resumable = False
+        self._looks = deque(_LOOKS)
+        self._has_hole = True
+        self.action = Look()
+        return True
+
+    def _go_on(self) -> None:
+        if self._looks is None:
+            self.action = Read()
+        elif self._looks:
+            self.action = Pause(self._looks.popleft())
+        else:
+            self.action = Done()  # with the stream's error
+
+    def _complete(self, event: MessageComplete) -> None:
+        message = event.message
+        pending = [call for call in message.tool_calls or () if call.status == "pending"]
+        if message.role in _OTHERS:
+            self.events.append(event)
+        elif not pending:
+            self._finish(event)
+        else:
+            self._begin_message()
+            self.events.append(event)
+            self._waiting |= {call.id: call for call in pending if self._is_ours(call)}
+            if self._waiting:
+                self._run_waiting()
+
+    def _finish(self, event: MessageComplete) -> None:
+        """The answer; whatever of its words had no event of its own comes before it."""
+        content = event.message.content
+        if content.startswith(self._said) and content != self._said:
+            self.events.append(MessageDelta(content=content[len(self._said) :]))
+        self.events.append(event)
+        self.message, self.error = event.message, None
+        self.action = Done()
+
+    def _begin_message(self) -> None:
+        self._said = ""
+        self._has_hole = False
+
+    def _is_ours(self, call: ToolCall) -> bool:
+        return self._runs_tools and call.status == "pending" and call.id not in self._run
+
+    def _run_waiting(self) -> None:
+        calls = tuple(self._waiting.values())
+        self._waiting.clear()
+        self._run.update(call.id for call in calls)
+        if self._looks is not None:
+            self._looks = deque(_LOOKS)
+        self.action = Run(calls)
+
+    def _later(self, newest_first: list[Message]) -> list[Message]:
+        """What the assistant has said since the message was sent, oldest first."""
+        if self._sent is None:
+            return []
+        ids = [message.id for message in newest_first]
+        if self._sent.id not in ids:
+            return []
+        # The platform may have given back the answer, empty as yet, in place of the message.
+        end = ids.index(self._sent.id) + (self._sent.role not in _OTHERS)
+        return [message for message in reversed(newest_first[:end]) if message.role not in _OTHERS]

@@ -1,0 +1,125 @@
+"""The error that a response is: what it says, cleaned; what is known of it; and what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from interactor_client.errors import DecodeError
+from interactor_ext._error_body import OAUTH_CODES, read_error_body
+from interactor_ext._errors import (
+    APIStatusError,
+    AuthenticationError,
+    ConflictError,
+    GoneError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseValidationError,
+    ServerError,
+    ValidationError,
+)
+from interactor_ext._redact import clean_json, clean_text
+from interactor_ext._responses import describe_request, requested_by
+from interactor_ext.retry import parse_retry_after
+
+_CLASSES: Mapping[int, type[APIStatusError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: GoneError,
+    422: ValidationError,
+    429: RateLimitError,
+}
+_ADVICE: Mapping[type[APIStatusError], str] = {
+    AuthenticationError: "Check the client id and the client secret, and that they belong to this environment.",
+    PermissionDeniedError: "Check that the OAuth client has the scope that this operation needs.",
+    NotFoundError: "Check the id and the namespace: what belongs to another namespace is not found.",
+    ConflictError: "An idempotency key goes with one request body: use a new key for another.",
+    GoneError: "This part of the API has been switched off: a newer version of the SDK may have its successor.",
+    ServerError: "The platform failed: try again later; if it lasts, give the request id to its support.",
+}
+# Cookies and challenges serve no caller, and may be as good as a token.
+_WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
+_LONGEST_NAME = 200
+
+
+def refusal(response: httpx.Response) -> APIStatusError:
+    """The error for a response that is no success."""
+    status = response.status_code
+    body = read_error_body(response.content)
+    cls = _CLASSES.get(status) or (ServerError if 500 <= status <= 599 else APIStatusError)
+    if status == 400 and body.code in OAUTH_CODES and _is_token_request(response):
+        cls = AuthenticationError
+    secrets = _secrets(response)
+    about = _about(response, secrets)
+    about["code"] = clean_text(body.code, secrets)[:_LONGEST_NAME] if body.code else cls.default_code
+    about["details"] = clean_json(body.details, secrets)
+    if body.request_id:
+        about["request_id"] = clean_text(body.request_id, secrets)[:_LONGEST_NAME]
+    message = clean_text(body.message, secrets) if body.message else f"The server answered {status}"
+    return cls(_sentence(cls, message, describe_request(response), about), **about)
+
+
+def misfit(response: httpx.Response, error: DecodeError) -> ResponseValidationError:
+    """The error for a success whose body does not fit. What `error` says repeats nothing of the body."""
+    about = _about(response, _secrets(response))
+    message = f"The answer to {describe_request(response)} does not fit its model: {error}"
+    if about["request_id"]:
+        message += f" (request id {about['request_id']})"
+    return ResponseValidationError(message, model=error.model, field=error.field, **about)
+
+
+def _sentence(cls: type[APIStatusError], message: str, request: str, about: Mapping[str, Any]) -> str:
+    fields = [
+        f"{detail['field']}: {detail.get('message')}" if detail.get("field") else str(detail.get("message"))
+        for detail in about["details"][:5]
+        if str(detail.get("message")) not in message
+    ]
+    if fields:
+        message = clean_text(f"{message.rstrip('.:')}: {'; '.join(fields)}")
+    known = f"{about['status']} {about['code']}"
+    if about["request_id"]:
+        known += f", request id {about['request_id']}"
+    advice = _ADVICE.get(cls, "")
+    if cls is RateLimitError and about["retry_after"] is not None:
+        advice = f"The next request is welcome in {about['retry_after']:g} s."
+    elif 300 <= about["status"] < 400:
+        advice = "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
+    return f"{message.rstrip('.')} ({request}: {known})." + (f" {advice}" if advice else "")
+
+
+def _about(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]:
+    headers = httpx.Headers(
+        [
+            (name, clean_text(value, secrets))
+            for name, value in response.headers.multi_items()
+            if name not in _WITHHELD
+        ],
+        encoding="utf-8",
+    )
+    retry_after = headers.get("retry-after")
+    return {
+        "status": response.status_code,
+        "request_id": headers.get("x-request-id", "")[:_LONGEST_NAME] or None,
+        "headers": headers,
+        "retry_after": None if retry_after is None else parse_retry_after(retry_after, now=time.time()),
+    }
+
+
+def _secrets(response: httpx.Response) -> tuple[str, ...]:
+    """What the request sent in confidence, and the server must therefore not be quoted with."""
+    request = requested_by(response)
+    if request is None:
+        return ()
+    secrets: tuple[str, ...] = getattr(request.extensions.get("interactor"), "secrets", ())
+    return (*secrets, request.headers.get("authorization", "").partition(" ")[2])
+
+
+def _is_token_request(response: httpx.Response) -> bool:
+    request = requested_by(response)
+    return request is not None and getattr(request.extensions.get("operation"), "id", None) == "create_token"

@@ -1,0 +1,127 @@
+"""What spans several calls, as methods of the clients. What they stand on is loaded when they are first used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, TypeVar, cast
+
+if TYPE_CHECKING:
+    from interactor_client.models import OAuthFlow, WorkflowInstance, WorkflowInstanceStatus
+    from interactor_ext._chat import AsyncReply, Reply
+    from interactor_ext._client import AsyncInteractorClient, InteractorClient
+    from interactor_ext._plans import Plan
+    from interactor_ext.tools import ToolSet
+
+T = TypeVar("T")
+
+_RESTING: frozenset[str] = frozenset({"completed", "halted"})
+
+
+class Sequences:
+    """The part of `InteractorClient` that makes several calls at a time."""
+
+    def chat(self, room_id: str, content: str, *, tools: ToolSet | None = None) -> Reply:
+        """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
+
+        The stream is opened before the message is sent, so no word is missed. With `tools`, calls of tools are answered
+        until the assistant has its say: several at once where it asks for several at once. A tool that the set does not
+        know is answered with an error, unless the platform calls it by its `callback_url`.
+
+        The platform's events do not name the message that they belong to. So in one room one chat of this process goes
+        on at a time, and the next one waits for it; other processes must not chat there meanwhile.
+        """
+        from interactor_ext._chat import Reply
+
+        return Reply(self, room_id, content, tools)
+
+    def wait_for_workflow(
+        self,
+        instance_id: str,
+        until: Collection[WorkflowInstanceStatus] = _RESTING,
+        timeout: float | None = 300.0,
+    ) -> WorkflowInstance:
+        """The instance, as soon as its status is one of `until`; at once if it is already.
+
+        It follows the instance's stream, and asks now and then if that fails. `timeout` is in seconds; None leaves it
+        to the view's deadline.
+
+        Raises:
+            WaitTimeoutError: not in time. Its `last` is the instance as last seen.
+            UnexpectedStateError: it has ended in another state.
+        """
+        from interactor_ext._wait import wait_for_workflow
+
+        return wait_for_workflow(cast("InteractorClient", self), instance_id, until, timeout)
+
+    def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
+        """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
+
+        It asks now and then, ever less often. `timeout` is in seconds; None leaves it to the view's deadline.
+
+        Raises:
+            WaitTimeoutError: not in time.
+            UnexpectedStateError: the user refused, it failed, or it expired.
+        """
+        from interactor_ext._wait import oauth_wait
+
+        return self._carry_out(oauth_wait(self, flow_id, timeout).poll())
+
+    def _carry_out(self, plan: Plan[T]) -> T:
+        from interactor_ext._plans import drive
+
+        return drive(plan)
+
+
+class AsyncSequences:
+    """The part of `AsyncInteractorClient` that makes several calls at a time."""
+
+    def chat(self, room_id: str, content: str, *, tools: ToolSet | None = None) -> AsyncReply:
+        """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
+
+        The stream is opened before the message is sent, so no word is missed. With `tools`, calls of tools are answered
+        until the assistant has its say: several at once where it asks for several at once. A tool that the set does not
+        know is answered with an error, unless the platform calls it by its `callback_url`.
+
+        The platform's events do not name the message that they belong to. So in one room one chat of this process goes
+        on at a time, and the next one waits for it; other processes must not chat there meanwhile.
+        """
+        from interactor_ext._chat import AsyncReply
+
+        return AsyncReply(self, room_id, content, tools)
+
+    async def wait_for_workflow(
+        self,
+        instance_id: str,
+        until: Collection[WorkflowInstanceStatus] = _RESTING,
+        timeout: float | None = 300.0,
+    ) -> WorkflowInstance:
+        """The instance, as soon as its status is one of `until`; at once if it is already.
+
+        It follows the instance's stream, and asks now and then if that fails. `timeout` is in seconds; None leaves it
+        to the view's deadline.
+
+        Raises:
+            WaitTimeoutError: not in time. Its `last` is the instance as last seen.
+            UnexpectedStateError: it has ended in another state.
+        """
+        from interactor_ext._wait import wait_for_workflow_async
+
+        return await wait_for_workflow_async(cast("AsyncInteractorClient", self), instance_id, until, timeout)
+
+    async def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
+        """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
+
+        It asks now and then, ever less often. `timeout` is in seconds; None leaves it to the view's deadline.
+
+        Raises:
+            WaitTimeoutError: not in time.
+            UnexpectedStateError: the user refused, it failed, or it expired.
+        """
+        from interactor_ext._wait import oauth_wait
+
+        return await self._carry_out(oauth_wait(self, flow_id, timeout).poll())
+
+    async def _carry_out(self, plan: Plan[T]) -> T:
+        from interactor_ext._plans import adrive
+
+        return await adrive(plan)

@@ -1,0 +1,81 @@
+"""One shared client a process, made from the environment when it is first asked for."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from interactor_ext._client import AsyncInteractorClient, InteractorClient
+from interactor_ext._fork import after_fork_in_child
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class _Shared:
+    """A forked child goes on with its parent's clients, whose connections have been dropped; the lock may be held there."""
+
+    def __init__(self) -> None:
+        self.client: InteractorClient | None = None
+        self.async_client: AsyncInteractorClient | None = None
+        self._renew_lock()
+        after_fork_in_child(self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self.lock = threading.Lock()
+
+
+_shared = _Shared()
+# An event loop holds its tasks weakly.
+_closing: set[asyncio.Task[None]] = set()
+
+
+def get_client() -> InteractorClient:
+    """The process's client, the same for all threads. It is made anew after it was closed.
+
+    Raises:
+        ConfigurationError: the environment lacks a setting, or holds a wrong one.
+    """
+    with _shared.lock:
+        if _shared.client is None or _shared.client.is_closed:
+            _shared.client = InteractorClient()
+        return _shared.client
+
+
+def get_async_client() -> AsyncInteractorClient:
+    """The process's client, the same for all event loops. It is made anew after it was closed.
+
+    Raises:
+        ConfigurationError: the environment lacks a setting, or holds a wrong one.
+    """
+    with _shared.lock:
+        if _shared.async_client is None or _shared.async_client.is_closed:
+            _shared.async_client = AsyncInteractorClient()
+        return _shared.async_client
+
+
+def reset_clients() -> None:
+    """Close and forget both, so that the next call makes new ones: for tests, and when the environment has changed.
+
+    Called where an event loop runs, it leaves the asynchronous client to be closed by that loop in its next turn.
+    """
+    with _shared.lock:
+        client, _shared.client = _shared.client, None
+        async_client, _shared.async_client = _shared.async_client, None
+    if client is not None:
+        client.close()
+    if async_client is not None:
+        _close_now(async_client)
+
+
+def _close_now(client: AsyncInteractorClient) -> None:
+    import asyncio
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(client.aclose())
+    else:
+        closing = loop.create_task(client.aclose())
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)

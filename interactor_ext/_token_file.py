@@ -1,0 +1,156 @@
+"""Tokens in a file, for the processes of one machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from interactor_ext._fork import after_fork_in_child
+from interactor_ext._token_json import dump_token, load_token
+from interactor_ext.tokens import Token
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger("interactor_ext")
+
+_POLL = 0.02
+_WRITE_TIMEOUT = 5.0
+_LARGEST = 1_000_000
+
+
+class FileTokenStore:
+    """Tokens in the file `path`, which only its owner can read, shared by all processes of this machine that name it.
+
+    Several clients may share one file: each finds its own token only. A file of another user is refused; one that
+    others could read is closed to them, with a warning. Beside it stand lock files, which the kernel unlocks when their
+    holder dies, however it dies. The file should be on a local disk; where the platform has no locks, each process
+    requests a token of its own.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._open: set[int] = set()
+        after_fork_in_child(self._release_inherited)
+
+    def __repr__(self) -> str:
+        return f"FileTokenStore({str(self._path)!r})"
+
+    def load(self, key: str) -> Token | None:
+        tokens = self._read()
+        return load_token(tokens[key]) if key in tokens else None
+
+    def save(self, key: str, token: Token) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked(self._beside("lock"), _WRITE_TIMEOUT):
+            try:
+                tokens = self._read()
+            except ValueError:
+                tokens = {}  # rubbish is replaced, not mended
+            now = time.time()
+            tokens = {name: value for name, value in tokens.items() if _lives(value, now)}
+            tokens[key] = dump_token(token)
+            self._replace(json.dumps({"tokens": tokens}))
+
+    @contextmanager
+    def lock(self, key: str, timeout: float) -> Iterator[bool]:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One lock a client, so that the slow account server of one holds up no other.
+        with self._locked(self._beside(f"{key[:16]}.lock"), timeout) as held:
+            yield held
+
+    def _beside(self, suffix: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.{suffix}")
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY)
+        except FileNotFoundError:
+            return {}
+        with os.fdopen(descriptor, "rb") as file:
+            self._check_access(os.fstat(descriptor), descriptor)
+            text = file.read(_LARGEST)
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ValueError(f"{self._path} holds no JSON") from None
+        tokens = content.get("tokens") if isinstance(content, dict) else None
+        if not isinstance(tokens, dict):
+            raise ValueError(f"{self._path} holds no tokens")
+        return tokens
+
+    def _check_access(self, status: os.stat_result, descriptor: int) -> None:
+        if not hasattr(os, "geteuid"):  # Windows: its access lists are the folder's matter
+            return
+        if status.st_uid != os.geteuid():
+            raise PermissionError(f"{self._path} belongs to another user, so its tokens are not trusted")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            logger.warning(
+                "others could read the tokens in %s (mode %o); now they cannot", self._path, status.st_mode & 0o777
+            )
+            os.fchmod(descriptor, 0o600)
+
+    def _replace(self, text: str) -> None:
+        # One name for all: whoever is killed here leaves a file that the next one overwrites, not a token that lies
+        # about.
+        draft = self._beside("new")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if hasattr(os, "fchmod"):
+                os.fchmod(descriptor, 0o600)
+            file.write(text)
+        os.replace(draft, self._path)
+
+    @contextmanager
+    def _locked(self, path: Path, timeout: float) -> Iterator[bool]:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._open.add(descriptor)
+        try:
+            yield _acquire(descriptor, time.monotonic() + timeout)
+        finally:
+            self._open.discard(descriptor)
+            os.close(descriptor)
+
+    def _release_inherited(self) -> None:
+        # The parent's lock would last for as long as any child holds a copy of its descriptor.
+        for descriptor in self._open:
+            with suppress(OSError):
+                os.close(descriptor)
+        self._open = set()
+
+
+def _acquire(descriptor: int, deadline: float) -> bool:
+    while not _try_lock(descriptor):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def _lives(value: Any, now: float) -> bool:
+    try:
+        return load_token(value).expires_at > now
+    except ValueError:
+        return False

@@ -1,0 +1,156 @@
+"""One call of a tool, from the arguments to the submitted result: a plan for both colours."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from interactor_ext._errors import APIConnectionError, ConflictError, ServerError
+from interactor_ext._jsonable import NotJSONError, to_json
+from interactor_ext._plans import Call, Pause, Plan
+from interactor_ext._redact import clean_text
+from interactor_ext._shapes import MisfitError
+from interactor_ext._tool_function import ToolContext, ToolFunction
+from interactor_ext.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from interactor_client.models import Message
+
+logger = logging.getLogger("interactor_ext")
+
+_SUBMISSIONS = RetryPolicy(max_retries=4, base_delay=0.5)
+# After these nobody knows whether the result has arrived.
+_UNSURE = (APIConnectionError, ServerError)
+
+
+@attrs.frozen
+class PendingCall:
+    """A call that waits for its result, from whatever told of it."""
+
+    id: str
+    room_id: str
+    tool_id: str
+    tool_name: str | None
+    arguments: dict[str, Any] = attrs.field(repr=False)
+    namespace: str | None
+
+    @property
+    def context(self) -> ToolContext:
+        return ToolContext(self.namespace, self.room_id, self.id)
+
+
+def pending_call(user: Any, told: Any, room_id: str | None) -> tuple[Any, PendingCall]:
+    """The call that an event or a model tells of, and the view of the tenant that it belongs to."""
+    from interactor_client.models import RoomToolCallPendingEvent, ToolCall, ToolCallStart
+
+    if isinstance(told, ToolCallStart):
+        told = told.tool_call
+    view_namespace = user._view.namespace
+    if isinstance(told, ToolCall):
+        if not room_id:
+            raise ValueError(f"the tool call {told.id} does not name its room: pass room_id=")
+        return user, PendingCall(told.id, room_id, told.tool_id, None, told.arguments, view_namespace)
+    data = told.data if isinstance(told, RoomToolCallPendingEvent) else told
+    namespace = told.namespace or data.namespace or view_namespace
+    if view_namespace is None and namespace is not None:
+        user = user.namespace(namespace)
+    elif namespace != view_namespace:
+        raise ValueError(
+            f"the tool call {data.tool_call_id} belongs to the namespace {namespace!r}, this view to {view_namespace!r}"
+        )
+    return user, PendingCall(data.tool_call_id, data.room_id, data.tool_id, data.tool_name, data.arguments, namespace)
+
+
+def execute(tool: ToolFunction | None, name: str, call: PendingCall) -> Plan[Any]:
+    """The result of a call as JSON. What goes wrong becomes a result that the model can read, and a line in the log."""
+    if tool is None:
+        logger.warning("no tool %s in this ToolSet: its call is answered with an error (call %s)", name, call.id)
+        return error_result("unknown_tool", f"There is no tool {name} here.")
+    try:
+        args, kwargs = tool.bind(call.arguments, call.context)
+    except MisfitError as misfit:
+        logger.warning("the arguments for the tool %s do not fit its parameters (call %s)", tool.name, call.id)
+        details = [{"field": field, "message": message} for field, message in misfit.details]
+        return error_result("invalid_arguments", f"The arguments do not fit: {misfit}", details)
+    try:
+        value = yield Call(partial(tool.function, *args, **kwargs), ())
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+            raise
+        logger.exception("the tool %s failed (call %s)", tool.name, call.id)
+        return error_result("tool_failed", _told(error))
+    try:
+        return to_json(value)
+    except NotJSONError as error:
+        logger.error("the tool %s gave a result that is not JSON (call %s): %s", tool.name, call.id, error)
+        return error_result("invalid_result", f"The result of the tool is not JSON: {error}")
+
+
+def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    error = {"type": kind, "message": message}
+    return {"error": {**error, "details": details} if details else error}
+
+
+def submit(user: Any, call: PendingCall, result: Any) -> Plan[Message]:
+    """Hand in a result, once, and return the message that the platform answers with.
+
+    The request has no idempotency key. Where its answer is lost, the room's messages tell whether it had arrived; then
+    the newest of them is returned.
+    """
+    message: Message
+    failures = 0
+    while True:
+        try:
+            if failures:
+                yield Pause(_SUBMISSIONS.backoff(failures - 1))
+                messages = yield from _newest(user, call)
+                if not _waits(messages, call):
+                    return messages[0]
+            message = yield Call(
+                partial(user.tools.submit_result, call.room_id, tool_call_id=call.id, result=result), ()
+            )
+        except ConflictError:
+            # It has a result: this one, if the answer to it got lost, or one from another process.
+            messages = yield from _newest(user, call)
+            if not messages:
+                raise
+            return messages[0]
+        except _UNSURE:
+            failures += 1
+            if failures > _SUBMISSIONS.max_retries:
+                raise
+        else:
+            return message
+
+
+def _newest(user: Any, call: PendingCall) -> Plan[list[Message]]:
+    page = yield Call(partial(user.messages.list, call.room_id, order="desc"), ())
+    messages: list[Message] = page.data
+    return messages
+
+
+def _waits(messages: list[Message], call: PendingCall) -> bool:
+    """Whether the call has no result yet, as far as the messages tell."""
+    calls = [each for message in messages for each in message.tool_calls or () if each.id == call.id]
+    return not calls or calls[0].status == "pending"
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody cancelled this very task, as against something that the tool had started."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop, so nobody could
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+def _told(error: BaseException) -> str:
+    try:
+        text = clean_text(str(error))
+    except Exception:
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

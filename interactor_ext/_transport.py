@@ -1,0 +1,165 @@
+"""What stands between a client and the network: limits, circuit, deadline and retries, over any transport of httpx.
+
+Two loops, one a colour, around `Attempts`. A body is read here, within its attempt, so that one that breaks off or
+trickles in is a failure like any other; httpx would read it after the transport has returned. A stream's body is left
+to its reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import httpx
+
+from interactor_ext._attempts import Attempts, EndedWith, Rules
+from interactor_ext._deadline import bound_reads
+from interactor_ext._limits import WouldWait
+
+
+class CallTransport(httpx.BaseTransport):
+    def __init__(self, inner: httpx.BaseTransport, rules: Rules) -> None:
+        self._inner = inner
+        self._rules = rules
+        bound_reads(inner)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        attempts = Attempts(request, self._rules)
+        try:
+            while True:
+                try:
+                    response = self._attempt(attempts)
+                    delay = attempts.after_response(response)
+                    if delay is None:
+                        return response
+                except httpx.TransportError as error:
+                    delay = attempts.after_error(error)
+                    if delay is None:
+                        raise
+                time.sleep(delay)
+        except EndedWith as ended:
+            return ended.response
+        finally:
+            attempts.restore_timeouts()
+
+    def _attempt(self, attempts: Attempts) -> httpx.Response:
+        if attempts.limiter is not None:
+            try:
+                attempts.limiter.wait(attempts.keys, attempts.time_left())
+            except WouldWait as refusal:
+                attempts.would_wait(refusal)
+        permit = attempts.enter_circuit()
+        failed: bool | None = None
+        try:
+            ends_at = attempts.begin()
+            attempts.request.extensions["timeout"] = attempts.timeouts(ends_at)
+            response = self._inner.handle_request(attempts.request)
+            failed = response.status_code >= 500
+            if not (attempts.is_stream and response.is_success):
+                _read(response, ends_at)
+        except httpx.TransportError:
+            failed = True
+            raise
+        finally:
+            if permit is not None:
+                permit.end(failed=failed)
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class AsyncCallTransport(httpx.AsyncBaseTransport):
+    def __init__(self, inner: httpx.AsyncBaseTransport, rules: Rules) -> None:
+        self._inner = inner
+        self._rules = rules
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        attempts = Attempts(request, self._rules)
+        try:
+            while True:
+                try:
+                    response = await self._attempt(attempts)
+                    delay = attempts.after_response(response)
+                    if delay is None:
+                        return response
+                except httpx.TransportError as error:
+                    delay = attempts.after_error(error)
+                    if delay is None:
+                        raise
+                await asyncio.sleep(delay)
+        except EndedWith as ended:
+            return ended.response
+        finally:
+            attempts.restore_timeouts()
+
+    async def _attempt(self, attempts: Attempts) -> httpx.Response:
+        if attempts.limiter is not None:
+            try:
+                await attempts.limiter.wait_async(attempts.keys, attempts.time_left())
+            except WouldWait as refusal:
+                attempts.would_wait(refusal)
+        permit = attempts.enter_circuit()
+        failed: bool | None = None
+        response: httpx.Response | None = None
+        try:
+            ends_at = attempts.begin()
+            attempts.request.extensions["timeout"] = attempts.timeouts_async(ends_at)
+            async with asyncio.timeout(ends_at - time.monotonic()):
+                response = await self._inner.handle_async_request(attempts.request)
+                failed = response.status_code >= 500
+                if not (attempts.is_stream and response.is_success):
+                    await _aread(response)
+        except TimeoutError as error:
+            failed = True
+            if response is None or response.is_success:
+                raise httpx.ReadTimeout("no complete answer in time") from error
+            response.stream = httpx.ByteStream(b"")
+        except httpx.TransportError:
+            failed = True
+            raise
+        finally:
+            if permit is not None:
+                permit.end(failed=failed)
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _read(response: httpx.Response, ends_at: float) -> None:
+    """Read the body, still encoded, into the response: httpx decodes it later."""
+    stream = response.stream
+    assert isinstance(stream, httpx.SyncByteStream)
+    content = b""
+    try:
+        content = b"".join(_until(ends_at, stream))
+    except httpx.TransportError:
+        if response.is_success:
+            raise
+        # What a failure says of itself is worth less than its status.
+    finally:
+        stream.close()
+    response.stream = httpx.ByteStream(content)
+
+
+async def _aread(response: httpx.Response) -> None:
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
+    content = b""
+    try:
+        content = b"".join([chunk async for chunk in stream])
+    except httpx.TransportError:
+        if response.is_success:
+            raise
+    finally:
+        await stream.aclose()
+    response.stream = httpx.ByteStream(content)
+
+
+def _until(ends_at: float, stream: httpx.SyncByteStream) -> Iterator[bytes]:
+    for chunk in stream:
+        yield chunk
+        if time.monotonic() > ends_at:
+            raise httpx.ReadTimeout("no complete answer in time")

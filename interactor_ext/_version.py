@@ -1,0 +1,3 @@
+"""The version, where everything can read it at no cost. A test compares it with pyproject.toml."""
+
+__version__ = "2.0.0"

@@ -1,0 +1,117 @@
+"""What a view adds to a request: where to, for which tenant, with which key and which bounds."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any, NamedTuple
+
+import httpx
+
+from interactor_ext._checks import idempotency_key_problem, namespace_problem, retries_problem, seconds_problem
+from interactor_ext._config import InteractorConfig
+from interactor_ext._errors import ConfigurationError
+
+# Whoever is not there after so long will not come; what takes long is the answer.
+_CONNECT_TIMEOUT = 5.0
+
+
+class Call(NamedTuple):
+    """What the transport must know of a request, in `request.extensions["interactor"]`."""
+
+    namespace: str | None
+    max_retries: int
+    ends_at: float | None
+    """The instant of `time.monotonic()` that the call must not outlive."""
+    secrets: tuple[str, ...]
+    """What no message may quote."""
+
+    def __repr__(self) -> str:
+        return f"Call(namespace={self.namespace!r}, max_retries={self.max_retries}, ends_at={self.ends_at})"
+
+
+class View(NamedTuple):
+    """The settings of one view."""
+
+    config: InteractorConfig
+    namespace: str | None
+    timeout: float
+    max_retries: int
+    deadline: float | None
+    idempotency_key: str | None = None
+
+    @classmethod
+    def of(cls, config: InteractorConfig) -> View:
+        return cls(config, config.namespace, config.timeout, config.max_retries, config.deadline)
+
+    def with_namespace(self, namespace: str) -> View:
+        _require(namespace_problem(namespace))
+        return self._replace(namespace=namespace)
+
+    def with_options(
+        self, timeout: float | None, max_retries: int | None, deadline: float | None, idempotency_key: str | None
+    ) -> View:
+        changes: dict[str, Any] = {}
+        if timeout is not None:
+            _require(seconds_problem("timeout", timeout))
+            changes["timeout"] = timeout
+        if max_retries is not None:
+            _require(retries_problem(max_retries))
+            changes["max_retries"] = max_retries
+        if deadline is not None:
+            _require(seconds_problem("deadline", deadline))
+            changes["deadline"] = deadline
+        if idempotency_key is not None:
+            _require(idempotency_key_problem(idempotency_key))
+            changes["idempotency_key"] = idempotency_key
+        return self._replace(**changes)
+
+    def ends_at(self) -> float | None:
+        """When a call that begins now must be over, on the clock of `time.monotonic()`."""
+        return None if self.deadline is None else time.monotonic() + self.deadline
+
+    def httpx_timeout(self) -> httpx.Timeout:
+        return httpx.Timeout(self.timeout, connect=min(self.timeout, _CONNECT_TIMEOUT))
+
+    def prepare(self, url: httpx.URL | str, arguments: dict[str, Any]) -> httpx.URL | str:
+        """Complete the arguments of `httpx.Client.build_request`, and return the URL to build it with."""
+        extensions = arguments.get("extensions") or {}
+        operation = extensions.get("operation")
+        # httpx takes text for ASCII unless it is told otherwise, and a tenant may be called Zoë.
+        headers = httpx.Headers(arguments.get("headers"), encoding="utf-8")
+        if operation is not None and operation.server == "account":
+            url = f"{self.config.account_server_url}{url}"
+        else:
+            self._name_tenant(headers)
+        if operation is not None and operation.idempotency_key:
+            self._mint_key(headers)
+        if "timeout" in arguments and arguments["timeout"] is None:
+            del arguments["timeout"]  # to httpx it means to wait for ever
+        arguments["headers"] = headers
+        arguments["extensions"] = {**extensions, "interactor": self._call(headers)}
+        return url
+
+    def _name_tenant(self, headers: httpx.Headers) -> None:
+        if "x-namespace" in headers:
+            _require(namespace_problem(headers["x-namespace"]))
+        elif self.namespace is not None:
+            headers["X-Namespace"] = self.namespace
+
+    def _mint_key(self, headers: httpx.Headers) -> None:
+        if "idempotency-key" in headers:
+            _require(idempotency_key_problem(headers["idempotency-key"]))
+        else:
+            headers["Idempotency-Key"] = self.idempotency_key or str(uuid.uuid4())
+
+    def _call(self, headers: httpx.Headers) -> Call:
+        return Call(
+            namespace=headers.get("x-namespace"),
+            max_retries=self.max_retries,
+            ends_at=self.ends_at(),
+            secrets=(self.config.client_secret,),
+        )
+
+
+def _require(problem: str | None) -> None:
+    if problem is not None:
+        raise ConfigurationError(problem)

@@ -1,0 +1,114 @@
+"""Staying within the platform's rate limits by waiting on this side: pass one as `rate_limiter=`.
+
+    client = InteractorClient(rate_limiter=RateLimiter())                            # this process alone
+    client = InteractorClient(rate_limiter=RedisRateLimiter(redis.Redis(...)))       # all workers together
+
+The documented tiers are the default (by minute, and at once): 600/100 for a client, 300/50 for a namespace, 60/10 for
+opening streams, 20/5 for tokens. Calls are spread out as `X-RateLimit-Remaining` runs out. Each namespace has a line of
+its own, and the heads of the lines are served in turn, so a busy namespace delays itself rather than others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from interactor_ext._limits import Key, LocalBuckets, Tier, Tiers, WouldWait
+from interactor_ext._redis_limits import RedisBuckets
+from interactor_ext._turns import Turns
+
+__all__ = ["RateLimiter", "RedisRateLimiter", "Tier", "Tiers"]
+
+
+class Source(Protocol):
+    """Buckets, wherever they stand."""
+
+    def reserve(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
+        """The wait in seconds, and whether a place is reserved: not if the wait is longer than `max_wait`."""
+
+    async def reserve_async(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]: ...
+
+    def give_back(self, keys: Sequence[Key]) -> None: ...
+
+    async def give_back_async(self, keys: Sequence[Key]) -> None: ...
+
+    def observe(
+        self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None
+    ) -> None: ...
+
+
+class RateLimiter:
+    """Keeps the calls of this process within the tiers, from any number of threads and event loops.
+
+    One limiter may serve several clients: calls are counted by OAuth client and by namespace.
+    """
+
+    def __init__(self, tiers: Tiers | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tiers = tiers or Tiers()
+        self._source: Source = LocalBuckets(self._tiers, clock)
+        self._turns = Turns()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._tiers!r})"
+
+    def wait(self, keys: Sequence[Key], time_left: float | None = None) -> None:
+        """Return when a call may go that counts against `keys`. `WouldWait` if that is more than `time_left` seconds
+        away.
+        """
+        deadline = _deadline(time_left)
+        line = keys[-1]
+        if not self._turns.has_line(line) and self._source.reserve(keys, 0.0)[1]:
+            return
+        try:
+            with self._turns.wait(line, time_left):
+                delay, reserved = self._source.reserve(keys, deadline - time.monotonic())
+                if not reserved:
+                    raise WouldWait(delay)
+                try:
+                    time.sleep(delay)
+                except BaseException:
+                    self._source.give_back(keys)
+                    raise
+        except TimeoutError as error:
+            raise WouldWait(time_left or 0.0) from error
+
+    async def wait_async(self, keys: Sequence[Key], time_left: float | None = None) -> None:
+        deadline = _deadline(time_left)
+        line = keys[-1]
+        if not self._turns.has_line(line) and (await self._source.reserve_async(keys, 0.0))[1]:
+            return
+        try:
+            async with self._turns.wait_async(line, time_left):
+                delay, reserved = await self._source.reserve_async(keys, deadline - time.monotonic())
+                if not reserved:
+                    raise WouldWait(delay)
+                try:
+                    await asyncio.sleep(delay)
+                except BaseException:
+                    await self._source.give_back_async(keys)
+                    raise
+        except TimeoutError as error:
+            raise WouldWait(time_left or 0.0) from error
+
+    def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
+        """Take note of what a response says of the limits. Does no I/O."""
+        self._source.observe(keys, status, headers, retry_after)
+
+
+class RedisRateLimiter(RateLimiter):
+    """Keeps the calls of all processes that share a Redis within the tiers: one round trip to Redis before each call.
+
+    `redis` is a `redis.Redis`, or for AsyncInteractorClient a `redis.asyncio.Redis` (a `redis.Redis` is then called in
+    a thread). Give it a socket timeout. While Redis does not answer, each process counts for itself, and a warning says
+    so once a minute.
+    """
+
+    def __init__(self, redis: Any, tiers: Tiers | None = None, *, prefix: str = "interactor:limits:") -> None:
+        super().__init__(tiers)
+        self._source = RedisBuckets(redis, prefix, self._tiers)
+
+
+def _deadline(time_left: float | None) -> float:
+    return float("inf") if time_left is None else time.monotonic() + time_left

@@ -1,0 +1,204 @@
+"""When to send again, and after how long: decided from plain values, without a socket, a clock or a sleep.
+
+`RetryPolicy.decide` is the one place where the question is answered; whoever sends asks it and does what it says.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import math
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, ParamSpec, TypeVar, cast
+
+import attrs
+
+from interactor_ext._errors import APIConnectionError, APIStatusError, InteractorError
+from interactor_ext._http_date import parse_http_date
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+# Whoever asks for more than a year has a broken clock, or broken arithmetic.
+_ABSURD = 366 * 86400.0
+_SECONDS = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
+
+logger = logging.getLogger("interactor_ext")
+
+
+def parse_retry_after(value: object, *, now: float) -> float | None:
+    """The seconds that a `Retry-After` header asks for, or None where it says nothing usable.
+
+    `value` is the header as text or bytes: seconds, or a date in any of the three forms of RFC 9110. `now` is Unix time
+    in seconds; a date that has passed gives 0.0. What is malformed, negative, not finite or absurd (more than a year)
+    counts as absent. Nothing raises.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        return _sane(value)
+    if not isinstance(value, str):
+        return None
+    text = value.strip(" \t")
+    if _SECONDS.fullmatch(text):
+        return _sane(float(text))
+    date = parse_http_date(text, now=now)
+    return _sane(max(0.0, date - now)) if date is not None else None
+
+
+def _sane(seconds: float) -> float | None:
+    return float(seconds) if 0 <= seconds <= _ABSURD else None
+
+
+@attrs.frozen
+class Decision:
+    """Send again after `delay` seconds, or stop where it is None; `reason` says why, for a log line."""
+
+    delay: float | None
+    reason: str
+
+
+def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{attribute.name} must be a finite number that is not negative, not {value!r}")
+
+
+def _frozen(statuses: Iterable[int]) -> frozenset[int]:
+    return frozenset(statuses)
+
+
+@attrs.frozen
+class RetryPolicy:
+    """How often, how soon and after what a request is sent again.
+
+    Waits are in seconds, drawn evenly from nothing up to `base_delay`, then twice that, four times, and so on up to
+    `max_delay`. A server's `Retry-After` is a minimum; one beyond `max_delay` ends the matter. `jitter` supplies the
+    draws, from 0 to 1.
+
+    A request that may have arrived is sent again only if that can do no harm: its method is idempotent, or it carries
+    an Idempotency-Key. Negative or endless waits are a ValueError.
+    """
+
+    max_retries: int = attrs.field(default=3, validator=_not_negative)
+    base_delay: float = attrs.field(default=1.0, validator=_not_negative)
+    max_delay: float = attrs.field(default=30.0, validator=_not_negative)
+    statuses: frozenset[int] = attrs.field(default=frozenset({429, 502, 503, 504}), converter=_frozen)
+    jitter: Callable[[], float] = attrs.field(default=random.random, eq=False, repr=False)
+
+    def decide(
+        self,
+        *,
+        method: str,
+        attempt: int,
+        status: int | None = None,
+        sent: bool = True,
+        has_key: bool = False,
+        retry_after: float | None = None,
+        time_left: float | None = None,
+    ) -> Decision:
+        """What to do after attempt number `attempt` (the first is 1) has failed.
+
+        `status` is None where no response came: a connection error or a timeout, and then `sent` is False where no
+        byte can have reached the server. `time_left` are the seconds until the deadline, None without one.
+        """
+        if status is not None and status not in self.statuses:
+            return Decision(None, f"status {status} is final")
+        # A 429 was refused at the door: nothing has been done.
+        harmless = status == 429 or (status is None and not sent)
+        if not (harmless or has_key or method.upper() in IDEMPOTENT_METHODS):
+            return Decision(None, f"the {method} may have arrived, and has no Idempotency-Key")
+        if attempt > self.max_retries:
+            return Decision(None, f"attempt {attempt} was the last")
+        wait = self.backoff(attempt - 1)
+        asked = _sane(retry_after) if retry_after is not None else None
+        if asked is not None:
+            if asked > self.max_delay:
+                return Decision(None, f"the server asks for {asked:g} s, more than {self.max_delay:g} s")
+            # Never sooner than asked; and not all clients at the same moment.
+            wait = min(self.max_delay, max(wait, asked * (1 + self.draw() / 10)))
+        if time_left is not None and not wait < time_left:
+            return Decision(None, f"the deadline comes before the next attempt (in {wait:.3g} s)")
+        return Decision(wait, f"status {status}" if status is not None else "no response")
+
+    def backoff(self, failures: int) -> float:
+        """Seconds to wait after `failures` earlier failures in a row, drawn anew at each call."""
+        # 2**64 is beyond any cap; a larger exponent would overflow.
+        return self.draw() * min(self.max_delay, self.base_delay * 2.0 ** min(max(failures, 0), 64))
+
+    def draw(self) -> float:
+        """A number from 0 to 1, whatever `jitter` gives."""
+        number = self.jitter()
+        return min(1.0, max(0.0, number)) if not math.isnan(number) else 1.0
+
+
+_DEFAULT = RetryPolicy()
+
+
+def with_retry(fn: Callable[P, R], policy: RetryPolicy = _DEFAULT) -> Callable[P, R]:
+    """`fn` with retries: a function of the same signature, sync or async as `fn` is.
+
+    It is called again, as a whole, when it raises an APIConnectionError, or an APIStatusError with one of the policy's
+    statuses; the last error is raised unchanged. So give it what may happen twice: where it creates something, choose
+    the idempotency key outside of it. Calls of the client retry by themselves already; this is for what spans several.
+    """
+    call: Callable[..., Any] = fn
+    if inspect.iscoroutinefunction(fn):
+
+        @functools.wraps(fn)
+        async def again_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return await _follow(call(*args, **kwargs), functools.partial(call, *args, **kwargs), policy)
+
+        return cast("Callable[P, R]", again_async)
+
+    @functools.wraps(fn)
+    def again(*args: P.args, **kwargs: P.kwargs) -> Any:
+        attempt = 1
+        while True:
+            try:
+                result = call(*args, **kwargs)
+            except InteractorError as error:
+                delay = _delay(error, attempt, policy)
+                if delay is None:
+                    raise
+            else:
+                if inspect.isawaitable(result):  # a lambda around a coroutine function
+                    return _follow(result, functools.partial(call, *args, **kwargs), policy)
+                return result
+            time.sleep(delay)
+            attempt += 1
+
+    return cast("Callable[P, R]", again)
+
+
+async def _follow(first: Awaitable[Any], fn: Callable[[], Awaitable[Any]], policy: RetryPolicy) -> Any:
+    import asyncio  # late, for a process without coroutines can do without
+
+    attempt, awaitable = 1, first
+    while True:
+        try:
+            return await awaitable
+        except InteractorError as error:
+            delay = _delay(error, attempt, policy)
+            if delay is None:
+                raise
+        await asyncio.sleep(delay)
+        attempt += 1
+        awaitable = fn()
+
+
+def _delay(error: InteractorError, attempt: int, policy: RetryPolicy) -> float | None:
+    if isinstance(error, APIStatusError):
+        decision = policy.decide(method="GET", attempt=attempt, status=error.status, retry_after=error.retry_after)
+    elif isinstance(error, APIConnectionError):
+        decision = policy.decide(method="GET", attempt=attempt)
+    else:
+        return None
+    if decision.delay is not None:
+        logger.info("trying again in %.3g s, after attempt %d: %s", decision.delay, attempt, decision.reason)
+    return decision.delay

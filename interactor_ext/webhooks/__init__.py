@@ -1,0 +1,104 @@
+"""Webhooks: from the bytes of a delivery to a handler that ran once. Needs no client and no framework.
+
+    verifier = WebhookVerifier(os.environ["INTERACTOR_WEBHOOK_SECRET"])
+    router = WebhookRouter(verifier, store=SQLiteEventStore("webhooks.db"))
+
+    @router.on("credential.expired")
+    def ask_to_reconnect(event: CredentialExpiredEvent) -> None: ...
+
+Put `router.asgi` or `router.wsgi` at a path, or give `router.handle` the raw body and the headers.
+
+A signature covers the body alone; the timestamp beside it is not authenticated. A captured delivery therefore verifies
+again under a fresh timestamp, and what stops it is the store: as long as it remembers the `idempotency_key` (seven
+days by default), a replay is a duplicate and runs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from interactor_client import models as _models
+from interactor_ext.webhooks.answers import WebhookAnswer
+from interactor_ext.webhooks.events import parse_event
+from interactor_ext.webhooks.memory import MemoryEventStore
+from interactor_ext.webhooks.queues import DeadLetter, EventQueue, QueuedEvent
+from interactor_ext.webhooks.redis import AsyncRedisEventStore, RedisEventStore
+from interactor_ext.webhooks.redis_queue import RedisEventQueue
+from interactor_ext.webhooks.rotation import SecretRotation, arotate_secret, rotate_secret
+from interactor_ext.webhooks.router import WebhookRouter
+from interactor_ext.webhooks.signature import WebhookVerifier, sign
+from interactor_ext.webhooks.sqlite import SQLiteEventStore
+from interactor_ext.webhooks.sqlite_queue import SQLiteEventQueue
+from interactor_ext.webhooks.stores import ClaimState, EventStore
+from interactor_ext.webhooks.worker import WebhookWorker
+
+if TYPE_CHECKING:
+    from interactor_client.models import (
+        CredentialConnectedEvent,
+        CredentialErrorEvent,
+        CredentialExpiredEvent,
+        CredentialRefreshedEvent,
+        CredentialRevokedEvent,
+        RoomMessageCreatedEvent,
+        RoomMessageUpdatedEvent,
+        RoomToolCallCompletedEvent,
+        RoomToolCallPendingEvent,
+        UnknownWebhookEvent,
+        WebhookEvent,
+        WorkflowInstanceCancelledEvent,
+        WorkflowInstanceCompletedEvent,
+        WorkflowInstanceFailedEvent,
+        WorkflowInstanceHaltedEvent,
+        WorkflowInstanceStartedEvent,
+        WorkflowInstanceStateChangedEvent,
+    )
+
+_EVENTS = {*_models.EVENT_MODELS["WebhookEvent"].values(), "WebhookEvent"}
+
+
+def __getattr__(name: str) -> Any:
+    # Event classes load when they are named: a receiver rarely uses more than a few.
+    if name not in _EVENTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_models, name)
+
+
+__all__ = [
+    "AsyncRedisEventStore",
+    "ClaimState",
+    "CredentialConnectedEvent",
+    "CredentialErrorEvent",
+    "CredentialExpiredEvent",
+    "CredentialRefreshedEvent",
+    "CredentialRevokedEvent",
+    "DeadLetter",
+    "EventQueue",
+    "EventStore",
+    "MemoryEventStore",
+    "QueuedEvent",
+    "RedisEventQueue",
+    "RedisEventStore",
+    "RoomMessageCreatedEvent",
+    "RoomMessageUpdatedEvent",
+    "RoomToolCallCompletedEvent",
+    "RoomToolCallPendingEvent",
+    "SQLiteEventQueue",
+    "SQLiteEventStore",
+    "SecretRotation",
+    "UnknownWebhookEvent",
+    "WebhookAnswer",
+    "WebhookEvent",
+    "WebhookRouter",
+    "WebhookVerifier",
+    "WebhookWorker",
+    "WorkflowInstanceCancelledEvent",
+    "WorkflowInstanceCompletedEvent",
+    "WorkflowInstanceFailedEvent",
+    "WorkflowInstanceHaltedEvent",
+    "WorkflowInstanceStartedEvent",
+    "WorkflowInstanceStateChangedEvent",
+    "arotate_secret",
+    "parse_event",
+    "rotate_secret",
+    "sign",
+]

@@ -1,0 +1,165 @@
+"""Two loops around one plan: a generator decides what a delivery needs done next; here it is done, in either colour."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextvars
+import inspect
+import threading
+import time
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from interactor_ext._fork import after_fork_in_child
+
+T = TypeVar("T")
+
+
+class Call(NamedTuple):
+    """Call this, wait for what it returns if that can be awaited, and send the result (or throw the error) back."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+
+
+class Pause(NamedTuple):
+    seconds: float
+
+
+Plan = Generator[Call | Pause, Any, T]
+
+
+def drive(plan: Plan[T]) -> T:
+    try:
+        step = next(plan)
+        while True:
+            try:
+                result = _perform(step)
+            except BaseException as error:
+                step = plan.throw(error)
+            else:
+                step = plan.send(result)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+
+
+async def adrive(plan: Plan[T]) -> T:
+    try:
+        step = next(plan)
+        while True:
+            try:
+                result = await _aperform(step)
+            except BaseException as error:
+                step = plan.throw(error)
+            else:
+                step = plan.send(result)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+
+
+def _perform(step: Call | Pause) -> Any:
+    if isinstance(step, Pause):
+        return time.sleep(step.seconds)
+    result = step.function(*step.args)
+    return _loop_thread.wait_for(result) if inspect.isawaitable(result) else result
+
+
+async def _aperform(step: Call | Pause) -> Any:
+    if isinstance(step, Pause):
+        return await asyncio.sleep(step.seconds)
+    if inspect.iscoroutinefunction(step.function):
+        return await step.function(*step.args)
+    result = await _in_thread(partial(step.function, *step.args))
+    return await result if inspect.isawaitable(result) else result
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    """`asyncio.to_thread`, but a cancelled caller still learns how the call ended, and is cancelled after that.
+
+    A thread cannot be stopped: without this, the claim of a handler that still runs would be released.
+    """
+    loop = asyncio.get_running_loop()
+    future = loop.run_in_executor(None, contextvars.copy_context().run, _without_stop_iteration, call)
+    cancelled = False
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            cancelled = True
+    task = asyncio.current_task()
+    if cancelled and task is not None:
+        task.uncancel()
+        loop.call_soon(task.cancel)
+    return future.result()
+
+
+def _without_stop_iteration(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except StopIteration as error:
+        # A future refuses to hold a StopIteration, and whoever awaits it would wait for ever.
+        raise RuntimeError("A webhook handler raised StopIteration.") from error
+
+
+class _LoopThread:
+    """One event loop in a thread of its own, started when a synchronous caller first meets an asynchronous handler.
+
+    It outlives the delivery, so a pool of connections that a handler keeps stays usable from one delivery to the next.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        after_fork_in_child(self._forget_parent)
+        atexit.register(self._stop)
+
+    def wait_for(self, awaitable: Awaitable[T]) -> T:
+        if self._thread is threading.current_thread():
+            if inspect.iscoroutine(awaitable):
+                awaitable.close()
+            raise RuntimeError("handle() was called inside an asynchronous handler; await ahandle() there.")
+        future = asyncio.run_coroutine_threadsafe(_finish(awaitable), self._running_loop())
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="interactor-webhook-handlers", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    def _stop(self) -> None:
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(timeout=1)
+            if not thread.is_alive():
+                loop.close()
+
+    def _forget_parent(self) -> None:
+        _inherited.append(self._loop)
+        self._lock = threading.Lock()
+        self._loop = self._thread = None
+
+
+async def _finish(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+# To close the parent's loop in a forked child would take down the selector that both share.
+_inherited: list[asyncio.AbstractEventLoop | None] = []
+_loop_thread = _LoopThread()

@@ -1,0 +1,75 @@
+"""The two headers that verification reads, out of whatever mapping a framework hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from interactor_ext._errors import WebhookVerificationError
+
+SIGNATURE = "X-Interactor-Signature"
+TIMESTAMP = "X-Interactor-Timestamp"
+EVENT = "X-Interactor-Event"
+
+# dict, httpx / Starlette / werkzeug / Django headers, a list of pairs (str or bytes), or a WSGI environ.
+Headers = Mapping[str, Any] | Mapping[bytes, Any] | Iterable[tuple[str | bytes, Any]]
+
+_SIGNATURE_NAMES = ("x-interactor-signature", "http_x_interactor_signature")
+_TIMESTAMP_NAMES = ("x-interactor-timestamp", "http_x_interactor_timestamp")
+_SPELLINGS = (
+    (SIGNATURE.lower(), TIMESTAMP.lower()),
+    (SIGNATURE, TIMESTAMP),
+    ("HTTP_X_INTERACTOR_SIGNATURE", "HTTP_X_INTERACTOR_TIMESTAMP"),
+)
+# Both names have one length, another in a WSGI environ: a look at the number passes over every other header unread.
+_LENGTHS = (len(SIGNATURE), len("HTTP_") + len(SIGNATURE))
+
+
+def signature_and_timestamp(headers: Any) -> tuple[Sequence[str], Sequence[str]]:
+    """All values of the signature header and all of the timestamp header, in the order they stand."""
+    if type(headers) is dict:
+        # A dict as servers make it has one spelling throughout; a search would cost as much as the rest of verifying.
+        for signature_name, timestamp_name in _SPELLINGS:
+            signature, timestamp = headers.get(signature_name), headers.get(timestamp_name)
+            if type(signature) is str and type(timestamp) is str:
+                return (signature,), (timestamp,)
+    return _search(headers)
+
+
+def _search(headers: Any) -> tuple[list[str], list[str]]:
+    signatures: list[str] = []
+    timestamps: list[str] = []
+    try:
+        for name, value in _pairs(headers):
+            if len(name) not in _LENGTHS:
+                continue
+            lowered = name.lower() if type(name) is str else _text(name).lower()
+            if lowered in _SIGNATURE_NAMES:
+                signatures += (value,) if type(value) is str else _texts(value)
+            elif lowered in _TIMESTAMP_NAMES:
+                timestamps += (value,) if type(value) is str else _texts(value)
+    except (TypeError, ValueError) as error:
+        raise WebhookVerificationError(
+            "The headers are neither a mapping nor pairs of text, so no signature could be read from them."
+        ) from error
+    return signatures, timestamps
+
+
+def _pairs(headers: Any) -> Iterable[tuple[Any, Any]]:
+    # httpx joins duplicates in items(); multi_items() keeps them apart.
+    items = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
+    pairs: Iterable[tuple[Any, Any]] = items() if items is not None else headers
+    return pairs
+
+
+def _texts(value: Any) -> list[str]:
+    # API gateways hand over a list of values for one name.
+    return [_text(item) for item in value] if isinstance(value, list | tuple) else [_text(value)]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    raise TypeError("a header is text or bytes")

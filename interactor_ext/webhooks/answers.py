@@ -1,0 +1,61 @@
+"""What a receiver answers. The platform takes any 2xx for delivered and tries again after everything else."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+_RETRY_AFTER_SECONDS = "30"
+
+
+class WebhookAnswer(NamedTuple):
+    """An HTTP answer, in the order in which a Flask view may return it as it is."""
+
+    body: bytes
+    status: int
+    headers: dict[str, str]
+
+
+def handled(status: str) -> WebhookAnswer:
+    return _json({"status": status}, 200)
+
+
+def refused(code: int, error: str, message: str, **headers: str) -> WebhookAnswer:
+    extra = {name.replace("_", "-"): value for name, value in headers.items()}
+    return _json({"error": {"code": error, "message": message}}, code, extra)
+
+
+def wrong_method() -> WebhookAnswer:
+    return refused(405, "method_not_allowed", "Webhooks are delivered with POST.", Allow="POST")
+
+
+def too_large(limit: int) -> WebhookAnswer:
+    return refused(413, "body_too_large", f"The body is larger than {limit} bytes.")
+
+
+def handler_failed() -> WebhookAnswer:
+    # What the handler raised stays in this machine's log: it can hold what the platform has no business to know.
+    return refused(500, "handler_failed", "The handler failed. Deliver again.")
+
+
+def in_progress() -> WebhookAnswer:
+    # Not 200: if that other delivery fails or its process dies, only another attempt can complete the event.
+    return refused(
+        503,
+        "in_progress",
+        "Another delivery of this event is being handled. Deliver again.",
+        Retry_After=_RETRY_AFTER_SECONDS,
+    )
+
+
+def store_down() -> WebhookAnswer:
+    return refused(
+        503, "store_unavailable", "The event could not be recorded. Deliver again.", Retry_After=_RETRY_AFTER_SECONDS
+    )
+
+
+def _json(document: dict[str, object], status: int, headers: dict[str, str] | None = None) -> WebhookAnswer:
+    body = json.dumps(document).encode()
+    return WebhookAnswer(
+        body, status, {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
+    )

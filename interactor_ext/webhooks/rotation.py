@@ -1,0 +1,82 @@
+"""Changing a webhook's secret without losing a delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from interactor_ext._errors import WebhookError
+from interactor_ext.webhooks.signature import WebhookVerifier
+
+_KNOWN_HERE_ALONE = (
+    "The platform signs with the new secret already and this process verifies with it, but it was not stored: "
+    "rotate again, or deliveries will be refused after a restart."
+)
+
+
+class Webhooks(Protocol):
+    """`client.webhooks` of any view."""
+
+    def rotate_secret(self, webhook_id: str, /) -> Any: ...
+
+
+class SecretRotation:
+    """A rotation under way: the verifier accepts the new secret and the old ones until `finish()`."""
+
+    def __init__(self, verifier: WebhookVerifier) -> None:
+        self._verifier = verifier
+
+    def finish(self) -> None:
+        """Accept the new secret alone. Do so once the platform's last attempts (2 h 42 min) under the old are over."""
+        self._verifier.forget_old_secrets()
+
+
+def rotate_secret(
+    webhooks: Webhooks, webhook_id: str, *, verifier: WebhookVerifier, hand_over: Callable[[str], object]
+) -> SecretRotation:
+    """Rotate the secret on the platform and verify with the old and the new one from then on.
+
+    `webhooks` is `client.webhooks`. `hand_over` gets the new secret, to put where your processes read it from (a
+    secrets manager); the platform shows it this once. What it raises comes out, with the new secret in use already.
+    Other processes take the new secret with `verifier.add_secret`; until they do, they answer 401 and the platform
+    tries again.
+    """
+    secret = _new_secret(webhooks.rotate_secret(webhook_id))
+    verifier.add_secret(secret)
+    try:
+        hand_over(secret)
+    except Exception as error:
+        error.add_note(_KNOWN_HERE_ALONE)
+        raise
+    return SecretRotation(verifier)
+
+
+class AsyncWebhooks(Protocol):
+    """`client.webhooks` of any asynchronous view."""
+
+    def rotate_secret(self, webhook_id: str, /) -> Awaitable[Any]: ...
+
+
+async def arotate_secret(
+    webhooks: AsyncWebhooks,
+    webhook_id: str,
+    *,
+    verifier: WebhookVerifier,
+    hand_over: Callable[[str], Awaitable[object]],
+) -> SecretRotation:
+    """`rotate_secret` for an asynchronous client; `hand_over` is a coroutine function."""
+    secret = _new_secret(await webhooks.rotate_secret(webhook_id))
+    verifier.add_secret(secret)
+    try:
+        await hand_over(secret)
+    except Exception as error:
+        error.add_note(_KNOWN_HERE_ALONE)
+        raise
+    return SecretRotation(verifier)
+
+
+def _new_secret(webhook: Any) -> str:
+    secret = webhook.secret
+    if not isinstance(secret, str) or not secret:
+        raise WebhookError("The platform rotated the secret and did not say what it is now: rotate again.")
+    return secret

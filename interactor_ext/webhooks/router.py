@@ -1,0 +1,199 @@
+"""From a delivery to a handler that ran once, and to the answer that the platform gets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from interactor_ext._errors import ConfigurationError, WebhookPayloadError, WebhookVerificationError
+from interactor_ext.webhooks import answers
+from interactor_ext.webhooks._drive import Call, Pause, Plan, adrive, drive
+from interactor_ext.webhooks._headers import Headers
+from interactor_ext.webhooks.answers import WebhookAnswer
+from interactor_ext.webhooks.asgi import ASGIReceiver
+from interactor_ext.webhooks.events import Body, raw_body
+from interactor_ext.webhooks.memory import MemoryEventStore
+from interactor_ext.webhooks.queues import EventQueue
+from interactor_ext.webhooks.stores import ClaimState, EventStore, store_key
+from interactor_ext.webhooks.wsgi import WSGIReceiver
+
+if TYPE_CHECKING:
+    from interactor_client.models import WebhookEvent
+
+logger = logging.getLogger("interactor_ext.webhooks")
+
+Handler = Callable[[Any], Any]
+H = TypeVar("H", bound=Handler)
+
+_POLL_SECONDS = 0.1
+
+
+class Verifier(Protocol):
+    def verify(self, body: Body, headers: Headers) -> WebhookEvent: ...
+
+
+class WebhookRouter:
+    """Verifies deliveries, hands each event to its handlers once, and answers.
+
+    `store` remembers what was handled (this process's memory if not given) and is what stops replays, since a
+    signature does not cover the timestamp. With `queue` in its place an event is stored and answered at once, and a
+    `WebhookWorker` runs the handlers.
+
+    `lease` is how many seconds a handler has before a copy of the event may be handled by someone else: its process
+    may have died. The platform waits 30 s for an answer. `max_body` is in bytes. A copy that arrives while the event
+    is being handled waits up to `duplicate_wait` seconds for the outcome.
+
+    Answers: 200 handled, duplicate, or nobody's concern; 400 not understood; 401 not genuine; 405; 413; 500 a handler
+    failed (the event is free for the next attempt); 503 the store is out of reach, or the event is being handled.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        store: EventStore | None = None,
+        *,
+        queue: EventQueue | None = None,
+        lease: float = 60.0,
+        max_body: int = 1 << 20,
+        duplicate_wait: float = 2.0,
+    ) -> None:
+        if store is not None and queue is not None:
+            raise ConfigurationError(
+                "A queue remembers events by itself: give the router a store or a queue, not both."
+            )
+        if not lease > 0:
+            raise ConfigurationError("A lease is a number of seconds above 0.")
+        self._verifier = verifier
+        self._store = store or MemoryEventStore()
+        self.queue = queue
+        self._lease = lease
+        self.max_body = max_body
+        self._duplicate_wait = duplicate_wait
+        self._handlers: list[tuple[re.Pattern[str], Handler]] = []
+        self._default: Handler | None = None
+
+    def on(self, *patterns: str) -> Callable[[H], H]:
+        """Register a handler (`def` or `async def`, of one event) for event types; `*` stands for any characters.
+
+        Every handler that matches runs, in the order of registration, under one claim: if one fails, all of them run
+        again at the next attempt.
+        """
+        if not patterns or not all(patterns):
+            raise ConfigurationError(
+                "A webhook handler needs an event type, such as 'credential.connected' or 'room.*'."
+            )
+        pattern = re.compile("|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns), re.DOTALL)
+
+        def register(handler: H) -> H:
+            self._handlers.append((pattern, handler))
+            return handler
+
+        return register
+
+    def default(self, handler: H) -> H:
+        """Register the handler of events that no other matches. Without one they are answered 200 and dropped."""
+        if self._default is not None:
+            raise ConfigurationError("This router has a default handler already.")
+        self._default = handler
+        return handler
+
+    def handle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
+        """Take one delivery. Asynchronous handlers run on an event loop that this process keeps in a thread."""
+        return drive(self._deliver(body, headers, method))
+
+    async def ahandle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
+        """Take one delivery. Synchronous handlers and stores run in threads, and do not hold up the event loop."""
+        return await adrive(self._deliver(body, headers, method))
+
+    @cached_property
+    def asgi(self) -> ASGIReceiver:
+        """An ASGI application that takes deliveries at whatever path it is put."""
+        return ASGIReceiver(self)
+
+    @cached_property
+    def wsgi(self) -> WSGIReceiver:
+        """A WSGI application that takes deliveries at whatever path it is put."""
+        return WSGIReceiver(self)
+
+    def run_handlers(self, event: WebhookEvent) -> Plan[None]:
+        for handler in self._handlers_for(event.event):
+            yield Call(handler, (event,))
+
+    def _handlers_for(self, kind: str) -> list[Handler]:
+        matching = [handler for pattern, handler in self._handlers if pattern.fullmatch(kind)]
+        return matching or ([self._default] if self._default is not None else [])
+
+    def _deliver(self, body: Body, headers: Headers, method: str) -> Plan[WebhookAnswer]:
+        if method != "POST":
+            return answers.wrong_method()
+        if (body.nbytes if isinstance(body, memoryview) else len(body)) > self.max_body:
+            return answers.too_large(self.max_body)
+        try:
+            event = self._verifier.verify(body, headers)
+        except WebhookVerificationError as error:
+            logger.warning("Refused a webhook delivery: %s", error)
+            return answers.refused(401, "not_genuine", str(error))
+        except WebhookPayloadError as error:
+            logger.error("A genuine webhook delivery was not understood: %s", error)
+            return answers.refused(400, "not_understood", str(error))
+        if self.queue is not None:
+            # Whether anybody handles it is for the worker to say: the receiver may not have imported the handlers.
+            return (yield from self._accept(event, raw_body(body), self.queue))
+        if not self._handlers_for(event.event):
+            return answers.handled("ignored")
+        return (yield from self._handle_once(event))
+
+    def _accept(self, event: WebhookEvent, body: bytes, queue: EventQueue) -> Plan[WebhookAnswer]:
+        try:
+            added = yield Call(queue.put, (store_key(event.idempotency_key), body))
+        except Exception:
+            logger.exception("Webhook event %r could not be queued.", event.id)
+            return answers.store_down()
+        return answers.handled("accepted" if added else "duplicate")
+
+    def _handle_once(self, event: WebhookEvent) -> Plan[WebhookAnswer]:
+        key, token = store_key(event.idempotency_key), secrets.token_hex(16)
+        try:
+            state = yield from self._claim(key, token)
+        except Exception:
+            logger.exception("Webhook event %r could not be claimed.", event.id)
+            return answers.store_down()
+        if state == ClaimState.COMPLETED:
+            return answers.handled("duplicate")
+        if state == ClaimState.IN_PROGRESS:
+            return answers.in_progress()
+        try:
+            yield from self.run_handlers(event)
+        except Exception:
+            logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
+            yield from self._release(key, token)
+            return answers.handler_failed()
+        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+            yield from self._release(key, token)
+            raise
+        try:
+            yield Call(self._store.complete, (key, token))
+        except Exception:
+            # Still 200: the handlers ran, and asking for another attempt would run them again for certain.
+            logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
+        return answers.handled("handled")
+
+    def _claim(self, key: str, token: str) -> Plan[ClaimState]:
+        patience = self._duplicate_wait
+        while True:
+            state: ClaimState = yield Call(self._store.claim, (key, token, self._lease))
+            if state != ClaimState.IN_PROGRESS or patience <= 0:
+                return state
+            patience -= _POLL_SECONDS
+            yield Pause(_POLL_SECONDS)
+
+    def _release(self, key: str, token: str) -> Plan[None]:
+        try:
+            yield Call(self._store.release, (key, token))
+        except Exception:
+            logger.exception("The claim of webhook event %r stays until its lease runs out.", key)

@@ -1,0 +1,229 @@
+"""Signing and verifying deliveries: HMAC-SHA256 over the raw body.
+
+What a signature proves, and what it does not: it covers **the body alone**. `X-Interactor-Timestamp` is not
+authenticated, so whoever captured a delivery can send it again under a fresh timestamp, and it will verify. The
+tolerance stops honest delays and skewed clocks; replays are stopped by the `idempotency_key`, which is inside the
+signed body, in a store that remembers it (`WebhookRouter` with `SQLiteEventStore` or `RedisEventStore`).
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from interactor_ext._errors import ConfigurationError, WebhookVerificationError
+from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP, Headers, signature_and_timestamp
+from interactor_ext.webhooks.events import Body, raw_body, read_event
+
+if TYPE_CHECKING:
+    from interactor_client.models import WebhookEvent
+
+Secret = str | bytes
+
+_PREFIX: Final = "sha256="
+_DIGEST_LENGTH: Final = 64
+_PREFIXED_LENGTH: Final = len(_PREFIX) + _DIGEST_LENGTH
+# A rotation needs two; the bound keeps a header of thousands of signatures from costing thousands of comparisons.
+_MAX_SIGNATURES: Final = 16
+_MAX_TIMESTAMP_LENGTH: Final = 40
+
+
+def sign(
+    body: Body, secret: Secret, *, timestamp: float | datetime | None = None, event: str | None = None
+) -> dict[str, str]:
+    """The headers under which the platform would deliver `body`.
+
+    `timestamp` is Unix seconds or an aware datetime, now by default; the signature does not cover it. `event` adds
+    `X-Interactor-Event`. Raises ConfigurationError for an empty secret, TypeError for a body that is not raw.
+    """
+    digest = hmac.digest(_key(secret), raw_body(body), "sha256")
+    headers = {
+        "Content-Type": "application/json",
+        SIGNATURE: _PREFIX + digest.hex(),
+        TIMESTAMP: str(_unix_seconds(timestamp)),
+    }
+    if event is not None:
+        if not (event.isascii() and event.isprintable()):
+            raise ValueError("An event type in a header is printable ASCII.")
+        headers[EVENT] = event
+    return headers
+
+
+class WebhookVerifier:
+    """Checks that a delivery comes from someone who knows the webhook's secret, then reads its event.
+
+    `secrets` is one secret or several, the newest first; a delivery passes under any of them (see `rotate_secret`).
+    `tolerance` is how many seconds the delivery's timestamp may lie from `clock`, in either direction; None asks for
+    no timestamp at all. Accepted are hex signatures with or without `sha256=`, over the body or over
+    `{timestamp}.{body}`; where the header stands more than once or holds several signatures, one that matches is
+    enough. Two timestamp headers that differ are refused.
+
+    The signature covers the body alone and not the timestamp, so this class cannot stop a replay: keep the
+    `idempotency_key` of what was handled, as `WebhookRouter` does with its store.
+    """
+
+    def __init__(
+        self,
+        secrets: Secret | Iterable[Secret],
+        *,
+        tolerance: float | None = 300,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = _keys(secrets)
+        if tolerance is not None and not (math.isfinite(tolerance) and tolerance >= 0):
+            raise ConfigurationError("A webhook tolerance is a number of seconds from 0 up, or None to switch it off.")
+        self._tolerance = tolerance
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"WebhookVerifier({len(self._keys)} secret(s), tolerance={self._tolerance})"
+
+    def add_secret(self, secret: Secret) -> None:
+        """Verify with `secret` as well, first. Safe while other threads verify."""
+        key = _key(secret)
+        self._keys = (key, *(known for known in self._keys if known != key))
+
+    def forget_old_secrets(self) -> None:
+        """Verify with the newest secret alone from here on."""
+        self._keys = self._keys[:1]
+
+    def verify(self, body: Body, headers: Headers) -> WebhookEvent:
+        """The event of a genuine delivery.
+
+        `body` is the raw body as it came: a parsed one is a TypeError, for its bytes are gone and with them what was
+        signed. Raises WebhookVerificationError (not genuine: answer 401) before anything is parsed, and
+        WebhookPayloadError (genuine, but not understood: answer 400). No other error, whatever arrives.
+        """
+        return read_event(self.verify_signature(body, headers))
+
+    def verify_signature(self, body: Body, headers: Headers) -> bytes:
+        """The raw body of a genuine delivery, unparsed. Raises WebhookVerificationError."""
+        raw = body if type(body) is bytes else _verifiable(body)
+        signatures, timestamps = signature_and_timestamp(headers)
+        if not signatures:
+            raise WebhookVerificationError(f"The header {SIGNATURE} is missing.")
+        candidates = _digests(signatures)
+        if not candidates:
+            raise WebhookVerificationError(
+                f"{SIGNATURE} is malformed: expected sha256= and {_DIGEST_LENGTH} hex digits."
+            )
+        if not (self._matches(raw, candidates) or self._matches_stamped(raw, candidates, timestamps)):
+            raise WebhookVerificationError(
+                f"No secret matched the signature ({len(self._keys)} tried). Check the webhook's secret, and that the "
+                "body is the raw one: decoding and encoding it again changes its bytes."
+            )
+        if self._tolerance is not None:
+            self._check_clock(timestamps, self._tolerance)
+        return raw
+
+    def _matches(self, signed: bytes, candidates: list[bytes]) -> bool:
+        for key in self._keys:
+            digest = hmac.digest(key, signed, "sha256")
+            for candidate in candidates:
+                if hmac.compare_digest(digest, candidate):
+                    return True
+        return False
+
+    def _matches_stamped(self, raw: bytes, candidates: list[bytes], timestamps: Sequence[str]) -> bool:
+        """The public guide's scheme. No body can pass for the other scheme's: one begins with a digit, one with `{`."""
+        if not timestamps or _parse_timestamp(timestamps[0]) is None:
+            return False
+        return self._matches(timestamps[0].encode() + b"." + raw, candidates)
+
+    def _check_clock(self, timestamps: Sequence[str], tolerance: float) -> None:
+        if not timestamps:
+            raise WebhookVerificationError(f"The header {TIMESTAMP} is missing.")
+        if len(timestamps) > 1 and len(set(timestamps)) > 1:
+            raise WebhookVerificationError(f"The header {TIMESTAMP} stands more than once, with different values.")
+        sent_at = _parse_timestamp(timestamps[0])
+        if sent_at is None:
+            raise WebhookVerificationError(f"{TIMESTAMP} is neither Unix seconds nor ISO 8601.")
+        skew = sent_at - self._clock()
+        if not -tolerance <= skew <= tolerance:
+            direction = "ahead of" if skew > 0 else "behind"
+            raise WebhookVerificationError(
+                f"{TIMESTAMP} is {abs(skew):.0f} s {direction} this machine's clock; {tolerance:g} s are tolerated."
+            )
+
+
+def _keys(secrets: Secret | Iterable[Secret]) -> tuple[bytes, ...]:
+    if isinstance(secrets, str | bytes):
+        return (_key(secrets),)
+    if not isinstance(secrets, Iterable):
+        raise ConfigurationError(
+            f"Webhook secrets are str or bytes, not {type(secrets).__name__}. Is the variable set?"
+        )
+    keys = tuple(_key(secret) for secret in secrets)
+    if not keys:
+        raise ConfigurationError("A webhook verifier needs at least one secret.")
+    return keys
+
+
+def _key(secret: Any) -> bytes:
+    if not isinstance(secret, str | bytes):
+        raise ConfigurationError(f"A webhook secret is str or bytes, not {type(secret).__name__}. Is the variable set?")
+    # Anyone can sign with an empty key, and a blank one is an unset variable in disguise.
+    if not secret.strip():
+        raise ConfigurationError("A webhook secret must not be empty.")
+    return secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
+
+
+def _verifiable(body: Body) -> bytes:
+    try:
+        return raw_body(body)
+    except UnicodeEncodeError as error:
+        raise WebhookVerificationError(
+            "The body holds characters that no UTF-8 text can, so nobody signed it."
+        ) from error
+
+
+def _digests(values: Sequence[str]) -> list[bytes]:
+    """The well-formed SHA-256 digests among the header's values; what has any other form is passed over."""
+    if len(values) == 1 and len(values[0]) <= _PREFIXED_LENGTH:
+        parts: Sequence[str] = values
+    else:
+        parts = [part for value in values for part in value.replace(",", " ").replace("\t", " ").split(" ") if part]
+        if len(parts) > _MAX_SIGNATURES:
+            raise WebhookVerificationError(f"{SIGNATURE} holds {len(parts)} signatures; {_MAX_SIGNATURES} are allowed.")
+    digests = []
+    for part in parts:
+        digits = part.removeprefix(_PREFIX).strip(" \t")
+        if len(digits) == _DIGEST_LENGTH:
+            try:
+                digests.append(binascii.unhexlify(digits))
+            except ValueError:
+                continue
+    return digests
+
+
+def _parse_timestamp(value: str) -> float | None:
+    """Unix seconds, whole or with a fraction, or ISO 8601 where no zone means UTC; None for anything else."""
+    value = value.strip(" \t")
+    # int() and float() would also take other scripts' digits, underscores, signs, nan and inf.
+    if len(value) > _MAX_TIMESTAMP_LENGTH or not value.isascii():
+        return None
+    if value.isdigit():
+        return int(value)
+    whole, _, fraction = value.partition(".")
+    if whole.isdigit() and fraction.isdigit():
+        return float(value)
+    try:
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _unix_seconds(timestamp: float | datetime | None) -> int:
+    if timestamp is None:
+        return int(time.time())
+    if isinstance(timestamp, datetime):
+        if timestamp.tzinfo is None:
+            raise ValueError("A timestamp needs a time zone.")
+        return int(timestamp.timestamp())
+    return int(timestamp)

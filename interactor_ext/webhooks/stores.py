@@ -1,0 +1,60 @@
+"""What a store of handled events must do. Memory, SQLite and Redis do it, and any database with atomic writes can."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Awaitable
+from typing import Protocol, runtime_checkable
+
+# Seven days: the platform's last attempt comes 2 h 42 min after the first, and a replay can come at any time.
+DEFAULT_TTL = 604_800
+
+_MAX_READABLE_KEY = 200
+
+
+class ClaimState(enum.IntEnum):
+    """What `claim` found."""
+
+    CLAIMED = 1
+    """The event is the caller's to handle, until its lease runs out."""
+    IN_PROGRESS = 2
+    """Another delivery of it is being handled under a lease that has not run out."""
+    COMPLETED = 3
+    """It was handled."""
+
+
+@runtime_checkable
+class EventStore(Protocol):
+    """Remembers which events were handled and which are being handled. Each method is one atomic step.
+
+    The signature of a delivery does not cover its timestamp, so this store is what stops a replay: for as long as it
+    remembers an `idempotency_key`, no copy of that delivery runs a handler. Methods may raise anything when the store
+    is out of reach; the router answers 503 then. They may be coroutine functions as well.
+    """
+
+    def claim(self, key: str, token: str, lease: float) -> ClaimState | Awaitable[ClaimState]:
+        """Claim an event for `lease` seconds under the caller's random `token`, unless it is handled or claimed.
+
+        A claim whose lease ran out is free to take: its holder died or hangs.
+        """
+        ...
+
+    def complete(self, key: str, token: str) -> bool | Awaitable[bool]:
+        """Record that the event was handled. True for the first who says so, whoever holds the claim by then.
+
+        A handler that outlived its lease did run to its end: the next copy must not run another.
+        """
+        ...
+
+    def release(self, key: str, token: str) -> Awaitable[None] | None:
+        """Give the claim back after a failure, if it is still the one made under `token`."""
+        ...
+
+
+def store_key(idempotency_key: str) -> str:
+    """The key under which an event is stored: itself, or its SHA-256 where it is long or no plain text."""
+    if len(idempotency_key) <= _MAX_READABLE_KEY and idempotency_key.isascii() and idempotency_key.isprintable():
+        return idempotency_key
+    # surrogatepass: JSON can spell half a character, which no database would take.
+    return "sha256:" + hashlib.sha256(idempotency_key.encode("utf-8", "surrogatepass")).hexdigest()

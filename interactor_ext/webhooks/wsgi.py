@@ -1,0 +1,59 @@
+"""A router as a WSGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext.webhooks import answers
+from interactor_ext.webhooks.answers import WebhookAnswer
+
+if TYPE_CHECKING:
+    from interactor_ext.webhooks.router import WebhookRouter
+
+_MAX_LENGTH_DIGITS = 18
+
+
+class WSGIReceiver:
+    """Fits any server or framework that takes WSGI applications. Reads no more than the router's `max_body`."""
+
+    def __init__(self, router: WebhookRouter) -> None:
+        self._router = router
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answer = self._answer(environ)
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers.items()))
+        return [answer.body]
+
+    def _answer(self, environ: dict[str, Any]) -> WebhookAnswer:
+        if environ["REQUEST_METHOD"] != "POST":
+            return answers.wrong_method()
+        limit = self._router.max_body
+        length = _announced_length(environ)
+        if length is not None and length > limit:
+            return answers.too_large(limit)
+        if length is None:
+            # Without a length, reading is safe only where the server marks the end. A byte past the limit is enough.
+            length = limit + 1 if environ.get("wsgi.input_terminated") else 0
+        try:
+            body = _read(environ["wsgi.input"], length)
+        except OSError:
+            return answers.refused(400, "body_incomplete", "The connection broke before the body was complete.")
+        return self._router.handle(body, environ)
+
+
+def _announced_length(environ: dict[str, Any]) -> int | None:
+    announced = environ.get("CONTENT_LENGTH") or ""
+    # int() would also take signs, underscores and other scripts' digits, and refuse thousands of digits.
+    return int(announced[:_MAX_LENGTH_DIGITS]) if announced.isascii() and announced.isdigit() else None
+
+
+def _read(stream: Any, length: int) -> bytes:
+    body = bytearray()
+    while len(body) < length:
+        chunk = stream.read(length - len(body))
+        if not chunk:
+            break
+        body += chunk
+    return bytes(body)

@@ -1,0 +1,102 @@
+"""No tenant ever sees another: mixed calls of many threads, and of many tasks, on one client."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from interactor_ext import AsyncInteractorClient, InteractorClient
+from interactor_ext.sandbox import Sandbox
+
+NAMESPACES = [f"user_{number}" for number in range(49)] + ["Zoë 日本"]
+FEW, MANY = 2_000, 20_000
+# Each round makes five calls.
+volumes = pytest.mark.parametrize("calls", [FEW, pytest.param(MANY, marks=pytest.mark.full)])
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(history=30_000).run() as running:
+        yield running
+
+
+def check(sandbox: Sandbox, calls: int) -> None:
+    """What each call says it is must agree with the namespace that it arrived in."""
+    records = [record for record in sandbox.requests if record.operation != "create_token"]
+    assert len(records) >= calls
+    assert {record.status for record in records} <= {200, 201, 204}
+    for record in records:
+        if record.operation == "create_assistant":
+            assert record.body["name"] == record.namespace
+        if record.operation == "create_room":
+            assert record.body["metadata"] == {"tenant": record.namespace}
+    assert {record.namespace for record in records} == set(NAMESPACES)
+
+
+def rounds(calls: int) -> Iterator[str]:
+    rng = random.Random(calls)
+    for number in range(calls // 5):
+        yield NAMESPACES[number] if number < len(NAMESPACES) else rng.choice(NAMESPACES)
+
+
+def visit(client: InteractorClient, namespace: str) -> None:
+    """Five calls of one tenant, whose own names stand in all that it sends and must stand in all that it gets."""
+    user = client.namespace(namespace)
+    quick = user.with_options(timeout=60, max_retries=1)
+    bot = user.assistants.create(name=namespace, model="gpt-4", system_prompt="x")
+    assert quick.assistants.get(bot.id).name == namespace
+    room = quick.rooms.create(assistant_id=bot.id, metadata={"tenant": namespace})
+    assert (room.namespace, room.metadata) == (namespace, {"tenant": namespace})
+    assert {other.namespace for other in user.rooms.list(per_page=100)} == {namespace}
+    assert user.assistants.delete(bot.id) is None
+
+
+async def visit_async(client: AsyncInteractorClient, namespace: str) -> None:
+    user = client.namespace(namespace)
+    quick = user.with_options(timeout=60, max_retries=1)
+    bot = await user.assistants.create(name=namespace, model="gpt-4", system_prompt="x")
+    assert (await quick.assistants.get(bot.id)).name == namespace
+    room = await quick.rooms.create(assistant_id=bot.id, metadata={"tenant": namespace})
+    assert (room.namespace, room.metadata) == (namespace, {"tenant": namespace})
+    assert {other.namespace for other in await user.rooms.list(per_page=100)} == {namespace}
+    assert await user.assistants.delete(bot.id) is None
+
+
+@volumes
+def test_20_threads(sandbox: Sandbox, calls: int) -> None:
+    with sandbox.client() as client, ThreadPoolExecutor(20) as threads:
+        list(threads.map(lambda namespace: visit(client, namespace), rounds(calls)))
+    check(sandbox, calls)
+
+
+@volumes
+async def test_500_tasks(sandbox: Sandbox, calls: int) -> None:
+    async with sandbox.async_client(timeout=120) as client:
+        work = rounds(calls)
+
+        async def worker() -> None:
+            for namespace in work:
+                await visit_async(client, namespace)
+
+        await asyncio.gather(*(worker() for _ in range(500)))
+    check(sandbox, calls)
+
+
+@pytest.mark.parametrize("number", [1, 8])
+def test_one_tenant_cannot_reach_anothers_objects(sandbox: Sandbox, number: int) -> None:
+    from interactor_ext import NotFoundError
+
+    with sandbox.client() as client:
+        bot = client.namespace("a").assistants.create(name="a", model="gpt-4", system_prompt="x")
+
+        def peek(_: int) -> Any:
+            with pytest.raises(NotFoundError):
+                client.namespace("b").assistants.get(bot.id)
+
+        with ThreadPoolExecutor(number) as threads:
+            list(threads.map(peek, range(number)))

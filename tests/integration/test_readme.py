@@ -1,0 +1,45 @@
+"""Every Python block of the README runs as it stands, in order, against the sandbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interactor_ext import reset_clients
+from interactor_ext.sandbox import Sandbox
+
+README = Path(__file__).parents[2] / "README.md"
+HEADING_OR_BLOCK = re.compile(r"^#+ (?P<heading>.+?)$|^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks() -> Iterator[tuple[str, int, str]]:
+    text, heading = README.read_text(), ""
+    for match in HEADING_OR_BLOCK.finditer(text):
+        if match["heading"]:
+            heading = match["heading"]
+        else:
+            yield heading, text.count("\n", 0, match.start("code")), match["code"]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with Sandbox().run() as sandbox:
+        for name, value in sandbox.env.items():
+            monkeypatch.setenv(name, value)
+        yield
+        reset_clients()
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(("line", "code"), [pytest.param(line, code, id=heading) for heading, line, code in blocks()])
+def test_block(line: int, code: str) -> None:
+    # Compiled under the README's own name and lines, so that a traceback points into it.
+    exec(compile("\n" * line + code, str(README), "exec"), {"__name__": "__main__"})
+
+
+def test_the_first_code_stands_within_thirty_lines() -> None:
+    _, line, _ = next(blocks())
+    assert line <= 30

@@ -1,0 +1,192 @@
+"""Every fault of the table, for each kind of call, in both colours: the outcome, the time that it takes, and what is
+left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+import interactor_ext
+from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.transports import AiohttpTransport, AsyncTransport
+from tests.fault_server import FaultServer, deaf_url, refusing_url
+from tests.integration.fault_table import CALLS, FAULTS, RETRIES, Fault
+
+POLICY = RetryPolicy(max_retries=RETRIES, base_delay=0.01, max_delay=0.05)
+GRACE = 0.1
+SECRET = "s3cret-of-the-client"
+
+
+def settings(url: str, fault: Fault, deadline: float | None = None) -> dict[str, Any]:
+    return {
+        "client_id": "id",
+        "client_secret": SECRET,
+        "core_api_url": f"{url}/api/v1",
+        "account_server_url": f"{url}/auth/api/v1",
+        "timeout": fault.timeout,
+        "deadline": deadline,
+        "retry_policy": POLICY,
+        "circuit_breaker": False,
+    }
+
+
+@contextmanager
+def serving(fault: Fault) -> Iterator[tuple[str, FaultServer | None]]:
+    with ExitStack() as stack:
+        if fault.where == "refusing":
+            yield stack.enter_context(refusing_url()), None
+        elif fault.where == "deaf":
+            yield stack.enter_context(deaf_url()), None
+        else:
+            server = stack.enter_context(FaultServer(list(fault.script), list(fault.token_script)))
+            yield server.url, server
+
+
+def make_call(client: Any, call: str) -> Any:
+    user = client.namespace("user_1")
+    if call == "read":
+        return user.assistants.get("asst_1")
+    if call == "delete":
+        return user.assistants.delete("asst_1")
+    if call == "keyed":
+        return user.assistants.create(name="n", model="m", system_prompt="p")
+    return user.tools.create(name="n", description="d", parameters={})
+
+
+def outcome_of(error: BaseException | None) -> str:
+    if error is None:
+        return "ok"
+    assert isinstance(error, InteractorError), f"{error!r} escaped"
+    assert SECRET not in f"{error!r}{error}"
+    assert "t0ken" not in f"{error!r}{error}"
+    return type(error).__name__
+
+
+def run_sync(fault: Fault, call: str, deadline: float | None = None) -> tuple[str, float, FaultServer | None]:
+    with serving(fault) as (url, server):
+        client = InteractorClient(**settings(url, fault, deadline))
+        error: BaseException | None = None
+        started = time.monotonic()
+        try:
+            make_call(client, call)
+        except Exception as caught:
+            error = caught
+        took = time.monotonic() - started
+        outcome = outcome_of(error)
+        assert deadline is not None or busy_connections(client) == 0
+        client.close()
+        assert_nothing_is_left(server)
+        return outcome, took, server
+
+
+async def run_async(
+    fault: Fault, call: str, deadline: float | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> tuple[str, float, FaultServer | None]:
+    with serving(fault) as (url, server):
+        client = AsyncInteractorClient(**settings(url, fault, deadline), transport=transport)
+        error: BaseException | None = None
+        started = time.monotonic()
+        try:
+            await make_call(client, call)
+        except Exception as caught:
+            error = caught
+        took = time.monotonic() - started
+        outcome = outcome_of(error)
+        assert deadline is not None or busy_async_connections(client) == 0
+        await client.aclose()
+        await asyncio.to_thread(assert_nothing_is_left, server)
+        return outcome, took, server
+
+
+def busy_connections(client: InteractorClient) -> int:
+    """What httpx's pools hold that is not free for the next call. A token request may outlive the call's deadline."""
+    transport = client._core.transport._inner._inner
+    pools = [inner._pool for inner in transport._by_proxy.values()]
+    return sum(len(pool._requests) + sum(not c.is_idle() for c in pool.connections) for pool in pools)
+
+
+def busy_async_connections(client: AsyncInteractorClient) -> int:
+    transport = client._core.transport._inner._inner
+    return len(transport._sets.get()._used) if isinstance(transport, AsyncTransport) else 0
+
+
+def assert_nothing_is_left(server: FaultServer | None) -> None:
+    until = time.monotonic() + 5
+    while server is not None and server.open_connections:
+        assert time.monotonic() < until, "a connection is left open"
+        time.sleep(0.005)
+
+
+def check(fault: Fault, call: str, outcome: str, server: FaultServer | None) -> None:
+    assert outcome == fault.outcome(call), call
+    if server is not None:
+        assert len(server.calls()) == fault.times_sent(call), call
+
+
+@pytest.fixture(autouse=True)
+def _no_warning_is_left_for_later() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_synchronous_call(fault: Fault) -> None:
+    with ThreadPoolExecutor(len(CALLS)) as threads:
+        for call, (outcome, _, server) in zip(
+            CALLS, threads.map(lambda call: run_sync(fault, call), CALLS), strict=True
+        ):
+            check(fault, call, outcome, server)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+async def test_an_asynchronous_call(fault: Fault) -> None:
+    for call, (outcome, _, server) in zip(
+        CALLS, await asyncio.gather(*(run_async(fault, c) for c in CALLS)), strict=True
+    ):
+        check(fault, call, outcome, server)
+
+
+# What aiohttp's parser sees in another way than h11.
+OVER_AIOHTTP = {"an unwanted upgrade": "APIStatusError", "too short a length": "APIConnectionError"}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+async def test_a_call_over_aiohttp(fault: Fault) -> None:
+    results = await asyncio.gather(*(run_async(fault, call, transport=AiohttpTransport()) for call in CALLS))
+    for call, (outcome, _, server) in zip(CALLS, results, strict=True):
+        assert outcome == OVER_AIOHTTP.get(fault.name, fault.outcome(call)), call
+        # What is idempotent, aiohttp itself repeats when an idle connection turns out to be gone.
+        if server is not None and call in ("create", "keyed") and fault.name not in OVER_AIOHTTP:
+            assert len(server.calls()) == fault.times_sent(call), call
+        if server is not None and call == "create":
+            assert len(server.calls()) <= (fault.times_sent(call) or 0)
+
+
+DEADLINE = 0.25
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+async def test_no_call_outlives_its_deadline(fault: Fault) -> None:
+    patient = replace(fault, timeout=30.0)
+    for run in (partial(asyncio.to_thread, run_sync), run_async):
+        for outcome, took, _ in await asyncio.gather(*(run(patient, call, DEADLINE) for call in CALLS)):
+            assert took < DEADLINE + GRACE
+            assert outcome in ("APITimeoutError", *map(fault.outcome, CALLS))
+
+
+def test_the_table_is_as_long_as_promised() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 25
+    for fault in FAULTS:
+        assert all(fault.outcome(call) == "ok" or hasattr(interactor_ext, fault.outcome(call)) for call in CALLS)

@@ -1,0 +1,65 @@
+"""Somebody else's implementation of the scheme: npm's `@octokit/webhooks-methods` accepts ours, and we its."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from interactor_ext._errors import WebhookVerificationError
+from interactor_ext.webhooks import WebhookVerifier, sign
+from tests.webhook_deliveries import DATA, body_of
+
+PACKAGE = "@octokit/webhooks-methods@6.0.0"
+SCRIPT = """
+import { sign, verify } from "@octokit/webhooks-methods";
+let input = "";
+for await (const chunk of process.stdin) input += chunk;
+const answers = [];
+for (const { body, secret, signature } of JSON.parse(input))
+    answers.push({ signature: await sign(secret, body), accepted: await verify(secret, body, signature) });
+console.log(JSON.stringify(answers));
+"""
+SECRETS = ["whsec_5f1d3c", "sécrèt 🔑", "x" * 200]
+BODIES = [
+    *(body_of(kind) for kind in DATA),
+    json.dumps({"text": "żółw 🐢 \u2028"}, ensure_ascii=False).encode(),
+    b'{ "spaces" :\r\n\t1 }',
+]
+
+
+@pytest.fixture(scope="module")
+def octokit(request: pytest.FixtureRequest) -> Path:
+    """A folder with the package in it, kept from one run to the next."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("needs node 20 or newer, with npm (Debian packages nodejs and npm)")
+    assert request.config.cache is not None
+    folder = Path(request.config.cache.mkdir("octokit"))
+    if not (folder / "node_modules" / "@octokit").exists():
+        (folder / "package.json").write_text('{"private": true, "type": "module"}')
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", PACKAGE], cwd=folder, check=True)
+    (folder / "script.js").write_text(SCRIPT)
+    return folder
+
+
+def test_both_accept_what_the_other_signs(octokit: Path) -> None:
+    cases = [(body, secret) for body in BODIES for secret in SECRETS]
+    asked = [
+        {"body": body.decode(), "secret": secret, "signature": sign(body, secret)["X-Interactor-Signature"]}
+        for body, secret in cases
+    ]
+    # One that octokit must refuse, or its "accepted" would say nothing.
+    asked.append(asked[0] | {"secret": "whsec_other"})
+    done = subprocess.run(
+        ["node", "script.js"], cwd=octokit, input=json.dumps(asked).encode(), stdout=subprocess.PIPE, check=True
+    )
+    answers = json.loads(done.stdout)
+    assert [answer["accepted"] for answer in answers] == [True] * len(cases) + [False]
+    for (body, secret), answer in zip(cases, answers, strict=False):
+        headers = {"X-Interactor-Signature": answer["signature"]}
+        assert WebhookVerifier(secret, tolerance=None).verify_signature(body, headers) == body
+        with pytest.raises(WebhookVerificationError):
+            WebhookVerifier(secret + "x", tolerance=None).verify_signature(body, headers)

@@ -1,0 +1,106 @@
+"""Many processes on one store, copies in any order, kill -9 inside handlers: each event is completed, none twice."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactor_ext.webhooks import (
+    ClaimState,
+    RedisEventQueue,
+    RedisEventStore,
+    SQLiteEventQueue,
+    SQLiteEventStore,
+    WebhookRouter,
+    WebhookVerifier,
+    sign,
+)
+from tests.integration.webhook_fleet import Fleet, receive, work
+from tests.redis_server import redis_server
+from tests.webhook_deliveries import SECRET, body_of
+
+Open = Callable[[], Any]
+
+
+def open_redis(kind: type[Any], socket: str) -> Any:
+    from redis import Redis
+
+    return kind(Redis(unix_socket_path=socket))
+
+
+@pytest.fixture
+def redis_socket() -> Iterator[str]:
+    with redis_server() as socket:
+        yield socket
+
+
+@pytest.fixture(params=["redis", "sqlite"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    kind: str = request.param
+    return kind, request.getfixturevalue("redis_socket") if kind == "redis" else str(tmp_path / "webhooks.db")
+
+
+def opener(place: tuple[str, str], redis_kind: type[Any], sqlite_kind: type[Any]) -> Open:
+    kind, where = place
+    return partial(open_redis, redis_kind, where) if kind == "redis" else partial(sqlite_kind, where, timeout=30)
+
+
+def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
+    """`total` deliveries of `events` events: each at least once, some many times, copies near and far, out of order."""
+    keys = [*range(events), *(chance.randrange(events) for _ in range(total - events))]
+    keys.sort(key=lambda number: number + chance.choice([3, 300]) * chance.random())
+    return [body_of(key=f"idem_{number}") for number in keys]
+
+
+def check_deliveries(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float) -> None:
+    chance = random.Random(events)
+    keys = [f"idem_{number}" for number in range(events)]
+    open_store = opener(place, RedisEventStore, SQLiteEventStore)
+    doomed = chance.sample(keys, victims)
+    fleet = Fleet(receive, open_store, size=8 if place[0] == "redis" else 4, lease=lease, victims=doomed)
+    fleet.run(deliveries(events, total, chance), done=lambda: fleet.answers[200] == total)
+    fleet.close()
+
+    assert fleet.kills == Counter(doomed)
+    assert fleet.completions == Counter(keys)
+    assert fleet.runs == Counter(keys) + fleet.kills
+    assert set(fleet.answers) <= {200, 503}
+    store = open_store()
+    assert {store.claim(key, "late", 60) for key in keys} == {ClaimState.COMPLETED}
+
+
+def test_every_event_is_completed_once(place: tuple[str, str]) -> None:
+    check_deliveries(place, events=300, total=600, victims=4, lease=4)
+
+
+@pytest.mark.full
+def test_ten_thousand_deliveries(place: tuple[str, str]) -> None:
+    check_deliveries(place, events=6000, total=10_000, victims=40, lease=20)
+
+
+def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float) -> None:
+    chance = random.Random(events)
+    keys = [f"idem_{number}" for number in range(events)]
+    open_queue = opener(place, RedisEventQueue, SQLiteEventQueue)
+    receiver = WebhookRouter(WebhookVerifier(SECRET), queue=open_queue())
+    answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(events, total, chance)]
+    assert Counter(answer.status for answer in answers) == {200: total}
+
+    doomed = chance.sample(keys, victims)
+    fleet = Fleet(work, open_queue, size=4, lease=lease, victims=doomed)
+    fleet.run([True] * 4, done=lambda: fleet.completions.total() == events)
+    fleet.close()
+    assert fleet.kills == Counter(doomed)
+    assert fleet.completions == Counter(keys)
+    assert fleet.runs == Counter(keys) + fleet.kills
+    assert open_queue().dead_letters() == []
+
+
+def test_every_queued_event_is_completed_once(place: tuple[str, str]) -> None:
+    check_queue(place, events=200, total=300, victims=3, lease=4)

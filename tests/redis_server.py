@@ -1,0 +1,61 @@
+"""A redis-server of the test's own, on a socket that nobody else knows."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """The path of its socket. Skips the test where there is no server or no client."""
+    pytest.importorskip("redis", reason="needs the Python package redis (pip install redis)")
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("needs redis-server (Debian package redis-server)")
+    # Not tmp_path: a socket's path may have about a hundred characters, and pytest's are long.
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        socket = Path(folder, "s")
+        command = [
+            binary,
+            "--port",
+            "0",
+            "--unixsocket",
+            str(socket),
+            "--dir",
+            folder,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            _wait_until_it_answers(str(socket), server)
+            yield str(socket)
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _wait_until_it_answers(socket: str, server: subprocess.Popen[bytes]) -> None:
+    import redis
+
+    deadline = time.monotonic() + 10
+    with redis.Redis(unix_socket_path=socket) as client:
+        while True:
+            assert server.poll() is None, "redis-server ended at once"
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                assert time.monotonic() < deadline, "redis-server does not answer"
+                time.sleep(0.01)
+            else:
+                return

@@ -1,0 +1,97 @@
+"""The types of the public surface: checked by mypy and pyright in `make check`, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, assert_type
+
+from interactor_client.api.assistants import create_assistant, list_assistants
+from interactor_client.models import (
+    Assistant,
+    AssistantListResponse,
+    AssistantResponse,
+    CreateAssistantRequest,
+    Credential,
+    CredentialToken,
+    ErrorResponse,
+    Message,
+    MessageComplete,
+    MessageDelta,
+    Room,
+    StreamEvent,
+    Webhook,
+    WorkflowInstance,
+)
+from interactor_client.types import AsyncEventStream, EventStream, Page, Response
+from interactor_ext import (
+    APIStatusError,
+    AsyncInteractorClient,
+    Health,
+    InteractorClient,
+    InteractorError,
+    RateLimitError,
+    get_async_client,
+    get_client,
+)
+
+
+def sync_surface(client: InteractorClient) -> None:
+    user = client.namespace("user_123")
+    assert_type(user, InteractorClient)
+    assert_type(user.with_options(timeout=5, max_retries=0, deadline=10, idempotency_key="k"), InteractorClient)
+    bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="x", temperature=0.5)
+    assert_type(bot, Assistant)
+    assert_type(bot.id, str)
+    assert_type(user.assistants.list(page=1, per_page=20), Page[Assistant])
+    assert_type(user.assistants.iterate(per_page=100, prefetch=4), Iterator[Assistant])
+    assert_type(user.assistants.delete(bot.id), None)
+    room = user.rooms.create(assistant_id=bot.id, metadata={"email": "john@example.com"})
+    assert_type(room, Room)
+    assert_type(user.messages.send(room.id, content="Hello!"), Message)
+    assert_type(user.credentials.list(status="active"), Page[Credential])
+    assert_type(user.credentials.get_token("cred_1"), CredentialToken)
+    assert_type(user.workflow_instances.submit_input("wfi_1", body={"approved": True}), WorkflowInstance)
+    assert_type(user.webhooks.rotate_secret("wh_1"), Webhook)
+    assert_type(client.get_access_token(), str)
+    assert_type(client.health(), Health)
+    assert_type(client.room_stream_url("room_1"), str)
+    assert_type(get_client(), InteractorClient)
+
+
+def streams(user: InteractorClient) -> None:
+    stream = user.rooms.stream("room_1")
+    assert_type(stream, EventStream[StreamEvent])
+    with stream as events:
+        for event in events:
+            match event:
+                case MessageDelta():
+                    assert_type(event.content, str)
+                case MessageComplete(message=message):
+                    assert_type(message, Message)
+                case _:
+                    pass
+
+
+async def async_surface(client: AsyncInteractorClient) -> None:
+    user = client.namespace("user_123")
+    assert_type(user, AsyncInteractorClient)
+    assert_type(await user.assistants.create(name="Bot", model="gpt-4", system_prompt="x"), Assistant)
+    assert_type(await user.assistants.list(page=1), Page[Assistant])
+    assert_type(user.assistants.iterate(per_page=100), AsyncIterator[Assistant])
+    assert_type(user.rooms.stream("room_1"), AsyncEventStream[StreamEvent])
+    assert_type(await client.health(), Health)
+    assert_type(get_async_client(), AsyncInteractorClient)
+
+
+def low_level(user: InteractorClient) -> None:
+    body = CreateAssistantRequest(name="Bot", model="gpt-4", system_prompt="x")
+    assert_type(create_assistant.sync(client=user.api, body=body), AssistantResponse)
+    assert_type(list_assistants.sync_detailed(client=user.api), Response[AssistantListResponse | ErrorResponse])
+
+
+def errors(error: InteractorError) -> None:
+    assert_type(error.status, int | None)
+    assert_type(error.request_id, str | None)
+    assert_type(error.retry_after, float | None)
+    assert_type(error.details, list[dict[str, Any]])
+    assert issubclass(RateLimitError, APIStatusError)

@@ -1,0 +1,277 @@
+"""Lists over several pages: what `meta` means, which page is asked for next, and when to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from interactor_client.models import AssistantListResponse
+from interactor_client.types import UNSET, Page, PageMeta
+from interactor_ext._pages import PageWalk, aiterate, check_paging, check_prefetch, iterate, page_of
+
+Fetch = Callable[[int], Page[Any]]
+
+
+def items(*names: str) -> list[Any]:
+    return [SimpleNamespace(id=name) for name in names]
+
+
+def page(data: list[Any], *, has_more: bool = True, total_pages: int | None = None) -> Page[Any]:
+    return Page(data, PageMeta(1, len(data), None, total_pages, has_more))
+
+
+def run(colour: str, fetch: Fetch, prefetch: int = 0, take: int | None = None) -> list[Any]:
+    """The ids that iterating gives, at most `take` of them."""
+    if colour == "sync":
+        iterator = iterate(fetch, prefetch)
+        found = []
+        for item in iterator:
+            found.append(item.id)
+            if len(found) == take:
+                break
+        iterator.close()  # type: ignore[attr-defined]
+        return found
+
+    async def fetch_async(number: int) -> Page[Any]:
+        return await asyncio.to_thread(fetch, number)
+
+    async def main() -> list[Any]:
+        iterator = aiterate(fetch_async, prefetch)
+        found = []
+        async for item in iterator:
+            found.append(item.id)
+            if len(found) == take:
+                break
+        await iterator.aclose()  # type: ignore[attr-defined]
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "tasks are left behind"
+        return found
+
+    return asyncio.run(main())
+
+
+both = pytest.mark.parametrize("colour", ["sync", "async"])
+prefetching = pytest.mark.parametrize("prefetch", [0, 1, 3, 100])
+
+
+@pytest.mark.parametrize(
+    ("meta", "expected"),
+    [
+        (None, PageMeta(1, 2, None, None, False)),
+        ({}, PageMeta(1, 2, None, None, False)),
+        (
+            {"page": 2, "per_page": 20, "total": 45, "total_pages": 3, "has_more": True},
+            PageMeta(2, 20, 45, 3, True),
+        ),
+        ({"current_page": 2, "per_page": 20, "total_count": 45, "total_pages": 3}, PageMeta(2, 20, 45, 3, True)),
+        ({"current_page": 3, "per_page": 20, "total_count": 45, "total_pages": 3}, PageMeta(3, 20, 45, 3, False)),
+        ({"page": 1, "per_page": 2, "total": 3}, PageMeta(1, 2, 3, None, True)),
+        ({"page": 2, "per_page": 2, "total": 4}, PageMeta(2, 2, 4, None, False)),
+        ({"page": 1, "per_page": 2}, PageMeta(1, 2, None, None, True)),
+        ({"page": 1, "per_page": 3}, PageMeta(1, 3, None, None, False)),
+        ({"page": 1, "has_more": True}, PageMeta(1, 2, None, None, True)),
+        ({"page": 0, "per_page": -5, "total": -1, "total_pages": 0}, PageMeta(1, 2, None, None, False)),
+        ({"page": None, "per_page": None, "total": None, "has_more": None}, PageMeta(1, 2, None, None, False)),
+        ({"has_more": False, "page": 1, "total_pages": 9}, PageMeta(1, 2, None, 9, False)),
+    ],
+)
+def test_the_canonical_form(meta: Any, expected: PageMeta) -> None:
+    envelope = AssistantListResponse.from_dict({"data": [], **({} if meta is None else {"meta": meta})})
+    envelope.data = items("a", "b")
+    assert page_of(envelope, {}).meta == expected
+
+
+def test_what_the_server_leaves_out_the_request_knows() -> None:
+    envelope = SimpleNamespace(data=items("a"), meta=UNSET)
+    assert page_of(envelope, {"page": 3, "per_page": 50}).meta == PageMeta(3, 50, None, None, False)
+
+
+def test_an_empty_list() -> None:
+    envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=1, per_page=20, total=0, total_pages=0))
+    found = page_of(envelope, {})
+    assert found.meta == PageMeta(1, 20, 0, 0, False)
+    assert (list(found), len(found)) == ([], 0)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "1", True, None, float("nan")])
+def test_no_page_and_no_size_that_is_no_whole_number_from_1(value: Any) -> None:
+    for name in ("page", "per_page"):
+        with pytest.raises(ValueError, match=name):
+            check_paging({name: value})
+
+
+def test_paging_and_prefetch_have_bounds() -> None:
+    check_paging({})
+    check_paging({"page": 10**6, "per_page": 1})
+    check_paging({"per_page": 100})
+    with pytest.raises(ValueError, match="from 1 to 100, not 101"):
+        check_paging({"per_page": 101})
+    for prefetch in (0, 1, 100):
+        check_prefetch(prefetch)
+    for wrong in (-1, 101, 1.5, "2", True, None):
+        with pytest.raises(ValueError, match="prefetch"):
+            check_prefetch(wrong)
+
+
+@both
+@prefetching
+def test_every_item_of_every_page_in_order(colour: str, prefetch: int) -> None:
+    def fetch(number: int) -> Page[Any]:
+        time.sleep(0.001 * (7 - number))  # the later ones come first
+        return page(items(*(f"{number}{letter}" for letter in "abc")), total_pages=6, has_more=number < 6)
+
+    assert run(colour, fetch, prefetch) == [f"{number}{letter}" for number in range(1, 7) for letter in "abc"]
+
+
+@both
+@prefetching
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [
+        pytest.param([page(items("a"), has_more=False)], "a", id="has_more is false"),
+        pytest.param(
+            [page(items("a"), total_pages=2), page(items("b"), total_pages=2)], "ab", id="total_pages reached"
+        ),
+        pytest.param([page(items("a")), page([])], "a", id="an empty page"),
+        pytest.param([page([])], "", id="nothing at all"),
+        pytest.param([page(items("a", "b")), page(items("a", "b"))], "ab", id="the same page again"),
+        pytest.param([page(items("a")), page(items("b")), page(items("a"))], "ab", id="an earlier page again"),
+    ],
+)
+def test_where_it_stops(colour: str, prefetch: int, pages: list[Page[Any]], expected: str) -> None:
+    # Beyond the end the server goes on with its last page for ever.
+    assert "".join(run(colour, lambda number: pages[min(number, len(pages)) - 1], prefetch)) == expected
+
+
+def test_pages_of_items_without_ids_repeat_if_they_are_equal() -> None:
+    plain = [page([{"name": "x"}]), page([{"name": "y"}]), page([{"name": "y"}])]
+    assert list(iterate(lambda number: plain[min(number, 3) - 1], 0)) == [{"name": "x"}, {"name": "y"}]
+
+
+@both
+def test_without_prefetch_no_page_is_asked_for_before_it_is_needed(colour: str) -> None:
+    asked: list[int] = []
+
+    def fetch(number: int) -> Page[Any]:
+        asked.append(number)
+        return page(items(f"{number}a", f"{number}b"))
+
+    assert run(colour, fetch, 0, take=2) == ["1a", "1b"]
+    assert asked == [1]
+    assert run(colour, fetch, 0, take=3) == ["1a", "1b", "2a"]
+    assert asked == [1, 1, 2]
+
+
+@both
+@pytest.mark.parametrize("prefetch", [1, 4])
+def test_so_many_pages_run_ahead_and_no_more(colour: str, prefetch: int) -> None:
+    lock, running, most, asked = threading.Lock(), 0, 0, set()
+
+    def fetch(number: int) -> Page[Any]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+            asked.add(number)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+        return page(items(f"{number}"), total_pages=30)
+
+    assert run(colour, fetch, prefetch, take=10) == [f"{number}" for number in range(1, 11)]
+    assert most == prefetch
+    assert max(asked) <= 10 + prefetch
+    asked.clear()
+    assert len(run(colour, fetch, prefetch)) == 30
+    assert asked == set(range(1, 31)), "pages beyond the last were asked for"
+
+
+@both
+@prefetching
+def test_an_error_comes_after_the_items_before_it(colour: str, prefetch: int) -> None:
+    def fetch(number: int) -> Page[Any]:
+        if number == 3:
+            raise LookupError("page 3")
+        return page(items(f"{number}"))
+
+    found: list[str] = []
+
+    def consume() -> None:
+        for item in iterate(fetch, prefetch):
+            found.append(item.id)  # noqa: PERF401  (what came before the error is to be kept)
+
+    async def fetch_async(number: int) -> Page[Any]:
+        return fetch(number)
+
+    async def consume_async() -> None:
+        async for item in aiterate(fetch_async, prefetch):
+            found.append(item.id)  # noqa: PERF401
+
+    with pytest.raises(LookupError):
+        consume() if colour == "sync" else asyncio.run(consume_async())
+    assert found == ["1", "2"]
+
+
+def test_no_thread_outlives_an_iteration_that_is_given_up() -> None:
+    iterator = iterate(lambda number: page(items(f"{number}")), 8)
+    next(iterator)
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("interactor-pages")]
+    del iterator
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("interactor-pages")]
+
+
+async def test_tasks_of_an_iteration_that_is_given_up_are_cancelled() -> None:
+    asking: list[int] = []
+    cancelled: list[int] = []
+
+    async def fetch(number: int) -> Page[Any]:
+        if number > 1:
+            asking.append(number)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cancelled.append(number)
+                raise
+        return page(items(f"{number}"))
+
+    iterator = aiterate(fetch, 3)
+    assert (await anext(iterator)).id == "1"
+    while len(asking) < 3:
+        await asyncio.sleep(0)
+    await iterator.aclose()  # type: ignore[attr-defined]
+    assert sorted(cancelled) == [2, 3, 4]
+
+    # The same where the caller is cancelled while it waits.
+    asking.clear()
+    cancelled.clear()
+
+    async def consume() -> None:
+        async for _ in aiterate(fetch, 3):
+            pass
+
+    task = asyncio.create_task(consume())
+    while len(asking) < 3:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(cancelled) == [2, 3, 4]
+
+
+def test_the_walk_asks_for_each_page_once() -> None:
+    walk: PageWalk[Any] = PageWalk()
+    assert list(walk.to_ask(1)) == [1]
+    assert list(walk.to_ask(1)) == []
+    walk.take(page(items("a")))
+    assert list(walk.to_ask(3)) == [2, 3, 4]
+    walk.take(page(items("b"), total_pages=4))
+    assert list(walk.to_ask(3)) == []
+    walk.take(page(items("c"), total_pages=4))
+    walk.take(page(items("d"), total_pages=4))
+    assert walk.done
+    assert list(walk.to_ask(3)) == []

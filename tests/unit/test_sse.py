@@ -1,0 +1,236 @@
+"""The decoder: rules that the vectors leave out, properties for any bytes, and its cost."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from interactor_ext._errors import StreamError
+from interactor_ext.sse import EventTooLargeError, ServerSentEvent, SSEDecoder
+
+BOM = "\ufeff".encode()
+
+
+class Reference:
+    """The specification's own words, one after another, over the whole stream at once: slow, but easy to check."""
+
+    def __init__(self, stream: bytes, last_event_id: str = "") -> None:
+        self.events: list[ServerSentEvent] = []
+        self.last_event_id = last_event_id
+        self.retry_ms: int | None = None
+        self.data_buffer = self.type_buffer = ""
+        self.id_buffer = last_event_id
+        for line in self.lines(stream.decode("utf-8", "replace").removeprefix("\ufeff")):
+            if line == "":
+                self.dispatch()
+            elif line.startswith(":"):
+                pass
+            elif ":" in line:
+                name, value = line.split(":", 1)
+                self.process(name, value.removeprefix(" "))
+            else:
+                self.process(line, "")
+
+    @staticmethod
+    def lines(text: str) -> Iterator[str]:
+        line, i = "", 0
+        while i < len(text):
+            if text[i] in "\r\n":
+                i += 2 if text[i : i + 2] == "\r\n" else 1
+                yield line
+                line = ""
+            else:
+                line += text[i]
+                i += 1
+
+    def process(self, name: str, value: str) -> None:
+        if name == "event":
+            self.type_buffer = value
+        elif name == "data":
+            self.data_buffer += value + "\n"
+        elif name == "id" and "\0" not in value:
+            self.id_buffer = value
+        elif name == "retry" and value and all(character in "0123456789" for character in value):
+            self.retry_ms = int(value)
+
+    def dispatch(self) -> None:
+        self.last_event_id = self.id_buffer
+        if self.data_buffer == "":
+            self.type_buffer = ""
+            return
+        data = self.data_buffer.removesuffix("\n")
+        self.events.append(ServerSentEvent(self.type_buffer or "message", data, self.last_event_id))
+        self.data_buffer = self.type_buffer = ""
+
+
+def decode(chunks: Iterable[bytes]) -> tuple[list[ServerSentEvent], str, int | None]:
+    decoder = SSEDecoder()
+    events = [event for chunk in chunks for event in decoder.feed(chunk)]
+    return events, decoder.last_event_id, decoder.retry_ms
+
+
+def cut(data: bytes, offsets: Iterable[int]) -> list[bytes]:
+    bounds = [0, *sorted(min(offset, len(data)) for offset in offsets), len(data)]
+    return [data[start:end] for start, end in itertools.pairwise(bounds)]
+
+
+# Pieces that make interesting streams; a hit of plain random bytes on a field name would be a rare one.
+pieces = st.sampled_from(
+    [b"data", b"event", b"id", b"retry", b"Data", b"da", b"ta", b":", b": ", b" ", b"  ", b"\n", b"\r", b"\r\n",
+     b"\n\n", b"\r\r", b"\r\n\r\n", b"\0", b"1", b"250", b"x", BOM, BOM[:1], BOM[1:], "é…😀".encode(),
+     "😀".encode()[:3], b"\xff", b"\xc3", b"\xe2\x80", b"\x85", b"\x0b", b"\x0c", b"\x1c", "\u2028".encode(), "٣".encode()]
+)  # fmt: skip
+streams = st.lists(pieces | st.binary(max_size=3), max_size=60).map(b"".join)
+offsets = st.lists(st.integers(0, 200), max_size=12)
+
+
+@given(streams, offsets)
+@example(BOM + b"data: 1\r\n\r\n", [1, 2, 10, 11, 12, 13])
+@example(b"data: 1\r\r\ndata: 2\r\r", [8, 9, 10])
+def test_any_bytes_mean_what_the_specification_says_however_they_are_cut(stream: bytes, cuts: list[int]) -> None:
+    reference = Reference(stream)
+    expected = (reference.events, reference.last_event_id, reference.retry_ms)
+    assert decode([stream]) == expected
+    assert decode(cut(stream, cuts)) == expected
+    assert decode(stream[i : i + 1] for i in range(len(stream))) == expected
+
+
+def outcome(chunks: Iterable[bytes], limit: int) -> tuple[list[ServerSentEvent], bool]:
+    decoder = SSEDecoder(max_event_size=limit)
+    events: list[ServerSentEvent] = []
+    for chunk in chunks:
+        try:
+            events += decoder.feed(chunk)
+        except EventTooLargeError as error:
+            events += error.events
+            with pytest.raises(EventTooLargeError):
+                decoder.feed(b"\n\n")
+            return events, True
+    return events, False
+
+
+@given(streams, offsets, st.integers(0, 40))
+def test_the_bound_on_an_event_does_not_depend_on_the_cuts(stream: bytes, cuts: list[int], limit: int) -> None:
+    whole = outcome([stream], limit)
+    assert outcome(cut(stream, cuts), limit) == whole
+    assert outcome((stream[i : i + 1] for i in range(len(stream))), limit) == whole
+
+
+@given(st.binary(max_size=300), st.text(max_size=5))
+def test_no_bytes_raise(stream: bytes, last_event_id: str) -> None:
+    SSEDecoder(last_event_id).feed(stream)
+
+
+@pytest.mark.parametrize("ending", [b"\r", b"\n", b"\r\n"], ids=repr)
+def test_an_event_comes_as_soon_as_its_last_line_has_ended(ending: bytes) -> None:
+    decoder = SSEDecoder()
+    assert decoder.feed(b"data: 1" + ending) == []
+    assert decoder.feed(ending[:1]) == [ServerSentEvent("message", "1", "")]
+    assert decoder.feed(ending[1:] + b"data: 2" + ending + ending) == [ServerSentEvent("message", "2", "")]
+
+
+def test_an_unfinished_event_leaves_no_trace_but_its_retry() -> None:
+    decoder = SSEDecoder("before")
+    assert decoder.feed(b"event: e\nid: after\nretry: 7\ndata: x\n") == []
+    assert (decoder.last_event_id, decoder.retry_ms) == ("before", 7)
+
+
+def test_a_block_without_data_still_sets_the_id_and_forgets_the_type() -> None:
+    decoder = SSEDecoder()
+    assert decoder.feed(b"event: e\nid: 5\n\ndata: x\n\n") == [ServerSentEvent("message", "x", "5")]
+
+
+def test_blocks_tell_whose_the_id_is() -> None:
+    blocks = SSEDecoder("0").feed_blocks(
+        b"data: a\n\nid: 1\ndata: b\n\ndata: c\n\nid: 2\n\ndata: d\n\nid:\ndata: e\n\n"
+    )
+    assert [(block.data, block.id, block.own_id) for block in blocks] == [
+        ("a", "0", False),
+        ("b", "1", True),
+        ("c", "1", False),
+        ("d", "2", True),
+        ("e", "", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "retry_ms"),
+    [
+        ("0", 0),
+        ("007", 7),
+        ("0" * 5000 + "9", 9),
+        ("1" + "0" * 400, 10**400),
+        ("-1", None),
+        ("+1", None),
+        ("1.5", None),
+        ("1e3", None),
+        (" 1", None),
+        ("1 ", None),
+        ("\u0661", None),
+        ("\u00b2", None),
+        ("", None),
+    ],
+)
+def test_retry_is_ascii_digits_only(value: str, retry_ms: int | None) -> None:
+    assert decode([f"retry: {value}\n\n".encode()]) == ([], "", retry_ms)
+
+
+def test_digits_beyond_what_an_integer_may_have_are_merely_a_long_time() -> None:
+    _, _, retry_ms = decode([b"retry: " + b"9" * 1_000_000 + b"\n"])
+    assert retry_ms is not None
+    assert retry_ms > 10**600
+
+
+def test_an_event_of_16_mib_is_the_largest_by_default() -> None:
+    head, tail = b"data: ", b"\n\n"
+    size = 16 * 1024 * 1024
+    [event] = SSEDecoder().feed(head + b"x" * (size - 7) + tail)
+    assert len(event.data) == size - 7
+    with pytest.raises(StreamError, match="larger than 16777216 bytes"):
+        SSEDecoder().feed(head + b"x" * size)
+
+
+@pytest.mark.parametrize("endless", [b"x", b"data: x\n", b"data\n", b": "], ids=repr)
+def test_an_event_that_never_ends_is_refused(endless: bytes) -> None:
+    decoder = SSEDecoder(max_event_size=10_000)
+    assert [decoder.feed(endless) for _ in range(1000)] == [[]] * 1000
+    with pytest.raises(EventTooLargeError, match="larger than 10000 bytes"):
+        decoder.feed(endless * 10_000)
+
+
+def test_comments_and_empty_blocks_may_go_on_for_ever() -> None:
+    decoder = SSEDecoder(max_event_size=100)
+    for _ in range(1000):
+        assert decoder.feed(b": keepalive\n\r\n:\nfoo: bar\n\nid: 1\n") == []
+
+
+def test_what_came_before_an_event_that_is_too_large_is_not_lost() -> None:
+    with pytest.raises(EventTooLargeError) as caught:
+        SSEDecoder(max_event_size=20).feed(b"id: 1\ndata: a\n\ndata: b\n\ndata: " + b"x" * 20)
+    assert caught.value.events == [ServerSentEvent("message", "a", "1"), ServerSentEvent("message", "b", "1")]
+
+
+def cpu(stream: bytes, size: int) -> float:
+    best = float("inf")
+    for _ in range(3):
+        decoder = SSEDecoder()
+        before = time.process_time()
+        for start in range(0, len(stream), size):
+            decoder.feed(stream[start : start + size])
+        best = min(best, time.process_time() - before)
+    return best
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096], ids="chunks of {}".format)
+@pytest.mark.parametrize(
+    "unit", [b"x", b"data: x\n", b"data: x\n\n", b"id: 1\rdata: x\r\r", b": x\n"], ids=repr
+)  # one endless line, one endless event, many events, many comments
+def test_cost_grows_with_the_bytes_alone(unit: bytes, size: int) -> None:
+    small = 40_000 * min(size, 16)
+    ratio = cpu(b"data: " + unit * (4 * small // len(unit)), size) / cpu(b"data: " + unit * (small // len(unit)), size)
+    assert ratio < 10  # four times the bytes: 4 if linear, 16 if quadratic

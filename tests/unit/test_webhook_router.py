@@ -1,0 +1,868 @@
+"""From a delivery to handlers and an answer, in both colours: who runs, how often, and what the platform hears."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactor_ext._errors import ConfigurationError, WebhookError
+from interactor_ext.webhooks import (
+    ClaimState,
+    CredentialConnectedEvent,
+    MemoryEventStore,
+    SQLiteEventQueue,
+    WebhookAnswer,
+    WebhookRouter,
+    WebhookVerifier,
+    WebhookWorker,
+    arotate_secret,
+    rotate_secret,
+    sign,
+)
+from tests.webhook_deliveries import OLD_SECRET, SECRET, body_of, delivery
+
+Handle = Callable[..., WebhookAnswer]
+
+
+def make(store: Any = None, **options: Any) -> WebhookRouter:
+    return WebhookRouter(WebhookVerifier(SECRET), store, **{"duplicate_wait": 0} | options)
+
+
+def sync_handle(router: WebhookRouter, *args: Any, **kwargs: Any) -> WebhookAnswer:
+    return router.handle(*args, **kwargs)
+
+
+def async_handle(router: WebhookRouter, *args: Any, **kwargs: Any) -> WebhookAnswer:
+    return asyncio.run(router.ahandle(*args, **kwargs))
+
+
+@pytest.fixture(params=[sync_handle, async_handle], ids=["handle", "ahandle"])
+def handle(request: pytest.FixtureRequest) -> Handle:
+    colour: Handle = request.param
+    return colour
+
+
+def status(answer: WebhookAnswer) -> tuple[int, str]:
+    document = json.loads(answer.body)
+    return answer.status, document["status"] if answer.status == 200 else document["error"]["code"]
+
+
+# Who runs
+
+
+def test_patterns_choose_handlers_in_the_order_of_registration(handle: Handle) -> None:
+    router, ran = make(), []
+    router.on("workflow.*")(lambda event: ran.append("workflow"))
+    router.on("*")(lambda event: ran.append("all"))
+    router.on("workflow.instance.halted")(lambda event: ran.append("exact"))
+    router.on("*.halted", "credential.connected")(lambda event: ran.append("either"))
+    router.on("workflow.instance.halte")(lambda event: ran.append("prefix"))
+    router.on("room.*")(lambda event: ran.append("room"))
+    router.on("work?low.*", "[w]orkflow.*", "workflow.instance.haltez")(lambda event: ran.append("no glob, no regex"))
+    router.default(lambda event: ran.append("default"))
+    assert status(handle(router, *delivery("workflow.instance.halted"))) == (200, "handled")
+    assert ran == ["workflow", "all", "exact", "either"]
+
+
+def test_the_default_handler_gets_what_nobody_else_wants(handle: Handle) -> None:
+    router, got = make(), []
+    router.on("credential.*")(lambda event: None)
+    router.default(lambda event: got.append(event.event))
+    handle(router, *delivery("credential.connected", "a"))
+    handle(router, *delivery("room.message.created", "b"))
+    handle(router, *delivery("something.new", "c"))
+    assert got == ["room.message.created", "something.new"]
+
+
+def test_an_event_without_a_handler_is_answered_and_not_stored(handle: Handle) -> None:
+    store = MemoryEventStore()
+    assert status(handle(make(store), *delivery())) == (200, "ignored")
+    assert store.claim("idem_1", "t", 1) is ClaimState.CLAIMED
+
+
+def test_handlers_of_either_colour_get_the_typed_event(handle: Handle) -> None:
+    router, got = make(), []
+
+    @router.on("credential.connected")
+    def plain(event: CredentialConnectedEvent) -> None:
+        got.append(event.data.credential_id)
+
+    @router.on("credential.connected")
+    async def coroutine(event: CredentialConnectedEvent) -> None:
+        await asyncio.sleep(0)
+        got.append(event.data.provider)
+
+    class Awaiting:
+        async def __call__(self, event: CredentialConnectedEvent) -> None:
+            got.append(event.namespace)
+
+    router.on("credential.connected")(Awaiting())
+    router.on("credential.connected")(functools.partial(coroutine))
+    assert status(handle(router, *delivery("credential.connected"))) == (200, "handled")
+    assert got == ["cred_1", "google", "user_123", "google"]
+    assert callable(plain)
+
+
+def test_the_decorators_give_the_function_back() -> None:
+    router = make()
+    handler = lambda event: None  # noqa: E731
+    assert router.on("a")(handler) is handler
+    assert router.default(handler) is handler
+
+
+async def test_a_sync_handler_does_not_hold_up_the_loop_and_sees_the_context() -> None:
+    router, tenant = make(), contextvars.ContextVar("tenant", default="")
+    released, seen = threading.Event(), []
+
+    @router.on("*")
+    def blocking(event: Any) -> None:
+        assert released.wait(10)
+        seen.append((tenant.get(), threading.current_thread() is threading.main_thread()))
+
+    tenant.set("acme")
+    running = asyncio.create_task(router.ahandle(*delivery()))
+    await asyncio.sleep(0)
+    released.set()
+    assert (await running).status == 200
+    assert seen == [("acme", False)]
+
+
+def test_async_handlers_of_a_sync_receiver_share_one_loop() -> None:
+    router, loops = make(), []
+
+    @router.on("*")
+    async def remember(event: Any) -> None:
+        loops.append(asyncio.get_running_loop())
+
+    for key in "abc":
+        assert router.handle(*delivery(key=key)).status == 200
+    assert len(set(loops)) == 1
+
+
+def test_handle_inside_an_async_handler_is_an_error_and_no_deadlock() -> None:
+    router, inner = make(), make()
+
+    @inner.on("*")
+    async def nothing(event: Any) -> None: ...
+
+    @router.on("*")
+    async def nested(event: Any) -> None:
+        answers.append(inner.handle(*delivery(key="inner")))
+
+    answers: list[WebhookAnswer] = []
+    router.handle(*delivery())
+    assert [status(answer) for answer in answers] == [(500, "handler_failed")]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_a_handler_loop_of_its_own() -> None:
+    router = make()
+
+    @router.on("*")
+    async def nothing(event: Any) -> None:
+        await asyncio.sleep(0)
+
+    assert router.handle(*delivery(key="parent")).status == 200
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if router.handle(*delivery(key="child")).status == 200 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+# How often
+
+
+def test_a_duplicate_runs_nothing(handle: Handle) -> None:
+    router, ran = make(), []
+    router.on("*")(ran.append)
+    body, headers = delivery()
+    assert status(handle(router, body, headers)) == (200, "handled")
+    assert status(handle(router, body, headers)) == (200, "duplicate")
+    # A replay under a fresh timestamp verifies, for the signature does not cover it. The store stops it.
+    assert status(handle(router, body, sign(body, SECRET))) == (200, "duplicate")
+    # Another delivery of the same event, with other bytes.
+    assert status(handle(router, *delivery(attempt=2))) == (200, "duplicate")
+    assert len(ran) == 1
+
+
+def test_other_keys_are_other_events(handle: Handle) -> None:
+    router, ran = make(), []
+    router.on("*")(ran.append)
+    for key in ["a", "b", "\ud800", "\udfff", "x" * 100_000, "x" * 100_001, "é", "a\0", "a\n"]:
+        assert status(handle(router, *delivery(key=key))) == (200, "handled"), key[:5]
+    assert len(ran) == 9
+
+
+def test_a_failed_handler_frees_the_event_for_the_next_attempt(
+    handle: Handle, caplog: pytest.LogCaptureFixture
+) -> None:
+    router, runs = make(), []
+
+    @router.on("*")
+    def fails_once(event: Any) -> None:
+        runs.append(event.id)
+        if len(runs) == 1:
+            raise LookupError("card 4711 is not on file")
+
+    answer = handle(router, *delivery())
+    assert status(answer) == (500, "handler_failed")
+    assert b"4711" not in answer.body
+    assert "4711" in caplog.text
+    assert status(handle(router, *delivery())) == (200, "handled")
+    assert status(handle(router, *delivery())) == (200, "duplicate")
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration, TimeoutError, RecursionError, WebhookError])
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_whatever_a_handler_raises_is_a_500(handle: Handle, error: type[Exception], colour: str) -> None:
+    router = make()
+
+    def fails(event: Any) -> None:
+        raise error
+
+    async def fails_async(event: Any) -> None:
+        raise error
+
+    router.on("*")(fails if colour == "sync" else fails_async)
+    assert status(handle(router, *delivery())) == (500, "handler_failed")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_handler_frees_the_event_and_the_interrupt_goes_on(error: type[BaseException]) -> None:
+    router, runs = make(), []
+
+    @router.on("*")
+    def interrupted(event: Any) -> None:
+        runs.append(event)
+        if len(runs) == 1:
+            raise error
+
+    with pytest.raises(error):
+        router.handle(*delivery())
+    assert status(router.handle(*delivery())) == (200, "handled")
+
+
+async def test_a_cancelled_async_handler_frees_the_event() -> None:
+    router, started = make(), asyncio.Event()
+
+    @router.on("*")
+    async def hangs_once(event: Any) -> None:
+        if not started.is_set():
+            started.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(router.ahandle(*delivery()))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert status(await router.ahandle(*delivery())) == (200, "handled")
+
+
+async def test_a_cancelled_delivery_does_not_forget_a_sync_handler_that_still_runs() -> None:
+    router, runs = make(), []
+    started, release = threading.Event(), threading.Event()
+
+    @router.on("*")
+    def slow(event: Any) -> None:
+        runs.append(event)
+        started.set()
+        assert release.wait(10)
+
+    task = asyncio.create_task(router.ahandle(*delivery()))
+    await asyncio.to_thread(started.wait, 10)
+    task.cancel()
+    await asyncio.sleep(0.05)
+    assert status(await router.ahandle(*delivery())) == (503, "in_progress")
+    release.set()
+    await asyncio.wait([task])
+    assert status(await router.ahandle(*delivery())) == (200, "duplicate")
+    assert len(runs) == 1
+
+
+@pytest.fixture
+def in_handler() -> Iterator[tuple[WebhookRouter, list[str], threading.Event]]:
+    """A router whose handler is at work on `idem_1` until the event is set."""
+    router, runs = make(duplicate_wait=0, lease=60), list[str]()
+    started, release = threading.Event(), threading.Event()
+
+    @router.on("*")
+    def slow(event: Any) -> None:
+        runs.append(event.id)
+        started.set()
+        assert release.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(router.handle, *delivery())
+        assert started.wait(10)
+        yield router, runs, release
+        release.set()
+        assert status(first.result()) == (200, "handled")
+
+
+def test_a_copy_of_an_event_in_hand_is_sent_away_and_not_called_delivered(
+    handle: Handle, in_handler: tuple[WebhookRouter, list[str], threading.Event]
+) -> None:
+    router, runs, _ = in_handler
+    answer = handle(router, *delivery())
+    assert status(answer) == (503, "in_progress")
+    assert answer.headers["Retry-After"]
+    assert len(runs) == 1
+
+
+def test_a_copy_waits_for_the_outcome_of_the_first(handle: Handle) -> None:
+    router, runs = make(duplicate_wait=10), []
+    barrier = threading.Barrier(2)
+
+    @router.on("*")
+    def slow(event: Any) -> None:
+        runs.append(event)
+        barrier.wait(10)
+        barrier.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(router.handle, *delivery())
+        barrier.wait(10)
+        second = pool.submit(handle, router, *delivery())
+        barrier.wait(10)
+        assert {status(first.result())[1], status(second.result())[1]} == {"handled", "duplicate"}
+    assert len(runs) == 1
+
+
+def test_many_copies_at_once_run_one_handler() -> None:
+    router, runs = make(duplicate_wait=30), []
+    router.on("*")(runs.append)
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: router.handle(*delivery()), range(64)))
+    assert {answer.status for answer in answers} == {200}
+    assert len(runs) == 1
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_handler_that_hangs_past_its_lease_can_be_run_again(handle: Handle) -> None:
+    clock, runs = Clock(), []
+    router = make(MemoryEventStore(clock=clock), lease=30)
+
+    @router.on("*")
+    def hangs_once(event: Any) -> None:
+        runs.append(event)
+        if len(runs) == 1:
+            clock.now = 29.9
+            answers.append(handle(router, *delivery()))
+            clock.now = 30.1
+            answers.append(handle(router, *delivery()))
+
+    answers: list[WebhookAnswer] = []
+    answers.append(handle(router, *delivery()))
+    assert [status(answer) for answer in answers] == [(503, "in_progress"), (200, "handled"), (200, "handled")]
+    assert len(runs) == 2
+    assert status(handle(router, *delivery())) == (200, "duplicate")
+
+
+# What the platform hears
+
+
+def test_a_forged_delivery_is_401_and_runs_nothing(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+    router, ran = make(), []
+    router.default(ran.append)
+    body, _ = delivery()
+    answer = handle(router, body, sign(body, "whsec_wrong"))
+    assert status(answer) == (401, "not_genuine")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert int(answer.headers["Content-Length"]) == len(answer.body)
+    assert ran == []
+    assert SECRET not in caplog.text + answer.body.decode()
+
+
+def test_what_is_not_understood_is_400(handle: Handle) -> None:
+    body = body_of(data={"message_id": 7})
+    answer = handle(make(), body, sign(body, SECRET))
+    assert status(answer) == (400, "not_understood")
+    assert b"RoomMessageCreatedData.message_id" in answer.body
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "post", "PATCH"])
+def test_only_post_is_a_delivery(handle: Handle, method: str) -> None:
+    answer = handle(make(), *delivery(), method=method)
+    assert status(answer) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == "POST"
+
+
+@pytest.mark.parametrize("form", [bytes, memoryview, bytes.decode])
+def test_a_body_over_the_limit_is_413(handle: Handle, form: Any) -> None:
+    body, headers = delivery()
+    assert status(handle(make(max_body=len(body)), form(body), headers)) == (200, "ignored")
+    assert status(handle(make(max_body=len(body) - 1), form(body), headers)) == (413, "body_too_large")
+
+
+def test_the_limit_is_one_mebibyte_by_default(handle: Handle) -> None:
+    assert handle(make(), b"x" * (1 << 20), {}).status == 401
+    assert handle(make(), b"x" * ((1 << 20) + 1), {}).status == 413
+
+
+def test_a_parsed_body_is_a_type_error(handle: Handle) -> None:
+    with pytest.raises(TypeError, match="raw body"):
+        handle(make(), {"event": "x"}, {})
+
+
+class Broken(MemoryEventStore):
+    """A store that is out of reach for some of its methods."""
+
+    def __init__(self, *methods: str) -> None:
+        super().__init__()
+        for method in methods:
+            setattr(self, method, self._fail)
+
+    def _fail(self, *args: Any) -> Any:
+        raise ConnectionError("redis://:hunter2@db:6379 is out of reach")
+
+
+def test_a_store_that_is_down_is_503(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+    router, ran = make(Broken("claim")), []
+    router.on("*")(ran.append)
+    answer = handle(router, *delivery())
+    assert status(answer) == (503, "store_unavailable")
+    assert answer.headers["Retry-After"]
+    assert b"hunter2" not in answer.body
+    assert "out of reach" in caplog.text
+    assert ran == []
+
+
+def test_a_completion_that_cannot_be_recorded_asks_for_no_second_run(
+    handle: Handle, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = make(Broken("complete"))
+    router.on("*")(lambda event: None)
+    assert status(handle(router, *delivery())) == (200, "handled")
+    assert "could not be recorded" in caplog.text
+
+
+def test_a_release_that_fails_leaves_the_answer_a_500(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+    router = make(Broken("release"))
+
+    @router.on("*")
+    def fails(event: Any) -> None:
+        raise LookupError
+
+    assert status(handle(router, *delivery())) == (500, "handler_failed")
+    assert "stays until its lease runs out" in caplog.text
+
+
+def test_an_async_store_serves_both_colours(handle: Handle) -> None:
+    class AsyncStore:
+        def __init__(self) -> None:
+            self.inner = MemoryEventStore()
+
+        async def claim(self, key: str, token: str, lease: float) -> ClaimState:
+            return self.inner.claim(key, token, lease)
+
+        async def complete(self, key: str, token: str) -> bool:
+            return self.inner.complete(key, token)
+
+        async def release(self, key: str, token: str) -> None:
+            self.inner.release(key, token)
+
+    router = make(AsyncStore())
+    router.on("*")(lambda event: None)
+    assert status(handle(router, *delivery())) == (200, "handled")
+    assert status(handle(router, *delivery())) == (200, "duplicate")
+
+
+def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        make(MemoryEventStore(), queue=SQLiteEventQueue(tmp_path / "queue.db"))
+    with pytest.raises(ConfigurationError):
+        make(lease=0)
+    with pytest.raises(ConfigurationError):
+        make().on()
+    with pytest.raises(ConfigurationError):
+        make().on("")
+    with pytest.raises(ConfigurationError):
+        WebhookWorker(make())
+    router = make()
+    router.default(print)
+    with pytest.raises(ConfigurationError):
+        router.default(print)
+
+
+# The two applications, without a server
+
+
+async def ask_asgi(router: WebhookRouter, messages: list[dict[str, Any]], **scope: Any) -> list[Any]:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await router.asgi({"type": "http", "method": "POST", "headers": []} | scope, receive, send)
+    return sent
+
+
+async def test_asgi_puts_chunks_together_and_answers() -> None:
+    router, got = make(), []
+    router.on("*")(lambda event: got.append(event.id))
+    body, headers = delivery()
+    chunks = [{"type": "http.request", "body": body[i : i + 7], "more_body": True} for i in range(0, len(body), 7)]
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    start, content = await ask_asgi(router, [*chunks, {"type": "http.request"}], headers=raw)
+    assert (start["status"], content["body"]) == (200, b'{"status": "handled"}')
+    assert (b"content-type", b"application/json") in start["headers"]
+    assert got == ["evt_idem_1"]
+
+
+async def test_asgi_stops_reading_at_the_limit() -> None:
+    messages = [{"type": "http.request", "body": b"x" * 60, "more_body": True} for _ in range(9)]
+    start, _ = await ask_asgi(make(max_body=100), messages)
+    assert start["status"] == 413
+    assert len(messages) == 7
+
+
+async def test_asgi_says_nothing_to_a_client_that_left() -> None:
+    assert await ask_asgi(make(), [{"type": "http.disconnect"}]) == []
+
+
+async def test_asgi_answers_405_without_reading() -> None:
+    start, _ = await ask_asgi(make(), [], method="GET")
+    assert start["status"] == 405
+
+
+async def test_asgi_alone_under_a_server_starts_and_stops() -> None:
+    sent = await ask_asgi(make(), [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}], type="lifespan")
+    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_asgi_closes_a_websocket() -> None:
+    assert await ask_asgi(make(), [], type="websocket") == [{"type": "websocket.close", "code": 1000}]
+
+
+class Input:
+    """A WSGI input that gives out a few bytes a read, and notes how many were asked for."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.asked = 0
+
+    def read(self, size: int) -> bytes:
+        self.asked += size
+        chunk, self.body = self.body[: min(size, 10)], self.body[min(size, 10) :]
+        return chunk
+
+
+def ask_wsgi(router: WebhookRouter, stream: Any, **environ: Any) -> tuple[str, dict[str, str], bytes]:
+    started: list[Any] = []
+    body = b"".join(
+        router.wsgi(
+            {"REQUEST_METHOD": "POST", "wsgi.input": stream} | environ,
+            lambda status, headers: started.append((status, dict(headers))),
+        )
+    )
+    [(line, headers)] = started
+    return line, headers, body
+
+
+def environ_of(headers: dict[str, str]) -> dict[str, str]:
+    return {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+
+
+def test_wsgi_puts_short_reads_together_and_answers() -> None:
+    router, got = make(), []
+    router.on("*")(lambda event: got.append(event.id))
+    body, headers = delivery()
+    line, answered, content = ask_wsgi(router, Input(body), CONTENT_LENGTH=str(len(body)), **environ_of(headers))
+    assert (line, content) == ("200 OK", b'{"status": "handled"}')
+    assert answered["Content-Type"] == "application/json"
+    assert got == ["evt_idem_1"]
+
+
+def test_wsgi_reads_a_chunked_body_where_the_server_marks_its_end() -> None:
+    body, headers = delivery()
+    line, _, _ = ask_wsgi(make(), Input(body), **{"wsgi.input_terminated": True}, **environ_of(headers))
+    assert line == "200 OK"
+
+
+@pytest.mark.parametrize("length", ["", "-1", "1_0", "\u0661", "x"])
+def test_wsgi_reads_nothing_without_a_length(length: str) -> None:
+    stream = Input(b"x" * 100)
+    assert ask_wsgi(make(), stream, CONTENT_LENGTH=length)[0] == "401 Unauthorized"
+    assert stream.asked == 0
+
+
+@pytest.mark.parametrize("length", ["101", "9" * 5000])
+def test_wsgi_refuses_a_length_over_the_limit_unread(length: str) -> None:
+    stream = Input(b"x" * 200)
+    assert ask_wsgi(make(max_body=100), stream, CONTENT_LENGTH=length)[0].startswith("413 ")
+    assert stream.asked == 0
+
+
+def test_wsgi_survives_a_connection_that_breaks() -> None:
+    class Breaks:
+        def read(self, size: int) -> bytes:
+            raise ConnectionResetError
+
+    assert ask_wsgi(make(), Breaks(), CONTENT_LENGTH="5")[0] == "400 Bad Request"
+
+
+def test_wsgi_answers_405_unread() -> None:
+    line, headers, _ = ask_wsgi(make(), None, REQUEST_METHOD="GET")
+    assert (line, headers["Allow"]) == ("405 Method Not Allowed", "POST")
+
+
+# Answer now, work later
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[SQLiteEventQueue]:
+    with SQLiteEventQueue(tmp_path / "queue.db") as queue:
+        yield queue
+
+
+def work(worker: WebhookWorker, colour: str) -> bool:
+    return worker.run_once() if colour == "sync" else asyncio.run(worker.arun_once())
+
+
+@pytest.fixture(params=["sync", "async"])
+def colour(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def test_a_queued_event_is_answered_at_once_and_handled_later(
+    handle: Handle, colour: str, queue: SQLiteEventQueue
+) -> None:
+    router, got = make(queue=queue), []
+    router.on("credential.*")(lambda event: got.append(event.data.credential_id))
+    assert status(handle(router, *delivery("credential.connected"))) == (200, "accepted")
+    assert status(handle(router, *delivery("credential.connected"))) == (200, "duplicate")
+    assert got == []
+    worker = WebhookWorker(router)
+    assert work(worker, colour)
+    assert not work(worker, colour)
+    assert got == ["cred_1"]
+    assert status(handle(router, *delivery("credential.connected"))) == (200, "duplicate")
+    assert not work(worker, colour)
+
+
+def test_a_forged_delivery_is_not_queued(queue: SQLiteEventQueue) -> None:
+    router = make(queue=queue)
+    assert router.handle(body_of(), sign(body_of(), "whsec_wrong")).status == 401
+    assert queue.take("t", 1) is None
+
+
+def test_a_queue_that_is_down_is_503(handle: Handle, tmp_path: Path) -> None:
+    router = make(queue=SQLiteEventQueue(tmp_path / "no" / "such" / "folder.db"))
+    assert status(handle(router, *delivery())) == (503, "store_unavailable")
+
+
+def test_a_queued_event_is_retried_then_buried_then_replayed(colour: str, queue: SQLiteEventQueue) -> None:
+    router, runs = make(queue=queue), []
+
+    @router.on("*")
+    def fails_thrice(event: Any) -> None:
+        runs.append(event.id)
+        if len(runs) <= 3:
+            raise LookupError(f"attempt {len(runs)}")
+
+    worker = WebhookWorker(router, retry_delays=(0, 0))
+    router.handle(*delivery())
+    assert [work(worker, colour) for _ in range(4)] == [True, True, True, False]
+    [letter] = queue.dead_letters()
+    assert (letter.key, letter.attempts, letter.error) == ("idem_1", 3, "LookupError: attempt 3")
+    assert letter.event.id == "evt_idem_1"
+    assert status(router.handle(*delivery())) == (200, "duplicate")
+    assert queue.replay("idem_1")
+    assert queue.dead_letters() == []
+    assert work(worker, colour)
+    assert len(runs) == 4
+    assert status(router.handle(*delivery())) == (200, "duplicate")
+
+
+def test_an_event_that_kills_its_workers_is_buried(colour: str, queue: SQLiteEventQueue) -> None:
+    router, runs = make(queue=queue), []
+    router.on("*")(runs.append)
+    router.handle(*delivery())
+    for _ in range(3):  # taken, and never heard of again
+        assert queue.take("dead worker", lease=-1) is not None
+    assert work(WebhookWorker(router, retry_delays=(0, 0)), colour)
+    assert runs == []
+    assert "died" in queue.dead_letters()[0].error
+
+
+def test_a_queued_body_that_no_longer_fits_is_buried_at_once(colour: str, queue: SQLiteEventQueue) -> None:
+    queue.put("k", b"[]")
+    router = make(queue=queue)
+    assert work(WebhookWorker(router), colour)
+    assert queue.dead_letters()[0].error.startswith("WebhookPayloadError")
+
+
+def test_an_interrupted_worker_gives_its_event_back(queue: SQLiteEventQueue) -> None:
+    router, runs = make(queue=queue), []
+
+    @router.on("*")
+    def interrupted_once(event: Any) -> None:
+        runs.append(event)
+        if len(runs) == 1:
+            raise KeyboardInterrupt
+
+    router.handle(*delivery())
+    worker = WebhookWorker(router)
+    with pytest.raises(KeyboardInterrupt):
+        worker.run_once()
+    assert worker.run_once()
+    assert len(runs) == 2
+
+
+def test_a_running_worker_drains_the_queue_and_stops(queue: SQLiteEventQueue) -> None:
+    router, stop, got = make(queue=queue), threading.Event(), []
+
+    @router.on("*")
+    def last_one_stops(event: Any) -> None:
+        got.append(event.id)
+        if len(got) == 5:
+            stop.set()
+
+    for key in "abcde":
+        router.handle(*delivery(key=key))
+    worker = threading.Thread(target=WebhookWorker(router, poll_interval=0.01).run, args=(stop,))
+    worker.start()
+    worker.join(10)
+    assert not worker.is_alive()
+    assert len(got) == 5
+
+
+async def test_a_running_async_worker_drains_the_queue_until_cancelled(queue: SQLiteEventQueue) -> None:
+    router, done, got = make(queue=queue), asyncio.Event(), []
+
+    @router.on("*")
+    async def note(event: Any) -> None:
+        got.append(event.id)
+        if len(got) == 5:
+            done.set()
+
+    for key in "abcde":
+        await router.ahandle(*delivery(key=key))
+    worker = asyncio.create_task(WebhookWorker(router, poll_interval=0.01).arun())
+    await asyncio.wait_for(done.wait(), 10)
+    worker.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await worker
+    assert len(got) == 5
+
+
+def test_a_worker_outlives_a_queue_that_is_out_of_reach(
+    queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    router, stop = make(queue=queue), threading.Event()
+    router.on("*")(lambda event: stop.set())
+    router.handle(*delivery())
+    take, failures = queue.take, [ConnectionError("gone"), ConnectionError("gone")]
+
+    def flaky(token: str, lease: float) -> Any:
+        if failures:
+            raise failures.pop()
+        return take(token, lease)
+
+    queue.take = flaky  # type: ignore[method-assign]
+    WebhookWorker(router, poll_interval=0.01).run(stop)
+    assert stop.is_set()
+    assert caplog.text.count("out of reach; trying again") == 2
+
+
+# Rotation
+
+
+class Platform:
+    """`client.webhooks`, as far as a rotation sees it."""
+
+    def __init__(self, secret: Any = "whsec_new") -> None:
+        self.secret = secret
+        self.rotated: list[str] = []
+
+    def rotate_secret(self, webhook_id: str, /) -> Any:
+        self.rotated.append(webhook_id)
+        return self
+
+
+class AsyncPlatform(Platform):
+    async def rotate_secret(self, webhook_id: str, /) -> Any:
+        return super().rotate_secret(webhook_id)
+
+
+def rotate(colour: str, platform_secret: Any, verifier: WebhookVerifier, hand_over: Callable[[str], object]) -> Any:
+    if colour == "sync":
+        return rotate_secret(Platform(platform_secret), "wh_1", verifier=verifier, hand_over=hand_over)
+
+    async def ahand_over(secret: str) -> None:
+        hand_over(secret)
+
+    return asyncio.run(arotate_secret(AsyncPlatform(platform_secret), "wh_1", verifier=verifier, hand_over=ahand_over))
+
+
+def verifies(verifier: WebhookVerifier, secret: str) -> bool:
+    try:
+        verifier.verify(body_of(), sign(body_of(), secret))
+    except WebhookError:
+        return False
+    return True
+
+
+def test_a_rotation_verifies_with_both_until_it_is_finished(colour: str) -> None:
+    verifier, kept = WebhookVerifier(OLD_SECRET), []
+    rotation = rotate(colour, "whsec_new", verifier, kept.append)
+    assert kept == ["whsec_new"]
+    assert verifies(verifier, "whsec_new")
+    assert verifies(verifier, OLD_SECRET)
+    rotation.finish()
+    assert verifies(verifier, "whsec_new")
+    assert not verifies(verifier, OLD_SECRET)
+
+
+def test_a_secret_that_could_not_be_stored_is_verified_with_all_the_same(colour: str) -> None:
+    verifier = WebhookVerifier(OLD_SECRET)
+
+    def full(secret: str) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space") as caught:
+        rotate(colour, "whsec_new", verifier, full)
+    assert "rotate again" in caught.value.__notes__[0]
+    assert "whsec_new" not in caught.value.__notes__[0]
+    assert verifies(verifier, "whsec_new")
+    assert verifies(verifier, OLD_SECRET)
+
+
+@pytest.mark.parametrize("secret", [None, "", 7])
+def test_a_rotation_that_tells_no_secret_is_an_error(colour: str, secret: Any) -> None:
+    verifier = WebhookVerifier(OLD_SECRET)
+    with pytest.raises(WebhookError, match="rotate again"):
+        rotate(colour, secret, verifier, print)
+    assert verifies(verifier, OLD_SECRET)
+
+
+def test_a_secret_that_is_known_is_moved_to_the_front() -> None:
+    verifier = WebhookVerifier([OLD_SECRET, SECRET])
+    verifier.add_secret(SECRET)
+    verifier.forget_old_secrets()
+    assert verifies(verifier, SECRET)
+    assert not verifies(verifier, OLD_SECRET)

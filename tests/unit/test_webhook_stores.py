@@ -1,0 +1,481 @@
+"""What every store and every queue must do, asked of each: memory, SQLite, and a real Redis of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext.webhooks import (
+    AsyncRedisEventStore,
+    ClaimState,
+    EventQueue,
+    EventStore,
+    MemoryEventStore,
+    RedisEventQueue,
+    RedisEventStore,
+    SQLiteEventQueue,
+    SQLiteEventStore,
+)
+from tests.redis_server import redis_server
+
+CLAIMED, IN_PROGRESS, COMPLETED = ClaimState.CLAIMED, ClaimState.IN_PROGRESS, ClaimState.COMPLETED
+
+
+class Clock:
+    """For Redis, whose clock cannot be set, time passes for real."""
+
+    def __init__(self, *, real: bool) -> None:
+        self.real = real
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        if self.real:
+            time.sleep(seconds)
+        self.now += seconds
+
+
+class OneLoop:
+    """An asynchronous store, called from a test that is not."""
+
+    def __init__(self, store: AsyncRedisEventStore, loop: asyncio.AbstractEventLoop) -> None:
+        self.store, self.loop = store, loop
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args: self.loop.run_until_complete(getattr(self.store, name)(*args))
+
+
+@pytest.fixture(scope="module")
+def redis_socket() -> Iterator[str]:
+    with redis_server() as socket:
+        yield socket
+
+
+@pytest.fixture
+def redis(redis_socket: str, request: pytest.FixtureRequest) -> Iterator[Any]:
+    from redis import Redis
+
+    with Redis(unix_socket_path=redis_socket) as client:
+        client.flushall()
+        yield client
+
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis", "redis, decoded", "async redis"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    """Makes stores of one kind; `make.clock` is theirs, and two of them share what is stored if the kind can."""
+    kind: str = request.param
+    clock, closing = Clock(real="redis" in kind), []
+    if kind == "memory":
+        made = lambda ttl=1000: MemoryEventStore(ttl=ttl, clock=clock)  # noqa: E731
+    elif kind == "sqlite":
+
+        def made(ttl: float = 1000) -> SQLiteEventStore:
+            store = SQLiteEventStore(tmp_path / "events.db", ttl=ttl, clock=clock)
+            closing.append(store.close)
+            return store
+    elif kind == "async redis":
+        request.getfixturevalue("redis")
+        from redis.asyncio import Redis as AsyncRedis
+
+        loop = asyncio.new_event_loop()
+        client = AsyncRedis(unix_socket_path=request.getfixturevalue("redis_socket"))
+        made = lambda ttl=1000: OneLoop(AsyncRedisEventStore(client, ttl=ttl), loop)  # noqa: E731
+        closing += [lambda: loop.run_until_complete(client.aclose()), loop.close]
+    else:
+        request.getfixturevalue("redis")
+        from redis import Redis
+
+        sync = Redis(unix_socket_path=request.getfixturevalue("redis_socket"), decode_responses="decoded" in kind)
+        made = lambda ttl=1000: RedisEventStore(sync, ttl=ttl)  # noqa: E731
+        closing.append(sync.close)
+    made.clock = clock  # type: ignore[attr-defined]
+    yield made
+    for close in closing:
+        close()
+
+
+def pass_time(make: Make, seconds: float) -> None:
+    make.clock.pass_(seconds)  # type: ignore[attr-defined]
+
+
+def test_each_is_a_store(make: Make) -> None:
+    assert isinstance(make(), EventStore | OneLoop)
+
+
+def test_an_event_is_claimed_once_and_completed_once(make: Make) -> None:
+    store = make()
+    assert store.claim("k", "one", 60) == CLAIMED
+    assert store.claim("k", "two", 60) == IN_PROGRESS
+    assert store.claim("other", "two", 60) == CLAIMED
+    assert store.complete("k", "one") is True
+    assert store.claim("k", "two", 60) == COMPLETED
+    assert store.complete("k", "two") is False
+    assert isinstance(store.claim("k", "two", 60), ClaimState)
+
+
+def test_a_released_event_can_be_claimed(make: Make) -> None:
+    store = make()
+    store.claim("k", "one", 60)
+    store.release("k", "one")
+    assert store.claim("k", "two", 60) == CLAIMED
+
+
+def test_only_the_holder_releases(make: Make) -> None:
+    store = make()
+    store.claim("k", "one", 60)
+    store.release("k", "two")
+    store.release("unknown", "two")
+    assert store.claim("k", "two", 60) == IN_PROGRESS
+
+
+def test_nobody_releases_what_is_completed(make: Make) -> None:
+    store = make()
+    store.claim("k", "one", 60)
+    store.complete("k", "one")
+    store.release("k", "one")
+    assert store.claim("k", "two", 60) == COMPLETED
+
+
+def test_a_lease_runs_out(make: Make) -> None:
+    store = make()
+    store.claim("k", "one", 0.2)
+    assert store.claim("k", "two", 60) == IN_PROGRESS
+    pass_time(make, 0.25)
+    assert store.claim("k", "two", 60) == CLAIMED
+    store.release("k", "one")
+    assert store.claim("k", "three", 60) == IN_PROGRESS
+
+
+def test_the_first_completion_counts_whoever_holds_the_claim(make: Make) -> None:
+    store = make()
+    store.claim("k", "slow", 0.1)
+    pass_time(make, 0.15)
+    assert store.claim("k", "fast", 60) == CLAIMED
+    assert store.complete("k", "slow") is True
+    assert store.complete("k", "fast") is False
+    store.release("k", "fast")
+    assert store.claim("k", "late", 60) == COMPLETED
+
+
+def test_a_completion_without_a_claim_counts(make: Make) -> None:
+    store = make()
+    assert store.complete("k", "token") is True
+    assert store.claim("k", "late", 60) == COMPLETED
+
+
+def test_a_handled_event_is_forgotten_after_its_ttl(make: Make) -> None:
+    store = make(ttl=0.2)
+    store.claim("k", "one", 60)
+    store.complete("k", "one")
+    assert store.claim("k", "two", 60) == COMPLETED
+    pass_time(make, 0.25)
+    assert store.claim("k", "two", 60) == CLAIMED
+
+
+def test_many_threads_complete_each_event_once(make: Make) -> None:
+    store = make()
+    if isinstance(store, OneLoop):
+        pytest.skip("one event loop has one thread")
+
+    def race(number: int) -> list[bool]:
+        key, token = f"k{number % 20}", str(number)
+        return [store.complete(key, token)] if store.claim(key, token, 60) == CLAIMED else []
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = [outcome for outcomes in pool.map(race, range(400)) for outcome in outcomes]
+    assert outcomes == [True] * 20
+
+
+# What is particular to one of them
+
+
+def test_memory_sweeps_what_ran_out_and_is_bounded() -> None:
+    clock = Clock(real=False)
+    store = MemoryEventStore(ttl=10, max_events=50, clock=clock)
+    for number in range(100):
+        store.claim(f"k{number}", "t", 60)
+        store.complete(f"k{number}", "t")
+    assert len(store._entries) == 50
+    assert store.claim("k99", "t", 60) == COMPLETED
+    assert store.claim("k0", "t", 60) == CLAIMED
+    clock.now += 100
+    for number in range(2000):
+        store.claim(f"new{number}", "t", 0)
+    assert not [key for key in store._entries if key.startswith("k")]
+
+
+def test_memory_forgets_no_claim_for_want_of_room() -> None:
+    store = MemoryEventStore(max_events=1)
+    store.claim("in hand", "t", 60)
+    for number in range(5):
+        store.complete(f"k{number}", "t")
+    assert store.claim("in hand", "u", 60) == IN_PROGRESS
+
+
+def test_sqlite_remembers_across_restarts_and_writes_ahead(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with SQLiteEventStore(path) as store:
+        store.claim("k", "one", 60)
+        store.complete("k", "one")
+        assert (tmp_path / "events.db-wal").exists()
+    with SQLiteEventStore(str(path)) as store:
+        assert store.claim("k", "two", 60) == COMPLETED
+        store.close()
+        assert store.claim("k", "two", 60) == COMPLETED
+
+
+def test_sqlite_sweeps_what_ran_out(tmp_path: Path) -> None:
+    clock = Clock(real=False)
+    with SQLiteEventStore(tmp_path / "events.db", ttl=10, clock=clock) as store:
+        for number in range(20):
+            store.complete(f"k{number}", "t")
+        clock.now += 4000
+        store.claim("new", "t", 60)
+        with store._database.transaction() as connection:
+            assert connection.execute("SELECT count(*) FROM interactor_webhook_claims").fetchone() == (1,)
+
+
+def test_sqlite_says_so_when_another_writer_stays(tmp_path: Path) -> None:
+    with (
+        SQLiteEventStore(tmp_path / "events.db", timeout=0.05) as store,
+        sqlite3.connect(tmp_path / "events.db") as other,
+    ):
+        store.claim("k", "one", 60)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            store.claim("k", "one", 60)
+        other.rollback()
+        assert store.claim("other", "one", 60) == CLAIMED
+    other.close()
+
+
+def test_sqlite_undoes_what_failed_halfway(tmp_path: Path) -> None:
+    with SQLiteEventStore(tmp_path / "events.db") as store:
+
+        def fail_halfway() -> None:
+            with store._database.transaction() as connection:
+                connection.execute("INSERT INTO interactor_webhook_claims VALUES ('k', 't', 9e9, 1)")
+                raise LookupError
+
+        with pytest.raises(LookupError):
+            fail_halfway()
+        assert store.claim("k", "one", 60) == CLAIMED
+
+
+def test_sqlite_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
+    (tmp_path / "events.db").write_text("no database, but text of some length" * 100)
+    store = SQLiteEventStore(tmp_path / "events.db")
+    for _ in range(2):
+        with pytest.raises(sqlite3.DatabaseError):
+            store.claim("k", "one", 60)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_sqlite_survives_a_fork(tmp_path: Path) -> None:
+    with SQLiteEventStore(tmp_path / "events.db") as store:
+        assert store.claim("parent", "t", 60) == CLAIMED
+        child = os.fork()
+        if child == 0:
+            fine = store.claim("parent", "u", 60) == IN_PROGRESS and store.claim("child", "t", 60) == CLAIMED
+            os._exit(0 if fine else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert store.claim("child", "u", 60) == IN_PROGRESS
+
+
+def test_many_processes_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from interactor_ext.webhooks import SQLiteEventStore\n"
+        "with SQLiteEventStore(sys.argv[1]) as store: print(store.claim('k', sys.argv[2], 60).name)"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "new.db"), str(number)], stdout=subprocess.PIPE)
+        for number in range(6)
+    ]
+    said = sorted(process.communicate(timeout=60)[0].decode().strip() for process in processes)
+    assert said == ["CLAIMED"] + ["IN_PROGRESS"] * 5
+
+
+def test_redis_keys_have_a_prefix_and_an_end(redis: Any) -> None:
+    store = RedisEventStore(redis, ttl=100, prefix="acme:")
+    store.claim("k", "t", 60)
+    assert redis.keys("*") == [b"acme:k"]
+    assert 59_000 < redis.pttl("acme:k") <= 60_000
+    store.complete("k", "t")
+    assert 99_000 < redis.pttl("acme:k") <= 100_000
+
+
+def test_redis_remembers_for_seven_days_by_default(redis: Any) -> None:
+    RedisEventStore(redis).complete("k", "t")
+    assert 604_000 < redis.ttl("interactor:webhook:k") <= 604_800
+
+
+def test_redis_stores_take_the_client_of_their_colour(redis: Any) -> None:
+    from redis.asyncio import Redis as AsyncRedis
+
+    for wrong in (
+        lambda: RedisEventStore(AsyncRedis()),
+        lambda: AsyncRedisEventStore(redis),
+        lambda: RedisEventQueue(AsyncRedis()),  # type: ignore[arg-type]
+        lambda: RedisEventStore(redis, ttl=0),
+    ):
+        with pytest.raises(ConfigurationError):
+            wrong()
+
+
+# Queues
+
+
+@pytest.fixture(params=["sqlite", "redis", "redis, decoded"])
+def make_queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    kind: str = request.param
+    clock, closing = Clock(real="redis" in kind), []
+    if kind == "sqlite":
+
+        def made(ttl: float = 1000) -> EventQueue:
+            queue = SQLiteEventQueue(tmp_path / "queue.db", ttl=ttl, clock=clock)
+            closing.append(queue.close)
+            return queue
+    else:
+        request.getfixturevalue("redis")
+        from redis import Redis
+
+        client = Redis(unix_socket_path=request.getfixturevalue("redis_socket"), decode_responses="decoded" in kind)
+        made = lambda ttl=1000: RedisEventQueue(client, ttl=ttl)  # noqa: E731
+        closing.append(client.close)
+    made.clock = clock  # type: ignore[attr-defined]
+    yield made
+    for close in closing:
+        close()
+
+
+def test_each_is_a_queue(make_queue: Make) -> None:
+    assert isinstance(make_queue(), EventQueue)
+
+
+def test_a_queued_event_is_taken_once_and_completed_once(make_queue: Make) -> None:
+    queue = make_queue()
+    assert queue.take("t", 60) is None
+    assert queue.put("k", "é".encode()) is True
+    assert queue.put("k", b"other bytes") is False
+    assert queue.take("one", 60) == ("k", "é".encode(), 1)
+    assert queue.take("two", 60) is None
+    assert queue.put("k", b"") is False
+    assert queue.complete("k", "one") is True
+    assert queue.complete("k", "two") is False
+    assert queue.put("k", b"") is False
+    assert queue.take("two", 60) is None
+
+
+def test_the_event_that_is_due_for_longest_comes_first(make_queue: Make) -> None:
+    queue = make_queue()
+    for key in "abc":
+        queue.put(key, b"")
+        pass_time(make_queue, 0.002)
+    assert [queue.take("t", 60).key for _ in range(3)] == ["a", "b", "c"]
+
+
+def test_a_retry_comes_when_it_is_due(make_queue: Make) -> None:
+    queue = make_queue()
+    queue.put("k", b"x")
+    queue.take("one", 60)
+    assert queue.retry("k", "one", 0.2, "broken") is True
+    assert queue.take("two", 60) is None
+    pass_time(make_queue, 0.25)
+    assert queue.take("two", 60) == ("k", b"x", 2)
+
+
+def test_a_worker_that_lost_its_lease_changes_nothing_but_can_complete(make_queue: Make) -> None:
+    queue = make_queue()
+    queue.put("k", b"x")
+    queue.take("slow", 0.1)
+    pass_time(make_queue, 0.15)
+    assert queue.take("fast", 60) == ("k", b"x", 2)
+    assert queue.retry("k", "slow", 0, "") is False
+    assert queue.bury("k", "slow", "") is False
+    assert queue.take("third", 60) is None
+    assert queue.complete("k", "slow") is True
+    assert queue.complete("k", "fast") is False
+    assert queue.retry("k", "fast", 0, "") is False
+
+
+def test_dead_letters_are_inspected_replayed_and_discarded(make_queue: Make) -> None:
+    queue = make_queue()
+    for key in ("a", "b", "c"):
+        queue.put(key, key.encode())
+        queue.take("t", 60)
+        assert queue.bury(key, "t", f"{key} é" + "x" * 5000) is True
+        pass_time(make_queue, 0.002)
+    assert queue.take("t", 60) is None
+    letters = queue.dead_letters()
+    assert [(letter.key, letter.body, letter.attempts) for letter in letters] == [
+        ("a", b"a", 1),
+        ("b", b"b", 1),
+        ("c", b"c", 1),
+    ]
+    assert letters[0].error.startswith("a éx")
+    assert len(letters[0].error) == 1000
+    assert 0 <= letters[1].failed_at - letters[0].failed_at < 5
+    assert [letter.key for letter in queue.dead_letters(limit=2)] == ["a", "b"]
+    assert queue.put("a", b"") is False
+
+    assert queue.replay("a") is True
+    assert queue.replay("a") is False
+    assert queue.take("t", 60) == ("a", b"a", 1)
+    assert queue.discard("b") is True
+    assert queue.discard("b") is False
+    assert queue.discard("a") is False
+    assert queue.put("b", b"") is False
+    assert [letter.key for letter in queue.dead_letters()] == ["c"]
+    assert queue.complete("c", "late worker") is True
+    assert queue.dead_letters() == []
+
+
+def test_a_handled_event_of_a_queue_is_forgotten_after_its_ttl(make_queue: Make) -> None:
+    queue = make_queue(ttl=0.2)
+    queue.put("k", b"x")
+    queue.take("t", 60)
+    queue.complete("k", "t")
+    pass_time(make_queue, 4000 if not make_queue.clock.real else 0.25)  # type: ignore[attr-defined]
+    queue.take("t", 60)
+    assert queue.put("k", b"y") is True
+
+
+def test_many_threads_take_each_event_once(make_queue: Make) -> None:
+    queue, taken, lock = make_queue(), [], threading.Lock()
+    for number in range(100):
+        queue.put(f"k{number}", b"x")
+
+    def worker(name: int) -> None:
+        while (event := queue.take(f"{name}", 60)) is not None:
+            with lock:
+                taken.append(event.key)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(worker, range(4)))
+    assert len(taken) == len(set(taken)) == 100
+
+
+def test_redis_drops_an_event_whose_body_was_evicted(redis: Any) -> None:
+    queue = RedisEventQueue(redis, prefix="q:")
+    queue.put("a", b"x")
+    queue.put("b", b"y")
+    redis.delete("q:event:a")
+    assert queue.take("t", 60) == ("b", b"y", 1)
+    assert redis.zrange("q:due", 0, -1) == [b"b"]

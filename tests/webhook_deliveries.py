@@ -1,0 +1,58 @@
+"""Deliveries as the platform would send them, for the tests of `interactor_ext.webhooks`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from interactor_ext.webhooks import sign
+
+SECRET = "whsec_5f1d3c"
+OLD_SECRET = "whsec_before_rotation"
+NOW = 1_700_000_000.0
+
+DATA: dict[str, dict[str, Any]] = {
+    "credential.connected": {
+        "credential_id": "cred_1",
+        "provider": "google",
+        "scopes": ["calendar.read"],
+        "metadata": {},
+    },
+    "room.message.created": {
+        "message_id": "msg_1",
+        "room_id": "room_1",
+        "role": "assistant",
+        "content": "Your meeting with Dana is on Tuesday at 10:00. Shall I send her the agenda as well?",
+        "tool_calls": None,
+    },
+    "workflow.instance.halted": {
+        "instance_id": "wfi_1",
+        "workflow_id": "wf_1",
+        "current_state": "awaiting_approval",
+        "context": {"total": 599.99},
+        "presentation": {"type": "form", "title": "Approval Required", "fields": []},
+    },
+}
+
+
+def envelope(event: Any = "room.message.created", key: str = "idem_1", **changes: Any) -> dict[str, Any]:
+    """One event's JSON. A change to `...` leaves the field out."""
+    document = {
+        "id": f"evt_{key}",
+        "event": event,
+        "timestamp": "2024-01-15T10:31:00Z",
+        "idempotency_key": key,
+        "namespace": "user_123",
+        "data": DATA.get(str(event), {"anything": 1}),
+    } | changes
+    return {name: value for name, value in document.items() if value is not ...}
+
+
+def body_of(event: Any = "room.message.created", key: str = "idem_1", **changes: Any) -> bytes:
+    return json.dumps(envelope(event, key, **changes)).encode()
+
+
+def delivery(event: str = "room.message.created", key: str = "idem_1", **changes: Any) -> tuple[bytes, dict[str, str]]:
+    """Body and headers, signed now, for a verifier with the real clock."""
+    body = body_of(event, key, **changes)
+    return body, sign(body, SECRET, event=event)
