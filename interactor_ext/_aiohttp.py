@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 "AiohttpTransport needs an extra: pip install 'interactor-sdk[aiohttp]'"
             ) from error
         context = httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
-        explicit = httpx.Proxy(proxy) if isinstance(proxy, str | httpx.URL) else proxy
 
         def connect(chosen: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
             connector = aiohttp.TCPConnector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
@@ -56,7 +56,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             return transport
 
         self._error: type[Exception] = aiohttp.ClientError
-        self._sessions = PerLoop(lambda: _Sessions(connect, explicit, trust_env=trust_env), _Sessions.aclose)
+        self._sessions = PerLoop(lambda: _Sessions(connect, _as_proxy(proxy), trust_env=trust_env), _Sessions.aclose)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         with self._honest():
@@ -98,7 +98,7 @@ class _Sessions:
             proxy, name = self._proxy, None
             if proxy is None and self._trust_env:
                 name = environment_proxy(origin)
-                proxy = None if name is None else httpx.Proxy(name)
+                proxy = _as_proxy(name)
             if name not in self._by_proxy:
                 self._by_proxy[name] = self._connect(proxy)
             transport = self._by_origin[origin] = self._by_proxy[name]
@@ -107,6 +107,19 @@ class _Sessions:
     async def aclose(self) -> None:
         for transport in self._by_proxy.values():
             await transport.aclose()
+
+
+def _as_proxy(proxy: httpx.Proxy | httpx.URL | str | None) -> httpx.Proxy | None:
+    """With its credentials as a header: httpx-aiohttp gives aiohttp an object for them that aiohttp is about to
+    drop.
+    """
+    if isinstance(proxy, str | httpx.URL):
+        proxy = httpx.Proxy(proxy)
+    if proxy is None or proxy.raw_auth is None:
+        return proxy
+    credentials = base64.b64encode(b":".join(proxy.raw_auth)).decode()
+    headers = {**proxy.headers, "Proxy-Authorization": f"Basic {credentials}"}
+    return httpx.Proxy(proxy.url, headers=headers)
 
 
 class _Body(httpx.AsyncByteStream):

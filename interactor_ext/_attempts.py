@@ -4,7 +4,6 @@ or sends.
 
 from __future__ import annotations
 
-import logging
 import ssl
 import time
 from collections.abc import Mapping
@@ -17,13 +16,12 @@ from interactor_ext._breaker import CircuitBreaker, Permit
 from interactor_ext._deadline import TimeLeft
 from interactor_ext._errors import APITimeoutError, CircuitOpenError
 from interactor_ext._limits import Key, WouldWait, call_keys
+from interactor_ext._log import log_retry, logger
 from interactor_ext._responses import describe_request
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 
 if TYPE_CHECKING:
     from interactor_ext.limits import RateLimiter
-
-logger = logging.getLogger("interactor_ext")
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_CONNECT_TIMEOUT = 5.0
@@ -75,6 +73,11 @@ class Attempts:
             self.keys: tuple[Key, ...] = call_keys(
                 rules.client, namespace, account=self._is_account, stream=self.is_stream
             )
+
+    @property
+    def resends(self) -> int:
+        """How many attempts there were before the one that was begun last."""
+        return max(0, self._made - 1)
 
     def time_left(self) -> float | None:
         """Seconds until the deadline of the call; None where it has none."""
@@ -177,9 +180,8 @@ class Attempts:
             time_left=self.time_left(),
         )
         if decision.delay is not None:
-            logger.info(
-                "%s again in %.3g s, after attempt %d: %s", self._name(), decision.delay, self._made, decision.reason
-            )
+            response = self._last if isinstance(self._last, httpx.Response) else None
+            log_retry(self.request, response, delay=decision.delay, attempt=self._made, reason=decision.reason)
         elif status is None or status in self._policy.statuses:
             logger.debug("%s is not sent again: %s", self._name(), decision.reason)
         return decision.delay

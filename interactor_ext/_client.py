@@ -24,6 +24,7 @@ from interactor_ext.tokens import TokenStore
 if TYPE_CHECKING:
     from interactor_ext._api import AsyncViewApi, ViewApi
     from interactor_ext._breaker import CircuitBreaker
+    from interactor_ext._telemetry_events import Telemetry
     from interactor_ext.limits import RateLimiter
     from interactor_ext.retry import RetryPolicy
 
@@ -40,8 +41,9 @@ class _Client(Generic[C]):
     _view: View
     _is_view = False
 
-    def _open(self, view: View) -> None:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _open(self, view: View) -> None: ...
 
     def _derive(self, view: View) -> Self:
         derived = object.__new__(type(self))
@@ -75,7 +77,7 @@ class _Client(Generic[C]):
         """A view with other settings for its calls; None leaves one as it is.
 
         `timeout` and `deadline` are in seconds: for one attempt, and for a whole call. `idempotency_key` goes with each
-        call that takes one, in place of one of its own: use such a view for a single call, and again to repeat that call.
+        call that takes one, in place of one of its own: use such a view for a single call, and to repeat that call.
 
         Raises:
             ConfigurationError: one of them is out of its range.
@@ -88,8 +90,10 @@ class _Client(Generic[C]):
 
     @property
     def rate_limit(self) -> dict[str, RateLimit]:
-        """What the server last said of its limits, by scope ("client", "namespace", ...); that of the scope "namespace" is
-        this view's own. Empty before the first answer."""
+        """What the server last said of its limits, by scope: "client", "namespace" (this view's own), and others.
+
+        Empty before the first answer.
+        """
         return self._core.common.limits.seen(self._view.namespace)
 
     @property
@@ -117,8 +121,9 @@ class InteractorClient(_Client[Core], Sequences, Resources):
     The settings are the fields of `InteractorConfig`, as keywords; what is missing comes from `config` or, without one,
     from the environment. `transport` takes the place of the connection pool, and is closed with the client.
     `token_store` shares the access token with other clients. `retry_policy` decides what is sent again and when.
-    `rate_limiter` (see `interactor_ext.limits`) makes calls wait rather than be refused. `circuit_breaker` refuses calls to
-    a host that fails all the time; it may be another `CircuitBreaker`, or False for none.
+    `rate_limiter` (see `interactor_ext.limits`) makes calls wait rather than be refused. `circuit_breaker` refuses
+    calls to a host that fails all the time; it may be another `CircuitBreaker`, or False for none. `telemetry` (see
+    `interactor_ext.telemetry`) is told of what happens.
 
     Views (`namespace`, `with_options`) are immutable, cheap, and share everything else. They own nothing: to close one
     does nothing. A client that nobody closes lets go of its connections when it is collected.
@@ -136,10 +141,11 @@ class InteractorClient(_Client[Core], Sequences, Resources):
         retry_policy: RetryPolicy | None = None,
         rate_limiter: RateLimiter | None = None,
         circuit_breaker: CircuitBreaker | bool | None = None,
+        telemetry: Telemetry | None = None,
         **fields: Unpack[ConfigFields],
     ) -> None:
         self.config = _settings(config, fields, retry_policy)
-        parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker)
+        parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
         self._core = Core.build(self.config, parts)
         self._open(View.of(self.config))
 
@@ -150,8 +156,10 @@ class InteractorClient(_Client[Core], Sequences, Resources):
 
     @cached_property
     def api(self) -> ViewApi:
-        """This view for the functions of `interactor_client.api`, as their `client=`: with its token, its namespace, its
-        limits, and the errors of this package."""
+        """This view for the functions of `interactor_client.api`, as their `client=`.
+
+        What they send has this view's token, namespace and options; what they raise are the errors of this package.
+        """
         from interactor_ext._api import ViewApi
 
         return ViewApi(self._http)
@@ -213,10 +221,11 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
         retry_policy: RetryPolicy | None = None,
         rate_limiter: RateLimiter | None = None,
         circuit_breaker: CircuitBreaker | bool | None = None,
+        telemetry: Telemetry | None = None,
         **fields: Unpack[ConfigFields],
     ) -> None:
         self.config = _settings(config, fields, retry_policy)
-        parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker)
+        parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
         self._core = AsyncCore.build(self.config, parts)
         self._open(View.of(self.config))
 
@@ -227,8 +236,10 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
 
     @cached_property
     def api(self) -> AsyncViewApi:
-        """This view for the functions of `interactor_client.api`, as their `client=`: with its token, its namespace, its
-        limits, and the errors of this package."""
+        """This view for the functions of `interactor_client.api`, as their `client=`.
+
+        What they send has this view's token, namespace and options; what they raise are the errors of this package.
+        """
         from interactor_ext._api import AsyncViewApi
 
         return AsyncViewApi(self._http)

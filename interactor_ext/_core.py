@@ -28,15 +28,22 @@ class Core(NamedTuple):
     @classmethod
     def build(cls, config: InteractorConfig, parts: Parts) -> Core:
         rules = parts.rules(config)
-        common = Common.of(config, rules.policy)
-        shared = parts.way_out(rules)
+        reporter = parts.reporter()
+        common = Common.of(config, rules.policy, reporter)
+        shared = parts.way_out(rules, reporter)
         account = ViewClient(View.of(config), common, shared, auth=None)
 
         def fetch() -> Token:
             asked_at = time.time()
             return token_from(account.request(**token_request(config)), asked_at)
 
-        tokens = TokenSource(fetch, buffer=config.token_refresh_buffer, store=_guarded(parts.token_store, config))
+        tokens = TokenSource(
+            fetch if reporter is None else reporter.watch(fetch),
+            buffer=config.token_refresh_buffer,
+            store=_guarded(parts.token_store, config),
+        )
+        if reporter is not None:
+            tokens.on_token = reporter.token_in_use
         return cls(common, shared, tokens, BearerAuth(tokens, config.core_api_url))
 
     def open(self, view: View) -> ViewClient:
@@ -57,15 +64,22 @@ class AsyncCore(NamedTuple):
     @classmethod
     def build(cls, config: InteractorConfig, parts: Parts) -> AsyncCore:
         rules = parts.rules(config)
-        common = Common.of(config, rules.policy)
-        shared = parts.async_way_out(rules)
+        reporter = parts.reporter()
+        common = Common.of(config, rules.policy, reporter)
+        shared = parts.async_way_out(rules, reporter)
         account = AsyncViewClient(View.of(config), common, shared, auth=None)
 
         async def fetch() -> Token:
             asked_at = time.time()
             return token_from(await account.request(**token_request(config)), asked_at)
 
-        tokens = AsyncTokenSource(fetch, buffer=config.token_refresh_buffer, store=_guarded(parts.token_store, config))
+        tokens = AsyncTokenSource(
+            fetch if reporter is None else reporter.watch_async(fetch),
+            buffer=config.token_refresh_buffer,
+            store=_guarded(parts.token_store, config),
+        )
+        if reporter is not None:
+            tokens.on_token = reporter.token_in_use
         return cls(common, shared, tokens, AsyncBearerAuth(tokens, config.core_api_url))
 
     def open(self, view: View) -> AsyncViewClient:

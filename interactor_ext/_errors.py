@@ -57,17 +57,6 @@ class InteractorError(Exception):
         self.headers: Mapping[str, str] = {} if headers is None else headers
         self.retry_after = retry_after
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Exception's own way calls the class with `args` alone, and would lose, or fail for want of, the keywords.
-        return _restore, (type(self), self.args, self.__dict__.copy())
-
-
-def _restore(cls: type[InteractorError], args: tuple[Any, ...], state: dict[str, Any]) -> InteractorError:
-    error = cls.__new__(cls, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
-
 
 class ConfigurationError(InteractorError):
     """Settings are missing or contradict each other, or a client is used after it was closed. Nothing was sent."""

@@ -1,11 +1,12 @@
 """The HTTP clients of the views: light, over a transport that they share, and with one tree of errors.
 
-Whatever cuts across calls happens here or below, so an endpoint function that is called with `user.api` gets it as well.
+Whatever cuts across calls happens here or below, so that an endpoint function called with `user.api` gets it as well.
 """
 
 from __future__ import annotations
 
 import platform
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -13,12 +14,14 @@ import httpx
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError
+from interactor_ext._log import log_answer, log_failure
 from interactor_ext._rate_limit import RateLimits
 from interactor_ext._responses import describe_request
 from interactor_ext._version import __version__
 from interactor_ext._view import View
 
 if TYPE_CHECKING:
+    from interactor_ext._telemetry_events import Reporter
     from interactor_ext.retry import RetryPolicy
 
 
@@ -42,14 +45,15 @@ class Common(NamedTuple):
     headers: httpx.Headers
     limits: RateLimits
     policy: RetryPolicy
+    reporter: Reporter | None
 
     @classmethod
-    def of(cls, config: InteractorConfig, policy: RetryPolicy) -> Common:
+    def of(cls, config: InteractorConfig, policy: RetryPolicy, reporter: Reporter | None = None) -> Common:
         agent = f"interactor-sdk-python/{__version__} (python/{platform.python_version()}; httpx/{httpx.__version__})"
         if config.user_agent_suffix:
             agent = f"{agent} {config.user_agent_suffix}"
         headers = httpx.Headers({"User-Agent": agent, "Accept": "application/json"})
-        return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy)
+        return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
 
 
 class SharedTransport(httpx.BaseTransport):
@@ -103,6 +107,7 @@ class ViewClient(httpx.Client):
         )
         self.view = view
         self.policy = common.policy
+        self.reporter = common.reporter
         self._limits = common.limits
 
     @property
@@ -118,13 +123,17 @@ class ViewClient(httpx.Client):
         return super().build_request(method, url, **arguments)
 
     def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
+        began = time.perf_counter()
         try:
             response = super().send(request, **arguments)
-        except InteractorError:
+        except InteractorError as error:
+            log_failure(request, error, began)
             raise
         except Exception as error:
-            raise connection_error(error, request) from _quotable(error)
-        self._limits.observe(response.headers, self.view.namespace)
+            failure = connection_error(error, request)
+            log_failure(request, failure, began)
+            raise failure from _quotable(error)
+        _take_note(self, request, response, began)
         return response
 
     def close(self) -> None:
@@ -157,6 +166,7 @@ class AsyncViewClient(httpx.AsyncClient):
         )
         self.view = view
         self.policy = common.policy
+        self.reporter = common.reporter
         self._limits = common.limits
 
     @property
@@ -172,13 +182,17 @@ class AsyncViewClient(httpx.AsyncClient):
         return super().build_request(method, url, **arguments)
 
     async def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
+        began = time.perf_counter()
         try:
             response = await super().send(request, **arguments)
-        except InteractorError:
+        except InteractorError as error:
+            log_failure(request, error, began)
             raise
         except Exception as error:
-            raise connection_error(error, request) from _quotable(error)
-        self._limits.observe(response.headers, self.view.namespace)
+            failure = connection_error(error, request)
+            log_failure(request, failure, began)
+            raise failure from _quotable(error)
+        _take_note(self, request, response, began)
         return response
 
     async def aclose(self) -> None:
@@ -196,28 +210,50 @@ class AsyncViewClient(httpx.AsyncClient):
         pass
 
 
+def _take_note(
+    view: ViewClient | AsyncViewClient, request: httpx.Request, response: httpx.Response, began: float
+) -> None:
+    """Of what an answer says beside what was asked for."""
+    headers = response.headers
+    view._limits.observe(headers, view.view.namespace)
+    log_answer(request, response, began)
+    if "deprecation" in headers or "sunset" in headers:
+        from interactor_ext.deprecation import notice
+
+        notice(response)
+
+
 _CLOSED = "the client is closed: make a new one, or close it later"
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
     """Our error for whatever kept a request from being answered, be it httpx's or a foreign transport's."""
+    from interactor_ext._attempts import may_have_been_sent
+    from interactor_ext._redact import clean_text
+
     what = f"{describe_request(request)} at {request.url.host}"
     timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
     if isinstance(error, httpx.PoolTimeout):
-        return APITimeoutError(f"{what}: no connection was free within {timeouts.get('pool')} s. Nothing was sent.")
-    if isinstance(error, httpx.ConnectTimeout):
-        return APITimeoutError(f"{what}: no connection within {timeouts.get('connect')} s. Nothing was sent.")
+        return APITimeoutError(
+            f"{what}: no connection was free within {timeouts.get('pool')} s. Nothing was sent.", sent=False
+        )
+    sent = not isinstance(error, httpx.TransportError) or may_have_been_sent(error)
+    if isinstance(error, httpx.ConnectTimeout) and not sent:
+        return APITimeoutError(
+            f"{what}: no connection within {timeouts.get('connect')} s. Nothing was sent.", sent=False
+        )
     if isinstance(error, httpx.TimeoutException):
-        return APITimeoutError(f"{what}: no answer within {timeouts.get('read')} s. The request may have arrived.")
+        # The `read` of a stream is how long it may be silent once it has begun.
+        is_stream = getattr(request.extensions.get("operation"), "stream", False)
+        waited = timeouts.get("pool" if is_stream else "read")
+        return APITimeoutError(f"{what}: no answer within {waited} s. The request may have arrived.")
     if isinstance(error, httpx.LocalProtocolError):
         return APIConnectionError(f"{what}: the request breaks the rules of HTTP")
-    from interactor_ext._redact import clean_text
-
     secrets: tuple[str, ...] = getattr(request.extensions.get("interactor"), "secrets", ())
     text = clean_text(str(error), secrets) or "no reason was given"
     if isinstance(error, httpx.DecodingError):
         return APIConnectionError(f"{what}: the answer cannot be unpacked: {text}")
-    return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__})")
+    return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__})", sent=sent)
 
 
 def _quotable(error: Exception) -> Exception | None:

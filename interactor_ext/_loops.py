@@ -54,8 +54,9 @@ class PerLoop(Generic[T]):
         for loop, entry in self._items():
             if loop is running:
                 await entry.aclose()
-            else:
-                # Nobody waits for it: that loop's thread may be waiting for this one.
+            elif loop.is_running():
+                # Nobody waits for it: that loop's thread may be waiting for this one. A loop that stands still closes
+                # it at its own end; a task of ours in its queue would then be in the way.
                 with contextlib.suppress(RuntimeError):  # it has ended meanwhile
                     loop.call_soon_threadsafe(entry.start_closing)
 
@@ -84,14 +85,22 @@ class PerLoop(Generic[T]):
 class _Entry(Generic[T]):
     def __init__(self, value: T, close: Callable[[T], Awaitable[None]]) -> None:
         self.value = value
-        self.closed = False
-        self._guard = _hold_until_shutdown(value, close, weakref.ref(self))
+        self._guard: AsyncGenerator[None, None] | None = _hold_until_shutdown(value, close, weakref.ref(self))
         # The first step registers the generator with the loop. It suspends nowhere, so one `send` ends it.
         with contextlib.suppress(StopIteration):
             self._guard.__anext__().send(None)
 
+    @property
+    def closed(self) -> bool:
+        return self._guard is None
+
+    def forget(self) -> None:
+        # A generator holds the loop that it was started in, and the loop is to be forgotten.
+        self._guard = None
+
     async def aclose(self) -> None:
-        await self._guard.aclose()
+        if self._guard is not None:
+            await self._guard.aclose()
 
     def start_closing(self) -> None:
         self._closing = asyncio.get_running_loop().create_task(self.aclose())
@@ -105,5 +114,5 @@ async def _hold_until_shutdown(
     finally:
         holder = entry()
         if holder is not None:
-            holder.closed = True
+            holder.forget()
         await close(value)

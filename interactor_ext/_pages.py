@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextvars
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 from interactor_client.types import ListEnvelope, Page, PageMeta
 
@@ -111,9 +110,20 @@ def iterate(fetch: Callable[[int], Page[T]], prefetch: int) -> Iterator[T]:
 
     An error comes after the items of the pages before it. However the iteration ends, no thread outlives it.
     """
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    def start(number: int) -> Future[Page[T]]:
+        if prefetch:
+            # A context each: one is not entered twice at a time, and tracing finds its span there.
+            return threads.submit(contextvars.copy_context().run, fetch, number)
+        here: Future[Page[T]] = Future()
+        here.set_result(fetch(number))
+        return here
+
     walk: PageWalk[T] = PageWalk()
-    pending: deque[_Fetch[T]] = deque()
-    with _starter(fetch, prefetch) as start:
+    pending: deque[Future[Page[T]]] = deque()
+    # It starts no thread before something is submitted.
+    with ThreadPoolExecutor(max(prefetch, 1), thread_name_prefix="interactor-pages") as threads:
         try:
             while not walk.done:
                 pending.extend(map(start, walk.to_ask(1)))
@@ -145,35 +155,3 @@ async def aiterate(fetch: Callable[[int], Coroutine[Any, Any, Page[T]]], prefetc
         for abandoned in pending:
             abandoned.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-
-
-class _Fetch(Protocol[T]):
-    def result(self) -> Page[T]: ...
-
-    def cancel(self) -> object: ...
-
-
-class _Now(Generic[T]):
-    """A fetch that begins when it is needed."""
-
-    def __init__(self, fetch: Callable[[int], Page[T]], number: int) -> None:
-        self._fetch = fetch
-        self._number = number
-
-    def result(self) -> Page[T]:
-        return self._fetch(self._number)
-
-    def cancel(self) -> None:
-        pass
-
-
-@contextmanager
-def _starter(fetch: Callable[[int], Page[T]], prefetch: int) -> Iterator[Callable[[int], _Fetch[T]]]:
-    if prefetch == 0:
-        yield lambda number: _Now(fetch, number)
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(prefetch, thread_name_prefix="interactor-pages") as threads:
-        # A context of its own for each: one context is not entered twice at a time, and tracing finds its span there.
-        yield lambda number: threads.submit(contextvars.copy_context().run, fetch, number)

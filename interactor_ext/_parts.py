@@ -16,6 +16,8 @@ from interactor_ext.tokens import TokenStore
 if TYPE_CHECKING:
     from interactor_ext._attempts import Rules
     from interactor_ext._breaker import CircuitBreaker
+    from interactor_ext._telemetry_events import Reporter, Telemetry
+    from interactor_ext._transport import AsyncCallTransport, CallTransport
     from interactor_ext.limits import RateLimiter
     from interactor_ext.retry import RetryPolicy
 
@@ -30,6 +32,7 @@ class Parts(NamedTuple):
     retry_policy: RetryPolicy | None = None
     rate_limiter: RateLimiter | None = None
     circuit_breaker: CircuitBreaker | bool | None = None
+    telemetry: Telemetry | None = None
 
     def rules(self, config: InteractorConfig) -> Rules:
         """How the calls of the client are sent."""
@@ -53,30 +56,61 @@ class Parts(NamedTuple):
             raise ConfigurationError(f"circuit_breaker must be a CircuitBreaker, or False for none, not {kind}")
         return self.circuit_breaker
 
-    def way_out(self, rules: Rules) -> SharedTransport:
+    def reporter(self) -> Reporter | None:
+        if self.telemetry is None:
+            return None
+        from interactor_ext._telemetry_events import Reporter
+
+        return Reporter(self.telemetry)
+
+    def way_out(self, rules: Rules, reporter: Reporter | None) -> SharedTransport:
         """From the views of an `InteractorClient` to the network."""
-        from interactor_ext._transport import CallTransport
         from interactor_ext.transports import Transport
 
         if self.transport is None:
             network = Transport()
-            shared = SharedTransport(CallTransport(network, rules))
+            shared = SharedTransport(_calls(network, rules, reporter))
             # For whoever forgets to close, at the latest when the interpreter ends.
             weakref.finalize(shared, network.close)
             return shared
         if not isinstance(self.transport, httpx.BaseTransport):
             raise ConfigurationError(f"transport must be an httpx.BaseTransport, not {type(self.transport).__name__}")
-        return SharedTransport(CallTransport(self.transport, rules))
+        return SharedTransport(_calls(self.transport, rules, reporter))
 
-    def async_way_out(self, rules: Rules) -> AsyncSharedTransport:
+    def async_way_out(self, rules: Rules, reporter: Reporter | None) -> AsyncSharedTransport:
         """From the views of an `AsyncInteractorClient` to the network."""
-        from interactor_ext._transport import AsyncCallTransport
         from interactor_ext.transports import AsyncTransport
 
         if self.transport is None:
             # Its connections end with their event loops.
-            return AsyncSharedTransport(AsyncCallTransport(AsyncTransport(), rules))
+            return AsyncSharedTransport(_async_calls(AsyncTransport(), rules, reporter))
         if not isinstance(self.transport, httpx.AsyncBaseTransport):
             kind = type(self.transport).__name__
             raise ConfigurationError(f"transport must be an httpx.AsyncBaseTransport, not {kind}")
-        return AsyncSharedTransport(AsyncCallTransport(self.transport, rules))
+        return AsyncSharedTransport(_async_calls(self.transport, rules, reporter))
+
+
+def _calls(network: httpx.BaseTransport, rules: Rules, reporter: Reporter | None) -> CallTransport:
+    from interactor_ext._transport import CallTransport
+    from interactor_ext.transports import Transport
+
+    if reporter is None:
+        return CallTransport(network, rules)
+    from interactor_ext._telemetry_transport import MeteredCallTransport
+
+    if isinstance(network, Transport):
+        network.report_connections(reporter.record)
+    return MeteredCallTransport(network, rules, reporter)
+
+
+def _async_calls(network: httpx.AsyncBaseTransport, rules: Rules, reporter: Reporter | None) -> AsyncCallTransport:
+    from interactor_ext._transport import AsyncCallTransport
+    from interactor_ext.transports import AsyncTransport
+
+    if reporter is None:
+        return AsyncCallTransport(network, rules)
+    from interactor_ext._telemetry_transport import AsyncMeteredCallTransport
+
+    if isinstance(network, AsyncTransport):
+        network.report_connections(reporter.record)
+    return AsyncMeteredCallTransport(network, rules, reporter)

@@ -15,6 +15,7 @@ import httpx
 
 from interactor_ext._fork import release_inherited
 from interactor_ext._proxies import Origin, origin_of
+from interactor_ext._telemetry_events import ConnectionsChanged
 
 
 class Connection:
@@ -45,8 +46,10 @@ class ConnectionSet:
         max_connections: int,
         max_streams: int,
         keepalive_expiry: float,
+        report: Callable[[ConnectionsChanged], None] | None = None,
     ) -> None:
         self._connect = connect
+        self._report = report
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._calls = asyncio.Semaphore(max_connections)
@@ -61,7 +64,14 @@ class ConnectionSet:
     async def send(self, request: httpx.Request) -> httpx.Response:
         is_stream = getattr(request.extensions.get("operation"), "stream", False)
         turn = self._streams if is_stream else self._calls
-        await _wait_for_turn(turn, request)
+        if turn.locked():
+            self._tell(waiting=1)
+            try:
+                await _wait_for_turn(turn, request)
+            finally:
+                self._tell(waiting=-1)
+        else:
+            await turn.acquire()  # at once
         try:
             connection = self._take(origin_of(request.url))
         except BaseException:
@@ -83,10 +93,12 @@ class ConnectionSet:
         if idle:
             connection = idle.pop()
             self._idle_count -= 1
+            self._tell(idle=-1)
         else:
             if self._idle_count and self._idle_count + len(self._used) >= self._max_connections:
                 self._close_soon(self._pop_oldest())
             connection = Connection(origin, self._connect(origin))
+            self._tell(open=1)
         self._used.add(connection)
         return connection
 
@@ -95,17 +107,20 @@ class ConnectionSet:
         self._used.discard(connection)
         if self._closed:
             self._close_soon(connection)
+            self._tell(open=-1)
             return
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
         self._idle.setdefault(connection.origin, []).append(connection)
         self._idle_count += 1
+        self._tell(idle=1)
         if self._reaper is None:
             self._reaper = loop.call_later(self._keepalive_expiry, self._reap)
 
     def discard(self, connection: Connection) -> None:
         self._used.discard(connection)
         self._close_soon(connection)
+        self._tell(open=-1)
 
     def _reap(self) -> None:
         loop = asyncio.get_running_loop()
@@ -123,7 +138,12 @@ class ConnectionSet:
     def _pop_oldest(self) -> Connection:
         idle = min((idle for idle in self._idle.values() if idle), key=lambda idle: idle[0].idle_since)
         self._idle_count -= 1
+        self._tell(open=-1, idle=-1)
         return idle.pop(0)
+
+    def _tell(self, *, open: int = 0, idle: int = 0, waiting: int = 0) -> None:  # noqa: A002  (the word for it)
+        if self._report is not None:
+            self._report(ConnectionsChanged(open, idle, waiting))
 
     def _close_soon(self, connection: Connection) -> None:
         task = asyncio.get_running_loop().create_task(connection.transport.aclose())
@@ -134,8 +154,10 @@ class ConnectionSet:
         self._closed = True
         if self._reaper is not None:
             self._reaper.cancel()
+            self._reaper = None  # it holds the loop, which is to be forgotten
         for connection in self._connections():
             self._close_soon(connection)
+        self._tell(open=-self._idle_count, idle=-self._idle_count)
         self._idle.clear()
         self._idle_count = 0
         if self._closing:
@@ -151,9 +173,6 @@ class ConnectionSet:
 
 
 async def _wait_for_turn(turn: asyncio.Semaphore, request: httpx.Request) -> None:
-    if not turn.locked():
-        await turn.acquire()  # at once
-        return
     try:
         async with asyncio.timeout(request.extensions.get("timeout", {}).get("pool")):
             await turn.acquire()

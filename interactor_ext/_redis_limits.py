@@ -11,7 +11,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._limits import Key, LocalBuckets, Tiers, observed
 from interactor_ext._redis import call, call_async
 
-logger = logging.getLogger("interactor_ext")
+logger = logging.getLogger("interactor")
 
 # `Bucket.next` and `Buckets.reserve`, where one process at a time can run them. A test compares both.
 _RESERVE = """

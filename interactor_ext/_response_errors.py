@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from interactor_client.errors import DecodeError
-from interactor_ext._error_body import OAUTH_CODES, read_error_body
+from interactor_ext._error_body import OAUTH_CODES, ErrorBody, read_error_body
 from interactor_ext._errors import (
     APIStatusError,
     AuthenticationError,
@@ -24,6 +24,7 @@ from interactor_ext._errors import (
 )
 from interactor_ext._redact import clean_json, clean_text
 from interactor_ext._responses import describe_request, requested_by
+from interactor_ext.deprecation import farewell
 from interactor_ext.retry import parse_retry_after
 
 _CLASSES: Mapping[int, type[APIStatusError]] = {
@@ -52,17 +53,34 @@ def refusal(response: httpx.Response) -> APIStatusError:
     """The error for a response that is no success."""
     status = response.status_code
     body = read_error_body(response.content)
-    cls = _CLASSES.get(status) or (ServerError if 500 <= status <= 599 else APIStatusError)
+    cls = class_for(status)
     if status == 400 and body.code in OAUTH_CODES and _is_token_request(response):
         cls = AuthenticationError
     secrets = _secrets(response)
     about = _about(response, secrets)
-    about["code"] = clean_text(body.code, secrets)[:_LONGEST_NAME] if body.code else cls.default_code
+    about["code"] = _code(body, cls, secrets)
     about["details"] = clean_json(body.details, secrets)
     if body.request_id:
         about["request_id"] = clean_text(body.request_id, secrets)[:_LONGEST_NAME]
     message = clean_text(body.message, secrets) if body.message else f"The server answered {status}"
-    return cls(_sentence(cls, message, describe_request(response), about), **about)
+    sentence = _sentence(cls, message, describe_request(response), about)
+    if cls is GoneError:
+        sentence += farewell(response)
+    return cls(sentence, **about)
+
+
+def code_of(response: httpx.Response) -> str:
+    """The `code` of the error that this response is."""
+    body = read_error_body(response.content if response.is_closed else b"")
+    return _code(body, class_for(response.status_code), _secrets(response))
+
+
+def _code(body: ErrorBody, cls: type[APIStatusError], secrets: tuple[str, ...]) -> str:
+    return clean_text(body.code, secrets)[:_LONGEST_NAME] if body.code else cls.default_code
+
+
+def class_for(status: int) -> type[APIStatusError]:
+    return _CLASSES.get(status) or (ServerError if 500 <= status <= 599 else APIStatusError)
 
 
 def misfit(response: httpx.Response, error: DecodeError) -> ResponseValidationError:
@@ -95,11 +113,7 @@ def _sentence(cls: type[APIStatusError], message: str, request: str, about: Mapp
 
 def _about(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]:
     headers = httpx.Headers(
-        [
-            (name, clean_text(value, secrets))
-            for name, value in response.headers.multi_items()
-            if name not in _WITHHELD
-        ],
+        [(name, clean_text(value, secrets)) for name, value in response.headers.multi_items() if name not in _WITHHELD],
         encoding="utf-8",
     )
     retry_after = headers.get("retry-after")

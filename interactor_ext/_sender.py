@@ -26,8 +26,8 @@ class ViewSender:
     def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
         from interactor_ext import _pages as pages
 
-        pages.check_paging(kwargs["params"])
-        return pages.page_of(self.send(kwargs, parse), kwargs["params"])
+        pages.check_paging(kwargs.get("params", {}))
+        return pages.page_of(self.send(kwargs, parse), kwargs.get("params", {}))
 
     def iterate(
         self,
@@ -40,7 +40,7 @@ class ViewSender:
         from interactor_ext import _pages as pages
 
         # Here and not in the generator, which would complain no sooner than it is used.
-        pages.check_paging(get_kwargs(1)["params"])
+        pages.check_paging(get_kwargs(1).get("params", {}))
         pages.check_prefetch(prefetch)
         return pages.iterate(lambda number: self.page(get_kwargs(number), parse), prefetch)
 
@@ -81,8 +81,8 @@ class AsyncViewSender:
     async def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
         from interactor_ext import _pages as pages
 
-        pages.check_paging(kwargs["params"])
-        return pages.page_of(await self.send(kwargs, parse), kwargs["params"])
+        pages.check_paging(kwargs.get("params", {}))
+        return pages.page_of(await self.send(kwargs, parse), kwargs.get("params", {}))
 
     def iterate(
         self,
@@ -94,7 +94,7 @@ class AsyncViewSender:
     ) -> AsyncIterator[T]:
         from interactor_ext import _pages as pages
 
-        pages.check_paging(get_kwargs(1)["params"])
+        pages.check_paging(get_kwargs(1).get("params", {}))
         pages.check_prefetch(prefetch)
         return pages.aiterate(lambda number: self.page(get_kwargs(number), parse), prefetch)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _Shared:
-    """A forked child goes on with its parent's clients, whose connections have been dropped; the lock may be held there."""
+    """A forked child goes on with its parent's clients, which have dropped their connections; the lock may be held."""
 
     def __init__(self) -> None:
         self.client: InteractorClient | None = None

@@ -113,12 +113,12 @@ class Stream(SharedStream[E]):
 
     def _connect(self, headers: dict[str, bytes]) -> None:
         try:
-            self._response = self._client.send(self._request(headers), stream=True)
-            if self._opened(self._response):
-                self._chunks = _chunks(self._response)
+            response = self._response = self._client.send(self._request(headers), stream=True)
+            if self._opened(response):
+                self._chunks = _chunks(response)
             else:
-                self._response.read()
-                self._refused(self._response)
+                response.read()
+                self._refused(response)
         except BROKEN as error:
             self._broke(error)
         if not isinstance(self._state.action, Read):
@@ -135,9 +135,7 @@ class Stream(SharedStream[E]):
             self._hang_up()
 
     def _hang_up(self) -> None:
-        response, self._response = self._response, None
-        if isinstance(self._state.action, Read):
-            self._state.woken()
+        response = self._let_go()
         if response is not None:
             response.close()
 
@@ -230,12 +228,12 @@ class AsyncStream(SharedStream[E]):
     async def _connect(self, headers: dict[str, bytes]) -> None:
         try:
             async with self._in_time():
-                self._response = await self._client.send(self._request(headers), stream=True)
-                if self._opened(self._response):
-                    self._chunks = _async_chunks(self._response)
+                response = self._response = await self._client.send(self._request(headers), stream=True)
+                if self._opened(response):
+                    self._chunks = _async_chunks(response)
                 else:
-                    await self._response.aread()
-                    self._refused(self._response)
+                    await response.aread()
+                    self._refused(response)
         except BROKEN as error:
             self._broke(error)
         if not isinstance(self._state.action, Read):
@@ -259,9 +257,7 @@ class AsyncStream(SharedStream[E]):
         return asyncio.timeout(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
 
     async def _hang_up(self) -> None:
-        response, self._response = self._response, None
-        if isinstance(self._state.action, Read):
-            self._state.woken()
+        response = self._let_go()
         if response is not None:
             await response.aclose()
 

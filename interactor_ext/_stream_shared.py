@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
@@ -14,9 +14,12 @@ from interactor_ext._deadline import TimeLeft
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError, StreamError
 from interactor_ext._responses import describe_request, error_from_response
 from interactor_ext._stream_events import Received, event_reader
-from interactor_ext._stream_state import End, StreamState
+from interactor_ext._stream_state import End, Read, StreamState
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import ServerSentEvent
+
+if TYPE_CHECKING:
+    from interactor_ext._telemetry_stream import StreamWatch
 
 E = TypeVar("E")
 
@@ -56,6 +59,7 @@ class SharedStream(Generic[E]):
         self._last_event_id = last_event_id
         self._reader = event_reader(family)
         self._response: httpx.Response | None = None
+        self._watch = _watch(client, kwargs)
         self._state = StreamState(
             self._reader,
             request=_name(kwargs),
@@ -101,6 +105,8 @@ class SharedStream(Generic[E]):
             self._state.failed(_no_event_stream(response), time.monotonic())
         else:
             self._state.connected(time.monotonic())
+            if self._watch is not None:
+                self._watch.connected()
         return True
 
     def _refused(self, response: httpx.Response) -> None:
@@ -108,6 +114,8 @@ class SharedStream(Generic[E]):
 
     def _broke(self, error: Exception) -> None:
         now = time.monotonic()
+        if self._watch is not None:
+            self._watch.ends(error)
         if self._deadline is not None and now >= self._deadline:
             self._state.out_of_time()
         elif isinstance(error, InteractorError):
@@ -124,6 +132,18 @@ class SharedStream(Generic[E]):
             self._state.failed(None, time.monotonic())
         else:
             self._state.received(chunk, time.monotonic())
+        if self._watch is not None and not isinstance(self._state.action, Read):
+            error = self._state.action.error if isinstance(self._state.action, End) else None
+            self._watch.ends(error, done=isinstance(self._state.action, End) and error is None)
+
+    def _let_go(self) -> httpx.Response | None:
+        """The open response, for the caller to close."""
+        response, self._response = self._response, None
+        if isinstance(self._state.action, Read):
+            self._state.woken()
+        if self._watch is not None:
+            self._watch.disconnected()
+        return response
 
     def _hand_out(self) -> Received:
         event = self._state.ready.popleft()
@@ -133,6 +153,15 @@ class SharedStream(Generic[E]):
     def _raise_if_failed(self) -> None:
         if isinstance(self._state.action, End) and self._state.action.error is not None:
             raise self._state.action.error
+
+
+def _watch(client: Any, kwargs: dict[str, Any]) -> StreamWatch | None:
+    reporter = getattr(client, "reporter", None)
+    if reporter is None:
+        return None
+    from interactor_ext._telemetry_stream import StreamWatch
+
+    return StreamWatch(reporter, "room" if kwargs["extensions"]["operation"].tag == "rooms" else "workflow")
 
 
 def _is_event_stream(response: httpx.Response) -> bool:

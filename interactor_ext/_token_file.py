@@ -21,7 +21,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-logger = logging.getLogger("interactor_ext")
+logger = logging.getLogger("interactor")
 
 _POLL = 0.02
 _WRITE_TIMEOUT = 5.0

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import NoReturn
 
-from interactor_ext._errors import ResponseValidationError
+from interactor_client.errors import DecodeError
 from interactor_ext.tokens import Token
 
 # What the platform's guides name as its shortest lifetime.
@@ -22,8 +21,8 @@ _REFUSALS_BEFORE_DOUBT = 4
 class TokenState:
     """The token of one client.
 
-    `buffer`: how many seconds before its expiry a token is due to be replaced. One that lives for less than twice as long
-    is due at half its life, or each call would replace it.
+    `buffer`: how many seconds before its expiry a token is due to be replaced. One that lives for less than twice as
+    long is due at half its life, or each call would replace it.
     """
 
     def __init__(self, buffer: float) -> None:
@@ -81,21 +80,22 @@ def read_token(content: bytes, issued_at: float) -> Token:
     `issued_at` is when it was asked for, in Unix time: to count its life from there errs on the safe side.
 
     Raises:
-        ResponseValidationError: there is no token in it, or one that no header can carry.
+        DecodeError: there is no token in it, or one that no header can carry.
     """
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        _misfit("", "is not JSON that can be read")
+        raise DecodeError("AccessToken", "", "is not JSON that can be read") from None
     if not isinstance(body, Mapping):
-        _misfit("", "must be an object")
+        raise DecodeError("AccessToken", "", "must be an object")
     data = body.get("data")
     fields = data if isinstance(data, Mapping) else body
     access_token = fields.get("access_token")
     if not isinstance(access_token, str) or not access_token:
-        _misfit("access_token", "is missing" if access_token is None else "must be a string that is not empty")
+        problem = "is missing" if access_token is None else "must be a string that is not empty"
+        raise DecodeError("AccessToken", "access_token", problem)
     if not is_sendable(access_token):
-        _misfit("access_token", "holds a character that no header can carry")
+        raise DecodeError("AccessToken", "access_token", "holds a character that no header can carry")
     lifetime = _lifetime(fields.get("expires_in"))
     return Token(access_token, issued_at + lifetime, lifetime)
 
@@ -103,13 +103,6 @@ def read_token(content: bytes, issued_at: float) -> Token:
 def is_sendable(access_token: str) -> bool:
     """Whether a header can carry it."""
     return access_token != "" and access_token.isascii() and access_token.isprintable() and " " not in access_token
-
-
-def _misfit(field: str, problem: str) -> NoReturn:
-    where = f"AccessToken.{field}" if field else "AccessToken"
-    raise ResponseValidationError(
-        f"The answer to POST /oauth/token does not fit its model: {where} {problem}", model="AccessToken", field=field
-    )
 
 
 def _lifetime(expires_in: object) -> float:

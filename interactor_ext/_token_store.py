@@ -13,7 +13,7 @@ from interactor_ext._config import InteractorConfig
 from interactor_ext._token_state import is_sendable
 from interactor_ext.tokens import Token, TokenStore
 
-logger = logging.getLogger("interactor_ext")
+logger = logging.getLogger("interactor")
 
 _REST = 10.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import attrs
 
 from interactor_ext._errors import APIConnectionError, ConflictError, ServerError
 from interactor_ext._jsonable import NotJSONError, to_json
+from interactor_ext._log import logger
 from interactor_ext._plans import Call, Pause, Plan
 from interactor_ext._redact import clean_text
 from interactor_ext._shapes import MisfitError
@@ -20,7 +20,6 @@ from interactor_ext.retry import RetryPolicy
 if TYPE_CHECKING:
     from interactor_client.models import Message
 
-logger = logging.getLogger("interactor_ext")
 
 _SUBMISSIONS = RetryPolicy(max_retries=4, base_delay=0.5)
 # After these nobody knows whether the result has arrived.

@@ -12,7 +12,7 @@ import attrs
 from interactor_ext._docstring import read_docstring
 from interactor_ext._hints import Hints
 from interactor_ext._records import MISSING, Member, hints_of
-from interactor_ext._shapes import Schema, Shape, record
+from interactor_ext._shapes import MisfitError, Schema, Shape, record
 
 
 @attrs.frozen
@@ -66,7 +66,10 @@ class ToolFunction:
 
     def bind(self, arguments: Any, context: ToolContext) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The positional and keyword arguments to call the function with. Raises MisfitError."""
-        values = self._shape.read(arguments, "")
+        try:
+            values = self._shape.read(arguments, "")
+        except RecursionError:
+            raise MisfitError(("", "is nested too deep")) from None
         if self._context is not None:
             values[self._context] = context
         positional = [

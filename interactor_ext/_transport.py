@@ -52,18 +52,21 @@ class CallTransport(httpx.BaseTransport):
         permit = attempts.enter_circuit()
         failed: bool | None = None
         try:
-            ends_at = attempts.begin()
-            attempts.request.extensions["timeout"] = attempts.timeouts(ends_at)
-            response = self._inner.handle_request(attempts.request)
+            response = self._exchange(attempts, attempts.begin())
             failed = response.status_code >= 500
-            if not (attempts.is_stream and response.is_success):
-                _read(response, ends_at)
         except httpx.TransportError:
             failed = True
             raise
         finally:
             if permit is not None:
                 permit.end(failed=failed)
+        return response
+
+    def _exchange(self, attempts: Attempts, ends_at: float) -> httpx.Response:
+        attempts.request.extensions["timeout"] = attempts.timeouts(ends_at)
+        response = self._inner.handle_request(attempts.request)
+        if not (attempts.is_stream and response.is_success):
+            _read(response, ends_at)
         return response
 
     def close(self) -> None:
@@ -102,26 +105,29 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                 attempts.would_wait(refusal)
         permit = attempts.enter_circuit()
         failed: bool | None = None
-        response: httpx.Response | None = None
         try:
-            ends_at = attempts.begin()
-            attempts.request.extensions["timeout"] = attempts.timeouts_async(ends_at)
-            async with asyncio.timeout(ends_at - time.monotonic()):
-                response = await self._inner.handle_async_request(attempts.request)
-                failed = response.status_code >= 500
-                if not (attempts.is_stream and response.is_success):
-                    await _aread(response)
-        except TimeoutError as error:
-            failed = True
-            if response is None or response.is_success:
-                raise httpx.ReadTimeout("no complete answer in time") from error
-            response.stream = httpx.ByteStream(b"")
+            response = await self._exchange(attempts, attempts.begin())
+            failed = response.status_code >= 500
         except httpx.TransportError:
             failed = True
             raise
         finally:
             if permit is not None:
                 permit.end(failed=failed)
+        return response
+
+    async def _exchange(self, attempts: Attempts, ends_at: float) -> httpx.Response:
+        response: httpx.Response | None = None
+        attempts.request.extensions["timeout"] = attempts.timeouts_async(ends_at)
+        try:
+            async with asyncio.timeout(ends_at - time.monotonic()):
+                response = await self._inner.handle_async_request(attempts.request)
+                if not (attempts.is_stream and response.is_success):
+                    await _aread(response)
+        except TimeoutError as error:
+            if response is None or response.is_success:
+                raise httpx.ReadTimeout("no complete answer in time") from error
+            response.stream = httpx.ByteStream(b"")
         return response
 
     async def aclose(self) -> None:

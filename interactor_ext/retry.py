@@ -29,7 +29,7 @@ IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 _ABSURD = 366 * 86400.0
 _SECONDS = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
-logger = logging.getLogger("interactor_ext")
+logger = logging.getLogger("interactor")
 
 
 def parse_retry_after(value: object, *, now: float) -> float | None:
@@ -120,8 +120,8 @@ class RetryPolicy:
         if asked is not None:
             if asked > self.max_delay:
                 return Decision(None, f"the server asks for {asked:g} s, more than {self.max_delay:g} s")
-            # Never sooner than asked; and not all clients at the same moment.
-            wait = min(self.max_delay, max(wait, asked * (1 + self.draw() / 10)))
+            # Never sooner than asked; and not all clients at the moment at which the server lets the first ones in.
+            wait = min(self.max_delay, asked + wait)
         if time_left is not None and not wait < time_left:
             return Decision(None, f"the deadline comes before the next attempt (in {wait:.3g} s)")
         return Decision(wait, f"status {status}" if status is not None else "no response")

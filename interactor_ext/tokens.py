@@ -33,9 +33,9 @@ class Token(NamedTuple):
 class TokenStore(Protocol):
     """What `token_store=` takes: it may be shared by threads, event loops, clients and processes.
 
-    `key` stands for the account server, the client id and the scopes of a token, and is fit for a file name. The methods
-    may block; an asynchronous client calls them in a thread. Whatever they raise costs a warning and a token request
-    of one's own, never a call.
+    `key` stands for the account server, the client id and the scopes of a token, and is fit for a file name. The
+    methods may block; an asynchronous client calls them in a thread. Whatever they raise costs a warning and a token
+    request of one's own, never a call.
     """
 
     def load(self, key: str) -> Token | None:

@@ -17,6 +17,7 @@ import socket
 import ssl
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -27,12 +28,14 @@ from interactor_ext._fork import after_fork_in_child
 from interactor_ext._loops import PerLoop
 from interactor_ext._pool import ConnectionSet
 from interactor_ext._proxies import Origin, environment_proxy, origin_of
+from interactor_ext._telemetry_events import ConnectionsChanged
 
 __all__ = ["AiohttpTransport", "AsyncTransport", "Transport"]
 
 Verify = ssl.SSLContext | str | bool
 Certificate = str | tuple[str, str] | tuple[str, str, str]
 Proxy = httpx.Proxy | httpx.URL | str
+Report = Callable[[ConnectionsChanged], None]
 
 
 class AsyncTransport(httpx.AsyncBaseTransport):
@@ -66,13 +69,22 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
         def make() -> ConnectionSet:
             return ConnectionSet(
-                connect, max_connections=max_connections, max_streams=max_streams, keepalive_expiry=keepalive_expiry
+                connect,
+                max_connections=max_connections,
+                max_streams=max_streams,
+                keepalive_expiry=keepalive_expiry,
+                report=self._report,
             )
 
+        self._report: Report | None = None
         self._sets = PerLoop(make, ConnectionSet.aclose, after_fork=ConnectionSet.release_inherited)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return await self._sets.get().send(request)
+
+    def report_connections(self, report: Report) -> None:
+        """Tell `report` of each change. For connections that are not open yet."""
+        self._report = report
 
     async def aclose(self) -> None:
         await self._sets.aclose()
@@ -106,6 +118,7 @@ class Transport(httpx.BaseTransport):
             bound_reads(transport, on_open=lambda stream: self._streams.add(stream))
             return transport
 
+        self._report: Report | None = None
         self._connect = connect
         self._proxy = proxy
         self._trust_env = trust_env
@@ -114,14 +127,18 @@ class Transport(httpx.BaseTransport):
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
-        self._by_proxy: dict[Proxy | None, httpx.HTTPTransport] = {}
-        self._by_origin: dict[Origin, httpx.HTTPTransport] = {}
+        self._by_proxy: dict[Proxy | None, httpx.BaseTransport] = {}
+        self._by_origin: dict[Origin, httpx.BaseTransport] = {}
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         origin = origin_of(request.url)
         transport = self._by_origin.get(origin) or self._choose(origin)
         return transport.handle_request(request)
+
+    def report_connections(self, report: Report) -> None:
+        """Tell `report` of each change. For connections that are not open yet."""
+        self._report = report
 
     def close(self) -> None:
         """Close all connections; a thread that waits for one of them gets an error."""
@@ -133,14 +150,22 @@ class Transport(httpx.BaseTransport):
         for transport in transports:
             transport.close()
 
-    def _choose(self, origin: Origin) -> httpx.HTTPTransport:
+    def _choose(self, origin: Origin) -> httpx.BaseTransport:
         chosen = environment_proxy(origin) if self._proxy is None and self._trust_env else self._proxy
         with self._lock:
             transport = self._by_proxy.get(chosen)
             if transport is None:
-                transport = self._by_proxy[chosen] = self._connect(chosen)
+                transport = self._by_proxy[chosen] = self._open(chosen)
             self._by_origin[origin] = transport
         return transport
+
+    def _open(self, chosen: Proxy | None) -> httpx.BaseTransport:
+        transport = self._connect(chosen)
+        if self._report is None:
+            return transport
+        from interactor_ext._telemetry_pool import WatchedTransport
+
+        return WatchedTransport(transport, self._report)
 
     def _release_inherited(self) -> None:
         # Closing a socket here says nothing to its peer: the parent still holds it.

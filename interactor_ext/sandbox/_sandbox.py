@@ -34,8 +34,9 @@ class Sandbox:
     an ASGI app for a server of your own. `client_id`, `client_secret` and `scopes` are those of the OAuth client it
     knows from the start. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits` the
     documented rate limits answer 429; without, they are counted and reported only. `word_delay` is the real time in
-    seconds between two words of a streamed answer. A stream keeps at least the newest `replay` events for a resumption,
-    each journal the newest `history` entries. Time is that of `clock`.
+    seconds between two words of a streamed answer. `retry` is the wait, in milliseconds, that streams ask for before a
+    reconnect. A stream keeps at least the newest `replay` events for a resumption, each journal the newest `history`
+    entries. Time is that of `clock`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Sandbox:
         token_lifetime: float = 3600,
         enforce_limits: bool = False,
         keepalive: float = 30.0,
+        retry: int | None = None,
         word_delay: float = 0.0,
         replay: int = 2000,
         history: int = 10_000,
@@ -58,7 +60,12 @@ class Sandbox:
         self.clock = clock or Clock()
         self.faults = Faults(contract.operations)
         settings = Settings(
-            enforce_limits=enforce_limits, keepalive=keepalive, word_delay=word_delay, replay=replay, history=history
+            enforce_limits=enforce_limits,
+            keepalive=keepalive,
+            retry=retry,
+            word_delay=word_delay,
+            replay=replay,
+            history=history,
         )
         self._accounts = Accounts(self.clock, contract.scopes, token_lifetime)
         self._state = State(settings, self.clock, self.faults, self._accounts, contract.tiers)

@@ -22,12 +22,12 @@ from .state import JsonObject, State
 
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
 # A workflow that feeds its context back into itself must end in a clear failure, not in a machine without memory.
-MAX_CONTEXT = 1_000_000
+MAX_CONTEXT = 250_000
 MAX_CONTEXT_DEPTH = 64
 
 
 class ContextTooLarge(Exception):
-    """The context would hold more than a million characters and values, or be nested deeper than 64 levels."""
+    """The context would hold more than 250,000 characters and values, or be nested deeper than 64 levels."""
 
     def __init__(self) -> None:
         super().__init__(f"the context grew beyond {MAX_CONTEXT} characters or {MAX_CONTEXT_DEPTH} levels")

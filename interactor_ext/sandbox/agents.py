@@ -75,7 +75,6 @@ def delete_room(call: Call) -> None:
     for kind in ("message", "tool call"):
         call.state.store.remove_all(kind, call.namespace, parent=room.id)
     call.state.streams.drop(room.id)
-    call.state.turns.pop(room.id, None)
 
 
 @handles("create_tool")

@@ -101,9 +101,9 @@ class Turn:
     async def _go_on(self, rounds: list[list[ToolRequest]], lines: list[str]) -> Record | None:
         """The message with the next tool calls or with the final words; None if the room was deleted meanwhile."""
         async with self._state.turns.setdefault(self._room.id, asyncio.Lock()):
+            if not self._room_exists():
+                return None
             for number, wanted in enumerate(rounds):
-                if not self._room_exists():
-                    return None
                 asking, lines = self._ask(wanted, rounds[number + 1 :], lines)
                 if asking:
                     return asking
@@ -111,13 +111,11 @@ class Turn:
 
     async def _say(self, text: str) -> Record | None:
         for piece in replies.pieces(text):
-            if not self._room_exists():
-                return None
             self._emit({"type": "message.delta", "content": piece})
             if self._streamed:
                 await asyncio.sleep(self._state.settings.word_delay)
-        if not self._room_exists():
-            return None
+            if not self._room_exists():
+                return None
         message = add_message(self._state, self._room, "assistant", text)
         self._emit({"type": "message.complete", "message": message.public})
         return message

@@ -188,7 +188,8 @@ def _tokens(text: str) -> list[tuple[str, str, int]]:
     while position < end:
         match = TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
-            raise ExpressionError(f"unexpected character at character {position + 1}")
+            at = position + len(text[position:]) - len(text[position:].lstrip())
+            raise ExpressionError(f"unexpected character at character {at + 1}")
         tokens.append((match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
         position = match.end()
     if not tokens:

@@ -36,7 +36,7 @@ from .wire import (
 # Importing them is what fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
 
-logger = logging.getLogger("interactor_ext.sandbox")
+logger = logging.getLogger("interactor.sandbox")
 
 
 @dataclass(slots=True)
@@ -85,7 +85,8 @@ class Platform:
         if isinstance(answer, Answer):
             await send_answer(send, answer, headers)
         else:
-            await send_stream(receive, send, answer, headers, keepalive=self._state.settings.keepalive)
+            settings = self._state.settings
+            await send_stream(receive, send, answer, headers, keepalive=settings.keepalive, retry=settings.retry)
 
     async def _answer(self, exchange: Exchange, receive: Receive) -> Answer | Subscription:
         scope = exchange.scope

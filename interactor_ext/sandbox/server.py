@@ -74,6 +74,9 @@ def serving(server: Server, sock: socket.socket) -> Iterator[None]:
     def work() -> None:
         try:
             server.run(sockets=[sock])
+        except SystemExit:
+            # How uvicorn gives up when the app does not start; the caller is told below.
+            pass
         finally:
             server.ready.set()
 

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .accounts import Accounts
 from .clock import Clock
@@ -22,7 +23,7 @@ from .limits import Limits, Tier
 from .problems import not_found
 from .streams import Streams
 
-logger = logging.getLogger("interactor_ext.sandbox")
+logger = logging.getLogger("interactor.sandbox")
 
 JsonObject = dict[str, Any]
 
@@ -53,6 +54,7 @@ class Settings:
 
     enforce_limits: bool
     keepalive: float
+    retry: int | None
     word_delay: float
     replay: int
     history: int
@@ -144,8 +146,8 @@ class State:
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         self.events: Journal[JsonObject] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
-        # One answer at a time in a room; see conversation.py.
-        self.turns: dict[str, asyncio.Lock] = {}
+        # One answer at a time in a room (see conversation.py): a lock lives as long as somebody has it or waits for it.
+        self.turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[object]] = set()
 
     def publish(self, event: str, namespace: str, data: JsonObject) -> None:
@@ -177,7 +179,6 @@ class State:
         self.stop()
         for part in (self.store, self.streams, self.limits, self.answers, self.requests, self.events, self.emails):
             part.clear()
-        self.turns.clear()
         self.accounts.revoke_all()
         self.faults.clear()
         self.clock.reset()

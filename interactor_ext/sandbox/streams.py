@@ -2,7 +2,8 @@
 
 Ids count up from 1 in each channel. `Last-Event-ID` resumes after that event; an id that the channel doesn't know (too
 old, from before a reset, or no number) gets everything that is still kept, so an event may come twice but none is lost
-that could be had. Without the header a subscriber sees what happens from now on. A finished channel ends with `done`.
+that could be had. Without the header a subscriber sees what happens from now on. A connection begins with the id after
+which it goes on, in a block without data. A finished channel ends with `done`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ DONE = b'data: {"type":"done"}\n\n'
 KEEPALIVE = b": keepalive\n\n"
 # Sent at once, so that a client behind a buffering proxy knows that it is subscribed before it sends anything. With an
 # id, so that one who is cut off before the first event can say from where on it lacks them.
-GREETING = "id: {}\n: connected\n\n"
+GREETING = "{}id: {}\n: connected\n\n"
 
 
 class Channel:
@@ -73,8 +74,8 @@ class Subscription:
         self._channel.subscribers.discard(self)
         self.news.set()
 
-    async def chunks(self, keepalive: float) -> AsyncIterator[bytes]:
-        yield GREETING.format(self._sent).encode()
+    async def chunks(self, keepalive: float, retry: int | None) -> AsyncIterator[bytes]:
+        yield GREETING.format("" if retry is None else f"retry: {retry}\n", self._sent).encode()
         while not self._closed:
             self.news.clear()
             if waiting := self._channel.after(self._sent):

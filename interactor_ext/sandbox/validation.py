@@ -26,18 +26,24 @@ TYPE_NAMES = {
 }
 # What a field's name may be quoted with: names come from the request as well.
 MAX_NAME = 100
+# Python reads no number of more than 4300 digits.
+MAX_DIGITS = 1000
+# The characters of RFC 3986, to which a browser would have reduced what a user typed.
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 
 
 def is_absolute_url(value: object) -> bool:
     """Whether a string is an absolute URI with a host or a path; what is no string is left to the schema's `type`."""
     if not isinstance(value, str):
         return True
+    if not URI.fullmatch(value):
+        return False
     try:
         parts = urlsplit(value)
         parts.port  # noqa: B018  # reading it is what checks it
     except ValueError:
         return False
-    return bool(parts.scheme) and bool(parts.netloc or parts.path)
+    return bool(parts.netloc or parts.path)
 
 
 def _formats() -> FormatChecker:
@@ -141,7 +147,7 @@ class Parameter:
 
 
 def _integer(text: str) -> int:
-    if not re.fullmatch(r"-?[0-9]{1,18}", text):
+    if not re.fullmatch(rf"-?[0-9]{{1,{MAX_DIGITS}}}", text):
         raise ValueError("an integer")
     return int(text)
 

@@ -130,7 +130,13 @@ async def send_answer(send: Send, answer: Answer, headers: RawHeaders) -> None:
 
 
 async def send_stream(
-    receive: Receive, send: Send, subscription: Subscription, headers: RawHeaders, *, keepalive: float
+    receive: Receive,
+    send: Send,
+    subscription: Subscription,
+    headers: RawHeaders,
+    *,
+    keepalive: float,
+    retry: int | None,
 ) -> None:
     """Send events until the stream ends or the client is gone; either way the subscriber is forgotten at once."""
 
@@ -149,7 +155,7 @@ async def send_stream(
     watcher = asyncio.create_task(watch())
     try:
         await send({"type": "http.response.start", "status": 200, "headers": stream_headers})
-        async for chunk in subscription.chunks(keepalive):
+        async for chunk in subscription.chunks(keepalive, retry):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:

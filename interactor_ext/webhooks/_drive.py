@@ -83,7 +83,8 @@ async def _in_thread(call: Callable[[], T]) -> T:
     A thread cannot be stopped: without this, the claim of a handler that still runs would be released.
     """
     loop = asyncio.get_running_loop()
-    future = loop.run_in_executor(None, contextvars.copy_context().run, _without_stop_iteration, call)
+    context = contextvars.copy_context()
+    future = loop.run_in_executor(None, lambda: context.run(_without_stop_iteration, call))
     cancelled = False
     while not future.done():
         try:

@@ -11,9 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError, WebhookVerificationError
+from interactor_ext._telemetry_events import Reporter
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks._drive import Call, Pause, Plan, adrive, drive
 from interactor_ext.webhooks._headers import Headers
+from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
 from interactor_ext.webhooks.events import Body, raw_body
@@ -24,8 +26,9 @@ from interactor_ext.webhooks.wsgi import WSGIReceiver
 
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
+    from interactor_ext._telemetry_events import Telemetry
 
-logger = logging.getLogger("interactor_ext.webhooks")
+logger = logging.getLogger("interactor.webhooks")
 
 Handler = Callable[[Any], Any]
 H = TypeVar("H", bound=Handler)
@@ -46,7 +49,8 @@ class WebhookRouter:
 
     `lease` is how many seconds a handler has before a copy of the event may be handled by someone else: its process
     may have died. The platform waits 30 s for an answer. `max_body` is in bytes. A copy that arrives while the event
-    is being handled waits up to `duplicate_wait` seconds for the outcome.
+    is being handled waits up to `duplicate_wait` seconds for the outcome. `telemetry` (see `interactor_ext.telemetry`)
+    is told of each delivery.
 
     Answers: 200 handled, duplicate, or nobody's concern; 400 not understood; 401 not genuine; 405; 413; 500 a handler
     failed (the event is free for the next attempt); 503 the store is out of reach, or the event is being handled.
@@ -61,6 +65,7 @@ class WebhookRouter:
         lease: float = 60.0,
         max_body: int = 1 << 20,
         duplicate_wait: float = 2.0,
+        telemetry: Telemetry | None = None,
     ) -> None:
         if store is not None and queue is not None:
             raise ConfigurationError(
@@ -74,6 +79,7 @@ class WebhookRouter:
         self._lease = lease
         self.max_body = max_body
         self._duplicate_wait = duplicate_wait
+        self.reporter = None if telemetry is None else Reporter(telemetry)
         self._handlers: list[tuple[re.Pattern[str], Handler]] = []
         self._default: Handler | None = None
 
@@ -107,7 +113,7 @@ class WebhookRouter:
         return drive(self._deliver(body, headers, method))
 
     async def ahandle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
-        """Take one delivery. Synchronous handlers and stores run in threads, and do not hold up the event loop."""
+        """Take one delivery. Synchronous handlers and stores run in the loop's default executor, and hold up nobody."""
         return await adrive(self._deliver(body, headers, method))
 
     @cached_property
@@ -129,6 +135,14 @@ class WebhookRouter:
         return matching or ([self._default] if self._default is not None else [])
 
     def _deliver(self, body: Body, headers: Headers, method: str) -> Plan[WebhookAnswer]:
+        if self.reporter is None or method != "POST":
+            return self._take(body, headers, method)
+        watch = DeliveryWatch(self.reporter)
+        return watch.follow(self._take(body, headers, method, watch))
+
+    def _take(
+        self, body: Body, headers: Headers, method: str, watch: DeliveryWatch | None = None
+    ) -> Plan[WebhookAnswer]:
         if method != "POST":
             return answers.wrong_method()
         if (body.nbytes if isinstance(body, memoryview) else len(body)) > self.max_body:
@@ -141,6 +155,8 @@ class WebhookRouter:
         except WebhookPayloadError as error:
             logger.error("A genuine webhook delivery was not understood: %s", error)
             return answers.refused(400, "not_understood", str(error))
+        if watch is not None:
+            watch.event = event.event
         if self.queue is not None:
             # Whether anybody handles it is for the worker to say: the receiver may not have imported the handlers.
             return (yield from self._accept(event, raw_body(body), self.queue))

@@ -7,14 +7,19 @@ import logging
 import secrets
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
 from interactor_ext.webhooks._drive import Call, Plan, adrive, drive
+from interactor_ext.webhooks._watch import follow_handlers
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queues import EventQueue, QueuedEvent
 from interactor_ext.webhooks.router import WebhookRouter
 
-logger = logging.getLogger("interactor_ext.webhooks")
+if TYPE_CHECKING:
+    from interactor_client.models import WebhookEvent
+
+logger = logging.getLogger("interactor.webhooks")
 
 # The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
 PLATFORM_SCHEDULE = (30.0, 120.0, 600.0, 1800.0, 7200.0)
@@ -88,7 +93,7 @@ class WebhookWorker:
             )
             return True
         try:
-            yield from self._router.run_handlers(parse_event(queued.body))
+            yield from self._handle(parse_event(queued.body))
         except Exception as error:
             yield from self._failed(queued, token, error)
         except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
@@ -97,6 +102,11 @@ class WebhookWorker:
         else:
             yield Call(self._queue.complete, (queued.key, token))
         return True
+
+    def _handle(self, event: WebhookEvent) -> Plan[None]:
+        plan = self._router.run_handlers(event)
+        reporter = self._router.reporter
+        return plan if reporter is None else follow_handlers(reporter, event.event, plan)
 
     def _failed(self, queued: QueuedEvent, token: str, error: Exception) -> Plan[None]:
         logger.error("A handler of webhook event %r failed (attempt %d).", queued.key, queued.attempt, exc_info=error)

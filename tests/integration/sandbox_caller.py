@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import Any
 
@@ -183,7 +184,9 @@ class Listener:
     def close(self) -> None:
         """Go away, as a client does whose process is killed."""
         stream = self._response.extensions["network_stream"]
-        stream.get_extra_info("socket").shutdown(2)
+        # The server may have been first.
+        with suppress(OSError):
+            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._response.close()
 

@@ -1,4 +1,4 @@
-"""Loops that come and go, forks, forgotten clients, and the ends of processes: nothing hangs, nothing is left behind."""
+"""Loops that come and go, forks, forgotten clients, the ends of processes: nothing hangs, nothing is left behind."""
 
 from __future__ import annotations
 

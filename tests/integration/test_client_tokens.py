@@ -89,9 +89,12 @@ class Gate:
 
 
 def test_threads_whose_token_is_refused_in_flight_share_one_new_one() -> None:
-    with OddServer(Gate(32)) as server, InteractorClient(**server.settings) as client:
-        with ThreadPoolExecutor(32) as threads:
-            pages = list(threads.map(lambda number: client.namespace(f"u{number}").assistants.list(), range(32)))
+    with (
+        OddServer(Gate(32)) as server,
+        InteractorClient(**server.settings) as client,
+        ThreadPoolExecutor(32) as threads,
+    ):
+        pages = list(threads.map(lambda number: client.namespace(f"u{number}").assistants.list(), range(32)))
     assert len(pages) == 32
     assert len(server.token_requests) == 2
     assert Counter(asked.token for asked in server.calls) == {"token_1": 32, "token_2": 32}
@@ -107,9 +110,9 @@ async def test_tasks_whose_token_is_refused_in_flight_share_one_new_one() -> Non
 
 @both_colours
 def test_a_call_that_is_refused_again_is_sent_no_third_time(colour: str) -> None:
-    with OddServer(lambda asked: js(401, {"error": {"message": "no"}})) as server:
-        with pytest.raises(AuthenticationError) as caught:
-            call(colour, server.settings, lambda client: client.assistants.list())
+    refusal = js(401, {"error": {"message": "no"}})
+    with OddServer(lambda asked: refusal) as server, pytest.raises(AuthenticationError) as caught:
+        call(colour, server.settings, lambda client: client.assistants.list())
     assert caught.value.status == 401
     assert [asked.token for asked in server.calls] == ["token_1", "token_2"]
     assert len(server.token_requests) == 2
@@ -129,9 +132,8 @@ def test_401_and_the_account_server_fails(colour: str) -> None:
     def answer_token(asked: Asked) -> Answer:
         return token_answer("token_1") if len(server.token_requests) == 1 else http(503, "<html>")
 
-    with OddServer(lambda asked: js(401, {}), answer_token) as server:
-        with pytest.raises(ServerError) as caught:
-            call(colour, server.settings, lambda client: client.assistants.list())
+    with OddServer(lambda asked: js(401, {}), answer_token) as server, pytest.raises(ServerError) as caught:
+        call(colour, server.settings, lambda client: client.assistants.list())
     assert "POST /oauth/token" in str(caught.value)
     assert len(server.calls) == 1
 

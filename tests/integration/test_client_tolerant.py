@@ -1,4 +1,4 @@
-"""Every "tolerant reading" line of the contract that concerns the client, against a server that is only nearly right."""
+"""Every "tolerant reading" line of the contract that concerns the client, against a server that is nearly right."""
 
 from __future__ import annotations
 
@@ -84,7 +84,18 @@ class TestBodies:
 
     @pytest.mark.parametrize(
         "body",
-        [b"", b"<html>OK</html>", b"\xff\xfe\x00", b"[" * 100_000, b"null", b"5", b"[]", b"{}", b"9" * 5000, b'{"data"'],
+        [
+            b"",
+            b"<html>OK</html>",
+            b"\xff\xfe\x00",
+            b"[" * 100_000,
+            b"null",
+            b"5",
+            b"[]",
+            b"{}",
+            b"9" * 5000,
+            b'{"data"',
+        ],
         ids=range(10),
     )
     def test_a_success_that_is_no_json_or_no_object(self, colour: str, body: bytes) -> None:
@@ -138,10 +149,13 @@ class TestTokenResponses:
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"data": {"access_token": 5}}', b"\xff"])
     def test_one_without_a_token(self, colour: str, body: bytes) -> None:
-        with OddServer(lambda asked: js(200, listing()), lambda asked: http(200, body)) as server:
-            with pytest.raises(ResponseValidationError) as caught:
-                call(colour, server.settings, lambda client: client.assistants.list())
-            assert caught.value.model == "AccessToken"
+        answer = http(200, body, "X-Request-Id: req_3")
+        server = OddServer(lambda asked: js(200, listing()), lambda asked: answer)
+        with server, pytest.raises(ResponseValidationError) as caught:
+            call(colour, server.settings, lambda client: client.assistants.list())
+        error = caught.value
+        assert (error.model, error.status, error.request_id) == ("AccessToken", 200, "req_3")
+        assert "POST /oauth/token" in str(error)
         assert server.calls == []
 
     def test_one_that_expires_at_once_serves_the_call_it_was_fetched_for(self, colour: str) -> None:
@@ -168,9 +182,9 @@ class TestTokenResponses:
         ids=range(9),
     )
     def test_refusals(self, colour: str, answer: bytes, cls: type[APIStatusError], code: str) -> None:
-        with OddServer(lambda asked: js(200, listing()), lambda asked: answer) as server:
-            with pytest.raises(cls) as caught:
-                call(colour, server.settings, lambda client: client.assistants.list())
+        server = OddServer(lambda asked: js(200, listing()), lambda asked: answer)
+        with server, pytest.raises(cls) as caught:
+            call(colour, server.settings, lambda client: client.assistants.list())
         assert type(caught.value) is cls
         assert caught.value.code == code
         assert "POST /oauth/token" in str(caught.value)
@@ -196,7 +210,9 @@ class TestLists:
         assert ids(colour, answer, prefetch) == ["a", "b", "c", "d", "e"]
 
     @pytest.mark.parametrize("prefetch", [0, 3])
-    @pytest.mark.parametrize("meta", [{"has_more": True}, {"has_more": True, "page": 1}, {"page": 1, "total_pages": 99}])
+    @pytest.mark.parametrize(
+        "meta", [{"has_more": True}, {"has_more": True, "page": 1}, {"page": 1, "total_pages": 99}]
+    )
     def test_a_page_that_repeats_ends_the_list(self, colour: str, prefetch: int, meta: dict[str, Any]) -> None:
         with OddServer(lambda asked: js(200, listing("a", "b", meta=meta))) as server:
             found = call(colour, server.settings, lambda client: client.assistants.iterate(prefetch=prefetch))
@@ -325,9 +341,7 @@ def test_no_answer_in_time(colour: str) -> None:
 
 @both_colours
 def test_a_reset_is_a_connection_error(colour: str) -> None:
-    with OddServer(lambda asked: Reset()) as server:
-        with pytest.raises(APIConnectionError) as caught:
-            call(colour, server.settings, lambda client: client.assistants.create(name="x", model="m", system_prompt="s"))
+    with OddServer(lambda asked: Reset()) as server, pytest.raises(APIConnectionError) as caught:
+        call(colour, server.settings, lambda client: client.assistants.create(name="x", model="m", system_prompt="s"))
     assert not isinstance(caught.value, APITimeoutError)
     assert len(server.calls) == 1
-

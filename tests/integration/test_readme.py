@@ -25,10 +25,12 @@ def blocks() -> Iterator[tuple[str, int, str]]:
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     with Sandbox().run() as sandbox:
         for name, value in sandbox.env.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", "whsec_example")
+        monkeypatch.chdir(tmp_path)
         yield
         reset_clients()
 

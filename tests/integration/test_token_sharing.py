@@ -95,19 +95,17 @@ def test_a_lock_that_has_expired_is_not_opened_by_its_former_holder() -> None:
     from interactor_ext.tokens import RedisTokenStore
 
     with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connection:
-        store = RedisTokenStore(connection, lock_expiry=0.05)
-        with store.lock(KEY, 1) as first:
-            assert first
-            with RedisTokenStore(connection, lock_expiry=30).lock(KEY, 5) as second:
-                assert second
-                store._redis.eval("return 1", 0)
-                outsider = RedisTokenStore(connection)
-                # The first one leaves here, while the second holds the lock.
-                store_lock = store.lock(KEY, 0)
-                with store_lock as third:
-                    assert not third
-                with outsider.lock(KEY, 0) as fourth:
-                    assert not fourth
+        first = RedisTokenStore(connection, lock_expiry=0.05).lock(KEY, 1)
+        second = RedisTokenStore(connection, lock_expiry=30).lock(KEY, 5)
+        third = RedisTokenStore(connection).lock(KEY, 0)
+        assert first.__enter__()
+        assert second.__enter__()
+        first.__exit__(None, None, None)
+        assert not third.__enter__()
+        third.__exit__(None, None, None)
+        second.__exit__(None, None, None)
+        with RedisTokenStore(connection).lock(KEY, 0) as fourth:
+            assert fourth
 
 
 def test_a_token_leaves_redis_when_it_expires() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interactor_ext._errors import WebhookVerificationError
+from interactor_ext import WebhookVerificationError
 from interactor_ext.webhooks import WebhookVerifier, sign
 from tests.webhook_deliveries import DATA, body_of
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ def opener(place: tuple[str, str], redis_kind: type[Any], sqlite_kind: type[Any]
     return partial(open_redis, redis_kind, where) if kind == "redis" else partial(sqlite_kind, where, timeout=30)
 
 
+@contextmanager
+def closing_if_it_can(store: Any) -> Iterator[Any]:
+    yield store
+    if isinstance(store, SQLiteEventStore | SQLiteEventQueue):
+        store.close()
+
+
 def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
     """`total` deliveries of `events` events: each at least once, some many times, copies near and far, out of order."""
     keys = [*range(events), *(chance.randrange(events) for _ in range(total - events))]
@@ -71,12 +79,12 @@ def check_deliveries(place: tuple[str, str], *, events: int, total: int, victims
     assert fleet.completions == Counter(keys)
     assert fleet.runs == Counter(keys) + fleet.kills
     assert set(fleet.answers) <= {200, 503}
-    store = open_store()
-    assert {store.claim(key, "late", 60) for key in keys} == {ClaimState.COMPLETED}
+    with closing_if_it_can(open_store()) as store:
+        assert {store.claim(key, "late", 60) for key in keys} == {ClaimState.COMPLETED}
 
 
 def test_every_event_is_completed_once(place: tuple[str, str]) -> None:
-    check_deliveries(place, events=300, total=600, victims=4, lease=4)
+    check_deliveries(place, events=300, total=600, victims=4, lease=6)
 
 
 @pytest.mark.full
@@ -88,19 +96,21 @@ def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int
     chance = random.Random(events)
     keys = [f"idem_{number}" for number in range(events)]
     open_queue = opener(place, RedisEventQueue, SQLiteEventQueue)
-    receiver = WebhookRouter(WebhookVerifier(SECRET), queue=open_queue())
-    answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(events, total, chance)]
+    with closing_if_it_can(open_queue()) as queue:
+        receiver = WebhookRouter(WebhookVerifier(SECRET), queue=queue)
+        answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(events, total, chance)]
     assert Counter(answer.status for answer in answers) == {200: total}
 
     doomed = chance.sample(keys, victims)
     fleet = Fleet(work, open_queue, size=4, lease=lease, victims=doomed)
-    fleet.run([True] * 4, done=lambda: fleet.completions.total() == events)
+    fleet.run(["empty the queue"] * 4, done=lambda: fleet.completions.total() == events)
     fleet.close()
     assert fleet.kills == Counter(doomed)
     assert fleet.completions == Counter(keys)
     assert fleet.runs == Counter(keys) + fleet.kills
-    assert open_queue().dead_letters() == []
+    with closing_if_it_can(open_queue()) as queue:
+        assert queue.dead_letters() == []
 
 
 def test_every_queued_event_is_completed_once(place: tuple[str, str]) -> None:
-    check_queue(place, events=200, total=300, victims=3, lease=4)
+    check_queue(place, events=200, total=300, victims=3, lease=6)

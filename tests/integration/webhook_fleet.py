@@ -1,7 +1,7 @@
 """A fleet of receiver processes that a test feeds with deliveries, watches at every step, and kills inside a handler.
 
-Every handler run begins with a report to the parent and goes on when the parent says so, or is killed there. So each kill
-lands inside a handler for certain, and runs, interruptions and completions are counted, not guessed.
+Every handler run begins with a report to the parent and goes on when the parent says so, or is killed there. So each
+kill lands inside a handler for certain, and runs, interruptions and completions are counted, not guessed.
 """
 
 from __future__ import annotations
@@ -49,12 +49,14 @@ def receive(parent: Connection, open_store: Callable[[], Any], lease: float) -> 
 
 
 def work(parent: Connection, open_queue: Callable[[], Any], lease: float) -> None:
-    """The life of one worker process of a queue: `True` asks it for one event."""
+    """The life of one worker process of a queue: every job is to empty it, and 503 says that nothing more is due."""
     router = WebhookRouter(WebhookVerifier(SECRET), queue=Reporting(open_queue(), parent))
     _register(router, parent)
     worker = WebhookWorker(router, lease=lease)
     while parent.recv() is not None:
-        parent.send(("answered", 200 if worker.run_once() else 503))
+        while worker.run_once():
+            pass
+        parent.send(("answered", 503))
 
 
 def _register(router: WebhookRouter, parent: Connection) -> None:

@@ -13,7 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE_DEPENDENCIES = {"attr", "attrs", "httpx", "dateutil"}
 # What one room may import besides: the extra that unlocks it, or what httpx itself is made of.
-EXTRA_ROOMS = {"sandbox": {"starlette", "uvicorn", "jsonschema"}, "_deadline.py": {"httpcore"}}
+EXTRA_ROOMS = {
+    "sandbox": {"starlette", "uvicorn", "jsonschema"},
+    "pytest_plugin.py": {"pytest"},
+    "_deadline.py": {"httpcore"},
+}
 
 
 def modules(package: str) -> list[Path]:

@@ -6,12 +6,14 @@ import asyncio
 import calendar
 import inspect
 import math
+import pickle
 import time
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -24,6 +26,7 @@ from interactor_ext._errors import (
     RateLimitError,
     ServerError,
 )
+from interactor_ext._http import connection_error
 from interactor_ext.retry import RetryPolicy, parse_retry_after, with_retry
 
 NOV_1994 = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
@@ -208,7 +211,7 @@ def test_retry_after_is_a_minimum_within_the_cap_and_an_end_beyond_it() -> None:
     assert none.decide(method="GET", attempt=1, status=503, retry_after=12).delay == 12
     assert none.decide(method="GET", attempt=1, status=503, retry_after=30).delay == 30
     assert FULL.decide(method="GET", attempt=1, status=503, retry_after=30).delay == 30
-    assert FULL.decide(method="GET", attempt=3, status=503, retry_after=0.5).delay == 4.0
+    assert FULL.decide(method="GET", attempt=3, status=503, retry_after=0.5).delay == 4.5
     beyond = FULL.decide(method="GET", attempt=1, status=429, retry_after=31)
     assert beyond.delay is None
     assert "31" in beyond.reason
@@ -337,3 +340,24 @@ def test_with_retry_keeps_name_and_signature() -> None:
     assert (fetch.__name__, fetch.__doc__) == ("fetch", "Fetch it.")
     assert list(inspect.signature(fetch).parameters) == ["name", "size"]
     assert fetch("a", size=4) == {"name": "a", "size": 4}
+
+
+@pytest.mark.parametrize(
+    ("error", "sent"),
+    [
+        (httpx.ConnectError("refused"), False),
+        (httpx.ConnectTimeout("late"), False),
+        (httpx.PoolTimeout("full"), False),
+        (httpx.ProxyError("no"), False),
+        (httpx.ReadError("reset"), True),
+        (httpx.WriteError("reset"), True),
+        (httpx.ReadTimeout("late"), True),
+        (httpx.RemoteProtocolError("garbage"), True),
+        (OSError("a foreign transport's"), True),
+    ],
+    ids=repr,
+)
+def test_an_error_tells_whether_the_request_may_have_arrived(error: Exception, sent: bool) -> None:
+    failure = connection_error(error, httpx.Request("POST", "https://example.com/rooms"))
+    assert failure.sent is sent
+    assert pickle.loads(pickle.dumps(failure)).sent is sent

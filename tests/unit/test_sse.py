@@ -82,8 +82,9 @@ def cut(data: bytes, offsets: Iterable[int]) -> list[bytes]:
 # Pieces that make interesting streams; a hit of plain random bytes on a field name would be a rare one.
 pieces = st.sampled_from(
     [b"data", b"event", b"id", b"retry", b"Data", b"da", b"ta", b":", b": ", b" ", b"  ", b"\n", b"\r", b"\r\n",
-     b"\n\n", b"\r\r", b"\r\n\r\n", b"\0", b"1", b"250", b"x", BOM, BOM[:1], BOM[1:], "é…😀".encode(),
-     "😀".encode()[:3], b"\xff", b"\xc3", b"\xe2\x80", b"\x85", b"\x0b", b"\x0c", b"\x1c", "\u2028".encode(), "٣".encode()]
+     b"\n\n", b"\r\r", b"\r\n\r\n", b"\0", b"1", b"250", b"x", BOM, BOM[:1], BOM[1:],
+     "é…😀".encode(), "😀".encode()[:3], b"\xff", b"\xc3", b"\xe2\x80", b"\x85", b"\x0b", b"\x0c", b"\x1c",
+     "\u2028".encode(), "٣".encode()]
 )  # fmt: skip
 streams = st.lists(pieces | st.binary(max_size=3), max_size=60).map(b"".join)
 offsets = st.lists(st.integers(0, 200), max_size=12)

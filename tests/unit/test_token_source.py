@@ -144,7 +144,7 @@ class TestBothColours:
         assert self.get(source) == "t1"
         clock.now += 3550
         issuer.error = AuthenticationError("not today")
-        with caplog.at_level(logging.WARNING, "interactor_ext"):
+        with caplog.at_level(logging.WARNING, "interactor"):
             assert self.get(source) == "t1"
             eventually(lambda: "not today" in caplog.text)
         assert "50 s more" in caplog.text
@@ -196,7 +196,7 @@ class TestBothColours:
         self, colour: str, broken: str, clock: Clock, issuer: Issuer, caplog: pytest.LogCaptureFixture
     ) -> None:
         source = self.make(colour, issuer, clock, GuardedStore(BrokenStore(broken), CONFIG))
-        with caplog.at_level(logging.WARNING, "interactor_ext"):
+        with caplog.at_level(logging.WARNING, "interactor"):
             assert self.get(source) == "t1"
         assert "store" in caplog.text
         assert "hunter2" not in caplog.text
@@ -258,6 +258,31 @@ def test_while_a_valid_token_is_replaced_every_call_uses_it(issuer: Issuer, cloc
     assert issuer.count == 2
 
 
+def test_a_request_that_was_given_up_and_lands_after_all_is_welcome(issuer: Issuer, clock: Clock) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    _, first, mine = source.board()
+    assert first is not None
+    assert mine
+    source.land(first, None)
+    _, second, mine = source.board()
+    assert second is not first
+    assert mine
+    source.land(first, issuer.issue())
+    assert source._flight is second  # those who wait for it still do
+    assert source.get().access_token == "t1"
+
+
+def test_where_no_thread_can_be_started_the_caller_fetches_by_itself(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    assert source.get().access_token == "t1"
+
+
 def test_a_401_of_an_old_token_costs_no_new_one(issuer: Issuer, clock: Clock) -> None:
     source = TokenSource(issuer.fetch, buffer=60, clock=clock)
     old = source.get()
@@ -309,6 +334,19 @@ async def test_closing_gives_up_the_request_and_those_who_wait_make_another(issu
     issuer.gate.set()
     assert (await waiting).access_token == "t1"
     await source.aclose()
+
+
+def test_closing_from_another_loop_gives_up_the_request_as_well(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    issuer.gate.clear()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(asyncio.run, source.get())
+        eventually(lambda: source._flight is not None and source._flight.task is not None)
+        first = source._flight
+        asyncio.run(source.aclose())
+        eventually(lambda: first is not None and first.landing.done())
+        issuer.gate.set()
+        assert waiting.result(10).access_token == "t1"
 
 
 def test_tasks_of_two_event_loops_share_one_request(issuer: Issuer, clock: Clock) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext import ResponseValidationError
+from interactor_client.errors import DecodeError
 from interactor_ext._token_state import TokenState, read_token
 from interactor_ext.tokens import Token
 
@@ -167,10 +167,9 @@ def test_a_missing_lifetime_is_900_seconds() -> None:
     ],
 )
 def test_what_holds_no_token_names_model_and_field(content: bytes, field: str) -> None:
-    with pytest.raises(ResponseValidationError) as caught:
+    with pytest.raises(DecodeError) as caught:
         read_token(content, NOW)
     assert (caught.value.model, caught.value.field) == ("AccessToken", field)
-    assert "POST /oauth/token" in str(caught.value)
     assert "X-Evil" not in str(caught.value)
     assert "two words" not in str(caught.value)
 
@@ -182,7 +181,7 @@ def test_what_holds_no_token_names_model_and_field(content: bytes, field: str) -
 def test_no_body_escapes_as_another_error(content: bytes) -> None:
     try:
         found = read_token(content, NOW)
-    except ResponseValidationError:
+    except DecodeError:
         return
     assert found.access_token
     assert math.isfinite(found.expires_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import traceback
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +17,14 @@ import pytest
 from interactor_client.api.assistants import create_assistant, list_assistants
 from interactor_client.models import CreateAssistantRequest
 from interactor_ext import (
+    APIConnectionError,
     APIStatusError,
+    APITimeoutError,
     AsyncInteractorClient,
     AuthenticationError,
     ConfigurationError,
     InteractorClient,
+    InteractorError,
     NotFoundError,
     RateLimit,
 )
@@ -189,6 +193,54 @@ def test_a_deadline_is_an_instant_and_counts_from_the_call(colour: str, wire: Wi
     assert before + 50 <= wire.last.extensions["interactor"].ends_at <= time.monotonic() + 50
     call(colour, wire.settings, lambda client: client.assistants.list())
     assert wire.last.extensions["interactor"].ends_at is None
+
+
+@both_colours
+def test_no_timeout_is_the_default_one_and_not_an_endless_one(colour: str, wire: Wire) -> None:
+    call(colour, {**wire.settings, "timeout": 7}, lambda client: client._http.get("/x", timeout=None))
+    assert wire.last.extensions["timeout"] == {"connect": 5.0, "read": 7, "write": 7, "pool": 7}
+
+
+def test_what_the_transport_is_told_shows_no_secret(wire: Wire) -> None:
+    InteractorClient(**wire.settings).assistants.list()
+    told = wire.last.extensions["interactor"]
+    assert told.secrets == (SECRET,)
+    assert SECRET not in f"{told} {told!r} {wire.last.extensions}"
+
+
+TRANSPORT_FAULTS = [
+    (httpx.PoolTimeout("x"), APITimeoutError, "no connection was free within"),
+    (httpx.ConnectTimeout("x"), APITimeoutError, "no connection within"),
+    (httpx.ReadTimeout("x"), APITimeoutError, "may have arrived"),
+    (httpx.WriteTimeout("x"), APITimeoutError, "may have arrived"),
+    (httpx.ConnectError(""), APIConnectionError, "no reason was given"),
+    (httpx.ReadError(f"got client_secret={SECRET}"), APIConnectionError, "client_secret=\\*\\*\\*"),
+    (httpx.ProxyError("407"), APIConnectionError, "407"),
+    (httpx.LocalProtocolError(f"Illegal header value b'Bearer {SECRET}'"), APIConnectionError, "the rules of HTTP"),
+    (httpx.DecodingError("bad gzip"), APIConnectionError, "cannot be unpacked: bad gzip"),
+    (httpx.TooManyRedirects("x"), APIConnectionError, "TooManyRedirects"),
+    (httpx.InvalidURL("x"), APIConnectionError, "InvalidURL"),
+    (OSError("broken pipe"), APIConnectionError, "broken pipe"),
+    (UnicodeError("label too long"), APIConnectionError, "label too long"),
+    (RuntimeError("a foreign transport's own"), APIConnectionError, "RuntimeError"),
+]
+
+
+@both_colours
+@pytest.mark.parametrize(("fault", "cls", "words"), TRANSPORT_FAULTS, ids=lambda value: type(value).__name__)
+def test_whatever_a_transport_raises_is_one_of_our_errors(
+    colour: str, fault: Exception, cls: type[InteractorError], words: str
+) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise fault
+
+    with pytest.raises(cls, match=words) as caught:
+        call(colour, Wire(fail).settings, lambda client: client.assistants.list())
+    assert type(caught.value) is cls
+    assert "GET /assistants at core.example" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    if isinstance(fault, httpx.LocalProtocolError):  # the only one whose own text quotes what we sent
+        assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 class TestIdempotencyKeys:

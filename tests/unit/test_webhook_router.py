@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from interactor_ext._errors import ConfigurationError, WebhookError
+from interactor_ext import ConfigurationError, WebhookError
 from interactor_ext.webhooks import (
     ClaimState,
     CredentialConnectedEvent,
     MemoryEventStore,
+    QueuedEvent,
     SQLiteEventQueue,
     WebhookAnswer,
     WebhookRouter,
@@ -323,21 +324,28 @@ def test_a_copy_of_an_event_in_hand_is_sent_away_and_not_called_delivered(
 
 
 def test_a_copy_waits_for_the_outcome_of_the_first(handle: Handle) -> None:
-    router, runs = make(duplicate_wait=10), []
-    barrier = threading.Barrier(2)
+    started, copy_waits, runs = threading.Event(), threading.Event(), []
+
+    class Watched(MemoryEventStore):
+        def claim(self, key: str, token: str, lease: float) -> ClaimState:
+            state = super().claim(key, token, lease)
+            if state is ClaimState.IN_PROGRESS:
+                copy_waits.set()
+            return state
+
+    router = make(Watched(), duplicate_wait=10)
 
     @router.on("*")
     def slow(event: Any) -> None:
         runs.append(event)
-        barrier.wait(10)
-        barrier.wait(10)
+        started.set()
+        assert copy_waits.wait(10)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(router.handle, *delivery())
-        barrier.wait(10)
-        second = pool.submit(handle, router, *delivery())
-        barrier.wait(10)
-        assert {status(first.result())[1], status(second.result())[1]} == {"handled", "duplicate"}
+        assert started.wait(10)
+        copy = pool.submit(handle, router, *delivery())
+        assert [status(first.result())[1], status(copy.result())[1]] == ["handled", "duplicate"]
     assert len(runs) == 1
 
 
@@ -770,23 +778,48 @@ async def test_a_running_async_worker_drains_the_queue_until_cancelled(queue: SQ
     assert len(got) == 5
 
 
+class FlakyQueue(SQLiteEventQueue):
+    """Out of reach twice, then there."""
+
+    failures = 2
+
+    def take(self, token: str, lease: float) -> QueuedEvent | None:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("gone")
+        return super().take(token, lease)
+
+
+@pytest.fixture
+def flaky_queue(tmp_path: Path) -> Iterator[FlakyQueue]:
+    with FlakyQueue(tmp_path / "flaky.db") as queue:
+        yield queue
+
+
 def test_a_worker_outlives_a_queue_that_is_out_of_reach(
-    queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture
+    flaky_queue: FlakyQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
-    router, stop = make(queue=queue), threading.Event()
+    router, stop = make(queue=flaky_queue), threading.Event()
     router.on("*")(lambda event: stop.set())
     router.handle(*delivery())
-    take, failures = queue.take, [ConnectionError("gone"), ConnectionError("gone")]
-
-    def flaky(token: str, lease: float) -> Any:
-        if failures:
-            raise failures.pop()
-        return take(token, lease)
-
-    queue.take = flaky  # type: ignore[method-assign]
     WebhookWorker(router, poll_interval=0.01).run(stop)
     assert stop.is_set()
     assert caplog.text.count("out of reach; trying again") == 2
+
+
+async def test_an_async_worker_outlives_a_queue_that_is_out_of_reach(flaky_queue: FlakyQueue) -> None:
+    router, done = make(queue=flaky_queue), asyncio.Event()
+
+    @router.on("*")
+    async def note(event: Any) -> None:
+        done.set()
+
+    await router.ahandle(*delivery())
+    worker = asyncio.create_task(WebhookWorker(router, poll_interval=0.01).arun())
+    await asyncio.wait_for(done.wait(), 10)
+    worker.cancel()
+    await asyncio.wait([worker])
+    assert flaky_queue.failures == 0
 
 
 # Rotation

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from interactor_client import models
-from interactor_ext import webhooks
-from interactor_ext._errors import ConfigurationError, WebhookError, WebhookPayloadError, WebhookVerificationError
+from interactor_ext import ConfigurationError, WebhookError, WebhookPayloadError, WebhookVerificationError, webhooks
 from interactor_ext.webhooks import UnknownWebhookEvent, WebhookVerifier, parse_event, sign
 from tests.webhook_deliveries import DATA, NOW, OLD_SECRET, SECRET, body_of, envelope
 

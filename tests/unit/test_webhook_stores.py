@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext import ConfigurationError
 from interactor_ext.webhooks import (
     AsyncRedisEventStore,
     ClaimState,
@@ -264,6 +264,16 @@ def test_sqlite_says_so_when_another_writer_stays(tmp_path: Path) -> None:
         other.rollback()
         assert store.claim("other", "one", 60) == CLAIMED
     other.close()
+
+
+def test_sqlite_says_so_when_a_new_file_stays_locked(tmp_path: Path) -> None:
+    with SQLiteEventStore(tmp_path / "events.db", timeout=0.05) as store:
+        other = sqlite3.connect(tmp_path / "events.db")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            store.claim("k", "one", 60)
+        other.close()
+        assert store.claim("k", "one", 60) == CLAIMED
 
 
 def test_sqlite_undoes_what_failed_halfway(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ class Rooms:
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             last_event_id: Where to resume; "" for from now on.
-            max_reconnects: How many times in a row it may reconnect in vain; None for the client's default.
+            max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
         from . import stream_room as _endpoint
@@ -257,7 +257,7 @@ class AsyncRooms:
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             last_event_id: Where to resume; "" for from now on.
-            max_reconnects: How many times in a row it may reconnect in vain; None for the client's default.
+            max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
         from . import stream_room as _endpoint

@@ -196,7 +196,7 @@ class WorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             last_event_id: Where to resume; "" for from now on.
-            max_reconnects: How many times in a row it may reconnect in vain; None for the client's default.
+            max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
         from . import stream_workflow_instance as _endpoint
@@ -396,7 +396,7 @@ class AsyncWorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             last_event_id: Where to resume; "" for from now on.
-            max_reconnects: How many times in a row it may reconnect in vain; None for the client's default.
+            max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
         from . import stream_workflow_instance as _endpoint

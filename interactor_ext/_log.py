@@ -1,0 +1,135 @@
+"""The log records of calls, under `interactor`: with the fields that the platform recommends, as `extra`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from contextvars import ContextVar
+from typing import Any
+
+import httpx
+
+from interactor_ext._errors import InteractorError
+
+logger = logging.getLogger("interactor")
+# Without it, Python would print warnings of a program that has not asked for any log.
+logger.addHandler(logging.NullHandler())
+
+user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
+
+# Beyond, to look for the id of what was created would cost more than it is worth.
+_LARGEST_BODY = 65_536
+_LONGEST_ID = 200
+
+
+def log_answer(request: httpx.Request, response: httpx.Response, began: float) -> None:
+    """The record of a call that was answered. `began` is an instant of `time.perf_counter()`."""
+    status = response.status_code
+    level = logging.INFO if response.is_success else logging.WARNING
+    if not logger.isEnabledFor(level):
+        return
+    fields = _fields(request, began)
+    fields["status_code"] = status
+    fields["request_id"] = _short(response.headers.get("x-request-id"))
+    if not response.is_success:
+        fields["error_code"] = _error_code(response)
+    elif status == 201 and "resource_id" not in fields and (created := _created_id(response)):
+        fields["resource_id"] = created
+    _emit(level, fields)
+
+
+def log_failure(request: httpx.Request, error: InteractorError, began: float) -> None:
+    """The record of a call that ended without an answer of its own."""
+    if logger.isEnabledFor(logging.WARNING):
+        fields = _fields(request, began)
+        fields.update(status_code=error.status, request_id=error.request_id, error_code=error.code)
+        _emit(logging.WARNING, fields)
+
+
+def log_retry(
+    request: httpx.Request, response: httpx.Response | None, *, delay: float, attempt: int, reason: str
+) -> None:
+    """The record of an attempt that another follows. Counts it, for the record of the call."""
+    request.extensions["retries"] = request.extensions.get("retries", 0) + 1
+    if logger.isEnabledFor(logging.WARNING):
+        fields = _about(request)
+        if response is not None:
+            fields["status_code"] = response.status_code
+            fields["request_id"] = _short(response.headers.get("x-request-id"))
+        logger.warning(
+            "%s %s is sent again in %.3g s, after attempt %d: %s",
+            fields["method"],
+            fields["endpoint"],
+            delay,
+            attempt,
+            reason,
+            extra=fields,
+        )
+
+
+def _emit(level: int, fields: dict[str, Any]) -> None:
+    outcome = fields["status_code"] or fields["error_code"]
+    known = f" ({fields['request_id']})" if fields["request_id"] else ""
+    logger.log(
+        level,
+        "%s %s: %s in %.0f ms%s",
+        fields["method"],
+        fields["endpoint"],
+        outcome,
+        fields["duration_ms"],
+        known,
+        extra=fields,
+    )
+
+
+def _fields(request: httpx.Request, began: float) -> dict[str, Any]:
+    return {**_about(request), "duration_ms": round((time.perf_counter() - began) * 1000, 1)}
+
+
+def _about(request: httpx.Request) -> dict[str, Any]:
+    extensions = request.extensions
+    operation = extensions.get("operation")
+    fields: dict[str, Any] = {
+        "method": request.method,
+        "endpoint": request.url.path if operation is None else operation.path,
+        "namespace": getattr(extensions.get("interactor"), "namespace", None),
+    }
+    if operation is not None and (resource := _resource_id(operation.path, request.url)):
+        fields["resource_id"] = resource
+    if user := user_id.get():
+        fields["user_id"] = user
+    if retries := extensions.get("retries"):
+        fields["retry_count"] = retries
+    return fields
+
+
+def _resource_id(template: str, url: httpx.URL) -> str | None:
+    """What stands for the last name in braces, still percent-encoded: so it can break no line."""
+    names = template.split("/")
+    values = url.raw_path.partition(b"?")[0].decode("ascii", "replace").split("/")
+    for name, value in zip(reversed(names), reversed(values), strict=False):
+        if name.startswith("{"):
+            return _short(value)
+    return None
+
+
+def _created_id(response: httpx.Response) -> str | None:
+    if not response.is_closed or len(response.content) > _LARGEST_BODY:
+        return None
+    try:
+        created = json.loads(response.content)["data"]["id"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return _short(created) if isinstance(created, str) else None
+
+
+def _error_code(response: httpx.Response) -> str:
+    # Imported late, with what it brings along, for who logs no failure needs none of it.
+    from interactor_ext._response_errors import code_of
+
+    return code_of(response)
+
+
+def _short(text: str | None) -> str | None:
+    return text[:_LONGEST_ID] if text and text.isprintable() else None

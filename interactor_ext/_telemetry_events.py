@@ -1,0 +1,184 @@
+"""What happens, as telemetry is told of it. Loads nothing that a webhook receiver would not have anyway."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from interactor_ext._errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from interactor_ext.tokens import Token
+
+logger = logging.getLogger("interactor")
+
+StreamKind = Literal["room", "workflow"]
+
+
+class Sending(NamedTuple):
+    """A request that is about to be sent. A call that is retried sends several."""
+
+    method: str
+    endpoint: str
+    """The template of its path, such as `/assistants/{assistant_id}`; "other" for one that is not in the contract."""
+    operation: str
+    """The operationId, or ""."""
+    namespace: str
+    """The tenant, or "". An unbounded number of tenants makes an unbounded number of time series."""
+    url: str
+    """Without secrets."""
+    host: str
+    port: int
+    resends: int
+    """How many requests of the same call went before it."""
+    headers: MutableMapping[str, str]
+    """May be added to, for instance a trace context. It holds the access token."""
+
+
+class RequestEnded(NamedTuple):
+    """It was answered, and the answer read (a stream's head alone); or it failed."""
+
+    request: Sending
+    started: object
+    """What `Telemetry.sending` returned."""
+    seconds: float
+    status: int | None
+    """None where no answer came."""
+    error: Literal["auth", "rate_limit", "validation", "server", "network", "cancelled"] | None
+    """401 and 403; 429; any other below 500; 5xx; no answer; given up by the caller. None is success."""
+    code: str | None
+    """The server's own code, or NETWORK_ERROR or TIMEOUT."""
+    request_id: str | None
+    exception: BaseException | None
+    """Where no answer came."""
+
+
+class TokenRequested(NamedTuple):
+    """A new access token was asked for, retries included."""
+
+    ok: bool
+    seconds: float
+
+
+class TokenInUse(NamedTuple):
+    """The token of the calls from here on, be it new or from a store."""
+
+    expires_at: float
+    """Unix time."""
+
+
+class StreamConnected(NamedTuple):
+    kind: StreamKind
+
+
+class StreamDisconnected(NamedTuple):
+    """Follows each StreamConnected. A stream that connects again by itself has several of both."""
+
+    kind: StreamKind
+    reason: Literal["timeout", "error", "client_close", "done"]
+    """It was silent for too long; it broke off or sent an `error`; its reader left; the server said that it is over."""
+
+
+class WebhookReceived(NamedTuple):
+    """A delivery was answered, or an event from a queue was handled."""
+
+    event: str
+    """Its type; "unknown" for a delivery that is not genuine, "other" for a type that is not in the contract."""
+    status: Literal["processed", "duplicate", "failed"]
+    seconds: float
+
+
+class ConnectionsChanged(NamedTuple):
+    """By how much the numbers of a connection pool have changed."""
+
+    open: int
+    """Connections, used or not."""
+    idle: int
+    """Those of them that no request uses."""
+    waiting: int
+    """Requests for which no connection is free."""
+
+
+Event = (
+    RequestEnded
+    | TokenRequested
+    | TokenInUse
+    | StreamConnected
+    | StreamDisconnected
+    | WebhookReceived
+    | ConnectionsChanged
+)
+
+
+class Telemetry(Protocol):
+    """What `telemetry=` takes, at a client and at a webhook router. One object may serve any number of them.
+
+    It is called from whatever thread or task has something to tell, and must not block. What it raises is logged, and
+    breaks no call.
+    """
+
+    def sending(self, request: Sending) -> object:
+        """Called right before a request is sent. What is returned comes back as `RequestEnded.started`."""
+        ...
+
+    def record(self, event: Event) -> None:
+        """Called when something has happened."""
+        ...
+
+
+class Reporter:
+    """A `Telemetry` that never raises."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        if not callable(getattr(telemetry, "record", None)) or not callable(getattr(telemetry, "sending", None)):
+            kind = type(telemetry).__name__
+            raise ConfigurationError(f"telemetry must have the methods `sending` and `record`, which {kind} lacks")
+        self._telemetry = telemetry
+
+    def sending(self, request: Sending) -> object:
+        try:
+            return self._telemetry.sending(request)
+        except Exception:
+            logger.exception("The telemetry failed; the call goes on.")
+            return None
+
+    def record(self, event: Event) -> None:
+        try:
+            self._telemetry.record(event)
+        except Exception:
+            logger.exception("The telemetry failed; the call goes on.")
+
+    def token_in_use(self, token: Token) -> None:
+        self.record(TokenInUse(token.expires_at))
+
+    def watch(self, fetch: Callable[[], Token]) -> Callable[[], Token]:
+        """`fetch`, with each token request told of."""
+
+        def watched() -> Token:
+            began = time.perf_counter()
+            try:
+                token = fetch()
+            except Exception:
+                self.record(TokenRequested(False, time.perf_counter() - began))
+                raise
+            self.record(TokenRequested(True, time.perf_counter() - began))
+            return token
+
+        return watched
+
+    def watch_async(self, fetch: Callable[[], Awaitable[Token]]) -> Callable[[], Awaitable[Token]]:
+        """`watch`, for coroutine functions."""
+
+        async def watched() -> Token:
+            began = time.perf_counter()
+            try:
+                token = await fetch()
+            except Exception:
+                self.record(TokenRequested(False, time.perf_counter() - began))
+                raise
+            self.record(TokenRequested(True, time.perf_counter() - began))
+            return token
+
+        return watched

@@ -1,0 +1,198 @@
+"""The platform's recommended metrics, in prometheus-client."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from typing import TYPE_CHECKING, Literal
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._telemetry_events import (
+    ConnectionsChanged,
+    Event,
+    RequestEnded,
+    Sending,
+    StreamConnected,
+    StreamDisconnected,
+    TokenInUse,
+    TokenRequested,
+    WebhookReceived,
+)
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+BUCKETS = (10, 50, 100, 250, 500, 1000, 2500, 5000)
+"""Milliseconds."""
+_HASH_DIGITS = 2
+_COMMON_ERRORS = (
+    ("auth", "AUTH_ERROR"),
+    ("auth", "FORBIDDEN"),
+    ("rate_limit", "RATE_LIMITED"),
+    ("validation", "NOT_FOUND"),
+    ("validation", "VALIDATION_ERROR"),
+    ("server", "API_ERROR"),
+    ("network", "NETWORK_ERROR"),
+    ("network", "TIMEOUT"),
+)
+
+
+class PrometheusTelemetry:
+    """Metrics named `interactor_...`, in `registry` or else in the default one. Extra `[prometheus]`.
+
+    Give the same object to all clients and webhook routers of a process. Requests are counted as they are sent, so a
+    call that is retried counts more than once. `status` is the response's, or "error", "timeout" or "cancelled".
+    `namespace_label`: False leaves that label empty; "hash" puts the tenants into 256 groups, so that their number is
+    bounded.
+
+    Multi-process mode works as prometheus-client describes it (`PROMETHEUS_MULTIPROC_DIR`); the token's expiry is then
+    as of the last request of the process that has the least time left.
+
+    Raises:
+        ConfigurationError: prometheus-client is not installed, or the registry has these metrics already.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry | None = None, *, namespace_label: bool | Literal["hash"] = True
+    ) -> None:
+        try:
+            import prometheus_client
+        except ImportError as error:
+            raise ConfigurationError(
+                "PrometheusTelemetry needs an extra: pip install 'interactor-sdk[prometheus]'"
+            ) from error
+        if namespace_label not in (True, False, "hash"):
+            raise ConfigurationError(f"namespace_label must be True, False or 'hash', not {namespace_label!r}")
+        self._namespace_label = namespace_label
+        self._expires_at: float | None = None
+        self._pushes_expiry = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        try:
+            self._make(prometheus_client.REGISTRY if registry is None else registry)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{error}. One PrometheusTelemetry serves all clients: make one for each registry."
+            ) from error
+
+    def _make(self, registry: CollectorRegistry) -> None:
+        from prometheus_client import Counter, Gauge, Histogram
+
+        self._requests = Counter(
+            "interactor_requests_total",
+            "Total API requests",
+            ["endpoint", "method", "status", "namespace"],
+            registry=registry,
+        )
+        self._durations = Histogram(
+            "interactor_request_duration_ms",
+            "Request latency in milliseconds",
+            ["endpoint", "method"],
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._token_requests = Counter(
+            "interactor_token_refresh_total", "Token refresh attempts", ["status"], registry=registry
+        )
+        self._expiry = Gauge(
+            "interactor_token_expiry_seconds",
+            "Seconds until current token expires",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        if not self._pushes_expiry:
+            self._expiry.set_function(self._seconds_left)
+        self._webhooks = Counter(
+            "interactor_webhook_received_total", "Webhooks received", ["event", "status"], registry=registry
+        )
+        self._webhook_durations = Histogram(
+            "interactor_webhook_processing_duration_ms",
+            "Webhook processing time",
+            ["event"],
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._streams = Gauge(
+            "interactor_sse_connections_active",
+            "Active SSE connections",
+            ["type"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._disconnects = Counter(
+            "interactor_sse_disconnects_total", "SSE disconnection events", ["type", "reason"], registry=registry
+        )
+        self._errors = Counter("interactor_errors_total", "API errors by type", ["type", "code"], registry=registry)
+        self._connections = Gauge(
+            "interactor_pool_connections",
+            "Connections that are open and idle, and requests that wait for one",
+            ["state"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._begin_at_zero()
+        self._pool = [self._connections.labels(state) for state in ("open", "idle", "waiting")]
+
+    def _begin_at_zero(self) -> None:
+        """Where the labels are known, so that `rate()` sees the first event: it needs a value from before."""
+        for status in ("success", "failure"):
+            self._token_requests.labels(status)
+        for kind in ("room", "workflow"):
+            self._streams.labels(kind)
+            for reason in ("timeout", "error", "client_close", "done"):
+                self._disconnects.labels(kind, reason)
+        for error, code in _COMMON_ERRORS:
+            self._errors.labels(error, code)
+
+    def sending(self, request: Sending) -> None:
+        pass
+
+    def record(self, event: Event) -> None:
+        match event:
+            case RequestEnded():
+                self._ended(event)
+            case ConnectionsChanged():
+                for gauge, change in zip(self._pool, event, strict=True):
+                    if change:
+                        gauge.inc(change)
+            case TokenRequested(ok=ok):
+                self._token_requests.labels("success" if ok else "failure").inc()
+            case TokenInUse(expires_at=expires_at):
+                self._expires_at = expires_at
+                self._push_expiry()
+            case StreamConnected(kind=kind):
+                self._streams.labels(kind).inc()
+            case StreamDisconnected(kind=kind, reason=reason):
+                self._streams.labels(kind).dec()
+                self._disconnects.labels(kind, reason).inc()
+            case WebhookReceived(event=name, status=outcome, seconds=seconds):
+                self._webhooks.labels(name, outcome).inc()
+                self._webhook_durations.labels(name).observe(seconds * 1000)
+
+    def _ended(self, event: RequestEnded) -> None:
+        request = event.request
+        self._requests.labels(request.endpoint, request.method, _status(event), self._name(request.namespace)).inc()
+        self._durations.labels(request.endpoint, request.method).observe(event.seconds * 1000)
+        if event.error is not None and event.error != "cancelled":
+            self._errors.labels(event.error, event.code or "").inc()
+        self._push_expiry()
+
+    def _name(self, namespace: str) -> str:
+        if self._namespace_label == "hash":
+            return hashlib.sha256(namespace.encode()).hexdigest()[:_HASH_DIGITS] if namespace else ""
+        return namespace if self._namespace_label else ""
+
+    def _push_expiry(self) -> None:
+        # In multi-process mode a gauge is read from a file, where nothing can be worked out when it is read.
+        if self._pushes_expiry and self._expires_at is not None:
+            self._expiry.set(self._seconds_left())
+
+    def _seconds_left(self) -> float:
+        return 0.0 if self._expires_at is None else max(0.0, self._expires_at - time.time())
+
+
+def _status(event: RequestEnded) -> str:
+    if event.status is not None:
+        return str(event.status)
+    if event.error == "cancelled":
+        return "cancelled"
+    return "timeout" if event.code == "TIMEOUT" else "error"

@@ -1,0 +1,157 @@
+"""Webhook deliveries made to order: genuine ones, and those that a receiver must refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext.webhooks import WebhookAnswer, parse_event, sign
+
+if TYPE_CHECKING:
+    import httpx
+
+    from interactor_client.models import WebhookEvent
+
+# What the platform gives a receiver (`Webhook deliveries` in the contract).
+ANSWER_TIMEOUT = 30.0
+# Nobody listens there: an application that is called in the same process only sees it as its own name.
+IN_PROCESS = "http://receiver.test"
+
+
+@dataclass(frozen=True)
+class SignedDelivery:
+    """One delivery: a raw body and the headers that go with it.
+
+    Sending the same object twice is a redelivery, with the same idempotency key. What `post` and `send` return is the
+    receiver's answer; they raise whatever the application raises.
+    """
+
+    body: bytes
+    headers: dict[str, str] = field(repr=False)
+
+    @cached_property
+    def event(self) -> WebhookEvent:
+        """The typed event, as a receiver's `verify` returns it. Raises WebhookPayloadError where the body has none."""
+        return parse_event(self.body)
+
+    def tampered(self) -> SignedDelivery:
+        """The same with a byte more in its body, under the old signature: a receiver must answer 401."""
+        return replace(self, body=self.body + b" ")
+
+    def post(self, url: str) -> WebhookAnswer:
+        """Deliver over HTTP to a server. Raises httpx.TransportError if none answers within 30 s."""
+        import httpx
+
+        return _answer(httpx.post(url, content=self.body, headers=self.headers, timeout=ANSWER_TIMEOUT))
+
+    async def apost(self, url: str) -> WebhookAnswer:
+        """As `post`, for a server that runs in the caller's own event loop."""
+        import httpx
+
+        async with httpx.AsyncClient(timeout=ANSWER_TIMEOUT) as client:
+            return _answer(await client.post(url, content=self.body, headers=self.headers))
+
+    def send(self, app: Any, path: str = "/") -> WebhookAnswer:
+        """Hand it to a WSGI or ASGI application in this process, at `path`.
+
+        Raises RuntimeError for an ASGI application where an event loop runs: use `asend` there. The application's
+        lifespan is not started.
+        """
+        import httpx
+
+        if _is_asgi(app):
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                return asyncio.run(self.asend(app, path))
+            raise RuntimeError("an event loop is running here: use `await delivery.asend(app)`")
+        with httpx.Client(transport=httpx.WSGITransport(app=app), base_url=IN_PROCESS) as client:
+            return _answer(client.post(path, content=self.body, headers=self.headers))
+
+    async def asend(self, app: Any, path: str = "/") -> WebhookAnswer:
+        """As `send`, for an ASGI application in the running event loop."""
+        import httpx
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=IN_PROCESS) as client:
+            return _answer(await client.post(path, content=self.body, headers=self.headers))
+
+
+class WebhookFactory:
+    """Makes deliveries that are signed with `secret`."""
+
+    def __init__(self, secret: str) -> None:
+        self.secret = secret
+
+    def __call__(
+        self,
+        event: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        namespace: str = "user_123",
+        event_id: str | None = None,
+        idempotency_key: str | None = None,
+        timestamp: float | datetime | None = None,
+        secret: str | None = None,
+    ) -> SignedDelivery:
+        """A delivery of `event`, as the platform makes it.
+
+        `data` is put over that of the contract's own example of the event, so that it need name only what matters to
+        the test; an event that the contract doesn't have carries `data` alone. `event_id` and `idempotency_key` are new
+        each time unless given. `timestamp`, Unix seconds or an aware datetime, is when it was sent, now by default: an
+        old one makes a delivery that is refused as stale. Another `secret` makes a forged one.
+        """
+        moment = _moment(timestamp)
+        document = {
+            "id": event_id or f"evt_{secrets.token_hex(8)}",
+            "event": event,
+            "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "idempotency_key": idempotency_key or f"idem_{secrets.token_hex(8)}",
+            "namespace": namespace,
+            "data": {**_examples().get(event, {}), **(data or {})},
+        }
+        body = json.dumps(document, ensure_ascii=False).encode()
+        headers = sign(body, self.secret if secret is None else secret, timestamp=moment, event=event)
+        return SignedDelivery(body, {**headers, "X-Request-Id": f"req_{secrets.token_hex(8)}"})
+
+    def __repr__(self) -> str:
+        return "WebhookFactory()"
+
+
+def _moment(timestamp: float | datetime | None) -> datetime:
+    if timestamp is None:
+        return datetime.now(UTC)
+    if isinstance(timestamp, datetime):
+        if timestamp.tzinfo is None:
+            raise ValueError("a timestamp needs a time zone")
+        return timestamp.astimezone(UTC)
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+@lru_cache(maxsize=1)
+def _examples() -> dict[str, dict[str, Any]]:
+    """The data of the contract's example of each event."""
+    contract = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
+    examples = [
+        schema["examples"][0]
+        for schema in contract["components"]["schemas"].values()
+        if schema.get("x-event-family") == "WebhookEvent" and "const" in schema["properties"]["event"]
+    ]
+    return {example["event"]: example["data"] for example in examples}
+
+
+def _is_asgi(app: Any) -> bool:
+    """By the number of arguments it is called with: (scope, receive, send) or (environ, start_response)."""
+    required = [each for each in inspect.signature(app).parameters.values() if each.default is each.empty]
+    return len(required) > 2
+
+
+def _answer(response: httpx.Response) -> WebhookAnswer:
+    return WebhookAnswer(response.content, response.status_code, dict(response.headers))

@@ -1,0 +1,134 @@
+"""A network between a client and a server that loses answers and cuts them short, as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import threading
+from collections.abc import Callable
+from typing import Self
+from urllib.parse import urlsplit
+
+_REQUEST = re.compile(rb"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/1\.1\r\n")
+_END_OF_HEAD = b"\r\n\r\n"
+
+LOST = -1
+"""Nothing of the answer arrives: the server has done what it was asked for, and the client cannot know."""
+
+Allow = Callable[[str, int], int | None]
+"""Takes a request, as in "GET /api/v1/rooms/room_1/stream", and how many like it came before. Gives how many bytes of
+the answer's body get through before the connection is cut; None for all of them, LOST for not even the head."""
+
+
+class ChaosProxy:
+    """Serves from a thread. One request at a time on a connection, as the SDK does it."""
+
+    def __init__(self, target: str, allow: Allow) -> None:
+        """`target` is a URL of the server; `url` is the same by way of this proxy."""
+        parts = urlsplit(target)
+        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._target = target
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._allow = allow
+        self._seen: dict[str, int] = {}
+        self._ready = threading.Event()
+        self.cuts: list[str] = []
+        """The requests whose answers were cut or lost."""
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), name="chaos-proxy")
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        tasks: set[asyncio.Task[None]] = set()
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(self._relay(reader, writer))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0, backlog=512)
+        self.url = self._target.replace(self._origin, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", 1)
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _relay(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        server, there = await asyncio.open_connection(self._host, self._port)
+        connection = _Connection(self, client, back, server, there)
+        ways = [asyncio.create_task(connection.ask()), asyncio.create_task(connection.answer())]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for writer in (back, there):
+                writer.close()
+            for writer in (back, there):
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+
+    def allowance(self, request: str) -> int | None:
+        number = self._seen[request] = self._seen.get(request, -1) + 1
+        return self._allow(request, number)
+
+
+class _Connection:
+    def __init__(
+        self,
+        proxy: ChaosProxy,
+        client: asyncio.StreamReader,
+        back: asyncio.StreamWriter,
+        server: asyncio.StreamReader,
+        there: asyncio.StreamWriter,
+    ) -> None:
+        self._proxy = proxy
+        self._client, self._back = client, back
+        self._server, self._there = server, there
+        self._request = ""
+        self._left: int | None = None
+        self._in_head = True
+
+    async def ask(self) -> None:
+        while data := await self._client.read(65536):
+            if match := _REQUEST.match(data):
+                target = match["target"].partition(b"?")[0]
+                self._request = f"{match['method'].decode()} {target.decode()}"
+                self._left, self._in_head = self._proxy.allowance(self._request), True
+            self._there.write(data)
+            await self._there.drain()
+
+    async def answer(self) -> None:
+        head = b""
+        while data := await self._server.read(65536):
+            if self._left == LOST:
+                break
+            if self._left is not None:
+                if self._in_head:
+                    head += data
+                    if _END_OF_HEAD not in head:
+                        continue
+                    self._in_head = False
+                    start = head.index(_END_OF_HEAD) + len(_END_OF_HEAD)
+                    data, head, self._left = head, b"", self._left + start
+                data = data[: self._left]
+                self._left -= len(data)
+            self._back.write(data)
+            await self._back.drain()
+            if self._left == 0:
+                break
+        else:
+            return
+        self._proxy.cuts.append(self._request)

@@ -1,0 +1,390 @@
+"""`user.chat(...)`: no word is missed, none comes twice, and no chat hears another's."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from interactor_client.models import Message, MessageComplete, MessageDelta, UnknownEvent
+from interactor_ext import (
+    APITimeoutError,
+    InteractorClient,
+    NotFoundError,
+    PermissionDeniedError,
+    StreamError,
+    ValidationError,
+)
+from interactor_ext.sandbox import Sandbox
+from tests.chaos_proxy import LOST, ChaosProxy
+from tests.integration.conversations import NAMESPACE, asked, both_colours, chat, eventually, new_room
+
+WORDS = "one two three four five six seven eight nine ten"
+ANSWER = f"Bot here. You said: {WORDS}"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with Sandbox(word_delay=0.01).run() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(server: Sandbox) -> Sandbox:
+    server.reset()
+    return server
+
+
+@both_colours
+def test_the_answer_comes_word_by_word_and_then_as_a_whole(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    outcome = chat(colour, sandbox, room, WORDS)
+    assert outcome.text == ANSWER
+    assert outcome.types == ["message.delta"] * 14 + ["message.complete"]
+    assert all(isinstance(event, MessageDelta) for event in outcome.events[:-1])
+    assert outcome.message is not None
+    assert outcome.events[-1] == MessageComplete(message=outcome.message)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        listed = user.messages.list(room).data
+    assert [(message.role, message.content) for message in listed] == [("user", WORDS), ("assistant", ANSWER)]
+    assert listed[1] == outcome.message
+    (sent,) = asked(sandbox, "send_message")
+    assert sent.body == {"content": WORDS, "stream": True}
+    assert sent.headers["idempotency-key"]
+    assert eventually(lambda: sandbox.open_streams == 0)
+
+
+@both_colours
+def test_no_word_is_missed_where_the_answer_is_immediate(colour: str) -> None:
+    with Sandbox().run() as sandbox:
+        room = new_room(sandbox)
+        assert [chat(colour, sandbox, room, WORDS).text for _ in range(20)] == [ANSWER] * 20
+
+
+@both_colours
+def test_a_message_that_may_have_arrived_is_not_sent_twice(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def lose_first_answer(request: str, number: int) -> int | None:
+        return LOST if request == f"POST /api/v1/rooms/{room}/messages" and number == 0 else None
+
+    with ChaosProxy(sandbox.core_api_url, lose_first_answer) as proxy:
+        outcome = chat(colour, sandbox, room, WORDS, core_api_url=proxy.url)
+    assert outcome.text == ANSWER
+    assert len(proxy.cuts) == 1
+    first, second = asked(sandbox, "send_message")
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    with sandbox.client(namespace=NAMESPACE) as user:
+        assert len(user.messages.list(room).data) == 2
+
+
+@both_colours
+@pytest.mark.parametrize("allowed", [0, 1, 18, 19, 100, 200, 500, 900])
+def test_a_stream_that_is_cut_loses_no_word(colour: str, allowed: int, sandbox: Sandbox) -> None:
+    """Cut before the first event, the stream has no id to resume from, and the server can replay nothing."""
+    room = new_room(sandbox)
+
+    def cut(request: str, number: int) -> int | None:
+        # Later connections get further, or this would never end.
+        return allowed + 200 * number if request.endswith("/stream") and number < 3 else None
+
+    with ChaosProxy(sandbox.core_api_url, cut) as proxy:
+        outcome = chat(colour, sandbox, room, WORDS, core_api_url=proxy.url)
+        assert proxy.cuts
+    assert outcome.error is None
+    assert outcome.text == ANSWER
+    assert outcome.message is not None
+    assert outcome.message.content == ANSWER
+    assert outcome.types[-1] == "message.complete"
+    assert outcome.types.count("message.complete") == 1
+
+
+@both_colours
+def test_a_stream_that_fails_for_good(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def break_off(event: Any) -> None:
+        if event is None:
+            sandbox.faults.add("stream_room", status=403, times=None)
+            sandbox.disconnect_streams()
+
+    outcome = chat(colour, sandbox, room, WORDS, during=break_off)
+    assert isinstance(outcome.error, PermissionDeniedError)
+    # The words are lost, but not the message.
+    assert outcome.message is not None
+    assert outcome.message.content == ANSWER
+
+
+@both_colours
+def test_what_is_left_of_the_words_can_be_read_after_the_stream_failed(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def text_in_two_parts(user: InteractorClient) -> list[str]:
+        with user.chat(room, WORDS) as reply:
+            words = reply.text()
+            text = next(words)
+            sandbox.faults.add("stream_room", status=403, times=None)
+            sandbox.disconnect_streams()
+            with pytest.raises(PermissionDeniedError):
+                text += "".join(words)
+            return [text, reply.message().content, "".join(reply.text())]
+
+    async def text_in_two_parts_async() -> list[str]:
+        async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
+            words = reply.text()
+            text = await anext(words)
+            sandbox.faults.add("stream_room", status=403, times=None)
+            sandbox.disconnect_streams()
+            try:
+                async for word in words:
+                    text += word
+            except PermissionDeniedError:
+                pass
+            else:
+                raise AssertionError("the stream had failed")
+            return [text, (await reply.message()).content, "".join([word async for word in reply.text()])]
+
+    if colour == "sync":
+        with sandbox.client(namespace=NAMESPACE) as user:
+            first, whole, rest = text_in_two_parts(user)
+    else:
+        first, whole, rest = asyncio.run(text_in_two_parts_async())
+    assert whole == ANSWER
+    assert whole.startswith(first)
+    assert rest in ("", whole[len(first) :])
+
+
+@both_colours
+def test_an_error_event_ends_the_events_and_the_answer_is_still_found(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def fail(event: Any) -> None:
+        if event is None:
+            sandbox.emit(room, {"type": "error", "error": {"code": "OVERLOADED", "message": "Too busy."}})
+
+    outcome = chat(colour, sandbox, room, WORDS, during=fail)
+    assert isinstance(outcome.error, StreamError)
+    assert outcome.error.code == "OVERLOADED"
+    assert outcome.message is not None
+    assert outcome.message.content == ANSWER
+
+
+@both_colours
+def test_events_that_are_new_or_broken_do_no_harm(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def say(event: Any) -> None:
+        if event is None:
+            sandbox.emit(room, {"type": "message.thinking", "content": "hm"})
+            sandbox.emit(room, {"type": "message.complete", "message": {"id": 5}})
+
+    outcome = chat(colour, sandbox, room, WORDS, during=say)
+    assert outcome.error is None
+    assert [type(event) for event in outcome.events].count(UnknownEvent) == 1
+    assert outcome.text == ANSWER
+
+
+@both_colours
+def test_leaving_early_closes_the_stream(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    if colour == "sync":
+        with sandbox.client(namespace=NAMESPACE) as user:
+            with user.chat(room, WORDS) as reply:
+                assert next(reply.text())
+                assert sandbox.open_streams == 1
+            assert eventually(lambda: sandbox.open_streams == 0)
+            with pytest.raises(StreamError, match="left"):
+                reply.message()
+    else:
+
+        async def main() -> None:
+            async with sandbox.async_client(namespace=NAMESPACE) as user:
+                async with user.chat(room, WORDS) as reply:
+                    async for _ in reply.text():
+                        break
+                    assert sandbox.open_streams == 1
+                assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
+                with pytest.raises(StreamError, match="left"):
+                    await reply.message()
+
+        asyncio.run(main())
+
+
+async def test_a_cancelled_task_leaves_at_once(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    async with sandbox.async_client(namespace=NAMESPACE) as user:
+
+        async def follow() -> None:
+            async with user.chat(room, WORDS * 100) as reply:
+                await reply.message()
+
+        task = asyncio.create_task(follow())
+        assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
+
+
+async def test_a_time_limit_within_the_block_loses_nothing(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reply.message(), 0.03)
+        assert (await reply.message()).content == ANSWER
+        assert "".join([word async for word in reply.text()]) == ANSWER
+
+
+@both_colours
+def test_chats_of_one_room_at_once_do_not_mix(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    contents = [f"{number} {WORDS}" for number in range(6)]
+
+    async def main() -> list[tuple[str, Message]]:
+        async with sandbox.async_client(namespace=NAMESPACE) as user:
+
+            async def follow(content: str) -> tuple[str, Message]:
+                async with user.chat(room, content) as reply:
+                    return "".join([word async for word in reply.text()]), await reply.message()
+
+            return await asyncio.gather(*map(follow, contents))
+
+    def follow(user: InteractorClient, content: str) -> tuple[str, Message]:
+        with user.chat(room, content) as reply:
+            return "".join(reply.text()), reply.message()
+
+    if colour == "sync":
+        with sandbox.client(namespace=NAMESPACE) as user, ThreadPoolExecutor() as pool:
+            outcomes = list(pool.map(lambda content: follow(user, content), contents))
+    else:
+        outcomes = asyncio.run(main())
+    for content, (text, message) in zip(contents, outcomes, strict=True):
+        assert text == message.content == f"Bot here. You said: {content}"
+
+
+@both_colours
+def test_chats_of_one_room_in_one_thread_or_task(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def nested() -> list[str]:
+        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, "A") as a, user.chat(room, "B") as b:
+            return [b.message().content, "".join(b.text()), a.message().content, "".join(a.text())]
+
+    async def nested_async() -> list[str]:
+        async with (
+            sandbox.async_client(namespace=NAMESPACE) as user,
+            user.chat(room, "A") as a,
+            user.chat(room, "B") as b,
+        ):
+            second, first = await asyncio.gather(b.message(), a.message())
+            return [
+                second.content,
+                "".join([word async for word in b.text()]),
+                first.content,
+                "".join([word async for word in a.text()]),
+            ]
+
+    answers = nested() if colour == "sync" else asyncio.run(nested_async())
+    assert answers == ["Bot here. You said: B"] * 2 + ["Bot here. You said: A"] * 2
+
+
+@both_colours
+def test_a_chat_after_one_that_was_left_early(colour: str, sandbox: Sandbox) -> None:
+    """The rest of the first answer is still on its way, and its words say nowhere whose they are."""
+    room = new_room(sandbox)
+
+    def leave_and_ask() -> str:
+        with sandbox.client(namespace=NAMESPACE) as user:
+            with user.chat(room, WORDS) as reply:
+                next(reply.text())
+            with user.chat(room, "And now?") as reply:
+                return "".join(reply.text())
+
+    async def leave_and_ask_async() -> str:
+        async with sandbox.async_client(namespace=NAMESPACE) as user:
+            async with user.chat(room, WORDS) as reply:
+                async for _ in reply.text():
+                    break
+            async with user.chat(room, "And now?") as reply:
+                return "".join([word async for word in reply.text()])
+
+    answer = leave_and_ask() if colour == "sync" else asyncio.run(leave_and_ask_async())
+    assert answer == "Bot here. You said: And now?"
+
+
+async def test_who_gives_up_waiting_in_line_is_passed_over(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    async with sandbox.async_client(namespace=NAMESPACE) as user:
+
+        async def follow(content: str) -> str:
+            async with user.chat(room, content) as reply:
+                return (await reply.message()).content
+
+        async with user.chat(room, WORDS) as first:
+            second, third = asyncio.create_task(follow("second")), asyncio.create_task(follow("third"))
+            await anext(aiter(first))
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            fourth = asyncio.create_task(follow("fourth"))
+            assert (await first.message()).content == ANSWER
+        assert (await third, await fourth) == ("Bot here. You said: third", "Bot here. You said: fourth")
+    assert [request.body["content"] for request in asked(sandbox, "send_message")] == [WORDS, "third", "fourth"]
+
+
+@both_colours
+def test_the_deadline_bounds_the_wait_for_an_answer(colour: str, sandbox: Sandbox) -> None:
+    outcome = chat(colour, sandbox, new_room(sandbox), WORDS * 100, deadline=0.3)
+    assert isinstance(outcome.error, APITimeoutError)
+    assert outcome.message is None
+
+
+@both_colours
+def test_the_deadline_bounds_the_wait_for_the_room(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    started, leave = threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, WORDS):
+            started.set()
+            leave.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        occupied = pool.submit(occupy)
+        assert started.wait(10)
+        with pytest.raises(APITimeoutError, match="another chat"):
+            chat(colour, sandbox, room, "x", deadline=0.1)
+        leave.set()
+        occupied.result()
+    assert len(list(asked(sandbox, "send_message"))) == 1
+
+
+@both_colours
+def test_what_the_platform_refuses_is_raised_on_entering(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    with pytest.raises(NotFoundError):
+        chat(colour, sandbox, "room_unknown", WORDS)
+    with pytest.raises(ValidationError):
+        chat(colour, sandbox, room, "")
+    assert eventually(lambda: sandbox.open_streams == 0)
+    assert chat(colour, sandbox, room, WORDS).text == ANSWER
+
+
+def test_a_reply_is_entered_once(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        reply = user.chat(room, WORDS)
+        with pytest.raises(RuntimeError, match=r"with user\.chat"):
+            reply.message()
+        with pytest.raises(RuntimeError, match=r"with user\.chat"):
+            next(reply.text())
+        with reply:
+            assert room in repr(reply)
+            with pytest.raises(RuntimeError, match="once"):
+                reply.__enter__()
+            assert reply.message().content == ANSWER
+        assert reply.message().content == ANSWER

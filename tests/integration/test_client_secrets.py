@@ -1,0 +1,163 @@
+"""No text that the SDK makes shows a secret: reprs, errors, and all that anybody logs at level DEBUG."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.tokens import MemoryTokenStore
+from tests.odd_server import ASSISTANT, SECRET, Asked, OddServer, js
+
+TOKEN = "tok_5e1f9ab37d"
+
+
+@pytest.fixture
+def server() -> Iterator[OddServer]:
+    def answer_token(asked: Asked) -> bytes:
+        return js(200, {"access_token": TOKEN, "expires_in": 900})
+
+    def answer(asked: Asked) -> bytes:
+        if asked.method == "GET":
+            return js(200, {"data": [ASSISTANT]})
+        # A careless server, which repeats what it was sent.
+        echo = f"Bearer {asked.token} and client_secret={SECRET} are wrong"
+        return js(400, {"error": {"code": echo, "message": echo, "details": [{"field": "x", "message": echo}]}})
+
+    with OddServer(answer, answer_token) as running:
+        yield running
+
+
+def texts_of(thing: Any) -> Iterator[str]:
+    yield from (repr(thing), str(thing), f"{thing}", f"{[thing]}", f"{thing!a}")
+
+
+def check(text: str) -> None:
+    assert SECRET not in text
+    assert TOKEN not in text
+
+
+def objects_of(client: Any) -> list[Any]:
+    user = client.namespace("user_123").with_options(timeout=5)
+    names = ("oauth", "credentials", "assistants", "rooms", "messages", "tools", "data_sources", "workflows")
+    resources = [getattr(user, name) for name in (*names, "workflow_instances", "webhooks")]
+    return [
+        client,
+        user,
+        client.config,
+        user.api,
+        user.rate_limit,
+        user._http,
+        user._sender,
+        user._view,
+        client._core,
+        client._core.tokens,
+        client._core.tokens.valid(),
+        client._core.transport,
+        client._core.auth,
+        user.rooms.stream("room_1"),
+        *resources,
+    ]
+
+
+def test_no_repr_shows_a_secret(server: OddServer) -> None:
+    store = MemoryTokenStore()
+    with InteractorClient(**server.settings, token_store=store) as client:
+        client.assistants.list()
+        assert client.get_access_token() == TOKEN
+        for thing in [*objects_of(client), store, client.health()]:
+            for text in texts_of(thing):
+                check(text)
+
+
+async def test_no_repr_shows_a_secret_async(server: OddServer) -> None:
+    async with AsyncInteractorClient(**server.settings) as client:
+        await client.assistants.list()
+        for thing in [*objects_of(client), await client.health()]:
+            for text in texts_of(thing):
+                check(text)
+
+
+def test_no_error_shows_a_secret(server: OddServer) -> None:
+    with InteractorClient(**server.settings) as client:
+        with pytest.raises(InteractorError) as caught:
+            client.assistants.create(name="x", model="m", system_prompt="s")
+        error = caught.value
+        for thing in (
+            error,
+            error.code,
+            error.details,
+            dict(error.headers),
+            vars(error),
+            pickle.loads(pickle.dumps(error)),
+        ):
+            for text in texts_of(thing):
+                check(text)
+        check("".join(traceback.format_exception(error)))
+
+
+def test_no_model_shows_a_secret() -> None:
+    with Sandbox().run() as sandbox, sandbox.client() as client:
+        user = client.namespace("a")
+        webhook = user.webhooks.create(url="https://example.com/hook", events=["credential.expired"])
+        assert webhook.secret
+        credential = sandbox.add_credential("google", namespace="a")
+        provider_token = user.credentials.get_token(credential["id"])
+        token = client.oauth.create_token(
+            grant_type="client_credentials", client_id=sandbox.client_id, client_secret=sandbox.client_secret
+        )
+        for text in texts_of([webhook, provider_token, token]):
+            assert webhook.secret not in text
+            assert provider_token.access_token not in text
+            assert token.access_token not in text
+
+
+def exercise(client: InteractorClient) -> None:
+    user = client.namespace("user_123")
+    user.assistants.list()
+    list(user.assistants.iterate(prefetch=2))
+    with pytest.raises(InteractorError):
+        user.assistants.create(name="x", model="m", system_prompt="s")
+    assert TOKEN in user.room_stream_url("room_1")
+    with pytest.raises(InteractorError), user.rooms.stream("room_1") as stream:
+        next(iter(stream))
+
+
+async def exercise_async(client: AsyncInteractorClient) -> None:
+    user = client.namespace("user_123")
+    await user.assistants.list()
+    assert [item async for item in user.assistants.iterate(prefetch=2)]
+    with pytest.raises(InteractorError):
+        await user.assistants.create(name="x", model="m", system_prompt="s")
+    with pytest.raises(InteractorError):
+        async with user.rooms.stream("room_1") as stream:
+            await anext(aiter(stream))
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_nothing_that_anybody_logs_shows_a_secret(
+    colour: str, server: OddServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("httpx", "httpcore", "asyncio", "interactor_ext", "httpcore.http11", "httpcore.connection"):
+        caplog.set_level(logging.DEBUG, name)
+    if colour == "sync":
+        with InteractorClient(**server.settings) as client:
+            exercise(client)
+    else:
+
+        async def main() -> None:
+            async with AsyncInteractorClient(**server.settings) as client:
+                await exercise_async(client)
+
+        asyncio.run(main(), debug=True)
+    loggers = {record.name.split(".")[0] for record in caplog.records}
+    assert {"httpx", "httpcore"} <= loggers
+    check(caplog.text)

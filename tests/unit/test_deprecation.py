@@ -1,0 +1,226 @@
+"""`Deprecation`, `Sunset` and `Link`: the examples of their RFCs, what servers really send, and garbage."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interactor_client.api.assistants import list_assistants
+from interactor_ext import deprecation as module
+from interactor_ext._link_header import parse_links
+from interactor_ext._responses import error_from_response
+from interactor_ext.deprecation import (
+    Deprecation,
+    InteractorDeprecationWarning,
+    notice,
+    on_deprecation,
+    parse_deprecation,
+)
+
+JUNE_30 = datetime(2023, 6, 30, 23, 59, 59, tzinfo=UTC)
+NOW = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]
+
+
+@pytest.mark.parametrize(
+    ("value", "date"),
+    [
+        # RFC 9745 section 2.1, and the same as an item with parameters
+        ("@1688169599", JUNE_30),
+        ("@1688169599;note=1", JUNE_30),
+        ('@1688169599 ; note="a, b; c"', JUNE_30),
+        ("  @1688169599\t", JUNE_30),
+        ("@0", utc(1970, 1, 1)),
+        ("@-1", utc(1969, 12, 31, 23, 59, 59)),
+        # The seed of the platform, and drafts of the RFC
+        ("true", None),
+        ("TRUE", None),
+        ("?1", None),
+        ("Fri, 30 Jun 2023 23:59:59 GMT", JUNE_30),
+        ("Sun, 30 Jun 2023 23:59:59 GMT", JUNE_30),  # a Friday, in truth
+        ("Friday, 30-Jun-23 23:59:59 GMT", JUNE_30),
+        ("Fri Jun 30 23:59:59 2023", JUNE_30),
+        ("fri, 30 jun 2023 23:59:59 gmt", JUNE_30),
+    ],
+)
+def test_every_form_of_deprecation(value: str, date: datetime | None) -> None:
+    assert parse_deprecation({"Deprecation": value}, now=NOW) == Deprecation(date)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "false",
+        "?0",
+        "yes",
+        "@",
+        "@1.5",
+        "@1688169599.0",
+        "@ 1688169599",
+        "1688169599",
+        "@16881695990000000",  # 17 digits
+        "@999999999999999",  # the year 31 690 708
+        "@-999999999999999",
+        "@١٦٨٨١٦٩٥٩٩",
+        "@1688169599, @1688169600",
+        "30 Jun 2023",
+        "2023-06-30T23:59:59Z",
+        "Fri, 31 Jun 2023 23:59:59 GMT",
+        "Fri, 30 Jun 0000 23:59:59 GMT",
+        "Fri, 30 Jun 2023 25:59:59 GMT",
+        "Fri, 30 Jun 2023 23:59:59 CET",
+        "\x00",
+        "\udcff",
+    ],
+)
+def test_garbage_deprecates_nothing(value: str) -> None:
+    assert parse_deprecation({"Deprecation": value}, now=NOW) is None
+    sunset = {"Deprecation": value, "Sunset": "Tue, 01 Jul 2025 00:00:00 GMT"}
+    assert parse_deprecation(sunset, now=NOW) == Deprecation(None, utc(2025, 7, 1))
+
+
+@pytest.mark.parametrize(
+    ("value", "sunset"),
+    [
+        ("Sat, 31 Dec 2018 23:59:59 GMT", utc(2018, 12, 31, 23, 59, 59)),  # RFC 8594; a Monday, in truth
+        ("Sun, 30 Jun 2024 23:59:59 UTC", utc(2024, 6, 30, 23, 59, 59)),  # RFC 9745, against the grammar of RFC 9110
+        ("Sat, 01 Jul 2025 00:00:00 GMT", utc(2025, 7, 1)),  # the seed of the platform
+        ("soon", None),
+    ],
+)
+def test_sunset(value: str, sunset: datetime | None) -> None:
+    expected = None if sunset is None else Deprecation(None, sunset)
+    assert parse_deprecation({"Sunset": value}) == expected
+    assert parse_deprecation({"Deprecation": "true", "Sunset": value}) == Deprecation(None, sunset)
+
+
+@pytest.mark.parametrize(
+    ("value", "link"),
+    [
+        ('<https://developer.example.com/deprecation>; rel="deprecation"; type="text/html"', "developer"),
+        ("<https://developer.example.com/deprecation>;rel=deprecation", "developer"),
+        (
+            '<https://a.example/x>; rel="next", <https://developer.example.com/deprecation>; rel="deprecation"',
+            "developer",
+        ),
+        ('<https://developer.example.com/deprecation>; title="a, <b>; rel=no"; rel="Help DEPRECATION"', "developer"),
+        (r'<https://developer.example.com/deprecation>; title="\"a, b"; rel="deprecation"', "developer"),
+        ("<https://developer.example.com/deprecation> ; REL = deprecation", "developer"),
+        ("garbage, <https://developer.example.com/deprecation>; rel=deprecation; flag", "developer"),
+        ("<https://developer.example.com/deprecation>; rel=deprecation; rel=next", "developer"),
+        ("<https://developer.example.com/deprecation>; rel=next; rel=deprecation", None),  # the first rel counts
+        ('<https://a.example/x>; rel="deprecation"; anchor="https://a.example/other"', None),
+        ("<https://a.example/x>; rel=deprecations", None),
+        ("<https://a.example/x>", None),
+        ("; rel=deprecation", None),
+        ("<>; rel=deprecation", None),
+        ("<https://a.example/x; rel=deprecation", None),
+        ("", None),
+    ],
+)
+def test_link(value: str, link: str | None) -> None:
+    expected = None if link is None else "https://developer.example.com/deprecation"
+    assert parse_deprecation({"Deprecation": "true", "Link": value}) == Deprecation(link=expected)
+    assert parse_deprecation({"Link": value}) is None  # a link alone deprecates nothing
+
+
+def test_links_of_both_kinds_in_several_headers_and_one_link_with_both() -> None:
+    headers = httpx.Headers(
+        [
+            ("deprecation", "garbage"),
+            ("DEPRECATION", "@1688169599"),
+            ("link", '<https://a.example/1,2>; rel="deprecation"'),
+            ("link", '<../sunset?a=1>; rel="sunset"'),
+        ]
+    )
+    found = parse_deprecation(headers, base_url="https://core.example/api/v1/assistants")
+    assert found == Deprecation(JUNE_30, None, "https://a.example/1,2", "https://core.example/api/sunset?a=1")
+    both = parse_deprecation([("Deprecation", "true"), ("Link", '</end>; rel="sunset deprecation"')])
+    assert both == Deprecation(None, None, "/end", "/end")
+    broken = parse_deprecation(
+        {"Deprecation": "true", "Link": "<http://[>;rel=deprecation"}, base_url="https://a.example"
+    )
+    assert broken == Deprecation(link="http://[")
+
+
+header_text = st.text(st.characters(codec="latin-1"), max_size=60) | st.text(
+    st.sampled_from('<>;,="\\@ true1688relsunsetdeprecation/:GMT'), max_size=60
+)
+
+
+@given(st.dictionaries(st.sampled_from(["Deprecation", "Sunset", "Link"]), header_text | st.text(max_size=20)))
+def test_nothing_raises(headers: dict[str, str]) -> None:
+    found = parse_deprecation(headers, base_url="https://core.example/api/v1/assistants")
+    assert found is None or module.describe(found)
+
+
+@given(st.text(max_size=100) | header_text)
+def test_no_link_is_made_up(value: str) -> None:
+    assert all(
+        f"<{link.target}" in value.replace(" ", "").replace("\t", "") or link.target.strip() in value
+        for link in parse_links(value)
+    )
+
+
+def answer(path: str = "/assistants", *, status: int = 200, **headers: str) -> httpx.Response:
+    operation = list_assistants.OPERATION._replace(path=path)
+    request = httpx.Request(
+        "GET", f"https://core.example/api/v1{path}?token=t0ps3cret", extensions={"operation": operation}
+    )
+    return httpx.Response(status, headers=headers, request=request, json={})
+
+
+@pytest.fixture(autouse=True)
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_noticed", set())
+    monkeypatch.setattr(module, "_hooks", [])
+
+
+def test_one_warning_an_operation_a_process() -> None:
+    told: list[Any] = []
+    on_deprecation(lambda operation, deprecation: told.append((operation, deprecation)))
+    notice(answer())
+    notice(answer(deprecation="garbage"))
+    dated = answer(deprecation="@1688169599", sunset="Tue, 01 Jul 2025 00:00:00 GMT", link="</v2>; rel=deprecation")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for response in (dated, dated, answer("/rooms", deprecation="true"), dated):
+            notice(response)
+    first, second = (str(warning.message) for warning in caught)
+    assert first == (
+        "GET /assistants is deprecated from 2023-06-30 on, and is no longer served from 2025-07-01 on: "
+        "see https://core.example/v2"
+    )
+    assert second == "GET /rooms is deprecated."
+    assert {warning.category for warning in caught} == {InteractorDeprecationWarning}
+    assert caught[0].filename == __file__
+    assert [operation for operation, _ in told] == ["GET /assistants", "GET /rooms"]
+    assert told[0][1].sunset == utc(2025, 7, 1)
+
+
+def test_a_hook_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    @on_deprecation
+    def fail(operation: str, deprecation: Deprecation) -> None:
+        raise RuntimeError("no")
+
+    with pytest.warns(InteractorDeprecationWarning):
+        notice(answer(deprecation="true"))
+    assert "GET /assistants is deprecated." in caplog.text
+    assert "RuntimeError: no" in caplog.text
+
+
+def test_410_names_the_sunset() -> None:
+    error = error_from_response(answer(status=410, sunset="Tue, 01 Jul 2025 00:00:00 GMT", link="</v2>; rel=sunset"))
+    assert "2025-07-01" in str(error)
+    assert "https://core.example/v2" in str(error)
+    assert "switched off" in str(error_from_response(answer(status=410)))
