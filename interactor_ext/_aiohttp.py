@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -59,27 +58,27 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._sessions = PerLoop(lambda: _Sessions(connect, _as_proxy(proxy), trust_env=trust_env), _Sessions.aclose)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with self._honest():
+        try:
             response = await self._sessions.get().choose(origin_of(request.url)).handle_async_request(request)
+        except Exception as error:
+            if (honest := self._honest(error)) is not None:
+                raise honest from error
+            raise
         response.stream = _Body(response.stream, self._honest)
         return response
 
     async def aclose(self) -> None:
         await self._sessions.aclose()
 
-    @contextmanager
-    def _honest(self) -> Iterator[None]:
-        """httpx-aiohttp calls any lost connection a ConnectTimeout, as if nothing had been sent; some errors it lets
-        through.
+    def _honest(self, error: Exception) -> httpx.TransportError | None:
+        """What to raise instead, where httpx-aiohttp is wrong: it calls any lost connection a ConnectTimeout, as if
+        nothing had been sent, and lets some of aiohttp's errors through.
         """
-        try:
-            yield
-        except httpx.ConnectTimeout as error:
-            if isinstance(error.__cause__, TimeoutError):
-                raise
-            raise httpx.ReadError(str(error)) from error.__cause__
-        except self._error as error:
-            raise httpx.RemoteProtocolError(str(error)) from error
+        if isinstance(error, httpx.ConnectTimeout) and not isinstance(error.__cause__, TimeoutError):
+            return httpx.ReadError(str(error))
+        if isinstance(error, self._error):
+            return httpx.RemoteProtocolError(str(error))
+        return None
 
 
 class _Sessions:
@@ -123,14 +122,18 @@ def _as_proxy(proxy: httpx.Proxy | httpx.URL | str | None) -> httpx.Proxy | None
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, body: Any, honest: Callable[[], Any]) -> None:
+    def __init__(self, body: Any, honest: Callable[[Exception], httpx.TransportError | None]) -> None:
         self._body = body
         self._honest = honest
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with self._honest():
+        try:
             async for chunk in self._body:
                 yield chunk
+        except Exception as error:
+            if (honest := self._honest(error)) is not None:
+                raise honest from error
+            raise
 
     async def aclose(self) -> None:
         await self._body.aclose()

@@ -214,15 +214,22 @@ def _take_note(
     view: ViewClient | AsyncViewClient, request: httpx.Request, response: httpx.Response, began: float
 ) -> None:
     """Of what an answer says beside what was asked for."""
-    headers = response.headers
-    view._limits.observe(headers, view.view.namespace)
+    # One pass over all headers costs less than to look up a few of them.
+    said = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in ((name.lower(), value) for name, value in response.headers.raw)
+        if name.startswith(_TELLING)
+    }
+    if said:
+        view._limits.observe(said, view.view.namespace)
     log_answer(request, response, began)
-    if "deprecation" in headers or "sunset" in headers:
+    if "deprecation" in said or "sunset" in said:
         from interactor_ext.deprecation import notice
 
         notice(response)
 
 
+_TELLING = (b"x-ratelimit-", b"deprecation", b"sunset")
 _CLOSED = "the client is closed: make a new one, or close it later"
 
 

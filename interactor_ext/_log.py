@@ -71,16 +71,12 @@ def log_retry(
 def _emit(level: int, fields: dict[str, Any]) -> None:
     outcome = fields["status_code"] or fields["error_code"]
     known = f" ({fields['request_id']})" if fields["request_id"] else ""
-    logger.log(
-        level,
-        "%s %s: %s in %.0f ms%s",
-        fields["method"],
-        fields["endpoint"],
-        outcome,
-        fields["duration_ms"],
-        known,
-        extra=fields,
-    )
+    args = (fields["method"], fields["endpoint"], outcome, fields["duration_ms"], known)
+    # As logger.log() does, but it would first search the stack for the line that this is.
+    make = logging.getLogRecordFactory()
+    record = make(logger.name, level, __file__, 0, "%s %s: %s in %.0f ms%s", args, None)
+    record.__dict__.update(fields)
+    logger.handle(record)
 
 
 def _fields(request: httpx.Request, began: float) -> dict[str, Any]:

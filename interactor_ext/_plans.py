@@ -151,7 +151,9 @@ class _LoopThread:
         if self._thread is threading.current_thread():
             if inspect.iscoroutine(awaitable):
                 awaitable.close()
-            raise RuntimeError("This synchronous call inside an asynchronous function waits for itself.")
+            raise RuntimeError(
+                "A synchronous call in an asynchronous function waits for itself: await its twin there."
+            )
         future = asyncio.run_coroutine_threadsafe(_finish(awaitable), self._running_loop())
         try:
             return future.result()

@@ -104,7 +104,8 @@ class ReplyState:
                 self._waiting.pop(call.id, None)
             elif self._is_ours(call):
                 self._waiting[call.id] = call
-        answer = next((message for message in later if not message.tool_calls), None)
+        # An empty one is still being written.
+        answer = next((message for message in later if message.content and not message.tool_calls), None)
         if self._waiting:
             self._run_waiting()
         elif answer is not None:

@@ -10,31 +10,64 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from interactor_ext._errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import httpx
+
     from interactor_ext.tokens import Token
 
 logger = logging.getLogger("interactor")
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
 StreamKind = Literal["room", "workflow"]
 
 
-class Sending(NamedTuple):
-    """A request that is about to be sent. A call that is retried sends several."""
+class Sending:
+    """A request that is about to be sent. A call that is retried sends several.
 
-    method: str
-    endpoint: str
-    """The template of its path, such as `/assistants/{assistant_id}`; "other" for one that is not in the contract."""
-    operation: str
-    """The operationId, or ""."""
-    namespace: str
-    """The tenant, or "". An unbounded number of tenants makes an unbounded number of time series."""
-    url: str
-    """Without secrets."""
-    host: str
-    port: int
-    resends: int
-    """How many requests of the same call went before it."""
-    headers: MutableMapping[str, str]
-    """May be added to, for instance a trace context. It holds the access token."""
+    `endpoint` is the template of its path, such as `/assistants/{assistant_id}`, or "other" for one that is not in the
+    contract. `namespace` is the tenant, or "": an unbounded number of them makes an unbounded number of time series.
+    `resends` says how many requests of the same call went before it.
+    """
+
+    __slots__ = ("_request", "endpoint", "method", "namespace", "resends")
+
+    def __init__(self, request: httpx.Request, resends: int) -> None:
+        extensions = request.extensions
+        operation = extensions.get("operation")
+        self._request = request
+        self.method: str = request.method
+        self.endpoint: str = "other" if operation is None else operation.path
+        self.namespace: str = getattr(extensions.get("interactor"), "namespace", None) or ""
+        self.resends = resends
+
+    def __repr__(self) -> str:
+        return f"Sending({self.method} {self.endpoint})"
+
+    @property
+    def operation(self) -> str:
+        """The operationId, or ""."""
+        operation = self._request.extensions.get("operation")
+        return "" if operation is None else str(operation.id)
+
+    @property
+    def url(self) -> str:
+        """Without the token that the URL of a stream can hold."""
+        url = self._request.url
+        return str(url.copy_set_param("token", "***") if b"token=" in url.query else url)
+
+    @property
+    def host(self) -> str:
+        return self._request.url.host
+
+    @property
+    def port(self) -> int:
+        url = self._request.url
+        return url.port or _DEFAULT_PORTS.get(url.scheme, 0)
+
+    @property
+    def headers(self) -> MutableMapping[str, str]:
+        """May be added to, for instance a trace context. They hold the access token."""
+        return self._request.headers
 
 
 class RequestEnded(NamedTuple):

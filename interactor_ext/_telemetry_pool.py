@@ -29,7 +29,8 @@ class WatchedTransport(httpx.BaseTransport):
         except BaseException:
             self.count(-1)
             raise
-        self.count(0)  # there may be a connection more
+        if self._told[2]:
+            self.count(0)  # it was waiting, for a connection that there is now
         response.stream = _Body(response.stream, self)
         return response
 

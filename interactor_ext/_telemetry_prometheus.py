@@ -21,7 +21,7 @@ from interactor_ext._telemetry_events import (
 )
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Counter, Histogram
 
 BUCKETS = (10, 50, 100, 250, 500, 1000, 2500, 5000)
 """Milliseconds."""
@@ -47,7 +47,7 @@ class PrometheusTelemetry:
     bounded.
 
     Multi-process mode works as prometheus-client describes it (`PROMETHEUS_MULTIPROC_DIR`); the token's expiry is then
-    as of the last request of the process that has the least time left.
+    that of the process that sent the last request, as of then.
 
     Raises:
         ConfigurationError: prometheus-client is not installed, or the registry has these metrics already.
@@ -67,6 +67,8 @@ class PrometheusTelemetry:
         self._namespace_label = namespace_label
         self._expires_at: float | None = None
         self._pushes_expiry = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        # prometheus-client looks at each label and takes a lock to find what is here at once.
+        self._known: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
         try:
             self._make(prometheus_client.REGISTRY if registry is None else registry)
         except ValueError as error:
@@ -96,7 +98,7 @@ class PrometheusTelemetry:
         self._expiry = Gauge(
             "interactor_token_expiry_seconds",
             "Seconds until current token expires",
-            multiprocess_mode="livemin",
+            multiprocess_mode="livemostrecent",
             registry=registry,
         )
         if not self._pushes_expiry:
@@ -170,11 +172,21 @@ class PrometheusTelemetry:
 
     def _ended(self, event: RequestEnded) -> None:
         request = event.request
-        self._requests.labels(request.endpoint, request.method, _status(event), self._name(request.namespace)).inc()
-        self._durations.labels(request.endpoint, request.method).observe(event.seconds * 1000)
+        labels = request.endpoint, request.method, _status(event), request.namespace
+        known = self._known.get(labels)
+        if known is None:
+            known = self._known[labels] = self._look_up(*labels)
+        requests, durations = known
+        requests.inc()
+        durations.observe(event.seconds * 1000)
         if event.error is not None and event.error != "cancelled":
             self._errors.labels(event.error, event.code or "").inc()
-        self._push_expiry()
+        if self._pushes_expiry:
+            self._push_expiry()
+
+    def _look_up(self, endpoint: str, method: str, status: str, namespace: str) -> tuple[Counter, Histogram]:
+        requests = self._requests.labels(endpoint, method, status, self._name(namespace))
+        return requests, self._durations.labels(endpoint, method)
 
     def _name(self, namespace: str) -> str:
         if self._namespace_label == "hash":

@@ -18,8 +18,6 @@ from interactor_ext._transport import AsyncCallTransport, CallTransport
 if TYPE_CHECKING:
     from interactor_ext._attempts import Attempts, Rules
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
 
 class MeteredCallTransport(CallTransport):
     def __init__(self, inner: httpx.BaseTransport, rules: Rules, reporter: Reporter) -> None:
@@ -56,23 +54,11 @@ class AsyncMeteredCallTransport(AsyncCallTransport):
 class Measurement:
     """One request, from when it is sent."""
 
+    __slots__ = ("_began", "_reporter", "_request", "_started")
+
     def __init__(self, reporter: Reporter, attempts: Attempts) -> None:
-        request = attempts.request
-        operation = request.extensions.get("operation")
-        namespace = getattr(request.extensions.get("interactor"), "namespace", None)
-        url = request.url
         self._reporter = reporter
-        self._request = Sending(
-            method=request.method,
-            endpoint="other" if operation is None else operation.path,
-            operation="" if operation is None else operation.id,
-            namespace=namespace or "",
-            url=_without_token(url),
-            host=url.host,
-            port=url.port or _DEFAULT_PORTS.get(url.scheme, 0),
-            resends=attempts.resends,
-            headers=request.headers,
-        )
+        self._request = Sending(attempts.request, attempts.resends)
         self._started = reporter.sending(self._request)
         self._began = time.perf_counter()
 
@@ -118,7 +104,3 @@ def _code(response: httpx.Response) -> str:
     if code in OAUTH_CODES or (len(code) <= 40 and code.isascii() and code.isupper() and code.isidentifier()):
         return code
     return class_for(response.status_code).default_code
-
-
-def _without_token(url: httpx.URL) -> str:
-    return str(url.copy_set_param("token", "***") if b"token=" in url.query else url)

@@ -79,10 +79,14 @@ class View(NamedTuple):
         operation = extensions.get("operation")
         # httpx takes text for ASCII unless it is told otherwise, and a tenant may be called Zoë.
         headers = httpx.Headers(arguments.get("headers"), encoding="utf-8")
+        server = self.config.core_api_url
         if operation is not None and operation.server == "account":
-            url = f"{self.config.account_server_url}{url}"
+            server = self.config.account_server_url
         else:
             self._name_tenant(headers)
+        if isinstance(url, str) and url.startswith("/"):
+            # httpx would parse it alone, and then once more with its base URL: 25 us, a twentieth of a call.
+            url = f"{server}{url}"
         if operation is not None and operation.idempotency_key:
             self._mint_key(headers)
         if "timeout" in arguments and arguments["timeout"] is None:

@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError, WebhookVerificationError
+from interactor_ext._plans import Call, Pause, Plan, adrive, drive
 from interactor_ext._telemetry_events import Reporter
 from interactor_ext.webhooks import answers
-from interactor_ext.webhooks._drive import Call, Pause, Plan, adrive, drive
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
-from interactor_ext.webhooks._drive import Call, Plan, adrive, drive
+from interactor_ext._plans import Call, Plan, adrive, drive
 from interactor_ext.webhooks._watch import follow_handlers
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queues import EventQueue, QueuedEvent

@@ -97,6 +97,29 @@ def test_entering_connects() -> None:
         assert closed(server)
 
 
+def done(connection: Connection) -> None:
+    connection.head()
+    connection.send(delta(1) + b"event: done\ndata: {}\n\n")
+
+
+def test_after_the_end_there_is_no_next() -> None:
+    with RawServer(done) as server, a_stream(server.url) as stream, stream:
+        assert next(stream).content == "1"
+        for _ in range(2):
+            with pytest.raises(StopIteration):
+                next(stream)
+        assert repr(stream) == "Stream(GET /rooms/{room_id}/stream)"
+
+
+async def test_async_after_the_end_there_is_no_next() -> None:
+    with RawServer(done) as server:
+        async with an_async_stream(server.url) as stream, stream:
+            assert (await anext(stream)).content == "1"
+            for _ in range(2):
+                with pytest.raises(StopAsyncIteration):
+                    await anext(stream)
+
+
 def test_an_error_of_the_callback_closes_the_connection() -> None:
     def handler(connection: Connection) -> None:
         connection.head()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -136,9 +137,13 @@ def check(fault: Fault, call: str, outcome: str, server: FaultServer | None) -> 
 
 
 @pytest.fixture(autouse=True)
-def _no_warning_is_left_for_later() -> Iterator[None]:
+def _nothing_comes_to_light_later(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No warning when objects are collected, and no secret in any log."""
+    caplog.set_level(logging.DEBUG)
     yield
     gc.collect()
+    assert SECRET not in caplog.text
+    assert "t0ken" not in caplog.text
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from interactor_ext import WebhookVerificationError
 from interactor_ext.webhooks import WebhookVerifier, sign
+from tests.npm import npm_package
 from tests.webhook_deliveries import DATA, body_of
 
 PACKAGE = "@octokit/webhooks-methods@6.0.0"
@@ -33,14 +33,7 @@ BODIES = [
 
 @pytest.fixture(scope="module")
 def octokit(request: pytest.FixtureRequest) -> Path:
-    """A folder with the package in it, kept from one run to the next."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("needs node 20 or newer, with npm (Debian packages nodejs and npm)")
-    assert request.config.cache is not None
-    folder = Path(request.config.cache.mkdir("octokit"))
-    if not (folder / "node_modules" / "@octokit").exists():
-        (folder / "package.json").write_text('{"private": true, "type": "module"}')
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", PACKAGE], cwd=folder, check=True)
+    folder = npm_package(request, PACKAGE)
     (folder / "script.js").write_text(SCRIPT)
     return folder
 

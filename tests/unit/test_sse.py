@@ -127,6 +127,23 @@ def test_no_bytes_raise(stream: bytes, last_event_id: str) -> None:
     SSEDecoder(last_event_id).feed(stream)
 
 
+@pytest.mark.parametrize(
+    ("bad", "replaced"),
+    [
+        (b"\xff", 1),
+        (b"\xe2\x80", 1),
+        (b"\xf0\x9f\x98", 1),
+        (b"\xc0\xaf", 2),
+        (b"\xf0\x80\x80", 3),
+        (b"\xed\xa0\x80", 3),
+        (b"\xf4\x90\x80\x80", 4),
+    ],
+)  # https://encoding.spec.whatwg.org/#utf-8-decoder: one replacement for each longest start of a sequence
+def test_bad_utf_8_is_replaced(bad: bytes, replaced: int) -> None:
+    [event] = SSEDecoder().feed(b"event: " + bad + b"\nid: " + bad + b"\ndata: " + bad + b"\ndata: x\n\n")
+    assert event == ServerSentEvent("\ufffd" * replaced, "\ufffd" * replaced + "\nx", "\ufffd" * replaced)
+
+
 @pytest.mark.parametrize("ending", [b"\r", b"\n", b"\r\n"], ids=repr)
 def test_an_event_comes_as_soon_as_its_last_line_has_ended(ending: bytes) -> None:
     decoder = SSEDecoder()
@@ -227,10 +244,8 @@ def cpu(stream: bytes, size: int) -> float:
     return best
 
 
-@pytest.mark.parametrize("size", [1, 7, 4096], ids="chunks of {}".format)
-@pytest.mark.parametrize(
-    "unit", [b"x", b"data: x\n", b"data: x\n\n", b"id: 1\rdata: x\r\r", b": x\n"], ids=repr
-)  # one endless line, one endless event, many events, many comments
+@pytest.mark.parametrize("size", [1, 512], ids="chunks of {}".format)
+@pytest.mark.parametrize("unit", [b"x", b"data: x\n"], ids=["one endless line", "one endless event"])
 def test_cost_grows_with_the_bytes_alone(unit: bytes, size: int) -> None:
     small = 40_000 * min(size, 16)
     ratio = cpu(b"data: " + unit * (4 * small // len(unit)), size) / cpu(b"data: " + unit * (small // len(unit)), size)

@@ -233,6 +233,12 @@ def test_a_deadline_that_comes_before_the_next_attempt_ends_it() -> None:
     assert error.__cause__ is BROKEN
 
 
+def test_a_deadline_that_comes_before_it_was_ever_open_leaves_the_error_as_it_is() -> None:
+    stream = state(deadline=0.5)
+    stream.failed(BROKEN, 0.0)
+    assert error_of(stream) is BROKEN
+
+
 def test_a_deadline_that_comes_while_events_flow_ends_it_after_them() -> None:
     stream = state(deadline=10.0)
     stream.connected(0.0)

@@ -1,0 +1,57 @@
+"""Answers every request with one assistant, or a token, as fast as Python can; prints its port."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+TIME = "2026-01-01T00:00:00Z"
+ASSISTANT = {
+    "id": "asst_1",
+    "name": "Support Bot",
+    "model": "gpt-4",
+    "system_prompt": "You are helpful.",
+    "tools": [],
+    "data_sources": [],
+    "created_at": TIME,
+    "updated_at": TIME,
+}
+TOKEN = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 86400}
+HEADERS = (
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: req_1\r\nX-RateLimit-Limit: 600\r\n"
+    "X-RateLimit-Remaining: 542\r\nX-RateLimit-Reset: 1767225600\r\nX-RateLimit-Scope: client\r\n"
+    "Content-Length: {}\r\n\r\n"
+)
+
+
+def answer(data: dict[str, object]) -> bytes:
+    body = json.dumps({"data": data})
+    return (HEADERS.format(len(body)) + body).encode()
+
+
+class Server(asyncio.Protocol):
+    assistant, token = answer(ASSISTANT), answer(TOKEN)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.pending = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.pending += data
+        while b"\r\n\r\n" in self.pending:
+            head, _, self.pending = self.pending.partition(b"\r\n\r\n")
+            if head.startswith(b"POST"):
+                self.pending = b""  # its body, which a client of this benchmark sends along with the headers or alone
+                self.transport.write(self.token)
+            else:
+                self.transport.write(self.assistant)
+
+
+async def main() -> None:
+    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0, backlog=1000)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,120 @@
+"""What telemetry and logs cost a call: nothing to speak of when they are off, and at most a tenth when both are on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from interactor_ext import AsyncInteractorClient, InteractorClient, _http
+from interactor_ext.telemetry import PrometheusTelemetry
+from tests.benchmarks.measure import cpu_medians, report
+
+CALLS = 200
+WITHOUT, OFF, ON = "without them built in", "telemetry and logs off", "telemetry and logs on"
+
+
+@contextmanager
+def served() -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "tests.benchmarks.call_server"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            url = f"http://127.0.0.1:{process.stdout.readline().strip()}/api/v1"
+            yield {"client_id": "a", "client_secret": "b", "account_server_url": url, "core_api_url": url}
+        finally:
+            process.kill()
+
+
+@contextmanager
+def not_built_in() -> Iterator[None]:
+    """The client as it would be if it looked at nothing but the limits of an answer."""
+    built_in = _http._take_note
+
+    def limits_alone(view: Any, request: Any, response: Any, began: float) -> None:
+        view._limits.observe(response.headers, view.view.namespace)
+
+    _http._take_note = limits_alone
+    try:
+        yield
+    finally:
+        _http._take_note = built_in
+
+
+class Formatted(logging.Handler):
+    """Formats each record and drops it: what a disk or a network does with a line is no cost of this SDK's."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.format(record)
+
+
+@contextmanager
+def logged() -> Iterator[None]:
+    logger, handler = logging.getLogger("interactor"), Formatted()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(logging.NOTSET)
+        logger.removeHandler(handler)
+
+
+def sync_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
+    with ExitStack() as stack:
+        plain = stack.enter_context(InteractorClient(**settings)).namespace("user_1")
+        telemetry = PrometheusTelemetry(CollectorRegistry())
+        told = stack.enter_context(InteractorClient(**settings, telemetry=telemetry)).namespace("user_1")
+
+        def calls(user: InteractorClient) -> None:
+            for _ in range(CALLS):
+                user.assistants.get("asst_1")
+
+        medians = cpu_medians(rivals(lambda: calls(plain), lambda: calls(told)), rounds=rounds)
+    return report("sync call", medians, calls=CALLS, against=WITHOUT)
+
+
+def async_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
+    with asyncio.Runner() as runner:
+        plain = AsyncInteractorClient(**settings)
+        told = AsyncInteractorClient(**settings, telemetry=PrometheusTelemetry(CollectorRegistry()))
+
+        async def calls(client: AsyncInteractorClient) -> None:
+            user = client.namespace("user_1")
+            for _ in range(CALLS):
+                await user.assistants.get("asst_1")
+
+        on_or_off = rivals(lambda: runner.run(calls(plain)), lambda: runner.run(calls(told)))
+        medians = cpu_medians(on_or_off, rounds=rounds)
+        for client in (plain, told):
+            runner.run(client.aclose())
+    return report("async call", medians, calls=CALLS, against=WITHOUT)
+
+
+def rivals(plain: Callable[[], object], told: Callable[[], object]) -> dict[str, Callable[[], object]]:
+    def bare() -> None:
+        with not_built_in():
+            plain()
+
+    def both() -> None:
+        with logged():
+            told()
+
+    return {WITHOUT: bare, OFF: plain, ON: both}
+
+
+def overhead(*, rounds: int = 15) -> list[dict[str, float]]:
+    """CPU of a call over that of one without telemetry and logs built in, sync and async."""
+    with served() as settings:
+        return [sync_ratios(settings, rounds), async_ratios(settings, rounds)]
+
+
+def run() -> None:
+    overhead()
