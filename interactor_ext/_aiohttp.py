@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import base64
-import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ import httpx
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._loops import PerLoop
 from interactor_ext._proxies import Origin, environment_proxy, origin_of
+from interactor_ext._tls import Certificate, Verify, tls_context
 
 Connect = Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]
 
@@ -29,8 +29,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def __init__(
         self,
         *,
-        verify: ssl.SSLContext | str | bool = True,
-        cert: str | tuple[str, str] | tuple[str, str, str] | None = None,
+        verify: Verify = True,
+        cert: Certificate | None = None,
         proxy: httpx.Proxy | httpx.URL | str | None = None,
         trust_env: bool = True,
         max_connections: int = 1000,
@@ -43,7 +43,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             raise ConfigurationError(
                 "AiohttpTransport needs an extra: pip install 'interactor-sdk[aiohttp]'"
             ) from error
-        context = httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
+        context = tls_context(verify, cert, trust_env=trust_env)
 
         def connect(chosen: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
             connector = aiohttp.TCPConnector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)

@@ -27,6 +27,7 @@ DEFAULT_TIMEOUT = 30.0
 DEFAULT_CONNECT_TIMEOUT = 5.0
 # Until one of these is over, not a byte of the request has been sent.
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_EARLY = 0.01
 # The next attempt would be the same request again.
 _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
@@ -92,7 +93,8 @@ class Attempts:
         if self._ends_at is not None:
             ends_at = min(ends_at, self._ends_at)
             if now >= ends_at:
-                self.refuse(APITimeoutError(f"The deadline has come before {self._name()} could be sent."))
+                why = f"{self._name()} was not sent: its deadline came before its turn."
+                self.refuse(APITimeoutError(why, sent=False))
         self._made += 1
         return ends_at
 
@@ -135,14 +137,15 @@ class Attempts:
                 f"{self._name()} was not sent: the rate limits would have it wait for {refusal.seconds:.1f} s, "
                 "longer than its deadline allows.",
                 retry_after=refusal.seconds,
+                sent=False,
             )
         )
 
     def refuse(self, error: Exception) -> NoReturn:
         """Raise `error`, unless an attempt was made: how that one ended says more."""
-        if isinstance(self._last, httpx.Response):
+        if self._last is not None:
             raise EndedWith(self._last)
-        raise self._last or error
+        raise error
 
     def after_response(self, response: httpx.Response) -> float | None:
         """Seconds until the next attempt, or None: this response is the outcome."""
@@ -161,9 +164,24 @@ class Attempts:
     def after_error(self, error: httpx.TransportError) -> float | None:
         """Seconds until the next attempt, or None: this error is the outcome."""
         self._last = error
+        if self._is_out_of_time(error):
+            sent = may_have_been_sent(error)
+            what = "It may have arrived." if sent else "Nothing was sent."
+            raise APITimeoutError(f"{self._name()} had no answer when its deadline came. {what}", sent=sent) from error
         if self.is_stream or isinstance(error, _HOPELESS) or _is_about_certificates(error):
             return None
         return self._decide(sent=may_have_been_sent(error))
+
+    def blames_host(self, error: httpx.TransportError) -> bool | None:
+        """Whether an error speaks against the host; None where it is of our own making."""
+        if isinstance(error, (*_HOPELESS, httpx.PoolTimeout)) or self._is_out_of_time(error):
+            return None
+        return True
+
+    def _is_out_of_time(self, error: httpx.TransportError) -> bool:
+        left = self.time_left()
+        # Timers are a little early now and then.
+        return isinstance(error, httpx.TimeoutException) and left is not None and left < _EARLY
 
     def _decide(
         self, *, status: int | None = None, sent: bool = True, retry_after: float | None = None
@@ -191,11 +209,18 @@ class Attempts:
 
 
 class EndedWith(Exception):
-    """No further attempt can be made; the last one ended with this response."""
+    """No further attempt can be made; the last one ended like this. No error of a transport, or it would be tried
+    again.
+    """
 
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__(response.status_code)
-        self.response = response
+    def __init__(self, outcome: httpx.Response | Exception) -> None:
+        super().__init__(outcome)
+        self._outcome = outcome
+
+    def response(self) -> httpx.Response:
+        if isinstance(self._outcome, httpx.Response):
+            return self._outcome
+        raise self._outcome from self._outcome.__cause__
 
 
 def may_have_been_sent(error: httpx.TransportError) -> bool:

@@ -7,97 +7,25 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
-from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
-from interactor_ext._reply_state import Done, Look, Pause, Read, ReplyState, Run
-from interactor_ext._room_line import ROOMS, Place, Room
-from interactor_ext._stream_shared import Gap
-from interactor_ext._tool_calls import PendingCall
+from interactor_ext._errors import InteractorError
+from interactor_ext._reply_shared import SERVING, SharedReply, too_long
+from interactor_ext._reply_state import Look, Pause, Read, Run
+from interactor_ext._room_line import ROOMS, Place
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall
     from interactor_ext._client import AsyncInteractorClient, InteractorClient
-    from interactor_ext.tools import ToolSet
 
 _MOST_AT_ONCE = 32
-# The rooms that wait for the result of what runs in this context.
-_serving: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 _cancelled: set[asyncio.Task[None]] = set()
 
 
-class _SharedReply:
-    """What both colours have that waits for nothing."""
-
-    _owner: object
-
-    def __init__(self, user: Any, room_id: str, content: str, tools: ToolSet | None) -> None:
-        self._user = user
-        self._content = content
-        self._tools = tools
-        self._room = Room(user.config.core_api_url, user._view.namespace, room_id)
-        self._state = ReplyState(runs_tools=tools is not None)
-        self._place: Place | None = None
-        self._stream: Any = None
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(room_id={self._room.id!r})"
-
-    def _join_line(self, owner: object) -> Place:
-        if self._place is not None:
-            raise RuntimeError("a reply is entered once; a new message is a new chat")
-        if self._room in _serving.get():
-            raise RuntimeError("a tool cannot chat in the room that waits for its result")
-        self._place = ROOMS.join(self._room, self, owner)
-        return self._place
-
-    def _leave_line(self) -> None:
-        if self._place is not None:
-            ROOMS.leave(self._place, self._state.unanswered)
-
-    def _take(self, event: Any) -> None:
-        """What the stream gave."""
-        if event is Gap.GAP:
-            self._state.resumed(self._stream.last_event_id)
-        elif event is None:
-            self._state.ended()
-        else:
-            self._state.received(event)
-
-    def _broke(self, error: InteractorError) -> None:
-        if isinstance(error, ResponseValidationError):
-            self._state.missed()
-        else:
-            self._state.stream_failed(error)
-
-    def _plans(self, calls: tuple[ToolCall, ...]) -> Iterator[Any]:
-        for call in calls:
-            pending = PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
-            assert self._tools is not None
-            yield self._tools._answer(self._user, pending, only_ours=True)
-
-    def _is_over(self) -> bool:
-        return isinstance(self._state.action, Done)
-
-    def _require_entered(self) -> None:
-        if self._place is None:
-            raise RuntimeError("nothing has been sent: enter it first, `with user.chat(...) as reply:`")
-
-    def _has_event(self) -> bool:
-        """Whether there is one to hand out; raises if what there should have been was lost."""
-        if not self._state.events and self._state.error is not None:
-            raise self._state.error
-        return bool(self._state.events)
-
-    def _time_to_wait(self) -> float | None:
-        ends_at = self._user._view.ends_at()
-        return None if ends_at is None else max(0.0, ends_at - time.monotonic())
-
-
-class Reply(_SharedReply):
+class Reply(SharedReply):
     """A message that was sent, and its answer as it comes: a context manager, and an iterator of typed events.
 
     Entering opens the room's stream and sends the message; leaving closes everything at once. Everything that has come
@@ -119,7 +47,7 @@ class Reply(_SharedReply):
             self._user._carry_out(ROOMS.until_quiet(self._user, self._room))
             self._stream = self._user.rooms.stream(self._room.id)
             self._stream.__enter__()
-            self._state.sent(self._user.messages.send(self._room.id, content=self._content, stream=True))
+            self._sent(self._user.messages.send(self._room.id, content=self._content, stream=True))
         except BaseException:
             self.close()
             raise
@@ -197,7 +125,7 @@ class Reply(_SharedReply):
         self._let_go_if_over()
 
     def _run(self, calls: tuple[ToolCall, ...]) -> None:
-        token = _serving.set(_serving.get() | {self._room})
+        token = SERVING.set(SERVING.get() | {self._room})
         try:
             if len(calls) == 1:
                 for plan in self._plans(calls):
@@ -208,7 +136,7 @@ class Reply(_SharedReply):
             for future in running:
                 future.result()
         finally:
-            _serving.reset(token)
+            SERVING.reset(token)
 
     def _let_go_if_over(self) -> None:
         if self._is_over():
@@ -217,7 +145,7 @@ class Reply(_SharedReply):
             self._leave_line()
 
 
-class AsyncReply(_SharedReply):
+class AsyncReply(SharedReply):
     """`Reply` for asyncio: `async with`, `async for`. A task that is cancelled leaves at once."""
 
     _user: AsyncInteractorClient
@@ -230,7 +158,7 @@ class AsyncReply(_SharedReply):
             await self._user._carry_out(ROOMS.until_quiet(self._user, self._room))
             self._stream = self._user.rooms.stream(self._room.id)
             await self._stream.__aenter__()
-            self._state.sent(await self._user.messages.send(self._room.id, content=self._content, stream=True))
+            self._sent(await self._user.messages.send(self._room.id, content=self._content, stream=True))
         except BaseException:
             await self.aclose()
             raise
@@ -286,7 +214,7 @@ class AsyncReply(_SharedReply):
                     await ahead.chat._step()
             try:
                 async with asyncio.timeout(self._time_to_wait()):
-                    await asyncio.shield(asyncio.wrap_future(ahead.over))
+                    await asyncio.wrap_future(ahead.over)
             except TimeoutError as error:
                 raise too_long() from error
 
@@ -321,7 +249,7 @@ class AsyncReply(_SharedReply):
         self._work = None
 
     async def _answer_all(self, calls: tuple[ToolCall, ...]) -> None:
-        _serving.set(_serving.get() | {self._room})
+        SERVING.set(SERVING.get() | {self._room})
         limit = asyncio.Semaphore(_MOST_AT_ONCE)
 
         async def answer(plan: Any) -> None:
@@ -338,10 +266,6 @@ class AsyncReply(_SharedReply):
             if self._stream is not None:
                 await self._stream.aclose()
             self._leave_line()
-
-
-def too_long() -> APITimeoutError:
-    return APITimeoutError("The deadline has come while another chat of this room was not over. Nothing was sent.")
 
 
 def _forget(task: asyncio.Task[None]) -> None:

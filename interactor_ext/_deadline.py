@@ -8,9 +8,12 @@ much time is left.
 from __future__ import annotations
 
 import math
+import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Any
 
 import httpcore
@@ -73,7 +76,7 @@ class _Network(httpcore.NetworkBackend):
         # A timeout of the socket module is for one address, and a name may have several: the time is shared out.
         seconds = _remaining(timeout, httpcore.ConnectTimeout)
         left = None if seconds is None else TimeLeft.until(time.monotonic() + seconds)
-        addresses = _resolve(host, port)
+        addresses = _resolve(host, port, seconds)
         while True:
             address = addresses.pop(0)
             share = None if left is None else left.now(httpcore.ConnectTimeout) / (len(addresses) + 1)
@@ -124,9 +127,29 @@ class _Stream(httpcore.NetworkStream):
 
 
 _PIECE = 64 * 1024
+_ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.%]*")
 
 
-def _resolve(host: str, port: int) -> list[str]:
+def _resolve(host: str, port: int, seconds: float | None) -> list[str]:
+    """The addresses of a host. The system's resolver knows no timeout, so where there is one a thread waits for it."""
+    if seconds is None or _ADDRESS.fullmatch(host):
+        return _look_up(host, port)
+    answer: Future[list[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            answer.set_result(_look_up(host, port))
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=look_up, name="interactor-resolver", daemon=True).start()
+    try:
+        return answer.result(seconds)
+    except TimeoutError:
+        raise httpcore.ConnectTimeout(f"no address of {host} in time") from None
+
+
+def _look_up(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:

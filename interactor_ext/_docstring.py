@@ -45,8 +45,8 @@ def _sections(lines: list[str]) -> Iterator[tuple[str, bool, list[str]]]:
         if header and header["title"].lower() in _PARAMETERS | _OTHERS and (header["colon"] or ruled):
             yield title, underlined, body
             title, underlined, body = header["title"].lower(), ruled, []
-        elif title and not underlined and line and not line[0].isspace():
-            # Google's sections are indented, and end where the indentation does.
+        elif title and line and not line[0].isspace() and (ruled or not underlined):
+            # Google's sections are indented, and end where the indentation does; NumPy's end at the next one.
             yield title, underlined, body
             title, body = "", [line]
         elif body or not _RULE.fullmatch(line.strip()):

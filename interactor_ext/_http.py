@@ -220,16 +220,15 @@ def _take_note(
         for name, value in ((name.lower(), value) for name, value in response.headers.raw)
         if name.startswith(_TELLING)
     }
-    if said:
-        view._limits.observe(said, view.view.namespace)
-    log_answer(request, response, began)
+    view._limits.observe(said, view.view.namespace)
+    log_answer(request, response, said.get("x-request-id"), began)
     if "deprecation" in said or "sunset" in said:
         from interactor_ext.deprecation import notice
 
         notice(response)
 
 
-_TELLING = (b"x-ratelimit-", b"deprecation", b"sunset")
+_TELLING = (b"x-ratelimit-", b"deprecation", b"sunset", b"x-request-id")
 _CLOSED = "the client is closed: make a new one, or close it later"
 
 

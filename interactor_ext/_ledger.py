@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext._plans import Join, Plan
+from interactor_ext._plans import Join, Plan, promise
 
 A = TypeVar("A")
 
@@ -35,7 +35,7 @@ class Ledger(Generic[A]):
             if is_ours:
                 return (yield from self._do(key, job, run, hand_in))
             answers: list[A] = yield Join(job.answers)
-            # None if the other gave up: then it is our turn, or a third one's.
+            # Empty if the other gave up: then it is our turn, or a third one's.
             if answers:
                 return answers[0]
 
@@ -73,7 +73,7 @@ class Ledger(Generic[A]):
                 job.result = None
             elif job.has_run:
                 # The next to ask hands in what came of it, and does not run it again.
-                job.answers = Future()
+                job.answers = promise()
             else:
                 self._jobs.pop(key, None)
         waiting.set_result(answers)
@@ -83,7 +83,7 @@ class _Job(Generic[A]):
     __slots__ = ("answers", "has_run", "is_held", "result")
 
     def __init__(self) -> None:
-        self.answers: Future[list[A]] = Future()
+        self.answers: Future[list[A]] = promise()
         self.is_held = False
         self.has_run = False
         self.result: Any = None

@@ -21,9 +21,10 @@ user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 # Beyond, to look for the id of what was created would cost more than it is worth.
 _LARGEST_BODY = 65_536
 _LONGEST_ID = 200
+_MESSAGE = "%s %s: %s in %.0f ms (%s)"
 
 
-def log_answer(request: httpx.Request, response: httpx.Response, began: float) -> None:
+def log_answer(request: httpx.Request, response: httpx.Response, request_id: str | None, began: float) -> None:
     """The record of a call that was answered. `began` is an instant of `time.perf_counter()`."""
     status = response.status_code
     level = logging.INFO if response.is_success else logging.WARNING
@@ -31,7 +32,7 @@ def log_answer(request: httpx.Request, response: httpx.Response, began: float) -
         return
     fields = _fields(request, began)
     fields["status_code"] = status
-    fields["request_id"] = _short(response.headers.get("x-request-id"))
+    fields["request_id"] = _short(request_id)
     if not response.is_success:
         fields["error_code"] = _error_code(response)
     elif status == 201 and "resource_id" not in fields and (created := _created_id(response)):
@@ -70,11 +71,15 @@ def log_retry(
 
 def _emit(level: int, fields: dict[str, Any]) -> None:
     outcome = fields["status_code"] or fields["error_code"]
-    known = f" ({fields['request_id']})" if fields["request_id"] else ""
-    args = (fields["method"], fields["endpoint"], outcome, fields["duration_ms"], known)
+    args = (
+        fields["method"],
+        fields["endpoint"],
+        outcome,
+        fields["duration_ms"],
+        fields["request_id"] or "no request id",
+    )
     # As logger.log() does, but it would first search the stack for the line that this is.
-    make = logging.getLogRecordFactory()
-    record = make(logger.name, level, __file__, 0, "%s %s: %s in %.0f ms%s", args, None)
+    record = logging.getLogRecordFactory()("interactor", level, "interactor", 0, _MESSAGE, args, None)
     record.__dict__.update(fields)
     logger.handle(record)
 
@@ -102,12 +107,11 @@ def _about(request: httpx.Request) -> dict[str, Any]:
 
 def _resource_id(template: str, url: httpx.URL) -> str | None:
     """What stands for the last name in braces, still percent-encoded: so it can break no line."""
-    names = template.split("/")
-    values = url.raw_path.partition(b"?")[0].decode("ascii", "replace").split("/")
-    for name, value in zip(reversed(names), reversed(values), strict=False):
-        if name.startswith("{"):
-            return _short(value)
-    return None
+    _, brace, rest = template.rpartition("}")
+    if not brace:
+        return None
+    path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")
+    return _short(path.rsplit("/", rest.count("/") + 1)[1])
 
 
 def _created_id(response: httpx.Response) -> str | None:

@@ -60,6 +60,10 @@ class PerLoop(Generic[T]):
                 with contextlib.suppress(RuntimeError):  # it has ended meanwhile
                     loop.call_soon_threadsafe(entry.start_closing)
 
+    def values(self) -> list[T]:
+        """Those of all loops."""
+        return [entry.value for _, entry in self._items() if not entry.closed]
+
     def _items(self) -> list[tuple[asyncio.AbstractEventLoop, _Entry[T]]]:
         with self._lock:
             return list(self._entries.items())

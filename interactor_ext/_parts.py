@@ -96,10 +96,11 @@ def _calls(network: httpx.BaseTransport, rules: Rules, reporter: Reporter | None
 
     if reporter is None:
         return CallTransport(network, rules)
+    from interactor_ext._telemetry_events import PoolOpened
     from interactor_ext._telemetry_transport import MeteredCallTransport
 
     if isinstance(network, Transport):
-        network.report_connections(reporter.record)
+        reporter.record(PoolOpened(network))
     return MeteredCallTransport(network, rules, reporter)
 
 
@@ -109,8 +110,9 @@ def _async_calls(network: httpx.AsyncBaseTransport, rules: Rules, reporter: Repo
 
     if reporter is None:
         return AsyncCallTransport(network, rules)
+    from interactor_ext._telemetry_events import PoolOpened
     from interactor_ext._telemetry_transport import AsyncMeteredCallTransport
 
     if isinstance(network, AsyncTransport):
-        network.report_connections(reporter.record)
+        reporter.record(PoolOpened(network))
     return AsyncMeteredCallTransport(network, rules, reporter)

@@ -33,13 +33,20 @@ class Collect(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Wait for what another thread or task has in hand."""
+    """Wait for what another thread or task has in hand. The future must be a `promise`, which nobody can cancel."""
 
     future: Future[Any]
 
 
 class Pause(NamedTuple):
     seconds: float
+
+
+def promise() -> Future[Any]:
+    """A future for threads and tasks of any loop to wait on: who gives up waiting does not cancel it for the others."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
 
 
 Step = Call | Collect | Join | Pause
@@ -99,8 +106,7 @@ async def _aperform(step: Step) -> Any:
         case Collect(function, args):
             return [item async for item in function(*args)]
         case Join(future):
-            # Shielded: whoever is cancelled here must not cancel what others wait for.
-            return await asyncio.shield(asyncio.wrap_future(future))
+            return await asyncio.wrap_future(future)
         case Pause(seconds):
             return await asyncio.sleep(seconds)
 
@@ -151,9 +157,7 @@ class _LoopThread:
         if self._thread is threading.current_thread():
             if inspect.iscoroutine(awaitable):
                 awaitable.close()
-            raise RuntimeError(
-                "A synchronous call in an asynchronous function waits for itself: await its twin there."
-            )
+            raise RuntimeError("A synchronous call in an asynchronous function waits for itself: await its twin there.")
         future = asyncio.run_coroutine_threadsafe(_finish(awaitable), self._running_loop())
         try:
             return future.result()

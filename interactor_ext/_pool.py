@@ -13,25 +13,10 @@ from typing import Any
 
 import httpx
 
+from interactor_ext._connection import Connection
 from interactor_ext._fork import release_inherited
 from interactor_ext._proxies import Origin, origin_of
-from interactor_ext._telemetry_events import ConnectionsChanged
-
-
-class Connection:
-    """A transport with at most one socket, for one origin."""
-
-    __slots__ = ("idle_since", "network_stream", "origin", "transport")
-
-    def __init__(self, origin: Origin, transport: httpx.AsyncBaseTransport) -> None:
-        self.origin = origin
-        self.transport = transport
-        self.network_stream: Any = None
-        self.idle_since = 0.0
-
-    def descriptor(self) -> int:
-        sock = None if self.network_stream is None else self.network_stream.get_extra_info("socket")
-        return -1 if sock is None else int(sock.fileno())
+from interactor_ext._telemetry_events import Connections
 
 
 class ConnectionSet:
@@ -46,10 +31,8 @@ class ConnectionSet:
         max_connections: int,
         max_streams: int,
         keepalive_expiry: float,
-        report: Callable[[ConnectionsChanged], None] | None = None,
     ) -> None:
         self._connect = connect
-        self._report = report
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._calls = asyncio.Semaphore(max_connections)
@@ -57,6 +40,7 @@ class ConnectionSet:
         self._used: set[Connection] = set()
         self._idle: dict[Origin, list[Connection]] = {}  # the last used is the last, so that the others grow old
         self._idle_count = 0
+        self._waiting = 0
         self._reaper: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -65,11 +49,11 @@ class ConnectionSet:
         is_stream = getattr(request.extensions.get("operation"), "stream", False)
         turn = self._streams if is_stream else self._calls
         if turn.locked():
-            self._tell(waiting=1)
+            self._waiting += 1
             try:
                 await _wait_for_turn(turn, request)
             finally:
-                self._tell(waiting=-1)
+                self._waiting -= 1
         else:
             await turn.acquire()  # at once
         try:
@@ -84,7 +68,6 @@ class ConnectionSet:
             self.discard(connection)
             turn.release()
             raise
-        connection.network_stream = response.extensions.get("network_stream")
         response.stream = _Body(response.stream, self, connection, turn)
         return response
 
@@ -93,12 +76,10 @@ class ConnectionSet:
         if idle:
             connection = idle.pop()
             self._idle_count -= 1
-            self._tell(idle=-1)
         else:
             if self._idle_count and self._idle_count + len(self._used) >= self._max_connections:
                 self._close_soon(self._pop_oldest())
             connection = Connection(origin, self._connect(origin))
-            self._tell(open=1)
         self._used.add(connection)
         return connection
 
@@ -107,20 +88,17 @@ class ConnectionSet:
         self._used.discard(connection)
         if self._closed:
             self._close_soon(connection)
-            self._tell(open=-1)
             return
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
         self._idle.setdefault(connection.origin, []).append(connection)
         self._idle_count += 1
-        self._tell(idle=1)
         if self._reaper is None:
             self._reaper = loop.call_later(self._keepalive_expiry, self._reap)
 
     def discard(self, connection: Connection) -> None:
         self._used.discard(connection)
         self._close_soon(connection)
-        self._tell(open=-1)
 
     def _reap(self) -> None:
         loop = asyncio.get_running_loop()
@@ -138,15 +116,13 @@ class ConnectionSet:
     def _pop_oldest(self) -> Connection:
         idle = min((idle for idle in self._idle.values() if idle), key=lambda idle: idle[0].idle_since)
         self._idle_count -= 1
-        self._tell(open=-1, idle=-1)
         return idle.pop(0)
 
-    def _tell(self, *, open: int = 0, idle: int = 0, waiting: int = 0) -> None:  # noqa: A002  (the word for it)
-        if self._report is not None:
-            self._report(ConnectionsChanged(open, idle, waiting))
+    def connections(self) -> Connections:
+        return Connections(len(self._used) + self._idle_count, self._idle_count, self._waiting)
 
     def _close_soon(self, connection: Connection) -> None:
-        task = asyncio.get_running_loop().create_task(connection.transport.aclose())
+        task = asyncio.get_running_loop().create_task(connection.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -157,7 +133,6 @@ class ConnectionSet:
             self._reaper = None  # it holds the loop, which is to be forgotten
         for connection in self._connections():
             self._close_soon(connection)
-        self._tell(open=-self._idle_count, idle=-self._idle_count)
         self._idle.clear()
         self._idle_count = 0
         if self._closing:

@@ -73,8 +73,12 @@ def clean_json(value: Any, secrets: Iterable[str] = (), depth: int = _DEEPEST) -
             return [clean_json(item, secrets, depth - 1) for item in value[:_WIDEST]]
         return {
             clean_text(str(key), secrets): MASK
-            if isinstance(item, str) and str(key).lower().replace("-", "_") in _SECRET_KEYS
+            if isinstance(item, str) and is_secret_name(str(key))
             else clean_json(item, secrets, depth - 1)
             for key, item in list(value.items())[:_WIDEST]
         }
     return value
+
+
+def is_secret_name(name: str) -> bool:
+    return name.lower().replace("-", "_") in _SECRET_KEYS

@@ -16,7 +16,15 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from interactor_client.models import Message, MessageComplete, MessageDelta, ToolCall, ToolCallStart
-from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError, ServerError, StreamError
+from interactor_ext._errors import (
+    APIConnectionError,
+    APITimeoutError,
+    InteractorError,
+    RateLimitError,
+    ServerError,
+    StreamError,
+)
+from interactor_ext._tool_calls import FINISHED
 
 # Between looks at a room whose stream is lost; the answer may still be on its way.
 _LOOKS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
@@ -61,9 +69,14 @@ class ReplyState:
         self._looks: deque[float] | None = None
         self._is_resumable = False
 
-    def sent(self, message: Message) -> None:
-        """The message was accepted; the platform gives it back, or, if it does not stream, the answer itself."""
+    def sent(self, message: Message, *, is_repeat: bool = False) -> None:
+        """The message was accepted; the platform gives it back, or, if it does not stream, the answer itself.
+
+        If it may have been sent before, with the same idempotency key, it may have been answered then.
+        """
         self._sent = message
+        if is_repeat:
+            self.action = Look()
         if message.role not in _OTHERS and (message.content or message.tool_calls):
             self._complete(MessageComplete(message=message))
 
@@ -98,7 +111,7 @@ class ReplyState:
 
     def listed(self, newest_first: list[Message]) -> None:
         later = self._later(newest_first)
-        answered = {call.id for message in later for call in message.tool_calls or () if call.status != "pending"}
+        answered = {call.id for message in later for call in message.tool_calls or () if call.status in FINISHED}
         for call in [*self._waiting.values(), *(call for message in later for call in message.tool_calls or ())]:
             if call.id in answered:
                 self._waiting.pop(call.id, None)
@@ -116,10 +129,12 @@ class ReplyState:
     def look_failed(self, error: InteractorError) -> None:
         if self._waiting:
             self._run_waiting()
-        elif self._looks is not None or isinstance(error, APIConnectionError | ServerError):
+        elif isinstance(error, APIConnectionError | RateLimitError | ServerError):
             self._go_on()
-        else:
+        elif self._looks is None:
             self.failed(error)
+        else:
+            self.action = Done()  # with the stream's error
 
     def ran(self) -> None:
         self._go_on()
@@ -128,8 +143,9 @@ class ReplyState:
         self.action = Look()
 
     def ended(self) -> None:
-        """The server says that nothing more will come."""
+        """The server says that nothing more will come on the stream. It may have forgotten to send the message."""
         self.stream_failed(StreamError("The stream ended before the answer was complete."))
+        self.go_without_stream()
 
     def stream_failed(self, error: InteractorError) -> None:
         # A deadline is the end of everything.
@@ -176,7 +192,7 @@ class ReplyState:
 
     def _complete(self, event: MessageComplete) -> None:
         message = event.message
-        pending = [call for call in message.tool_calls or () if call.status == "pending"]
+        pending = [call for call in message.tool_calls or () if call.status not in FINISHED]
         if message.role in _OTHERS:
             self.events.append(event)
         elif not pending:
@@ -202,7 +218,7 @@ class ReplyState:
         self._has_hole = False
 
     def _is_ours(self, call: ToolCall) -> bool:
-        return self._runs_tools and call.status == "pending" and call.id not in self._run
+        return self._runs_tools and call.status not in FINISHED and call.id not in self._run
 
     def _run_waiting(self) -> None:
         calls = tuple(self._waiting.values())
@@ -217,8 +233,10 @@ class ReplyState:
         if self._sent is None:
             return []
         ids = [message.id for message in newest_first]
-        if self._sent.id not in ids:
-            return []
-        # The platform may have given back the answer, empty as yet, in place of the message.
-        end = ids.index(self._sent.id) + (self._sent.role not in _OTHERS)
-        return [message for message in reversed(newest_first[:end]) if message.role not in _OTHERS]
+        if self._sent.id in ids:
+            # The platform may have given back the answer, empty as yet, in place of the message.
+            later = newest_first[: ids.index(self._sent.id) + (self._sent.role not in _OTHERS)]
+        else:
+            # Many rounds of tools can fill the page.
+            later = [message for message in newest_first if message.created_at > self._sent.created_at]
+        return [message for message in reversed(later) if message.role not in _OTHERS]

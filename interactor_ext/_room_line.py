@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext._plans import Call, Pause, Plan
+from interactor_ext._plans import Call, Pause, Plan, promise
 
 if TYPE_CHECKING:
     from interactor_client.models import Message
@@ -38,7 +38,7 @@ class Place:
         self.room = room
         self.owner = owner
         """The thread or task that began it: only another can be expected to read it to its end."""
-        self.over: Future[None] = Future()
+        self.over: Future[None] = promise()
         self._ahead = ahead
 
     def those_ahead(self) -> Iterator[Place]:
@@ -89,15 +89,16 @@ class RoomLine:
 
     def until_quiet(self, user: Any, room: Room) -> Plan[None]:
         """Wait for the rest of an answer that was left early: its words would pass for those of the next."""
-        with self._lock:
-            unanswered = self._unfinished.pop(room, None)
+        unanswered = self._unfinished.get(room)
         if unanswered is None:
             return
         for wait in _LOOKS:
             page = yield Call(partial(user.messages.list, room.id, order="desc"), ())
             if not _is_on_its_way(page.data, unanswered):
-                return
+                break
             yield Pause(wait)
+        with self._lock:
+            self._unfinished.pop(room, None)
 
 
 def _is_on_its_way(newest_first: list[Message], unanswered: Message) -> bool:

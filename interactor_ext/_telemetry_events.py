@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from interactor_ext._errors import ConfigurationError
@@ -83,7 +83,8 @@ class RequestEnded(NamedTuple):
     """401 and 403; 429; any other below 500; 5xx; no answer; given up by the caller. None is success."""
     code: str | None
     """The server's own code, or NETWORK_ERROR or TIMEOUT."""
-    request_id: str | None
+    headers: Mapping[str, str]
+    """Of the answer."""
     exception: BaseException | None
     """Where no answer came."""
 
@@ -123,26 +124,36 @@ class WebhookReceived(NamedTuple):
     seconds: float
 
 
-class ConnectionsChanged(NamedTuple):
-    """By how much the numbers of a connection pool have changed."""
+class Connections(NamedTuple):
+    """The numbers of a pool of connections."""
 
     open: int
-    """Connections, used or not."""
+    """Used or not."""
     idle: int
     """Those of them that no request uses."""
     waiting: int
     """Requests for which no connection is free."""
 
+    @classmethod
+    def sum(cls, pools: Iterable[Connections]) -> Connections:
+        return cls(*map(sum, zip((0, 0, 0), *pools, strict=True)))
 
-Event = (
-    RequestEnded
-    | TokenRequested
-    | TokenInUse
-    | StreamConnected
-    | StreamDisconnected
-    | WebhookReceived
-    | ConnectionsChanged
-)
+
+class Pool(Protocol):
+    """A `Transport` or an `AsyncTransport` of `interactor_ext.transports`."""
+
+    def connections(self) -> Connections:
+        """The numbers at this instant. May be asked from any thread."""
+        ...
+
+
+class PoolOpened(NamedTuple):
+    """A client was made. Hold the pool weakly: it lives as long as the client does."""
+
+    pool: Pool
+
+
+Event = RequestEnded | TokenRequested | TokenInUse | StreamConnected | StreamDisconnected | WebhookReceived | PoolOpened
 
 
 class Telemetry(Protocol):

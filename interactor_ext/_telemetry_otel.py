@@ -5,12 +5,16 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and .../http-metric
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._telemetry_events import (
-    ConnectionsChanged,
+    Connections,
     Event,
+    Pool,
+    PoolOpened,
     RequestEnded,
     Sending,
     StreamConnected,
@@ -22,7 +26,7 @@ from interactor_ext._telemetry_events import (
 from interactor_ext._version import __version__
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.metrics import MeterProvider, Observation
     from opentelemetry.trace import Span, TracerProvider
 
 # What the conventions advise, in seconds.
@@ -76,8 +80,12 @@ class OpenTelemetryTelemetry:
             "Duration of the processing of webhooks.",
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
-        self._connections = meter.create_up_down_counter(
-            "interactor.pool.connections", "{connection}", "Connections open and idle, and requests that wait for one."
+        self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+        meter.create_observable_up_down_counter(
+            "interactor.pool.connections",
+            [self._observe_pools],
+            "{connection}",
+            "Connections open and idle, and requests that wait for one.",
         )
 
     def sending(self, request: Sending) -> Span:
@@ -100,10 +108,8 @@ class OpenTelemetryTelemetry:
         match event:
             case RequestEnded():
                 self._ended(event)
-            case ConnectionsChanged():
-                for state, change in event._asdict().items():
-                    if change:
-                        self._connections.add(change, {"state": state})
+            case PoolOpened(pool=pool):
+                self._pools.add(pool)
             case TokenRequested(ok=ok):
                 self._token_requests.add(1, {"status": "success" if ok else "failure"})
             case StreamConnected(kind=kind):
@@ -115,6 +121,13 @@ class OpenTelemetryTelemetry:
                 self._webhooks.record(seconds, {"event": name, "status": status})
             case TokenInUse():
                 pass  # what it says is of use at the instant of a scrape alone
+
+    def _observe_pools(self, options: object) -> Iterator[Observation]:
+        from opentelemetry.metrics import Observation
+
+        numbers = Connections.sum(pool.connections() for pool in list(self._pools))
+        for state, number in numbers._asdict().items():
+            yield Observation(number, {"state": state})
 
     def _ended(self, event: RequestEnded) -> None:
         outcome: dict[str, Any] = {}
@@ -128,8 +141,8 @@ class OpenTelemetryTelemetry:
             return  # it could not be started
         if event.code is not None:
             outcome["interactor.error_code"] = event.code
-        if event.request_id is not None:
-            outcome["interactor.request_id"] = event.request_id
+        if request_id := event.headers.get("x-request-id"):
+            outcome["interactor.request_id"] = request_id
         span.set_attributes(outcome)
         if event.error is not None:
             span.set_status(self._trace.StatusCode.ERROR)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._telemetry_events import (
-    ConnectionsChanged,
+    Connections,
     Event,
+    Pool,
+    PoolOpened,
     RequestEnded,
     Sending,
     StreamConnected,
@@ -46,8 +50,8 @@ class PrometheusTelemetry:
     `namespace_label`: False leaves that label empty; "hash" puts the tenants into 256 groups, so that their number is
     bounded.
 
-    Multi-process mode works as prometheus-client describes it (`PROMETHEUS_MULTIPROC_DIR`); the token's expiry is then
-    that of the process that sent the last request, as of then.
+    Multi-process mode works as prometheus-client describes it (`PROMETHEUS_MULTIPROC_DIR`); the token's expiry and the
+    connections of a process are then those of when its last request ended.
 
     Raises:
         ConfigurationError: prometheus-client is not installed, or the registry has these metrics already.
@@ -66,7 +70,9 @@ class PrometheusTelemetry:
             raise ConfigurationError(f"namespace_label must be True, False or 'hash', not {namespace_label!r}")
         self._namespace_label = namespace_label
         self._expires_at: float | None = None
-        self._pushes_expiry = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+        # In multi-process mode a gauge is read from a file, where nothing can be worked out when it is read.
+        self._pushes = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         # prometheus-client looks at each label and takes a lock to find what is here at once.
         self._known: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
         try:
@@ -101,8 +107,6 @@ class PrometheusTelemetry:
             multiprocess_mode="livemostrecent",
             registry=registry,
         )
-        if not self._pushes_expiry:
-            self._expiry.set_function(self._seconds_left)
         self._webhooks = Counter(
             "interactor_webhook_received_total", "Webhooks received", ["event", "status"], registry=registry
         )
@@ -124,15 +128,19 @@ class PrometheusTelemetry:
             "interactor_sse_disconnects_total", "SSE disconnection events", ["type", "reason"], registry=registry
         )
         self._errors = Counter("interactor_errors_total", "API errors by type", ["type", "code"], registry=registry)
-        self._connections = Gauge(
+        connections = Gauge(
             "interactor_pool_connections",
             "Connections that are open and idle, and requests that wait for one",
             ["state"],
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self._states = {state: connections.labels(state) for state in Connections._fields}
         self._begin_at_zero()
-        self._pool = [self._connections.labels(state) for state in ("open", "idle", "waiting")]
+        if not self._pushes:
+            self._expiry.set_function(self._seconds_left)
+            for state, gauge in self._states.items():
+                gauge.set_function(partial(self._connections, state))
 
     def _begin_at_zero(self) -> None:
         """Where the labels are known, so that `rate()` sees the first event: it needs a value from before."""
@@ -152,15 +160,14 @@ class PrometheusTelemetry:
         match event:
             case RequestEnded():
                 self._ended(event)
-            case ConnectionsChanged():
-                for gauge, change in zip(self._pool, event, strict=True):
-                    if change:
-                        gauge.inc(change)
+            case PoolOpened(pool=pool):
+                self._pools.add(pool)
             case TokenRequested(ok=ok):
                 self._token_requests.labels("success" if ok else "failure").inc()
             case TokenInUse(expires_at=expires_at):
                 self._expires_at = expires_at
-                self._push_expiry()
+                if self._pushes:
+                    self._push()
             case StreamConnected(kind=kind):
                 self._streams.labels(kind).inc()
             case StreamDisconnected(kind=kind, reason=reason):
@@ -181,8 +188,8 @@ class PrometheusTelemetry:
         durations.observe(event.seconds * 1000)
         if event.error is not None and event.error != "cancelled":
             self._errors.labels(event.error, event.code or "").inc()
-        if self._pushes_expiry:
-            self._push_expiry()
+        if self._pushes:
+            self._push()
 
     def _look_up(self, endpoint: str, method: str, status: str, namespace: str) -> tuple[Counter, Histogram]:
         requests = self._requests.labels(endpoint, method, status, self._name(namespace))
@@ -193,10 +200,14 @@ class PrometheusTelemetry:
             return hashlib.sha256(namespace.encode()).hexdigest()[:_HASH_DIGITS] if namespace else ""
         return namespace if self._namespace_label else ""
 
-    def _push_expiry(self) -> None:
-        # In multi-process mode a gauge is read from a file, where nothing can be worked out when it is read.
-        if self._pushes_expiry and self._expires_at is not None:
+    def _push(self) -> None:
+        if self._expires_at is not None:
             self._expiry.set(self._seconds_left())
+        for state, gauge in self._states.items():
+            gauge.set(self._connections(state))
+
+    def _connections(self, state: str) -> int:
+        return int(getattr(Connections.sum(pool.connections() for pool in list(self._pools)), state))
 
     def _seconds_left(self) -> float:
         return 0.0 if self._expires_at is None else max(0.0, self._expires_at - time.time())

@@ -25,13 +25,16 @@ class MeteredCallTransport(CallTransport):
         self._reporter = reporter
 
     def _exchange(self, attempts: Attempts, ends_at: float) -> httpx.Response:
-        measurement = Measurement(self._reporter, attempts)
+        reporter = self._reporter
+        sending = Sending(attempts.request, attempts.resends)
+        started = reporter.sending(sending)
+        began = time.perf_counter()
         try:
             response = super()._exchange(attempts, ends_at)
         except BaseException as error:
-            measurement.failed(error)
+            reporter.record(failed(sending, started, time.perf_counter() - began, error))
             raise
-        measurement.answered(response)
+        reporter.record(answered(sending, started, time.perf_counter() - began, response))
         return response
 
 
@@ -41,48 +44,32 @@ class AsyncMeteredCallTransport(AsyncCallTransport):
         self._reporter = reporter
 
     async def _exchange(self, attempts: Attempts, ends_at: float) -> httpx.Response:
-        measurement = Measurement(self._reporter, attempts)
+        reporter = self._reporter
+        sending = Sending(attempts.request, attempts.resends)
+        started = reporter.sending(sending)
+        began = time.perf_counter()
         try:
             response = await super()._exchange(attempts, ends_at)
         except BaseException as error:
-            measurement.failed(error)
+            reporter.record(failed(sending, started, time.perf_counter() - began, error))
             raise
-        measurement.answered(response)
+        reporter.record(answered(sending, started, time.perf_counter() - began, response))
         return response
 
 
-class Measurement:
-    """One request, from when it is sent."""
+def answered(sending: Sending, started: object, seconds: float, response: httpx.Response) -> RequestEnded:
+    status = response.status_code
+    if response.is_success:
+        return RequestEnded(sending, started, seconds, status, None, None, response.headers, None)
+    return RequestEnded(sending, started, seconds, status, _kind(status), _code(response), response.headers, None)
 
-    __slots__ = ("_began", "_reporter", "_request", "_started")
 
-    def __init__(self, reporter: Reporter, attempts: Attempts) -> None:
-        self._reporter = reporter
-        self._request = Sending(attempts.request, attempts.resends)
-        self._started = reporter.sending(self._request)
-        self._began = time.perf_counter()
-
-    def answered(self, response: httpx.Response) -> None:
-        seconds = time.perf_counter() - self._began
-        status, error, code = response.status_code, None, None
-        if not response.is_success:
-            error, code = _kind(status), _code(response)
-        request_id = response.headers.get("x-request-id")
-        self._reporter.record(
-            RequestEnded(self._request, self._started, seconds, status, error, code, request_id, None)
-        )
-
-    def failed(self, exception: BaseException) -> None:
-        seconds = time.perf_counter() - self._began
-        if not isinstance(exception, Exception):
-            error, code = "cancelled", None
-        elif isinstance(exception, httpx.TimeoutException):
-            error, code = "network", APITimeoutError.default_code
-        else:
-            error, code = "network", APIConnectionError.default_code
-        self._reporter.record(
-            RequestEnded(self._request, self._started, seconds, None, error, code, None, exception)  # type: ignore[arg-type]
-        )
+def failed(sending: Sending, started: object, seconds: float, error: BaseException) -> RequestEnded:
+    if not isinstance(error, Exception):
+        return RequestEnded(sending, started, seconds, None, "cancelled", None, {}, error)
+    timed_out = isinstance(error, httpx.TimeoutException)
+    code = APITimeoutError.default_code if timed_out else APIConnectionError.default_code
+    return RequestEnded(sending, started, seconds, None, "network", code, {}, error)
 
 
 def _kind(status: int) -> Literal["auth", "rate_limit", "validation", "server"]:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,11 +16,6 @@ from typing import Any
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._token_json import dump_token, load_token
 from interactor_ext.tokens import Token
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger("interactor")
 
@@ -138,15 +134,22 @@ def _acquire(descriptor: int, deadline: float) -> bool:
 
 def _try_lock(descriptor: int) -> bool:
     try:
-        if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        _lock_now(descriptor)
     except (BlockingIOError, PermissionError):
         return False
     return True
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock_now(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock_now(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _lives(value: Any, now: float) -> bool:

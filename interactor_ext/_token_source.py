@@ -179,7 +179,7 @@ def _left(ends_at: float | None) -> float | None:
 
 
 def _too_late() -> APITimeoutError:
-    return APITimeoutError("The deadline of the call has come before there was an access token. The call was not sent.")
+    return APITimeoutError("The deadline came before there was an access token. The call was not sent.", sent=False)
 
 
 async def _hold(store: GuardedStore) -> ExitStack:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from interactor_client.models import Message
 
 
+FINISHED = frozenset({"completed", "failed"})
+"""The statuses of a call that has its result, or will have none."""
 _SUBMISSIONS = RetryPolicy(max_retries=4, base_delay=0.5)
 # After these nobody knows whether the result has arrived.
 _UNSURE = (APIConnectionError, ServerError)
@@ -52,6 +54,8 @@ def pending_call(user: Any, told: Any, room_id: str | None) -> tuple[Any, Pendin
     if isinstance(told, ToolCall):
         if not room_id:
             raise ValueError(f"the tool call {told.id} does not name its room: pass room_id=")
+        if told.status in FINISHED:
+            raise ValueError(f"the tool call {told.id} is {told.status} already")
         return user, PendingCall(told.id, room_id, told.tool_id, None, told.arguments, view_namespace)
     data = told.data if isinstance(told, RoomToolCallPendingEvent) else told
     namespace = told.namespace or data.namespace or view_namespace
@@ -135,7 +139,7 @@ def _newest(user: Any, call: PendingCall) -> Plan[list[Message]]:
 def _waits(messages: list[Message], call: PendingCall) -> bool:
     """Whether the call has no result yet, as far as the messages tell."""
     calls = [each for message in messages for each in message.tool_calls or () if each.id == call.id]
-    return not calls or calls[0].status == "pending"
+    return not calls or calls[0].status not in FINISHED
 
 
 def _is_being_cancelled() -> bool:

@@ -39,7 +39,7 @@ class CallTransport(httpx.BaseTransport):
                         raise
                 time.sleep(delay)
         except EndedWith as ended:
-            return ended.response
+            return ended.response()
         finally:
             attempts.restore_timeouts()
 
@@ -54,8 +54,8 @@ class CallTransport(httpx.BaseTransport):
         try:
             response = self._exchange(attempts, attempts.begin())
             failed = response.status_code >= 500
-        except httpx.TransportError:
-            failed = True
+        except httpx.TransportError as error:
+            failed = attempts.blames_host(error)
             raise
         finally:
             if permit is not None:
@@ -93,7 +93,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                         raise
                 await asyncio.sleep(delay)
         except EndedWith as ended:
-            return ended.response
+            return ended.response()
         finally:
             attempts.restore_timeouts()
 
@@ -108,8 +108,8 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         try:
             response = await self._exchange(attempts, attempts.begin())
             failed = response.status_code >= 500
-        except httpx.TransportError:
-            failed = True
+        except httpx.TransportError as error:
+            failed = attempts.blames_host(error)
             raise
         finally:
             if permit is not None:

@@ -27,6 +27,7 @@ class Source(Protocol):
 
     def reserve(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
         """The wait in seconds, and whether a place is reserved: not if the wait is longer than `max_wait`."""
+        ...
 
     async def reserve_async(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]: ...
 

@@ -16,8 +16,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from interactor_ext._telemetry_events import (
-    ConnectionsChanged,
+    Connections,
     Event,
+    Pool,
+    PoolOpened,
     RequestEnded,
     Sending,
     StreamConnected,
@@ -33,9 +35,11 @@ from interactor_ext._telemetry_prometheus import PrometheusTelemetry
 __all__ = [
     "DASHBOARD",
     "RULES",
-    "ConnectionsChanged",
+    "Connections",
     "Event",
     "OpenTelemetryTelemetry",
+    "Pool",
+    "PoolOpened",
     "PrometheusTelemetry",
     "RequestEnded",
     "Sending",

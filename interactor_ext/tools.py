@@ -180,7 +180,7 @@ class ToolSet:
             return name, False
         try:
             tool: Tool = yield Call(partial(user.tools.get, call.tool_id), ())
-        except NotFoundError:
+        except (NotFoundError, ValueError):  # it was deleted; or is an id that no request can carry
             return call.tool_id, False
         if tool.name in self:
             self._remember(tool.id, tool.name)

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -28,14 +26,12 @@ from interactor_ext._fork import after_fork_in_child
 from interactor_ext._loops import PerLoop
 from interactor_ext._pool import ConnectionSet
 from interactor_ext._proxies import Origin, environment_proxy, origin_of
-from interactor_ext._telemetry_events import ConnectionsChanged
+from interactor_ext._telemetry_events import Connections
+from interactor_ext._tls import Certificate, Verify, tls_context
 
 __all__ = ["AiohttpTransport", "AsyncTransport", "Transport"]
 
-Verify = ssl.SSLContext | str | bool
-Certificate = str | tuple[str, str] | tuple[str, str, str]
 Proxy = httpx.Proxy | httpx.URL | str
-Report = Callable[[ConnectionsChanged], None]
 
 
 class AsyncTransport(httpx.AsyncBaseTransport):
@@ -59,8 +55,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         max_streams: int = 1000,
         keepalive_expiry: float = 15.0,
     ) -> None:
-        # One context for all connections: making one reads every authority's certificate, 10 ms and more.
-        context = httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
+        context = tls_context(verify, cert, trust_env=trust_env)
         one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_expiry)
 
         def connect(origin: Origin) -> httpx.AsyncBaseTransport:
@@ -69,22 +64,17 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
         def make() -> ConnectionSet:
             return ConnectionSet(
-                connect,
-                max_connections=max_connections,
-                max_streams=max_streams,
-                keepalive_expiry=keepalive_expiry,
-                report=self._report,
+                connect, max_connections=max_connections, max_streams=max_streams, keepalive_expiry=keepalive_expiry
             )
 
-        self._report: Report | None = None
         self._sets = PerLoop(make, ConnectionSet.aclose, after_fork=ConnectionSet.release_inherited)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return await self._sets.get().send(request)
 
-    def report_connections(self, report: Report) -> None:
-        """Tell `report` of each change. For connections that are not open yet."""
-        self._report = report
+    def connections(self) -> Connections:
+        """How many there are, in all event loops."""
+        return Connections.sum(connections.connections() for connections in self._sets.values())
 
     async def aclose(self) -> None:
         await self._sets.aclose()
@@ -108,7 +98,7 @@ class Transport(httpx.BaseTransport):
         max_connections: int = 1000,
         keepalive_expiry: float = 15.0,
     ) -> None:
-        context = httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
+        context = tls_context(verify, cert, trust_env=trust_env)
         limits = httpx.Limits(
             max_connections=max_connections, max_keepalive_connections=100, keepalive_expiry=keepalive_expiry
         )
@@ -118,7 +108,6 @@ class Transport(httpx.BaseTransport):
             bound_reads(transport, on_open=lambda stream: self._streams.add(stream))
             return transport
 
-        self._report: Report | None = None
         self._connect = connect
         self._proxy = proxy
         self._trust_env = trust_env
@@ -127,8 +116,8 @@ class Transport(httpx.BaseTransport):
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
-        self._by_proxy: dict[Proxy | None, httpx.BaseTransport] = {}
-        self._by_origin: dict[Origin, httpx.BaseTransport] = {}
+        self._by_proxy: dict[Proxy | None, httpx.HTTPTransport] = {}
+        self._by_origin: dict[Origin, httpx.HTTPTransport] = {}
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -136,9 +125,11 @@ class Transport(httpx.BaseTransport):
         transport = self._by_origin.get(origin) or self._choose(origin)
         return transport.handle_request(request)
 
-    def report_connections(self, report: Report) -> None:
-        """Tell `report` of each change. For connections that are not open yet."""
-        self._report = report
+    def connections(self) -> Connections:
+        """How many there are."""
+        with self._lock:
+            transports = list(self._by_proxy.values())
+        return Connections.sum(_connections_of(transport) for transport in transports)
 
     def close(self) -> None:
         """Close all connections; a thread that waits for one of them gets an error."""
@@ -150,25 +141,26 @@ class Transport(httpx.BaseTransport):
         for transport in transports:
             transport.close()
 
-    def _choose(self, origin: Origin) -> httpx.BaseTransport:
+    def _choose(self, origin: Origin) -> httpx.HTTPTransport:
         chosen = environment_proxy(origin) if self._proxy is None and self._trust_env else self._proxy
         with self._lock:
             transport = self._by_proxy.get(chosen)
             if transport is None:
-                transport = self._by_proxy[chosen] = self._open(chosen)
+                transport = self._by_proxy[chosen] = self._connect(chosen)
             self._by_origin[origin] = transport
         return transport
-
-    def _open(self, chosen: Proxy | None) -> httpx.BaseTransport:
-        transport = self._connect(chosen)
-        if self._report is None:
-            return transport
-        from interactor_ext._telemetry_pool import WatchedTransport
-
-        return WatchedTransport(transport, self._report)
 
     def _release_inherited(self) -> None:
         # Closing a socket here says nothing to its peer: the parent still holds it.
         for stream in self._streams:
             stream.close()
         self._start_afresh()
+
+
+def _connections_of(transport: httpx.HTTPTransport) -> Connections:
+    pool: Any = transport._pool
+    connections = pool.connections
+    idle = sum(connection.is_idle() for connection in connections)
+    # httpcore keeps who waits to itself.
+    waiting = sum(request.is_queued() for request in list(getattr(pool, "_requests", ())))
+    return Connections(len(connections), idle, waiting)

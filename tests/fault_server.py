@@ -259,6 +259,13 @@ def refusing_url() -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def mute_url() -> Iterator[str]:
+    """Where connections are made, and a TLS handshake is never answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextlib.contextmanager
 def deaf_url() -> Iterator[str]:
     """Where connections are neither accepted nor refused: the queue is full."""
     with socket.socket() as listener, contextlib.ExitStack() as stack:

@@ -16,14 +16,16 @@ answered with 422 and a detail for each field. What the contract leaves open, it
 - X-RateLimit-Remaining is how many calls would pass right now, -Reset when the burst is whole again.
 
 What else it decides stands at the head of its modules: assistants, tools and streams in conversation.py, replies.py and
-streams.py; workflows in engine.py, expressions.py and actions.py; OAuth flows and credentials in credentials.py.
+streams.py; workflows in engine.py, expressions.py and actions.py; OAuth flows and credentials in credentials.py;
+delivery of webhooks in deliveries.py.
 """
 
 from __future__ import annotations
 
 from ._sandbox import Sandbox
 from .clock import Clock
+from .deliveries import Delivery, DeliveryOptions
 from .faults import Fault, Faults
 from .journal import Journal, RequestRecord
 
-__all__ = ["Clock", "Fault", "Faults", "Journal", "RequestRecord", "Sandbox"]
+__all__ = ["Clock", "Delivery", "DeliveryOptions", "Fault", "Faults", "Journal", "RequestRecord", "Sandbox"]

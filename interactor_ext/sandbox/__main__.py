@@ -8,16 +8,24 @@ import sys
 
 from ._sandbox import Sandbox
 
-EPILOG = "Stop it with Ctrl-C. State is in memory and ends with the process."
+EPILOG = "Stop it with Ctrl-C. Without --data, state is in memory and ends with the process."
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 after Ctrl-C, 1 if the port can't be had."""
+    """Exit status: 0 after Ctrl-C, 1 if the port or a file can't be had."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(message)s")
-    sandbox = Sandbox(
-        token_lifetime=options.token_lifetime, enforce_limits=options.enforce_limits, word_delay=options.word_delay
-    )
+    try:
+        sandbox = Sandbox(
+            token_lifetime=options.token_lifetime,
+            enforce_limits=options.enforce_limits,
+            word_delay=options.word_delay,
+            data=options.data,
+            seed=options.seed,
+        )
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
     def announce() -> None:
         exports = "\n".join(f"export {name}={value}" for name, value in sandbox.env.items())
@@ -49,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--token-lifetime", type=float, default=3600, help="seconds until an access token expires")
     parser.add_argument("--enforce-limits", action="store_true", help="answer 429 beyond the documented rate limits")
     parser.add_argument("--word-delay", type=float, default=0.03, help="seconds between two words of a streamed answer")
+    parser.add_argument("--data", metavar="FILE", help="keep state in this SQLite file; made if there is none")
+    parser.add_argument("--seed", metavar="FILE", help="JSON file of what is there from the start")
     return parser
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
@@ -15,11 +17,16 @@ from .accounts import Accounts, Client
 from .app import build_app
 from .clock import Clock
 from .contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
+from .datafile import DataFile
+from .deliveries import Delivery, DeliveryOptions
 from .faults import Faults
 from .journal import Journal, RequestRecord
+from .keeping import Keeper
 from .problems import Problem
+from .records import JsonObject
+from .seeds import Seeds, read_seed
 from .server import Server, listen, origin, serving
-from .state import JsonObject, Settings, State
+from .state import Settings, State
 
 if TYPE_CHECKING:
     from .. import AsyncInteractorClient, InteractorClient
@@ -28,7 +35,7 @@ T = TypeVar("T")
 
 
 class Sandbox:
-    """The platform on this machine, with state in memory. Several may run at once; they share nothing.
+    """The platform on this machine. Several may run at once; they share nothing.
 
     `with Sandbox().run() as sandbox:` serves it from a thread, for sync and async callers alike. `.app` is the same as
     an ASGI app for a server of your own. `client_id`, `client_secret` and `scopes` are those of the OAuth client it
@@ -36,7 +43,13 @@ class Sandbox:
     documented rate limits answer 429; without, they are counted and reported only. `word_delay` is the real time in
     seconds between two words of a streamed answer. `retry` is the wait, in milliseconds, that streams ask for before a
     reconnect. A stream keeps at least the newest `replay` events for a resumption, each journal the newest `history`
-    entries. Time is that of `clock`.
+    entries. Syncing a data source takes `sync_time` seconds of the clock. Webhooks are delivered as `delivery` says. Time
+    is that of `clock`.
+
+    State is in memory, or in the file `data`, which survives a restart and the death of the process; datafile.py says
+    what it holds. One sandbox at a time may have it: it is free again when `run` or `serve` ends. `seed` is a file of
+    what is there from the start and after `reset` (its form is in seeds.py); what `data` holds already comes before it.
+    The constructor raises OSError for a file that can't be had, ValueError for one that is something else.
     """
 
     def __init__(
@@ -52,7 +65,11 @@ class Sandbox:
         word_delay: float = 0.0,
         replay: int = 2000,
         history: int = 10_000,
+        sync_time: float = 2.0,
+        delivery: DeliveryOptions | None = None,
         clock: Clock | None = None,
+        data: str | os.PathLike[str] | None = None,
+        seed: str | os.PathLike[str] | None = None,
     ) -> None:
         contract = load_contract()
         self.client_id = client_id
@@ -66,13 +83,27 @@ class Sandbox:
             word_delay=word_delay,
             replay=replay,
             history=history,
+            sync_time=sync_time,
+            delivery=delivery or DeliveryOptions(),
         )
-        self._accounts = Accounts(self.clock, contract.scopes, token_lifetime)
-        self._state = State(settings, self.clock, self.faults, self._accounts, contract.tiers)
+        planted = None if seed is None else read_seed(seed)
+        self._keeper = Keeper() if data is None else DataFile(data)
+        self._accounts = Accounts(self.clock, contract.scopes, token_lifetime, self._keeper)
+        self._state = State(settings, self.clock, self.faults, self._accounts, contract.tiers, self._keeper)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._origin: str | None = None
         self.app: Starlette = build_app(contract, self._state, self._remember_loop)
-        self.add_client(client_id, client_secret, scopes=scopes)
+        try:
+            self.add_client(client_id, client_secret, scopes=scopes)
+            self._state.restore()
+            if planted is not None:
+                self._state.seeds = Seeds(os.fspath(seed or ""), planted, contract, self._state).plant
+                if self._state.store.is_empty():
+                    self._state.seeds()
+            self._keeper.commit()
+        except BaseException:
+            self._keeper.close()
+            raise
 
     @contextmanager
     def run(self, port: int = 0, *, host: str = "127.0.0.1") -> Iterator[Sandbox]:
@@ -135,17 +166,67 @@ class Sandbox:
         return self._state.emails
 
     @property
+    def delivery(self) -> DeliveryOptions:
+        """How webhooks are delivered from now on: `sandbox.delivery.duplicate = 0.2`. `reset` undoes it."""
+        return self._state.outbox.options
+
+    @property
+    def deliveries(self) -> Journal[Delivery]:
+        """Every attempt to deliver an event to a webhook, in the order in which they ended."""
+        return self._state.outbox.journal
+
+    def redeliver(self, what: Delivery | str) -> None:
+        """Send an event once more, the same to the last byte, with six attempts.
+
+        A Delivery goes to its webhook again, the id of an event to every active webhook that listens for it now.
+        Raises ValueError if there is none, or if the event is not among `events` any more.
+        """
+        self._on_loop(lambda: self._state.redeliver(what))
+
+    def wait_for_deliveries(self, timeout: float = 10.0) -> None:
+        """Wait until each event was tried once, and whatever the clock says is due again was.
+
+        Raises TimeoutError after `timeout` real seconds, RuntimeError unless another thread serves this sandbox.
+        """
+        loop = self._loop
+        if loop is None or not loop.is_running() or loop is _running_loop():
+            raise RuntimeError("only a sandbox that another thread serves delivers while this one waits")
+        waiting = asyncio.wait_for(self._state.outbox.settled(), timeout)
+        asyncio.run_coroutine_threadsafe(waiting, loop).result()
+
+    @property
     def open_streams(self) -> int:
         """How many subscribers are connected to streams now."""
         return self._on_loop(lambda: self._state.streams.open)
 
     def reset(self) -> None:
-        """As if just started: no data, no tokens, no faults, empty journals, real time. Streams are cut off."""
+        """As if just started: no data but the seed's, no tokens, no faults, empty journals, real time. Streams are cut off."""
         self._on_loop(self._state.clear)
 
     def revoke_tokens(self) -> None:
         """End every access token: the next call of each client gets 401."""
         self._on_loop(self._accounts.revoke_all)
+
+    def deprecate(
+        self,
+        operation: str,
+        *,
+        at: float | datetime | None = None,
+        sunset: float | datetime | None = None,
+        link: str | None = None,
+    ) -> None:
+        """Answer an operation (by its operationId) with `Deprecation`, `Sunset` and `Link`; from `sunset` on with 410.
+
+        Times are Unix seconds or datetimes with a zone; `at` is now by default, and all are those of `clock`. Raises
+        ValueError for an operation the contract doesn't have. `reset` undoes it.
+        """
+        if operation not in load_contract().operations:
+            raise ValueError(f"operation {operation!r} is not in the contract")
+        self._state.deprecations.add(operation, at, sunset, link)
+
+    def close(self) -> None:
+        """Let go of the data file, as the end of `run` and `serve` does; only who serves `.app` must call it."""
+        self._keeper.close()
 
     def add_client(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ("admin",)) -> None:
         """Let another OAuth client in; it sees the same data. Raises ValueError for an unknown scope."""
@@ -216,11 +297,14 @@ class Sandbox:
         if self._origin is not None:
             raise RuntimeError("this sandbox is being served already; make another one")
         with listen(host, port) as sock:
+            if self._keeper.open():
+                self._state.restore()
             self._origin = origin(sock)
             try:
                 yield sock
             finally:
                 self._origin = self._loop = None
+                self._keeper.close()
 
     def _url(self) -> str:
         if self._origin is None:
@@ -229,15 +313,23 @@ class Sandbox:
 
     def _remember_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._state.start()
 
     def _on_loop(self, work: Callable[[], T]) -> T:
         """Do it where the state lives: on the serving loop if there is one and this is not it."""
+
+        def committed() -> T:
+            try:
+                return work()
+            finally:
+                self._keeper.commit()
+
         loop = self._loop
         if loop is None or not loop.is_running() or loop is _running_loop():
-            return work()
+            return committed()
 
         async def there() -> T:
-            return work()
+            return committed()
 
         return asyncio.run_coroutine_threadsafe(there(), loop).result()
 

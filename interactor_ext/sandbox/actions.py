@@ -18,7 +18,8 @@ import re
 from typing import Any
 
 from .expressions import look_up
-from .state import JsonObject, State
+from .records import JsonObject
+from .state import State
 
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
 # A workflow that feeds its context back into itself must end in a clear failure, not in a machine without memory.

@@ -1,9 +1,14 @@
-"""Assistants, rooms, tools and data sources: what a conversation is made of."""
+"""Assistants, rooms, tools and data sources: what a conversation is made of.
+
+A data source that was synced at least once shows further fields: `sync_status` (`syncing`, `completed`, `failed`),
+`sync_progress` (0 to 1), `sync_error` and, after a success, `synced_at`.
+"""
 
 from __future__ import annotations
 
 from .handlers import Call, data, handles, listed, refer
-from .state import JsonObject, Record
+from .records import JsonObject, Record
+from .state import State
 
 
 @handles("create_assistant")
@@ -114,12 +119,16 @@ def create_data_source(call: Call) -> JsonObject:
 
 @handles("list_data_sources")
 def list_data_sources(call: Call) -> JsonObject:
+    for source in call.state.store.all("data source", call.namespace):
+        _notice_progress(call.state, source)
     return listed(call, "data source", "type")
 
 
 @handles("get_data_source")
 def get_data_source(call: Call) -> JsonObject:
-    return data(call.named("data source", "data_source_id").public)
+    source = call.named("data source", "data_source_id")
+    _notice_progress(call.state, source)
+    return data(source.public)
 
 
 @handles("update_data_source")
@@ -138,9 +147,31 @@ def delete_data_source(call: Call) -> None:
 
 @handles("sync_data_source", status=202)
 def sync_data_source(call: Call) -> None:
-    """Accepted, and done at once: there is nothing here to fetch from."""
+    """Begins, and goes on by the clock. One that goes on already is left to it."""
     source = call.named("data source", "data_source_id")
-    call.state.store.change(source, private={"synced_at": call.state.clock.stamp()})
+    _notice_progress(call.state, source)
+    if source.public.get("sync_status") != "syncing":
+        call.state.store.change(
+            source,
+            {"sync_status": "syncing", "sync_progress": 0.0, "sync_error": None},
+            private={"sync_since": call.state.clock.now()},
+        )
+
+
+def _notice_progress(state: State, source: Record) -> None:
+    """How far a sync has come; `simulate: {error}` in the config makes it fail where it would have ended."""
+    if source.public.get("sync_status") != "syncing":
+        return
+    spent, needed = state.clock.now() - source.private["sync_since"], state.settings.sync_time
+    if spent < needed:
+        state.store.change(source, {"sync_progress": round(max(0.0, spent) / needed, 3)})
+        return
+    simulated = source.public["config"].get("simulate")
+    error = simulated.get("error") if isinstance(simulated, dict) else None
+    ended: JsonObject = {"sync_status": "failed" if error else "completed", "sync_error": error}
+    if not error:
+        ended |= {"sync_progress": 1.0, "synced_at": state.clock.stamp(needed - spent)}
+    state.store.change(source, ended)
 
 
 def _check_references(call: Call) -> None:

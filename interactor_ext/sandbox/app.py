@@ -8,25 +8,19 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
 
+from .consent import consent_routes
 from .contract import Contract
-from .credentials import authorize
+from .inspector import Inspector
 from .pipeline import Platform
-from .problems import Problem, invalid
-from .state import State, new_id
+from .problems import Problem
+from .records import new_id
+from .state import State
 
 
-def build_app(contract: Contract, state: State, on_request: Callable[[], None]) -> Starlette:
-    """`on_request` is called at the start of each request, on the loop that serves it."""
-
-    async def decide(request: Request) -> Response:
-        decision = request.query_params.get("decision")
-        if decision not in {"approve", "deny"}:
-            raise invalid(("decision", "must be approve or deny: add &decision=approve to the address"))
-        flow_id = request.query_params.get("flow", "")
-        return RedirectResponse(authorize(state, flow_id, approve=decision == "approve"), status_code=302)
+def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> Starlette:
+    """`on_loop` is called on the serving loop: at the start, and at each request, as not every server starts apps."""
 
     async def refuse(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
@@ -36,14 +30,15 @@ def build_app(contract: Contract, state: State, on_request: Callable[[], None]) 
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        on_loop()
         yield
         state.stop()
 
     app = Starlette(
-        routes=[Route("/_sandbox/authorize", decide)],
+        routes=[*consent_routes(state, on_loop), *Inspector(contract, state, on_loop).routes()],
         exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.router.default = Platform(contract, state, on_request)
+    app.router.default = Platform(contract, state, on_loop)
     return app

@@ -1,11 +1,13 @@
-"""The sandbox's only clock: token expiry, idempotency keys, rate limits and timestamps all read it."""
+"""The sandbox's only clock: expiry, idempotency keys, rate limits, webhook attempts and timestamps all read it."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from weakref import WeakMethod
 
 
 class Clock:
@@ -20,6 +22,8 @@ class Clock:
             raise ValueError(f"speed must be a positive number, not {speed!r}")
         self._speed = speed
         self._lock = threading.Lock()
+        # Weak, for a clock may serve many a sandbox and outlive them.
+        self._listeners: list[WeakMethod[Callable[[], None]]] = []
         self.reset()
 
     def now(self) -> float:
@@ -32,14 +36,31 @@ class Clock:
             raise ValueError(f"seconds must be a finite number, not {seconds!r}")
         with self._lock:
             self._offset += seconds
+        self._tell()
 
     def reset(self) -> None:
         """Show real time again."""
         self._start = time.time()
         self._mark = time.monotonic()
         self._offset = 0.0
+        self._tell()
+
+    def on_move(self, listener: Callable[[], None]) -> None:
+        """Have a method called, by whichever thread it was, after each move; the object is not kept alive for it."""
+        with self._lock:
+            self._listeners = [known for known in self._listeners if known() is not None]
+            self._listeners.append(WeakMethod(listener))
+
+    def real_seconds(self, seconds: float) -> float:
+        """How long so many seconds of this clock really take."""
+        return seconds / self._speed
 
     def stamp(self, seconds_from_now: float = 0.0) -> str:
         """Now, or so many seconds later, as the API writes times: ISO 8601, UTC, milliseconds."""
         moment = datetime.fromtimestamp(self.now() + seconds_from_now, UTC)
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+    def _tell(self) -> None:
+        for reference in self._listeners:
+            if listener := reference():
+                listener()

@@ -23,8 +23,9 @@ from typing import Any
 from . import replies
 from .handlers import Call, data, handles, listed, refer
 from .problems import conflict, not_found
+from .records import JsonObject, Record
 from .replies import ToolRequest
-from .state import JsonObject, Record, State
+from .state import State
 from .streams import Subscription
 
 

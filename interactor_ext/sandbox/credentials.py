@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from .handlers import Call, data, handles, listed
 from .problems import conflict, invalid, not_found
-from .state import JsonObject, Record, State
+from .records import JsonObject, Record
+from .state import State
 
 FLOW_LIFETIME = 600
 TOKEN_LIFETIME = 3600
@@ -149,16 +150,26 @@ def connect(
 
 def authorize(state: State, flow_id: str, *, approve: bool) -> str:
     """The user's decision; returns where the browser goes next. Raises Problem for a flow that is over or unknown."""
-    flow = state.store.search("flow", flow_id)
-    if flow is None:
-        raise not_found("flow")
-    if _status(state, flow) != "pending":
-        raise conflict(f"This flow is {flow.public['status']}.")
+    flow = pending_flow(state, flow_id)
     if not approve:
         state.store.change(flow, {"status": "failed", "error": "access_denied"})
         return _with_query(flow.private["redirect_uri"], error="access_denied", state=flow.private["state"])
     state.store.change(flow, private={"code": secrets.token_urlsafe(16)})
     return _with_query(flow.private["redirect_uri"], code=flow.private["code"], state=flow.private["state"])
+
+
+def pending_flow(state: State, flow_id: str) -> Record:
+    """The flow that waits for a decision, or for its code. Raises Problem if it is over or unknown."""
+    flow = state.store.search("flow", flow_id)
+    if flow is None:
+        raise not_found("flow")
+    if not is_pending(state, flow):
+        raise conflict(f"This flow is {flow.public['status']}.")
+    return flow
+
+
+def is_pending(state: State, flow: Record) -> bool:
+    return _status(state, flow) == "pending"
 
 
 def provider_of(service_id: str) -> str:

@@ -18,11 +18,11 @@ from typing import Any
 from .actions import ContextTooLarge, merged, perform
 from .expressions import compile_expression
 from .problems import conflict, invalid
-from .state import JsonObject, Record, State
+from .records import JsonObject, Record
+from .state import FINISHED, State
 
 # Action states in a row, without a wait: beyond it is a loop.
 MAX_STEPS = 100
-FINISHED = {"completed", "failed", "cancelled"}
 # What a halting state shows that says nothing of its own.
 PLAIN_PRESENTATION: JsonObject = {"type": "form", "config": {}}
 

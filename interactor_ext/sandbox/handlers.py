@@ -8,7 +8,8 @@ from typing import Any
 
 from .contract import Operation
 from .problems import invalid
-from .state import JsonObject, Record, State
+from .records import JsonObject, Record
+from .state import State
 from .streams import Subscription
 
 # The body to answer with (None: no body), or a stream that goes on.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -28,9 +28,17 @@ class Entry(Generic[Answer]):
 class IdempotencyKeys(Generic[Answer]):
     """Answers by key, for 24 hours of the clock. Only a success is kept: a call that failed may be tried anew."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, keep: Callable[[Scope, Entry[Answer]], None]) -> None:
+        """`keep` is called with each entry that has its answer, before the answer is given."""
         self._clock = clock
+        self._keep = keep
         self._entries: dict[Scope, Entry[Answer]] = {}
+
+    def restore(self, entries: Iterable[tuple[Scope, Entry[Answer]]]) -> None:
+        """Put these, oldest first, in the place of all others."""
+        self._entries = dict(entries)
+        for entry in self._entries.values():
+            entry.settled.set()
 
     async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[Answer]]) -> Answer:
         """The first answer again, or that of `act`. Twins that come together wait for the one that was first.
@@ -46,6 +54,8 @@ class IdempotencyKeys(Generic[Answer]):
         entry = self._entries[scope] = Entry(fingerprint, self._clock.now())
         try:
             entry.answer = await act()
+            if self._entries.get(scope) is entry:
+                self._keep(scope, entry)
         except BaseException:
             # A reset may have emptied the table meanwhile, and another entry may stand there.
             if self._entries.get(scope) is entry:

@@ -11,7 +11,8 @@ from . import engine
 from .actions import ContextTooLarge, merged
 from .handlers import Call, data, handles, listed, refer
 from .problems import conflict, invalid
-from .state import JsonObject, Record
+from .records import JsonObject, Record
+from .state import FINISHED
 from .streams import Subscription
 
 
@@ -81,7 +82,7 @@ def get_workflow_thread(call: Call) -> JsonObject:
 def send_workflow_thread_message(call: Call) -> JsonObject:
     instance = _instance(call)
     status, state = instance.public["status"], instance.public["current_state"]
-    if status in engine.FINISHED:
+    if status in FINISHED:
         raise conflict(f"The instance is {status}; its conversation is over.")
     thread, content = _thread(call, instance), call.body["content"]
     message = _say(call, thread, "user", content)

@@ -1,16 +1,22 @@
-"""The account server. Tokens are opaque, so the key set is empty: there is nothing for a caller to verify by itself."""
+"""The account server. Tokens are RS256-signed JSON Web Tokens that verify against the key set it serves.
+
+`iss` is the URL of the account server and `aud` that of the core API, by the host name under which the token was asked
+for; `iat` and `exp` are times of the sandbox's clock.
+"""
 
 from __future__ import annotations
 
+from .contract import ACCOUNT_PREFIX, CORE_PREFIX
 from .handlers import Call, data, handles
-from .state import JsonObject
+from .records import JsonObject
 
 
 @handles("create_token")
 def create_token(call: Call) -> JsonObject:
     accounts = call.state.accounts
     client = accounts.authenticate(call.body["client_id"], call.body["client_secret"])
-    return data(accounts.issue(client, call.body.get("scope")))
+    issuer, audience = call.origin + ACCOUNT_PREFIX, call.origin + CORE_PREFIX
+    return data(accounts.issue(client, call.body.get("scope"), issuer=issuer, audience=audience))
 
 
 @handles("revoke_token", status=204)
@@ -21,4 +27,4 @@ def revoke_token(call: Call) -> None:
 
 @handles("get_jwks")
 def get_jwks(call: Call) -> JsonObject:
-    return {"keys": []}
+    return {"keys": call.state.accounts.key_set()}

@@ -18,7 +18,8 @@ from .handlers import HANDLERS, STATUSES, Call
 from .journal import RequestRecord
 from .limits import Allowance
 from .problems import Problem, invalid, unauthorized
-from .state import State, new_id
+from .records import new_id
+from .state import State
 from .streams import Subscription
 from .wire import (
     Answer,
@@ -80,6 +81,7 @@ class Platform:
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
             answer = Answer.of(500, Problem(500, "The sandbox itself failed.").envelope(exchange.request_id))
+        self._state.keeper.commit()
         self._record(exchange, answer)
         headers = [*self._headers(exchange), *extra]
         if isinstance(answer, Answer):

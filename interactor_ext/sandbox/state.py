@@ -8,44 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-from collections.abc import Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
 from .accounts import Accounts
 from .clock import Clock
+from .deliveries import Delivery, DeliveryOptions
+from .deprecations import Deprecations
 from .faults import Faults
-from .idempotency import IdempotencyKeys
+from .idempotency import LIFETIME, Entry, IdempotencyKeys, Scope
 from .journal import Journal, RequestRecord
+from .keeping import Keeper, KeptAnswer
 from .limits import Limits, Tier
-from .problems import not_found
+from .outbox import Outbox
+from .records import JsonObject, Store, new_id
 from .streams import Streams
+from .wire import Answer
 
 logger = logging.getLogger("interactor.sandbox")
 
-JsonObject = dict[str, Any]
-
-PREFIXES = {
-    "assistant": "asst",
-    "credential": "cred",
-    "data source": "ds",
-    "flow": "flow",
-    "message": "msg",
-    "room": "room",
-    "thread": "thr",
-    "thread message": "tmsg",
-    "tool": "tool",
-    "tool call": "tc",
-    "webhook": "wh",
-    "workflow": "wf",
-    "workflow instance": "wfi",
-}
-
-
-def new_id(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_hex(10)}"
+# Of a workflow instance.
+FINISHED = {"completed", "failed", "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,110 +43,63 @@ class Settings:
     word_delay: float
     replay: int
     history: int
-
-
-@dataclass(slots=True, eq=False)
-class Record:
-    """One thing of the platform. `public` is what the API shows, `private` what it keeps to itself; both plain JSON.
-
-    Neither is ever changed in place, down to the last nested value: a change puts new ones there. What was handed out
-    (an event, a journal entry) therefore stays what it was.
-    """
-
-    kind: str
-    id: str
-    namespace: str
-    parent: str
-    public: JsonObject
-    private: JsonObject = field(repr=False)
-
-
-class Store:
-    """Records by kind, namespace and parent (the room of a message, say), in the order in which they were made."""
-
-    def __init__(self) -> None:
-        self._tables: dict[tuple[str, str, str], dict[str, Record]] = {}
-
-    def add(
-        self, kind: str, namespace: str, public: JsonObject, *, parent: str = "", private: JsonObject | None = None
-    ) -> Record:
-        """Keep a new record; its `public` gets the id, in front."""
-        record_id = new_id(PREFIXES[kind])
-        record = Record(kind, record_id, namespace, parent, {"id": record_id, **public}, private or {})
-        self._tables.setdefault((kind, namespace, parent), {})[record_id] = record
-        return record
-
-    def find(self, kind: str, namespace: str, record_id: str, *, parent: str = "") -> Record | None:
-        return self._tables.get((kind, namespace, parent), {}).get(record_id)
-
-    def get(self, kind: str, namespace: str, record_id: str, *, parent: str = "") -> Record:
-        """As `find`; raises Problem 404 if there is none, be it that another namespace has it."""
-        record = self.find(kind, namespace, record_id, parent=parent)
-        if record is None:
-            raise not_found(kind)
-        return record
-
-    def search(self, kind: str, record_id: str) -> Record | None:
-        """The record in whichever namespace it is, for a request that carries none."""
-        tables = (table for (each, _, _), table in self._tables.items() if each == kind)
-        return next((table[record_id] for table in tables if record_id in table), None)
-
-    def all(self, kind: str, namespace: str, *, parent: str = "") -> Iterator[Record]:
-        return iter(self._tables.get((kind, namespace, parent), {}).values())
-
-    def change(self, record: Record, public: JsonObject | None = None, *, private: JsonObject | None = None) -> None:
-        """Put new values over the record's own."""
-        if public:
-            record.public = {**record.public, **public}
-        if private:
-            record.private = {**record.private, **private}
-
-    def remove(self, record: Record) -> None:
-        key = (record.kind, record.namespace, record.parent)
-        self._tables[key].pop(record.id, None)
-        if not self._tables[key]:
-            del self._tables[key]
-
-    def remove_all(self, kind: str, namespace: str, *, parent: str) -> None:
-        self._tables.pop((kind, namespace, parent), None)
-
-    def clear(self) -> None:
-        self._tables.clear()
+    sync_time: float
+    delivery: DeliveryOptions
 
 
 class State:
-    """The whole platform: records, services, journals. `clear()` makes it as new."""
+    """The whole platform: records, services, journals. `clear()` makes it as new, with what `seeds` plants."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, faults: Faults, accounts: Accounts, tiers: Mapping[str, Tier]
+        self,
+        settings: Settings,
+        clock: Clock,
+        faults: Faults,
+        accounts: Accounts,
+        tiers: Mapping[str, Tier],
+        keeper: Keeper,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.faults = faults
         self.accounts = accounts
-        self.store = Store()
+        self.keeper = keeper
+        self.seeds: Callable[[], None] = lambda: None
+        self.deprecations = Deprecations(clock)
+        self.store = Store(keeper)
         self.streams = Streams(keep=settings.replay)
         self.limits = Limits(clock, tiers, enforce=settings.enforce_limits)
-        self.answers: IdempotencyKeys[Any] = IdempotencyKeys(clock)
+        self.answers: IdempotencyKeys[Any] = IdempotencyKeys(clock, self._keep_answer)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         self.events: Journal[JsonObject] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
+        self.outbox = Outbox(self.store, clock, settings.delivery, settings.history)
         # One answer at a time in a room (see conversation.py): a lock lives as long as somebody has it or waits for it.
         self.turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[object]] = set()
 
     def publish(self, event: str, namespace: str, data: JsonObject) -> None:
         """Say what happened, in the shape of a webhook's body. Every change of state comes through here."""
-        self.events.append(
-            {
-                "id": new_id("evt"),
-                "event": event,
-                "timestamp": self.clock.stamp(),
-                "idempotency_key": new_id("idem"),
-                "namespace": namespace,
-                "data": data,
-            }
-        )
+        body: JsonObject = {
+            "id": new_id("evt"),
+            "event": event,
+            "timestamp": self.clock.stamp(),
+            "idempotency_key": new_id("idem"),
+            "namespace": namespace,
+            "data": data,
+        }
+        self.events.append(body)
+        self.outbox.post(body)
+
+    def redeliver(self, what: Delivery | str) -> None:
+        """A delivery, or the event with this id, once more. Raises ValueError where nobody would get it."""
+        if isinstance(what, Delivery):
+            self.outbox.redeliver(what)
+            return
+        event = next((event for event in self.events if event["id"] == what), None)
+        if event is None:
+            raise ValueError(f"there is no event {what!r}, or it is too old to be kept")
+        self.outbox.repost(event)
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Let something go on behind the answer; a failure of it is logged."""
@@ -169,19 +107,53 @@ class State:
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
+    def start(self) -> None:
+        """The running loop is the one that serves from now on."""
+        self.outbox.serve_on(asyncio.get_running_loop())
+
     def stop(self) -> None:
         """End what goes on in the background and cut off the streams."""
+        self._cut_off()
+        self.outbox.stop()
+
+    def restore(self) -> None:
+        """Go on from what the keeper has, in the place of everything here."""
+        self._cut_off()
+        self.outbox.clear()
+        self.streams.clear()
+        now = self.clock.now()
+        self.keeper.forget_before(answers=now - LIFETIME, tokens=now)
+        self.store.restore()
+        self.accounts.restore()
+        self.answers.restore(
+            (kept.scope, Entry(kept.fingerprint, kept.since, Answer(kept.status, kept.content)))
+            for kept in self.keeper.answers()
+        )
+        for instance in self.store.everything("workflow instance"):
+            if instance.public["status"] in FINISHED:
+                self.streams.finish(instance.id)
+
+    def clear(self) -> None:
+        self._cut_off()
+        self.outbox.clear()
+        for part in (self.store, self.streams, self.limits, self.answers, self.requests, self.events, self.emails):
+            part.clear()
+        self.keeper.clear()
+        self.accounts.revoke_all()
+        self.faults.clear()
+        self.deprecations.clear()
+        self.clock.reset()
+        self.seeds()
+
+    def _keep_answer(self, scope: Scope, entry: Entry[Any]) -> None:
+        if self.keeper.keeps and isinstance(entry.answer, Answer):
+            answer = entry.answer
+            self.keeper.add_answer(KeptAnswer(scope, entry.fingerprint, entry.since, answer.status, answer.content))
+
+    def _cut_off(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         self.streams.disconnect()
-
-    def clear(self) -> None:
-        self.stop()
-        for part in (self.store, self.streams, self.limits, self.answers, self.requests, self.events, self.emails):
-            part.clear()
-        self.accounts.revoke_all()
-        self.faults.clear()
-        self.clock.reset()
 
     def _finished(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from .handlers import Call, data, handles, listed
-from .state import JsonObject, Record
+from .records import JsonObject, Record
 
 
 @handles("create_webhook")
@@ -34,12 +34,16 @@ def get_webhook(call: Call) -> JsonObject:
 def update_webhook(call: Call) -> JsonObject:
     webhook = call.named("webhook", "webhook_id")
     call.state.store.change(webhook, call.body)
+    if not webhook.public["active"]:
+        call.state.outbox.forget(webhook)
     return data(webhook.public)
 
 
 @handles("delete_webhook")
 def delete_webhook(call: Call) -> None:
-    call.state.store.remove(call.named("webhook", "webhook_id"))
+    webhook = call.named("webhook", "webhook_id")
+    call.state.store.remove(webhook)
+    call.state.outbox.forget(webhook)
 
 
 @handles("rotate_webhook_secret")

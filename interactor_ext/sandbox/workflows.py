@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .expressions import ExpressionError, compile_expression
 from .handlers import Call, data, handles, listed
 from .problems import Detail, invalid
-from .state import JsonObject
+from .records import JsonObject
 
 
 @handles("create_workflow")

@@ -38,7 +38,12 @@ def not_built_in() -> Iterator[None]:
     built_in = _http._take_note
 
     def limits_alone(view: Any, request: Any, response: Any, began: float) -> None:
-        view._limits.observe(response.headers, view.view.namespace)
+        said = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in ((name.lower(), value) for name, value in response.headers.raw)
+            if name.startswith(b"x-ratelimit-")
+        }
+        view._limits.observe(said, view.view.namespace)
 
     _http._take_note = limits_alone
     try:

@@ -34,9 +34,7 @@ def use_account_server(client: InteractorClient) -> None:
     client.oauth.get_jwks()
     config = client.config
     token = client.oauth.create_token(client_id=config.client_id, client_secret=config.client_secret)
-    client.oauth.revoke_token(
-        token=token.access_token, client_id=config.client_id, client_secret=config.client_secret
-    )
+    client.oauth.revoke_token(token=token.access_token, client_id=config.client_id, client_secret=config.client_secret)
 
 
 def use_credentials(user: InteractorClient, approve: Callable[[str], str]) -> None:

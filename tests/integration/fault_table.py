@@ -25,7 +25,7 @@ from tests.fault_server import (
     token,
 )
 
-RETRIES = 2
+RETRIES = 1
 ALL = RETRIES + 1
 
 
@@ -97,6 +97,7 @@ FAULTS = [
     # No connection.
     Fault("refused", *["APIConnectionError"] * 4, None, where="refusing"),
     Fault("never accepted", *["APITimeoutError"] * 4, None, timeout=SHORT, where="deaf"),
+    Fault("a TLS handshake that stalls", *["APITimeoutError"] * 4, None, timeout=SHORT, where="mute"),
     # A connection, and no response.
     lost("reset before the headers", "APIConnectionError", send_and(b"", reset)),
     lost("closed without a word", "APIConnectionError", send_and(b"")),

@@ -174,6 +174,33 @@ def test_an_error_event_ends_the_events_and_the_answer_is_still_found(colour: st
 
 
 @both_colours
+def test_a_room_that_is_deleted_meanwhile(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def delete(event: Any) -> None:
+        if event is None:
+            with sandbox.client(namespace=NAMESPACE) as user:
+                user.rooms.delete(room)
+
+    outcome = chat(colour, sandbox, room, WORDS, during=delete)
+    assert isinstance(outcome.error, NotFoundError)
+    assert outcome.message is None
+
+
+@both_colours
+def test_a_stream_that_ends_before_the_answer_is_complete(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def end(event: Any) -> None:
+        if event is None:
+            sandbox.emit(room, {"type": "done"})
+
+    outcome = chat(colour, sandbox, room, WORDS, during=end)
+    assert outcome.error is None
+    assert outcome.text == ANSWER
+
+
+@both_colours
 def test_events_that_are_new_or_broken_do_no_harm(colour: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
@@ -186,6 +213,36 @@ def test_events_that_are_new_or_broken_do_no_harm(colour: str, sandbox: Sandbox)
     assert outcome.error is None
     assert [type(event) for event in outcome.events].count(UnknownEvent) == 1
     assert outcome.text == ANSWER
+
+
+@both_colours
+def test_a_chat_is_repeated_with_its_idempotency_key(colour: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def answers() -> list[Message]:
+        with sandbox.client(namespace=NAMESPACE) as client:
+            user = client.with_options(idempotency_key="chat-1")
+            messages = []
+            for _ in range(2):
+                with user.chat(room, WORDS) as reply:
+                    assert "".join(reply.text()) == ANSWER
+                    messages.append(reply.message())
+            return messages
+
+    async def answers_async() -> list[Message]:
+        async with sandbox.async_client(namespace=NAMESPACE) as client:
+            user = client.with_options(idempotency_key="chat-1")
+            messages = []
+            for _ in range(2):
+                async with user.chat(room, WORDS) as reply:
+                    assert "".join([word async for word in reply.text()]) == ANSWER
+                    messages.append(await reply.message())
+            return messages
+
+    first, second = answers() if colour == "sync" else asyncio.run(answers_async())
+    assert first == second
+    with sandbox.client(namespace=NAMESPACE) as user:
+        assert len(user.messages.list(room).data) == 2
 
 
 @both_colours

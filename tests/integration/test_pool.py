@@ -18,7 +18,7 @@ import pytest
 
 from interactor_client.types import Operation
 from interactor_ext._pool import ConnectionSet
-from interactor_ext.transports import AsyncTransport, Transport
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.fault_server import Connection, FaultServer, Request, fine, send_and, slow
 
 STREAM = Operation("stream_room", "rooms", "GET", "/x", "core", idempotency_key=False, stream=True)
@@ -189,8 +189,14 @@ async def test_a_connection_for_another_origin_makes_room_for_itself(server: Fau
             await until(lambda: server.open_connections + other.open_connections <= 2, "two connections in all")
 
 
-def test_a_client_serves_one_event_loop_after_another(server: FaultServer) -> None:
-    transport = AsyncTransport()
+both_kinds = pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
+
+
+@both_kinds
+def test_a_client_serves_one_event_loop_after_another(
+    server: FaultServer, kind: type[httpx.AsyncBaseTransport]
+) -> None:
+    transport = kind()
 
     async def call() -> int:
         client = httpx.AsyncClient(transport=transport, base_url=server.url)
@@ -203,8 +209,9 @@ def test_a_client_serves_one_event_loop_after_another(server: FaultServer) -> No
     assert _soon(lambda: server.open_connections == 0)
 
 
-def test_a_client_serves_several_event_loops_at_once(server: FaultServer) -> None:
-    transport = AsyncTransport()
+@both_kinds
+def test_a_client_serves_several_event_loops_at_once(server: FaultServer, kind: type[httpx.AsyncBaseTransport]) -> None:
+    transport = kind()
     statuses: list[int] = []
 
     async def calls() -> None:
@@ -360,15 +367,15 @@ def test_a_fork_with_a_warm_pool_shares_no_connection(server: FaultServer, colou
 EXIT = """
 import asyncio, sys
 import httpx
-from interactor_ext.transports import AsyncTransport, Transport
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 
-async def main():
+async def main(transport):
     await httpx.AsyncClient(transport=transport).get(sys.argv[1])
 
 client = httpx.Client(transport=Transport())
 client.get(sys.argv[1])
-transport = AsyncTransport()
-asyncio.run(main())
+asyncio.run(main(AsyncTransport()))
+asyncio.run(main(AiohttpTransport()))
 client.close()
 """
 

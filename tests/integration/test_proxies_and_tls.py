@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -235,3 +237,23 @@ def test_without_the_extra_aiohttp_is_a_clear_error(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
     with pytest.raises(ConfigurationError, match=r"interactor-sdk\[aiohttp\]"):
         AiohttpTransport()
+
+
+async def test_cancelled_at_any_moment_of_a_handshake_no_socket_is_left_open(authority: trustme.CA) -> None:
+    with tls_server(authority) as server:
+        transport = AsyncTransport(verify=trusting(authority))
+        client = httpx.AsyncClient(transport=transport)
+        for step in range(60):
+            task = asyncio.create_task(client.get(f"{server.url}/api/v1/assistants/asst_1"))
+            for _ in range(step % 20):
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.0002 * (step // 3))
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await transport.aclose()
+        gc.collect()
+        deadline = time.monotonic() + 5
+        while server.open_connections:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)

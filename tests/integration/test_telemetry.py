@@ -13,6 +13,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -20,15 +21,17 @@ import pytest
 from interactor_ext import APIConnectionError, ConfigurationError, InteractorClient, InteractorError, RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import (
-    ConnectionsChanged,
     Event,
     OpenTelemetryTelemetry,
+    Pool,
+    PoolOpened,
     PrometheusTelemetry,
     RequestEnded,
     Sending,
     StreamDisconnected,
     Telemetry,
 )
+from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.webhooks import MemoryEventStore, SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker
 from tests.colours import both_colours
 from tests.webhook_deliveries import SECRET, delivery
@@ -299,34 +302,46 @@ def test_the_pool_is_shown_as_it_is(sandbox: Sandbox, colour: str) -> None:
     asyncio.run(script())
 
 
-def test_requests_that_wait_for_a_connection_are_shown(sandbox: Sandbox) -> None:
-    from interactor_ext.transports import AsyncTransport
-
-    seen: list[ConnectionsChanged] = []
+@both_colours
+def test_requests_that_wait_for_a_connection_are_shown(sandbox: Sandbox, colour: str) -> None:
+    pools: list[Pool] = []
 
     class Watch:
         def sending(self, request: Sending) -> None:
             pass
 
         def record(self, event: Event) -> None:
-            if isinstance(event, ConnectionsChanged):
-                seen.append(event)
+            if isinstance(event, PoolOpened):
+                pools.append(event.pool)
+
+    def wait_for(numbers: tuple[int, int, int]) -> None:
+        deadline = time.monotonic() + 5
+        while (seen := pools[0].connections()) != numbers:
+            assert time.monotonic() < deadline, seen
+            time.sleep(0.002)
+
+    sandbox.faults.add("list_assistants", latency=0.3, times=6)
+    busy, done = (2, 0, 4), (2, 2, 0)
+    if colour == "sync":
+        transport = Transport(max_connections=2)
+        with sandbox.client(telemetry=Watch(), transport=transport) as client, ThreadPoolExecutor(6) as threads:
+            client.get_access_token()
+            calls = [threads.submit(client.assistants.list) for _ in range(6)]
+            wait_for(busy)
+            wait([*calls])
+            wait_for(done)
+        return
 
     async def main() -> None:
-        transport = AsyncTransport(max_connections=2)
-        async with sandbox.async_client(telemetry=Watch(), transport=transport, namespace="user_1") as client:
-            await client.assistants.list()
-            sandbox.faults.add("list_assistants", latency=0.05, times=None)
-            await asyncio.gather(*(client.assistants.list() for _ in range(6)))
+        async with sandbox.async_client(telemetry=Watch(), transport=AsyncTransport(max_connections=2)) as client:
+            await client.get_access_token()
+            calls = asyncio.gather(*(client.assistants.list() for _ in range(6)))
+            await asyncio.to_thread(wait_for, busy)
+            await calls
+            await asyncio.to_thread(wait_for, done)
 
     asyncio.run(main())
-    totals = [(0, 0, 0)]
-    for change in seen:
-        totals.append(tuple(now + more for now, more in zip(totals[-1], change, strict=True)))  # type: ignore[arg-type]
-    assert max(waiting for _, _, waiting in totals) == 4
-    assert max(opened for opened, _, _ in totals) == 2
-    assert all(idle <= opened and min(opened, idle, waiting) >= 0 for opened, idle, waiting in totals)
-    assert totals[-1] == (0, 0, 0)
+    wait_for((0, 0, 0))
 
 
 @pytest.mark.parametrize(("label", "expected"), [(True, {"user_1", "user_2"}), (False, {""}), ("hash", {"79", "d3"})])

@@ -16,11 +16,11 @@ import pytest
 from interactor_client.models import Message, RoomToolCallPendingEvent, Tool, ToolCall, ToolCallStart
 from interactor_ext import (
     APIConnectionError,
-    InteractorClient,
     PermissionDeniedError,
     ServerError,
     ToolContext,
     ToolSet,
+    ValidationError,
 )
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
@@ -477,6 +477,13 @@ def test_a_call_that_does_not_say_where_it_belongs(sandbox: Sandbox) -> None:
         with pytest.raises(ValueError, match=r"user_1.*user_2"):
             tools.run(user.namespace("user_2"), pending(sandbox)[0])
         assert tools.run(user, pending(sandbox)[0].data).content == "Bot here. add answered 3."
+        answered = user.messages.list(room).data[1].tool_calls
+        assert answered
+        with pytest.raises(ValueError, match="completed already"):
+            tools.run(user, answered[0], room_id=room)
+        # An id that no request can carry is no reason to fail otherwise than the platform does.
+        with pytest.raises(ValidationError, match="tool_call_id"):
+            tools.run(user, ToolCall(id="tc_x", tool_id="..", arguments={}, status="pending"), room_id=room)
 
 
 def test_a_platform_that_does_not_answer_is_said_to_be_so(sandbox: Sandbox) -> None:
@@ -490,7 +497,7 @@ def test_a_platform_that_does_not_answer_is_said_to_be_so(sandbox: Sandbox) -> N
             tools.run(user, pending(sandbox)[0])
         sandbox.faults.clear()
         assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add answered 3."
-    with sandbox.client(namespace=NAMESPACE, core_api_url="http://127.0.0.1:1/api/v1") as user:
+    with sandbox.client(namespace=NAMESPACE, core_api_url="http://127.0.0.1:1/api/v1", max_retries=0) as user:
         assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add answered 3."
         other = ToolCall(id="tc_2", tool_id="tool_x", arguments={}, status="pending")
         with pytest.raises(APIConnectionError):
@@ -514,7 +521,3 @@ def test_tools_at_once_are_run_by_threads_of_a_synchronous_client(sandbox: Sandb
     assert outcome.text == "Bot here. " + " ".join(f"name answered {number}." for number in range(40))
     assert all(name.startswith("interactor-tools") for name in names)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("interactor-tools")]
-
-
-def typing_holds(user: InteractorClient, tools: ToolSet) -> list[Tool]:
-    return tools.register(user)

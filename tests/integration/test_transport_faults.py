@@ -22,7 +22,7 @@ import interactor_ext
 from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AiohttpTransport, AsyncTransport
-from tests.fault_server import FaultServer, deaf_url, refusing_url
+from tests.fault_server import FaultServer, deaf_url, mute_url, refusing_url
 from tests.integration.fault_table import CALLS, FAULTS, RETRIES, Fault
 
 POLICY = RetryPolicy(max_retries=RETRIES, base_delay=0.01, max_delay=0.05)
@@ -50,6 +50,8 @@ def serving(fault: Fault) -> Iterator[tuple[str, FaultServer | None]]:
             yield stack.enter_context(refusing_url()), None
         elif fault.where == "deaf":
             yield stack.enter_context(deaf_url()), None
+        elif fault.where == "mute":
+            yield stack.enter_context(mute_url()), None
         else:
             server = stack.enter_context(FaultServer(list(fault.script), list(fault.token_script)))
             yield server.url, server

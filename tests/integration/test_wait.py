@@ -256,7 +256,10 @@ def test_a_platform_that_fails_for_a_while(colour: str, sandbox: Sandbox) -> Non
     flow_id = begun(sandbox)
     connect(sandbox, flow_id)
     sandbox.faults.add("get_oauth_status", status=500, times=2)
-    assert waited(colour, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=30), max_retries=0).status == "completed"
+    assert (
+        waited(colour, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=30), max_retries=0).status
+        == "completed"
+    )
     sandbox.faults.add("get_oauth_status", status=500, times=None)
     with pytest.raises(ServerError):
         waited(colour, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=30), max_retries=0)

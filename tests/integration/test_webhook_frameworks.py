@@ -7,7 +7,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import sign
 from tests.webhook_deliveries import SECRET, body_of
 
@@ -33,8 +33,8 @@ settings.configure(ROOT_URLCONF="django_recipe", ALLOWED_HOSTS=["*"], SECRET_KEY
 ])
 app = get_wsgi_application()
 """
-UVICORN = [sys.executable, "-m", "uvicorn", "--uds", "{socket}", "--log-level", "warning"]
-GUNICORN = [sys.executable, "-m", "gunicorn", "--bind", "unix:{socket}", "--workers", "2", "--no-control-socket"]
+UVICORN = [sys.executable, "-m", "uvicorn", "--fd", "{fd}", "--log-level", "warning"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "--bind", "fd://{fd}", "--workers", "2", "--no-control-socket"]
 # What is served, and the packages and the server that it takes.
 RECEIVERS = {
     "FastAPI": (["fastapi"], [*UVICORN, "fastapi_recipe:app"]),
@@ -59,22 +59,22 @@ class Receiver:
     def __init__(self, name: str, folder: Path, command: list[str]) -> None:
         self.name = name
         self._log = folder / "log"
-        self._socket = str(folder / "s")
         environment = os.environ | {
             "INTERACTOR_WEBHOOK_SECRET": SECRET,
             "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
         }
-        with self._log.open("wb") as log:
+        # The server inherits it, so that nobody can take its port.
+        with socket.create_server(("127.0.0.1", 0)) as listener, self._log.open("wb") as log:
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._process = subprocess.Popen(
-                [part.format(socket=self._socket) for part in command],
+                [part.format(fd=listener.fileno()) for part in command],
                 cwd=folder,
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                pass_fds=[listener.fileno()],
             )
-        self.client = httpx.Client(
-            transport=httpx.HTTPTransport(uds=self._socket), base_url="http://receiver", timeout=20
-        )
+        self.client = httpx.Client(base_url=self.url, timeout=20)
 
     def printed(self) -> str:
         return self._log.read_text()
@@ -83,14 +83,11 @@ class Receiver:
         return self.client.post(PATH, content=body, headers=sign(body, secret, event="credential.expired"))
 
     def wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + 30
-        while True:
-            assert self._process.poll() is None, self.printed()
-            with socket.socket(socket.AF_UNIX) as probe:
-                if probe.connect_ex(self._socket) == 0:
-                    return
-            assert time.monotonic() < deadline, self.printed()
-            time.sleep(0.05)
+        """Calls wait in the listening socket while the server starts, and are refused once it has died."""
+        try:
+            self.client.get(PATH, timeout=30)
+        except httpx.TransportError:
+            pytest.fail(self.printed())
 
     def close(self) -> None:
         self.client.close()
@@ -188,3 +185,25 @@ def test_hostile_headers_are_refused(receiver: Receiver) -> None:
         headers = {key: text.encode() for key, text in genuine.items()} | {name: value}
         assert receiver.client.post(PATH, content=body, headers=headers).status_code == 401
     assert receiver.client.post(PATH, content=body, headers=genuine).json() == {"status": "handled"}
+
+
+def test_a_delivery_of_the_sandbox_is_handled_and_one_with_another_secret_refused(receiver: Receiver) -> None:
+    with Sandbox().run() as sandbox, sandbox.client() as client:
+        user = client.namespace("user_123")
+        webhook = user.webhooks.create(url=receiver.url + PATH, events=["credential.expired"], secret=SECRET)
+        genuine = expire_a_credential(sandbox, user)
+        user.webhooks.rotate_secret(webhook.id)
+        forged = expire_a_credential(sandbox, user)
+        sandbox.wait_for_deliveries()
+        answers = {delivery.event["data"]["credential_id"]: delivery.status for delivery in sandbox.deliveries}
+    assert answers == {genuine: 200, forged: 401}
+    assert f"user_123 must reconnect {genuine}" in receiver.printed()
+    assert forged not in receiver.printed()
+
+
+def expire_a_credential(sandbox: Sandbox, user: Any) -> str:
+    """The id of a credential that expired; the first delivery of that has been answered when this returns."""
+    credential = sandbox.add_credential("google", namespace="user_123", expires_in=-1, refreshable=False)
+    assert user.credentials.get(credential["id"]).status == "expired"
+    sandbox.wait_for_deliveries()
+    return str(credential["id"])

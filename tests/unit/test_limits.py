@@ -248,5 +248,20 @@ async def test_who_is_cancelled_gives_the_place_back_and_holds_up_nobody() -> No
     assert not limiter._turns.has_line(CLIENT[-1])
 
 
+async def test_an_interrupted_wait_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter = RateLimiter(Tiers(client=Tier(60, 1)))
+    limiter.wait(CLIENT)
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        limiter.wait(CLIENT)
+    with pytest.raises(WouldWait) as caught:
+        limiter.wait(CLIENT, 0.1)
+    assert caught.value.seconds < 1.1
+
+
 def test_a_repr_shows_the_tiers() -> None:
     assert "Tier(per_minute=600, burst=100)" in repr(RateLimiter())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from interactor_client.models import (
@@ -202,6 +202,16 @@ def test_older_answers_and_unknown_messages_are_not_the_answer() -> None:
     assert early.action == Read()
 
 
+def test_a_list_that_does_not_reach_back_to_the_question() -> None:
+    state = asked()
+    state.missed()
+    later = Message(
+        id="msg_8", room_id="room_1", role="assistant", content="Yes.", created_at=NOW + timedelta(seconds=1)
+    )
+    state.listed([later, message("msg_0", "An older answer.")])
+    assert state.message == later
+
+
 def test_a_list_that_is_refused_ends_it() -> None:
     state = asked()
     state.resumed("")
@@ -236,7 +246,7 @@ def test_without_the_stream_it_looks_again_and_again() -> None:
 def test_without_the_stream_it_does_not_look_for_ever() -> None:
     state = asked()
     state.ended()
-    assert state.go_without_stream()
+    assert state.action == Look()
     pauses = 0.0
     while not isinstance(state.action, Done):
         if isinstance(state.action, Pause):
@@ -247,6 +257,23 @@ def test_without_the_stream_it_does_not_look_for_ever() -> None:
     assert 5 < pauses < 15
     assert "ended" in str(state.reason)
     assert not state.go_without_stream()
+
+
+def test_without_the_stream_a_refusal_is_the_end() -> None:
+    state = asked()
+    state.stream_failed(StreamError("broken"))
+    assert state.go_without_stream()
+    state.look_failed(NotFoundError("gone"))
+    assert state.action == Done()
+    assert "broken" in str(state.reason)
+
+
+def test_a_stream_that_ends_before_the_message() -> None:
+    state = asked()
+    state.received(MessageDelta(content="Hello "))
+    state.ended()
+    state.listed([ANSWER, QUESTION])
+    assert (state.message, state.error, text(state)) == (ANSWER, None, "Hello there")
 
 
 def test_a_deadline_is_the_end() -> None:

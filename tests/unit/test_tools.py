@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import enum
@@ -20,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from interactor_ext._docstring import read_docstring
 from interactor_ext._jsonable import NotJSONError, to_json
 from interactor_ext._plans import adrive, drive
 from interactor_ext._shapes import MisfitError
@@ -86,6 +88,14 @@ class Node:
     name: str
     children: list[Node] = dataclasses.field(default_factory=list)
     parent: Optional[Node] = None  # noqa: UP045 - the old spelling must work as well
+
+
+class Outer:
+    @dataclasses.dataclass
+    class Node:
+        """Another one of this name."""
+
+        next: Outer.Node | None = None
 
 
 def schema_of(hint: Any) -> dict[str, Any]:
@@ -191,6 +201,13 @@ def test_a_class_that_contains_itself_is_defined_once() -> None:
     Draft202012Validator(schema).validate(arguments)
     _, keywords = tools["plant"].bind(arguments, CONTEXT)
     assert keywords == {"root": Node("a", [Node("b")]), "other": Node("c")}
+
+    @tools.tool
+    def join(left: Node, right: Outer.Node) -> None: ...
+
+    schema = tools["join"].parameters
+    assert schema["properties"] == {"left": {"$ref": "#/$defs/Node"}, "right": {"$ref": "#/$defs/Node2"}}
+    assert schema["$defs"]["Node2"]["description"] == "Another one of this name."
     deep: dict[str, Any] = {"name": "x"}
     for _ in range(5000):
         deep = {"name": "x", "children": [deep]}
@@ -290,6 +307,33 @@ def test_other_styles_of_docstrings(docstring: str) -> None:
     assert tool.description == "Add two numbers."
     described = {key: schema["description"] for key, schema in tool.parameters["properties"].items()}
     assert described == {"a": "The first, of two.", "b": "The others.", "c": "The others."}
+
+
+@pytest.mark.parametrize(
+    ("docstring", "text", "parameters"),
+    [
+        (None, "", {}),
+        ("Note: this is all text.\n\nRatio:\n    1 to 3", "Note: this is all text.\n\nRatio:\n    1 to 3", {}),
+        (
+            "Adds.\n\nArgs:\n    a: One.\n\n    b: Two.\n    no entry\n\nThe end.",
+            "Adds.\n\nThe end.",
+            {"a": "One.", "b": "Two."},
+        ),
+        (
+            "Adds.\n\n:param a: One.\n:raises ValueError: at times,\n    often.\n\nThe end.",
+            "Adds.\n\nThe end.",
+            {"a": "One."},
+        ),
+        (
+            "Adds.\n\nParameters\n----------\na\n    One.\n\nNotes\n-----\nNone.",
+            "Adds.\n\nNotes\n-----\nNone.",
+            {"a": "One."},
+        ),
+    ],
+    ids=repr,
+)
+def test_docstrings_of_all_kinds(docstring: str | None, text: str, parameters: dict[str, str]) -> None:
+    assert read_docstring(docstring) == (text, parameters)
 
 
 def test_options_of_the_decorator() -> None:
@@ -547,6 +591,7 @@ class Unspeakable(Exception):
         (LookupError(), "LookupError"),
         (StopIteration("x"), "StopIteration: x"),
         (SystemExit(2), "SystemExit: 2"),
+        (asyncio.CancelledError(), "CancelledError"),
         (Unspeakable(), "Unspeakable"),
         (RuntimeError("Bearer abcdef012345"), "RuntimeError: Bearer ***"),
     ],

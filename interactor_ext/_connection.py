@@ -1,0 +1,64 @@
+"""One connection of the asynchronous pool: a transport of httpx that has at most one socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+import httpx
+
+from interactor_ext._proxies import Origin
+
+
+class Connection:
+    """`origin` is the only one that it serves; `idle_since` is on the clock of its event loop."""
+
+    __slots__ = ("_network", "idle_since", "origin", "transport")
+
+    def __init__(self, origin: Origin, transport: httpx.AsyncBaseTransport) -> None:
+        self.origin = origin
+        self.transport = transport
+        self.idle_since = 0.0
+        self._network = _watch(transport)
+
+    def descriptor(self) -> int:
+        stream = None if self._network is None else self._network.opened_last
+        sock = None if stream is None else stream.get_extra_info("socket")
+        return -1 if sock is None else int(sock.fileno())
+
+    async def aclose(self) -> None:
+        await self.transport.aclose()
+        # A call that is cancelled amid a TLS handshake leaves its socket open, and httpcore knows nothing of it.
+        if self._network is not None and self._network.opened_last is not None:
+            await self._network.opened_last.aclose()
+
+
+def _watch(transport: httpx.AsyncBaseTransport) -> _Network | None:
+    """httpx offers no setting for the network backend that httpcore takes, so its pool is told directly."""
+    pool: Any = getattr(transport, "_pool", None)
+    backend = getattr(pool, "_network_backend", None)
+    if not isinstance(backend, httpcore.AsyncNetworkBackend):
+        return None
+    pool._network_backend = network = _Network(backend)
+    return network
+
+
+class _Network(httpcore.AsyncNetworkBackend):
+    """Remembers the socket that was opened last."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
+        self._inner = inner
+        self.opened_last: httpcore.AsyncNetworkStream | None = None
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        self.opened_last = stream
+        return stream

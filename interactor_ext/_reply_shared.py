@@ -1,0 +1,95 @@
+"""What the replies of both colours have that waits for nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
+from interactor_ext._reply_state import Done, ReplyState
+from interactor_ext._room_line import ROOMS, Place, Room
+from interactor_ext._stream_shared import Gap
+from interactor_ext._tool_calls import PendingCall
+
+if TYPE_CHECKING:
+    from interactor_client.models import Message, ToolCall
+    from interactor_ext.tools import ToolSet
+
+SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
+"""The rooms that wait for the result of what runs in this context."""
+
+
+class SharedReply:
+    """A message, its answer, and its place in the line of its room."""
+
+    def __init__(self, user: Any, room_id: str, content: str, tools: ToolSet | None) -> None:
+        self._user = user
+        self._content = content
+        self._tools = tools
+        self._room = Room(user.config.core_api_url, user._view.namespace, room_id)
+        self._state = ReplyState(runs_tools=tools is not None)
+        self._place: Place | None = None
+        self._stream: Any = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(room_id={self._room.id!r})"
+
+    def _join_line(self, owner: object) -> Place:
+        if self._place is not None:
+            raise RuntimeError("a reply is entered once; a new message is a new chat")
+        if self._room in SERVING.get():
+            raise RuntimeError("a tool cannot chat in the room that waits for its result")
+        self._place = ROOMS.join(self._room, self, owner)
+        return self._place
+
+    def _leave_line(self) -> None:
+        if self._place is not None:
+            ROOMS.leave(self._place, self._state.unanswered)
+
+    def _sent(self, message: Message) -> None:
+        # Who chooses the key himself may be repeating a chat that broke off.
+        self._state.sent(message, is_repeat=self._user._view.idempotency_key is not None)
+
+    def _take(self, event: Any) -> None:
+        """What the stream gave."""
+        if event is Gap.GAP:
+            self._state.resumed(self._stream.last_event_id)
+        elif event is None:
+            self._state.ended()
+        else:
+            self._state.received(event)
+
+    def _broke(self, error: InteractorError) -> None:
+        if isinstance(error, ResponseValidationError):
+            self._state.missed()
+        else:
+            self._state.stream_failed(error)
+
+    def _plans(self, calls: tuple[ToolCall, ...]) -> Iterator[Any]:
+        for call in calls:
+            pending = PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
+            assert self._tools is not None
+            yield self._tools._answer(self._user, pending, only_ours=True)
+
+    def _is_over(self) -> bool:
+        return isinstance(self._state.action, Done)
+
+    def _require_entered(self) -> None:
+        if self._place is None:
+            raise RuntimeError("nothing has been sent: enter it first, `with user.chat(...) as reply:`")
+
+    def _has_event(self) -> bool:
+        """Whether there is one to hand out; raises if what there should have been was lost."""
+        if not self._state.events and self._state.error is not None:
+            raise self._state.error
+        return bool(self._state.events)
+
+    def _time_to_wait(self) -> float | None:
+        ends_at = self._user._view.ends_at()
+        return None if ends_at is None else max(0.0, ends_at - time.monotonic())
+
+
+def too_long() -> APITimeoutError:
+    return APITimeoutError("The deadline has come while another chat of this room was not over. Nothing was sent.")

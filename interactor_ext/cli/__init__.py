@@ -1,0 +1,19 @@
+"""The command `interactor`. Extra `[cli]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments`, by default those of this process. Returns its exit status."""
+    try:
+        import rich  # noqa: F401
+        import typer  # noqa: F401
+    except ImportError:
+        sys.stderr.write("The command `interactor` needs an extra: pip install 'interactor-sdk[cli]'\n")
+        return 1
+    from interactor_ext.cli.app import run
+
+    return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -1,0 +1,10 @@
+"""`python -m interactor_ext.cli`, where the command `interactor` is not on the path."""
+
+from __future__ import annotations
+
+import sys
+
+from interactor_ext.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""`interactor chat`: a conversation with an assistant, word by word."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Annotated
+
+import typer
+
+from interactor_client.models import Room
+from interactor_ext import InteractorClient
+from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext.cli.output import complain, console, printable, write
+from interactor_ext.cli.settings import Environment, Namespace, settings
+
+_HISTORY = 20
+
+
+def chat(
+    room: Annotated[str | None, typer.Argument(help="Go on in this room; without one, a new room is made.")] = None,
+    assistant: Annotated[
+        str | None,
+        typer.Option("--assistant", "-a", help="Whom to talk to in a new room; may be left out if there is one."),
+    ] = None,
+    namespace: Namespace = None,
+    environment: Environment = None,
+) -> None:
+    """Talk to an assistant. Tools that it wants to call are not run. /history, /room and /quit are commands."""
+    with InteractorClient(**settings(environment, namespace)) as user:
+        here = user.rooms.get(room) if room else user.rooms.create(assistant_id=assistant or _only_assistant(user))
+        write(f"Room {here.id}. Leave with /quit or Ctrl-D.", "dim")
+        if room:
+            _show_history(user, here)
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401  (gives input() its editing and its memory)
+        while (text := _ask()) is not None:
+            if text in ("/quit", "/exit"):
+                break
+            _obey_or_say(user, here, text)
+
+
+def _obey_or_say(user: InteractorClient, room: Room, text: str) -> None:
+    try:
+        if text == "/history":
+            _show_history(user, room)
+        elif text == "/room":
+            write(room.id)
+        elif text.startswith("/"):
+            write("Commands are /history, /room and /quit.", "dim")
+        elif text:
+            _say(user, room, text)
+    except InteractorError as error:
+        complain(error, verbose=False)  # and the conversation goes on
+
+
+def _say(user: InteractorClient, room: Room, text: str) -> None:
+    with user.chat(room.id, text) as reply:
+        try:
+            for words in reply.text():
+                console.file.write(printable(words))
+                console.file.flush()
+        except KeyboardInterrupt:
+            write(" ... (not waiting for the rest)", "dim")
+            return
+        finally:
+            console.file.write("\n")
+        if calls := reply.message().tool_calls:
+            write(f"({len(calls)} tool calls, which are not run here)", "dim")
+
+
+def _ask() -> str | None:
+    try:
+        return input("you> " if sys.stdin.isatty() else "").strip()
+    except (EOFError, KeyboardInterrupt):
+        write("")
+        return None
+
+
+def _show_history(user: InteractorClient, room: Room) -> None:
+    newest = user.messages.list(room.id, order="desc", per_page=_HISTORY)
+    for message in reversed(newest.data):
+        write(f"{message.role}> ", "cyan", end="")
+        write(message.content or "")
+    if newest.meta.has_more:
+        write(f"(the last {_HISTORY} messages)", "dim")
+
+
+def _only_assistant(user: InteractorClient) -> str:
+    found = user.assistants.list(per_page=10)
+    if len(found) == 1 and not found.meta.has_more:
+        return found.data[0].id
+    if not found.data:
+        raise ConfigurationError(
+            "There is no assistant in this namespace. Make one: interactor api create_assistant "
+            """-d '{"name": "Bot", "model": "gpt-4", "system_prompt": "You are helpful."}'"""
+        )
+    names = ", ".join(f"{each.id} ({each.name})" for each in found)
+    raise ConfigurationError(f"There are several assistants: choose one with --assistant. {names}")

@@ -1,0 +1,244 @@
+"""What `interactor doctor` looks at, one thing after the other, each only if those before it make sense of it."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from interactor_client.api.oauth import get_jwks
+from interactor_ext import InteractorClient, InteractorConfig, validate_env
+from interactor_ext._auth import token_request
+from interactor_ext._errors import (
+    AuthenticationError,
+    ConfigurationError,
+    InteractorError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+from interactor_ext._http_date import parse_http_date
+from interactor_ext._version import __version__
+from interactor_ext.cli import operations
+from interactor_ext.cli.network import Finding, Status, reach
+
+# Lists that tell whether a token works; the first that its scopes allow is asked for.
+_LISTS = ("list_assistants", "list_rooms", "list_credentials", "list_workflows", "list_webhooks", "list_tools")
+_CHECKS = ("environment", "DNS", "connection", "TLS", "clock", "token", "scopes", "read call", "namespace")
+# Deliveries of webhooks are refused beyond 300 s; a clock that is off by this much is on its way there.
+_SKEW_FAILS, _SKEW_WARNS = 60.0, 5.0
+
+
+def examine(environment: str | None, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
+    """Findings, as they are made. `needed` are scopes that the token must have."""
+    last = ""
+    broken = False
+    for finding in _findings(environment, namespace, needed):
+        yield finding
+        last = finding.check
+        broken = broken or finding.status == "failed"
+    if broken:
+        for check in _CHECKS[_CHECKS.index(last) + 1 :]:
+            yield Finding(check, "skipped", "after what has failed above")
+
+
+def _findings(environment: str | None, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
+    try:
+        if environment is None:
+            validate_env()
+        config = InteractorConfig.from_env(environment=environment, user_agent_suffix="interactor-doctor")
+    except ConfigurationError as error:
+        advice = "Set them, e.g. `export INTERACTOR_CLIENT_ID=...`; id and secret are in the platform's dashboard."
+        yield Finding("environment", "failed", str(error), advice)
+        return
+    yield Finding("environment", "ok", _versions(config))
+    servers = {
+        config.account_server_url: ("account server", "INTERACTOR_ACCOUNT_SERVER_URL"),
+        config.core_api_url: ("Core API", "INTERACTOR_CORE_API_URL"),
+    }
+    seen: set[tuple[str, str, int | None]] = set()
+    failed = False
+    for url, (name, variable) in servers.items():
+        parsed = httpx.URL(url)
+        origin = parsed.scheme, parsed.host, parsed.port
+        if origin not in seen:
+            for finding in reach(name, variable, url):
+                failed = failed or finding.status == "failed"
+                yield finding
+        seen.add(origin)
+    if failed:
+        return
+    with InteractorClient(config=config, max_retries=0, timeout=10, circuit_breaker=False) as client:
+        yield from _conversation(client, namespace, needed)
+
+
+def _conversation(client: InteractorClient, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
+    yield _clock(client)
+    token, granted = _token(client)
+    yield token
+    if token.status == "failed":
+        return
+    wanted = {*client.config.scopes, *needed}
+    scopes = _scopes(granted, wanted)
+    yield scopes
+    if scopes.status == "failed":
+        return
+    readable = _readable(granted, wanted)
+    if not readable:
+        yield Finding("read call", "skipped", "no scope of this client allows reading a list")
+        yield Finding("namespace", "skipped", "without a scope that allows reading")
+        return
+    read = _read(client, readable[0])
+    yield read
+    if read.status != "failed":
+        yield _namespace(client, namespace, readable)
+
+
+def _versions(config: InteractorConfig) -> str:
+    urls = f"{config.account_server_url} and {config.core_api_url}"
+    return f"id and secret are set, for {urls}; SDK {__version__}, Python {platform.python_version()}"
+
+
+def _clock(client: InteractorClient) -> Finding:
+    try:
+        before = time.time()
+        response = client.api.get_httpx_client().request(**get_jwks._get_kwargs())
+        after = time.time()
+    except InteractorError as error:
+        return Finding(
+            "clock", "failed", str(error), "Check INTERACTOR_ACCOUNT_SERVER_URL: no HTTP server answers there."
+        )
+    told = parse_http_date(response.headers.get("date", ""), now=after)
+    if told is None:
+        return Finding("clock", "skipped", "the server does not say what time it is")
+    # The header has whole seconds, cut off.
+    ahead = 0.0 if before - 1 <= told <= after else (before + after) / 2 - (told + 0.5)
+    detail = f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server"
+    advice = "Set the clock by NTP: tokens seem to expire at the wrong time, and webhooks look too old to be accepted."
+    if abs(ahead) > _SKEW_FAILS:
+        return Finding("clock", "failed", detail, advice)
+    return Finding("clock", "warning", detail, advice) if abs(ahead) > _SKEW_WARNS else Finding("clock", "ok", detail)
+
+
+def _token(client: InteractorClient) -> tuple[Finding, frozenset[str] | None]:
+    """The scopes are None where the server does not say which it has granted."""
+    try:
+        answer = operations.send(client, token_request(client.config))
+        client.get_access_token()
+    except InteractorError as error:
+        return _refused("token", error, _token_advice(error)), None
+    fields = answer.get("data", answer) if isinstance(answer, dict) else {}
+    said = fields.get("scope") if isinstance(fields, dict) else None
+    granted = frozenset(said.split()) if isinstance(said, str) else None
+    lifetime = f", for {fields['expires_in']} s" if isinstance(fields.get("expires_in"), int) else ""
+    return Finding("token", "ok", f"granted to {client.config.client_id}{lifetime}"), granted
+
+
+def _token_advice(error: InteractorError) -> str:
+    if error.code == "invalid_scope" or "scope" in str(error).lower():
+        return (
+            "INTERACTOR_SCOPES asks for a scope that this client may not have: grant it in the dashboard, or ask less."
+        )
+    if isinstance(error, AuthenticationError):
+        return (
+            "INTERACTOR_CLIENT_ID or INTERACTOR_CLIENT_SECRET is wrong, or belongs to another environment: compare "
+            "them with the dashboard; a secret that was rotated is no longer accepted."
+        )
+    if isinstance(error, ServerError):
+        return "The account server has trouble of its own: try again in a minute."
+    return "This does not look like Interactor's account server: check INTERACTOR_ACCOUNT_SERVER_URL."
+
+
+def _scopes(granted: frozenset[str] | None, wanted: set[str]) -> Finding:
+    if granted is None:
+        return Finding("scopes", "skipped", "the server does not say which were granted")
+    missing = set() if "admin" in granted else wanted - granted
+    if missing:
+        return _missing_scope(", ".join(sorted(missing)))
+    return Finding("scopes", "ok", " ".join(sorted(granted)) or "none")
+
+
+def _missing_scope(name: str) -> Finding:
+    advice = (
+        "Grant it to the client in the dashboard; or, if this service is not to have it, let INTERACTOR_SCOPES name "
+        "those that it is to have."
+    )
+    return Finding("scopes", "failed", f"the token lacks the scope {name}", advice)
+
+
+def _readable(granted: frozenset[str] | None, wanted: set[str]) -> list[str]:
+    """The lists to ask for. A client that was given no scopes on purpose is expected to have them all."""
+    if not wanted or granted is None or "admin" in granted:
+        return list(_LISTS)
+    return [name for name in _LISTS if granted.issuperset(operations.describe(name).scopes)]
+
+
+def _read(client: InteractorClient, name: str) -> Finding:
+    operation = operations.describe(name).operation
+    began = time.perf_counter()
+    try:
+        _ask(client, name)
+    except PermissionDeniedError:
+        return _missing_scope(" ".join(operations.describe(name).scopes))
+    except AuthenticationError as error:
+        advice = "The Core API does not accept the account server's token: do both URLs belong to the same environment?"
+        return _refused("read call", error, advice)
+    except InteractorError as error:
+        advice = (
+            "The Core API has trouble of its own: try again in a minute."
+            if isinstance(error, ServerError)
+            else "This does not look like Interactor's Core API: check INTERACTOR_CORE_API_URL."
+        )
+        return _refused("read call", error, advice)
+    milliseconds = (time.perf_counter() - began) * 1000
+    limits = "".join(
+        f"; {limit.remaining} calls more at once, {limit.limit} a minute"
+        for limit in client.rate_limit.values()
+        if limit.scope == "client" and limit.limit is not None and limit.remaining is not None
+    )
+    return Finding("read call", "ok", f"{operation.method} {operation.path} in {milliseconds:.0f} ms{limits}")
+
+
+def _namespace(client: InteractorClient, namespace: str | None, readable: list[str]) -> Finding:
+    if namespace is None:
+        return Finding("namespace", "skipped", "name one with --namespace to have it looked at")
+    try:
+        tenant = client.namespace(namespace)
+        empty = [name for name in readable if not _ask(tenant, name)]
+    except ConfigurationError as error:
+        return Finding(
+            "namespace", "failed", str(error), "A namespace is a name of yours, such as user_123 or org_acme."
+        )
+    except (PermissionDeniedError, NotFoundError) as error:
+        advice = "Check its spelling; if it is right, grant this client access: tokens reach their own namespaces only."
+        return _refused("namespace", error, advice, what=f"{namespace!r} is unknown, or not this client's")
+    except InteractorError as error:
+        return _refused("namespace", error, "Try again in a minute.")
+    if len(empty) == len(readable):
+        detail = f"{namespace!r} is unknown so far: nothing has been created in it"
+        return Finding("namespace", "warning", detail, "If something should be there, check its spelling.")
+    return Finding("namespace", "ok", f"{namespace!r} holds data")
+
+
+def _ask(client: InteractorClient, name: str) -> list[Any]:
+    """The first item of a list, if there is one."""
+    answer = operations.send(client, operations.arguments(operations.describe(name), {"per_page": "1"}))
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list):
+        raise NotFoundError(f"The answer of {client.config.core_api_url} is no list of Interactor's.")
+    return data
+
+
+def _refused(check: str, error: InteractorError, advice: str, *, what: str = "") -> Finding:
+    status: Status = "failed"
+    if isinstance(error, RateLimitError):
+        wait = f"in {error.retry_after:.0f} s" if error.retry_after is not None else "in a minute"
+        advice = (
+            f"This client is rate limited: try again {wait}. If it happens in production, share one client and one "
+            "token, and give the client a rate_limiter."
+        )
+    return Finding(check, status, f"{what}: {error}" if what else str(error), advice)

@@ -1,0 +1,84 @@
+"""Whether a server can be reached at all: its name, its port, its certificate."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Literal, NamedTuple
+
+import httpx
+
+from interactor_ext._proxies import environment_proxy, origin_of
+from interactor_ext._redact import clean_text
+
+Status = Literal["ok", "warning", "failed", "skipped"]
+_PATIENCE = 5.0
+
+
+class Finding(NamedTuple):
+    """One line of the doctor."""
+
+    check: str
+    status: Status
+    detail: str
+    advice: str = ""
+    """What to do, where something is wrong."""
+
+
+def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
+    """DNS, connection and TLS of the server at `url`. Ends with the first that fails."""
+    parsed = httpx.URL(url)
+    host, port = parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80)
+    if environment_proxy(origin_of(parsed)):
+        yield Finding("DNS", "skipped", f"the {name} is reached through the proxy that the environment names")
+        return
+    try:
+        addresses = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
+    except OSError as error:
+        advice = f"Check the host in {variable}, and the network's name server."
+        yield Finding("DNS", "failed", f"{host}, the {name}, is not known: {error.strerror or error}", advice)
+        return
+    yield Finding("DNS", "ok", f"{host}, the {name}, is {', '.join(addresses[:3])}")
+    try:
+        connection = socket.create_connection((host, port), timeout=_PATIENCE)
+    except OSError as error:
+        advice = (
+            f"Check host and port in {variable}; a firewall or a missing proxy setting (HTTPS_PROXY) looks the same."
+        )
+        yield Finding("connection", "failed", f"nothing answers at {host}:{port}: {error.strerror or error}", advice)
+        return
+    with connection:
+        yield Finding("connection", "ok", f"{host}:{port} answers")
+        yield _tls(connection, host, port, variable) if parsed.scheme == "https" else _plain(host, variable)
+
+
+def _tls(connection: socket.socket, host: str, port: int, variable: str) -> Finding:
+    try:
+        with httpx.create_ssl_context().wrap_socket(connection, server_hostname=host) as secured:
+            certificate = secured.getpeercert() or {}
+            expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
+            detail = f"{secured.version()}; the certificate of {host} is good until {expires.date()}"
+    except ssl.SSLCertVerificationError as error:
+        advice = (
+            "If a proxy or an authority of your own signs it, name that authority's certificate in SSL_CERT_FILE. "
+            "Do not switch the check off: the secret would go to whoever answers."
+        )
+        return Finding("TLS", "failed", f"the certificate of {host} is not accepted: {error.verify_message}", advice)
+    except (OSError, ValueError, KeyError) as error:
+        reason = clean_text(str(getattr(error, "reason", None) or error))
+        advice = f"Check that {host}:{port} speaks TLS, and whether {variable} should begin with https."
+        return Finding("TLS", "failed", f"no secure connection to {host}:{port}: {reason}", advice)
+    return Finding("TLS", "ok", detail)
+
+
+def _plain(host: str, variable: str) -> Finding:
+    try:
+        own = ip_address(host).is_loopback
+    except ValueError:
+        own = host == "localhost"
+    if own:
+        return Finding("TLS", "skipped", f"{host} is this machine")
+    return Finding("TLS", "warning", f"{host} is spoken to in the clear", f"Let {variable} begin with https.")

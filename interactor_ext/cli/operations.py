@@ -1,0 +1,149 @@
+"""The operations of the contract, as the command line calls them: by name, with JSON in and out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import httpx
+
+from interactor_client.types import Operation, Page
+from interactor_client.wire import path_segment
+from interactor_ext import InteractorClient, _pages
+from interactor_ext._errors import ConfigurationError, ResponseValidationError
+from interactor_ext._responses import read_response
+
+Json = dict[str, Any]
+
+
+class Described(NamedTuple):
+    """An operation with what its caller must know."""
+
+    operation: Operation
+    summary: str
+    path_names: tuple[str, ...]
+    query_names: tuple[str, ...]
+    scopes: tuple[str, ...]
+    body: Json | None
+    """The schema of the request's body."""
+
+    @property
+    def is_paged(self) -> bool:
+        return {"page", "per_page"} <= set(self.query_names)
+
+    def example(self) -> str:
+        """How it is called, in short."""
+        words = [self.operation.id, *(f"{name}=..." for name in self.path_names)]
+        if self.body is not None:
+            required = dict.fromkeys(self.body.get("required", ()), "...")
+            words.append(f"-d '{json.dumps(required)}'")
+        return " ".join(words)
+
+
+@cache
+def operations() -> dict[str, Described]:
+    """Every operation of the contract, by its operationId."""
+    document = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
+    return {
+        spec["operationId"]: _described(document, item, spec)
+        for item in document["paths"].values()
+        for spec in item.values()
+        if isinstance(spec, dict) and "operationId" in spec
+    }
+
+
+def describe(operation_id: str) -> Described:
+    """Raises ConfigurationError for one that is not in the contract."""
+    found = operations().get(operation_id)
+    if found is None:
+        from difflib import get_close_matches
+
+        close = get_close_matches(operation_id, operations(), n=3)
+        hint = f"did you mean {' or '.join(close)}?" if close else "`interactor api` lists them all."
+        raise ConfigurationError(f"There is no operation {operation_id!r}: {hint}")
+    return found
+
+
+def arguments(described: Described, given: Mapping[str, str], body: Any = None) -> dict[str, Any]:
+    """The arguments of `httpx.Client.request`. Raises ConfigurationError for what does not fit the operation."""
+    operation = described.operation
+    unknown = given.keys() - {*described.path_names, *described.query_names}
+    if unknown:
+        known = ", ".join((*described.path_names, *described.query_names)) or "none"
+        raise ConfigurationError(
+            f"{operation.id} has no parameter {', '.join(sorted(unknown))} (it has {known}). A body is given with -d."
+        )
+    missing = [name for name in described.path_names if not given.get(name)]
+    if missing or (body is None and described.body is not None and described.body.get("required")):
+        raise ConfigurationError(f"Too little was given. Call it as: {described.example()}")
+    if body is not None and described.body is None:
+        raise ConfigurationError(f"{operation.id} takes no body.")
+    path = operation.path
+    for name in described.path_names:
+        path = path.replace(f"{{{name}}}", path_segment(name, given[name]))
+    made: dict[str, Any] = {
+        "method": operation.method,
+        "url": path,
+        "params": {name: given[name] for name in described.query_names if name in given},
+        "headers": {"Accept": "text/event-stream"} if operation.stream else {},
+        "extensions": {"operation": operation},
+    }
+    return made if body is None else {**made, "json": body}
+
+
+def send(client: InteractorClient, request: dict[str, Any]) -> Any:
+    """The JSON of the answer; None where it has none. Raises InteractorError."""
+    return read_response(client.api.get_httpx_client().request(**request), _json)
+
+
+def send_all(client: InteractorClient, request: dict[str, Any]) -> Iterator[Any]:
+    """Every item of every page."""
+
+    def fetch(number: int) -> Page[Any]:
+        params = {**request["params"], "page": number}
+        answer = send(client, {**request, "params": params})
+        if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
+            raise ResponseValidationError("The answer is no list with `data`.", model="page", field="data")
+        envelope = SimpleNamespace(data=answer["data"], meta=SimpleNamespace(**(answer.get("meta") or {})))
+        return _pages.page_of(envelope, params)
+
+    return _pages.iterate(fetch, 0)
+
+
+def _json(response: httpx.Response) -> Any:
+    if not response.content:
+        return None
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        raise ResponseValidationError(
+            f"The answer of {response.request.url.host} is not JSON: is this the right server?", model="answer"
+        ) from None
+
+
+def _described(document: Json, item: Json, spec: Json) -> Described:
+    name, tag = spec["operationId"], spec["tags"][0]
+    parameters = [_resolve(document, each) for each in (*item.get("parameters", ()), *spec.get("parameters", ()))]
+    content = _resolve(document, spec.get("requestBody", {})).get("content", {}).get("application/json", {})
+    return Described(
+        operation=import_module(f"interactor_client.api.{tag}.{name}").OPERATION,
+        summary=spec.get("summary", ""),
+        path_names=tuple(each["name"] for each in parameters if each["in"] == "path"),
+        query_names=tuple(each["name"] for each in parameters if each["in"] == "query" and each["name"] != "token"),
+        scopes=tuple(spec.get("x-scopes", ())),
+        body=_resolve(document, content["schema"]) if "schema" in content else None,
+    )
+
+
+def _resolve(document: Json, schema: Json) -> Json:
+    while "$ref" in schema:
+        at: Any = document
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            at = at[step]
+        schema = at
+    return schema

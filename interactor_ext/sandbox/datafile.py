@@ -1,0 +1,176 @@
+"""State in a SQLite file: what the sandbox knows after a restart, be it that its process was killed.
+
+Kept are the records of the API (messages, credentials and webhooks with their secrets, workflow instances with where
+they stand ...), the answers under Idempotency-Keys, the key that signs tokens and the tokens that were revoked. Not
+kept are journals, the events of open streams, rate limits, faults, deliveries under way, an answer that is half said,
+and how far the clock was moved. The file can be read by its owner alone, for it holds secrets.
+
+What one step of a handler writes is one transaction, committed before the answer goes out. The kernel has it then, so
+that it survives the end of the process; a power cut may lose the last moments, but never leaves half a step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .keeping import Keeper, KeptAnswer, KeptRecord
+
+# "isbx": marks the file as one of ours. The version is that of the tables.
+APPLICATION_ID = 0x69736278
+VERSION = 1
+TABLES = """
+CREATE TABLE records (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, namespace TEXT NOT NULL,
+    parent TEXT NOT NULL, public TEXT NOT NULL, private TEXT NOT NULL
+);
+CREATE INDEX records_by_table ON records (kind, namespace, parent);
+CREATE TABLE answers (
+    client TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, since REAL NOT NULL,
+    status INTEGER NOT NULL, content BLOB, PRIMARY KEY (client, namespace, key)
+);
+CREATE TABLE revoked (id TEXT PRIMARY KEY, expires_at REAL NOT NULL);
+CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+class DataFile(Keeper):
+    """The file at `path`, made if there is none, and held by one sandbox at a time.
+
+    Opening it raises OSError if it can't be opened or another sandbox has it, ValueError if it is something else.
+    """
+
+    keeps = True
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._connection: sqlite3.Connection | None = None
+        self._opened = ""
+        self.open()
+
+    def open(self) -> bool:
+        """Returns whether the file may have changed since it was closed here: somebody else has had it open."""
+        if self._connection is not None:
+            return False
+        with _translated(self.path):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            # The loop's thread and that of `Sandbox` take turns; no statement is run by two at once.
+            connection = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
+            try:
+                _prepare(connection, self.path)
+            except BaseException:
+                connection.close()
+                raise
+        self._connection = connection
+        left = self.value("opened") or "0"
+        changed, self._opened = left != self._opened, str(int(left) + 1)
+        self.set_value("opened", self._opened)
+        self.commit()
+        return changed
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self.commit()
+            self._connection.close()
+            self._connection = None
+
+    def commit(self) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("COMMIT")
+
+    def add(self, record: KeptRecord) -> None:
+        self._write(
+            "INSERT INTO records (id, kind, namespace, parent, public, private) VALUES (?, ?, ?, ?, ?, ?)",
+            (record.id, record.kind, record.namespace, record.parent, record.public, record.private),
+        )
+
+    def change(self, record: KeptRecord) -> None:
+        values = (record.public, record.private, record.id)
+        self._write("UPDATE records SET public = ?, private = ? WHERE id = ?", values)
+
+    def remove(self, record_id: str) -> None:
+        self._write("DELETE FROM records WHERE id = ?", (record_id,))
+
+    def remove_all(self, kind: str, namespace: str, parent: str) -> None:
+        values = (kind, namespace, parent)
+        self._write("DELETE FROM records WHERE kind = ? AND namespace = ? AND parent = ?", values)
+
+    def records(self) -> Iterator[KeptRecord]:
+        rows = self._open().execute(
+            "SELECT kind, id, namespace, parent, public, private FROM records ORDER BY position"
+        )
+        return (KeptRecord(*row) for row in rows)
+
+    def add_answer(self, answer: KeptAnswer) -> None:
+        values = (*answer.scope, answer.fingerprint, answer.since, answer.status, answer.content)
+        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def answers(self) -> Iterator[KeptAnswer]:
+        for client, namespace, key, *rest in self._open().execute("SELECT * FROM answers ORDER BY since"):
+            yield KeptAnswer((client, namespace, key), *rest)
+
+    def revoke(self, token_id: str, expires_at: float) -> None:
+        self._write("INSERT OR REPLACE INTO revoked VALUES (?, ?)", (token_id, expires_at))
+
+    def revoked(self) -> Iterator[tuple[str, float]]:
+        return iter(self._open().execute("SELECT id, expires_at FROM revoked ORDER BY expires_at").fetchall())
+
+    def forget_before(self, answers: float, tokens: float) -> None:
+        self._write("DELETE FROM answers WHERE since <= ?", (answers,))
+        self._write("DELETE FROM revoked WHERE expires_at <= ?", (tokens,))
+
+    def value(self, name: str) -> str | None:
+        row = self._open().execute('SELECT value FROM "values" WHERE name = ?', (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_value(self, name: str, value: str) -> None:
+        self._write('INSERT OR REPLACE INTO "values" VALUES (?, ?)', (name, value))
+
+    def clear(self) -> None:
+        for table in ("records", "answers", "revoked"):
+            self._write(f"DELETE FROM {table}", ())  # noqa: S608  # a name from the line above
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        connection = self._open()
+        if not connection.in_transaction:
+            connection.execute("BEGIN IMMEDIATE")
+            # The end of this step of the loop, if nobody asks for it sooner.
+            with suppress(RuntimeError):
+                asyncio.get_running_loop().call_soon(self.commit)
+        connection.execute(statement, values)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise RuntimeError(f"{self.path} was closed when the sandbox stopped; serve it again to change its data")
+        return self._connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    # Taken at the first access and held until the end, even by a process that only reads.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("BEGIN EXCLUSIVE")
+    mark, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    connection.execute("COMMIT")
+    if not is_empty and (mark, version) != (APPLICATION_ID, VERSION):
+        raise ValueError(f"{path} is not a data file of this version of the sandbox")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if is_empty:
+        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+        connection.executescript(f"BEGIN; {marks} {TABLES} COMMIT;")
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        reason = "another sandbox has it open" if "locked" in str(error) else str(error)
+        raise OSError(f"{path} can't be used: {reason}") from None
+    except sqlite3.DatabaseError:
+        raise ValueError(f"{path} is not a data file of a sandbox") from None

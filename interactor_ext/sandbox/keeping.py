@@ -1,0 +1,71 @@
+"""Where state is kept beyond the process: nowhere, which is the default. datafile.py keeps it in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """A record as it is written down. `public` and `private` are JSON."""
+
+    kind: str
+    id: str
+    namespace: str
+    parent: str
+    public: str
+    private: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """What was answered under an Idempotency-Key. `scope` is the client, the namespace and the key."""
+
+    scope: tuple[str, str, str]
+    fingerprint: str
+    since: float
+    status: int
+    content: bytes | None
+
+
+class Keeper:
+    """Keeps nothing. What one that keeps something was told is safe from a crash once `commit` has returned."""
+
+    # Whether it is worth writing anything down.
+    keeps = False
+
+    def open(self) -> bool:
+        """Returns whether what is kept may have changed since `close`."""
+        return False
+
+    def close(self) -> None: ...
+    def commit(self) -> None:
+        """Called before anybody hears of what was done."""
+
+    def add(self, record: KeptRecord) -> None: ...
+    def change(self, record: KeptRecord) -> None: ...
+    def remove(self, record_id: str) -> None: ...
+    def remove_all(self, kind: str, namespace: str, parent: str) -> None: ...
+    def records(self) -> Iterator[KeptRecord]:
+        """In the order in which they were added."""
+        return iter(())
+
+    def add_answer(self, answer: KeptAnswer) -> None: ...
+    def answers(self) -> Iterator[KeptAnswer]:
+        return iter(())
+
+    def revoke(self, token_id: str, expires_at: float) -> None: ...
+    def revoked(self) -> Iterator[tuple[str, float]]:
+        return iter(())
+
+    def forget_before(self, answers: float, tokens: float) -> None:
+        """Drop answers that were given, and revocations of tokens that expired, before these times."""
+
+    def value(self, name: str) -> str | None:
+        """One of the few things of which there is only one."""
+        return None
+
+    def set_value(self, name: str, value: str) -> None: ...
+    def clear(self) -> None:
+        """Drop all but the values."""

@@ -1,0 +1,278 @@
+// The page: asks for what there is each second and shows it; the open room's words come over its own stream.
+
+import { diagram } from "./diagram.js";
+import { element, fill, pretty } from "./dom.js";
+import { eventButtons, question } from "./answer.js";
+
+const EVERY = 1000;
+const SECTIONS = ["rooms", "instances", "credentials", "deliveries", "requests"];
+const FINISHED = ["completed", "failed", "cancelled"];
+
+const at = (id) => document.getElementById(id);
+// "" is all namespaces, "=" with a name one of them: the name itself may be empty.
+const shown = { section: "rooms", namespace: "", room: "", instance: "" };
+let newest = 0;
+let words = null;
+
+async function refresh() {
+  const number = ++newest;
+  const query = new URLSearchParams({ room: shown.room, instance: shown.instance });
+  if (shown.namespace) query.set("namespace", shown.namespace.slice(1));
+  try {
+    const response = await fetch(`/_sandbox/page/state?${query}`);
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    const state = await response.json();
+    // An answer that was overtaken by a later one is old news.
+    if (number === newest) show(state);
+  } catch (error) {
+    report(at("status"), `not connected (${error.message})`, "bad");
+  }
+}
+
+async function act(path, body) {
+  at("problem").hidden = true;
+  try {
+    const headers = { "Content-Type": "application/json", "X-Sandbox-Page": "1" };
+    const response = await fetch(`/_sandbox/page/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    if (!response.ok) throw new Error((await response.json()).error.message);
+  } catch (error) {
+    at("problem").hidden = false;
+    report(at("problem"), error.message, "bad");
+    return false;
+  } finally {
+    await refresh();
+  }
+  return true;
+}
+
+function call(operation, namespace, path, body) {
+  return act("act", { operation, namespace, path, body });
+}
+
+function show(state) {
+  report(at("status"), `live, ${clock(state.time)}`, "good");
+  showNamespaces(state.namespaces);
+  const lists = ["rooms", "instances", "credentials", "deliveries", "requests"];
+  for (const name of lists) at(`${name}-count`).textContent = state[name].length;
+  fill(at("room-list"), state.rooms, (room) => room.id, roomLink);
+  fill(at("instance-list"), state.instances, (instance) => instance.id, instanceLink);
+  showRoom(state.room);
+  showInstance(state.instance);
+  const rows = (id, items, key, make, empty) => fill(at(id), items.length > 0 ? items : [null], (item) => (item ? key(item) : ""), (item) => (item ? make(item) : element("li", { class: "empty" }, empty)));
+  rows("flow-list", state.flows, (flow) => flow.id, flowRow, "No OAuth flow is under way.");
+  rows("credential-list", state.credentials, (credential) => credential.id, credentialRow, "No credentials yet.");
+  rows("webhook-list", state.webhooks, (webhook) => webhook.id, webhookRow, "No webhooks yet.");
+  rows("delivery-list", state.deliveries, (each) => `${each.id} ${each.attempt} ${each.request_id}`, deliveryRow, "Nothing was delivered yet.");
+  rows("request-list", state.requests, (request) => request.request_id, requestRow, "Nothing was asked yet.");
+}
+
+function showNamespaces(namespaces) {
+  const options = [{ value: "", text: "all" }, ...namespaces.map((name) => ({ value: `=${name}`, text: name || "(none)" }))];
+  // One that was chosen and has nothing any more stays, so that the choice is not lost at a reset.
+  if (!options.some((option) => option.value === shown.namespace)) options.push({ value: shown.namespace, text: shown.namespace.slice(1) });
+  fill(at("namespace"), options, (option) => option.value, ({ value, text }) => element("option", { value }, text));
+  at("namespace").value = shown.namespace;
+}
+
+function roomLink(room) {
+  return link("rooms", room.id, room.assistant ?? "(assistant deleted)", room.namespace, created(room));
+}
+
+function instanceLink(instance) {
+  const badge = element("span", { class: `badge ${instance.status}` }, instance.status);
+  return link("instances", instance.id, instance.workflow ?? "(workflow deleted)", instance.namespace, badge);
+}
+
+function link(section, id, title, namespace, end) {
+  const line = element("span", { class: "line" }, element("span", { class: "space" }, namespace || "(none)"), end);
+  return element("li", {}, element("a", { href: `#${section}/${id}` }, element("strong", {}, title), element("code", {}, id), line));
+}
+
+function showRoom(room) {
+  at("room").hidden = room === null;
+  at("no-room").hidden = room !== null;
+  follow(room?.id ?? "");
+  if (room === null) return;
+  mark("room-list", `#rooms/${room.id}`);
+  fill(at("room-facts"), [{ ...room, messages: undefined }], () => room.id, (facts) => element("div", {}, element("h2", {}, facts.assistant ?? "(assistant deleted)"), element("p", {}, element("code", {}, facts.id), " in ", element("code", {}, facts.namespace || "(none)")), ...metadata(facts.metadata)));
+  at("compose").dataset.namespace = room.namespace;
+  const log = at("messages");
+  const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  const draft = words?.text ? [{ id: "draft", role: "assistant", content: words.text, draft: true }] : [];
+  fill(log, [...room.messages, ...draft], (message) => message.id, bubble);
+  if (isAtEnd) log.scrollTop = log.scrollHeight;
+}
+
+function metadata(value) {
+  return Object.keys(value ?? {}).length > 0 ? [element("pre", { class: "metadata" }, pretty(value))] : [];
+}
+
+function bubble(message) {
+  const node = element("article", { class: `message ${["user", "assistant"].includes(message.role) ? message.role : "other"}${message.draft ? " draft" : ""}` });
+  node.append(element("p", { class: "who" }, message.role, message.created_at ? created(message) : " is answering"));
+  if (message.content) node.append(element("p", { class: "content" }, message.content));
+  if (message.tool_calls?.length) node.append(element("pre", {}, pretty(message.tool_calls)));
+  return node;
+}
+
+/** Listen to one room's stream. What was said before is in the state already. */
+function follow(room) {
+  if (words?.room === room) return;
+  words?.source?.close();
+  words = { room, text: "", source: null };
+  if (room === "") return;
+  const mine = words;
+  mine.source = new EventSource(`/_sandbox/page/rooms/${encodeURIComponent(room)}/stream`);
+  mine.source.addEventListener("message", ({ data }) => {
+    const event = JSON.parse(data);
+    if (event.type === "message.delta") {
+      mine.text += event.content;
+      showDraft(mine.text);
+    } else if (event.type === "message.complete") {
+      mine.text = "";
+      refresh();
+    } else {
+      refresh();
+    }
+  });
+  // The browser gives up on a stream that is answered with an error, as after a reset; the next look at the room tries again.
+  mine.source.addEventListener("error", () => {
+    if (mine.source.readyState === EventSource.CLOSED && words === mine) words = null;
+  });
+}
+
+function showDraft(text) {
+  const log = at("messages");
+  const draft = log.querySelector(".draft .content");
+  if (draft) draft.textContent = text;
+  else refresh();
+  log.scrollTop = log.scrollHeight;
+}
+
+let drawn = "";
+function showInstance(instance) {
+  at("instance").hidden = instance === null;
+  at("no-instance").hidden = instance !== null;
+  if (instance === null) return;
+  mark("instance-list", `#instances/${instance.id}`);
+  at("context").textContent = pretty(instance.context);
+  // Not made anew without need: somebody may be writing an answer.
+  const key = JSON.stringify([instance.id, instance.current_state, instance.status, instance.updated_at]);
+  if (key === drawn) return;
+  drawn = key;
+  const badge = element("span", { class: `badge ${instance.status}` }, instance.status);
+  const where = element("p", {}, element("code", {}, instance.id), " in ", element("code", {}, instance.namespace || "(none)"), " is at ", element("strong", {}, instance.current_state), " ", badge);
+  const reason = typeof instance.error === "string" ? element("p", { class: "bad" }, instance.error) : null;
+  at("instance-facts").replaceChildren(element("div", {}, element("h2", {}, instance.workflow ?? "(workflow deleted)"), where, reason));
+  at("diagram").replaceChildren(diagram(instance.states, instance.current_state));
+  at("answer").replaceChildren(...answers(instance));
+}
+
+function answers(instance) {
+  if (FINISHED.includes(instance.status)) return [];
+  const path = { instance_id: instance.id };
+  const send = (input) => call("submit_workflow_input", instance.namespace, path, input);
+  const trigger = (event) => call("trigger_workflow_event", instance.namespace, path, { event });
+  const here = instance.states.find((state) => state.name === instance.current_state);
+  const events = [...new Set((here?.transitions ?? []).map((transition) => transition.event).filter(Boolean))];
+  if (instance.presentation) return [question(instance.presentation, events, { send, trigger })];
+  return events.length > 0 ? [element("p", { class: "buttons" }, "Events: ", ...eventButtons(events, trigger))] : [];
+}
+
+function flowRow(flow) {
+  const href = `/_sandbox/authorize?flow=${encodeURIComponent(flow.id)}`;
+  return row(flow, [element("strong", {}, flow.provider), element("a", { href, target: "_blank" }, "Approve or deny")], null);
+}
+
+function credentialRow(credential) {
+  const badge = element("span", { class: `badge ${credential.status}` }, credential.status);
+  return row(credential, [badge, element("strong", {}, credential.provider), element("span", {}, credential.scopes.join(" ")), expiry(credential)], null);
+}
+
+function expiry(credential) {
+  return credential.expires_at ? element("time", { datetime: credential.expires_at }, `expires ${clock(credential.expires_at)}`) : null;
+}
+
+function webhookRow(webhook) {
+  const badge = element("span", { class: `badge ${webhook.active ? "active" : ""}` }, webhook.active ? "active" : "off");
+  return row(webhook, [badge, element("strong", { class: "long" }, webhook.url)], webhook.events);
+}
+
+function deliveryRow(delivery) {
+  const outcome = element("span", { class: `badge ${delivery.succeeded ? "completed" : "failed"}` }, delivery.status ?? "no answer");
+  const again = element("button", { type: "button" }, "Redeliver");
+  again.addEventListener("click", () => act("redeliver", { delivery_id: delivery.id }));
+  const attempt = delivery.is_duplicate ? "copy" : `attempt ${delivery.attempt}`;
+  const took = element("span", {}, `${attempt}, ${delivery.milliseconds} ms`);
+  return row(delivery, [outcome, element("strong", {}, delivery.event_type), took, created({ created_at: delivery.sent_at }), again], delivery);
+}
+
+function requestRow(request) {
+  const badge = element("span", { class: `badge ${request.status < 400 ? "completed" : "failed"}` }, request.status);
+  const asked = element("strong", { class: "long" }, `${request.method} ${request.path}`);
+  return row({ ...request, id: request.operation ?? "" }, [badge, asked], { ...request });
+}
+
+/** One line, with what there is to know of it to unfold. */
+function row(item, parts, more) {
+  const space = element("span", { class: "space" }, item.namespace || "(none)");
+  const line = element("div", { class: "line" }, ...parts, element("code", {}, item.id), space);
+  const details = more && element("details", {}, element("summary", {}, "Details"), element("pre", {}, pretty(more)));
+  return element("li", {}, line, details);
+}
+
+function mark(list, href) {
+  for (const anchor of at(list).querySelectorAll("a")) {
+    if (anchor.getAttribute("href") === href) anchor.setAttribute("aria-current", "true");
+    else anchor.removeAttribute("aria-current");
+  }
+}
+
+function created(item) {
+  return element("time", { datetime: item.created_at }, clock(item.created_at));
+}
+
+function clock(stamp) {
+  return new Date(stamp).toLocaleTimeString();
+}
+
+function report(node, text, kind) {
+  node.textContent = text;
+  node.className = kind;
+}
+
+function navigate() {
+  const [section, id] = location.hash.slice(1).split("/");
+  shown.section = SECTIONS.includes(section) ? section : "rooms";
+  if (id && section === "rooms") shown.room = id;
+  if (id && section === "instances") shown.instance = id;
+  for (const name of SECTIONS) at(name).hidden = name !== shown.section;
+  for (const anchor of at("sections").children) {
+    if (anchor.getAttribute("href") === `#${shown.section}`) anchor.setAttribute("aria-current", "page");
+    else anchor.removeAttribute("aria-current");
+  }
+  refresh();
+}
+
+at("namespace").addEventListener("change", () => {
+  shown.namespace = at("namespace").value;
+  refresh();
+});
+at("compose").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const content = at("content").value;
+  const path = { room_id: words.room };
+  if (await call("send_message", at("compose").dataset.namespace, path, { content, stream: true })) {
+    at("compose").reset();
+    at("messages").scrollTop = at("messages").scrollHeight;
+  }
+});
+at("content").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  at("compose").requestSubmit();
+});
+addEventListener("hashchange", navigate);
+document.addEventListener("visibilitychange", () => document.hidden || refresh());
+setInterval(() => document.hidden || refresh(), EVERY);
+navigate();

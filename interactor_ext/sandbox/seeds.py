@@ -1,0 +1,161 @@
+"""What a sandbox holds from the start: a JSON file of namespaces, and in each what its API could have been sent.
+
+    {"user_1": {"tools": [{"id": "tool_weather", "name": "get_weather", "description": "...", "parameters": {}}],
+                "assistants": [{"id": "asst_support", "name": "Support", ..., "tools": ["tool_weather"]}],
+                "rooms": [{"assistant_id": "asst_support", "messages": [{"role": "user", "content": "Hello"}]}]}}
+
+Each item is the body of the call that would create it, held to the contract as such. On top of that it may have an `id`,
+by which others refer to it; what is referred to may stand anywhere in the file. `credentials` are as the arguments of
+`Sandbox.add_credential`. Messages of a room are just there: nobody answers them. Nothing is published.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from . import credentials
+from .contract import Contract
+from .conversation import add_message
+from .handlers import HANDLERS, Call
+from .problems import Detail, Problem
+from .records import JsonObject, Record
+from .state import State
+from .validation import problems_of
+
+# In the order in which one may refer to another.
+CREATORS = {
+    "tools": "create_tool",
+    "data_sources": "create_data_source",
+    "assistants": "create_assistant",
+    "rooms": "create_room",
+    "workflows": "create_workflow",
+    "workflow_instances": "start_workflow_instance",
+    "webhooks": "create_webhook",
+}
+ID = {"type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,100}$"}
+ANYTHING: JsonObject = {"type": "object", "required": [], "properties": {}}
+CREDENTIAL: JsonObject = {
+    "type": "object",
+    "required": ["provider"],
+    "additionalProperties": False,
+    "properties": {
+        "provider": {"type": "string", "minLength": 1},
+        "scopes": {"type": "array", "items": {"type": "string"}},
+        "expires_in": {"type": "number"},
+        "refreshable": {"type": "boolean"},
+        "status": {"enum": ["active", "expired", "revoked"]},
+    },
+}
+MESSAGES: JsonObject = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["role", "content"],
+        "additionalProperties": False,
+        "properties": {"role": {"enum": ["user", "assistant", "system"]}, "content": {"type": "string"}},
+    },
+}
+
+Seed = Mapping[str, Mapping[str, Any]]
+
+
+def read_seed(path: str | os.PathLike[str]) -> Seed:
+    """Raises OSError if it can't be read, ValueError, with the place, if it is not a JSON object of this form."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: is not UTF-8") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"{path}: must be an object of namespaces")
+    for namespace, groups in document.items():
+        if not isinstance(groups, dict):
+            raise ValueError(f"{path}: {namespace}: must be an object")
+        for name, items in groups.items():
+            if name not in {*CREATORS, "credentials"}:
+                known = ", ".join([*CREATORS, "credentials"])
+                raise ValueError(f"{path}: {namespace}.{name}: is none of {known}")
+            if not isinstance(items, list):
+                raise ValueError(f"{path}: {namespace}.{name}: must be a list")
+    return document
+
+
+class Seeds:
+    """Plants a seed in a state. `source` is what errors call it."""
+
+    def __init__(self, source: str, seed: Seed, contract: Contract, state: State) -> None:
+        self._source = source
+        self._seed = seed
+        self._contract = contract
+        self._state = state
+
+    def plant(self) -> None:
+        """Raises ValueError that names the place of everything that is wrong with an item."""
+        for namespace, groups in self._seed.items():
+            # Webhooks are the last, so that they hear nothing of the rest.
+            for group in ("credentials", *CREATORS):
+                for index, item in enumerate(groups.get(group, ())):
+                    place = f"{namespace}.{group}[{index}]"
+                    self._plant(namespace, group, place, item)
+        self._state.events.clear()
+        self._state.emails.clear()
+
+    def _plant(self, namespace: str, group: str, place: str, item: Any) -> None:
+        self._refuse(problems_of(Draft202012Validator(ANYTHING), item), place)
+        body = dict(item)
+        record_id = body.pop("id", None)
+        messages = body.pop("messages", []) if group == "rooms" else []
+        self._refuse(problems_of(Draft202012Validator(ID), record_id, "id") if "id" in item else [], place)
+        self._refuse(problems_of(Draft202012Validator(MESSAGES), messages, "messages"), place)
+        try:
+            if record_id is not None:
+                self._state.store.name_next(record_id)
+            created = self._create(namespace, group, body)
+        except Problem as problem:
+            self._refuse(problem.details or [("", problem.message)], place)
+        except ValueError as error:
+            self._refuse([("id", str(error))], place)
+        else:
+            for message in messages:
+                room = self._state.store.get("room", namespace, created)
+                add_message(self._state, room, message["role"], message["content"])
+
+    def _create(self, namespace: str, group: str, body: JsonObject) -> str:
+        """Returns the id. Raises Problem."""
+        if group == "credentials":
+            if wrong := problems_of(Draft202012Validator(CREDENTIAL), body):
+                raise Problem(422, "", details=wrong)
+            record: Record = credentials.connect(self._state, namespace, **body)
+            return record.id
+        operation = self._contract.operations[CREATORS[group]]
+        operation.check_body(body)
+        call = Call(
+            state=self._state,
+            operation=operation,
+            client_id="",
+            namespace=namespace,
+            path={},
+            query={},
+            body=body,
+            origin="",
+            last_event_id="",
+        )
+        result: Any = HANDLERS[operation.id](call)
+        return str(result["data"]["id"])
+
+    def _refuse(self, wrong: list[Detail], place: str) -> None:
+        if wrong:
+            raise ValueError(f"{self._source}: " + "; ".join(_sentences(wrong, place)))
+
+
+def _sentences(wrong: list[Detail], place: str) -> Iterator[str]:
+    for field, message in wrong:
+        dot = "" if not field or field.startswith("[") else "."
+        yield f"{place}{dot}{field}: {message}"

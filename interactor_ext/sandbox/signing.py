@@ -1,0 +1,68 @@
+"""Access tokens as signed JSON Web Tokens (RS256), and the key set by which anybody verifies them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from jwt.algorithms import RSAAlgorithm
+
+ALGORITHM = "RS256"
+# Time is the sandbox's, so its own clock decides about expiry; whom a token is for stands in a claim of our own.
+SIGNATURE_ALONE = {
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
+}
+
+
+class SigningKey:
+    """An RSA key. `public` is what the key set shows of it; its `kid` is the thumbprint of RFC 7638."""
+
+    def __init__(self, private: RSAPrivateKey) -> None:
+        self._private = private
+        self._verifying = private.public_key()
+        numbers: dict[str, Any] = RSAAlgorithm.to_jwk(self._verifying, as_dict=True)
+        core = {name: numbers[name] for name in ("e", "kty", "n")}
+        digest = hashlib.sha256(json.dumps(core, separators=(",", ":")).encode()).digest()
+        self.id = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        self.public: dict[str, Any] = {**core, "kid": self.id, "use": "sig", "alg": ALGORITHM}
+
+    @classmethod
+    def from_pem(cls, pem: str) -> SigningKey:
+        private = serialization.load_pem_private_key(pem.encode(), password=None)
+        if not isinstance(private, RSAPrivateKey):
+            raise ValueError("not an RSA key")
+        return cls(private)
+
+    def to_pem(self) -> str:
+        return self._private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        return jwt.encode(claims, self._private, ALGORITHM, headers={"kid": self.id})
+
+    def claims(self, token: str) -> dict[str, Any] | None:
+        """What a token says, if this key signed it; whether that still holds is for the caller to decide."""
+        try:
+            claims: dict[str, Any] = jwt.decode(token, self._verifying, [ALGORITHM], options=SIGNATURE_ALONE)
+        except jwt.InvalidTokenError:
+            return None
+        return claims
+
+
+@cache
+def process_key() -> SigningKey:
+    """One key for every sandbox of a process, made when the first token is: it takes a tenth of a second."""
+    return SigningKey(generate_private_key(public_exponent=65537, key_size=2048))

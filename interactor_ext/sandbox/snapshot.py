@@ -1,0 +1,117 @@
+"""What the page shows, as one JSON object: the newest of everything, and the room and the instance that are open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+from .credentials import is_pending
+from .deliveries import Delivery
+from .engine import PLAIN_PRESENTATION
+from .journal import Journal, RequestRecord
+from .records import JsonObject, Record
+from .state import State
+
+# Of each list; the page is there to see what happens, not to keep records.
+NEWEST = 100
+# Bytes; a larger body is not shown.
+MAX_SHOWN_BODY = 10_000
+SHOWN = ("room", "workflow instance", "credential", "flow", "webhook")
+
+
+def snapshot(state: State, namespace: str | None, room_id: str, instance_id: str) -> JsonObject:
+    """Newest first. `namespace` None is all of them. Where an id is unknown, the newest room or instance is open."""
+    rooms = _newest(state, "room", namespace)
+    instances = _newest(state, "workflow instance", namespace)
+    flows = (record for record in _newest(state, "flow", namespace) if is_pending(state, record))
+    return {
+        "namespaces": sorted(_namespaces(state)),
+        "time": state.clock.stamp(),
+        "rooms": [_room(state, record) for record in rooms],
+        "room": _open_room(state, _chosen(state, "room", namespace, room_id, rooms)),
+        "instances": [_instance(state, record) for record in instances],
+        "instance": _open_instance(state, _chosen(state, "workflow instance", namespace, instance_id, instances)),
+        "credentials": [_shown(record) for record in _newest(state, "credential", namespace)],
+        "flows": [_flow(record) for record in flows],
+        "webhooks": [_shown(record) for record in _newest(state, "webhook", namespace)],
+        "deliveries": [_delivery(each) for each in _latest(state.outbox.journal, namespace)],
+        "requests": [_request(each) for each in _latest(state.requests, namespace)],
+    }
+
+
+def _newest(state: State, kind: str, namespace: str | None) -> list[Record]:
+    records = list(state.store.everything(kind) if namespace is None else state.store.all(kind, namespace))
+    if namespace is None:
+        # Each namespace is in order already; the clock, which tests move, decides only between them.
+        records.sort(key=lambda record: str(record.public.get("created_at", "")))
+    return records[: -NEWEST - 1 : -1]
+
+
+def _chosen(state: State, kind: str, namespace: str | None, record_id: str, listed: list[Record]) -> Record | None:
+    found = state.store.search(kind, record_id)
+    if found is not None and namespace in {None, found.namespace}:
+        return found
+    return listed[0] if listed else None
+
+
+def _latest(journal: Journal[Any], namespace: str | None) -> Iterable[Any]:
+    entries = (each for each in reversed(journal.snapshot()) if namespace in {None, each.namespace})
+    return islice(entries, NEWEST)
+
+
+def _namespaces(state: State) -> set[str]:
+    kept = {record.namespace for kind in SHOWN for record in state.store.everything(kind)}
+    return kept | {each.namespace for each in state.requests if each.namespace}
+
+
+def _shown(record: Record, **more: Any) -> JsonObject:
+    return {**record.public, "namespace": record.namespace, **more}
+
+
+def _room(state: State, room: Record) -> JsonObject:
+    assistant = state.store.find("assistant", room.namespace, room.public["assistant_id"])
+    return _shown(room, assistant=assistant.public["name"] if assistant else None)
+
+
+def _open_room(state: State, room: Record | None) -> JsonObject | None:
+    if room is None:
+        return None
+    messages = list(state.store.all("message", room.namespace, parent=room.id))
+    return {**_room(state, room), "messages": [each.public for each in messages[-NEWEST:]]}
+
+
+def _instance(state: State, instance: Record) -> JsonObject:
+    workflow = state.store.find("workflow", instance.namespace, instance.public["workflow_id"])
+    return _shown(instance, workflow=workflow.public["name"] if workflow else None)
+
+
+def _open_instance(state: State, instance: Record | None) -> JsonObject | None:
+    if instance is None:
+        return None
+    states, current = instance.private["states"], instance.public["current_state"]
+    halted = instance.public["status"] == "halted"
+    return {
+        **_instance(state, instance),
+        # The order of their definition, so that the first is where it begins as a rule.
+        "states": list(states.values()),
+        "presentation": states[current].get("presentation", PLAIN_PRESENTATION) if halted else None,
+    }
+
+
+def _flow(flow: Record) -> JsonObject:
+    facts = {name: flow.private[name] for name in ("provider", "service_id", "scopes")}
+    return {"id": flow.id, "namespace": flow.namespace, **facts}
+
+
+def _delivery(delivery: Delivery) -> JsonObject:
+    names = ("id", "webhook_id", "namespace", "url", "event_type", "attempt", "request_id", "sent_at", "status")
+    facts = {name: getattr(delivery, name) for name in (*names, "error", "next_attempt_at", "is_duplicate")}
+    return {**facts, "milliseconds": round(delivery.duration * 1000), "succeeded": delivery.succeeded}
+
+
+def _request(record: RequestRecord) -> JsonObject:
+    names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id")
+    size = len(record.content)
+    body = record.body if size <= MAX_SHOWN_BODY else f"{size} bytes"
+    return {**{name: getattr(record, name) for name in names}, "body": body}
