@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-full check format generate sandbox cassettes bench clean
+.PHONY: help demo test test-full nightly check format generate sandbox cassettes bench clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
 	@echo "test       the test suite, with the coverage gate (under five minutes)"
 	@echo "test-full  the longer tests as well"
+	@echo "nightly    the same with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"
 	@echo "generate   write interactor_client/ anew from openapi.yaml and generator-templates/"
 	@echo "sandbox    serve the sandbox of the platform on this machine"
@@ -25,10 +26,13 @@ demo: $(READY)
 	@$(BIN)/python -m interactor_ext.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not full" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not full" -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 test-full: $(READY)
 	$(BIN)/python -m pytest -m full
+
+nightly: $(READY)
+	INTERACTOR_EXAMPLES=100 $(BIN)/python -m pytest -m full
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,42 +10,33 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
-# The last release that runs on Node 18 and 20 too.
-VERSION = "5.14.2"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interactor-sdk" / f"prism-{VERSION}"
+# The last release that runs on Node 18 and 20.
+PACKAGE = "@stoplight/prism-cli@5.14.2"
 START_TIMEOUT = 90.0
 
 
-def command() -> str:
-    """Prism's command, installed if it is not; skips where there is no npm."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("needs Node 18 or later and npm, to install @stoplight/prism-cli")
-    found = CACHE / "node_modules" / ".bin" / "prism"
-    if not found.exists():
-        install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(CACHE), f"@stoplight/prism-cli@{VERSION}"]
-        CACHE.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(install, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-    return str(found)
+class Prism:
+    """Starts Prisms, each in a process of its own, which answer a violation of the contract with an error."""
 
+    def __init__(self, package: Path, logs: Path) -> None:
+        self._command = package / "node_modules" / ".bin" / "prism"
+        self._logs = logs
 
-@contextmanager
-def prism(log: Path, mode: str, document: Path, *arguments: str) -> Iterator[str]:
-    """The URL of a Prism of its own process; what it prints goes to `log`."""
-    port = free_port()
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [command(), mode, str(document), *arguments, "--port", str(port), "--errors"], stdout=output, stderr=output
-        )
-        try:
-            wait_until_it_listens(process, port, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(30)
+    @contextmanager
+    def run(self, mode: str, *arguments: str | Path) -> Iterator[str]:
+        """The URL of one; `mode` is `proxy` or `mock`."""
+        port = free_port()
+        log = self._logs / f"{mode}-{port}.log"
+        command = [self._command, mode, *arguments, "--port", str(port), "--errors"]
+        with log.open("w") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+            try:
+                wait_until_it_listens(process, port, log)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                process.terminate()
+                process.wait(30)
 
 
 def wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

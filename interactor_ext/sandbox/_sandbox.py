@@ -43,8 +43,8 @@ class Sandbox:
     documented rate limits answer 429; without, they are counted and reported only. `word_delay` is the real time in
     seconds between two words of a streamed answer. `retry` is the wait, in milliseconds, that streams ask for before a
     reconnect. A stream keeps at least the newest `replay` events for a resumption, each journal the newest `history`
-    entries. Syncing a data source takes `sync_time` seconds of the clock. Webhooks are delivered as `delivery` says. Time
-    is that of `clock`.
+    entries. Syncing a data source takes `sync_time` seconds of the clock. Webhooks are delivered as `delivery` says.
+    Time is that of `clock`.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process; datafile.py says
     what it holds. One sandbox at a time may have it: it is free again when `run` or `serve` ends. `seed` is a file of
@@ -200,7 +200,10 @@ class Sandbox:
         return self._on_loop(lambda: self._state.streams.open)
 
     def reset(self) -> None:
-        """As if just started: no data but the seed's, no tokens, no faults, empty journals, real time. Streams are cut off."""
+        """As if just started: no data but the seed's, no tokens, no faults, empty journals, real time.
+
+        Streams are cut off.
+        """
         self._on_loop(self._state.clear)
 
     def revoke_tokens(self) -> None:

@@ -96,7 +96,7 @@ class Accounts:
             raise Problem(403, f"This client may not have the scope {', '.join(sorted(denied))}.")
         self._forget_expired()
         now, granted = self._clock.now(), " ".join(sorted(scopes))
-        claims = {
+        claims: dict[str, Any] = {
             "iss": issuer,
             "aud": audience,
             "sub": client.id,

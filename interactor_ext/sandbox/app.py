@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from .consent import consent_routes
 from .contract import Contract
+from .control import Control
 from .inspector import Inspector
 from .pipeline import Platform
 from .problems import Problem
@@ -35,7 +36,11 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
         state.stop()
 
     app = Starlette(
-        routes=[*consent_routes(state, on_loop), *Inspector(contract, state, on_loop).routes()],
+        routes=[
+            *consent_routes(state, on_loop),
+            *Inspector(contract, state, on_loop).routes(),
+            *Control(contract, state, on_loop).routes(),
+        ],
         exception_handlers={Problem: refuse, HTTPException: refuse},
         lifespan=lifespan,
     )

@@ -121,6 +121,7 @@ class Inspector:
         result = HANDLERS[operation.id](call)
         if inspect.isawaitable(result):
             await result
+        self._state.keeper.commit()
         return Response(status_code=204, headers=HEADERS)
 
     async def redeliver(self, request: Request) -> Response:

@@ -54,7 +54,11 @@ class Journal(Sequence[T]):
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request as it was asked and answered. `operation` is None where the contract has no such call."""
+    """One request as it was asked and answered. `operation` is None where the contract has no such call.
+
+    `fault` is the kind of the fault that it met on the wire, or "". `status` is 0 where it kept an answer from coming
+    about.
+    """
 
     method: str
     path: str
@@ -65,6 +69,7 @@ class RequestRecord:
     request_id: str
     raw_headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
     content: bytes = field(repr=False)
+    fault: str = ""
 
     @property
     def headers(self) -> dict[str, str]:

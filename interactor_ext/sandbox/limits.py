@@ -41,11 +41,12 @@ class Allowance:
     remaining: int
     reset: int
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
+    def headers(self, skew: float = 0.0) -> list[tuple[bytes, bytes]]:
+        """`skew` is how many seconds the clock that they are written by is ahead."""
         return [
             (b"x-ratelimit-limit", b"%d" % self.tier.per_minute),
             (b"x-ratelimit-remaining", b"%d" % self.remaining),
-            (b"x-ratelimit-reset", b"%d" % self.reset),
+            (b"x-ratelimit-reset", b"%d" % max(0, self.reset + skew)),
             (b"x-ratelimit-scope", self.tier.scope.encode()),
         ]
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import inspect
 import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 from . import agents, conversation, credentials, instances, oauth, webhooks, workflows
+from .connections import Interrupted, cut_off, is_cuttable
 from .contract import Contract, Operation
+from .faults import Fault
 from .handlers import HANDLERS, STATUSES, Call
 from .journal import RequestRecord
 from .limits import Allowance
@@ -51,6 +55,7 @@ class Exchange:
     namespace: str = ""
     content: bytes = b""
     allowance: Allowance | None = None
+    fault: Fault | None = None
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
 
@@ -75,6 +80,10 @@ class Platform:
             answer = await self._answer(exchange, receive)
         except ClientGone:
             return
+        except Interrupted as interruption:
+            self._record(exchange, None)
+            await cut_off(scope, receive, reset=interruption.reset)
+            return
         except Problem as problem:
             answer = Answer.of(problem.status, problem.envelope(exchange.request_id))
             extra = [(name.encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
@@ -84,11 +93,25 @@ class Platform:
         self._state.keeper.commit()
         self._record(exchange, answer)
         headers = [*self._headers(exchange), *extra]
+        try:
+            await self._send(exchange, receive, send, answer, headers)
+        except Interrupted as interruption:
+            await cut_off(scope, receive, reset=interruption.reset)
+
+    async def _send(
+        self, exchange: Exchange, receive: Receive, send: Send, answer: Answer | Subscription, headers: RawHeaders
+    ) -> None:
+        """Raises Interrupted where a fault wants the connection to end before the answer does."""
+        fault = exchange.fault
+        if fault is not None and fault.kind == "reset_after":
+            if isinstance(answer, Subscription):
+                answer.close()
+            raise Interrupted(reset=True)
         if isinstance(answer, Answer):
-            await send_answer(send, answer, headers)
-        else:
-            settings = self._state.settings
-            await send_stream(receive, send, answer, headers, keepalive=settings.keepalive, retry=settings.retry)
+            await send_answer(send, answer, headers, fault)
+            return
+        keepalive, retry = self._state.settings.keepalive, self._state.settings.retry
+        await send_stream(receive, send, answer, headers, keepalive=keepalive, retry=retry, fault=fault)
 
     async def _answer(self, exchange: Exchange, receive: Receive) -> Answer | Subscription:
         scope = exchange.scope
@@ -99,6 +122,8 @@ class Platform:
         exchange.headers = parse_headers(scope["headers"])
         exchange.query = parse_query(scope["query_string"])
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
+        await self._misbehave(exchange, operation)
+        self._state.deprecations.check(operation.id)
         if not operation.open:
             self._admit(exchange, operation)
         body = self._body(exchange, operation)
@@ -121,14 +146,24 @@ class Platform:
             return await self._once(call, key)
         return await self._handle(call)
 
+    async def _misbehave(self, exchange: Exchange, operation: Operation) -> None:
+        """What a fault does before the request is looked at; the rest of it is done to the answer."""
+        fault = self._state.faults.take(operation, exchange.namespace, in_handler=False)
+        if fault is None:
+            return
+        exchange.fault = fault
+        await asyncio.sleep(fault.latency)
+        if fault.kind == "reset":
+            raise Interrupted(reset=True)
+        if fault.kind == "expired_token":
+            self._state.accounts.expire(_token(exchange, operation))
+
     def _admit(self, exchange: Exchange, operation: Operation) -> None:
         """Whose token is it, and does it allow this operation?"""
-        scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
-        if not scheme and operation.stream:
-            scheme, token = "bearer", exchange.query.get("token", "")
-        if scheme.lower() != "bearer" or not token.strip():
+        token = _token(exchange, operation)
+        if not token:
             raise unauthorized("This call needs an access token: Authorization: Bearer <token>.")
-        grant = self._state.accounts.check(token.strip())
+        grant = self._state.accounts.check(token)
         exchange.client_id = grant.client_id
         if not grant.allows(operation.scopes):
             raise Problem(403, f"This call needs the scope {' '.join(sorted(operation.scopes))}.")
@@ -158,7 +193,7 @@ class Platform:
 
     async def _handle(self, call: Call) -> Answer | Subscription:
         """Run the handler, unless a fault strikes; an Answer, or the Subscription of a stream."""
-        if fault := self._state.faults.take(call.operation.id, call.namespace):
+        if fault := self._state.faults.take(call.operation, call.namespace, in_handler=True):
             await fault.strike()
         handler = HANDLERS.get(call.operation.id)
         if handler is None:
@@ -173,10 +208,18 @@ class Platform:
     def _headers(self, exchange: Exchange) -> RawHeaders:
         if exchange.allowance is None:
             exchange.allowance, _ = self._state.limits.spend("standard", "", "")
-        return [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers()]
+        skew = exchange.fault.skew if exchange.fault else 0.0
+        headers = [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers(skew)]
+        # Other servers send one of their own.
+        if is_cuttable(exchange.scope):
+            headers.append((b"date", formatdate(self._state.clock.now() + skew, usegmt=True).encode()))
+        if exchange.operation and (deprecated := self._state.deprecations.of(exchange.operation.id)):
+            headers.extend(deprecated.headers())
+        return headers
 
-    def _record(self, exchange: Exchange, answer: Answer | Subscription) -> None:
-        scope, status = exchange.scope, answer.status if isinstance(answer, Answer) else 200
+    def _record(self, exchange: Exchange, answer: Answer | Subscription | None) -> None:
+        scope = exchange.scope
+        status = answer.status if isinstance(answer, Answer) else 200 if answer else 0
         self._state.requests.append(
             RequestRecord(
                 method=scope["method"],
@@ -188,10 +231,19 @@ class Platform:
                 request_id=exchange.request_id,
                 raw_headers=tuple(scope["headers"]),
                 content=exchange.content,
+                fault=exchange.fault.kind if exchange.fault else "",
             )
         )
         # The path alone: a stream's query holds a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
+
+
+def _token(exchange: Exchange, operation: Operation) -> str:
+    """The bearer token of a request, or ""."""
+    scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
+    if not scheme and operation.stream:
+        scheme, token = "bearer", exchange.query.get("token", "")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _raw_path(scope: Scope) -> bytes:

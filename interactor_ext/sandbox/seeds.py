@@ -4,8 +4,8 @@
                 "assistants": [{"id": "asst_support", "name": "Support", ..., "tools": ["tool_weather"]}],
                 "rooms": [{"assistant_id": "asst_support", "messages": [{"role": "user", "content": "Hello"}]}]}}
 
-Each item is the body of the call that would create it, held to the contract as such. On top of that it may have an `id`,
-by which others refer to it; what is referred to may stand anywhere in the file. `credentials` are as the arguments of
+Each item is the body of the call that would create it, held to the contract as such. On top of that it may have an
+`id`, by which others of its namespace refer to it, in whatever order they stand. `credentials` are as the arguments of
 `Sandbox.add_credential`. Messages of a room are just there: nobody answers them. Nothing is published.
 """
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
+from .connections import CuttableProtocol
+
 # What is still open a second after the streams were told to end is cut.
 GRACE = 1
 BACKLOG = 2048
@@ -22,12 +24,14 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, *, before_shutdown: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
-            # The one that uvicorn always brings, so that a sandbox behaves alike on every machine.
-            http="h11",
+            # On h11, which uvicorn always brings, so that a sandbox behaves alike on every machine.
+            http=CuttableProtocol,
             ws="none",
             log_level="warning",
             # Its lines would show the query string, in which a stream's token stands.
             access_log=False,
+            # The platform sends that of its own clock.
+            date_header=False,
             timeout_graceful_shutdown=GRACE,
         )
         super().__init__(config)

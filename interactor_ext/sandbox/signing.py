@@ -15,7 +15,7 @@ from jwt.algorithms import RSAAlgorithm
 
 ALGORITHM = "RS256"
 # Time is the sandbox's, so its own clock decides about expiry; whom a token is for stands in a claim of our own.
-SIGNATURE_ALONE = {
+SIGNATURE_ALONE: Any = {
     "verify_exp": False,
     "verify_iat": False,
     "verify_nbf": False,

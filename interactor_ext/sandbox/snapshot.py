@@ -93,10 +93,17 @@ def _open_instance(state: State, instance: Record | None) -> JsonObject | None:
     halted = instance.public["status"] == "halted"
     return {
         **_instance(state, instance),
-        # The order of their definition, so that the first is where it begins as a rule.
-        "states": list(states.values()),
+        "states": _states(state, instance),
         "presentation": states[current].get("presentation", PLAIN_PRESENTATION) if halted else None,
     }
+
+
+def _states(state: State, instance: Record) -> list[JsonObject]:
+    """Where it began first, then as they were defined; if the workflow was deleted, as they were defined."""
+    states: list[JsonObject] = list(instance.private["states"].values())
+    workflow = state.store.find("workflow", instance.namespace, instance.public["workflow_id"])
+    initial = workflow.public["initial_state"] if workflow else None
+    return sorted(states, key=lambda each: each["name"] != initial)
 
 
 def _flow(flow: Record) -> JsonObject:

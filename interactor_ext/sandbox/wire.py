@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
+from .connections import Interrupted, cut_short
+from .faults import OF_A_BODY, Fault
 from .problems import Problem, invalid
 from .streams import Subscription
 
@@ -118,15 +120,24 @@ def origin_of(scope: Scope) -> str:
     return f"{scope.get('scheme', 'http')}://{host.decode()}"
 
 
-async def send_answer(send: Send, answer: Answer, headers: RawHeaders) -> None:
+async def send_answer(send: Send, answer: Answer, headers: RawHeaders, fault: Fault | None = None) -> None:
+    """Raises Interrupted where a `fault` wants the connection to end in the middle."""
     content = answer.content or b""
+    sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
+    if fault is not None and fault.kind == "malformed":
+        content = sent
     if answer.content is not None:
         headers = [*headers, (b"content-type", b"application/json")]
     # RFC 9110 section 8.6: a 204 has no Content-Length.
     if answer.status != 204:
         headers = [*headers, (b"content-length", b"%d" % len(content))]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if len(sent) < len(content):
+        await send({"type": "http.response.body", "body": sent, "more_body": True})
+        raise Interrupted(reset=False)
     await send({"type": "http.response.body", "body": content})
+    if fault is not None and fault.kind == "truncated":
+        raise Interrupted(reset=False)
 
 
 async def send_stream(
@@ -137,8 +148,12 @@ async def send_stream(
     *,
     keepalive: float,
     retry: int | None,
+    fault: Fault | None = None,
 ) -> None:
-    """Send events until the stream ends or the client is gone; either way the subscriber is forgotten at once."""
+    """Send events until the stream ends or the client is gone; either way the subscriber is forgotten at once.
+
+    Raises Interrupted where a `fault` ends it.
+    """
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -152,10 +167,13 @@ async def send_stream(
         # Pages of any origin may read a stream: its token stands in the URL, no cookie is involved.
         (b"access-control-allow-origin", b"*"),
     ]
+    chunks = subscription.chunks(keepalive, retry)
+    if fault is not None and fault.kind == "dropped_stream":
+        chunks = cut_short(chunks, events=fault.after_events, size=fault.after_bytes)
     watcher = asyncio.create_task(watch())
     try:
         await send({"type": "http.response.start", "status": 200, "headers": stream_headers})
-        async for chunk in subscription.chunks(keepalive, retry):
+        async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:

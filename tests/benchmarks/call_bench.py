@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from itertools import cycle
 from typing import Any
 
 import aiohttp
@@ -23,6 +24,7 @@ from tests.benchmarks.measure import cpu_medians, report
 RAW, OURS, OVER_AIOHTTP, AIOHTTP = "httpx", "interactor_ext", "interactor_ext over aiohttp", "aiohttp"
 IN_FLIGHT = [1, 50, 100, 200]
 CALLS = 600
+IDS = [f"asst_{number}" for number in range(50)]
 HEADERS = {"Authorization": "Bearer t0ken", "X-Namespace": "user_1"}
 
 Call = Callable[[], Awaitable[object]]
@@ -52,26 +54,27 @@ def settings(url: str) -> dict[str, Any]:
 def sync_ratios(url: str) -> dict[str, float]:
     """One call at a time, in one thread."""
     raw = httpx.Client(headers=HEADERS, timeout=30, trust_env=False)
+    next_id = cycle(IDS).__next__
     with raw, InteractorClient(transport=Transport(trust_env=False), **settings(url)) as ours:
 
         def run_raw() -> None:
             for _ in range(CALLS):
-                raw.get(f"{url}/assistants/asst_1")
+                raw.get(f"{url}/assistants/{next_id()}")
 
         def run_ours() -> None:
             for _ in range(CALLS):
-                ours.assistants.get("asst_1")
+                ours.assistants.get(next_id())
 
         return report("a synchronous call", cpu_medians({RAW: run_raw, OURS: run_ours}), calls=CALLS, against=RAW)
 
 
 async def open_clients(url: str, stack: AsyncExitStack) -> dict[str, Call]:
-    address = f"{url}/assistants/asst_1"
+    next_id = cycle(IDS).__next__
     raw = await stack.enter_async_context(httpx.AsyncClient(headers=HEADERS, timeout=30, trust_env=False))
     session = await stack.enter_async_context(aiohttp.ClientSession(headers=HEADERS))
 
     async def call_aiohttp() -> None:
-        async with session.get(address) as response:
+        async with session.get(f"{url}/assistants/{next_id()}") as response:
             await response.read()
 
     def ours(transport: httpx.AsyncBaseTransport) -> AsyncInteractorClient:
@@ -80,9 +83,9 @@ async def open_clients(url: str, stack: AsyncExitStack) -> dict[str, Call]:
     pooled = await stack.enter_async_context(ours(AsyncTransport(trust_env=False)))
     over_aiohttp = await stack.enter_async_context(ours(AiohttpTransport(trust_env=False)))
     return {
-        RAW: lambda: raw.get(address),
-        OURS: lambda: pooled.assistants.get("asst_1"),
-        OVER_AIOHTTP: lambda: over_aiohttp.assistants.get("asst_1"),
+        RAW: lambda: raw.get(f"{url}/assistants/{next_id()}"),
+        OURS: lambda: pooled.assistants.get(next_id()),
+        OVER_AIOHTTP: lambda: over_aiohttp.assistants.get(next_id()),
         AIOHTTP: call_aiohttp,
     }
 

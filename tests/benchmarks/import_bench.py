@@ -14,7 +14,9 @@ RIVALS = {
     # The package loads its parts when they are first named, so this is what a program pays in the end.
     "... and the client": "from interactor_ext import InteractorClient",
     "httpx and a client constructed": "import httpx; httpx.Client()",
-    "the SDK and a client constructed": "from interactor_ext import InteractorClient as C; C(client_id='a', client_secret='b')",
+    "the SDK and a client constructed": (
+        "from interactor_ext import InteractorClient; InteractorClient(client_id='a', client_secret='b')"
+    ),
 }
 
 

@@ -16,7 +16,8 @@ from interactor_ext import InteractorClient, ServerError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.contract import load_contract
 from tests.integration.every_operation import STREAMS, use_every_operation
-from tests.prism import prism
+from tests.npm import npm_package
+from tests.prism import PACKAGE, Prism
 
 pytestmark = pytest.mark.full
 
@@ -31,13 +32,17 @@ class Proxied(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
-    folder = tmp_path_factory.mktemp("prism")
+def prism(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prism:
+    return Prism(npm_package(request, PACKAGE), tmp_path_factory.mktemp("prism"))
+
+
+@pytest.fixture(scope="module")
+def proxied(prism: Prism) -> Iterator[Proxied]:
     with (
         Sandbox().run() as sandbox,
         # Prism knows one upstream, whatever servers a path names for itself.
-        prism(folder / "core.log", "proxy", DOCUMENT, sandbox.core_api_url) as core,
-        prism(folder / "account.log", "proxy", DOCUMENT, sandbox.account_server_url) as account,
+        prism.run("proxy", DOCUMENT, sandbox.core_api_url) as core,
+        prism.run("proxy", DOCUMENT, sandbox.account_server_url) as account,
         sandbox.client(core_api_url=core, account_server_url=account, max_retries=0) as client,
     ):
         yield Proxied(sandbox, client)
@@ -75,9 +80,9 @@ def test_prism_sees_an_answer_that_violates_the_contract(proxied: Proxied) -> No
 
 # The mock answers with every header of the contract, and so calls everything deprecated.
 @pytest.mark.filterwarnings("ignore::interactor_ext.deprecation.InteractorDeprecationWarning")
-def test_the_sdk_works_against_a_mock_of_the_contract(tmp_path: Path) -> None:
+def test_the_sdk_works_against_a_mock_of_the_contract(prism: Prism) -> None:
     with (
-        prism(tmp_path / "mock.log", "mock", DOCUMENT) as url,
+        prism.run("mock", DOCUMENT) as url,
         InteractorClient(
             client_id="c", client_secret="s", core_api_url=url, account_server_url=url, max_retries=0
         ) as client,

@@ -32,8 +32,15 @@ ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("st")
 EXAMPLES = os.environ.get("INTERACTOR_EXAMPLES", "15")
 NAMESPACES = ("org_a", "org_b")
-# They succeed only with two values that belong together, which schemathesis does not find. Other tests bring them there.
-BEYOND_REACH = {"complete_oauth", "submit_tool_result"}
+# They succeed with values that fit each other, or with an instance that no other call has ended: schemathesis finds
+# that now and then. Other tests bring them there.
+BEYOND_REACH = {
+    "complete_oauth",
+    "send_workflow_thread_message",
+    "submit_tool_result",
+    "submit_workflow_input",
+    "trigger_workflow_event",
+}
 
 
 def test_the_sandbox_keeps_the_contract(tmp_path: Path) -> None:
@@ -44,7 +51,7 @@ def test_the_sandbox_keeps_the_contract(tmp_path: Path) -> None:
         keepalive=0.1,
         history=100_000,
         # Webhooks get made-up addresses here: not in this run's time, and so never, is anything sent there.
-        delivery=DeliveryOptions(delay=1e12),
+        delivery=DeliveryOptions(delay=1e9),
     )
     with ExitStack() as stack:
         stack.enter_context(sandbox.run())
@@ -103,7 +110,7 @@ def user(client: InteractorClient, namespace: str) -> dict[str, Any]:
 
 
 def document_of(sandbox: Sandbox) -> Any:
-    """The contract, with the sandbox in the place of the platform's servers. Schemathesis obeys only those of a path."""
+    """The contract, with the sandbox as the server of each path."""
     document = yaml.safe_load((ROOT / "openapi.yaml").read_text())
     for item in document["paths"].values():
         item["servers"] = [{"url": sandbox.account_server_url if "servers" in item else sandbox.core_api_url}]

@@ -136,7 +136,7 @@ def tour(user: Any, sandbox: Sandbox) -> Script:
     assert (yield user.credentials.refresh(credential.id)).status == "active"
     assert [item.id for item in (yield user.credentials.list(provider="google", status="active"))] == [credential.id]
 
-    assert (yield user.oauth.get_jwks()).keys == []
+    assert (yield user.oauth.get_jwks()).keys[0].alg == "RS256"
     secret = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
     token = yield user.oauth.create_token(grant_type="client_credentials", **secret)
     assert (yield user.oauth.revoke_token(token=token.access_token, **secret)) is None

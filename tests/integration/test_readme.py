@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
+import logging
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,20 +29,26 @@ def blocks() -> Iterator[tuple[str, int, str]]:
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    with Sandbox().run() as sandbox:
+    logger = logging.getLogger("interactor")
+    handlers, level = logger.handlers[:], logger.level
+    with Sandbox().run() as sandbox, warnings.catch_warnings():
         for name, value in sandbox.env.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", "whsec_example")
         monkeypatch.chdir(tmp_path)
         yield
         reset_clients()
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
 
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(("line", "code"), [pytest.param(line, code, id=heading) for heading, line, code in blocks()])
 def test_block(line: int, code: str) -> None:
     # Compiled under the README's own name and lines, so that a traceback points into it.
-    exec(compile("\n" * line + code, str(README), "exec"), {"__name__": "__main__"})
+    compiled = compile("\n" * line + code, str(README), "exec")
+    # What a block sets for itself (a context variable, a logger's level) must not reach the tests after it.
+    contextvars.copy_context().run(exec, compiled, {"__name__": "__main__"})
 
 
 def test_the_first_code_stands_within_thirty_lines() -> None:

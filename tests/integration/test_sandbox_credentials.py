@@ -103,12 +103,16 @@ def test_a_flow_expires(sandbox: Sandbox, caller: Caller) -> None:
 
 def test_the_page_of_the_provider_answers_for_itself(sandbox: Sandbox, caller: Caller) -> None:
     flow = initiate(caller)
-    undecided = httpx.get(flow["authorization_url"])
-    assert undecided.status_code == 422
-    assert undecided.json()["error"]["details"][0]["field"] == "decision"
+    asking = httpx.get(flow["authorization_url"])
+    assert (asking.status_code, asking.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    odd = httpx.get(f"{flow['authorization_url']}&decision=perhaps")
+    assert odd.status_code == 422
+    assert odd.json()["error"]["details"][0]["field"] == "decision"
     page = f"{sandbox.core_api_url.removesuffix('api/v1')}_sandbox/authorize"
     assert httpx.get(page, params={"flow": "flow_no", "decision": "deny"}).status_code == 404
-    refused = httpx.post(page)
+    assert httpx.get(page, params={"flow": "flow_no"}).status_code == 404
+    assert httpx.post(page).status_code == 422
+    refused = httpx.put(page)
     assert (refused.status_code, refused.json()["error"]["code"]) == (405, "API_ERROR")
     with pytest.raises(ValueError, match="no flow"):
         sandbox.decide("flow_no")

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 CORE_DEPENDENCIES = {"attr", "attrs", "httpx", "dateutil"}
 # What one room may import besides: the extra that unlocks it, or what httpx itself is made of.
 EXTRA_ROOMS = {
+    "cli": {"typer", "rich"},
     "sandbox": {"starlette", "uvicorn", "jsonschema"},
     "pytest_plugin.py": {"pytest"},
     "_deadline.py": {"httpcore"},

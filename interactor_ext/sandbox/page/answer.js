@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 const SELECTED = "selection";
 
 /**
- * The question of an instance, with `send(input)` to answer it and `trigger(event)` for the events that its state takes.
+ * The question of an instance, with `send(input)` to answer it and `trigger(event)` for the events that it takes.
  * What a presentation says may stand in its `config` or beside it.
  */
 export function question(presentation, events, { send, trigger }) {
@@ -13,7 +13,9 @@ export function question(presentation, events, { send, trigger }) {
   const root = element("div", { class: "question" }, element("h2", {}, said.title ?? "Waiting for an answer"));
   if (said.description) root.append(element("p", {}, said.description));
   root.append(form(said, send));
-  if (events.length > 0) root.append(element("p", { class: "buttons" }, "Or an event: ", ...eventButtons(events, trigger)));
+  if (events.length > 0) {
+    root.append(element("p", { class: "buttons" }, "Or an event: ", ...eventButtons(events, trigger)));
+  }
   root.append(freeAnswer(send));
   return root;
 }
@@ -27,10 +29,14 @@ function form(said, send) {
   const inputs = said.type === "approval" ? fields.filter((field) => field.name !== "approved") : fields;
   const controls = inputs.map(control);
   const node = element("form", {}, ...controls.map((each) => each.node));
-  const values = () => Object.fromEntries(controls.map((each) => [each.name, each.value()]).filter(([, value]) => value !== undefined));
+  const values = () => {
+    const pairs = controls.map((each) => [each.name, each.value()]);
+    return Object.fromEntries(pairs.filter(([, value]) => value !== undefined));
+  };
   if (said.type === "approval") {
     const decide = (approved) => () => node.reportValidity() && send({ ...values(), approved });
-    node.append(element("p", { class: "buttons" }, button("Approve", decide(true), "primary"), button("Reject", decide(false))));
+    const buttons = [button("Approve", decide(true), "primary"), button("Reject", decide(false))];
+    node.append(element("p", { class: "buttons" }, ...buttons));
   } else if (said.type === "selection") {
     const name = typeof said.name === "string" ? said.name : SELECTED;
     const choose = (value) => () => node.reportValidity() && send({ ...values(), [name]: value });

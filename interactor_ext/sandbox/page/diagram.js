@@ -1,4 +1,4 @@
-// The state diagram of a workflow: states in rows by how many steps they are from the first, ways between them as curves.
+// The state diagram of a workflow: states in rows, by how many steps they are from the first, and curves between them.
 
 import { shape } from "./dom.js";
 
@@ -32,7 +32,7 @@ export function diagram(states, current) {
     for (const [to, label] of waysOut(state)) {
       const target = places.get(to);
       if (!target) continue;
-      const curve = connect(places.get(state.name), target);
+      const curve = connect(places.get(state.name), target, columns);
       svg.append(way(curve.path));
       if (label) texts.push(labelled(label, curve.x, curve.y));
     }
@@ -79,28 +79,33 @@ function waysOut(state) {
   return [...ways].map(([to, labels]) => [to, labels.filter(Boolean).join(" or ")]);
 }
 
-/** The path from one state to another, and where its label goes. */
-function connect(from, to) {
+/** The path from one state to another, and where its label goes; `right` is where the last column ends. */
+function connect(from, to, right) {
   if (to.y > from.y) {
     const [x1, y1, x2, y2] = [from.x + WIDTH / 2, from.y + HEIGHT, to.x + WIDTH / 2, to.y - 2];
     const middle = (y1 + y2) / 2;
-    return { path: `M ${x1} ${y1} C ${x1} ${middle} ${x2} ${middle} ${x2} ${y2}`, x: x1 + (x2 - x1) * 0.65, y: middle + 8 };
+    const path = `M ${x1} ${y1} C ${x1} ${middle} ${x2} ${middle} ${x2} ${y2}`;
+    // Nearer to the target, where the ways out of one state have parted.
+    return { path, x: x1 + (x2 - x1) * 0.65, y: middle + 8 };
   }
   if (to === from) {
     const [x, y] = [from.x + WIDTH, from.y + HEIGHT / 2];
-    return { path: `M ${x} ${y - 10} C ${x + 44} ${y - 28} ${x + 44} ${y + 28} ${x + 2} ${y + 10}`, x: x + 36, y: y + 30 };
+    const path = `M ${x} ${y - 10} C ${x + 44} ${y - 28} ${x + 44} ${y + 28} ${x + 2} ${y + 10}`;
+    return { path, x: x + 36, y: y + 30 };
   }
   if (to.y === from.y) {
-    const right = to.x > from.x;
-    const [x1, x2, y] = [from.x + (right ? WIDTH : 0), to.x + (right ? -2 : WIDTH + 2), from.y + HEIGHT / 2];
+    const ahead = to.x > from.x;
+    const [x1, x2, y] = [from.x + (ahead ? WIDTH : 0), to.x + (ahead ? -2 : WIDTH + 2), from.y + HEIGHT / 2];
     // A little up one way and down the other, so that a way and the way back are two lines.
-    const bend = y + (right ? -14 : 14);
+    const bend = y + (ahead ? -14 : 14);
     const path = `M ${x1} ${y} C ${(x1 + x2) / 2} ${bend} ${(x1 + x2) / 2} ${bend} ${x2} ${y}`;
     return { path, x: (x1 + x2) / 2, y: bend };
   }
   const [x1, y1, x2, y2] = [from.x + WIDTH, from.y + HEIGHT / 2, to.x + WIDTH + 2, to.y + HEIGHT / 2];
-  const beside = Math.max(x1, x2) + 64;
-  return { path: `M ${x1} ${y1} C ${beside} ${y1} ${beside} ${y2} ${x2} ${y2}`, x: beside - 16, y: (y1 + y2) / 2 };
+  // Half way, the curve is beside every box: there it is three quarters of the way out to its control points.
+  const middle = right + 34;
+  const beside = (middle - (x1 + x2) / 8) / 0.75;
+  return { path: `M ${x1} ${y1} C ${beside} ${y1} ${beside} ${y2} ${x2} ${y2}`, x: middle, y: (y1 + y2) / 2 };
 }
 
 function box(state, { x, y }, isCurrent) {

@@ -42,6 +42,6 @@ export function pretty(value) {
 
 function fitted(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children.filter((child) => child !== null).map((child) => (child instanceof Node ? child : String(child))));
+  for (const child of children) if (child !== null) node.append(child instanceof Node ? child : String(child));
   return node;
 }

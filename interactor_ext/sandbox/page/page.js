@@ -52,24 +52,34 @@ function call(operation, namespace, path, body) {
 function show(state) {
   report(at("status"), `live, ${clock(state.time)}`, "good");
   showNamespaces(state.namespaces);
-  const lists = ["rooms", "instances", "credentials", "deliveries", "requests"];
-  for (const name of lists) at(`${name}-count`).textContent = state[name].length;
+  for (const name of SECTIONS) at(`${name}-count`).textContent = state[name].length;
   fill(at("room-list"), state.rooms, (room) => room.id, roomLink);
   fill(at("instance-list"), state.instances, (instance) => instance.id, instanceLink);
   showRoom(state.room);
   showInstance(state.instance);
-  const rows = (id, items, key, make, empty) => fill(at(id), items.length > 0 ? items : [null], (item) => (item ? key(item) : ""), (item) => (item ? make(item) : element("li", { class: "empty" }, empty)));
-  rows("flow-list", state.flows, (flow) => flow.id, flowRow, "No OAuth flow is under way.");
-  rows("credential-list", state.credentials, (credential) => credential.id, credentialRow, "No credentials yet.");
-  rows("webhook-list", state.webhooks, (webhook) => webhook.id, webhookRow, "No webhooks yet.");
-  rows("delivery-list", state.deliveries, (each) => `${each.id} ${each.attempt} ${each.request_id}`, deliveryRow, "Nothing was delivered yet.");
-  rows("request-list", state.requests, (request) => request.request_id, requestRow, "Nothing was asked yet.");
+  showRows("flow-list", state.flows, (flow) => flow.id, flowRow, "No OAuth flow is under way.");
+  showRows("credential-list", state.credentials, (credential) => credential.id, credentialRow, "No credentials yet.");
+  showRows("webhook-list", state.webhooks, (webhook) => webhook.id, webhookRow, "No webhooks yet.");
+  showRows("delivery-list", state.deliveries, attemptKey, deliveryRow, "Nothing was delivered yet.");
+  showRows("request-list", state.requests, (request) => request.request_id, requestRow, "Nothing was asked yet.");
+}
+
+function showRows(id, items, keyOf, make, empty) {
+  if (items.length > 0) fill(at(id), items, keyOf, make);
+  else fill(at(id), [empty], () => "empty", (text) => element("li", { class: "empty" }, text));
+}
+
+function attemptKey(delivery) {
+  return `${delivery.id} ${delivery.attempt} ${delivery.request_id}`;
 }
 
 function showNamespaces(namespaces) {
-  const options = [{ value: "", text: "all" }, ...namespaces.map((name) => ({ value: `=${name}`, text: name || "(none)" }))];
+  const named = namespaces.map((name) => ({ value: `=${name}`, text: name || "(none)" }));
+  const options = [{ value: "", text: "all" }, ...named];
   // One that was chosen and has nothing any more stays, so that the choice is not lost at a reset.
-  if (!options.some((option) => option.value === shown.namespace)) options.push({ value: shown.namespace, text: shown.namespace.slice(1) });
+  if (!options.some((option) => option.value === shown.namespace)) {
+    options.push({ value: shown.namespace, text: shown.namespace.slice(1) });
+  }
   fill(at("namespace"), options, (option) => option.value, ({ value, text }) => element("option", { value }, text));
   at("namespace").value = shown.namespace;
 }
@@ -85,7 +95,8 @@ function instanceLink(instance) {
 
 function link(section, id, title, namespace, end) {
   const line = element("span", { class: "line" }, element("span", { class: "space" }, namespace || "(none)"), end);
-  return element("li", {}, element("a", { href: `#${section}/${id}` }, element("strong", {}, title), element("code", {}, id), line));
+  const parts = [element("strong", {}, title), element("code", {}, id), line];
+  return element("li", {}, element("a", { href: `#${section}/${id}` }, ...parts));
 }
 
 function showRoom(room) {
@@ -94,7 +105,7 @@ function showRoom(room) {
   follow(room?.id ?? "");
   if (room === null) return;
   mark("room-list", `#rooms/${room.id}`);
-  fill(at("room-facts"), [{ ...room, messages: undefined }], () => room.id, (facts) => element("div", {}, element("h2", {}, facts.assistant ?? "(assistant deleted)"), element("p", {}, element("code", {}, facts.id), " in ", element("code", {}, facts.namespace || "(none)")), ...metadata(facts.metadata)));
+  fill(at("room-facts"), [{ ...room, messages: undefined }], () => room.id, roomFacts);
   at("compose").dataset.namespace = room.namespace;
   const log = at("messages");
   const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
@@ -103,12 +114,16 @@ function showRoom(room) {
   if (isAtEnd) log.scrollTop = log.scrollHeight;
 }
 
-function metadata(value) {
-  return Object.keys(value ?? {}).length > 0 ? [element("pre", { class: "metadata" }, pretty(value))] : [];
+function roomFacts(room) {
+  const where = element("p", {}, element("code", {}, room.id), " in ", element("code", {}, room.namespace || "(none)"));
+  const hasMetadata = Object.keys(room.metadata ?? {}).length > 0;
+  const metadata = hasMetadata ? element("pre", { class: "metadata" }, pretty(room.metadata)) : null;
+  return element("div", {}, element("h2", {}, room.assistant ?? "(assistant deleted)"), where, metadata);
 }
 
 function bubble(message) {
-  const node = element("article", { class: `message ${["user", "assistant"].includes(message.role) ? message.role : "other"}${message.draft ? " draft" : ""}` });
+  const kind = ["user", "assistant"].includes(message.role) ? message.role : "other";
+  const node = element("article", { class: `message ${kind}${message.draft ? " draft" : ""}` });
   node.append(element("p", { class: "who" }, message.role, message.created_at ? created(message) : " is answering"));
   if (message.content) node.append(element("p", { class: "content" }, message.content));
   if (message.tool_calls?.length) node.append(element("pre", {}, pretty(message.tool_calls)));
@@ -135,7 +150,7 @@ function follow(room) {
       refresh();
     }
   });
-  // The browser gives up on a stream that is answered with an error, as after a reset; the next look at the room tries again.
+  // The browser gives up on a stream that is answered with an error, as after a reset; the next look tries again.
   mine.source.addEventListener("error", () => {
     if (mine.source.readyState === EventSource.CLOSED && words === mine) words = null;
   });
@@ -160,12 +175,17 @@ function showInstance(instance) {
   const key = JSON.stringify([instance.id, instance.current_state, instance.status, instance.updated_at]);
   if (key === drawn) return;
   drawn = key;
-  const badge = element("span", { class: `badge ${instance.status}` }, instance.status);
-  const where = element("p", {}, element("code", {}, instance.id), " in ", element("code", {}, instance.namespace || "(none)"), " is at ", element("strong", {}, instance.current_state), " ", badge);
-  const reason = typeof instance.error === "string" ? element("p", { class: "bad" }, instance.error) : null;
-  at("instance-facts").replaceChildren(element("div", {}, element("h2", {}, instance.workflow ?? "(workflow deleted)"), where, reason));
+  at("instance-facts").replaceChildren(instanceFacts(instance));
   at("diagram").replaceChildren(diagram(instance.states, instance.current_state));
   at("answer").replaceChildren(...answers(instance));
+}
+
+function instanceFacts(instance) {
+  const [id, space] = [instance.id, instance.namespace || "(none)"].map((text) => element("code", {}, text));
+  const badge = element("span", { class: `badge ${instance.status}` }, instance.status);
+  const where = element("p", {}, id, " in ", space, " is at ", element("strong", {}, instance.current_state), " ", badge);
+  const reason = typeof instance.error === "string" ? element("p", { class: "bad" }, instance.error) : null;
+  return element("div", {}, element("h2", {}, instance.workflow ?? "(workflow deleted)"), where, reason);
 }
 
 function answers(instance) {
@@ -174,9 +194,11 @@ function answers(instance) {
   const send = (input) => call("submit_workflow_input", instance.namespace, path, input);
   const trigger = (event) => call("trigger_workflow_event", instance.namespace, path, { event });
   const here = instance.states.find((state) => state.name === instance.current_state);
-  const events = [...new Set((here?.transitions ?? []).map((transition) => transition.event).filter(Boolean))];
+  const named = (here?.transitions ?? []).map((transition) => transition.event).filter(Boolean);
+  const events = [...new Set(named)];
   if (instance.presentation) return [question(instance.presentation, events, { send, trigger })];
-  return events.length > 0 ? [element("p", { class: "buttons" }, "Events: ", ...eventButtons(events, trigger))] : [];
+  if (events.length === 0) return [];
+  return [element("p", { class: "buttons" }, "Events: ", ...eventButtons(events, trigger))];
 }
 
 function flowRow(flow) {
@@ -186,39 +208,43 @@ function flowRow(flow) {
 
 function credentialRow(credential) {
   const badge = element("span", { class: `badge ${credential.status}` }, credential.status);
-  return row(credential, [badge, element("strong", {}, credential.provider), element("span", {}, credential.scopes.join(" ")), expiry(credential)], null);
+  const scopes = element("span", {}, credential.scopes.join(" "));
+  return row(credential, [badge, element("strong", {}, credential.provider), scopes, expiry(credential)], null);
 }
 
 function expiry(credential) {
-  return credential.expires_at ? element("time", { datetime: credential.expires_at }, `expires ${clock(credential.expires_at)}`) : null;
+  const moment = credential.expires_at;
+  return moment ? element("time", { datetime: moment }, `expires ${clock(moment)}`) : null;
 }
 
 function webhookRow(webhook) {
-  const badge = element("span", { class: `badge ${webhook.active ? "active" : ""}` }, webhook.active ? "active" : "off");
+  const [kind, text] = webhook.active ? ["badge active", "active"] : ["badge", "off"];
+  const badge = element("span", { class: kind }, text);
   return row(webhook, [badge, element("strong", { class: "long" }, webhook.url)], webhook.events);
 }
 
 function deliveryRow(delivery) {
-  const outcome = element("span", { class: `badge ${delivery.succeeded ? "completed" : "failed"}` }, delivery.status ?? "no answer");
+  const kind = delivery.succeeded ? "completed" : "failed";
+  const outcome = element("span", { class: `badge ${kind}` }, delivery.status ?? "no answer");
   const again = element("button", { type: "button" }, "Redeliver");
   again.addEventListener("click", () => act("redeliver", { delivery_id: delivery.id }));
   const attempt = delivery.is_duplicate ? "copy" : `attempt ${delivery.attempt}`;
   const took = element("span", {}, `${attempt}, ${delivery.milliseconds} ms`);
-  return row(delivery, [outcome, element("strong", {}, delivery.event_type), took, created({ created_at: delivery.sent_at }), again], delivery);
+  const sent = created({ created_at: delivery.sent_at });
+  return row(delivery, [outcome, again, element("strong", {}, delivery.event_type), took, sent], delivery);
 }
 
 function requestRow(request) {
   const badge = element("span", { class: `badge ${request.status < 400 ? "completed" : "failed"}` }, request.status);
   const asked = element("strong", { class: "long" }, `${request.method} ${request.path}`);
-  return row({ ...request, id: request.operation ?? "" }, [badge, asked], { ...request });
+  return row({ ...request, id: request.operation ?? "" }, [badge, asked], request);
 }
 
-/** One line, with what there is to know of it to unfold. */
+/** One line, and what there is to know of it to unfold. */
 function row(item, parts, more) {
   const space = element("span", { class: "space" }, item.namespace || "(none)");
-  const line = element("div", { class: "line" }, ...parts, element("code", {}, item.id), space);
-  const details = more && element("details", {}, element("summary", {}, "Details"), element("pre", {}, pretty(more)));
-  return element("li", {}, line, details);
+  const line = element(more ? "summary" : "div", { class: "line" }, ...parts, element("code", {}, item.id), space);
+  return element("li", {}, more ? element("details", {}, line, element("pre", {}, pretty(more))) : line);
 }
 
 function mark(list, href) {

@@ -1,0 +1,254 @@
+"""State in a file, through restarts and kills; and seeds."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.__main__ import main
+from tests.integration.sandbox_caller import Caller, fetch_token, listening, problem
+
+STATES = [
+    {"name": "ask", "type": "halting", "transitions": [{"to": "end"}]},
+    {"name": "end", "type": "terminal"},
+]
+WORKFLOW = {"name": "W", "initial_state": "ask", "states": STATES}
+HOOK = {"url": "http://127.0.0.1:9/hook", "events": ["room.message.created"]}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "platform.db"
+
+
+@contextmanager
+def command(path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The sandbox in a process of its own, and the URL at which it is."""
+    arguments = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", "--data", str(path)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found is not None
+            yield process, found[0]
+        finally:
+            process.kill()
+
+
+def connect(core: str) -> httpx.Client:
+    body = {"grant_type": "client_credentials", "client_id": "sandbox_client", "client_secret": "sandbox_secret"}
+    url = core.replace("/api/v1", "/auth/api/v1/oauth/token")
+    token = httpx.post(url, json=body).json()["data"]["access_token"]
+    headers = {"authorization": f"Bearer {token}", "x-namespace": "user_1"}
+    return httpx.Client(base_url=core, headers=headers)
+
+
+def test_everything_is_there_after_a_restart(path: Path) -> None:
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room()
+        caller.make(f"/rooms/{room['id']}/messages", content="Hello")
+        messages = caller.read(f"/rooms/{room['id']}/messages")
+        hook = caller.make("/webhooks", **HOOK)
+        credential = sandbox.add_credential("google", namespace="user_1")
+        provider_token = caller.read(f"/credentials/{credential['id']}/token")["access_token"]
+        gone = caller.make("/tools", name="t", description="", parameters={})
+        caller.delete(f"/tools/{gone['id']}")
+        halted = caller.make("/workflow-instances", workflow_id=caller.make("/workflows", **WORKFLOW)["id"])
+        token, revoked = (fetch_token(sandbox) for _ in range(2))
+        client = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
+        httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json={"token": revoked, **client})
+    # The old one is held on purpose: the file is free once it is served no more.
+    with Sandbox(data=path).run() as again, Caller(again, token=token) as caller:
+        assert caller.read("/rooms") == [room]
+        assert caller.read(f"/rooms/{room['id']}/messages") == messages
+        assert caller.read("/tools") == []
+        assert again._state.store.get("webhook", "user_1", hook["id"]).private["secret"] == hook["secret"]
+        assert caller.read(f"/credentials/{credential['id']}/token")["access_token"] == provider_token
+        stream_path = f"/workflow-instances/{halted['id']}/stream"
+        assert caller.read(f"/workflow-instances/{halted['id']}")["status"] == "halted"
+        with listening(caller, stream_path) as stream:
+            answer = caller.post(f"/workflow-instances/{halted['id']}/input", json={"ok": True})
+            assert answer.json()["data"]["status"] == "completed"
+            assert stream.end()[-1] == {"type": "done"}
+        with Caller(again, token=revoked) as stranger:
+            problem(stranger.get("/rooms"), 401, "AUTH_ERROR")
+    with Sandbox(data=path).run() as third, Caller(third) as caller, listening(caller, stream_path) as stream:
+        assert stream.end() == [{"type": "done"}]
+
+
+def test_an_idempotency_key_holds_through_a_restart(path: Path) -> None:
+    headers, body = {"idempotency-key": "k"}, {"name": "Bot", "model": "gpt-4", "system_prompt": "Help."}
+    answers = []
+    for _ in range(2):
+        with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+            answers.append(caller.post("/assistants", json=body, headers=headers).content)
+            refused = caller.post("/assistants", json={**body, "name": "Bob"}, headers=headers)
+            problem(refused, 409, "CONFLICT")
+            assert len(caller.read("/assistants")) == 1
+    assert answers[0] == answers[1]
+
+
+def test_no_acknowledged_write_is_lost_to_a_kill(path: Path) -> None:
+    acknowledged: list[str] = []
+    enough = threading.Event()
+
+    def write(client: httpx.Client) -> None:
+        try:
+            for number in range(100_000):
+                name = f"{threading.get_ident()}-{number}"
+                answer = client.post("/tools", json={"name": name, "description": "", "parameters": {}})
+                acknowledged.append(answer.json()["data"]["id"])
+                if len(acknowledged) > 150:
+                    enough.set()
+        except httpx.TransportError:
+            pass
+
+    with command(path) as (process, core), connect(core) as client:
+        halted = client.post("/workflows", json=WORKFLOW).json()["data"]
+        instance = client.post("/workflow-instances", json={"workflow_id": halted["id"]}).json()["data"]
+        writers = [threading.Thread(target=write, args=(client,)) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        assert enough.wait(30)
+        process.send_signal(signal.SIGKILL)
+        for writer in writers:
+            writer.join()
+    with command(path) as (_, core), httpx.Client(base_url=core, headers=client.headers) as anew:
+        # The token from before the kill is as good as before.
+        listed = [anew.get("/tools", params={"page": page, "per_page": 100}).json()["data"] for page in range(1, 30)]
+        assert set(acknowledged) <= {tool["id"] for page in listed for tool in page}
+        answer = anew.post(f"/workflow-instances/{instance['id']}/input", json={})
+        assert answer.json()["data"]["status"] == "completed"
+
+
+def test_one_sandbox_at_a_time_has_the_file(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with command(path):
+        with pytest.raises(OSError, match="another sandbox has it open"):
+            Sandbox(data=path)
+        assert main(["--port", "0", "--data", str(path)]) == 1
+        assert "another sandbox" in capsys.readouterr().err
+
+
+def test_the_same_sandbox_sees_what_another_did_meanwhile(path: Path) -> None:
+    sandbox = Sandbox(data=path)
+    with sandbox.run(), Caller(sandbox) as caller:
+        caller.room()
+    with pytest.raises(RuntimeError, match="was closed"):
+        sandbox.add_credential("google")
+    with Sandbox(data=path).run() as other, Caller(other) as caller:
+        rooms = [*caller.read("/rooms"), caller.room()]
+    with sandbox.run(), Caller(sandbox) as caller:
+        assert caller.read("/rooms") == rooms
+        sandbox.reset()
+    sandbox.close()
+    with Sandbox(data=path).run() as other, Caller(other) as caller:
+        assert caller.read("/rooms") == []
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough to be seen as one" * 20, None])
+def test_a_file_of_something_else_is_left_alone(path: Path, content: bytes | None) -> None:
+    if content is None:
+        other = sqlite3.connect(path)
+        other.execute("CREATE TABLE mine (a)")
+        other.close()
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="not a data file"):
+        Sandbox(data=path)
+    assert path.read_bytes() == before
+    with pytest.raises(OSError, match="No such file"):
+        Sandbox(data=path.parent / "nowhere" / "x.db")
+
+
+def test_the_file_is_its_owners_alone(path: Path) -> None:
+    Sandbox(data=path).close()
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+
+SEED: dict[str, Any] = {
+    "user_1": {
+        "rooms": [{"id": "room_1", "assistant_id": "asst_1", "messages": [{"role": "user", "content": "Hello"}]}],
+        "assistants": [
+            {"id": "asst_1", "name": "Bot", "model": "gpt-4", "system_prompt": "Help.", "tools": ["tool_1"]}
+        ],
+        "tools": [{"id": "tool_1", "name": "add", "description": "", "parameters": {}}],
+        "workflows": [{"id": "wf_1", **WORKFLOW}],
+        "workflow_instances": [{"workflow_id": "wf_1"}],
+        "webhooks": [HOOK],
+        "credentials": [{"id": "cred_1", "provider": "google", "scopes": ["calendar"]}],
+    },
+    "user_2": {"tools": [{"name": "sub", "description": "", "parameters": {}}]},
+}
+
+
+def planted(tmp_path: Path, seed: Any) -> Path:
+    file = tmp_path / "seed.json"
+    file.write_text(seed if isinstance(seed, str) else json.dumps(seed))
+    return file
+
+
+def test_a_seed_is_there_from_the_start_and_after_a_reset(tmp_path: Path) -> None:
+    with Sandbox(seed=planted(tmp_path, SEED)).run() as sandbox:
+        for _ in range(2):
+            with Caller(sandbox) as caller, Caller(sandbox, "user_2") as other:
+                assert caller.read("/rooms/room_1/messages")[0]["content"] == "Hello"
+                assert caller.read("/assistants/asst_1")["tools"] == ["tool_1"]
+                assert caller.read("/workflow-instances")[0]["status"] == "halted"
+                assert caller.read("/credentials/cred_1/token")["access_token"]
+                assert [tool["name"] for tool in other.read("/tools")] == ["sub"]
+                assert list(sandbox.events) == []
+                caller.delete("/rooms/room_1")
+            sandbox.reset()
+
+
+def test_a_data_file_that_holds_something_gets_no_seed(tmp_path: Path, path: Path) -> None:
+    seed = planted(tmp_path, SEED)
+    with Sandbox(data=path, seed=seed).run() as sandbox, Caller(sandbox) as caller:
+        caller.delete("/rooms/room_1")
+    with Sandbox(data=path, seed=seed).run() as sandbox, Caller(sandbox) as caller:
+        assert caller.read("/rooms") == []
+        assert len(caller.read("/assistants")) == 1
+
+
+@pytest.mark.parametrize(
+    ("seed", "place"),
+    [
+        ("{", r"seed\.json: line 1"),
+        ("[]", r"seed\.json: must be an object"),
+        ({"a": []}, "a: must be an object"),
+        ({"a": {"toolz": []}}, r"a\.toolz: is none of tools"),
+        ({"a": {"tools": {}}}, r"a\.tools: must be a list"),
+        ({"a": {"tools": [1]}}, r"a\.tools\[0\]: must be an object"),
+        ({"a": {"tools": [{"name": "", "description": "", "parameters": {}}]}}, r"a\.tools\[0\]\.name: must not be"),
+        ({"a": {"assistants": [{"name": "B"}]}}, r"a\.assistants\[0\]\.model: is required"),
+        ({"a": {"rooms": [{"assistant_id": "no"}]}}, r"a\.rooms\[0\]\.assistant_id: there is no assistant"),
+        ({"a": {"rooms": [{"assistant_id": "x", "messages": [{}]}]}}, r"a\.rooms\[0\]\.messages\[0\]\.role"),
+        ({"a": {"tools": [{"id": "a b"}]}}, r"a\.tools\[0\]\.id: must match"),
+        ({"a": {"credentials": [{"provider": "x", "id": "c"}] * 2}}, r"a\.credentials\[1\]\.id: is the id of"),
+        ({"a": {"credentials": [{"provider": 1}]}}, r"a\.credentials\[0\]\.provider: must be a string"),
+    ],
+)
+def test_what_is_wrong_in_a_seed_is_told_with_its_place(
+    tmp_path: Path, seed: Any, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = planted(tmp_path, seed)
+    with pytest.raises(ValueError, match=place):
+        Sandbox(seed=file)
+    assert main(["--port", "0", "--seed", str(file)]) == 1
+    assert "seed.json" in capsys.readouterr().err
