@@ -13,7 +13,7 @@ from interactor_ext._telemetry_events import Reporter, StreamConnected, StreamDi
 class StreamWatch:
     def __init__(self, reporter: Reporter, kind: StreamKind) -> None:
         self._reporter = reporter
-        self._kind = kind
+        self._kind: StreamKind = kind
         self._reason: Literal["timeout", "error", "client_close", "done"] | None = None
 
     def connected(self) -> None:

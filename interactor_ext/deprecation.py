@@ -18,7 +18,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -137,7 +137,7 @@ _noticed: set[str] = set()
 def _fields(headers: Headers) -> Iterator[tuple[str, str]]:
     """Name, in lower case, and value of each line. Other mappings than httpx's have joined them with commas."""
     if isinstance(headers, httpx.Headers):
-        pairs: Iterable[tuple[str, str]] = headers.multi_items()
+        pairs: Iterable[Any] = headers.multi_items()
     else:
         pairs = headers.items() if isinstance(headers, Mapping) else headers
     for name, value in pairs:

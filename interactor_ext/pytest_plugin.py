@@ -96,7 +96,9 @@ def async_interactor_client(
 ) -> Iterator[AsyncInteractorClient]:
     """A client of the sandbox for asyncio, whoever runs the event loop: pytest-asyncio, anyio or the test itself."""
     if "anyio_backend_name" in request.fixturenames and request.getfixturevalue("anyio_backend_name") != "asyncio":
-        pytest.fail("AsyncInteractorClient runs on asyncio: let the fixture anyio_backend return 'asyncio'", pytrace=False)
+        pytest.fail(
+            "AsyncInteractorClient runs on asyncio: let the fixture anyio_backend return 'asyncio'", pytrace=False
+        )
     import asyncio
 
     client = interactor_sandbox.async_client()

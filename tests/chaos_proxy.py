@@ -60,25 +60,26 @@ class ChaosProxy:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Each relay ends by itself, and closes what it has: to cancel it might leave a socket open.
+        await asyncio.gather(*tasks)
 
     async def _relay(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        server, there = await asyncio.open_connection(self._host, self._port)
-        connection = _Connection(self, client, back, server, there)
-        ways = [asyncio.create_task(connection.ask()), asyncio.create_task(connection.answer())]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
+        writers = [back]
+        with contextlib.suppress(OSError):
+            server, there = await asyncio.open_connection(self._host, self._port)
+            writers.append(there)
+            connection = _Connection(self, client, back, server, there)
+            ways = [connection.ask(), connection.answer(), self._stop.wait()]
+            running = [asyncio.ensure_future(way) for way in ways]
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for way in running:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            for writer in (back, there):
-                writer.close()
-            for writer in (back, there):
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+            await asyncio.gather(*running, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        for writer in writers:
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     def allowance(self, request: str) -> int | None:
         number = self._seen[request] = self._seen.get(request, -1) + 1

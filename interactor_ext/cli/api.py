@@ -92,12 +92,11 @@ def _pair(text: str) -> tuple[str, str]:
 def _body(data: str | None) -> Any:
     if data is None:
         return None
-    if data == "-":
-        data = sys.stdin.read()
-    elif data.startswith("@"):
-        data = Path(data[1:]).read_text(encoding="utf-8")
+    text = sys.stdin.read() if data == "-" else data
+    if data.startswith("@"):
+        text = Path(data[1:]).read_text(encoding="utf-8")
     try:
-        return json.loads(data)
+        return json.loads(text)
     except ValueError as error:
         raise ConfigurationError(f"The body is not JSON: {error}.") from None
 

@@ -21,6 +21,13 @@ from interactor_ext._responses import read_response
 Json = dict[str, Any]
 
 
+class Envelope(NamedTuple):
+    """The body of a list response, unread."""
+
+    data: list[Any]
+    meta: SimpleNamespace
+
+
 class Described(NamedTuple):
     """An operation with what its caller must know."""
 
@@ -109,8 +116,7 @@ def send_all(client: InteractorClient, request: dict[str, Any]) -> Iterator[Any]
         answer = send(client, {**request, "params": params})
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
             raise ResponseValidationError("The answer is no list with `data`.", model="page", field="data")
-        envelope = SimpleNamespace(data=answer["data"], meta=SimpleNamespace(**(answer.get("meta") or {})))
-        return _pages.page_of(envelope, params)
+        return _pages.page_of(Envelope(answer["data"], SimpleNamespace(**(answer.get("meta") or {}))), params)
 
     return _pages.iterate(fetch, 0)
 

@@ -28,6 +28,7 @@ from .wire import origin_of, parse_body, read_body
 FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
+    "rows.js": "text/javascript",
     "dom.js": "text/javascript",
     "diagram.js": "text/javascript",
     "answer.js": "text/javascript",
@@ -155,7 +156,7 @@ class Inspector:
 @lru_cache
 def read_file(name: str) -> str:
     """One of the files that the pages are made of."""
-    return files(__package__).joinpath("page", name).read_text(encoding="utf-8")
+    return files("interactor_ext.sandbox").joinpath("page", name).read_text(encoding="utf-8")
 
 
 def _text(asked: JsonObject, name: str) -> str:

@@ -101,7 +101,11 @@ def _clean_response(response: dict[str, Any]) -> dict[str, Any]:
 
 def _clean_headers(headers: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in headers.items() if name.lower() not in VOLATILE_HEADERS}
-    return {name: MASK if name.lower() in SECRET_HEADERS else value for name, value in kept.items()}
+    return {name: _masked_header(value) if name.lower() in SECRET_HEADERS else value for name, value in kept.items()}
+
+
+def _masked_header(value: Any) -> Any:
+    return [MASK for _ in value] if isinstance(value, list) else MASK
 
 
 def _clean_body(body: Any, secrets: frozenset[str]) -> Any:

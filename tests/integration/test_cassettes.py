@@ -7,44 +7,24 @@ carry the addresses of the platform's own sandbox, so that a replay pins the URL
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import vcr
 import yaml
 
 from interactor_client.models import Assistant, WorkflowState, WorkflowTransition
 from interactor_ext import AsyncInteractorClient, InteractorClient, NotFoundError, ValidationError
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.testing.recording import SECRET_FIELDS, is_recording
 
 CASSETTES = Path(__file__).parents[1] / "cassettes"
-RECORDING = "INTERACTOR_RECORD" in os.environ
 CORE, ACCOUNT = "https://sandbox-core.interactor.com/api/v1", "https://sandbox-auth.interactor.com/api/v1"
-SECRETS = {"client_id", "client_secret", "access_token", "secret"}
 PINNED_HEADERS = ("accept", "content-type", "x-namespace")
-# What differs from one recording to the next and says nothing about the format.
-VOLATILE_HEADERS = ["host", "user-agent", "connection", "accept-encoding", "content-length"]
 
-
-def masked(body: bytes | str | None) -> Any:
-    """A JSON body with its secrets masked, so that a recording holds none and a replay does not depend on one."""
-    if not body:
-        return None
-
-    def mask(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: "MASKED" if key in SECRETS else mask(item) for key, item in value.items()}
-        return [mask(item) for item in value] if isinstance(value, list) else value
-
-    return mask(json.loads(body))
-
-
-def same_body(replayed: Any, recorded: Any) -> None:
-    assert masked(replayed.body) == masked(recorded.body)
+Cassette = Callable[[str], AbstractContextManager[dict[str, Any]]]
 
 
 def same_headers(replayed: Any, recorded: Any) -> None:
@@ -52,56 +32,40 @@ def same_headers(replayed: Any, recorded: Any) -> None:
         assert replayed.headers.get(name) == recorded.headers.get(name), name
 
 
-@contextmanager
-def cassette(name: str) -> Iterator[dict[str, Any]]:
+@pytest.fixture
+def cassette(interactor_vcr: Any) -> Cassette:
     """Keywords for a client whose traffic is recorded from a sandbox, or replayed without one."""
-    with ExitStack() as stack:
-        settings: dict[str, Any] = {"client_id": "client_x", "client_secret": "secret_x", "environment": "sandbox"}
-        rename: Callable[[str], str] = str
-        if RECORDING:
-            (CASSETTES / f"{name}.yaml").unlink(missing_ok=True)
-            sandbox = stack.enter_context(Sandbox().run())
-            core, account = sandbox.core_api_url, sandbox.account_server_url
-            settings = {
-                "client_id": sandbox.client_id,
-                "client_secret": sandbox.client_secret,
-                "core_api_url": core,
-                "account_server_url": account,
-            }
+    interactor_vcr.register_matcher("same_headers", same_headers)
 
-            def rename(uri: str) -> str:
-                return uri.replace(account, ACCOUNT).replace(core, CORE)
+    @contextmanager
+    def playing(name: str) -> Iterator[dict[str, Any]]:
+        with ExitStack() as stack:
+            settings: dict[str, Any] = {"client_id": "client_x", "client_secret": "secret_x", "environment": "sandbox"}
+            if is_recording():
+                sandbox = stack.enter_context(Sandbox().run())
+                names = ("client_id", "client_secret", "account_server_url", "core_api_url")
+                settings = dict(zip(names, sandbox.env.values(), strict=True))
 
-        def clean_request(request: Any) -> Any:
-            request.uri = rename(request.uri)
-            if request.body:
-                request.body = json.dumps(masked(request.body)).encode()
-            return request
+            def rename(request: Any) -> Any:
+                for name, url in (("account_server_url", ACCOUNT), ("core_api_url", CORE)):
+                    request.uri = request.uri.replace(settings.get(name, url), url)
+                return request
 
-        def clean_response(response: Any) -> Any:
-            text = response["body"].get("string") or b""
-            if text.lstrip().startswith(b"{"):
-                response["body"]["string"] = json.dumps(masked(text)).encode()
-                response["headers"].pop("content-length", None)
-            return response
+            tape = stack.enter_context(
+                interactor_vcr.use_cassette(
+                    name,
+                    cassette_library_dir=str(CASSETTES),
+                    before_record_request=rename,
+                    match_on=[*interactor_vcr.match_on, "same_headers"],
+                )
+            )
+            yield settings
+            assert is_recording() or tape.all_played
 
-        recorder = vcr.VCR(
-            cassette_library_dir=str(CASSETTES),
-            record_mode="once" if RECORDING else "none",
-            filter_headers=[("authorization", "Bearer MASKED"), ("idempotency-key", "MASKED"), *VOLATILE_HEADERS],
-            before_record_request=clean_request,
-            before_record_response=clean_response,
-        )
-        recorder.register_matcher("same_body", same_body)
-        recorder.register_matcher("same_headers", same_headers)
-        recorder.match_on = ["method", "uri", "same_body", "same_headers"]
-        tape = stack.enter_context(recorder.use_cassette(f"{name}.yaml"))
-        yield settings
-        if not RECORDING:
-            assert tape.all_played
+    return playing
 
 
-def test_conversation() -> None:
+def test_conversation(cassette: Cassette) -> None:
     with cassette("conversation") as settings, InteractorClient(**settings) as client:
         user = client.namespace("user_123")
         bot = user.assistants.create(
@@ -119,7 +83,7 @@ def test_conversation() -> None:
         assert user.assistants.delete(bot.id) is None
 
 
-async def test_pages() -> None:
+async def test_pages(cassette: Cassette) -> None:
     with cassette("pages") as settings:
         async with AsyncInteractorClient(**settings) as client:
             user = client.namespace("org_acme_user_7")
@@ -129,7 +93,7 @@ async def test_pages() -> None:
             assert sorted(names) == [f"Bot {number}" for number in range(5)]
 
 
-def test_workflow() -> None:
+def test_workflow(cassette: Cassette) -> None:
     with cassette("workflow") as settings, InteractorClient(**settings) as client:
         user = client.namespace("user_123")
         workflow = user.workflows.create(
@@ -150,7 +114,7 @@ def test_workflow() -> None:
         assert (finished.status, finished.context["total"]) == ("completed", 599.99)
 
 
-def test_errors() -> None:
+def test_errors(cassette: Cassette) -> None:
     with cassette("errors") as settings, InteractorClient(**settings) as client:
         user = client.namespace("user_123")
         with pytest.raises(NotFoundError) as missing:
@@ -166,7 +130,7 @@ def secrets_in(value: Any) -> Iterator[str]:
     """The values of fields that hold a secret, however deep they stand in a JSON body."""
     if isinstance(value, dict):
         for key, item in value.items():
-            if key in SECRETS:
+            if key in SECRET_FIELDS:
                 yield str(item)
             else:
                 yield from secrets_in(item)

@@ -13,7 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import APIConnectionError, GoneError, NotFoundError, RetryPolicy
+from interactor_ext import (
+    APIConnectionError,
+    GoneError,
+    InteractorClient,
+    NotFoundError,
+    ResponseValidationError,
+    RetryPolicy,
+)
 from interactor_ext import deprecation as deprecation_module
 from interactor_ext.deprecation import InteractorDeprecationWarning
 from interactor_ext.logs import RedactingFilter, user_id
@@ -69,6 +76,21 @@ def test_one_record_a_call_with_the_recommended_fields(
         "/oauth/token",
         "/assistants",
     ]
+
+
+def test_the_id_of_what_was_created_is_found_where_there_is_one(log: pytest.LogCaptureFixture) -> None:
+    bodies = iter([b"[]", b"{", b'{"data": {"id": 5}}', b'{"data": {"id": "a\\u0000b"}}', b'{"data": {"id": "x"}}'])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
+        return httpx.Response(201, content=next(bodies))
+
+    with InteractorClient(**PLATFORM, transport=httpx.MockTransport(answer)) as client:
+        for _ in range(5):
+            with pytest.raises(ResponseValidationError):
+                client.rooms.create(assistant_id="asst_1")
+    assert [record.get("resource_id") for record in of_calls(log.records)] == [None, None, None, None, "x"]
 
 
 @both_colours

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import inspect
 import json
 import os
@@ -16,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
+import httpx
 import pytest
 
 from interactor_ext import APIConnectionError, ConfigurationError, InteractorClient, InteractorError, RetryPolicy
@@ -454,6 +456,48 @@ def test_a_telemetry_that_fails_breaks_nothing(sandbox: Sandbox, colour: str, ca
     assert "RuntimeError: record" in caplog.text
     with pytest.raises(ConfigurationError, match="`sending` and `record`"):
         InteractorClient(client_id="a", client_secret="b", telemetry=object())  # type: ignore[arg-type]
+
+
+async def test_a_call_that_is_given_up_is_no_error(sandbox: Sandbox) -> None:
+    registry = prometheus_client.CollectorRegistry()
+    async with sandbox.async_client(telemetry=PrometheusTelemetry(registry)) as client:
+        await client.get_access_token()
+        sandbox.faults.add("list_tools", latency=5)
+        call = asyncio.ensure_future(client.tools.list())
+        await asyncio.sleep(0.05)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    samples = scrape(registry)
+    statuses = {dict(labels)["status"] for labels in values(samples, "interactor_requests_total")}
+    assert statuses == {"200", "cancelled"}
+    assert values(samples, "interactor_errors_total") == {}
+
+
+@pytest.mark.parametrize(
+    ("headers", "content", "code"),
+    [
+        ({"content-encoding": "gzip"}, gzip.compress(b'{"error": {"code": "CREDENTIAL_LOCKED"}}'), "CREDENTIAL_LOCKED"),
+        ({"content-encoding": "gzip"}, b"no gzip at all", "API_ERROR"),
+        ({}, b"<html>", "API_ERROR"),
+        ({}, b'{"error": "invalid_client"}', "invalid_client"),
+    ],
+    ids=["packed", "broken", "html", "oauth"],
+)
+def test_the_code_of_an_error_is_the_servers_own_if_it_can_be_read(
+    headers: dict[str, str], content: bytes, code: str
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(502, headers=headers, stream=httpx.ByteStream(content))
+
+    registry = prometheus_client.CollectorRegistry()
+    settings: dict[str, Any] = {"client_id": "a", "client_secret": "b", "max_retries": 0}
+    settings |= {"transport": httpx.MockTransport(answer), "telemetry": PrometheusTelemetry(registry)}
+    with InteractorClient(**settings) as client, pytest.raises(InteractorError):
+        client.get_access_token()
+    assert values(scrape(registry), "interactor_errors_total") == {
+        frozenset({"type": "server", "code": code}.items()): 1
+    }
 
 
 def test_no_secret_reaches_a_telemetry(sandbox: Sandbox) -> None:

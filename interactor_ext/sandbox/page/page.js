@@ -3,6 +3,7 @@
 import { diagram } from "./diagram.js";
 import { element, fill, pretty } from "./dom.js";
 import { eventButtons, question } from "./answer.js";
+import { attemptKey, clock, created, credentialRow, deliveryRow, flowRow, requestRow, webhookRow } from "./rows.js";
 
 const EVERY = 1000;
 const SECTIONS = ["rooms", "instances", "credentials", "deliveries", "requests"];
@@ -60,7 +61,7 @@ function show(state) {
   showRows("flow-list", state.flows, (flow) => flow.id, flowRow, "No OAuth flow is under way.");
   showRows("credential-list", state.credentials, (credential) => credential.id, credentialRow, "No credentials yet.");
   showRows("webhook-list", state.webhooks, (webhook) => webhook.id, webhookRow, "No webhooks yet.");
-  showRows("delivery-list", state.deliveries, attemptKey, deliveryRow, "Nothing was delivered yet.");
+  showRows("delivery-list", state.deliveries, attemptKey, attemptRow, "Nothing was delivered yet.");
   showRows("request-list", state.requests, (request) => request.request_id, requestRow, "Nothing was asked yet.");
 }
 
@@ -69,8 +70,8 @@ function showRows(id, items, keyOf, make, empty) {
   else fill(at(id), [empty], () => "empty", (text) => element("li", { class: "empty" }, text));
 }
 
-function attemptKey(delivery) {
-  return `${delivery.id} ${delivery.attempt} ${delivery.request_id}`;
+function attemptRow(delivery) {
+  return deliveryRow(delivery, () => act("redeliver", { delivery_id: delivery.id }));
 }
 
 function showNamespaces(namespaces) {
@@ -183,7 +184,7 @@ function showInstance(instance) {
 function instanceFacts(instance) {
   const [id, space] = [instance.id, instance.namespace || "(none)"].map((text) => element("code", {}, text));
   const badge = element("span", { class: `badge ${instance.status}` }, instance.status);
-  const where = element("p", {}, id, " in ", space, " is at ", element("strong", {}, instance.current_state), " ", badge);
+  const where = element("p", {}, id, " in ", space, " is at ", element("b", {}, instance.current_state), " ", badge);
   const reason = typeof instance.error === "string" ? element("p", { class: "bad" }, instance.error) : null;
   return element("div", {}, element("h2", {}, instance.workflow ?? "(workflow deleted)"), where, reason);
 }
@@ -201,65 +202,11 @@ function answers(instance) {
   return [element("p", { class: "buttons" }, "Events: ", ...eventButtons(events, trigger))];
 }
 
-function flowRow(flow) {
-  const href = `/_sandbox/authorize?flow=${encodeURIComponent(flow.id)}`;
-  return row(flow, [element("strong", {}, flow.provider), element("a", { href, target: "_blank" }, "Approve or deny")], null);
-}
-
-function credentialRow(credential) {
-  const badge = element("span", { class: `badge ${credential.status}` }, credential.status);
-  const scopes = element("span", {}, credential.scopes.join(" "));
-  return row(credential, [badge, element("strong", {}, credential.provider), scopes, expiry(credential)], null);
-}
-
-function expiry(credential) {
-  const moment = credential.expires_at;
-  return moment ? element("time", { datetime: moment }, `expires ${clock(moment)}`) : null;
-}
-
-function webhookRow(webhook) {
-  const [kind, text] = webhook.active ? ["badge active", "active"] : ["badge", "off"];
-  const badge = element("span", { class: kind }, text);
-  return row(webhook, [badge, element("strong", { class: "long" }, webhook.url)], webhook.events);
-}
-
-function deliveryRow(delivery) {
-  const kind = delivery.succeeded ? "completed" : "failed";
-  const outcome = element("span", { class: `badge ${kind}` }, delivery.status ?? "no answer");
-  const again = element("button", { type: "button" }, "Redeliver");
-  again.addEventListener("click", () => act("redeliver", { delivery_id: delivery.id }));
-  const attempt = delivery.is_duplicate ? "copy" : `attempt ${delivery.attempt}`;
-  const took = element("span", {}, `${attempt}, ${delivery.milliseconds} ms`);
-  const sent = created({ created_at: delivery.sent_at });
-  return row(delivery, [outcome, again, element("strong", {}, delivery.event_type), took, sent], delivery);
-}
-
-function requestRow(request) {
-  const badge = element("span", { class: `badge ${request.status < 400 ? "completed" : "failed"}` }, request.status);
-  const asked = element("strong", { class: "long" }, `${request.method} ${request.path}`);
-  return row({ ...request, id: request.operation ?? "" }, [badge, asked], request);
-}
-
-/** One line, and what there is to know of it to unfold. */
-function row(item, parts, more) {
-  const space = element("span", { class: "space" }, item.namespace || "(none)");
-  const line = element(more ? "summary" : "div", { class: "line" }, ...parts, element("code", {}, item.id), space);
-  return element("li", {}, more ? element("details", {}, line, element("pre", {}, pretty(more))) : line);
-}
-
 function mark(list, href) {
   for (const anchor of at(list).querySelectorAll("a")) {
     if (anchor.getAttribute("href") === href) anchor.setAttribute("aria-current", "true");
     else anchor.removeAttribute("aria-current");
   }
-}
-
-function created(item) {
-  return element("time", { datetime: item.created_at }, clock(item.created_at));
-}
-
-function clock(stamp) {
-  return new Date(stamp).toLocaleTimeString();
 }
 
 function report(node, text, kind) {
