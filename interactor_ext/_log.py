@@ -27,25 +27,27 @@ _MESSAGE = "%s %s: %s in %.0f ms (%s)"
 def log_answer(request: httpx.Request, response: httpx.Response, request_id: str | None, began: float) -> None:
     """The record of a call that was answered. `began` is an instant of `time.perf_counter()`."""
     status = response.status_code
-    level = logging.INFO if response.is_success else logging.WARNING
+    failed = not response.is_success
+    level = logging.WARNING if failed else logging.INFO
     if not logger.isEnabledFor(level):
         return
-    fields = _fields(request, began)
-    fields["status_code"] = status
-    fields["request_id"] = _short(request_id)
-    if not response.is_success:
-        fields["error_code"] = _error_code(response)
+    milliseconds = _milliseconds_since(began)
+    fields = _about(request)
+    error_code = None
+    if failed:
+        error_code = fields["error_code"] = _error_code(response)
     elif status == 201 and "resource_id" not in fields and (created := _created_id(response)):
         fields["resource_id"] = created
-    _emit(level, fields)
+    _emit(level, fields, status, _short(request_id), error_code, milliseconds)
 
 
 def log_failure(request: httpx.Request, error: InteractorError, began: float) -> None:
     """The record of a call that ended without an answer of its own."""
     if logger.isEnabledFor(logging.WARNING):
-        fields = _fields(request, began)
-        fields.update(status_code=error.status, request_id=error.request_id, error_code=error.code)
-        _emit(logging.WARNING, fields)
+        milliseconds = _milliseconds_since(began)
+        fields = _about(request)
+        fields["error_code"] = error.code
+        _emit(logging.WARNING, fields, error.status, error.request_id, error.code, milliseconds)
 
 
 def log_retry(
@@ -69,23 +71,27 @@ def log_retry(
         )
 
 
-def _emit(level: int, fields: dict[str, Any]) -> None:
-    outcome = fields["status_code"] or fields["error_code"]
-    args = (
-        fields["method"],
-        fields["endpoint"],
-        outcome,
-        fields["duration_ms"],
-        fields["request_id"] or "no request id",
-    )
+def _emit(
+    level: int,
+    fields: dict[str, Any],
+    status: int | None,
+    request_id: str | None,
+    error_code: str | None,
+    milliseconds: float,
+) -> None:
+    args = fields["method"], fields["endpoint"], status or error_code, milliseconds, request_id or "no request id"
     # As logger.log() does, but it would first search the stack for the line that this is.
     record = logging.getLogRecordFactory()("interactor", level, "interactor", 0, _MESSAGE, args, None)
-    record.__dict__.update(fields)
+    about = record.__dict__
+    about.update(fields)
+    about["status_code"] = status
+    about["request_id"] = request_id
+    about["duration_ms"] = milliseconds
     logger.handle(record)
 
 
-def _fields(request: httpx.Request, began: float) -> dict[str, Any]:
-    return {**_about(request), "duration_ms": round((time.perf_counter() - began) * 1000, 1)}
+def _milliseconds_since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)
 
 
 def _about(request: httpx.Request) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class PrometheusTelemetry:
         # In multi-process mode a gauge is read from a file, where nothing can be worked out when it is read.
         self._pushes = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         # prometheus-client looks at each label and takes a lock to find what is here at once.
-        self._known: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
+        self._known: dict[tuple[object, ...], tuple[Counter, Histogram]] = {}
         try:
             self._make(prometheus_client.REGISTRY if registry is None else registry)
         except ValueError as error:
@@ -179,10 +179,10 @@ class PrometheusTelemetry:
 
     def _ended(self, event: RequestEnded) -> None:
         request = event.request
-        labels = request.endpoint, request.method, _status(event), request.namespace
+        labels = request.endpoint, request.method, event.status, event.error, event.code, request.namespace
         known = self._known.get(labels)
         if known is None:
-            known = self._known[labels] = self._look_up(*labels)
+            known = self._known[labels] = self._look_up(event)
         requests, durations = known
         requests.inc()
         durations.observe(event.seconds * 1000)
@@ -191,9 +191,12 @@ class PrometheusTelemetry:
         if self._pushes:
             self._push()
 
-    def _look_up(self, endpoint: str, method: str, status: str, namespace: str) -> tuple[Counter, Histogram]:
-        requests = self._requests.labels(endpoint, method, status, self._name(namespace))
-        return requests, self._durations.labels(endpoint, method)
+    def _look_up(self, event: RequestEnded) -> tuple[Counter, Histogram]:
+        request = event.request
+        requests = self._requests.labels(
+            request.endpoint, request.method, _status(event), self._name(request.namespace)
+        )
+        return requests, self._durations.labels(request.endpoint, request.method)
 
     def _name(self, namespace: str) -> str:
         if self._namespace_label == "hash":

@@ -76,7 +76,8 @@ class ChaosProxy:
                 way.cancel()
             await asyncio.gather(*running, return_exceptions=True)
         for writer in writers:
-            writer.transport.abort()
+            # What was allowed through is flushed, unless nobody waits for it any more.
+            writer.transport.abort() if self._stop.is_set() else writer.close()
         for writer in writers:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()

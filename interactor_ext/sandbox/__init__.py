@@ -17,7 +17,7 @@ answered with 422 and a detail for each field. What the contract leaves open, it
 
 What else it decides stands at the head of its modules: assistants, tools and streams in conversation.py, replies.py and
 streams.py; workflows in engine.py, expressions.py and actions.py; OAuth flows and credentials in credentials.py;
-faults in faults.py and levers for other processes in control.py; what a data file holds in datafile.py, seeds in seeds.py;
+faults in faults.py, levers for other processes in control.py; data files in datafile.py, seeds in seeds.py;
 delivery of webhooks in deliveries.py.
 """
 

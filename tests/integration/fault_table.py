@@ -151,6 +151,7 @@ FAULTS = [
         send_and(b"HTTP/1.1 503 No\r\ncontent-length: 99\r\n\r\n{", stall),
         timeout=SHORT,
     ),
+    lost("502 and bad gzip", "ServerError", send_and(BAD_GZIP.replace(b"200 OK", b"502 No"))),
     final("500", "ServerError", error(500)),
     final("520", "ServerError", reply(520, b"<html>", content_type="text/html")),
     final("999", "APIStatusError", reply(999)),

@@ -18,10 +18,11 @@ import yaml
 from interactor_client.models import Assistant, WorkflowState, WorkflowTransition
 from interactor_ext import AsyncInteractorClient, InteractorClient, NotFoundError, ValidationError
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.testing.recording import SECRET_FIELDS, is_recording
+from interactor_ext.testing.recording import is_recording
 
 CASSETTES = Path(__file__).parents[1] / "cassettes"
 CORE, ACCOUNT = "https://sandbox-core.interactor.com/api/v1", "https://sandbox-auth.interactor.com/api/v1"
+SECRETS = {"client_id", "client_secret", "access_token", "secret"}
 PINNED_HEADERS = ("accept", "content-type", "x-namespace")
 
 Cassette = Callable[[str], AbstractContextManager[dict[str, Any]]]
@@ -43,8 +44,12 @@ def cassette(interactor_vcr: Any) -> Cassette:
             settings: dict[str, Any] = {"client_id": "client_x", "client_secret": "secret_x", "environment": "sandbox"}
             if is_recording():
                 sandbox = stack.enter_context(Sandbox().run())
-                names = ("client_id", "client_secret", "account_server_url", "core_api_url")
-                settings = dict(zip(names, sandbox.env.values(), strict=True))
+                settings = {
+                    "client_id": sandbox.client_id,
+                    "client_secret": sandbox.client_secret,
+                    "account_server_url": sandbox.account_server_url,
+                    "core_api_url": sandbox.core_api_url,
+                }
 
             def rename(request: Any) -> Any:
                 for name, url in (("account_server_url", ACCOUNT), ("core_api_url", CORE)):
@@ -130,7 +135,7 @@ def secrets_in(value: Any) -> Iterator[str]:
     """The values of fields that hold a secret, however deep they stand in a JSON body."""
     if isinstance(value, dict):
         for key, item in value.items():
-            if key in SECRET_FIELDS:
+            if key in SECRETS:
                 yield str(item)
             else:
                 yield from secrets_in(item)
@@ -145,5 +150,5 @@ def test_no_cassette_holds_a_secret(path: Path) -> None:
     for interaction in yaml.safe_load(path.read_text())["interactions"]:
         for body in (interaction["request"]["body"], interaction["response"]["body"]["string"]):
             found += secrets_in(json.loads(body)) if body else []
-        assert interaction["request"]["headers"].get("authorization", ["Bearer MASKED"]) == ["Bearer MASKED"]
+        assert interaction["request"]["headers"].get("authorization", ["MASKED"]) == ["MASKED"]
     assert set(found) == {"MASKED"}

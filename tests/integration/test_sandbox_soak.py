@@ -35,7 +35,7 @@ STREAMS, ROOMS = 500, 50
 SERVER = """
 from interactor_ext.sandbox import Clock, Sandbox
 sandbox = Sandbox(history=500, token_lifetime=10**9, clock=Clock(speed=17280))
-sandbox.serve(0, announce=lambda: print(*sandbox.env.values(), flush=True))
+sandbox.serve(0, announce=lambda: print(sandbox.account_server_url, sandbox.core_api_url, flush=True))
 """
 
 
@@ -45,8 +45,13 @@ class Server:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._status = Path(f"/proc/{process.pid}/status")
         assert process.stdout is not None
-        names = ("client_id", "client_secret", "account_server_url", "core_api_url")
-        self.settings: Any = dict(zip(names, process.stdout.readline().split(), strict=True))
+        account_server_url, core_api_url = process.stdout.readline().split()
+        self.settings: Any = {
+            "client_id": "sandbox_client",
+            "client_secret": "sandbox_secret",
+            "account_server_url": account_server_url,
+            "core_api_url": core_api_url,
+        }
 
     def memory(self) -> float:
         """What it occupies now, in MB."""
