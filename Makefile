@@ -32,7 +32,7 @@ test-full: $(READY)
 	$(BIN)/python -m pytest -m full
 
 nightly: $(READY)
-	INTERACTOR_EXAMPLES=100 $(BIN)/python -m pytest -m full
+	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(BIN)/python -m pytest -m full
 
 check: $(READY)
 	$(BIN)/ruff format --check .

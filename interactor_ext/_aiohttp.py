@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable
 
 import httpx
 
@@ -64,7 +63,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             if (honest := self._honest(error)) is not None:
                 raise honest from error
             raise
-        response.stream = _Body(response.stream, self._honest)
         return response
 
     async def aclose(self) -> None:
@@ -119,21 +117,3 @@ def _as_proxy(proxy: httpx.Proxy | httpx.URL | str | None) -> httpx.Proxy | None
     credentials = base64.b64encode(b":".join(proxy.raw_auth)).decode()
     headers = {**proxy.headers, "Proxy-Authorization": f"Basic {credentials}"}
     return httpx.Proxy(proxy.url, headers=headers)
-
-
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, body: Any, honest: Callable[[Exception], httpx.TransportError | None]) -> None:
-        self._body = body
-        self._honest = honest
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._body:
-                yield chunk
-        except Exception as error:
-            if (honest := self._honest(error)) is not None:
-                raise honest from error
-            raise
-
-    async def aclose(self) -> None:
-        await self._body.aclose()

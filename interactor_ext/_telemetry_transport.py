@@ -82,12 +82,7 @@ def _kind(status: int) -> Literal["auth", "rate_limit", "validation", "server"]:
 
 def _code(response: httpx.Response) -> str:
     """The server's own code, if it looks like one: in a label, anything else would be a way to fill memory."""
-    # A copy, for a body can be decoded once, and the caller will.
-    copy = httpx.Response(response.status_code, headers=response.headers, stream=response.stream)
-    try:
-        code = read_error_body(copy.read()).code or ""
-    except httpx.DecodingError:
-        code = ""
+    code = read_error_body(response.read()).code or ""
     if code in OAUTH_CODES or (len(code) <= 40 and code.isascii() and code.isupper() and code.isidentifier()):
         return code
     return class_for(response.status_code).default_code

@@ -200,9 +200,8 @@ class Sandbox:
         return self._on_loop(lambda: self._state.streams.open)
 
     def reset(self) -> None:
-        """As if just started: no data but the seed's, no tokens, no faults, empty journals, real time.
-
-        Streams are cut off.
+        """As if just started: no data but the seed's, no tokens, no further clients, no faults, empty journals,
+        real time. Streams are cut off.
         """
         self._on_loop(self._state.clear)
 

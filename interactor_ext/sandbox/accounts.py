@@ -48,6 +48,7 @@ class Accounts:
         self._lifetime = lifetime
         self._keeper = keeper
         self._clients: dict[str, Client] = {}
+        self._first: Client | None = None
         # To verify a signature at each request would cost more than all else that admits it.
         self._grants: dict[str, Grant] = {}
         self._revoked: set[str] = set()
@@ -70,6 +71,7 @@ class Accounts:
         if unknown := client.scopes - self._known_scopes:
             raise ValueError(f"unknown scopes: {', '.join(sorted(unknown))}")
         self._clients[client.id] = client
+        self._first = self._first or client
 
     def known(self, client_id: object) -> str:
         """The id of a client that exists, and "" for anything else."""
@@ -138,6 +140,11 @@ class Accounts:
         if grant is not None and grant.client_id == client.id:
             self._end(grant)
             self._grants.pop(token, None)
+
+    def clear(self) -> None:
+        """No tokens, and no client but the first, as it was registered."""
+        self.revoke_all()
+        self._clients = {} if self._first is None else {self._first.id: self._first}
 
     def revoke_all(self) -> None:
         self._grants.clear()

@@ -139,7 +139,7 @@ class State:
         for part in (self.store, self.streams, self.limits, self.answers, self.requests, self.events, self.emails):
             part.clear()
         self.keeper.clear()
-        self.accounts.revoke_all()
+        self.accounts.clear()
         self.faults.clear()
         self.deprecations.clear()
         self.clock.reset()

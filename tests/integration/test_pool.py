@@ -358,7 +358,7 @@ print("fine")
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
 def test_a_fork_with_a_warm_pool_shares_no_connection(server: FaultServer, colour: str) -> None:
-    command = [sys.executable, "-X", "dev", "-c", FORKED, f"{server.url}{PATH}", colour]
+    command = [sys.executable, "-W", "error", "-c", FORKED, f"{server.url}{PATH}", colour]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.returncode) == ("fine\n", 0), done.stderr
     assert done.stderr == ""
@@ -381,7 +381,7 @@ client.close()
 
 
 def test_the_interpreter_ends_without_a_word(server: FaultServer) -> None:
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", EXIT, f"{server.url}{PATH}"]
+    command = [sys.executable, "-W", "error", "-c", EXIT, f"{server.url}{PATH}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -134,6 +134,16 @@ def test_a_client_gets_no_scope_that_it_may_not_have(sandbox: Sandbox) -> None:
         sandbox.add_client("typo", "secret", scopes=["assistants:rite"])
 
 
+def test_a_reset_leaves_the_client_that_was_there_first(sandbox: Sandbox) -> None:
+    worker = {"client_id": "worker", "client_secret": "secret"}
+    sandbox.add_client(**worker)
+    sandbox.add_client(sandbox.client_id, "changed", scopes=["rooms:read"])
+    problem(ask_for_token(sandbox), 401, "AUTH_ERROR")
+    sandbox.reset()
+    problem(ask_for_token(sandbox, **worker), 401, "AUTH_ERROR")
+    assert ask_for_token(sandbox).json()["data"]["scope"] == "admin"
+
+
 def test_namespaces_do_not_see_each_other(sandbox: Sandbox, another: Another) -> None:
     token = fetch_token(sandbox)
     callers = [another(name, token=token) for name in (None, "user_1", "user_2", "b\u00fcro \u00df/\u6771")]

@@ -1,0 +1,143 @@
+"""The recorder: no secret reaches a cassette, and a cassette replays without one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import APIConnectionError, InteractorClient
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.testing import recorder
+
+SECRETS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
+
+
+@pytest.fixture
+def sandbox() -> Any:
+    with Sandbox(**SECRETS).run() as sandbox:
+        yield sandbox
+
+
+def use(client: InteractorClient, sandbox: Sandbox | None) -> list[str]:
+    """Calls in whose requests and answers secrets stand; returns the secrets that came by."""
+    user = client.namespace("user_1")
+    flow = user.credentials.initiate_oauth(provider="google", redirect_uri="https://app.example.com/back")
+    # Masked on the cassette, so another one will do for the replay.
+    code = "code_of_the_replay"
+    if sandbox is not None:
+        code = httpx.URL(sandbox.decide(str(flow.flow_id))).params["code"]
+    credential = user.credentials.complete_oauth(provider="google", code=code, state=str(flow.state))
+    token = user.credentials.get_token(credential.id)
+    hook = user.webhooks.create(url="https://app.example.com/hook", events=["credential.expired"])
+    assert user.assistants.list().data == []
+    return [client.get_access_token(), code, token.access_token, str(hook.secret)]
+
+
+def settings_of(sandbox: Sandbox) -> Any:
+    return {"account_server_url": sandbox.account_server_url, "core_api_url": sandbox.core_api_url}
+
+
+def record(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[str]:
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with recorder(folder, **settings).use_cassette("walk"), sandbox.client() as client:
+        secrets = use(client, sandbox)
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    return secrets
+
+
+def test_no_secret_is_on_the_cassette(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = record(sandbox, tmp_path, monkeypatch)
+    text = (tmp_path / "walk.yaml").read_text()
+    assert len(set(secrets)) == 4
+    assert [secret for secret in [*secrets, *SECRETS.values()] if secret in text] == []
+    assert "MASKED" in text
+
+
+def test_filters_of_the_test_let_none_through(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = record(
+        sandbox,
+        tmp_path,
+        monkeypatch,
+        filter_headers=[],
+        before_record_request=lambda request: request,
+        before_record_response=lambda response: response,
+    )
+    text = (tmp_path / "walk.yaml").read_text()
+    assert [secret for secret in [*secrets, *SECRETS.values()] if secret in text] == []
+
+
+def test_a_cassette_replays_with_nobody_there(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = settings_of(sandbox)
+    record(sandbox, tmp_path, monkeypatch)
+    asked = len(sandbox.requests)
+    with recorder(tmp_path).use_cassette("walk") as tape:
+        with InteractorClient(client_id="other", client_secret="other", **urls) as client:
+            assert use(client, None) == ["MASKED", "code_of_the_replay", "MASKED", "MASKED"]
+        assert tape.all_played
+    assert len(sandbox.requests) == asked
+
+
+def test_a_call_that_is_not_on_the_cassette_is_an_error(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(sandbox, tmp_path, monkeypatch)
+    asked = len(sandbox.requests)
+    with recorder(tmp_path).use_cassette("walk"), sandbox.client(max_retries=0) as client:
+        user = client.namespace("user_1")
+        with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
+            user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+        with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
+            user.assistants.list(page=2)
+    assert len(sandbox.requests) == asked
+
+
+def test_recording_anew_forgets_what_was_there(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(sandbox, tmp_path, monkeypatch)
+    first = (tmp_path / "walk.yaml").read_text()
+    record(sandbox, tmp_path, monkeypatch)
+    second = (tmp_path / "walk.yaml").read_text()
+    assert first != second
+    assert first.count("uri:") == second.count("uri:")
+
+
+def test_the_token_in_a_url_and_a_cookie_are_masked(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    url = f"{sandbox.core_api_url}/rooms/room_1/stream"
+    with recorder(tmp_path).use_cassette("stream"):
+        recorded = httpx.get(url, params={"token": "tok_1", "namespace": "a b"}, headers={"Cookie": "session=s_1"})
+    text = (tmp_path / "stream.yaml").read_text()
+    assert ("tok_1" in text, "s_1" in text, "token=MASKED" in text) == (False, False, True)
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("stream"):
+        assert httpx.get(url, params={"token": "tok_2", "namespace": "a b"}).status_code == recorded.status_code
+
+
+def test_bodies_that_are_not_json_stay_as_they_are(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{sandbox.core_api_url}/rooms"
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with recorder(tmp_path).use_cassette("odd"):
+        httpx.post(url, content=b"{not JSON")
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("odd") as tape:
+        httpx.post(url, content=b"{not JSON")
+        assert tape.all_played
+
+
+def test_without_vcrpy_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vcr", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install vcrpy"):
+        recorder(tmp_path)
