@@ -26,10 +26,10 @@ demo: $(READY)
 	@$(BIN)/python -m interactor_ext.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not full" -n auto --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m "not full" -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 test-full: $(READY)
-	$(BIN)/python -m pytest -m full
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m full
 
 nightly: $(READY)
 	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(BIN)/python -m pytest -m full

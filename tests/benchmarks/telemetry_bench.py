@@ -6,8 +6,9 @@ import asyncio
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -34,22 +35,14 @@ def served() -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def not_built_in() -> Iterator[None]:
-    """The client as it would be if it looked at nothing but the limits of an answer."""
-    built_in = _http._take_note
-
-    def limits_alone(view: Any, request: Any, response: Any, began: float) -> None:
-        said = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in ((name.lower(), value) for name, value in response.headers.raw)
-            if name.startswith(b"x-ratelimit-")
-        }
-        view._limits.observe(said, view.view.namespace)
-
-    _http._take_note = limits_alone
+    """The client as it would be if of an answer it noted the limits alone."""
+    log_answer, telling = _http.log_answer, _http._TELLING
+    _http.log_answer = lambda *_: None
+    _http._TELLING = (b"x-ratelimit-",)
     try:
         yield
     finally:
-        _http._take_note = built_in
+        _http.log_answer, _http._TELLING = log_answer, telling
 
 
 class Formatted(logging.Handler):
@@ -62,7 +55,6 @@ class Formatted(logging.Handler):
 @contextmanager
 def logged() -> Iterator[None]:
     logger, handler = logging.getLogger("interactor"), Formatted()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
@@ -72,35 +64,47 @@ def logged() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def sync_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
+def sync_ratios(settings: dict[str, Any], rounds: int) -> Iterator[dict[str, float]]:
     with ExitStack() as stack:
         plain = stack.enter_context(InteractorClient(**settings)).namespace("user_1")
         telemetry = PrometheusTelemetry(CollectorRegistry())
         told = stack.enter_context(InteractorClient(**settings, telemetry=telemetry)).namespace("user_1")
 
-        def calls(user: InteractorClient) -> None:
+        def gets(user: InteractorClient) -> None:
             for _ in range(CALLS):
                 user.assistants.get("asst_1")
 
-        medians = cpu_medians(rivals(lambda: calls(plain), lambda: calls(told)), rounds=rounds)
-    return report("sync call", medians, calls=CALLS, against=WITHOUT)
+        def lists(user: InteractorClient) -> None:
+            for _ in range(CALLS):
+                user.assistants.list(per_page=20)
+
+        for title, calls in (("sync: one object", gets), ("sync: a page of twenty", lists)):
+            medians = cpu_medians(rivals(partial(calls, plain), partial(calls, told)), rounds=rounds)
+            yield report(title, medians, calls=CALLS, against=WITHOUT)
 
 
-def async_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
+def async_ratios(settings: dict[str, Any], rounds: int) -> Iterator[dict[str, float]]:
     with asyncio.Runner() as runner:
         plain = AsyncInteractorClient(**settings)
         told = AsyncInteractorClient(**settings, telemetry=PrometheusTelemetry(CollectorRegistry()))
 
-        async def calls(client: AsyncInteractorClient) -> None:
-            user = client.namespace("user_1")
+        async def gets(client: AsyncInteractorClient) -> None:
             for _ in range(CALLS):
-                await user.assistants.get("asst_1")
+                await client.assistants.get("asst_1")
 
-        on_or_off = rivals(lambda: runner.run(calls(plain)), lambda: runner.run(calls(told)))
-        medians = cpu_medians(on_or_off, rounds=rounds)
+        async def lists(client: AsyncInteractorClient) -> None:
+            for _ in range(CALLS):
+                await client.assistants.list(per_page=20)
+
+        for title, calls in (("async: one object", gets), ("async: a page of twenty", lists)):
+            on_or_off = rivals(partial(_run, runner, calls, plain), partial(_run, runner, calls, told))
+            yield report(title, cpu_medians(on_or_off, rounds=rounds), calls=CALLS, against=WITHOUT)
         for client in (plain, told):
             runner.run(client.aclose())
-    return report("async call", medians, calls=CALLS, against=WITHOUT)
+
+
+def _run(runner: asyncio.Runner, calls: Callable[[Any], Coroutine[Any, Any, None]], client: Any) -> None:
+    runner.run(calls(client))
 
 
 def rivals(plain: Callable[[], object], told: Callable[[], object]) -> dict[str, Callable[[], object]]:
@@ -118,7 +122,7 @@ def rivals(plain: Callable[[], object], told: Callable[[], object]) -> dict[str,
 def overhead(*, rounds: int = 15) -> list[dict[str, float]]:
     """CPU of a call over that of one without telemetry and logs built in, sync and async."""
     with served() as settings:
-        return [sync_ratios(settings, rounds), async_ratios(settings, rounds)]
+        return [*sync_ratios(settings, rounds), *async_ratios(settings, rounds)]
 
 
 def run() -> None:
