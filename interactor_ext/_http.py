@@ -215,8 +215,8 @@ def _take_note(
 ) -> None:
     """Of what an answer says beside what was asked for."""
     if response.is_closed:
-        # httpx ties a response and its stream into a knot, and with it all that they hold of the connection. Left to the
-        # garbage collector, the knots cost a third of the time of a call.
+        # httpx ties a response and its stream into a knot, and with it all that they hold of the connection. Left to
+        # the garbage collector, the knots cost a third of the time of a call.
         response.stream = _READ
     # One pass over all headers costs less than to look up a few of them.
     said = {

@@ -31,7 +31,7 @@ def log_answer(request: httpx.Request, response: httpx.Response, request_id: str
     level = logging.WARNING if failed else logging.INFO
     if not logger.isEnabledFor(level):
         return
-    milliseconds = _milliseconds_since(began)
+    milliseconds = round((time.perf_counter() - began) * 1000, 1)
     fields = _about(request)
     error_code = None
     if failed:
@@ -44,7 +44,7 @@ def log_answer(request: httpx.Request, response: httpx.Response, request_id: str
 def log_failure(request: httpx.Request, error: InteractorError, began: float) -> None:
     """The record of a call that ended without an answer of its own."""
     if logger.isEnabledFor(logging.WARNING):
-        milliseconds = _milliseconds_since(began)
+        milliseconds = round((time.perf_counter() - began) * 1000, 1)
         fields = _about(request)
         fields["error_code"] = error.code
         _emit(logging.WARNING, fields, error.status, error.request_id, error.code, milliseconds)
@@ -90,10 +90,6 @@ def _emit(
     logger.handle(record)
 
 
-def _milliseconds_since(began: float) -> float:
-    return round((time.perf_counter() - began) * 1000, 1)
-
-
 def _about(request: httpx.Request) -> dict[str, Any]:
     extensions = request.extensions
     operation = extensions.get("operation")
@@ -117,7 +113,7 @@ def _resource_id(template: str, url: httpx.URL) -> str | None:
     if not brace:
         return None
     path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")
-    return _short(path.rsplit("/", rest.count("/") + 1)[1])
+    return path.rsplit("/", rest.count("/") + 1)[1][:_LONGEST_ID]
 
 
 def _created_id(response: httpx.Response) -> str | None:

@@ -6,9 +6,8 @@ import asyncio
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -64,47 +63,35 @@ def logged() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def sync_ratios(settings: dict[str, Any], rounds: int) -> Iterator[dict[str, float]]:
+def sync_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
     with ExitStack() as stack:
         plain = stack.enter_context(InteractorClient(**settings)).namespace("user_1")
         telemetry = PrometheusTelemetry(CollectorRegistry())
         told = stack.enter_context(InteractorClient(**settings, telemetry=telemetry)).namespace("user_1")
 
-        def gets(user: InteractorClient) -> None:
+        def calls(user: InteractorClient) -> None:
             for _ in range(CALLS):
                 user.assistants.get("asst_1")
 
-        def lists(user: InteractorClient) -> None:
-            for _ in range(CALLS):
-                user.assistants.list(per_page=20)
-
-        for title, calls in (("sync: one object", gets), ("sync: a page of twenty", lists)):
-            medians = cpu_medians(rivals(partial(calls, plain), partial(calls, told)), rounds=rounds)
-            yield report(title, medians, calls=CALLS, against=WITHOUT)
+        medians = cpu_medians(rivals(lambda: calls(plain), lambda: calls(told)), rounds=rounds)
+    return report("sync call", medians, calls=CALLS, against=WITHOUT)
 
 
-def async_ratios(settings: dict[str, Any], rounds: int) -> Iterator[dict[str, float]]:
+def async_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
     with asyncio.Runner() as runner:
         plain = AsyncInteractorClient(**settings)
         told = AsyncInteractorClient(**settings, telemetry=PrometheusTelemetry(CollectorRegistry()))
 
-        async def gets(client: AsyncInteractorClient) -> None:
+        async def calls(client: AsyncInteractorClient) -> None:
+            user = client.namespace("user_1")
             for _ in range(CALLS):
-                await client.assistants.get("asst_1")
+                await user.assistants.get("asst_1")
 
-        async def lists(client: AsyncInteractorClient) -> None:
-            for _ in range(CALLS):
-                await client.assistants.list(per_page=20)
-
-        for title, calls in (("async: one object", gets), ("async: a page of twenty", lists)):
-            on_or_off = rivals(partial(_run, runner, calls, plain), partial(_run, runner, calls, told))
-            yield report(title, cpu_medians(on_or_off, rounds=rounds), calls=CALLS, against=WITHOUT)
+        on_or_off = rivals(lambda: runner.run(calls(plain)), lambda: runner.run(calls(told)))
+        medians = cpu_medians(on_or_off, rounds=rounds)
         for client in (plain, told):
             runner.run(client.aclose())
-
-
-def _run(runner: asyncio.Runner, calls: Callable[[Any], Coroutine[Any, Any, None]], client: Any) -> None:
-    runner.run(calls(client))
+    return report("async call", medians, calls=CALLS, against=WITHOUT)
 
 
 def rivals(plain: Callable[[], object], told: Callable[[], object]) -> dict[str, Callable[[], object]]:
@@ -122,7 +109,7 @@ def rivals(plain: Callable[[], object], told: Callable[[], object]) -> dict[str,
 def overhead(*, rounds: int = 15) -> list[dict[str, float]]:
     """CPU of a call over that of one without telemetry and logs built in, sync and async."""
     with served() as settings:
-        return [*sync_ratios(settings, rounds), *async_ratios(settings, rounds)]
+        return [sync_ratios(settings, rounds), async_ratios(settings, rounds)]
 
 
 def run() -> None:

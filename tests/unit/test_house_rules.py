@@ -15,8 +15,9 @@ CORE_DEPENDENCIES = {"attr", "attrs", "httpx", "dateutil"}
 # What one room may import besides: the extra that unlocks it, or what httpx itself is made of.
 EXTRA_ROOMS = {
     "cli": {"typer", "rich"},
-    "sandbox": {"starlette", "uvicorn", "jsonschema"},
+    "sandbox": {"starlette", "uvicorn", "jsonschema", "jwt", "cryptography"},
     "pytest_plugin.py": {"pytest"},
+    "_connection.py": {"httpcore"},
     "_deadline.py": {"httpcore"},
 }
 
