@@ -1,6 +1,4 @@
-"""aiohttp under the asynchronous client, by way of httpx-aiohttp: a third of httpx's CPU time a call. Extra
-`[aiohttp]`.
-"""
+"""aiohttp under the asynchronous client, by way of httpx-aiohttp. Extra `[aiohttp]`."""
 
 from __future__ import annotations
 
