@@ -226,7 +226,9 @@ def test_completion(sandbox: Sandbox) -> None:
         COMMAND, env={**environment, "COMP_WORDS": "interactor api list_w"}, capture_output=True, text=True, check=True
     )
     assert set(done.stdout.split()) == {"list_workflows", "list_workflow_instances", "list_webhooks"}
-    shown = subprocess.run([*COMMAND, "--show-completion", "bash"], capture_output=True, text=True, check=True).stdout
+    # The shell is told by the process that started the command, which must not be replaced by it.
+    within_bash = ["bash", "-c", '"$@"; exit $?', "bash", *COMMAND, "--show-completion"]
+    shown = subprocess.run(within_bash, capture_output=True, text=True, check=True).stdout
     assert "_INTERACTOR_COMPLETE" in shown
 
 
