@@ -95,6 +95,7 @@ def left_behind() -> int:
     return sum(isinstance(thing, Reply | AsyncReply | StreamState) for thing in gc.get_objects())
 
 
+@pytest.mark.full  # test_stream_many does the like against a plain server in a fifth of the time
 @pytest.mark.skipif(sys.platform != "linux", reason="counts sockets in /proc")
 @pytest.mark.parametrize(
     ("many", "one", "expected"),
