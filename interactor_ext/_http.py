@@ -129,6 +129,8 @@ class ViewClient(httpx.Client):
         except InteractorError as error:
             log_failure(request, error, began)
             raise
+        except Warning:
+            raise  # the caller has made an error of it, and the token request of this call met with it
         except Exception as error:
             failure = connection_error(error, request)
             log_failure(request, failure, began)
@@ -188,6 +190,8 @@ class AsyncViewClient(httpx.AsyncClient):
         except InteractorError as error:
             log_failure(request, error, began)
             raise
+        except Warning:
+            raise  # the caller has made an error of it, and the token request of this call met with it
         except Exception as error:
             failure = connection_error(error, request)
             log_failure(request, failure, began)

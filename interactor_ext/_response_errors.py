@@ -40,10 +40,14 @@ _ADVICE: Mapping[type[APIStatusError], str] = {
     AuthenticationError: "Check the client id and the client secret, and that they belong to this environment.",
     PermissionDeniedError: "Check that the OAuth client has the scope that this operation needs.",
     NotFoundError: "Check the id and the namespace: what belongs to another namespace is not found.",
-    ConflictError: "An idempotency key goes with one request body: use a new key for another.",
+    ConflictError: "What it is now does not allow this: get it, and see its status.",
     GoneError: "This part of the API has been switched off: a newer version of the SDK may have its successor.",
     ServerError: "The platform failed: try again later; if it lasts, give the request id to its support.",
 }
+_ADVICE_ON_CODES: Mapping[str, str] = {
+    "REFRESH_FAILED": "The user must connect the credential again.",
+}
+_ADVICE_ON_KEYS = "An idempotency key goes with one request body: use a new key for another."
 # Cookies and challenges serve no caller, and may be as good as a token.
 _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
 _LONGEST_NAME = 200
@@ -63,7 +67,7 @@ def refusal(response: httpx.Response) -> APIStatusError:
     if body.request_id:
         about["request_id"] = clean_text(body.request_id, secrets)[:_LONGEST_NAME]
     message = clean_text(body.message, secrets) if body.message else f"The server answered {status}"
-    sentence = _sentence(cls, message, describe_request(response), about)
+    sentence = _sentence(message, describe_request(response), about, _advice(cls, about, response))
     if cls is GoneError:
         sentence += farewell(response)
     return cls(sentence, **about)
@@ -92,7 +96,7 @@ def misfit(response: httpx.Response, error: DecodeError) -> ResponseValidationEr
     return ResponseValidationError(message, model=error.model, field=error.field, **about)
 
 
-def _sentence(cls: type[APIStatusError], message: str, request: str, about: Mapping[str, Any]) -> str:
+def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str) -> str:
     fields = [
         f"{detail['field']}: {detail.get('message')}" if detail.get("field") else str(detail.get("message"))
         for detail in about["details"][:5]
@@ -103,12 +107,21 @@ def _sentence(cls: type[APIStatusError], message: str, request: str, about: Mapp
     known = f"{about['status']} {about['code']}"
     if about["request_id"]:
         known += f", request id {about['request_id']}"
-    advice = _ADVICE.get(cls, "")
-    if cls is RateLimitError and about["retry_after"] is not None:
-        advice = f"The next request is welcome in {about['retry_after']:g} s."
-    elif 300 <= about["status"] < 400:
-        advice = "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
     return f"{message.rstrip('.')} ({request}: {known})." + (f" {advice}" if advice else "")
+
+
+def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
+    """What to do about it, for whoever meets the error."""
+    if about["code"] in _ADVICE_ON_CODES:
+        return _ADVICE_ON_CODES[about["code"]]
+    if cls is RateLimitError and about["retry_after"] is not None:
+        return f"The next request is welcome in {about['retry_after']:g} s."
+    if 300 <= about["status"] < 400:
+        return "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
+    request = requested_by(response)
+    if cls is ConflictError and request is not None and "idempotency-key" in request.headers:
+        return _ADVICE_ON_KEYS
+    return _ADVICE.get(cls, "")
 
 
 def _about(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]:

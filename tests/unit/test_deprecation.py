@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactor_client.api.assistants import list_assistants
+from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext import deprecation as module
 from interactor_ext._link_header import parse_links
 from interactor_ext._responses import error_from_response
@@ -224,3 +225,33 @@ def test_410_names_the_sunset() -> None:
     assert "2025-07-01" in str(error)
     assert "https://core.example/v2" in str(error)
     assert "switched off" in str(error_from_response(answer(status=410)))
+
+
+class DeprecatedTokens(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert request.url.path.endswith("/oauth/token")
+        return httpx.Response(200, headers={"deprecation": "true"}, json={"access_token": "t", "expires_in": 900})
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self.handle_request(request)
+
+
+SETTINGS: dict[str, Any] = {
+    "client_id": "a",
+    "client_secret": "b",
+    "core_api_url": "https://core.test",
+    "account_server_url": "https://account.test",
+}
+
+
+@pytest.mark.filterwarnings("error::interactor_ext.deprecation.InteractorDeprecationWarning")
+async def test_a_warning_that_is_made_an_error_is_none_of_the_network() -> None:
+    with (
+        InteractorClient(**SETTINGS, transport=DeprecatedTokens()) as client,
+        pytest.raises(InteractorDeprecationWarning),
+    ):
+        client.assistants.list()
+    module._noticed.clear()
+    async with AsyncInteractorClient(**SETTINGS, transport=DeprecatedTokens()) as async_client:
+        with pytest.raises(InteractorDeprecationWarning):
+            await async_client.assistants.list()

@@ -204,7 +204,7 @@ def test_details_that_go_deep_or_wide_are_cut() -> None:
         (401, "client id and the client secret"),
         (403, "scope"),
         (404, "namespace"),
-        (409, "idempotency key"),
+        (409, "see its status"),
         (410, "switched off"),
         (502, "try again later"),
         (302, "Redirects are not followed"),
@@ -212,6 +212,15 @@ def test_details_that_go_deep_or_wide_are_cut() -> None:
 )
 def test_the_message_says_what_to_do(status: int, advice: str) -> None:
     assert advice in str(error_of(status, headers={"Location": "https://elsewhere.example/"}))
+
+
+def test_what_a_conflict_is_about_decides_the_advice() -> None:
+    request = httpx.Request(
+        "POST", "https://core.example/api/v1/assistants", headers={"Idempotency-Key": "k"}, extensions={}
+    )
+    assert "use a new key" in str(error_from_response(httpx.Response(409, request=request)))
+    assert "key" not in str(error_of(409))
+    assert "connect the credential again" in str(error_of(409, '{"error": {"code": "REFRESH_FAILED"}}'))
 
 
 @pytest.mark.parametrize(
