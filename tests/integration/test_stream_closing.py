@@ -76,9 +76,9 @@ def test_breaking_the_loop_closes_the_connection_and_a_later_loop_goes_on() -> N
                 break
         assert closed(server)
         assert stream.last_event_id == "3"
-        # The two that had been read already, then those of a new connection.
+        # What one read had brought beyond it, however much that was, then what a new connection brings.
         assert [event.content for event, _ in zip(stream, range(5), strict=False)] == ["4", "5", "6", "7", "8"]
-        assert server.connections[1].last_event_id == b"5"
+        assert server.connections[1].last_event_id in {b"3", b"4", b"5"}
 
 
 def test_a_loop_needs_no_block() -> None:
@@ -157,7 +157,7 @@ async def test_async_breaking_the_loop_closes_the_connection_and_a_later_loop_go
                 if len(texts) == 5:
                     break
             assert texts == ["4", "5", "6", "7", "8"]
-            assert server.connections[1].last_event_id == b"5"
+            assert server.connections[1].last_event_id in {b"3", b"4", b"5"}
 
 
 async def test_async_an_error_of_the_loop_closes_the_connection() -> None:
