@@ -88,6 +88,8 @@ class SSEDecoder:
             self._refuse([])
         if self._at_start:
             chunk = self._without_bom(chunk)
+            if self._at_start:  # still, so that what is kept may be a byte order mark, which is no part of an event
+                return []
         if self._after_cr and chunk:
             self._after_cr = False
             if chunk.startswith(b"\n"):

@@ -116,6 +116,8 @@ def outcome(chunks: Iterable[bytes], limit: int) -> tuple[list[ServerSentEvent],
 
 
 @given(streams, offsets, st.integers(0, 40))
+@example(BOM, [1], 0)
+@example(BOM + b"data", [1, 2, 3], 4)
 def test_the_bound_on_an_event_does_not_depend_on_the_cuts(stream: bytes, cuts: list[int], limit: int) -> None:
     whole = outcome([stream], limit)
     assert outcome(cut(stream, cuts), limit) == whole
