@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 
 pytest_plugins = ["interactor_ext.pytest_plugin"]
@@ -9,3 +10,9 @@ pytest_plugins = ["interactor_ext.pytest_plugin"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts a job in the background has it ignore Ctrl-C, and so would every process that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Take thousands of tests out of the sight of the collector, which tests call, and wait for, hundreds of times."""
+    gc.collect()
+    gc.freeze()

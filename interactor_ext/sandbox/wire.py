@@ -136,8 +136,6 @@ async def send_answer(send: Send, answer: Answer, headers: RawHeaders, fault: Fa
         await send({"type": "http.response.body", "body": sent, "more_body": True})
         raise Interrupted(reset=False)
     await send({"type": "http.response.body", "body": content})
-    if fault is not None and fault.kind == "truncated":
-        raise Interrupted(reset=False)
 
 
 async def send_stream(
