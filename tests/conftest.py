@@ -16,3 +16,7 @@ def pytest_collection_finish() -> None:
     """Take thousands of tests out of the sight of the collector, which tests call, and wait for, hundreds of times."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # Hypothesis asks the collector who knows what, and may first be loaded for its part of the summary.
