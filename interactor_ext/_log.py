@@ -6,11 +6,15 @@ import json
 import logging
 import time
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from interactor_ext._errors import InteractorError
+
+if TYPE_CHECKING:
+    from interactor_client.types import Operation
+    from interactor_ext._view import Call
 
 logger = logging.getLogger("interactor")
 # Without it, Python would print warnings of a program that has not asked for any log.
@@ -27,7 +31,7 @@ _MESSAGE = "%s %s: %s in %.0f ms (%s)"
 def log_answer(request: httpx.Request, response: httpx.Response, request_id: str | None, began: float) -> None:
     """The record of a call that was answered. `began` is an instant of `time.perf_counter()`."""
     status = response.status_code
-    failed = not response.is_success
+    failed = not 200 <= status < 300
     level = logging.WARNING if failed else logging.INFO
     if not logger.isEnabledFor(level):
         return
@@ -92,13 +96,14 @@ def _emit(
 
 def _about(request: httpx.Request) -> dict[str, Any]:
     extensions = request.extensions
-    operation = extensions.get("operation")
+    operation: Operation | None = extensions.get("operation")
+    call: Call | None = extensions.get("interactor")
     fields: dict[str, Any] = {
         "method": request.method,
         "endpoint": request.url.path if operation is None else operation.path,
-        "namespace": getattr(extensions.get("interactor"), "namespace", None),
+        "namespace": None if call is None else call.namespace,
     }
-    if operation is not None and (resource := _resource_id(operation.path, request.url)):
+    if operation is not None and call is not None and (resource := _resource_id(operation.path, call.path)):
         fields["resource_id"] = resource
     if user := user_id.get():
         fields["user_id"] = user
@@ -107,13 +112,10 @@ def _about(request: httpx.Request) -> dict[str, Any]:
     return fields
 
 
-def _resource_id(template: str, url: httpx.URL) -> str | None:
+def _resource_id(template: str, path: str) -> str | None:
     """What stands for the last name in braces, still percent-encoded: so it can break no line."""
     _, brace, rest = template.rpartition("}")
-    if not brace:
-        return None
-    path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")
-    return path.rsplit("/", rest.count("/") + 1)[1][:_LONGEST_ID]
+    return path.rsplit("/", rest.count("/") + 1)[1][:_LONGEST_ID] if brace else None
 
 
 def _created_id(response: httpx.Response) -> str | None:

@@ -59,7 +59,7 @@ class AsyncMeteredCallTransport(AsyncCallTransport):
 
 def answered(sending: Sending, started: object, seconds: float, response: httpx.Response) -> RequestEnded:
     status = response.status_code
-    if response.is_success:
+    if 200 <= status < 300:
         return RequestEnded(sending, started, seconds, status, None, None, response.headers, None)
     return RequestEnded(sending, started, seconds, status, _kind(status), _code(response), response.headers, None)
 

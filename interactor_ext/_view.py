@@ -21,6 +21,8 @@ class Call(NamedTuple):
     """What the transport must know of a request, in `request.extensions["interactor"]`."""
 
     namespace: str | None
+    path: str
+    """As the operation's caller has it: the server's own path is not in it, and ids are percent-encoded."""
     max_retries: int
     ends_at: float | None
     """The instant of `time.monotonic()` that the call must not outlive."""
@@ -85,6 +87,7 @@ class View(NamedTuple):
             server = self.config.account_server_url
         else:
             self._name_tenant(headers)
+        path = str(url)
         if isinstance(url, str) and url.startswith("/"):
             url = _parsed(f"{server}{url}")
         if operation is not None and operation.idempotency_key:
@@ -92,7 +95,7 @@ class View(NamedTuple):
         if "timeout" in arguments and arguments["timeout"] is None:
             del arguments["timeout"]  # to httpx it means to wait for ever
         arguments["headers"] = headers
-        arguments["extensions"] = {**extensions, "interactor": self._call(headers)}
+        arguments["extensions"] = {**extensions, "interactor": self._call(headers, path)}
         return url
 
     def _name_tenant(self, headers: httpx.Headers) -> None:
@@ -107,9 +110,10 @@ class View(NamedTuple):
         else:
             headers["Idempotency-Key"] = self.idempotency_key or str(uuid.uuid4())
 
-    def _call(self, headers: httpx.Headers) -> Call:
+    def _call(self, headers: httpx.Headers, path: str) -> Call:
         return Call(
             namespace=headers.get("x-namespace"),
+            path=path,
             max_retries=self.max_retries,
             ends_at=self.ends_at(),
             secrets=(self.config.client_secret,),

@@ -83,7 +83,7 @@ def error_of(
         operation.method,
         f"https://core.example/api/v1{operation.path}?secret_in_query=1",
         headers={"Authorization": f"Bearer {TOKEN}"},
-        extensions={"operation": operation, "interactor": Call("user_123", 3, None, (SECRET,))},
+        extensions={"operation": operation, "interactor": Call("user_123", operation.path, 3, None, (SECRET,))},
     )
     response = httpx.Response(status, content=content, headers=headers, request=request)
     return error_from_response(response)
