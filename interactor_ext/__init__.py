@@ -14,10 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interactor_ext._breaker import CircuitBreaker
-    from interactor_ext._chat import AsyncReply, Reply
     from interactor_ext._client import AsyncInteractorClient, InteractorClient
     from interactor_ext._config import InteractorConfig, validate_env
+    from interactor_ext._conversation.chat import AsyncReply, Reply
     from interactor_ext._errors import (
         APIConnectionError,
         APIStatusError,
@@ -40,7 +39,8 @@ if TYPE_CHECKING:
         WebhookVerificationError,
     )
     from interactor_ext._health import Health
-    from interactor_ext._rate_limit import RateLimit
+    from interactor_ext._limits.observed import RateLimit
+    from interactor_ext._network.breaker import CircuitBreaker
     from interactor_ext._singletons import get_async_client, get_client, reset_clients
     from interactor_ext._version import __version__
     from interactor_ext._wait import UnexpectedStateError, WaitTimeoutError
@@ -92,12 +92,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_breaker": ("CircuitBreaker",),
-    "_chat": ("AsyncReply", "Reply"),
+    "_network.breaker": ("CircuitBreaker",),
+    "_conversation.chat": ("AsyncReply", "Reply"),
     "_client": ("AsyncInteractorClient", "InteractorClient"),
     "_config": ("InteractorConfig", "validate_env"),
     "_health": ("Health",),
-    "_rate_limit": ("RateLimit",),
+    "_limits.observed": ("RateLimit",),
     "_singletons": ("get_async_client", "get_client", "reset_clients"),
     "_version": ("__version__",),
     "_wait": ("UnexpectedStateError", "WaitTimeoutError"),

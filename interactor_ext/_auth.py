@@ -9,8 +9,8 @@ import httpx
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._responses import read_response
-from interactor_ext._token_source import AsyncTokenSource, TokenSource
-from interactor_ext._token_state import read_token
+from interactor_ext._tokens.source import AsyncTokenSource, TokenSource
+from interactor_ext._tokens.state import read_token
 from interactor_ext.tokens import Token
 
 

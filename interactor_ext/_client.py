@@ -14,8 +14,8 @@ from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._core import AsyncCore, Core
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._health import Health, judge
+from interactor_ext._limits.observed import RateLimit
 from interactor_ext._parts import Parts
-from interactor_ext._rate_limit import RateLimit
 from interactor_ext._sender import AsyncViewSender, ViewSender
 from interactor_ext._sequences import AsyncSequences, Sequences
 from interactor_ext._view import View
@@ -23,8 +23,8 @@ from interactor_ext.tokens import TokenStore
 
 if TYPE_CHECKING:
     from interactor_ext._api import AsyncViewApi, ViewApi
-    from interactor_ext._breaker import CircuitBreaker
-    from interactor_ext._telemetry_events import Telemetry
+    from interactor_ext._network.breaker import CircuitBreaker
+    from interactor_ext._telemetry.events import Telemetry
     from interactor_ext.limits import RateLimiter
     from interactor_ext.retry import RetryPolicy
 
@@ -184,13 +184,13 @@ class InteractorClient(_Client[Core], Sequences, Resources):
 
     def room_stream_url(self, room_id: str) -> str:
         """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
-        from interactor_ext._stream_url import room_stream_url
+        from interactor_ext._streams.url import room_stream_url
 
         return room_stream_url(self._view, room_id, self.get_access_token())
 
     def workflow_stream_url(self, instance_id: str) -> str:
         """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
-        from interactor_ext._stream_url import workflow_stream_url
+        from interactor_ext._streams.url import workflow_stream_url
 
         return workflow_stream_url(self._view, instance_id, self.get_access_token())
 
@@ -264,13 +264,13 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
 
     async def room_stream_url(self, room_id: str) -> str:
         """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
-        from interactor_ext._stream_url import room_stream_url
+        from interactor_ext._streams.url import room_stream_url
 
         return room_stream_url(self._view, room_id, await self.get_access_token())
 
     async def workflow_stream_url(self, instance_id: str) -> str:
         """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
-        from interactor_ext._stream_url import workflow_stream_url
+        from interactor_ext._streams.url import workflow_stream_url
 
         return workflow_stream_url(self._view, instance_id, await self.get_access_token())
 

@@ -9,12 +9,12 @@ from interactor_ext._auth import AsyncBearerAuth, BearerAuth, token_from, token_
 from interactor_ext._config import InteractorConfig
 from interactor_ext._http import AsyncSharedTransport, AsyncViewClient, Common, SharedTransport, ViewClient
 from interactor_ext._parts import Parts
-from interactor_ext._token_source import AsyncTokenSource, TokenSource
+from interactor_ext._tokens.source import AsyncTokenSource, TokenSource
 from interactor_ext._view import View
 from interactor_ext.tokens import Token, TokenStore
 
 if TYPE_CHECKING:
-    from interactor_ext._token_store import GuardedStore
+    from interactor_ext._tokens.guarded import GuardedStore
 
 
 class Core(NamedTuple):
@@ -93,6 +93,6 @@ class AsyncCore(NamedTuple):
 def _guarded(store: TokenStore | None, config: InteractorConfig) -> GuardedStore | None:
     if store is None:
         return None
-    from interactor_ext._token_store import GuardedStore
+    from interactor_ext._tokens.guarded import GuardedStore
 
     return GuardedStore(store, config)

@@ -14,14 +14,14 @@ import httpx
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError
+from interactor_ext._limits.observed import RateLimits
 from interactor_ext._log import log_answer, log_failure
-from interactor_ext._rate_limit import RateLimits
 from interactor_ext._responses import describe_request
 from interactor_ext._version import __version__
 from interactor_ext._view import View
 
 if TYPE_CHECKING:
-    from interactor_ext._telemetry_events import Reporter
+    from interactor_ext._telemetry.events import Reporter
     from interactor_ext.retry import RetryPolicy
 
 
@@ -243,7 +243,7 @@ _CLOSED = "the client is closed: make a new one, or close it later"
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
     """Our error for whatever kept a request from being answered, be it httpx's or a foreign transport's."""
-    from interactor_ext._attempts import may_have_been_sent
+    from interactor_ext._network.attempts import may_have_been_sent
     from interactor_ext._redact import clean_text
 
     what = f"{describe_request(request)} at {request.url.host}"

@@ -14,10 +14,10 @@ from interactor_ext._http import AsyncSharedTransport, SharedTransport
 from interactor_ext.tokens import TokenStore
 
 if TYPE_CHECKING:
-    from interactor_ext._attempts import Rules
-    from interactor_ext._breaker import CircuitBreaker
-    from interactor_ext._telemetry_events import Reporter, Telemetry
-    from interactor_ext._transport import AsyncCallTransport, CallTransport
+    from interactor_ext._network.attempts import Rules
+    from interactor_ext._network.breaker import CircuitBreaker
+    from interactor_ext._network.transport import AsyncCallTransport, CallTransport
+    from interactor_ext._telemetry.events import Reporter, Telemetry
     from interactor_ext.limits import RateLimiter
     from interactor_ext.retry import RetryPolicy
 
@@ -36,7 +36,7 @@ class Parts(NamedTuple):
 
     def rules(self, config: InteractorConfig) -> Rules:
         """How the calls of the client are sent."""
-        from interactor_ext._attempts import Rules
+        from interactor_ext._network.attempts import Rules
         from interactor_ext.retry import RetryPolicy
 
         policy = RetryPolicy(max_retries=config.max_retries) if self.retry_policy is None else self.retry_policy
@@ -45,7 +45,7 @@ class Parts(NamedTuple):
         return Rules(policy, self._breaker(), self.rate_limiter, client)
 
     def _breaker(self) -> CircuitBreaker | None:
-        from interactor_ext._breaker import CircuitBreaker
+        from interactor_ext._network.breaker import CircuitBreaker
 
         if self.circuit_breaker is None or self.circuit_breaker is True:
             return CircuitBreaker()
@@ -59,7 +59,7 @@ class Parts(NamedTuple):
     def reporter(self) -> Reporter | None:
         if self.telemetry is None:
             return None
-        from interactor_ext._telemetry_events import Reporter
+        from interactor_ext._telemetry.events import Reporter
 
         return Reporter(self.telemetry)
 
@@ -91,13 +91,13 @@ class Parts(NamedTuple):
 
 
 def _calls(network: httpx.BaseTransport, rules: Rules, reporter: Reporter | None) -> CallTransport:
-    from interactor_ext._transport import CallTransport
+    from interactor_ext._network.transport import CallTransport
     from interactor_ext.transports import Transport
 
     if reporter is None:
         return CallTransport(network, rules)
-    from interactor_ext._telemetry_events import PoolOpened
-    from interactor_ext._telemetry_transport import MeteredCallTransport
+    from interactor_ext._telemetry.events import PoolOpened
+    from interactor_ext._telemetry.transport import MeteredCallTransport
 
     if isinstance(network, Transport):
         reporter.record(PoolOpened(network))
@@ -105,13 +105,13 @@ def _calls(network: httpx.BaseTransport, rules: Rules, reporter: Reporter | None
 
 
 def _async_calls(network: httpx.AsyncBaseTransport, rules: Rules, reporter: Reporter | None) -> AsyncCallTransport:
-    from interactor_ext._transport import AsyncCallTransport
+    from interactor_ext._network.transport import AsyncCallTransport
     from interactor_ext.transports import AsyncTransport
 
     if reporter is None:
         return AsyncCallTransport(network, rules)
-    from interactor_ext._telemetry_events import PoolOpened
-    from interactor_ext._telemetry_transport import AsyncMeteredCallTransport
+    from interactor_ext._telemetry.events import PoolOpened
+    from interactor_ext._telemetry.transport import AsyncMeteredCallTransport
 
     if isinstance(network, AsyncTransport):
         reporter.record(PoolOpened(network))

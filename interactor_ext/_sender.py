@@ -55,7 +55,7 @@ class ViewSender:
     ) -> EventStream[Any]:
         import attrs
 
-        from interactor_ext._stream import Stream
+        from interactor_ext._streams.stream import Stream
 
         return Stream(
             self.http,
@@ -109,7 +109,7 @@ class AsyncViewSender:
     ) -> AsyncEventStream[Any]:
         import attrs
 
-        from interactor_ext._stream import AsyncStream
+        from interactor_ext._streams.stream import AsyncStream
 
         return AsyncStream(
             self.http,

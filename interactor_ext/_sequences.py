@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from interactor_client.models import OAuthFlow, WorkflowInstance, WorkflowInstanceStatus
-    from interactor_ext._chat import AsyncReply, Reply
     from interactor_ext._client import AsyncInteractorClient, InteractorClient
+    from interactor_ext._conversation.chat import AsyncReply, Reply
     from interactor_ext._plans import Plan
     from interactor_ext.tools import ToolSet
 
@@ -30,7 +30,7 @@ class Sequences:
         The platform's events do not name the message that they belong to. So in one room one chat of this process goes
         on at a time, and the next one waits for it; other processes must not chat there meanwhile.
         """
-        from interactor_ext._chat import Reply
+        from interactor_ext._conversation.chat import Reply
 
         return Reply(self, room_id, content, tools)
 
@@ -85,7 +85,7 @@ class AsyncSequences:
         The platform's events do not name the message that they belong to. So in one room one chat of this process goes
         on at a time, and the next one waits for it; other processes must not chat there meanwhile.
         """
-        from interactor_ext._chat import AsyncReply
+        from interactor_ext._conversation.chat import AsyncReply
 
         return AsyncReply(self, room_id, content, tools)
 

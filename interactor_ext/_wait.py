@@ -18,7 +18,7 @@ from interactor_ext._errors import (
 )
 from interactor_ext._plans import Call, Pause, Plan, adrive, drive
 from interactor_ext._redact import clean_text
-from interactor_ext._stream_shared import Gap
+from interactor_ext._streams.shared import Gap
 
 if TYPE_CHECKING:
     from interactor_client.models import OAuthFlow, WorkflowInstance

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from interactor_ext._limits import Key, LocalBuckets, Tier, Tiers, WouldWait
-from interactor_ext._redis_limits import RedisBuckets
-from interactor_ext._turns import Turns
+from interactor_ext._limits.buckets import Key, LocalBuckets, Tier, Tiers, WouldWait
+from interactor_ext._limits.shared_buckets import RedisBuckets
+from interactor_ext._limits.turns import Turns
 
 __all__ = ["RateLimiter", "RedisRateLimiter", "Tier", "Tiers"]
 

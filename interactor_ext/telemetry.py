@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interactor_ext._telemetry_events import (
+from interactor_ext._telemetry.events import (
     Connections,
     Event,
     Pool,
@@ -29,8 +29,8 @@ from interactor_ext._telemetry_events import (
     TokenRequested,
     WebhookReceived,
 )
-from interactor_ext._telemetry_otel import OpenTelemetryTelemetry
-from interactor_ext._telemetry_prometheus import PrometheusTelemetry
+from interactor_ext._telemetry.opentelemetry import OpenTelemetryTelemetry
+from interactor_ext._telemetry.prometheus import PrometheusTelemetry
 
 __all__ = [
     "DASHBOARD",

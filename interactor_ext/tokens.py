@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from interactor_ext._token_file import FileTokenStore
-    from interactor_ext._token_redis import RedisTokenStore
+    from interactor_ext._tokens.file import FileTokenStore
+    from interactor_ext._tokens.in_redis import RedisTokenStore
 
 __all__ = ["FileTokenStore", "MemoryTokenStore", "RedisTokenStore", "Token", "TokenStore"]
 
@@ -80,7 +80,7 @@ class MemoryTokenStore:
 
 
 # Loaded when they are asked for: they know `Token`, and few processes need them.
-_LATER = {"FileTokenStore": "interactor_ext._token_file", "RedisTokenStore": "interactor_ext._token_redis"}
+_LATER = {"FileTokenStore": "interactor_ext._tokens.file", "RedisTokenStore": "interactor_ext._tokens.in_redis"}
 
 
 def __getattr__(name: str) -> Any:

@@ -27,10 +27,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from interactor_ext._errors import NotFoundError
-from interactor_ext._ledger import Ledger
 from interactor_ext._plans import Call, Collect, Plan
-from interactor_ext._tool_calls import PendingCall, execute, pending_call, submit
-from interactor_ext._tool_function import ToolContext, ToolFunction
+from interactor_ext._tools.calls import PendingCall, execute, pending_call, submit
+from interactor_ext._tools.function import ToolContext, ToolFunction
+from interactor_ext._tools.ledger import Ledger
 
 if TYPE_CHECKING:
     from interactor_client.models import (

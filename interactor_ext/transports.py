@@ -20,14 +20,14 @@ from typing import Any
 
 import httpx
 
-from interactor_ext._aiohttp import AiohttpTransport
-from interactor_ext._deadline import bound_reads
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext._loops import PerLoop
-from interactor_ext._pool import ConnectionSet
-from interactor_ext._proxies import Origin, environment_proxy, origin_of
-from interactor_ext._telemetry_events import Connections
-from interactor_ext._tls import Certificate, Verify, tls_context
+from interactor_ext._network.deadline import bound_reads
+from interactor_ext._network.loops import PerLoop
+from interactor_ext._network.over_aiohttp import AiohttpTransport
+from interactor_ext._network.pool import ConnectionSet
+from interactor_ext._network.proxies import Origin, environment_proxy, origin_of
+from interactor_ext._network.tls import Certificate, Verify, tls_context
+from interactor_ext._telemetry.events import Connections
 
 __all__ = ["AiohttpTransport", "AsyncTransport", "Transport"]
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import httpx
 
-from interactor_ext._proxies import environment_proxy, origin_of
+from interactor_ext._network.proxies import environment_proxy, origin_of
 from interactor_ext._redact import clean_text
 
 Status = Literal["ok", "warning", "failed", "skipped"]

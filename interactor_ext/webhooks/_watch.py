@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._plans import Plan
-from interactor_ext._telemetry_events import Reporter, WebhookReceived
+from interactor_ext._telemetry.events import Reporter, WebhookReceived
 from interactor_ext.webhooks.answers import WebhookAnswer
 
 Outcome = Literal["processed", "duplicate", "failed"]

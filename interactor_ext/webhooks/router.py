@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError, WebhookVerificationError
 from interactor_ext._plans import Call, Pause, Plan, adrive, drive
-from interactor_ext._telemetry_events import Reporter
+from interactor_ext._telemetry.events import Reporter
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._watch import DeliveryWatch
@@ -26,7 +26,7 @@ from interactor_ext.webhooks.wsgi import WSGIReceiver
 
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
-    from interactor_ext._telemetry_events import Telemetry
+    from interactor_ext._telemetry.events import Telemetry
 
 logger = logging.getLogger("interactor.webhooks")
 

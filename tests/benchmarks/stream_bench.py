@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from interactor_client.api.rooms import stream_room
-from interactor_ext._stream import Stream
+from interactor_ext._streams.stream import Stream
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import SSEDecoder
 from interactor_ext.transports import Transport

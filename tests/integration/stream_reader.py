@@ -11,10 +11,10 @@ import httpx
 
 from interactor_client.api.rooms import stream_room
 from interactor_client.models import MessageDelta
-from interactor_ext._attempts import Rules
 from interactor_ext._errors import InteractorError
-from interactor_ext._stream import AsyncStream, Stream
-from interactor_ext._transport import AsyncCallTransport, CallTransport
+from interactor_ext._network.attempts import Rules
+from interactor_ext._network.transport import AsyncCallTransport, CallTransport
+from interactor_ext._streams.stream import AsyncStream, Stream
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AsyncTransport, Transport
 

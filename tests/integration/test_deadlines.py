@@ -23,9 +23,9 @@ from interactor_ext import (
     InteractorClient,
     ServerError,
 )
-from interactor_ext._attempts import Rules
-from interactor_ext._breaker import Permit
-from interactor_ext._transport import CallTransport
+from interactor_ext._network.attempts import Rules
+from interactor_ext._network.breaker import Permit
+from interactor_ext._network.transport import CallTransport
 from interactor_ext.retry import RetryPolicy
 from tests.colours import both_colours, call
 from tests.fault_server import FaultServer, error, fine, refusing_url, send_and, slow

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from interactor_client.types import Operation
-from interactor_ext._pool import ConnectionSet
+from interactor_ext._network.pool import ConnectionSet
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.fault_server import Connection, FaultServer, Request, fine, send_and, slow
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient
-from interactor_ext._limits import Buckets, Key, Tier, Tiers, WouldWait
+from interactor_ext._limits.buckets import Buckets, Key, Tier, Tiers, WouldWait
 from interactor_ext.limits import RateLimiter, RedisRateLimiter
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock

@@ -15,8 +15,8 @@ import pytest
 
 from interactor_client.models import MessageComplete, MessageDelta
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from interactor_ext._chat import AsyncReply, Reply
-from interactor_ext._stream_state import StreamState
+from interactor_ext._conversation.chat import AsyncReply, Reply
+from interactor_ext._streams.state import StreamState
 from interactor_ext.sandbox import Sandbox
 from tests.chaos_proxy import ChaosProxy
 from tests.integration.conversations import NAMESPACE, eventually

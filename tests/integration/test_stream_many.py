@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext._stream import AsyncStream, Stream
-from interactor_ext._stream_state import StreamState
-from interactor_ext._transport import AsyncCallTransport, CallTransport
+from interactor_ext._network.transport import AsyncCallTransport, CallTransport
+from interactor_ext._streams.state import StreamState
+from interactor_ext._streams.stream import AsyncStream, Stream
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.integration.raw_sse_server import Connection, RawServer

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from interactor_ext import InteractorClient
-from interactor_ext._token_store import GuardedStore
+from interactor_ext._tokens.guarded import GuardedStore
 from interactor_ext.tokens import Token, TokenStore
 from tests.fault_server import FaultServer, fine, slow, token
 from tests.integration.token_worker import LOCK_EXPIRY, THREADS, open_store, settings

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from interactor_ext._breaker import CircuitBreaker, Permit
+from interactor_ext._network.breaker import CircuitBreaker, Permit
 
 HOST = "core.example"
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from interactor_ext import _fork
-from interactor_ext._breaker import CircuitBreaker, Permit
-from interactor_ext._loops import PerLoop
-from interactor_ext._turns import Turns
+from interactor_ext._limits.turns import Turns
+from interactor_ext._network.breaker import CircuitBreaker, Permit
+from interactor_ext._network.loops import PerLoop
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.tokens import FileTokenStore
 

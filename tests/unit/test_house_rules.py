@@ -17,8 +17,7 @@ EXTRA_ROOMS = {
     "cli": {"typer", "rich"},
     "sandbox": {"starlette", "uvicorn", "jsonschema", "jwt", "cryptography"},
     "pytest_plugin.py": {"pytest"},
-    "_connection.py": {"httpcore"},
-    "_deadline.py": {"httpcore"},
+    "_network": {"httpcore"},
 }
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from interactor_client.models import Message
-from interactor_ext import _ledger, _room_line
-from interactor_ext._ledger import Ledger
+from interactor_ext._conversation import room_line
+from interactor_ext._conversation.room_line import Room, RoomLine
 from interactor_ext._plans import Call, Plan, adrive, drive
-from interactor_ext._room_line import Room, RoomLine
+from interactor_ext._tools import ledger
+from interactor_ext._tools.ledger import Ledger
 
 ROOM = Room("http://localhost", "user_1", "room_1")
 
@@ -90,7 +91,7 @@ async def test_who_is_cancelled_leaves_the_others_to_it() -> None:
 
 
 def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ledger, "_REMEMBERED", 3)
+    monkeypatch.setattr(ledger, "_REMEMBERED", 3)
     job = Job()
     assert [drive(job.plan(key)) for key in range(4)] == [f"answer {number}" for number in range(1, 5)]
     assert drive(job.plan(3)) == "answer 4"
@@ -115,7 +116,7 @@ def waits(line: RoomLine, lists: list[list[Message]], monkeypatch: pytest.Monkey
         looks += 1
         return SimpleNamespace(data=lists[min(looks, len(lists)) - 1])
 
-    monkeypatch.setattr(_room_line, "_LOOKS", (0.0,) * 5)
+    monkeypatch.setattr(room_line, "_LOOKS", (0.0,) * 5)
     drive(line.until_quiet(SimpleNamespace(messages=SimpleNamespace(list=listed)), ROOM))
     return looks
 
@@ -134,7 +135,7 @@ def test_it_waits_for_the_rest_of_an_answer_and_not_for_ever(monkeypatch: pytest
 
 
 def test_only_so_many_rooms_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_room_line, "_MOST_UNFINISHED", 3)
+    monkeypatch.setattr(room_line, "_MOST_UNFINISHED", 3)
     line = RoomLine()
     for number in range(5):
         left_early(line, ROOM._replace(id=f"room_{number}"))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext._limits import Bucket, Buckets, Key, Tier, Tiers, WouldWait, call_keys, observed
+from interactor_ext._limits.buckets import Bucket, Buckets, Key, Tier, Tiers, WouldWait, call_keys, observed
 from interactor_ext.limits import RateLimiter
 
 CLIENT: tuple[Key, ...] = (("client", "c"),)
@@ -114,7 +114,7 @@ def test_a_refusal_closes_the_bucket_for_as_long_as_it_says() -> None:
 
 
 def test_full_buckets_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interactor_ext._limits._MAX_BUCKETS", 10)
+    monkeypatch.setattr("interactor_ext._limits.buckets._MAX_BUCKETS", 10)
     buckets = Buckets()
     for _ in range(40):
         buckets.reserve(user("busy")[1:], 0.0)

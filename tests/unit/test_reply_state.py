@@ -15,7 +15,7 @@ from interactor_client.models import (
     UnknownEvent,
 )
 from interactor_ext import APIConnectionError, APITimeoutError, NotFoundError, StreamError
-from interactor_ext._reply_state import Done, Look, Pause, Read, ReplyState, Run
+from interactor_ext._conversation.state import Done, Look, Pause, Read, ReplyState, Run
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -19,8 +19,8 @@ from interactor_ext._errors import (
     ServerError,
     StreamError,
 )
-from interactor_ext._stream_events import event_reader
-from interactor_ext._stream_state import GIVE_UP_AFTER, LONGEST_WAIT, Connect, End, Read, StreamState, Wait
+from interactor_ext._streams.events import event_reader
+from interactor_ext._streams.state import GIVE_UP_AFTER, LONGEST_WAIT, Connect, End, Read, StreamState, Wait
 from interactor_ext.retry import RetryPolicy
 
 FULL = RetryPolicy(jitter=lambda: 1.0)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext._token_json import parse_token
+from interactor_ext._tokens.as_text import parse_token
 from interactor_ext.tokens import FileTokenStore, MemoryTokenStore, Token, TokenStore
 
 KEY, OTHER = "a" * 32, "b" * 32

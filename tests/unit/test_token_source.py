@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from interactor_ext import APIConnectionError, APITimeoutError, AuthenticationError, InteractorConfig
-from interactor_ext._token_source import AsyncTokenSource, TokenSource
-from interactor_ext._token_store import GuardedStore
+from interactor_ext._tokens.guarded import GuardedStore
+from interactor_ext._tokens.source import AsyncTokenSource, TokenSource
 from interactor_ext.tokens import MemoryTokenStore, Token
 
 CONFIG = InteractorConfig(client_id="client_x", client_secret="secret_x", timeout=5)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactor_client.errors import DecodeError
-from interactor_ext._token_state import TokenState, read_token
+from interactor_ext._tokens.state import TokenState, read_token
 from interactor_ext.tokens import Token
 
 NOW = 1_000_000.0

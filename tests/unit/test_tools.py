@@ -21,11 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from interactor_ext._docstring import read_docstring
-from interactor_ext._jsonable import NotJSONError, to_json
 from interactor_ext._plans import adrive, drive
-from interactor_ext._shapes import MisfitError
-from interactor_ext._tool_calls import PendingCall, execute
+from interactor_ext._tools.calls import PendingCall, execute
+from interactor_ext._tools.docstring import read_docstring
+from interactor_ext._tools.jsonable import NotJSONError, to_json
+from interactor_ext._tools.shapes import MisfitError
 from interactor_ext.tools import ToolContext, ToolFunction, ToolSet
 
 CONTEXT = ToolContext("user_1", "room_1", "tc_1")

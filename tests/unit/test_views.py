@@ -582,7 +582,7 @@ def _utf8(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 def test_limits_of_many_tenants_do_not_pile_up() -> None:
-    from interactor_ext._rate_limit import RateLimits
+    from interactor_ext._limits.observed import RateLimits
 
     limits = RateLimits()
     headers = {"x-ratelimit-limit": "1", "x-ratelimit-scope": "namespace"}

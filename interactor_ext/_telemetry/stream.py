@@ -7,7 +7,7 @@ from typing import Literal
 import httpx
 
 from interactor_ext._errors import APITimeoutError
-from interactor_ext._telemetry_events import Reporter, StreamConnected, StreamDisconnected, StreamKind
+from interactor_ext._telemetry.events import Reporter, StreamConnected, StreamDisconnected, StreamKind
 
 
 class StreamWatch:

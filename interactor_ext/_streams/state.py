@@ -21,7 +21,7 @@ from interactor_ext._errors import (
     InteractorError,
     StreamError,
 )
-from interactor_ext._stream_events import CONTROL, EventReader, Received, stream_error
+from interactor_ext._streams.events import CONTROL, EventReader, Received, stream_error
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import Block, EventTooLargeError, SSEDecoder
 

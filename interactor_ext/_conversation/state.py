@@ -24,7 +24,7 @@ from interactor_ext._errors import (
     ServerError,
     StreamError,
 )
-from interactor_ext._tool_calls import FINISHED
+from interactor_ext._tools.calls import FINISHED
 
 # Between looks at a room whose stream is lost; the answer may still be on its way.
 _LOOKS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)

@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack
 
 from interactor_ext._config import InteractorConfig
-from interactor_ext._token_state import is_sendable
+from interactor_ext._tokens.state import is_sendable
 from interactor_ext.tokens import Token, TokenStore
 
 logger = logging.getLogger("interactor")

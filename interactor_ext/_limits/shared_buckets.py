@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._limits import Key, LocalBuckets, Tiers, observed
+from interactor_ext._limits.buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext._redis import call, call_async
 
 logger = logging.getLogger("interactor")

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import httpx
 
 from interactor_client.types import OnReconnect
-from interactor_ext._deadline import TimeLeft
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError, StreamError
+from interactor_ext._network.deadline import TimeLeft
 from interactor_ext._responses import describe_request, error_from_response
-from interactor_ext._stream_events import Received, event_reader
-from interactor_ext._stream_state import End, Read, StreamState
+from interactor_ext._streams.events import Received, event_reader
+from interactor_ext._streams.state import End, Read, StreamState
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import ServerSentEvent
 
 if TYPE_CHECKING:
-    from interactor_ext._telemetry_stream import StreamWatch
+    from interactor_ext._telemetry.stream import StreamWatch
 
 E = TypeVar("E")
 
@@ -159,7 +159,7 @@ def _watch(client: Any, kwargs: dict[str, Any]) -> StreamWatch | None:
     reporter = getattr(client, "reporter", None)
     if reporter is None:
         return None
-    from interactor_ext._telemetry_stream import StreamWatch
+    from interactor_ext._telemetry.stream import StreamWatch
 
     return StreamWatch(reporter, "room" if kwargs["extensions"]["operation"].tag == "rooms" else "workflow")
 

@@ -11,12 +11,12 @@ import httpx
 
 from interactor_ext._error_body import OAUTH_CODES, read_error_body
 from interactor_ext._errors import APIConnectionError, APITimeoutError
+from interactor_ext._network.transport import AsyncCallTransport, CallTransport
 from interactor_ext._response_errors import class_for
-from interactor_ext._telemetry_events import Reporter, RequestEnded, Sending
-from interactor_ext._transport import AsyncCallTransport, CallTransport
+from interactor_ext._telemetry.events import Reporter, RequestEnded, Sending
 
 if TYPE_CHECKING:
-    from interactor_ext._attempts import Attempts, Rules
+    from interactor_ext._network.attempts import Attempts, Rules
 
 
 class MeteredCallTransport(CallTransport):

@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 
-from interactor_ext._connection import Connection
 from interactor_ext._fork import release_inherited
-from interactor_ext._proxies import Origin, origin_of
-from interactor_ext._telemetry_events import Connections
+from interactor_ext._network.connection import Connection
+from interactor_ext._network.proxies import Origin, origin_of
+from interactor_ext._telemetry.events import Connections
 
 
 class ConnectionSet:

@@ -11,9 +11,9 @@ from typing import Self, TypeVar
 
 import httpx
 
-from interactor_ext._stream_events import Received
-from interactor_ext._stream_shared import BROKEN, Gap, SharedStream, as_sent
-from interactor_ext._stream_state import Connect, End, Read, Wait
+from interactor_ext._streams.events import Received
+from interactor_ext._streams.shared import BROKEN, Gap, SharedStream, as_sent
+from interactor_ext._streams.state import Connect, End, Read, Wait
 from interactor_ext.sse import ServerSentEvent
 
 E = TypeVar("E")

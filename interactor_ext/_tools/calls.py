@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from interactor_ext._errors import APIConnectionError, ConflictError, ServerError
-from interactor_ext._jsonable import NotJSONError, to_json
 from interactor_ext._log import logger
 from interactor_ext._plans import Call, Pause, Plan
 from interactor_ext._redact import clean_text
-from interactor_ext._shapes import MisfitError
-from interactor_ext._tool_function import ToolContext, ToolFunction
+from interactor_ext._tools.function import ToolContext, ToolFunction
+from interactor_ext._tools.jsonable import NotJSONError, to_json
+from interactor_ext._tools.shapes import MisfitError
 from interactor_ext.retry import RetryPolicy
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import httpx
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._loops import PerLoop
-from interactor_ext._proxies import Origin, environment_proxy, origin_of
-from interactor_ext._tls import Certificate, Verify, tls_context
+from interactor_ext._network.loops import PerLoop
+from interactor_ext._network.proxies import Origin, environment_proxy, origin_of
+from interactor_ext._network.tls import Certificate, Verify, tls_context
 
 Connect = Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from interactor_ext._errors import InteractorError
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext._token_state import TokenState
+from interactor_ext._tokens.state import TokenState
 from interactor_ext.tokens import Token
 
 if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
-    from interactor_ext._token_store import GuardedStore
+    from interactor_ext._tokens.guarded import GuardedStore
 
 logger = logging.getLogger("interactor")
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from interactor_ext._redis import blocking
-from interactor_ext._token_json import dump_token, parse_token
+from interactor_ext._tokens.as_text import dump_token, parse_token
 from interactor_ext.tokens import Token
 
 _POLL = 0.05

@@ -9,10 +9,10 @@ from typing import Any
 
 import attrs
 
-from interactor_ext._docstring import read_docstring
-from interactor_ext._hints import Hints
-from interactor_ext._records import MISSING, Member, hints_of
-from interactor_ext._shapes import MisfitError, Schema, Shape, record
+from interactor_ext._tools.docstring import read_docstring
+from interactor_ext._tools.hints import Hints
+from interactor_ext._tools.records import MISSING, Member, hints_of
+from interactor_ext._tools.shapes import MisfitError, Schema, Shape, record
 
 
 @attrs.frozen

@@ -14,9 +14,9 @@ from datetime import timedelta
 
 import httpx
 
-from interactor_ext._attempts import Attempts, EndedWith, Rules
-from interactor_ext._deadline import bound_reads
-from interactor_ext._limits import WouldWait
+from interactor_ext._limits.buckets import WouldWait
+from interactor_ext._network.attempts import Attempts, EndedWith, Rules
+from interactor_ext._network.deadline import bound_reads
 
 
 class CallTransport(httpx.BaseTransport):

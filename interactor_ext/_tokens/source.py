@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from interactor_ext._errors import APITimeoutError
-from interactor_ext._token_desk import Desk, Flight, Outcome
+from interactor_ext._tokens.desk import Desk, Flight, Outcome
 from interactor_ext.tokens import Token
 
 if TYPE_CHECKING:
-    from interactor_ext._token_store import GuardedStore
+    from interactor_ext._tokens.guarded import GuardedStore
 
 # How often a task looks whether the event loop that requests its token, another than its own, is still running.
 _LOOK_AGAIN = 1.0

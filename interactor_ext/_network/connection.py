@@ -8,7 +8,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from interactor_ext._proxies import Origin
+from interactor_ext._network.proxies import Origin
 
 
 class Connection:

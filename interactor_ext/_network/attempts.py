@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import attrs
 import httpx
 
-from interactor_ext._breaker import CircuitBreaker, Permit
-from interactor_ext._deadline import TimeLeft
 from interactor_ext._errors import APITimeoutError, CircuitOpenError
-from interactor_ext._limits import Key, WouldWait, call_keys
+from interactor_ext._limits.buckets import Key, WouldWait, call_keys
 from interactor_ext._log import log_retry, logger
+from interactor_ext._network.breaker import CircuitBreaker, Permit
+from interactor_ext._network.deadline import TimeLeft
 from interactor_ext._responses import describe_request
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, NamedTuple, NotRequired, Required
 
 import attrs
 
-from interactor_ext._docstring import Description, read_docstring
+from interactor_ext._tools.docstring import Description, read_docstring
 
 MISSING: Final = object()
 

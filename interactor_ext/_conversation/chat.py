@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
+from interactor_ext._conversation.room_line import ROOMS, Place
+from interactor_ext._conversation.shared import SERVING, SharedReply, too_long
+from interactor_ext._conversation.state import Look, Pause, Read, Run
 from interactor_ext._errors import InteractorError
-from interactor_ext._reply_shared import SERVING, SharedReply, too_long
-from interactor_ext._reply_state import Look, Pause, Read, Run
-from interactor_ext._room_line import ROOMS, Place
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from interactor_ext._conversation.room_line import ROOMS, Place, Room
+from interactor_ext._conversation.state import Done, ReplyState
 from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
-from interactor_ext._reply_state import Done, ReplyState
-from interactor_ext._room_line import ROOMS, Place, Room
-from interactor_ext._stream_shared import Gap
-from interactor_ext._tool_calls import PendingCall
+from interactor_ext._streams.shared import Gap
+from interactor_ext._tools.calls import PendingCall
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, ToolCall

@@ -12,9 +12,21 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from interactor_ext._jsonable import NotJSONError, to_json
-from interactor_ext._records import MISSING, Member, is_record, members_of, unwrapped
-from interactor_ext._shapes import ANYTHING, Field, Schema, Shape, array, choice, mapping, record, row, scalar, union
+from interactor_ext._tools.jsonable import NotJSONError, to_json
+from interactor_ext._tools.records import MISSING, Member, is_record, members_of, unwrapped
+from interactor_ext._tools.shapes import (
+    ANYTHING,
+    Field,
+    Schema,
+    Shape,
+    array,
+    choice,
+    mapping,
+    record,
+    row,
+    scalar,
+    union,
+)
 
 
 class Hints:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._telemetry_events import (
+from interactor_ext._telemetry.events import (
     Connections,
     Event,
     Pool,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._telemetry_events import (
+from interactor_ext._telemetry.events import (
     Connections,
     Event,
     Pool,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext._token_json import dump_token, load_token
+from interactor_ext._tokens.as_text import dump_token, load_token
 from interactor_ext.tokens import Token
 
 logger = logging.getLogger("interactor")

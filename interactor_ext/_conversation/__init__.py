@@ -1,0 +1,1 @@
+"""`user.chat(...)`: a message, and the answer to it."""

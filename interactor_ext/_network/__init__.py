@@ -1,0 +1,1 @@
+"""What carries a call, however often: attempts, circuit, deadline, connections."""

@@ -1,0 +1,1 @@
+"""Streams of events, on top of `interactor_ext.sse`."""
