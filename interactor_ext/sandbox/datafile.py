@@ -1,9 +1,9 @@
 """State in a SQLite file: what the sandbox knows after a restart, be it that its process was killed.
 
 Kept are the records of the API (messages, credentials and webhooks with their secrets, workflow instances with where
-they stand ...), the answers under Idempotency-Keys, the key that signs tokens and the tokens that were revoked. Not
-kept are journals, the events of open streams, rate limits, faults, deliveries under way, an answer that is half said,
-and how far the clock was moved. The file can be read by its owner alone, for it holds secrets.
+they stand ...), the answers under Idempotency-Keys, the key that signs tokens, the tokens that were revoked, and the
+events that webhooks have still to get. Not kept are journals, the events of open streams, rate limits, faults, an
+answer that is half said, and how far the clock was moved. The file can be read by its owner alone: it holds secrets.
 
 What one step of a handler writes is one transaction, committed before the answer goes out. The kernel has it then, so
 that it survives the end of the process; a power cut may lose the last moments, but never leaves half a step.
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .keeping import Keeper, KeptAnswer, KeptRecord
+from .keeping import Keeper, KeptAnswer, KeptLetter, KeptRecord
 
 # "isbx": marks the file as one of ours. The version is that of the tables.
 APPLICATION_ID = 0x69736278
@@ -32,6 +32,11 @@ CREATE INDEX records_by_table ON records (kind, namespace, parent);
 CREATE TABLE answers (
     client TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, since REAL NOT NULL,
     status INTEGER NOT NULL, content BLOB, PRIMARY KEY (client, namespace, key)
+);
+CREATE TABLE letters (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, is_duplicate INTEGER NOT NULL,
+    webhook_id TEXT NOT NULL, event TEXT NOT NULL, due REAL NOT NULL, attempt INTEGER NOT NULL,
+    UNIQUE (id, is_duplicate)
 );
 CREATE TABLE revoked (id TEXT PRIMARY KEY, expires_at REAL NOT NULL);
 CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -70,6 +75,7 @@ class DataFile(Keeper):
         changed, self._opened = left != self._opened, str(int(left) + 1)
         self.set_value("opened", self._opened)
         self.commit()
+        self.earlier_runs = int(left)
         return changed
 
     def close(self) -> None:
@@ -113,6 +119,22 @@ class DataFile(Keeper):
         for client, namespace, key, *rest in self._open().execute("SELECT * FROM answers ORDER BY since"):
             yield KeptAnswer((client, namespace, key), *rest)
 
+    def put_letter(self, letter: KeptLetter) -> None:
+        self._write(
+            "INSERT INTO letters (id, is_duplicate, webhook_id, event, due, attempt) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id, is_duplicate) DO UPDATE SET due = excluded.due, attempt = excluded.attempt",
+            (letter.id, letter.is_duplicate, letter.webhook_id, letter.event, letter.due, letter.attempt),
+        )
+
+    def remove_letter(self, letter_id: str, is_duplicate: bool) -> None:
+        self._write("DELETE FROM letters WHERE id = ? AND is_duplicate = ?", (letter_id, is_duplicate))
+
+    def letters(self) -> Iterator[KeptLetter]:
+        rows = self._open().execute(
+            "SELECT id, is_duplicate, webhook_id, event, due, attempt FROM letters ORDER BY position"
+        )
+        return (KeptLetter(letter_id, bool(is_duplicate), *rest) for letter_id, is_duplicate, *rest in rows)
+
     def revoke(self, token_id: str, expires_at: float) -> None:
         self._write("INSERT OR REPLACE INTO revoked VALUES (?, ?)", (token_id, expires_at))
 
@@ -131,7 +153,7 @@ class DataFile(Keeper):
         self._write('INSERT OR REPLACE INTO "values" VALUES (?, ?)', (name, value))
 
     def clear(self) -> None:
-        for table in ("records", "answers", "revoked"):
+        for table in ("records", "answers", "letters", "revoked"):
             self._write(f"DELETE FROM {table}", ())  # noqa: S608  # a name from the line above
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:

@@ -29,11 +29,25 @@ class KeptAnswer:
     content: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptLetter:
+    """An event that a webhook has still to get. `event` is JSON; `due` is a time of the clock."""
+
+    id: str
+    is_duplicate: bool
+    webhook_id: str
+    event: str
+    due: float
+    attempt: int
+
+
 class Keeper:
     """Keeps nothing. What one that keeps something was told is safe from a crash once `commit` has returned."""
 
     # Whether it is worth writing anything down.
     keeps = False
+    # How often what is kept was opened before.
+    earlier_runs = 0
 
     def open(self) -> bool:
         """Returns whether what is kept may have changed since `close`."""
@@ -53,6 +67,14 @@ class Keeper:
 
     def add_answer(self, answer: KeptAnswer) -> None: ...
     def answers(self) -> Iterator[KeptAnswer]:
+        return iter(())
+
+    def put_letter(self, letter: KeptLetter) -> None:
+        """Add it, or change it: its id and `is_duplicate` tell which."""
+
+    def remove_letter(self, letter_id: str, is_duplicate: bool) -> None: ...
+    def letters(self) -> Iterator[KeptLetter]:
+        """In the order in which they were added."""
         return iter(())
 
     def revoke(self, token_id: str, expires_at: float) -> None: ...

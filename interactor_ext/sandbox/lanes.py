@@ -74,11 +74,15 @@ class Lane:
         self.under_way.clear()
         self.stop_timers()
 
-    def give_up(self) -> None:
-        """Forget what has not set out yet."""
+    def give_up(self) -> list[Letter]:
+        """Forget what has not set out yet, and return it."""
+        given_up = [letter for _, _, letter in self._waiting]
+        if self.held is not None:
+            given_up.append(self.held)
         self._waiting.clear()
         self.held = None
         self.stop_timers()
+        return given_up
 
     def stop_timers(self) -> None:
         for timer in (self.next_due, self.end_of_hold):

@@ -21,6 +21,7 @@ from ..webhooks import sign
 from .clock import Clock
 from .deliveries import WAITS, Delivery, DeliveryOptions
 from .journal import Journal
+from .keeping import Keeper, KeptLetter
 from .lanes import MAX_WAITING, Lane, Letter
 from .posting import Outcome, post
 from .records import JsonObject, Record, Store, new_id
@@ -34,11 +35,12 @@ HOLD = 1.0
 class Outbox:
     """`journal` has every attempt. `options` are as the constructor got them again after `clear`."""
 
-    def __init__(self, store: Store, clock: Clock, options: DeliveryOptions, history: int) -> None:
+    def __init__(self, store: Store, keeper: Keeper, clock: Clock, options: DeliveryOptions, history: int) -> None:
         self.journal: Journal[Delivery] = Journal(history)
         self.options = attrs.evolve(options)
         self._initial = attrs.evolve(options)
         self._store = store
+        self._keeper = keeper
         self._clock = clock
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,6 +68,14 @@ class Outbox:
         self.options = attrs.evolve(self._initial)
         self._finished.set()
 
+    def restore(self) -> None:
+        """Go on with what the keeper has: what was under way when its process ended is sent once more."""
+        webhooks = {webhook.id: webhook for webhook in self._store.everything("webhook")}
+        for kept in self._keeper.letters():
+            if webhook := webhooks.get(kept.webhook_id):
+                letter = Letter(kept.id, json.loads(kept.event), kept.due, kept.is_duplicate, kept.attempt)
+                self._lanes.setdefault(webhook.id, Lane(webhook)).add(letter)
+
     def post(self, event: JsonObject) -> None:
         """Send an event to whoever listens for it."""
         for webhook in self._listeners(event):
@@ -89,7 +99,8 @@ class Outbox:
     def forget(self, webhook: Record) -> None:
         """Give up what a webhook has not got yet. What is under way comes to its end, but is not tried again."""
         if lane := self._lanes.pop(webhook.id, None):
-            lane.give_up()
+            for letter in lane.give_up():
+                self._keeper.remove_letter(letter.id, letter.is_duplicate)
             self._finished.set()
 
     async def settled(self) -> None:
@@ -114,7 +125,9 @@ class Outbox:
                 letter.attempt = 0
                 error = f"not sent: {MAX_WAITING} deliveries to this webhook are waiting already"
                 self._record(lane, letter, Outcome(error=error), sent_at=self._clock.stamp())
-            elif lane.held is None and _happens(self.options.reorder):
+                continue
+            self._keep(lane, letter)
+            if lane.held is None and _happens(self.options.reorder):
                 lane.held = letter
             else:
                 lane.add(letter)
@@ -161,6 +174,8 @@ class Outbox:
         duration = time.monotonic() - started
         lane.under_way.discard(letter)
         next_attempt = self._try_again(lane, letter) if not outcome.is_success else None
+        if next_attempt is None:
+            self._keeper.remove_letter(letter.id, letter.is_duplicate)
         self._record(
             lane,
             letter,
@@ -171,6 +186,8 @@ class Outbox:
             next_attempt_at=next_attempt,
         )
         letter.attempt += 1
+        if next_attempt is not None:
+            self._keep(lane, letter)
         self._let_go(lane)
         if not len(lane) and self._lanes.get(lane.webhook.id) is lane:
             del self._lanes[lane.webhook.id]
@@ -185,6 +202,13 @@ class Outbox:
         letter.due = self._clock.now() + wait
         lane.add(letter)
         return self._clock.stamp(wait)
+
+    def _keep(self, lane: Lane, letter: Letter) -> None:
+        if self._keeper.keeps:
+            event = json.dumps(letter.event)
+            self._keeper.put_letter(
+                KeptLetter(letter.id, letter.is_duplicate, lane.webhook.id, event, letter.due, letter.attempt)
+            )
 
     async def _send(self, webhook: Record, event: JsonObject, request_id: str) -> Outcome:
         body = json.dumps(event, separators=(",", ":")).encode()

@@ -31,6 +31,8 @@ logger = logging.getLogger("interactor.sandbox")
 
 # Of a workflow instance.
 FINISHED = {"completed", "failed", "cancelled"}
+# Of a stream, at the most.
+IDS_OF_A_RUN = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class State:
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         self.events: Journal[JsonObject] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
-        self.outbox = Outbox(self.store, clock, settings.delivery, settings.history)
+        self.outbox = Outbox(self.store, keeper, clock, settings.delivery, settings.history)
         # One answer at a time in a room (see conversation.py): a lock lives as long as somebody has it or waits for it.
         self.turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[object]] = set()
@@ -129,6 +131,9 @@ class State:
             (kept.scope, Entry(kept.fingerprint, kept.since, Answer(kept.status, kept.content)))
             for kept in self.keeper.answers()
         )
+        self.outbox.restore()
+        # No id of an earlier run comes again: a subscriber who was there would take the event for one that it has had.
+        self.streams.count_from(self.keeper.earlier_runs * IDS_OF_A_RUN + 1)
         for instance in self.store.everything("workflow instance"):
             if instance.public["status"] in FINISHED:
                 self.streams.finish(instance.id)

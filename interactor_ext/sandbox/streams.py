@@ -1,9 +1,10 @@
 """Server-sent events: one channel a room and a workflow instance, with a memory for those who were cut off.
 
-Ids count up from 1 in each channel. `Last-Event-ID` resumes after that event; an id that the channel doesn't know (too
-old, from before a reset, or no number) gets everything that is still kept, so an event may come twice but none is lost
-that could be had. Without the header a subscriber sees what happens from now on. A connection begins with the id after
-which it goes on, in a block without data. A finished channel ends with `done`.
+Ids count up in each channel, from 1 in the first run of a data file. `Last-Event-ID` resumes after that event; an id
+that the channel doesn't know (too old, from before a reset or a restart, or no number) gets everything that is still
+kept, so an event may come twice but none is lost that could be had. Without the header a subscriber sees what happens
+from now on. A connection begins with the id after which it goes on, in a block without data. A finished channel ends
+with `done`.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ GREETING = "{}id: {}\n: connected\n\n"
 class Channel:
     """The events of one stream, of which the newest are kept, and who listens."""
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, keep: int, first_id: int = 1) -> None:
         self.finished = False
         self.subscribers: set[Subscription] = set()
         self._keep = keep
         self._events: list[bytes] = []
-        self._first = 1
+        self._first = first_id
 
     @property
     def newest(self) -> int:
@@ -96,12 +97,17 @@ class Streams:
 
     def __init__(self, *, keep: int) -> None:
         self._keep = keep
+        self._first_id = 1
         self._channels: dict[str, Channel] = {}
 
     @property
     def open(self) -> int:
         """How many subscribers are connected."""
         return sum(len(channel.subscribers) for channel in self._channels.values())
+
+    def count_from(self, first_id: int) -> None:
+        """Of channels that there are not yet."""
+        self._first_id = first_id
 
     def emit(self, channel_id: str, event: dict[str, Any]) -> None:
         self._channel(channel_id).append(event)
@@ -133,5 +139,5 @@ class Streams:
 
     def _channel(self, channel_id: str) -> Channel:
         if channel_id not in self._channels:
-            self._channels[channel_id] = Channel(self._keep)
+            self._channels[channel_id] = Channel(self._keep, self._first_id)
         return self._channels[channel_id]

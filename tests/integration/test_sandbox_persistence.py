@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.__main__ import main
+from tests.integration.delivery_receiver import receiving
 from tests.integration.sandbox_caller import Caller, fetch_token, listening, problem
 
 STATES = [
@@ -134,6 +135,72 @@ def test_no_acknowledged_write_is_lost_to_a_kill(path: Path) -> None:
         assert set(acknowledged) <= {tool["id"] for page in listed for tool in page}
         answer = anew.post(f"/workflow-instances/{instance['id']}/input", json={})
         assert answer.json()["data"]["status"] == "completed"
+
+
+def test_what_a_webhook_has_not_got_yet_is_sent_after_a_kill(path: Path) -> None:
+    """At least once. The first attempt is cut off by the kill, made again and refused; the second gets through."""
+    with receiving() as (receiver, url):
+        receiver.hang()
+        receiver.answers.extend([500, 500])
+        with command(path) as (process, core), connect(core) as client:
+            hook = client.post("/webhooks", json={"url": url, "events": ["workflow.instance.started"]}).json()["data"]
+            workflow = client.post("/workflows", json=WORKFLOW).json()["data"]["id"]
+            client.post("/workflow-instances", json={"workflow_id": workflow})
+            receiver.wait(1)
+            process.send_signal(signal.SIGKILL)
+        receiver.go_on.set()
+        with Sandbox(data=path).run() as sandbox:
+            receiver.wait(2)
+            sandbox.wait_for_deliveries()
+            [refused] = sandbox.deliveries
+            assert (refused.attempt, refused.status) == (1, 500)
+        with Sandbox(data=path).run() as sandbox:
+            sandbox.clock.advance(3600)
+            assert len({got.verified(hook["secret"], sandbox).id for got in receiver.wait(3)[2:]}) == 1
+            sandbox.wait_for_deliveries()
+            assert [(each.id, each.attempt, each.status) for each in sandbox.deliveries] == [(refused.id, 2, 200)]
+        with Sandbox(data=path).run() as sandbox:
+            sandbox.clock.advance(86400)
+            sandbox.wait_for_deliveries()
+            assert list(sandbox.deliveries) == []
+        assert len({json.loads(got.body)["id"] for got in receiver.got}) == 1
+
+
+def test_a_webhook_that_is_deleted_gets_nothing_after_a_restart(path: Path) -> None:
+    with receiving() as (receiver, url):
+        receiver.answers.append(500)
+        with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+            hook = caller.make("/webhooks", url=url, events=["room.message.created"])
+            caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hello")
+            sandbox.wait_for_deliveries()
+            assert any(delivery.next_attempt_at for delivery in sandbox.deliveries)
+            caller.delete(f"/webhooks/{hook['id']}")
+        with Sandbox(data=path).run() as sandbox:
+            sandbox.clock.advance(3600)
+            sandbox.wait_for_deliveries()
+            assert list(sandbox.deliveries) == []
+
+
+def test_a_stream_goes_on_after_a_restart(path: Path) -> None:
+    """Its reader remembers the ids that it has seen, and takes an event that bears one of them for a repetition."""
+
+    def say(sandbox: Sandbox, *words: str) -> None:
+        for word in words:
+            sandbox.emit(room, {"type": "message.delta", "content": word})
+
+    with ExitStack() as client_lives:
+        with Sandbox(data=path).run() as sandbox:
+            port = httpx.URL(sandbox.core_api_url).port or 0
+            with Caller(sandbox) as caller:
+                room = caller.room()["id"]
+            client = client_lives.enter_context(sandbox.client(namespace="user_1"))
+            stream = client_lives.enter_context(client.rooms.stream(room))
+            say(sandbox, "one", "two")
+            words = [next(stream).content for _ in range(2)]
+        with Sandbox(data=path).run(port) as sandbox:
+            say(sandbox, "three", "four")
+            words += [next(stream).content for _ in range(2)]
+    assert words == ["one", "two", "three", "four"]
 
 
 def test_one_sandbox_at_a_time_has_the_file(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
