@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import quote
@@ -206,6 +207,9 @@ def _from_any_notation(text: str) -> datetime | None:
         return None
     from dateutil import parser  # imported here, for hardly any server needs it
 
+    if "T" in text:  # without a time, it would take the first of a month or a year
+        with suppress(ValueError, OverflowError):
+            return parser.isoparse(text)  # 24:00, and days of a year
     try:
         # dateutil takes what a text does not say from `default`: read with two, what is no whole date shows itself.
         first, second = (

@@ -38,16 +38,17 @@ def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any]) -> Page[T]:
     per_page = _first(meta, ("per_page",), 1)
     total = _first(meta, ("total", "total_count"), 0)
     total_pages = _first(meta, ("total_pages",), 1 if count else 0)
+    size = per_page or params.get("per_page", count)
     has_more = getattr(meta, "has_more", None)
     if not isinstance(has_more, bool):
         if total_pages is not None:
             has_more = page < total_pages
-        elif per_page is not None:
-            # A full page is all the hint there is; if it is the last, an empty one will follow.
-            has_more = page * per_page < total if total is not None else count >= per_page
+        elif total is not None:
+            has_more = page * size < total
         else:
-            has_more = False
-    return Page(envelope.data, PageMeta(page, per_page or params.get("per_page", count), total, total_pages, has_more))
+            # A full page is all the hint there is; if it is the last, an empty one will follow.
+            has_more = per_page is not None and count >= per_page
+    return Page(envelope.data, PageMeta(page, size, total, total_pages, has_more))
 
 
 def _first(meta: object, names: Sequence[str], least: int) -> int | None:

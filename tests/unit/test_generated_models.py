@@ -325,6 +325,7 @@ READ_AS = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
         "2025-01-15T12:30:00+0200",
         "2025-01-15t10:30:00z",
         "20250115T103000Z",
+        "2025-015T10:30:00Z",
         "Wed, 15 Jan 2025 10:30:00 GMT",
         "2025-01-15 10:30:00 UTC",
         1736937000,
@@ -344,6 +345,10 @@ def test_a_time_is_read_in_every_notation_and_has_a_zone(value: Any) -> None:
 
 def test_a_date_alone_is_its_midnight_in_utc() -> None:
     assert as_datetime("M", "f", "2025-01-15") == as_datetime("M", "f", "20250115") == datetime(2025, 1, 15, tzinfo=UTC)
+
+
+def test_the_end_of_a_day_is_the_beginning_of_the_next() -> None:
+    assert as_datetime("M", "f", "2025-01-14T24:00:00Z") == datetime(2025, 1, 15, tzinfo=UTC)
 
 
 def test_a_fraction_of_any_length_is_read_to_the_microsecond() -> None:

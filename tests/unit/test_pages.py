@@ -78,6 +78,8 @@ prefetching = pytest.mark.parametrize("prefetch", [0, 1, 3, 100])
         ({"page": 0, "per_page": -5, "total": -1, "total_pages": 0}, PageMeta(1, 2, None, None, False)),
         ({"page": None, "per_page": None, "total": None, "has_more": None}, PageMeta(1, 2, None, None, False)),
         ({"has_more": False, "page": 1, "total_pages": 9}, PageMeta(1, 2, None, 9, False)),
+        ({"page": 1, "total": 3}, PageMeta(1, 2, 3, None, True)),
+        ({"total_count": 2}, PageMeta(1, 2, 2, None, False)),
     ],
 )
 def test_the_canonical_form(meta: Any, expected: PageMeta) -> None:
@@ -89,6 +91,12 @@ def test_the_canonical_form(meta: Any, expected: PageMeta) -> None:
 def test_what_the_server_leaves_out_the_request_knows() -> None:
     envelope = SimpleNamespace(data=items("a"), meta=UNSET)
     assert page_of(envelope, {"page": 3, "per_page": 50}).meta == PageMeta(3, 50, None, None, False)
+
+
+def test_a_server_that_tells_a_total_but_no_page_size_did_as_it_was_asked() -> None:
+    envelope = SimpleNamespace(data=items("a"), meta=SimpleNamespace(page=2, total=3))
+    assert page_of(envelope, {"page": 2, "per_page": 1}).meta == PageMeta(2, 1, 3, None, True)
+    assert page_of(envelope, {"page": 2, "per_page": 2}).meta == PageMeta(2, 2, 3, None, False)
 
 
 def test_an_empty_list() -> None:
