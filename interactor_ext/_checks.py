@@ -58,20 +58,31 @@ def credential_problem(name: str, variable: str, value: object) -> str | None:
 def url_problem(name: str, value: object) -> str | None:
     if not isinstance(value, str):
         return f"{name} must be a string, not {type(value).__name__}"
+    if "@" in value:
+        return f"{name} holds a user name or a password: URLs are logged, so they must not"
+    if "?" in value or "#" in value:
+        return f"{name} must not have a query or a fragment: paths are appended to it"
     try:
         url = httpx.URL(value)
         host = url.host
     except (httpx.InvalidURL, UnicodeError) as error:
         return f"{name} is no URL: {error}"
-    if url.userinfo:
-        return f"{name} holds a user name or a password: URLs are logged, so they must not"
-    if url.query or url.fragment:
-        return f"{name} must not have a query or a fragment: paths are appended to it"
     if url.scheme not in ("http", "https") or not host or "%" in host or ".." in host:
         return f"{name} must look like https://host/path, not {value!r}"
     if url.port is not None and not 0 < url.port < 65536:
         return f"{name} has the port {url.port}, and ports go from 1 to 65535"
     return None
+
+
+def origin(url: object) -> tuple[str, str] | None:
+    """Scheme and host, if they can be told."""
+    if not isinstance(url, str):
+        return None
+    try:
+        parsed = httpx.URL(url)
+        return parsed.scheme, parsed.host
+    except (httpx.InvalidURL, UnicodeError):
+        return None
 
 
 def seconds_problem(name: str, value: object, *, zero: bool = False) -> str | None:

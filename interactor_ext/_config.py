@@ -98,9 +98,14 @@ class InteractorConfig:
         ]
 
     def _contradiction(self, name: str) -> str | None:
+        given = checks.origin(getattr(self, name))
         for environment, urls in ENVIRONMENTS.items():
-            if environment != self.environment and getattr(self, name) in urls:
+            if given is None or given[1] not in {host for _, host in filter(None, map(checks.origin, urls))}:
+                continue
+            if environment != self.environment:
                 return f"{name} is that of {environment!r}, but environment is {self.environment!r}"
+            if given[0] != "https":
+                return f"{name} must begin with https://: the platform's secrets and tokens do not travel in the clear"
         return None
 
     @classmethod
