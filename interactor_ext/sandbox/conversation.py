@@ -11,13 +11,16 @@ that made the call. The last outstanding result brings the next round of calls o
 back if the user's message came without `stream`, otherwise it follows on the stream. A result that is an object with an
 `error` marks its call `failed`.
 
-Answers in a room come one after the other, so their words never mix.
+Answers in a room come one after the other, so their words never mix. A call that gives back an answer waits for its
+turn before it writes anything: what was said, the answer and the Idempotency-Key are kept in one step.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from . import replies
@@ -33,15 +36,12 @@ from .streams import Subscription
 async def send_message(call: Call) -> JsonObject:
     room = call.named("room", "room_id")
     role, content = call.body.get("role", "user"), call.body["content"]
-    assistant = call.state.store.find("assistant", call.namespace, room.public["assistant_id"])
-    if role == "user" and assistant is None:
-        raise conflict("The assistant of this room was deleted; nobody can answer.")
-    message = add_message(call.state, room, role, content)
-    if role != "user" or assistant is None:
-        return data(message.public)
-    turn = Turn(call.state, room, assistant, streamed=call.body.get("stream", False))
-    rounds = replies.requested_tools(content)
-    return data(await turn.give(message, rounds, [] if rounds else [replies.echo_line(content)]))
+    if role != "user":
+        return data(add_message(call.state, room, role, content).public)
+    async with _turn(call.state, room, streamed=call.body.get("stream", False)) as turn:
+        message = add_message(call.state, room, role, content)
+        rounds = replies.requested_tools(content)
+        return data(await turn.give(message, rounds, [] if rounds else [replies.echo_line(content)]))
 
 
 @handles("list_messages")
@@ -58,18 +58,16 @@ def stream_room(call: Call) -> Subscription:
 async def submit_tool_result(call: Call) -> JsonObject:
     room = call.named("room", "room_id")
     tool_call = refer(call, "tool call", "tool_call_id", call.body["tool_call_id"], parent=room.id)
-    if tool_call.public["status"] != "pending":
-        raise conflict("This tool call has its result already.")
-    asking = _complete(call.state, room, tool_call, call.body["result"])
-    add_message(call.state, room, "tool", json.dumps(call.body["result"]))
-    if any(each["status"] == "pending" for each in asking.public["tool_calls"]):
-        return data(asking.public)
-    assistant = call.state.store.find("assistant", call.namespace, room.public["assistant_id"])
-    if assistant is None:
-        raise conflict("The assistant of this room was deleted; nobody can go on.")
-    turn = Turn(call.state, room, assistant, streamed=asking.private["streamed"])
-    rounds = [[ToolRequest(**each) for each in later] for later in asking.private["rounds"]]
-    return data(await turn.give(asking, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
+    asking = call.state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
+    async with _turn(call.state, room, streamed=asking.private["streamed"]) as turn:
+        if tool_call.public["status"] != "pending":
+            raise conflict("This tool call has its result already.")
+        _complete(call.state, room, tool_call, asking, call.body["result"])
+        add_message(call.state, room, "tool", json.dumps(call.body["result"]))
+        if any(each["status"] == "pending" for each in asking.public["tool_calls"]):
+            return data(asking.public)
+        rounds = [[ToolRequest(**each) for each in later] for later in asking.private["rounds"]]
+        return data(await turn.give(asking, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
 
 
 def add_message(state: State, room: Record, role: str, content: str, **more: Any) -> Record:
@@ -78,6 +76,34 @@ def add_message(state: State, room: Record, role: str, content: str, **more: Any
     message = state.store.add("message", room.namespace, public, parent=room.id)
     _publish_message(state, "room.message.created", room, message)
     return message
+
+
+@asynccontextmanager
+async def _turn(state: State, room: Record, *, streamed: bool) -> AsyncIterator[Turn]:
+    """The room to oneself; an answer that is `streamed` takes its turn later, by itself.
+
+    Raises Problem if the room or its assistant is not there (any more).
+    """
+    turn = Turn(state, room, _assistant(state, room), streamed=streamed)
+    if streamed:
+        yield turn
+        return
+    async with _lock(state, room):
+        if not turn.room_exists():
+            raise not_found("room")
+        _assistant(state, room)
+        yield turn
+
+
+def _lock(state: State, room: Record) -> asyncio.Lock:
+    return state.turns.setdefault(room.id, asyncio.Lock())
+
+
+def _assistant(state: State, room: Record) -> Record:
+    assistant = state.store.find("assistant", room.namespace, room.public["assistant_id"])
+    if assistant is None:
+        raise conflict("The assistant of this room was deleted; nobody can answer.")
+    return assistant
 
 
 class Turn:
@@ -92,31 +118,38 @@ class Turn:
     async def give(self, message: Record, rounds: list[list[ToolRequest]], lines: list[str]) -> JsonObject:
         """What the POST gives back: `message`, with the answer going on behind it, or the answer."""
         if self._streamed:
-            self._state.spawn(self._go_on(rounds, lines))
+            self._state.spawn(self._follow(rounds, lines))
             return message.public
         answer = await self._go_on(rounds, lines)
         if answer is None:
             raise not_found("room")
         return answer.public
 
+    def room_exists(self) -> bool:
+        """Whether it is still this room: after a reset, another may have its id."""
+        return self._state.store.find("room", self._room.namespace, self._room.id) is self._room
+
+    async def _follow(self, rounds: list[list[ToolRequest]], lines: list[str]) -> None:
+        async with _lock(self._state, self._room):
+            if self.room_exists():
+                await self._go_on(rounds, lines)
+
     async def _go_on(self, rounds: list[list[ToolRequest]], lines: list[str]) -> Record | None:
         """The message with the next tool calls or with the final words; None if the room was deleted meanwhile."""
-        async with self._state.turns.setdefault(self._room.id, asyncio.Lock()):
-            if not self._room_exists():
-                return None
-            for number, wanted in enumerate(rounds):
-                asking, lines = self._ask(wanted, rounds[number + 1 :], lines)
-                if asking:
-                    return asking
-            return await self._say(replies.answer(self._assistant.public["name"], lines))
+        for number, wanted in enumerate(rounds):
+            asking, lines = self._ask(wanted, rounds[number + 1 :], lines)
+            if asking:
+                return asking
+        return await self._say(replies.answer(self._assistant.public["name"], lines))
 
     async def _say(self, text: str) -> Record | None:
         for piece in replies.pieces(text):
             self._emit({"type": "message.delta", "content": piece})
+            # Nothing else waits: an answer that is not streamed is one step with the message before it.
             if self._streamed:
                 await asyncio.sleep(self._state.settings.word_delay)
-            if not self._room_exists():
-                return None
+                if not self.room_exists():
+                    return None
         message = add_message(self._state, self._room, "assistant", text)
         self._emit({"type": "message.complete", "message": message.public})
         return message
@@ -153,24 +186,19 @@ class Turn:
         listed_tools = (self._state.store.find("tool", self._room.namespace, tool_id) for tool_id in ids)
         return next((tool for tool in listed_tools if tool and tool.public["name"] == name), None)
 
-    def _room_exists(self) -> bool:
-        return self._state.store.find("room", self._room.namespace, self._room.id) is not None
-
     def _emit(self, event: JsonObject) -> None:
         self._state.streams.emit(self._room.id, event)
 
 
-def _complete(state: State, room: Record, tool_call: Record, result: Any) -> Record:
-    """Write a result into its call and into the message that asked; returns that message."""
+def _complete(state: State, room: Record, tool_call: Record, asking: Record, result: Any) -> None:
+    """Write a result into its call and into the message that asked."""
     failed = isinstance(result, dict) and "error" in result
     state.store.change(tool_call, {"status": "failed" if failed else "completed", "result": result})
-    asking = state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
     calls = [tool_call.public if each["id"] == tool_call.id else each for each in asking.public["tool_calls"]]
     state.store.change(asking, {"tool_calls": calls})
     state.streams.emit(room.id, {"type": "tool_call.complete", "tool_call": tool_call.public})
     _publish_call(state, "completed", room, tool_call, status=tool_call.public["status"], result=result)
     _publish_message(state, "room.message.updated", room, asking)
-    return asking
 
 
 def _results(state: State, room: Record, asking: Record) -> list[str]:

@@ -44,12 +44,17 @@ HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks
 logger = logging.getLogger("interactor.sandbox")
 
 
+class Outdated(Exception):
+    """The sandbox was reset since this request came."""
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request on its way, with what is known of it so far."""
 
     scope: Scope
     request_id: str
+    generation: int
     operation: Operation | None = None
     client_id: str = ""
     namespace: str = ""
@@ -73,12 +78,15 @@ class Platform:
             await send({"type": "websocket.close", "code": 1000})
             return
         self._on_request()
-        exchange = Exchange(scope, new_id("req"))
+        exchange = Exchange(scope, new_id("req"), self._state.generation)
         extra: RawHeaders = []
         answer: Answer | Subscription
         try:
-            answer = await self._answer(exchange, receive)
+            answer = await self._answered(exchange, receive)
         except ClientGone:
+            return
+        except Outdated:
+            await self._drop(exchange, receive, send)
             return
         except Interrupted as interruption:
             self._record(exchange, None)
@@ -97,6 +105,26 @@ class Platform:
             await self._send(exchange, receive, send, answer, headers)
         except Interrupted as interruption:
             await cut_off(scope, receive, reset=interruption.reset)
+
+    async def _answered(self, exchange: Exchange, receive: Receive) -> Answer | Subscription:
+        """Raises Outdated rather than anything else, if that is what the exchange is by now."""
+        try:
+            return await self._answer(exchange, receive)
+        finally:
+            self._check_generation(exchange)
+
+    def _check_generation(self, exchange: Exchange) -> None:
+        if exchange.generation != self._state.generation:
+            raise Outdated
+
+    async def _drop(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """End the connection of a request from before a reset, as its platform is no more."""
+        if is_cuttable(exchange.scope):
+            await cut_off(exchange.scope, receive, reset=False)
+        else:
+            problem = Problem(503, "The sandbox was reset while this call was under way.")
+            answer = Answer.of(problem.status, problem.envelope(exchange.request_id))
+            await send_answer(send, answer, self._headers(exchange))
 
     async def _send(
         self, exchange: Exchange, receive: Receive, send: Send, answer: Answer | Subscription, headers: RawHeaders
@@ -117,12 +145,14 @@ class Platform:
         scope = exchange.scope
         if scope["method"] not in {"GET", "DELETE"}:
             exchange.content = await read_body(receive)
+            self._check_generation(exchange)
         operation, path = self._contract.match(scope["method"], _raw_path(scope))
         exchange.operation = operation
         exchange.headers = parse_headers(scope["headers"])
         exchange.query = parse_query(scope["query_string"])
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
         await self._misbehave(exchange, operation)
+        self._check_generation(exchange)
         self._state.deprecations.check(operation.id)
         if not operation.open:
             self._admit(exchange, operation)
@@ -143,8 +173,8 @@ class Platform:
             last_event_id=exchange.headers.get("last-event-id", ""),
         )
         if key := headers.get("Idempotency-Key"):
-            return await self._once(call, key)
-        return await self._handle(call)
+            return await self._once(exchange, call, key)
+        return await self._handle(exchange, call)
 
     async def _misbehave(self, exchange: Exchange, operation: Operation) -> None:
         """What a fault does before the request is looked at; the rest of it is done to the answer."""
@@ -184,17 +214,20 @@ class Platform:
         if problem is not None:
             raise problem
 
-    async def _once(self, call: Call, key: str) -> Answer | Subscription:
+    async def _once(self, exchange: Exchange, call: Call, key: str) -> Answer | Subscription:
         asked = json.dumps([call.operation.id, call.path, call.body], sort_keys=True)
         fingerprint = hashlib.sha256(asked.encode()).hexdigest()
         scope = (call.client_id, call.namespace, key)
-        answer: Answer | Subscription = await self._state.answers.once(scope, fingerprint, lambda: self._handle(call))
+        answer: Answer | Subscription = await self._state.answers.once(
+            scope, fingerprint, lambda: self._handle(exchange, call)
+        )
         return answer
 
-    async def _handle(self, call: Call) -> Answer | Subscription:
+    async def _handle(self, exchange: Exchange, call: Call) -> Answer | Subscription:
         """Run the handler, unless a fault strikes; an Answer, or the Subscription of a stream."""
         if fault := self._state.faults.take(call.operation, call.namespace, in_handler=True):
             await fault.strike()
+        self._check_generation(exchange)
         handler = HANDLERS.get(call.operation.id)
         if handler is None:
             raise Problem(501, f"The sandbox does not play {call.operation.id}.")

@@ -78,6 +78,8 @@ class State:
         self.outbox = Outbox(self.store, keeper, clock, settings.delivery, settings.history)
         # One answer at a time in a room (see conversation.py): a lock lives as long as somebody has it or waits for it.
         self.turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # Goes up whenever everything is exchanged: what began before must not write into what came then.
+        self.generation = 0
         self._tasks: set[asyncio.Task[object]] = set()
 
     def publish(self, event: str, namespace: str, data: JsonObject) -> None:
@@ -139,7 +141,9 @@ class State:
                 self.streams.finish(instance.id)
 
     def clear(self) -> None:
+        self.generation += 1
         self._cut_off()
+        self.turns.clear()
         self.outbox.clear()
         for part in (self.store, self.streams, self.limits, self.answers, self.requests, self.events, self.emails):
             part.clear()

@@ -1,10 +1,10 @@
 """Server-sent events: one channel a room and a workflow instance, with a memory for those who were cut off.
 
-Ids count up in each channel, from 1 in the first run of a data file. `Last-Event-ID` resumes after that event; an id
-that the channel doesn't know (too old, from before a reset or a restart, or no number) gets everything that is still
-kept, so an event may come twice but none is lost that could be had. Without the header a subscriber sees what happens
-from now on. A connection begins with the id after which it goes on, in a block without data. A finished channel ends
-with `done`.
+Ids count up in each channel, from 1 in the first run of a data file, and go on where they were if a room of the same
+id comes again, be it by a reset. `Last-Event-ID` resumes after that event; an id that the channel doesn't know (too
+old, from before a reset or a restart, or no number) gets everything that is still kept, so an event may come twice but
+none is lost that could be had. Without the header a subscriber sees what happens from now on. A connection begins with
+the id after which it goes on, in a block without data. A finished channel ends with `done`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ KEEPALIVE = b": keepalive\n\n"
 # Sent at once, so that a client behind a buffering proxy knows that it is subscribed before it sends anything. With an
 # id, so that one who is cut off before the first event can say from where on it lacks them.
 GREETING = "{}id: {}\n: connected\n\n"
+# Of so many channels that are gone it is remembered how far they had counted.
+MAX_GONE = 100_000
 
 
 class Channel:
@@ -99,6 +101,8 @@ class Streams:
         self._keep = keep
         self._first_id = 1
         self._channels: dict[str, Channel] = {}
+        # A subscriber who was there takes an event under an id that it has had for a repetition.
+        self._counted: dict[str, int] = {}
 
     @property
     def open(self) -> int:
@@ -124,6 +128,7 @@ class Streams:
     def drop(self, channel_id: str) -> None:
         """Forget a channel; its subscribers are cut off without a `done`."""
         if channel := self._channels.pop(channel_id, None):
+            self._remember(channel_id, channel)
             for subscriber in list(channel.subscribers):
                 subscriber.close()
 
@@ -135,9 +140,18 @@ class Streams:
 
     def clear(self) -> None:
         self.disconnect()
+        for channel_id, channel in self._channels.items():
+            self._remember(channel_id, channel)
         self._channels.clear()
 
     def _channel(self, channel_id: str) -> Channel:
         if channel_id not in self._channels:
-            self._channels[channel_id] = Channel(self._keep, self._first_id)
+            first_id = max(self._first_id, self._counted.pop(channel_id, 0) + 1)
+            self._channels[channel_id] = Channel(self._keep, first_id)
         return self._channels[channel_id]
+
+    def _remember(self, channel_id: str, channel: Channel) -> None:
+        if channel.newest:
+            self._counted[channel_id] = channel.newest
+            if len(self._counted) > MAX_GONE:
+                del self._counted[next(iter(self._counted))]

@@ -151,6 +151,13 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, str]:
     return {detail["field"]: detail["message"] for detail in error.get("details", ())}
 
 
+def waiting_turns(sandbox: Sandbox, room_id: str) -> int:
+    """How many answers wait in a room for the one that is being given."""
+    lock = sandbox._state.turns.get(room_id)
+    # Nothing that the API shows tells it: who waits has written nothing yet.
+    return 0 if lock is None else len(getattr(lock, "_waiters", None) or ())
+
+
 class Listener:
     """Reads a stream in a thread of its own, from the moment when the server has subscribed it."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.replies import MAX_PIECES, ToolRequest, pieces, requested_tools
-from tests.integration.sandbox_caller import Caller, check_event, listening, problem
+from tests.integration.sandbox_caller import Caller, check_event, listening, problem, waiting_turns
 
 pytest_plugins = ["tests.integration.sandbox_fixtures"]
 
@@ -182,7 +182,7 @@ def test_a_room_deleted_while_it_waits_its_turn_is_gone(streamed: bool, content:
             stream.until("message.delta")
             body = {"content": content, "stream": streamed}
             waiting = pool.submit(caller.post, f"/rooms/{room['id']}/messages", json=body)
-            wait_until(lambda: sandbox.events[-1]["data"].get("content") == content)
+            wait_until(lambda: waiting_turns(sandbox, room["id"]) == 1)
             caller.delete(f"/rooms/{room['id']}")
             assert not [event for event in stream.end() if event["type"] in {"done", "message.complete"}]
             assert waiting.result().status_code == (201 if streamed else 404)

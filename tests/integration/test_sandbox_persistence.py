@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import stat
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.__main__ import main
 from tests.integration.delivery_receiver import receiving
-from tests.integration.sandbox_caller import Caller, fetch_token, listening, problem
+from tests.integration.sandbox_caller import Caller, fetch_token, listening, problem, waiting_turns
 
 STATES = [
     {"name": "ask", "type": "halting", "transitions": [{"to": "end"}]},
@@ -135,6 +137,37 @@ def test_no_acknowledged_write_is_lost_to_a_kill(path: Path) -> None:
         assert set(acknowledged) <= {tool["id"] for page in listed for tool in page}
         answer = anew.post(f"/workflow-instances/{instance['id']}/input", json={})
         assert answer.json()["data"]["status"] == "completed"
+
+
+def test_what_waits_its_turn_has_left_nothing_behind_when_a_kill_comes(path: Path, tmp_path: Path) -> None:
+    """Neither half: no message without the answer that its key promises, no result without what follows from it."""
+    killed = tmp_path / "killed.db"
+    with Sandbox(data=path, word_delay=0.05).run() as sandbox, Caller(sandbox) as caller, ThreadPoolExecutor(2) as pool:
+        tool = caller.make("/tools", name="t", description="", parameters={})
+        room = caller.room(tools=[tool["id"]])["id"]
+        messages, results = f"/rooms/{room}/messages", f"/rooms/{room}/tool-results"
+        asking = caller.make(messages, content="/tool t")
+        result = {"tool_call_id": asking["tool_calls"][0]["id"], "result": 1}
+        pay, key = {"content": "pay 100 EUR"}, {"idempotency-key": "k"}
+        caller.make(messages, content="word " * 100, stream=True)
+        waiting = [
+            pool.submit(caller.post, messages, json=pay, headers=key),
+            pool.submit(caller.post, results, json=result),
+        ]
+        while waiting_turns(sandbox, room) < 2:
+            pass
+        # What the files hold now is what a kill would leave.
+        for end in ("", "-wal"):
+            shutil.copy(f"{path}{end}", f"{killed}{end}")
+        caller.delete(f"/rooms/{room}")
+        assert [each.result().status_code for each in waiting] == [404, 404]
+    with Sandbox(data=killed).run() as sandbox, Caller(sandbox) as caller:
+        paid = [caller.post(messages, json=pay, headers=key).json()["data"] for _ in range(2)]
+        assert paid[0] == paid[1]
+        answer = caller.make(results, **result)
+        assert answer["content"] == "Bot here. t answered 1."
+        said = [each["content"] for each in caller.read(messages)]
+        assert said[3:] == ["pay 100 EUR", "Bot here. You said: pay 100 EUR", "1", answer["content"]]
 
 
 def test_what_a_webhook_has_not_got_yet_is_sent_after_a_kill(path: Path) -> None:
