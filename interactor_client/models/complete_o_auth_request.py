@@ -21,7 +21,7 @@ class CompleteOAuthRequest:
 
     provider: str
     code: str = _field(repr=redacted)
-    state: str
+    state: str = _field(repr=redacted)
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:

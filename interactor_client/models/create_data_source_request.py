@@ -8,7 +8,7 @@ from attrs import field as _field
 
 from ..errors import DecodeError
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
@@ -24,7 +24,7 @@ class CreateDataSourceRequest:
 
     name: str
     type: DataSourceType
-    config: JsonObject
+    config: JsonObject = _field(repr=redacted)
     semantic_mappings: list[SemanticMapping] | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 

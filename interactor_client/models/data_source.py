@@ -7,7 +7,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..errors import DecodeError
-from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
@@ -25,7 +25,7 @@ class DataSource:
     id: str
     name: str
     type: DataSourceType
-    config: JsonObject
+    config: JsonObject = _field(repr=redacted)
     semantic_mappings: list[SemanticMapping]
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 

@@ -7,7 +7,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
@@ -20,8 +20,8 @@ class OAuthAuthorization:
         flow_id: Id of the flow for `get_oauth_status` (`flow_...`).
     """
 
-    authorization_url: str
-    state: str | Unset = UNSET
+    authorization_url: str = _field(repr=redacted)
+    state: str | Unset = _field(default=UNSET, repr=redacted)
     flow_id: str | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 

@@ -410,6 +410,27 @@ def test_no_repr_shows_a_secret(name: str, field: str) -> None:
     assert model.additional_properties["unknown_field"] == "s3cr3t"
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("DataSource", "config", {"password": "s3cr3t", "dsn": "postgres://bob:s3cr3t@db/x"}),
+        ("CreateDataSourceRequest", "config", {"api_key": "s3cr3t"}),
+        ("UpdateDataSourceRequest", "config", {"api_key": "s3cr3t"}),
+        ("OAuthAuthorization", "authorization_url", "https://accounts.example.com/authorize?state=s3cr3t"),
+        ("OAuthAuthorization", "state", "s3cr3t"),
+        ("CompleteOAuthRequest", "state", "s3cr3t"),
+    ],
+)
+def test_no_repr_shows_what_the_specification_calls_secret(name: str, field: str, value: Any) -> None:
+    assert field in SCHEMAS[name]["x-secret"]
+    body: dict[str, Any] = dict.fromkeys(SCHEMAS[name].get("required", []), "text")
+    body |= {"type": "url", "config": {}, "semantic_mappings": []}
+    body = {key: body[key] for key in SCHEMAS[name]["properties"] if key in body}
+    model = getattr(models, name).from_dict({**body, field: value})
+    assert "s3cr3t" not in repr(model)
+    assert getattr(model, field) == value
+
+
 def test_the_secrets_are_where_the_specification_has_them() -> None:
     with_secrets = {name for name in MODELS for field in SCHEMAS[name]["properties"] if field in SECRET_FIELDS}
     assert {"CreateTokenRequest", "RevokeTokenRequest", "CredentialToken", "Webhook"} <= with_secrets
