@@ -10,36 +10,13 @@ from pathlib import Path
 
 README = Path(__file__).parents[2] / "README.md"
 TITLED_BLOCK = re.compile(r'^```python title="(?P<name>[\w.]+)"\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
-# The application that the README speaks of.
-SHOP = """
-import os
-from interactor_ext import PermissionDeniedError, get_client
-from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
-
-router = WebhookRouter(WebhookVerifier(os.environ["INTERACTOR_WEBHOOK_SECRET"]), store=MemoryEventStore())
-webhook_app = router.asgi
-reconnects = []
-
-@router.on("credential.expired")
-def ask_to_reconnect(event):
-    reconnects.append(event.namespace)
-
-def greet(user_id):
-    user = get_client().namespace(user_id)
-    bot = user.assistants.create(name="Greeter", model="gpt-4", system_prompt="Greet.")
-    room = user.rooms.create(assistant_id=bot.id)
-    try:
-        return user.messages.send(room.id, content="Hello!").content
-    except PermissionDeniedError:
-        return "Nobody is here today."
-"""
 SETTINGS = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
 
 
 def test_the_readmes_project_passes(tmp_path: Path) -> None:
     files = {match["name"]: match["code"] for match in TITLED_BLOCK.finditer(README.read_text())}
-    assert files.keys() == {"test_shop.py", "conftest.py"}
-    for name, text in {**files, "shop.py": SHOP, "pytest.ini": SETTINGS}.items():
+    assert files.keys() == {"shop.py", "test_shop.py", "conftest.py"}
+    for name, text in {**files, "pytest.ini": SETTINGS}.items():
         (tmp_path / name).write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "interactor", "-p", "asyncio"]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
