@@ -49,7 +49,9 @@ class Sandbox:
     State is in memory, or in the file `data`, which survives a restart and the death of the process; datafile.py says
     what it holds. One sandbox at a time may have it: it is free again when `run` or `serve` ends. `seed` is a file of
     what is there from the start and after `reset` (its form is in seeds.py); what `data` holds already comes before it.
-    The constructor raises OSError for a file that can't be had, ValueError for one that is something else.
+    The constructor raises OSError for a file that can't be had, ValueError for one that is something else; a seed is
+    checked, and planted whole or not at all. Where `data` can't be written, what was asked did not happen: methods
+    raise OSError, and calls of the API get 507.
     """
 
     def __init__(
@@ -86,22 +88,31 @@ class Sandbox:
             sync_time=sync_time,
             delivery=delivery or DeliveryOptions(),
         )
-        planted = None if seed is None else read_seed(seed)
-        self._keeper = Keeper() if data is None else DataFile(data)
-        self._accounts = Accounts(self.clock, contract.scopes, token_lifetime, self._keeper)
-        self._state = State(settings, self.clock, self.faults, self._accounts, contract.tiers, self._keeper)
+
+        def fresh(keeper: Keeper) -> State:
+            accounts = Accounts(self.clock, contract.scopes, token_lifetime, keeper)
+            return State(settings, self.clock, self.faults, accounts, contract.tiers, keeper)
+
+        seeds = None if seed is None else Seeds(os.fspath(seed), read_seed(seed), contract)
+        if seeds is not None:
+            # On a state to throw away, so that a seed with a mistake has no part in anything.
+            seeds.plant(fresh(Keeper()))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._origin: str | None = None
-        self.app: Starlette = build_app(contract, self._state, self._remember_loop)
+        self._keeper = Keeper() if data is None else DataFile(data)
         try:
+            self._state = fresh(self._keeper)
+            self._accounts = self._state.accounts
+            self.app: Starlette = build_app(contract, self._state, self._remember_loop)
             self.add_client(client_id, client_secret, scopes=scopes)
             self._state.restore()
-            if planted is not None:
-                self._state.seeds = Seeds(os.fspath(seed or ""), planted, contract, self._state).plant
+            if seeds is not None:
+                self._state.plant = seeds.plant
                 if self._state.store.is_empty():
-                    self._state.seeds()
+                    seeds.plant(self._state)
             self._keeper.commit()
         except BaseException:
+            self._keeper.roll_back()
             self._keeper.close()
             raise
 

@@ -14,8 +14,9 @@ from .consent import consent_routes
 from .contract import Contract
 from .control import Control
 from .inspector import Inspector
+from .keeping import NotKept
 from .pipeline import Platform
-from .problems import Problem
+from .problems import Problem, not_kept
 from .records import new_id
 from .state import State
 
@@ -26,6 +27,8 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
     async def refuse(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
             error = Problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        if isinstance(error, NotKept):
+            error = not_kept(error)
         assert isinstance(error, Problem)
         return JSONResponse(error.envelope(new_id("req")), error.status, headers=error.headers)
 
@@ -41,7 +44,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop).routes(),
         ],
-        exception_handlers={Problem: refuse, HTTPException: refuse},
+        exception_handlers={Problem: refuse, HTTPException: refuse, NotKept: refuse},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False

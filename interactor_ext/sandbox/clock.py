@@ -56,8 +56,14 @@ class Clock:
         return seconds / self._speed
 
     def stamp(self, seconds_from_now: float = 0.0) -> str:
-        """Now, or so many seconds later, as the API writes times: ISO 8601, UTC, milliseconds."""
-        moment = datetime.fromtimestamp(self.now() + seconds_from_now, UTC)
+        """Now, or so many seconds later, as the API writes times: ISO 8601, UTC, milliseconds.
+
+        Raises ValueError beyond the years 1 to 9999.
+        """
+        try:
+            moment = datetime.fromtimestamp(self.now() + seconds_from_now, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise ValueError("leads to no time that can be written") from None
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
     def _tell(self) -> None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -33,7 +32,7 @@ from .journal import RequestRecord
 from .problems import Problem, invalid
 from .records import JsonObject
 from .state import State
-from .validation import problems_of
+from .validation import Validator, problems_of
 from .wire import parse_body, read_body
 
 NUMBER = {"type": "number"}
@@ -122,8 +121,8 @@ class Control:
         seconds = _arguments(body, {"advance": NUMBER}, "advance")["advance"]
         try:
             self._state.clock.stamp(seconds)
-        except (ValueError, OverflowError, OSError):
-            raise invalid(("advance", "leads to no time that can be written")) from None
+        except ValueError as error:
+            raise invalid(("advance", str(error))) from None
         self._state.clock.advance(seconds)
         return self._time(request, None)
 
@@ -159,7 +158,7 @@ class Control:
 def _arguments(body: Any, fields: JsonObject, *required: str) -> JsonObject:
     """Raises Problem 422 for a body that is not an object of these fields."""
     schema = {"type": "object", "properties": fields, "required": list(required), "additionalProperties": False}
-    if wrong := problems_of(Draft202012Validator(schema), body):
+    if wrong := problems_of(Validator(schema), body):
         raise invalid(*wrong)
     arguments: JsonObject = body
     return arguments

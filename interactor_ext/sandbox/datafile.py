@@ -6,19 +6,23 @@ events that webhooks have still to get. Not kept are journals, the events of ope
 answer that is half said, and how far the clock was moved. The file can be read by its owner alone: it holds secrets.
 
 What one step of a handler writes is one transaction, committed before the answer goes out. The kernel has it then, so
-that it survives the end of the process; a power cut may lose the last moments, but never leaves half a step.
+that it survives the end of the process; a power cut may lose the last moments, but never leaves half a step. Where
+the file can't be written, as on a full disk, the step did not happen: the call fails, and all is as the file has it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .keeping import Keeper, KeptAnswer, KeptLetter, KeptRecord
+from .keeping import Keeper, KeptAnswer, KeptLetter, KeptRecord, NotKept
+
+logger = logging.getLogger("interactor.sandbox")
 
 # "isbx": marks the file as one of ours. The version is that of the tables.
 APPLICATION_ID = 0x69736278
@@ -52,6 +56,8 @@ class DataFile(Keeper):
     keeps = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        if os.fspath(path) == ":memory:":
+            raise ValueError("data is a file; without it, state is in memory alone")
         self.path = Path(path)
         self._connection: sqlite3.Connection | None = None
         self._opened = ""
@@ -80,13 +86,21 @@ class DataFile(Keeper):
 
     def close(self) -> None:
         if self._connection is not None:
-            self.commit()
-            self._connection.close()
-            self._connection = None
+            try:
+                self.commit()
+            finally:
+                self._connection.close()
+                self._connection = None
 
     def commit(self) -> None:
         if self._connection is not None and self._connection.in_transaction:
-            self._connection.execute("COMMIT")
+            self._execute(self._connection, "COMMIT")
+
+    def roll_back(self) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            # SQLite rolls back by itself after some failures.
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
 
     def add(self, record: KeptRecord) -> None:
         self._write(
@@ -159,11 +173,26 @@ class DataFile(Keeper):
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
         connection = self._open()
         if not connection.in_transaction:
-            connection.execute("BEGIN IMMEDIATE")
+            self._execute(connection, "BEGIN IMMEDIATE")
             # The end of this step of the loop, if nobody asks for it sooner.
             with suppress(RuntimeError):
-                asyncio.get_running_loop().call_soon(self.commit)
-        connection.execute(statement, values)
+                asyncio.get_running_loop().call_soon(self._commit_behind)
+        self._execute(connection, statement, values)
+
+    def _execute(self, connection: sqlite3.Connection, statement: str, values: tuple[object, ...] = ()) -> None:
+        try:
+            connection.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            self.roll_back()
+            self.on_loss()
+            raise NotKept(f"{self.path} can't be written: {error}") from None
+
+    def _commit_behind(self) -> None:
+        """For what nobody waits for."""
+        try:
+            self.commit()
+        except NotKept:
+            logger.exception("the sandbox lost what it just did")
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -180,6 +209,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("COMMIT")
     if not is_empty and (mark, version) != (APPLICATION_ID, VERSION):
         raise ValueError(f"{path} is not a data file of this version of the sandbox")
+    for each in (path, path.with_name(f"{path.name}-wal")):
+        # One that was there before may be open to all.
+        with suppress(FileNotFoundError, PermissionError):
+            each.chmod(0o600)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     if is_empty:

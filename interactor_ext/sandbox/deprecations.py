@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,6 +79,6 @@ def _seconds(name: str, moment: float | datetime) -> float:
         if moment.tzinfo is None:
             raise ValueError(f"{name} must have a time zone")
         moment = moment.timestamp()
-    if not (math.isfinite(moment) and 0 <= moment <= LAST_SECOND):
+    if not 0 <= moment <= LAST_SECOND:
         raise ValueError(f"{name} must be Unix seconds or a datetime before the year 10000, not {moment!r}")
     return moment

@@ -192,13 +192,15 @@ def _check(fault: Fault, operation: Operation | None) -> None:
         raise ValueError("a status goes with the kind status, and with no other")
     if fault.status is not None and not 400 <= fault.status <= 999:
         raise ValueError(f"status must be 400 to 999, not {fault.status}")
+    if isinstance(fault.retry_after, str) and not fault.retry_after.isprintable():
+        raise ValueError("retry_after must be one line of text, as a header is")
     for name in ("latency", "after_events", "after_bytes"):
         value = getattr(fault, name)
-        if value is not None and not (math.isfinite(value) and value >= 0):
+        if value is not None and not (_is_finite(value) and value >= 0):
             raise ValueError(f"{name} must be a number from 0 up, not {value!r}")
     if fault.kind == "latency" and fault.latency == 0:
         raise ValueError("a fault needs a kind, a status or a latency")
-    if fault.kind == "clock_skew" and not (math.isfinite(fault.skew) and fault.skew):
+    if fault.kind == "clock_skew" and not (_is_finite(fault.skew) and fault.skew):
         raise ValueError(f"a clock_skew needs a skew other than 0, not {fault.skew!r}")
     if fault.left is not None and fault.left < 1:
         raise ValueError(f"times must be at least 1, not {fault.left}")
@@ -208,3 +210,11 @@ def _check(fault: Fault, operation: Operation | None) -> None:
         raise ValueError(f"{fault.kind} is for answers, not for a stream: that is cut by dropped_stream")
     if operation is not None and not operation.stream and fault.kind == "dropped_stream":
         raise ValueError(f"{operation.id} is not a stream")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # An integer beyond all floats.
+        return False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
+
+from .strict_json import parse_json
 
 T = TypeVar("T")
 
@@ -79,10 +80,10 @@ class RequestRecord:
 
     @property
     def body(self) -> Any:
-        """The JSON body with its secrets masked; None where there was none or it was not JSON."""
+        """The JSON body with its secrets masked; None where there was none or it was refused as no JSON."""
         try:
-            body = json.loads(self.content)
-        except (ValueError, RecursionError):
+            body = parse_json(self.content.decode())
+        except ValueError:
             return None
         if not isinstance(body, dict):
             return body

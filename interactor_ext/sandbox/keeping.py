@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -41,6 +41,10 @@ class KeptLetter:
     attempt: int
 
 
+class NotKept(OSError):
+    """What was just done could not be written down, and was undone. The text says where and why."""
+
+
 class Keeper:
     """Keeps nothing. What one that keeps something was told is safe from a crash once `commit` has returned."""
 
@@ -48,6 +52,8 @@ class Keeper:
     keeps = False
     # How often what is kept was opened before.
     earlier_runs = 0
+    # Called when what was done since the last commit is lost, before the NotKept that says so: memory must forget it.
+    on_loss: Callable[[], None] = staticmethod(lambda: None)
 
     def open(self) -> bool:
         """Returns whether what is kept may have changed since `close`."""
@@ -55,7 +61,10 @@ class Keeper:
 
     def close(self) -> None: ...
     def commit(self) -> None:
-        """Called before anybody hears of what was done."""
+        """Called before anybody hears of what was done. Raises NotKept, as everything that writes does."""
+
+    def roll_back(self) -> None:
+        """Undo what was done since the last commit."""
 
     def add(self, record: KeptRecord) -> None: ...
     def change(self, record: KeptRecord) -> None: ...

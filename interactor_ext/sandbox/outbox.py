@@ -75,6 +75,7 @@ class Outbox:
             if webhook := webhooks.get(kept.webhook_id):
                 letter = Letter(kept.id, json.loads(kept.event), kept.due, kept.is_duplicate, kept.attempt)
                 self._lanes.setdefault(webhook.id, Lane(webhook)).add(letter)
+        self._pump_all()
 
     def post(self, event: JsonObject) -> None:
         """Send an event to whoever listens for it."""

@@ -20,8 +20,9 @@ from .contract import Contract, Operation
 from .faults import Fault
 from .handlers import HANDLERS, STATUSES, Call
 from .journal import RequestRecord
+from .keeping import NotKept
 from .limits import Allowance
-from .problems import Problem, invalid, unauthorized
+from .problems import Problem, invalid, not_kept, unauthorized
 from .records import new_id
 from .state import State
 from .streams import Subscription
@@ -98,7 +99,6 @@ class Platform:
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
             answer = Answer.of(500, Problem(500, "The sandbox itself failed.").envelope(exchange.request_id))
-        self._state.keeper.commit()
         self._record(exchange, answer)
         headers = [*self._headers(exchange), *extra]
         try:
@@ -107,11 +107,15 @@ class Platform:
             await cut_off(scope, receive, reset=interruption.reset)
 
     async def _answered(self, exchange: Exchange, receive: Receive) -> Answer | Subscription:
-        """Raises Outdated rather than anything else, if that is what the exchange is by now."""
+        """The answer, once what was done is kept. Raises Outdated, if the exchange is, rather than anything else."""
         try:
-            return await self._answer(exchange, receive)
-        finally:
-            self._check_generation(exchange)
+            try:
+                return await self._answer(exchange, receive)
+            finally:
+                self._check_generation(exchange)
+                self._state.keeper.commit()
+        except NotKept as error:
+            raise not_kept(error) from None
 
     def _check_generation(self, exchange: Exchange) -> None:
         if exchange.generation != self._state.generation:

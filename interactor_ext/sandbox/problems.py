@@ -56,6 +56,10 @@ def not_found(what: str) -> Problem:
     return Problem(404, f"There is no {what} with this id in this namespace.")
 
 
+def not_kept(error: OSError) -> Problem:
+    return Problem(507, f"Nothing was done: {error}.")
+
+
 def conflict(message: str, *, code: str | None = None) -> Problem:
     return Problem(409, message, code=code)
 

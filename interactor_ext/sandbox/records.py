@@ -34,6 +34,10 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(10)}"
 
 
+class TakenId(Exception):
+    """Of a record that was to get the id of another."""
+
+
 @dataclass(slots=True, eq=False)
 class Record:
     """One thing of the platform. `public` is what the API shows, `private` what it keeps to itself; both plain JSON.
@@ -69,9 +73,9 @@ class Store:
             self._insert(Record(kept.kind, kept.id, kept.namespace, kept.parent, public, private))
 
     def name_next(self, record_id: str) -> None:
-        """The next record that is added gets this id. Raises ValueError if another has it."""
+        """The next record that is added gets this id. Raises TakenId if another has it."""
         if any(record_id in table for table in self._tables.values()):
-            raise ValueError("is the id of something else already")
+            raise TakenId("is the id of something else already")
         self._next_id = record_id
 
     def add(

@@ -17,6 +17,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from .strict_json import parse_json
+
 # A long answer comes in larger pieces, so that it fits into what a stream keeps for a resumption.
 MAX_PIECES = 1000
 QUOTED = 400
@@ -72,11 +74,7 @@ def pieces(text: str) -> list[str]:
 
 def _arguments(text: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        value = parse_json(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")

@@ -6,7 +6,8 @@
 
 Each item is the body of the call that would create it, held to the contract as such. On top of that it may have an
 `id`, by which others of its namespace refer to it, in whatever order they stand. `credentials` are as the arguments of
-`Sandbox.add_credential`. Messages of a room are just there: nobody answers them. Nothing is published.
+`Sandbox.add_credential`. Messages of a room are just there: nobody answers them. Nothing is published. The namespace
+`""` is that of calls which name none.
 """
 
 from __future__ import annotations
@@ -17,16 +18,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from . import credentials
 from .contract import Contract
 from .conversation import add_message
 from .handlers import HANDLERS, Call
 from .problems import Detail, Problem
-from .records import JsonObject, Record
+from .records import JsonObject, Record, TakenId
 from .state import State
-from .validation import problems_of
+from .strict_json import parse_json
+from .validation import Validator, problems_of
 
 # In the order in which one may refer to another.
 CREATORS = {
@@ -68,11 +68,13 @@ Seed = Mapping[str, Mapping[str, Any]]
 def read_seed(path: str | os.PathLike[str]) -> Seed:
     """Raises OSError if it can't be read, ValueError, with the place, if it is not a JSON object of this form."""
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = parse_json(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path}: is not UTF-8") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if not isinstance(document, dict):
         raise ValueError(f"{path}: must be an object of namespaces")
     for namespace, groups in document.items():
@@ -88,56 +90,65 @@ def read_seed(path: str | os.PathLike[str]) -> Seed:
 
 
 class Seeds:
-    """Plants a seed in a state. `source` is what errors call it."""
+    """Plants a seed in states. `source` is what errors call it."""
 
-    def __init__(self, source: str, seed: Seed, contract: Contract, state: State) -> None:
+    def __init__(self, source: str, seed: Seed, contract: Contract) -> None:
         self._source = source
         self._seed = seed
         self._contract = contract
-        self._state = state
 
-    def plant(self) -> None:
+    def plant(self, state: State) -> None:
         """Raises ValueError that names the place of everything that is wrong with an item."""
         for namespace, groups in self._seed.items():
+            self._check_namespace(namespace)
             # Webhooks are the last, so that they hear nothing of the rest.
             for group in ("credentials", *CREATORS):
                 for index, item in enumerate(groups.get(group, ())):
                     place = f"{namespace}.{group}[{index}]"
-                    self._plant(namespace, group, place, item)
-        self._state.events.clear()
-        self._state.emails.clear()
+                    self._plant(state, namespace, group, place, item)
+        state.events.clear()
+        state.emails.clear()
 
-    def _plant(self, namespace: str, group: str, place: str, item: Any) -> None:
-        self._refuse(problems_of(Draft202012Validator(ANYTHING), item), place)
+    def _check_namespace(self, namespace: str) -> None:
+        try:
+            self._contract.operations["create_tool"].read_parameters("header", {"x-namespace": namespace or "any"})
+        except Problem as problem:
+            self._refuse([("", message) for _, message in problem.details], f"the namespace {namespace!r}")
+
+    def _plant(self, state: State, namespace: str, group: str, place: str, item: Any) -> None:
+        self._refuse(problems_of(Validator(ANYTHING), item), place)
         body = dict(item)
         record_id = body.pop("id", None)
         messages = body.pop("messages", []) if group == "rooms" else []
-        self._refuse(problems_of(Draft202012Validator(ID), record_id, "id") if "id" in item else [], place)
-        self._refuse(problems_of(Draft202012Validator(MESSAGES), messages, "messages"), place)
+        self._refuse(problems_of(Validator(ID), record_id, "id") if "id" in item else [], place)
+        self._refuse(problems_of(Validator(MESSAGES), messages, "messages"), place)
         try:
             if record_id is not None:
-                self._state.store.name_next(record_id)
-            created = self._create(namespace, group, body)
+                state.store.name_next(record_id)
+            created = self._create(state, namespace, group, body)
         except Problem as problem:
             self._refuse(problem.details or [("", problem.message)], place)
-        except ValueError as error:
+        except TakenId as error:
             self._refuse([("id", str(error))], place)
         else:
             for message in messages:
-                room = self._state.store.get("room", namespace, created)
-                add_message(self._state, room, message["role"], message["content"])
+                room = state.store.get("room", namespace, created)
+                add_message(state, room, message["role"], message["content"])
 
-    def _create(self, namespace: str, group: str, body: JsonObject) -> str:
+    def _create(self, state: State, namespace: str, group: str, body: JsonObject) -> str:
         """Returns the id. Raises Problem."""
         if group == "credentials":
-            if wrong := problems_of(Draft202012Validator(CREDENTIAL), body):
+            if wrong := problems_of(Validator(CREDENTIAL), body):
                 raise Problem(422, "", details=wrong)
-            record: Record = credentials.connect(self._state, namespace, **body)
+            try:
+                record: Record = credentials.connect(state, namespace, **body)
+            except ValueError as error:
+                raise Problem(422, "", details=[("expires_in", str(error))]) from None
             return record.id
         operation = self._contract.operations[CREATORS[group]]
         operation.check_body(body)
         call = Call(
-            state=self._state,
+            state=state,
             operation=operation,
             client_id="",
             namespace=namespace,

@@ -50,7 +50,7 @@ class Settings:
 
 
 class State:
-    """The whole platform: records, services, journals. `clear()` makes it as new, with what `seeds` plants."""
+    """The whole platform: records, services, journals. `clear()` makes it as new, with what `plant` puts there."""
 
     def __init__(
         self,
@@ -66,7 +66,8 @@ class State:
         self.faults = faults
         self.accounts = accounts
         self.keeper = keeper
-        self.seeds: Callable[[], None] = lambda: None
+        self.plant: Callable[[State], None] = lambda _: None
+        keeper.on_loss = self._reload
         self.deprecations = Deprecations(clock)
         self.store = Store(keeper)
         self.streams = Streams(keep=settings.replay)
@@ -122,11 +123,14 @@ class State:
 
     def restore(self) -> None:
         """Go on from what the keeper has, in the place of everything here."""
+        now = self.clock.now()
+        self.keeper.forget_before(answers=now - LIFETIME, tokens=now)
+        self._reload()
+
+    def _reload(self) -> None:
         self._cut_off()
         self.outbox.clear()
         self.streams.clear()
-        now = self.clock.now()
-        self.keeper.forget_before(answers=now - LIFETIME, tokens=now)
         self.store.restore()
         self.accounts.restore()
         self.answers.restore(
@@ -152,7 +156,7 @@ class State:
         self.faults.clear()
         self.deprecations.clear()
         self.clock.reset()
-        self.seeds()
+        self.plant(self)
 
     def _keep_answer(self, scope: Scope, entry: Entry[Any]) -> None:
         if self.keeper.keeps and isinstance(entry.answer, Answer):

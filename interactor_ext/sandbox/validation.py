@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from .problems import Detail, Problem, invalid
 
@@ -46,6 +48,23 @@ def is_absolute_url(value: object) -> bool:
     return bool(parts.netloc or parts.path)
 
 
+def _pattern(validator: Any, wanted: str, value: Any, _: Any) -> Iterator[ValidationError]:
+    if validator.is_type(value, "string") and not _expression(wanted).search(value):
+        yield ValidationError(f"does not match {wanted}")
+
+
+@lru_cache
+def _expression(wanted: str) -> re.Pattern[str]:
+    # The patterns of JSON Schema are ECMA-262's, whose `$` is the end alone; Python's is also before a last newline.
+    parts = r"\\.|\[(?:\\.|[^\]\\])*\]|\$"
+    return re.compile(re.sub(parts, lambda part: r"\Z" if part[0] == "$" else part[0], wanted, flags=re.DOTALL))
+
+
+Validator: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]  # so its stubs
+    Draft202012Validator, {"pattern": _pattern}
+)
+
+
 def _formats() -> FormatChecker:
     checker = FormatChecker(formats=())
     checker.checks("uri")(is_absolute_url)
@@ -65,7 +84,7 @@ class Schemas:
         self._formats = _formats()
 
     def compile(self, schema: Any) -> Draft202012Validator:
-        return Draft202012Validator(self.inline(schema), format_checker=self._formats)
+        return Validator(self.inline(schema), format_checker=self._formats)
 
     def inline(self, schema: Any) -> Any:
         if isinstance(schema, list):

@@ -15,10 +15,9 @@ from .connections import Interrupted, cut_short
 from .faults import OF_A_BODY, Fault
 from .problems import Problem, invalid
 from .streams import Subscription
+from .strict_json import Unfit, parse_json
 
 MAX_BODY = 8 * 1024 * 1024
-# Deeper than anything real, and safely less than what Python's recursion bears.
-MAX_DEPTH = 64
 MAX_QUERY_FIELDS = 100
 JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
@@ -69,18 +68,12 @@ def parse_body(content: bytes, content_type: bytes) -> Any:
     if not JSON_TYPE.match(content_type):
         raise Problem(415, "The body must be JSON, with Content-Type: application/json.")
     try:
-        value = json.loads(content.decode(), parse_constant=_refuse_constant, parse_float=_finite)
-    except RecursionError:
-        raise invalid(("", f"the JSON is nested deeper than {MAX_DEPTH} levels")) from None
+        return parse_json(content.decode())
+    except Unfit as error:
+        raise invalid(("", f"the JSON {error}")) from None
     except ValueError as error:
         where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise invalid(("", f"the body is not valid JSON{where}")) from None
-    if content.count(b"[") + content.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise invalid(("", f"the JSON is nested deeper than {MAX_DEPTH} levels"))
-    # A lone surrogate can be escaped in JSON but is no character: it has no UTF-8.
-    if b"\\u" in content and _has_surrogate(value):
-        raise invalid(("", "the JSON holds half a surrogate pair"))
-    return value
 
 
 def parse_query(query_string: bytes) -> dict[str, str]:
@@ -177,33 +170,3 @@ async def send_stream(
     finally:
         watcher.cancel()
         subscription.close()
-
-
-def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError("a number is too large")
-    return number
-
-
-def _has_surrogate(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def _depth(root: Any) -> int:
-    deepest, pending = 0, [(root, 1)]
-    while pending:
-        value, depth = pending.pop()
-        deepest = max(deepest, depth)
-        if isinstance(value, dict | list):
-            children = value.values() if isinstance(value, dict) else value
-            pending.extend((child, depth + 1) for child in children)
-    return deepest

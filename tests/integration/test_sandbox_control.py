@@ -69,6 +69,20 @@ def test_journals_are_read_without_their_secrets(sandbox: Sandbox, caller: Calle
     assert lever.get("/events").json()["events"] == list(sandbox.events)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/faults", {"latency": 10**400}),
+        ("/faults", {"status": 503, "retry_after": "1\r\nX-Evil: 1"}),
+        ("/clock", {"advance": 10**400}),
+        ("/deprecations", {"operation": "list_rooms", "at": 10**400}),
+    ],
+)
+def test_what_leads_nowhere_is_refused(sandbox: Sandbox, lever: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    problem(lever.post(path, json=body), 422, "VALIDATION_ERROR")
+    assert len(sandbox.faults) == 0
+
+
 def test_reset(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
     caller.room()
     assert lever.post("/reset").status_code == 204

@@ -154,6 +154,9 @@ def test_a_fault_of_the_answer_may_come_late_and_on_top_of_a_status(sandbox: San
         ({"kind": "dropped_stream", "after_events": -1}, "after_events"),
         ({"operation": "list_tools", "kind": "dropped_stream"}, "not a stream"),
         ({"operation": "stream_room", "kind": "malformed"}, "dropped_stream"),
+        ({"latency": 10**400}, "latency"),
+        ({"kind": "clock_skew", "skew": 10**400}, "skew"),
+        ({"status": 503, "retry_after": "1\r\nX-Evil: 1"}, "retry_after"),
     ],
 )
 def test_an_order_that_makes_no_sense_is_refused(sandbox: Sandbox, options: dict[str, Any], match: str) -> None:

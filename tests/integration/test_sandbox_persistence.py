@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -276,9 +276,53 @@ def test_a_file_of_something_else_is_left_alone(path: Path, content: bytes | Non
         Sandbox(data=path.parent / "nowhere" / "x.db")
 
 
-def test_the_file_is_its_owners_alone(path: Path) -> None:
-    Sandbox(data=path).close()
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+@pytest.mark.parametrize("there", [False, True])
+def test_the_file_is_its_owners_alone(path: Path, there: bool) -> None:
+    if there:
+        path.touch()
+    for _ in range(2):
+        if there:
+            path.chmod(0o644)
+        with Sandbox(data=path).run() as sandbox:
+            fetch_token(sandbox)
+            assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
+
+
+def test_memory_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="in memory alone"):
+        Sandbox(data=":memory:")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_full_disk_does_not_take_did_not_happen(path: Path) -> None:
+    def make(name: str, size: int) -> httpx.Response:
+        return client.post("/tools", json={"name": name, "description": "d" * size, "parameters": {}})
+
+    def names() -> list[str]:
+        return [tool["name"] for tool in client.get("/tools").json()["data"]]
+
+    def limit(size: int) -> None:
+        # A file that may not grow fails as a full disk does.
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    with command(path) as (process, core), connect(core) as client:
+        make("before", 10)
+        limit(Path(f"{path}-wal").stat().st_size + 20_000)
+        refused = make("large", 100_000)
+        assert "can't be written" in refused.json()["error"]["message"]
+        problem(refused, 507, "API_ERROR")
+        assert names() == ["before"]
+        limit(Path(f"{path}-wal").stat().st_size)
+        reset = httpx.post(core.replace("/api/v1", "/_sandbox/reset"))
+        problem(reset, 507, "API_ERROR")
+        assert names() == ["before"]
+        limit(resource.RLIM_INFINITY)
+        assert make("after", 10).status_code == 201
+        assert names() == ["before", "after"]
+        process.send_signal(signal.SIGKILL)
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        assert [tool["name"] for tool in caller.read("/tools")] == ["before", "after"]
 
 
 SEED: dict[str, Any] = {
@@ -326,10 +370,37 @@ def test_a_data_file_that_holds_something_gets_no_seed(tmp_path: Path, path: Pat
         assert len(caller.read("/assistants")) == 1
 
 
+def test_a_seed_with_a_mistake_leaves_nothing_behind(tmp_path: Path, path: Path) -> None:
+    """Neither half of it, nor what keeps the mended seed from being planted."""
+    wrong = {"user_1": {**SEED["user_1"], "rooms": [{"assistant_id": "asst_no"}]}}
+    for _ in range(2):
+        with pytest.raises(ValueError, match="there is no assistant"):
+            Sandbox(data=path, seed=planted(tmp_path, wrong))
+        # Where there is something already, it would be planted by a reset at last.
+        with Sandbox(data=path, seed=planted(tmp_path, SEED)).run() as sandbox, Caller(sandbox) as caller:
+            assert len(caller.read("/rooms")) == 1
+
+
+def test_a_namespace_without_a_name_is_that_of_calls_without_one(tmp_path: Path) -> None:
+    with (
+        Sandbox(seed=planted(tmp_path, {"": SEED["user_2"]})).run() as sandbox,
+        Caller(sandbox, None) as caller,
+    ):
+        assert [tool["name"] for tool in caller.read("/tools")] == ["sub"]
+
+
 @pytest.mark.parametrize(
     ("seed", "place"),
     [
         ("{", r"seed\.json: line 1"),
+        ("[" * 100_000, r"seed\.json: is nested deeper"),
+        ('{"a": {"tools": [{"parameters": {"x": NaN}}]}}', r"seed\.json: NaN is not JSON"),
+        ('{"a": {"credentials": [{"provider": "x", "expires_in": 1e999}]}}', r"seed\.json: a number is too large"),
+        ('{"a": {"tools": [{"name": "\\ud800"}]}}', r"seed\.json: holds half a surrogate pair"),
+        ({"a\nb": {}}, r"the namespace 'a\\nb': must match"),
+        ({"a\n": {}}, r"the namespace 'a\\n': must match"),
+        ({"a": {"credentials": [{"provider": "x", "expires_in": 1e300}]}}, r"\[0\]\.expires_in: leads to no time"),
+        ({"a": {"tools": [{"id": "t\n"}]}}, r"a\.tools\[0\]\.id: must match"),
         ("[]", r"seed\.json: must be an object"),
         ({"a": []}, "a: must be an object"),
         ({"a": {"toolz": []}}, r"a\.toolz: is none of tools"),

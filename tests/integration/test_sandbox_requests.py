@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -88,6 +89,26 @@ def test_a_long_list_of_faults_is_cut_short(caller: Caller) -> None:
 def test_what_is_not_json_is_refused(caller: Caller, content: bytes, message: str) -> None:
     response = caller.post("/assistants", content=content, headers={"content-type": "application/json"})
     assert message in problem(response, 422, "VALIDATION_ERROR")[""]
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"name": NaN}', b'{"name": 1e999}', b'{"name": "\\ud800"}', b"[" * 900 + b"]" * 900]
+)
+def test_a_body_that_was_refused_can_be_looked_at_afterwards(sandbox: Sandbox, caller: Caller, content: bytes) -> None:
+    caller.post("/assistants", content=content, headers=JSON)
+    caller.post("/assistants", content=b'{"a": 1}', headers=JSON)
+    assert [record.body for record in sandbox.requests][-2:] == [None, {"a": 1}]
+    root = sandbox.core_api_url.removesuffix("/api/v1")
+    for path in ("/_sandbox/requests", "/_sandbox/page/state"):
+        assert {None, 1} >= {
+            each["body"] and each["body"].get("a") for each in httpx.get(root + path).json()["requests"]
+        }
+
+
+@pytest.mark.parametrize("namespace", ["a%0A", "%0A", "a%0Db"])
+def test_a_namespace_of_more_than_a_line_is_refused(another: Callable[..., Caller], namespace: str) -> None:
+    answer = another(None).get(f"/tools?namespace={namespace}")
+    assert set(problem(answer, 422, "VALIDATION_ERROR")) == {"namespace"}
 
 
 def test_escaped_and_wide_json_is_welcome(caller: Caller) -> None:

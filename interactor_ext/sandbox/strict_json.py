@@ -1,0 +1,58 @@
+"""JSON as the sandbox takes it in, from whomever: it keeps nothing that it could not give out again as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+# Deeper than anything real, and safely less than what Python's recursion bears.
+MAX_DEPTH = 64
+TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
+
+
+class Unfit(ValueError):
+    """It is JSON, but no good to keep; the text goes on from `the JSON ...`."""
+
+
+def parse_json(text: str) -> Any:
+    """Raises Unfit, or ValueError (a JSONDecodeError where the place is known) for what is not JSON."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise Unfit(TOO_DEEP) from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise Unfit(TOO_DEEP)
+    # A lone surrogate can be escaped in JSON but is no character: it has no UTF-8.
+    if "\\u" in text and _has_surrogate(value):
+        raise Unfit("holds half a surrogate pair")
+    return value
+
+
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _has_surrogate(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _depth(root: Any) -> int:
+    deepest, pending = 0, [(root, 1)]
+    while pending:
+        value, depth = pending.pop()
+        deepest = max(deepest, depth)
+        if isinstance(value, dict | list):
+            children = value.values() if isinstance(value, dict) else value
+            pending.extend((child, depth + 1) for child in children)
+    return deepest
