@@ -56,15 +56,26 @@ def path_segment(name: str, value: str) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """`value` in JSON's types: models as objects, dates and times in ISO 8601."""
+    """`value` in JSON's types: models as objects, dates and times in ISO 8601.
+
+    Raises:
+        ValueError: it is nested too deeply, or holds itself.
+    """
+    try:
+        return _to_json(value)
+    except RecursionError:
+        raise ValueError("the value is nested too deeply, or holds itself") from None
+
+
+def _to_json(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: to_json(item) for key, item in value.items()}
+        return {key: _to_json(item) for key, item in value.items()}
     return value.to_dict() if hasattr(value, "to_dict") else value
 
 

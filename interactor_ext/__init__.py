@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from interactor_client.types import UNSET, Unset
     from interactor_ext._client import AsyncInteractorClient, InteractorClient
     from interactor_ext._config import InteractorConfig, validate_env
     from interactor_ext._conversation.chat import AsyncReply, Reply
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from interactor_ext.tools import ToolContext, ToolSet
 
 __all__ = [
+    "UNSET",
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
@@ -78,6 +80,7 @@ __all__ = [
     "ToolContext",
     "ToolSet",
     "UnexpectedStateError",
+    "Unset",
     "ValidationError",
     "WaitTimeoutError",
     "WebhookError",
@@ -92,18 +95,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_network.breaker": ("CircuitBreaker",),
-    "_conversation.chat": ("AsyncReply", "Reply"),
-    "_client": ("AsyncInteractorClient", "InteractorClient"),
-    "_config": ("InteractorConfig", "validate_env"),
-    "_health": ("Health",),
-    "_limits.observed": ("RateLimit",),
-    "_singletons": ("get_async_client", "get_client", "reset_clients"),
-    "_version": ("__version__",),
-    "_wait": ("UnexpectedStateError", "WaitTimeoutError"),
-    "limits": ("RateLimiter", "RedisRateLimiter"),
-    "retry": ("RetryPolicy", "with_retry"),
-    "tools": ("ToolContext", "ToolSet"),
+    "interactor_client.types": ("UNSET", "Unset"),
+    "._network.breaker": ("CircuitBreaker",),
+    "._conversation.chat": ("AsyncReply", "Reply"),
+    "._client": ("AsyncInteractorClient", "InteractorClient"),
+    "._config": ("InteractorConfig", "validate_env"),
+    "._health": ("Health",),
+    "._limits.observed": ("RateLimit",),
+    "._singletons": ("get_async_client", "get_client", "reset_clients"),
+    "._version": ("__version__",),
+    "._wait": ("UnexpectedStateError", "WaitTimeoutError"),
+    ".limits": ("RateLimiter", "RedisRateLimiter"),
+    ".retry": ("RetryPolicy", "with_retry"),
+    ".tools": ("ToolContext", "ToolSet"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -114,7 +118,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     # The tree of errors is most of what there is.
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF.get(name, '_errors')}"), name)
+    value = globals()[name] = getattr(import_module(_HOME_OF.get(name, "._errors"), __name__), name)
     return value
 
 

@@ -16,9 +16,9 @@ from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError
 from interactor_ext._limits.observed import RateLimits
 from interactor_ext._log import log_answer, log_failure
-from interactor_ext._responses import describe_request
+from interactor_ext._responses import describe_request, url_variable
 from interactor_ext._version import __version__
-from interactor_ext._view import View
+from interactor_ext._view import SENDABLE, View
 
 if TYPE_CHECKING:
     from interactor_ext._telemetry.events import Reporter
@@ -120,7 +120,8 @@ class ViewClient(httpx.Client):
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         url = self.view.prepare(url, arguments)
-        return super().build_request(method, url, **arguments)
+        with SENDABLE:
+            return super().build_request(method, url, **arguments)
 
     def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
         began = time.perf_counter()
@@ -181,7 +182,8 @@ class AsyncViewClient(httpx.AsyncClient):
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         url = self.view.prepare(url, arguments)
-        return super().build_request(method, url, **arguments)
+        with SENDABLE:
+            return super().build_request(method, url, **arguments)
 
     async def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
         began = time.perf_counter()
@@ -246,7 +248,7 @@ def connection_error(error: Exception, request: httpx.Request) -> APIConnectionE
     from interactor_ext._network.attempts import may_have_been_sent
     from interactor_ext._redact import clean_text
 
-    what = f"{describe_request(request)} at {request.url.host}"
+    what = f"{describe_request(request)} at {request.url.netloc.decode('ascii', 'replace')}"
     timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
     if isinstance(error, httpx.PoolTimeout):
         return APITimeoutError(
@@ -268,7 +270,8 @@ def connection_error(error: Exception, request: httpx.Request) -> APIConnectionE
     text = clean_text(str(error), secrets) or "no reason was given"
     if isinstance(error, httpx.DecodingError):
         return APIConnectionError(f"{what}: the answer cannot be unpacked: {text}")
-    return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__})", sent=sent)
+    advice = f". Check {url_variable(request)}" if isinstance(error, httpx.ConnectError) else ""
+    return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
 
 
 def _quotable(error: Exception) -> Exception | None:

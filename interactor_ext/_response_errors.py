@@ -23,7 +23,7 @@ from interactor_ext._errors import (
     ValidationError,
 )
 from interactor_ext._redact import clean_json, clean_text
-from interactor_ext._responses import describe_request, requested_by
+from interactor_ext._responses import describe_request, operation_of, requested_by, url_variable
 from interactor_ext.deprecation import farewell
 from interactor_ext.retry import parse_retry_after
 
@@ -100,7 +100,7 @@ def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str)
     fields = [
         f"{detail['field']}: {detail.get('message')}" if detail.get("field") else str(detail.get("message"))
         for detail in about["details"][:5]
-        if str(detail.get("message")) not in message
+        if not (str(detail.get("message")) in message and str(detail.get("field") or "") in message)
     ]
     if fields:
         message = clean_text(f"{message.rstrip('.:')}: {'; '.join(fields)}")
@@ -119,6 +119,8 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
     if 300 <= about["status"] < 400:
         return "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
     request = requested_by(response)
+    if cls is NotFoundError and request is not None and "{" not in getattr(operation_of(request), "path", "{"):
+        return f"Nothing there has an id, so it is the URL: check {url_variable(request)}, which ends in /api/v1."
     if cls is ConflictError and request is not None and "idempotency-key" in request.headers:
         return _ADVICE_ON_KEYS
     return _ADVICE.get(cls, "")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
 from interactor_client.errors import DecodeError
 from interactor_ext._errors import APIStatusError
+
+if TYPE_CHECKING:
+    from interactor_client.types import Operation
 
 T = TypeVar("T")
 
@@ -43,8 +46,20 @@ def describe_request(subject: httpx.Response | httpx.Request) -> str:
     request = requested_by(subject)
     if request is None:
         return "the request"
-    operation = request.extensions.get("operation")
+    operation = operation_of(request)
     return f"{request.method} {operation.path if operation is not None else request.url.path}"
+
+
+def operation_of(request: httpx.Request) -> Operation | None:
+    operation: Operation | None = request.extensions.get("operation")
+    return operation
+
+
+def url_variable(request: httpx.Request) -> str:
+    """What says which server the request goes to, as advice names it."""
+    operation = operation_of(request)
+    on_account_server = operation is not None and operation.server == "account"
+    return "INTERACTOR_ACCOUNT_SERVER_URL" if on_account_server else "INTERACTOR_CORE_API_URL"
 
 
 def requested_by(subject: httpx.Response | httpx.Request) -> httpx.Request | None:

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 import interactor_ext
-from interactor_client.api.assistants import get_assistant
-from interactor_client.api.oauth import create_token
+from interactor_client.api.assistants import get_assistant, list_assistants
+from interactor_client.api.oauth import create_token, revoke_token
 from interactor_ext import (
     APIConnectionError,
     APIStatusError,
@@ -212,6 +212,21 @@ def test_details_that_go_deep_or_wide_are_cut() -> None:
 )
 def test_the_message_says_what_to_do(status: int, advice: str) -> None:
     assert advice in str(error_of(status, headers={"Location": "https://elsewhere.example/"}))
+
+
+def test_where_nothing_has_an_id_the_advice_is_about_the_url() -> None:
+    assert "check INTERACTOR_CORE_API_URL" in str(error_of(404, operation=list_assistants.OPERATION))
+    assert "check INTERACTOR_ACCOUNT_SERVER_URL" in str(error_of(404, operation=revoke_token.OPERATION))
+
+
+def test_every_detail_is_told() -> None:
+    """Of fields that have the same fault, too."""
+    same = "must be a string"
+    details = [{"field": "model", "message": same}, {"field": "system_prompt", "message": same}]
+    body = {"error": {"message": f"model: {same} (and 1 more)", "details": details}}
+    message = str(error_of(422, json.dumps(body)))
+    assert f"system_prompt: {same}" in message
+    assert message.count("model: ") == 1
 
 
 def test_what_a_conflict_is_about_decides_the_advice() -> None:

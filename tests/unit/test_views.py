@@ -213,7 +213,7 @@ TRANSPORT_FAULTS = [
     (httpx.ConnectTimeout("x"), APITimeoutError, "no connection within"),
     (httpx.ReadTimeout("x"), APITimeoutError, "may have arrived"),
     (httpx.WriteTimeout("x"), APITimeoutError, "may have arrived"),
-    (httpx.ConnectError(""), APIConnectionError, "no reason was given"),
+    (httpx.ConnectError(""), APIConnectionError, r"no reason was given .*Check INTERACTOR_CORE_API_URL"),
     (httpx.ReadError(f"got client_secret={SECRET}"), APIConnectionError, "client_secret=\\*\\*\\*"),
     (httpx.ProxyError("407"), APIConnectionError, "407"),
     (httpx.LocalProtocolError(f"Illegal header value b'Bearer {SECRET}'"), APIConnectionError, "the rules of HTTP"),
@@ -442,6 +442,12 @@ class TestApi:
                 cls(**{**wire.settings, "transport": transport})
 
 
+def holds_itself() -> dict[str, Any]:
+    circle: dict[str, Any] = {}
+    circle["itself"] = circle
+    return circle
+
+
 BAD_CALLS: list[Callable[[Any], Any]] = [
     lambda client: client.assistants.list(per_page=0),
     lambda client: client.assistants.list(per_page=101),
@@ -454,6 +460,12 @@ BAD_CALLS: list[Callable[[Any], Any]] = [
     lambda client: client.assistants.delete(".."),
     lambda client: client.rooms.stream(""),
     lambda client: client.assistants.create(**{**BODY, "temperature": float("nan")}),
+    lambda client: client.assistants.create(**{**BODY, "name": "\ud800"}),
+    lambda client: client.rooms.create(assistant_id="a", metadata=holds_itself()),
+    lambda client: client.assistants.get("x" * 70_000),
+    lambda client: client.credentials.list(provider="x" * 70_000),
+    lambda client: client.credentials.list(provider="\ud800"),
+    lambda client: client.rooms.stream("x" * 70_000),
 ]
 
 
