@@ -47,7 +47,7 @@ def idempotency_key_problem(value: object) -> str | None:
 
 def credential_problem(name: str, variable: str, value: object) -> str | None:
     if value is None or value == "":
-        return f"{name} is missing: pass {name}= or set {variable}"
+        return f"{name} is missing: set {variable}, or pass the keyword {name}"
     if not isinstance(value, str):
         return f"{name} must be a string, not {type(value).__name__}"
     if value != value.strip() or not value.isprintable():

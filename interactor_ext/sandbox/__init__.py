@@ -23,7 +23,12 @@ delivery of webhooks in deliveries.py.
 
 from __future__ import annotations
 
-from ._sandbox import Sandbox
+try:
+    from ._sandbox import Sandbox
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("interactor"):
+        raise
+    raise ImportError("interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'") from error
 from .clock import Clock
 from .deliveries import Delivery, DeliveryOptions
 from .faults import Fault, Faults

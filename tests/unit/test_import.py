@@ -58,3 +58,10 @@ def test_everything_at_once() -> None:
     namespace: dict[str, object] = {}
     exec("from interactor_ext import *", namespace)
     assert set(interactor_ext.__all__) <= set(namespace)
+
+
+def test_without_its_extra_the_sandbox_says_what_to_install() -> None:
+    code = "import sys; sys.modules['starlette'] = None; import interactor_ext.sandbox"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    needed = "ImportError: interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'"
+    assert done.stderr.splitlines()[-1] == needed
