@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 import httpx
@@ -17,6 +17,7 @@ import httpx
 from interactor_ext._limits.buckets import WouldWait
 from interactor_ext._network.attempts import Attempts, EndedWith, Rules
 from interactor_ext._network.deadline import bound_reads
+from interactor_ext._network.leftovers import retire, retire_stream
 
 
 class CallTransport(httpx.BaseTransport):
@@ -66,7 +67,9 @@ class CallTransport(httpx.BaseTransport):
     def _exchange(self, attempts: Attempts, ends_at: float) -> httpx.Response:
         attempts.request.extensions["timeout"] = attempts.timeouts(ends_at)
         response = self._inner.handle_request(attempts.request)
-        if not (attempts.is_stream and response.is_success):
+        if attempts.is_stream and response.is_success:
+            retire_stream(response)
+        else:
             response = _read(response, ends_at)
         return response
 
@@ -123,7 +126,9 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         try:
             async with asyncio.timeout(ends_at - time.monotonic()):
                 response = await self._inner.handle_async_request(attempts.request)
-                if not (attempts.is_stream and response.is_success):
+                if attempts.is_stream and response.is_success:
+                    retire_stream(response)
+                else:
                     response = await _aread(response)
         except TimeoutError as error:
             if response is None or response.is_success:
@@ -135,11 +140,13 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-class _Bounded(httpx.SyncByteStream):
+class _Body(httpx.SyncByteStream):
     """A body that is cut between two chunks at the latest; over a transport of httpx, sooner."""
 
-    def __init__(self, stream: httpx.SyncByteStream, ends_at: float) -> None:
-        self._stream = stream
+    def __init__(self, response: httpx.Response, ends_at: float) -> None:
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        self._response = response
+        self._stream = response.stream
         self._ends_at = ends_at
 
     def __iter__(self) -> Iterator[bytes]:
@@ -149,14 +156,32 @@ class _Bounded(httpx.SyncByteStream):
                 raise httpx.ReadTimeout("no complete answer in time")
 
     def close(self) -> None:
+        network = retire(self._response, self._stream)
+        if network is not None:
+            network.close()
         self._stream.close()
+
+
+class _AsyncBody(httpx.AsyncByteStream):
+    def __init__(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        self._response = response
+        self._stream = response.stream
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    async def aclose(self) -> None:
+        network = retire(self._response, self._stream)
+        if network is not None:
+            await network.aclose()
+        await self._stream.aclose()
 
 
 def _read(response: httpx.Response, ends_at: float) -> httpx.Response:
     """Read the body, and decode it, so that httpx has nothing left to read: twice would take a twentieth of a call."""
     began = time.perf_counter()
-    assert isinstance(response.stream, httpx.SyncByteStream)
-    response.stream = _Bounded(response.stream, ends_at)
+    response.stream = _Body(response, ends_at)
     try:
         response.read()
     except (httpx.TransportError, httpx.DecodingError):
@@ -172,6 +197,7 @@ def _read(response: httpx.Response, ends_at: float) -> httpx.Response:
 
 async def _aread(response: httpx.Response) -> httpx.Response:
     began = time.perf_counter()
+    response.stream = _AsyncBody(response)
     try:
         await response.aread()
     except (httpx.TransportError, httpx.DecodingError):
