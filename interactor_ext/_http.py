@@ -136,7 +136,12 @@ class ViewClient(httpx.Client):
             failure = connection_error(error, request)
             log_failure(request, failure, began)
             raise failure from _quotable(error)
-        _take_note(self, request, response, began)
+        try:
+            _take_note(self, request, response, began)
+        except BaseException:
+            # A warning that is made an error: nobody would get the stream, to close it.
+            response.close()
+            raise
         return response
 
     def close(self) -> None:
@@ -198,7 +203,12 @@ class AsyncViewClient(httpx.AsyncClient):
             failure = connection_error(error, request)
             log_failure(request, failure, began)
             raise failure from _quotable(error)
-        _take_note(self, request, response, began)
+        try:
+            _take_note(self, request, response, began)
+        except BaseException:
+            # A warning that is made an error: nobody would get the stream, to close it.
+            await response.aclose()
+            raise
         return response
 
     async def aclose(self) -> None:

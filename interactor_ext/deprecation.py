@@ -18,7 +18,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -32,7 +32,14 @@ __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "par
 
 logger = logging.getLogger("interactor")
 
-Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+
+class _HasItems(Protocol):
+    """A mapping, and what the standard library has instead of one."""
+
+    def items(self) -> Iterable[tuple[str, Any]]: ...
+
+
+Headers = Mapping[str, str] | _HasItems | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
 Hook = Callable[[str, "Deprecation"], object]
 H = TypeVar("H", bound=Hook)
 
@@ -40,7 +47,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A date of RFC 9651 has at most 15 digits, and may have parameters behind it.
 _STRUCTURED_DATE = re.compile(r"@(-?[0-9]{1,15})(?:[ \t]*;.*)?", re.DOTALL)
 _UTC = re.compile(r"\bUTC$", re.IGNORECASE)
-# What drafts of RFC 9745, and with them many servers, said instead of a date.
+# What drafts of RFC 9745, and with them many servers, said instead of a date. Parameters may follow it.
 _UNDATED = frozenset({"true", "?1"})
 
 
@@ -61,8 +68,12 @@ class Deprecation(NamedTuple):
     """Where the sunset is explained."""
 
 
-def parse_deprecation(headers: Headers, *, base_url: str | None = None, now: float | None = None) -> Deprecation | None:
+def parse_deprecation(
+    headers: Headers | None, *, base_url: str | None = None, now: float | None = None
+) -> Deprecation | None:
     """What the headers of a response say; None where there is neither a `Deprecation` nor a `Sunset` that can be read.
+
+    `headers` are those of any HTTP client, or pairs.
 
     Reads `Deprecation` as RFC 9745 has it (`@1688169599`), as `true` and as an HTTP date; `Sunset` by RFC 8594; `Link`
     by RFC 8288. A link alone deprecates nothing. `base_url` is what relative links are resolved against; without it
@@ -76,7 +87,7 @@ def parse_deprecation(headers: Headers, *, base_url: str | None = None, now: flo
     for name, value in _fields(headers):
         if name == "deprecation" and not deprecated:
             date = _date(value, now)
-            deprecated = date is not None or value.lower() in _UNDATED
+            deprecated = date is not None or value.partition(";")[0].rstrip(" \t").lower() in _UNDATED
         elif name == "sunset" and not sunset:
             ends = _date(value, now)
             sunset = ends is not None
@@ -96,13 +107,16 @@ def on_deprecation(hook: H) -> H:
 
 def notice(response: httpx.Response) -> None:
     """Warn of the operation that this is a response of, unless that was done before."""
-    operation = describe_request(response)
+    operation = _operation(response)
     if operation in _noticed:
         return
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None:
         return
-    _noticed.add(operation)
+    mine = object()
+    # One step, in which no other thread can come between; nor is a lock left behind in a process that forks.
+    if _noticed.setdefault(operation, mine) is not mine:
+        return
     text = f"{operation} {describe(deprecation)}"
     logger.warning("%s", text, extra=dict(zip(("method", "endpoint"), operation.split(" ", 1), strict=False)))
     for hook in _hooks:
@@ -130,19 +144,34 @@ def farewell(response: httpx.Response) -> str:
 
 
 _hooks: list[Hook] = []
-# Of names that this package's own contract gives, so it cannot grow without end.
-_noticed: set[str] = set()
+_noticed: dict[str, object] = {}
+# More than the contract has operations, and an end to those that are not in it.
+_MOST_NOTICED = 500
+_ID = re.compile(r"/(?!v[0-9]+(?:/|$))[^/]*[0-9][^/]*")
 
 
-def _fields(headers: Headers) -> Iterator[tuple[str, str]]:
+def _operation(response: httpx.Response) -> str:
+    """The name to be noticed by: of what is not in the contract, the path without ids, or "other" if they are many."""
+    operation = describe_request(response)
+    request = requested_by(response)
+    if request is None or request.extensions.get("operation") is not None:
+        return operation
+    name = _ID.sub("/{id}", operation)
+    return name if name in _noticed or len(_noticed) < _MOST_NOTICED else f"{request.method} other"
+
+
+def _fields(headers: object) -> Iterator[tuple[str, str]]:
     """Name, in lower case, and value of each line. Other mappings than httpx's have joined them with commas."""
     if isinstance(headers, httpx.Headers):
-        pairs: Iterable[Any] = headers.multi_items()
+        pairs: object = headers.multi_items()
     else:
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
-    for name, value in pairs:
-        if isinstance(name, str) and isinstance(value, str):
-            yield name.lower(), value.strip(" \t")
+        items = getattr(headers, "items", None)
+        pairs = items() if callable(items) else headers
+    for pair in pairs if isinstance(pairs, Iterable) else ():
+        if isinstance(pair, tuple | list) and len(pair) == 2:
+            name, value = (part.decode("latin-1") if isinstance(part, bytes) else part for part in pair)
+            if isinstance(name, str) and isinstance(value, str):
+                yield name.lower(), value.strip(" \t")
 
 
 def _date(value: str, now: float) -> datetime | None:

@@ -25,6 +25,7 @@ from interactor_ext import deprecation as deprecation_module
 from interactor_ext.deprecation import InteractorDeprecationWarning
 from interactor_ext.logs import RedactingFilter, user_id
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.transports import AsyncTransport, Transport
 from tests.colours import both_colours, call
 
 pytest_plugins = ["tests.integration.sandbox_fixtures"]
@@ -220,7 +221,7 @@ def test_nothing_of_a_conversation_with_the_platform_shows_a_secret(
 
 @pytest.fixture
 def none_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deprecation_module, "_noticed", set())
+    monkeypatch.setattr(deprecation_module, "_noticed", {})
 
 
 def answering(status: int, **headers: str) -> Any:
@@ -270,6 +271,35 @@ def test_a_warning_that_is_an_error_is_raised_as_it_is(colour: str) -> None:
         warnings.simplefilter("error")
         with pytest.raises(InteractorDeprecationWarning):
             call(colour, {**PLATFORM, "transport": answering(200, deprecation="@1688169599")}, lambda c: c.rooms.list())
+
+
+@pytest.mark.usefixtures("none_noticed")
+@both_colours
+def test_a_warning_that_is_an_error_leaves_no_stream_open(sandbox: Sandbox, colour: str) -> None:
+    sandbox.deprecate("stream_room")
+    transport = Transport() if colour == "sync" else AsyncTransport()
+
+    def use(client: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InteractorDeprecationWarning)
+            if colour == "sync":
+                with pytest.raises(InteractorDeprecationWarning):
+                    client.rooms.stream(room).__enter__()
+                return transport.connections()
+        return use_async(client)
+
+    async def use_async(client: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InteractorDeprecationWarning)
+            with pytest.raises(InteractorDeprecationWarning):
+                await client.rooms.stream(room).__aenter__()
+        return transport.connections()
+
+    with sandbox.client(namespace="user_1") as client:
+        bot = client.assistants.create(name="B", model="gpt-4", system_prompt="Help.")
+        room = client.rooms.create(assistant_id=bot.id).id
+    connections = call(colour, settings(sandbox, transport=transport), use)
+    assert connections.open == connections.idle
 
 
 @pytest.mark.usefixtures("none_noticed")

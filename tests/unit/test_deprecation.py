@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from http.client import HTTPMessage
 from typing import Any
 
 import httpx
@@ -46,6 +49,8 @@ def utc(*parts: int) -> datetime:
         ("true", None),
         ("TRUE", None),
         ("?1", None),
+        ('?1;note="a"', None),  # RFC 9651: any item may have parameters
+        ("?1 ; note", None),
         ("Fri, 30 Jun 2023 23:59:59 GMT", JUNE_30),
         ("Sun, 30 Jun 2023 23:59:59 GMT", JUNE_30),  # a Friday, in truth
         ("Friday, 30-Jun-23 23:59:59 GMT", JUNE_30),
@@ -154,6 +159,25 @@ def test_links_of_both_kinds_in_several_headers_and_one_link_with_both() -> None
     assert broken == Deprecation(link="http://[")
 
 
+def test_headers_of_any_client_can_be_read() -> None:
+    message = HTTPMessage()  # urllib's
+    message["Deprecation"] = "@1688169599"
+    message["Link"] = "</v2>; rel=deprecation"
+    expected = Deprecation(JUNE_30, None, "/v2")
+    assert parse_deprecation(message) == expected
+    assert parse_deprecation([(b"deprecation", b"@1688169599"), (b"Link", b"</v2>; rel=deprecation")]) == expected
+    odd: list[Any] = [
+        None,
+        5,
+        "abc",
+        [(1, 2, 3), None, 5, "ab", ("deprecation", 5), (b"\xff", b"\xff")],
+        {"Sunset": None},
+    ]
+    for headers in odd:
+        assert parse_deprecation(headers) is None
+    assert parse_deprecation([*odd, ["Deprecation", "@1688169599"]]) == Deprecation(JUNE_30)
+
+
 header_text = st.text(st.characters(codec="latin-1"), max_size=60) | st.text(
     st.sampled_from('<>;,="\\@ true1688relsunsetdeprecation/:GMT'), max_size=60
 )
@@ -183,7 +207,7 @@ def answer(path: str = "/assistants", *, status: int = 200, **headers: str) -> h
 
 @pytest.fixture(autouse=True)
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_noticed", set())
+    monkeypatch.setattr(module, "_noticed", {})
     monkeypatch.setattr(module, "_hooks", [])
 
 
@@ -207,6 +231,45 @@ def test_one_warning_an_operation_a_process() -> None:
     assert caught[0].filename == __file__
     assert [operation for operation, _ in told] == ["GET /assistants", "GET /rooms"]
     assert told[0][1].sunset == utc(2025, 7, 1)
+
+
+@pytest.mark.filterwarnings("ignore::interactor_ext.deprecation.InteractorDeprecationWarning")
+def test_threads_that_meet_an_operation_at_once_get_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    on_deprecation(lambda operation, _: told.append(operation))
+    meeting = threading.Barrier(4)
+    parse = module.parse_deprecation
+
+    def parse_together(*args: Any, **settings: Any) -> Deprecation | None:
+        # Here, all have seen that nobody had met the operation.
+        meeting.wait(10)
+        return parse(*args, **settings)
+
+    monkeypatch.setattr(module, "parse_deprecation", parse_together)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(notice, [answer(deprecation="true") for _ in range(4)]))
+    assert told == ["GET /assistants"]
+
+
+@pytest.mark.filterwarnings("ignore::interactor_ext.deprecation.InteractorDeprecationWarning")
+def test_of_requests_outside_the_contract_a_bounded_number_is_remembered() -> None:
+    told: list[str] = []
+    on_deprecation(lambda operation, _: told.append(operation))
+
+    def meet(path: str) -> None:
+        request = httpx.Request("GET", f"https://core.example/api/v1/beta/{path}")
+        notice(httpx.Response(200, headers={"deprecation": "true"}, request=request))
+
+    for number in range(1000):
+        meet(f"things/{number}")
+        meet(f"things/thing_{number}x/parts")
+    assert told == ["GET /api/v1/beta/things/{id}", "GET /api/v1/beta/things/{id}/parts"]
+    for number in range(1000):
+        meet("a" * number)
+    assert told[-1] == "GET other"
+    assert len(told) == len(module._noticed) <= 501
+    notice(answer(deprecation="true"))
+    assert told[-1] == "GET /assistants"
 
 
 def test_a_hook_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
