@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 import weakref
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from interactor_ext._errors import ConfigurationError
@@ -26,10 +26,13 @@ from interactor_ext._telemetry.events import (
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
+    from prometheus_client.registry import Collector
 
 BUCKETS = (10, 50, 100, 250, 500, 1000, 2500, 5000)
 """Milliseconds."""
 _HASH_DIGITS = 2
+# What a server says becomes a label, and each label a time series.
+_MOST_CODES = 100
 _COMMON_ERRORS = (
     ("auth", "AUTH_ERROR"),
     ("auth", "FORBIDDEN"),
@@ -69,6 +72,7 @@ class PrometheusTelemetry:
         if namespace_label not in (True, False, "hash"):
             raise ConfigurationError(f"namespace_label must be True, False or 'hash', not {namespace_label!r}")
         self._namespace_label = namespace_label
+        self._codes = {code for _, code in _COMMON_ERRORS}
         self._expires_at: float | None = None
         self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
         # In multi-process mode a gauge is read from a file, where nothing can be worked out when it is read.
@@ -76,64 +80,64 @@ class PrometheusTelemetry:
         # prometheus-client looks at each label and takes a lock to find what is here at once.
         self._known: dict[tuple[object, ...], tuple[Counter, Histogram]] = {}
         try:
-            self._make(prometheus_client.REGISTRY if registry is None else registry)
+            _register(self._make(), prometheus_client.REGISTRY if registry is None else registry)
         except ValueError as error:
             raise ConfigurationError(
                 f"{error}. One PrometheusTelemetry serves all clients: make one for each registry."
             ) from error
 
-    def _make(self, registry: CollectorRegistry) -> None:
+    def _make(self) -> list[Collector]:
         from prometheus_client import Counter, Gauge, Histogram
 
         self._requests = Counter(
             "interactor_requests_total",
             "Total API requests",
             ["endpoint", "method", "status", "namespace"],
-            registry=registry,
+            registry=None,
         )
         self._durations = Histogram(
             "interactor_request_duration_ms",
             "Request latency in milliseconds",
             ["endpoint", "method"],
             buckets=BUCKETS,
-            registry=registry,
+            registry=None,
         )
         self._token_requests = Counter(
-            "interactor_token_refresh_total", "Token refresh attempts", ["status"], registry=registry
+            "interactor_token_refresh_total", "Token refresh attempts", ["status"], registry=None
         )
         self._expiry = Gauge(
             "interactor_token_expiry_seconds",
             "Seconds until current token expires",
             multiprocess_mode="livemostrecent",
-            registry=registry,
+            registry=None,
         )
         self._webhooks = Counter(
-            "interactor_webhook_received_total", "Webhooks received", ["event", "status"], registry=registry
+            "interactor_webhook_received_total", "Webhooks received", ["event", "status"], registry=None
         )
         self._webhook_durations = Histogram(
             "interactor_webhook_processing_duration_ms",
             "Webhook processing time",
             ["event"],
             buckets=BUCKETS,
-            registry=registry,
+            registry=None,
         )
         self._streams = Gauge(
             "interactor_sse_connections_active",
             "Active SSE connections",
             ["type"],
             multiprocess_mode="livesum",
-            registry=registry,
+            registry=None,
         )
         self._disconnects = Counter(
-            "interactor_sse_disconnects_total", "SSE disconnection events", ["type", "reason"], registry=registry
+            "interactor_sse_disconnects_total", "SSE disconnection events", ["type", "reason"], registry=None
         )
-        self._errors = Counter("interactor_errors_total", "API errors by type", ["type", "code"], registry=registry)
+        self._errors = Counter("interactor_errors_total", "API errors by type", ["type", "code"], registry=None)
         connections = Gauge(
             "interactor_pool_connections",
             "Connections that are open and idle, and requests that wait for one",
             ["state"],
             multiprocess_mode="livesum",
-            registry=registry,
+            registry=None,
         )
         self._states = {state: connections.labels(state) for state in Connections._fields}
         self._begin_at_zero()
@@ -141,6 +145,18 @@ class PrometheusTelemetry:
             self._expiry.set_function(self._seconds_left)
             for state, gauge in self._states.items():
                 gauge.set_function(partial(self._connections, state))
+        return [
+            self._requests,
+            self._durations,
+            self._token_requests,
+            self._expiry,
+            self._webhooks,
+            self._webhook_durations,
+            self._streams,
+            self._disconnects,
+            self._errors,
+            connections,
+        ]
 
     def _begin_at_zero(self) -> None:
         """Where the labels are known, so that `rate()` sees the first event: it needs a value from before."""
@@ -179,29 +195,36 @@ class PrometheusTelemetry:
 
     def _ended(self, event: RequestEnded) -> None:
         request = event.request
-        labels = request.endpoint, request.method, event.status, event.error, event.code, request.namespace
+        namespace = request.namespace
+        if self._namespace_label is not True:
+            namespace = _group(namespace) if self._namespace_label else ""
+        labels = request.endpoint, request.method, event.status or _status(event), namespace
         known = self._known.get(labels)
         if known is None:
-            known = self._known[labels] = self._look_up(event)
+            known = self._known[labels] = self._look_up(*labels)
         requests, durations = known
         requests.inc()
         durations.observe(event.seconds * 1000)
         if event.error is not None and event.error != "cancelled":
-            self._errors.labels(event.error, event.code or "").inc()
+            self._errors.labels(event.error, self._code(event)).inc()
         if self._pushes:
             self._push()
 
-    def _look_up(self, event: RequestEnded) -> tuple[Counter, Histogram]:
-        request = event.request
-        requests = self._requests.labels(
-            request.endpoint, request.method, _status(event), self._name(request.namespace)
-        )
-        return requests, self._durations.labels(request.endpoint, request.method)
+    def _look_up(self, endpoint: str, method: str, status: int | str, namespace: str) -> tuple[Counter, Histogram]:
+        requests = self._requests.labels(endpoint, method, str(status), namespace)
+        return requests, self._durations.labels(endpoint, method)
 
-    def _name(self, namespace: str) -> str:
-        if self._namespace_label == "hash":
-            return hashlib.sha256(namespace.encode()).hexdigest()[:_HASH_DIGITS] if namespace else ""
-        return namespace if self._namespace_label else ""
+    def _code(self, event: RequestEnded) -> str:
+        code = event.code or ""
+        if code in self._codes or event.status is None:
+            return code
+        if len(self._codes) < _MOST_CODES:
+            self._codes.add(code)
+            return code
+        # A receiver of webhooks, which makes one of these as well, has no use for it.
+        from interactor_ext._response_errors import class_for
+
+        return class_for(event.status).default_code
 
     def _push(self) -> None:
         if self._expires_at is not None:
@@ -216,9 +239,26 @@ class PrometheusTelemetry:
         return 0.0 if self._expires_at is None else max(0.0, self._expires_at - time.time())
 
 
+def _register(metrics: list[Collector], registry: CollectorRegistry) -> None:
+    """All of them or none, so that a second try fails for the same reason, or does not."""
+    done: list[Collector] = []
+    try:
+        for metric in metrics:
+            registry.register(metric)
+            done.append(metric)
+    except BaseException:
+        for metric in done:
+            registry.unregister(metric)
+        raise
+
+
+@lru_cache(maxsize=4096)
+def _group(namespace: str) -> str:
+    return hashlib.sha256(namespace.encode()).hexdigest()[:_HASH_DIGITS] if namespace else ""
+
+
 def _status(event: RequestEnded) -> str:
-    if event.status is not None:
-        return str(event.status)
+    """For what was not answered."""
     if event.error == "cancelled":
         return "cancelled"
     return "timeout" if event.code == "TIMEOUT" else "error"

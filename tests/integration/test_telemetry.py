@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -360,6 +360,57 @@ def test_the_namespace_label_can_be_switched_off_or_hashed(sandbox: Sandbox, lab
         PrometheusTelemetry(prometheus_client.CollectorRegistry(), namespace_label="sha256")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="One PrometheusTelemetry serves all clients"):
         PrometheusTelemetry(registry)
+
+
+class Namespaced(NamedTuple):
+    """Of a `Call`, what telemetry looks at."""
+
+    namespace: str
+
+
+def ended(namespace: str = "", status: int = 200, code: str | None = None) -> RequestEnded:
+    request = httpx.Request("GET", "https://core.test", extensions={"interactor": Namespaced(namespace)})
+    error: Any = None if code is None else "server"
+    return RequestEnded(Sending(request, 0), None, 0.01, status, error, code, {}, None)
+
+
+@pytest.mark.parametrize(("label", "most"), [(False, 1), ("hash", 256)])
+def test_tenants_without_a_label_of_their_own_take_no_memory(label: Any, most: int) -> None:
+    registry = prometheus_client.CollectorRegistry()
+    telemetry = PrometheusTelemetry(registry, namespace_label=label)
+    for number in range(2000):
+        telemetry.record(ended(f"user_{number}"))
+    counted = values(scrape(registry), "interactor_requests_total")
+    assert sum(counted.values()) == 2000
+    assert len(counted) <= most
+    assert len(telemetry._known) <= most
+
+
+def test_a_server_cannot_fill_the_memory_with_codes() -> None:
+    registry = prometheus_client.CollectorRegistry()
+    telemetry = PrometheusTelemetry(registry)
+    for number in range(1000):
+        telemetry.record(ended(status=503, code=f"E_{number}"))
+        telemetry.record(ended(status=404, code="MINE"))
+    errors = values(scrape(registry), "interactor_errors_total")
+    by_code = {dict(labels)["code"]: count for labels, count in errors.items()}
+    assert sum(by_code.values()) == 2000
+    assert len(by_code) <= 101
+    assert by_code["MINE"] == 1000
+    assert by_code["E_1"] == 1
+    assert by_code["API_ERROR"] > 800
+    assert len(telemetry._known) == 2
+
+
+def test_a_conflict_in_the_registry_leaves_nothing_behind() -> None:
+    registry = prometheus_client.CollectorRegistry()
+    other = prometheus_client.Counter("interactor_errors_total", "Somebody else's", registry=registry)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="interactor_errors"):
+            PrometheusTelemetry(registry)
+    assert {name for name, _ in scrape(registry)} == {"interactor_errors_total"}
+    registry.unregister(other)
+    PrometheusTelemetry(registry)
 
 
 MULTIPROCESS = """
