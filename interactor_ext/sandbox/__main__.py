@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
             word_delay=options.word_delay,
             data=options.data,
             seed=options.seed,
+            allowed_hosts=options.allow_host,
         )
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
@@ -59,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--word-delay", type=float, default=0.03, help="seconds between two words of a streamed answer")
     parser.add_argument("--data", metavar="FILE", help="keep state in this SQLite file; made if there is none")
     parser.add_argument("--seed", metavar="FILE", help="JSON file of what is there from the start")
+    parser.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="answer under this host name, too, besides addresses and local names; may be given again",
+    )
     return parser
 
 

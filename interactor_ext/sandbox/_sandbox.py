@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +21,7 @@ from .contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
 from .datafile import DataFile
 from .deliveries import Delivery, DeliveryOptions
 from .faults import Faults
+from .guard import host_name
 from .journal import Journal, RequestRecord
 from .keeping import Keeper
 from .problems import Problem
@@ -44,7 +46,8 @@ class Sandbox:
     seconds between two words of a streamed answer. `retry` is the wait, in milliseconds, that streams ask for before a
     reconnect. A stream keeps at least the newest `replay` events for a resumption, each journal the newest `history`
     entries. Syncing a data source takes `sync_time` seconds of the clock. Webhooks are delivered as `delivery` says.
-    Time is that of `clock`.
+    Time is that of `clock`. Calls under another host name than an address, a local name or one of `allowed_hosts` get
+    403: they may come from a web page whose name was made to lead here.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process; datafile.py says
     what it holds. One sandbox at a time may have it: it is free again when `run` or `serve` ends. `seed` is a file of
@@ -72,6 +75,7 @@ class Sandbox:
         clock: Clock | None = None,
         data: str | os.PathLike[str] | None = None,
         seed: str | os.PathLike[str] | None = None,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         contract = load_contract()
         self.client_id = client_id
@@ -87,6 +91,7 @@ class Sandbox:
             history=history,
             sync_time=sync_time,
             delivery=delivery or DeliveryOptions(),
+            allowed_hosts=frozenset(map(host_name, allowed_hosts)),
         )
 
         def fresh(keeper: Keeper) -> State:
@@ -150,16 +155,30 @@ class Sandbox:
         }
 
     def client(self, **options: Any) -> InteractorClient:
-        """An SDK client of this sandbox; `options` are further arguments of InteractorClient."""
+        """An SDK client of this sandbox; `options` are further arguments of InteractorClient. Settings and proxies of the
+        environment have no part in it.
+        """
         from .. import InteractorClient
+        from ..transports import Transport
 
-        return InteractorClient(**{**self._connection(), **options})
+        options = self._with_connection(options)
+        if options.get("transport") is not None:
+            return InteractorClient(**options)
+        transport = Transport(trust_env=False)
+        client = InteractorClient(**{**options, "transport": transport})
+        # For whoever forgets to close, as with the transport that a client makes for itself.
+        weakref.finalize(client._core.transport, transport.close)
+        return client
 
     def async_client(self, **options: Any) -> AsyncInteractorClient:
         """As `client`, for asyncio."""
         from .. import AsyncInteractorClient
+        from ..transports import AsyncTransport
 
-        return AsyncInteractorClient(**{**self._connection(), **options})
+        options = self._with_connection(options)
+        if options.get("transport") is None:
+            options["transport"] = AsyncTransport(trust_env=False)
+        return AsyncInteractorClient(**options)
 
     @property
     def requests(self) -> Journal[RequestRecord]:
@@ -294,13 +313,16 @@ class Sandbox:
     def __repr__(self) -> str:
         return f"Sandbox({self._origin or 'not running'})"
 
-    def _connection(self) -> dict[str, Any]:
-        return {
+    def _with_connection(self, options: dict[str, Any]) -> dict[str, Any]:
+        connection: dict[str, Any] = {
             "client_id": self.client_id,
             "client_secret": self.client_secret,
             "account_server_url": self.account_server_url,
             "core_api_url": self.core_api_url,
         }
+        if options.get("config") is None:
+            connection["scopes"] = ()  # else INTERACTOR_SCOPES would be asked for
+        return {**connection, **options}
 
     def _server(self) -> Server:
         return Server(self.app, before_shutdown=self._state.stop)

@@ -128,6 +128,13 @@ class Accounts:
             raise unauthorized("The access token has expired. Get a new one.")
         return grant
 
+    def holder(self, token: str) -> str:
+        """The id of the client whose token it is; "" if it is good for nothing."""
+        try:
+            return self.check(token).client_id
+        except Problem:
+            return ""
+
     def expire(self, token: str) -> None:
         """Make a token, if it is one, end now; `check` says that it has expired."""
         if grant := self._find(token):

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from .credentials import authorize, pending_flow
-from .guard import check_origin
+from .guard import check_host, check_origin
 from .inspector import HEADERS, read_file
 from .problems import Problem, invalid
 from .state import State
@@ -28,6 +28,7 @@ DECISIONS = ("approve", "deny")
 def consent_routes(state: State, on_request: Callable[[], None]) -> list[Route]:
     async def consent(request: Request) -> Response:
         on_request()
+        check_host(request, state.settings.allowed_hosts)
         flow_id, decision = request.query_params.get("flow", ""), request.query_params.get("decision")
         if request.method != "POST" and decision is None:
             return _ask(state, flow_id)

@@ -83,7 +83,7 @@ class Control:
 
     def _guarded(self, act: Callable[[Request, Any], Response]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            check_host(request)
+            check_host(request, self._state.settings.allowed_hosts)
             check_origin(request)
             self._on_loop()
             content = await read_body(request.receive) if request.method == "POST" else b""

@@ -3,8 +3,8 @@
 The sandbox plays the provider as well: `authorization_url` leads to its own `/_sandbox/authorize`, which sends the user
 on to the redirect_uri with a code, or with `error=access_denied`. A flow lives ten minutes and is `pending` until the
 code was brought back by complete_oauth. A credential's token lasts an hour of the sandbox's clock and is refreshed when
-it is asked for after that; a credential that can't be refreshed becomes `expired`, and whoever wants its token gets 409
-REFRESH_FAILED: the user must connect again.
+it is asked for in the last 30 seconds or after that; a credential that can't be refreshed becomes `expired`, and
+whoever wants its token gets 409 REFRESH_FAILED: the user must connect again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from .expiry import facts
 from .handlers import Call, data, handles, listed
 from .problems import conflict, invalid, not_found
 from .records import JsonObject, Record
@@ -20,6 +21,8 @@ from .state import State
 
 FLOW_LIFETIME = 600
 TOKEN_LIFETIME = 3600
+# So close to its end a token is refreshed before it is given out.
+MARGIN = 30
 
 
 @handles("initiate_oauth")
@@ -78,7 +81,7 @@ def get_oauth_status(call: Call) -> JsonObject:
 @handles("list_credentials")
 def list_credentials(call: Call) -> JsonObject:
     for record in call.state.store.all("credential", call.namespace):
-        _notice_expiry(call.state, record)
+        call.state.expiries.notice(record)
     return listed(call, "credential", "provider", "status")
 
 
@@ -104,7 +107,8 @@ def refresh_credential(call: Call) -> JsonObject:
 @handles("get_credential_token")
 def get_credential_token(call: Call) -> JsonObject:
     credential = _credential(call)
-    if credential.public["status"] != "active" or _left(call.state, credential) <= 0:
+    margin = MARGIN if credential.private["refreshable"] else 0
+    if credential.public["status"] != "active" or _left(call.state, credential) <= margin:
         _refresh(call.state, credential)
     return data(
         {
@@ -127,7 +131,7 @@ def connect(
     refreshable: bool = True,
     status: str = "active",
 ) -> Record:
-    """Put a credential in place, as the end of a flow does."""
+    """Put a credential in place, as the end of a flow does. Raises ValueError for a time that can't be written."""
     now = state.clock.stamp()
     public = {
         "provider": provider,
@@ -144,7 +148,9 @@ def connect(
         "access_token": _new_token(),
     }
     credential = state.store.add("credential", namespace, public, private=private)
-    _publish(state, "credential.connected", credential, service_id=service_id, scopes=public["scopes"], metadata={})
+    if status == "active":
+        _publish(state, "credential.connected", credential, service_id=service_id, scopes=public["scopes"], metadata={})
+        state.expiries.watch(credential)
     return credential
 
 
@@ -179,19 +185,12 @@ def provider_of(service_id: str) -> str:
 
 def _credential(call: Call) -> Record:
     credential = call.named("credential", "credential_id")
-    _notice_expiry(call.state, credential)
+    call.state.expiries.notice(credential)
     return credential
 
 
 def _left(state: State, credential: Record) -> float:
     return float(credential.private["expires_at"] - state.clock.now())
-
-
-def _notice_expiry(state: State, credential: Record) -> None:
-    active = credential.public["status"] == "active"
-    if active and not credential.private["refreshable"] and _left(state, credential) <= 0:
-        state.store.change(credential, {"status": "expired", "updated_at": state.clock.stamp()})
-        _publish(state, "credential.expired", credential)
 
 
 def _refresh(state: State, credential: Record) -> None:
@@ -208,8 +207,7 @@ def _refresh(state: State, credential: Record) -> None:
 
 
 def _publish(state: State, event: str, credential: Record, **more: object) -> None:
-    facts = {"credential_id": credential.id, "provider": credential.public["provider"]}
-    state.publish(event, credential.namespace, {**facts, "namespace": credential.namespace, **more})
+    state.publish(event, credential.namespace, {**facts(credential), **more})
 
 
 def _flow_by_state(call: Call, state: str) -> Record:

@@ -222,6 +222,10 @@ def _equal(left: Any, right: Any) -> bool:
     # Python's True == 1 is no equality of JSON.
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_equal(value, right[name]) for name, value in left.items())
     return bool(left == right)
 
 

@@ -1,19 +1,21 @@
-"""Who may look into the sandbox and act there: its own pages, and programs on this machine; no page of another site.
+"""Who may use the sandbox and look into it: its own pages, and programs on this machine; no page of another site.
 
 A developer's browser reaches the sandbox, and so does every site that is open in it. A browser names the page that asks
 in `Origin` and `Sec-Fetch-Site`, and no page can forge those. It does not help against a site whose own name is made to
 point to this machine (DNS rebinding): to the browser that is one origin. `Host` gives such a site away, because it has
-to be a name that somebody can register.
+to be a name that somebody can register. It is looked at in every call of the API as well, whose client id and secret
+anybody can guess. A name that somebody registered and the sandbox has all the same, as that of a tunnel, must be given.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from .problems import Problem
 
@@ -26,11 +28,20 @@ LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".test")
 PORT = re.compile(r":\d*\Z")
 
 
-def check_host(request: Request) -> None:
-    """Raises Problem 403 if this server was asked for under a name that another site could have."""
-    host = PORT.sub("", request.headers.get("host", "")).lower()
-    if not is_local(host):
-        raise Problem(403, "The page is shown under an address or a local name only: open it at 127.0.0.1 instead.")
+def check_host(connection: HTTPConnection, allowed: Collection[str]) -> None:
+    """Raises Problem 403 if this server was asked for under a name that another site could have, and not `allowed`."""
+    host = host_name(connection.headers.get("host", ""))
+    if not is_local(host) and host not in allowed:
+        raise Problem(
+            403,
+            "The sandbox answers under an address or a local name only: use 127.0.0.1 instead, or allow the name with "
+            "--allow-host NAME or Sandbox(allowed_hosts=[NAME]).",
+        )
+
+
+def host_name(host: str) -> str:
+    """As `Host` headers are compared: without a port, in lower case."""
+    return PORT.sub("", host).lower()
 
 
 def check_origin(request: Request) -> None:
@@ -41,9 +52,9 @@ def check_origin(request: Request) -> None:
         raise Problem(403, "Pages of other sites may not use the sandbox.")
 
 
-def check_action(request: Request) -> None:
+def check_action(request: Request, allowed_hosts: Collection[str]) -> None:
     """As both of the others, for what changes something. Raises Problem 403."""
-    check_host(request)
+    check_host(request, allowed_hosts)
     check_origin(request)
     if ACTION_HEADER not in request.headers:
         raise Problem(403, f"What changes something needs the header {ACTION_HEADER}, with any value.")

@@ -76,4 +76,6 @@ class IdempotencyKeys(Generic[Answer]):
             if self._entries[first].since > oldest:
                 break
             del self._entries[first]
-        return self._entries.get(scope)
+        entry = self._entries.get(scope)
+        # If the clock was moved back once, an older one stands behind a younger one.
+        return entry if entry is not None and entry.since > oldest else None

@@ -64,7 +64,7 @@ class Inspector:
         ]
 
     async def page(self, request: Request) -> Response:
-        check_host(request)
+        check_host(request, self._state.settings.allowed_hosts)
         return Response(read_file("index.html"), media_type="text/html", headers=HEADERS)
 
     async def file(self, request: Request) -> Response:
@@ -81,6 +81,9 @@ class Inspector:
 
     async def stream(self, request: Request) -> Response:
         """The events of a room, as the API streams them."""
+        # Starlette lets HEAD in with GET, but not even its headers would ever come to an end.
+        if request.method != "GET":
+            raise Problem(405, "This path takes GET only.", headers={"allow": "GET"})
         self._admit_reader(request)
         room = self._state.store.search("room", request.path_params["room_id"])
         if room is None:
@@ -139,12 +142,12 @@ class Inspector:
         return Response(status_code=204, headers=HEADERS)
 
     def _admit_reader(self, request: Request) -> None:
-        check_host(request)
+        check_host(request, self._state.settings.allowed_hosts)
         check_origin(request)
         self._on_request()
 
     async def _read_action(self, request: Request) -> JsonObject:
-        check_action(request)
+        check_action(request, self._state.settings.allowed_hosts)
         self._on_request()
         content_type = request.headers.get("content-type", "").encode()
         asked = parse_body(await read_body(request.receive), content_type)

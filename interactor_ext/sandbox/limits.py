@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .clock import Clock
@@ -63,12 +63,7 @@ class Limits:
     def spend(self, tier_name: str, client_id: str, namespace: str) -> tuple[Allowance, Problem | None]:
         """Count one request. The allowance is that of the tightest bucket; the problem is a 429, or None."""
         now = self._clock.now()
-        tier = self._tiers[tier_name]
-        counted = [(tier, self._bucket(tier, client_id, now))]
-        # What has no namespace belongs to no tenant whose share it could use up.
-        if tier_name == "standard" and namespace:
-            tier = self._tiers["namespace"]
-            counted.append((tier, self._bucket(tier, namespace, now)))
+        counted = [(tier, self._bucket(tier, key, now)) for tier, key in self._counted(tier_name, client_id, namespace)]
         tier, bucket = min(counted, key=lambda pair: pair[1].tokens)
         if bucket.tokens < 1 and self._enforce:
             wait = (1 - bucket.tokens) * 60 / tier.per_minute
@@ -77,8 +72,28 @@ class Limits:
             each.tokens = max(0.0, each.tokens - 1)
         return _allowance(tier, bucket, now), None
 
+    def peek(self, tier_name: str, client_id: str, namespace: str) -> Allowance:
+        """What `spend` would be told, for a request that does not count."""
+        now = self._clock.now()
+        seen = [
+            (tier, Bucket(self._tokens(tier, key, now), now))
+            for tier, key in self._counted(tier_name, client_id, namespace)
+        ]
+        tier, bucket = min(seen, key=lambda pair: pair[1].tokens)
+        return _allowance(tier, bucket, now)
+
     def clear(self) -> None:
         self._buckets.clear()
+
+    def _counted(self, tier_name: str, client_id: str, namespace: str) -> Iterator[tuple[Tier, str]]:
+        yield self._tiers[tier_name], client_id
+        # What has no namespace belongs to no tenant whose share it could use up.
+        if tier_name == "standard" and namespace:
+            yield self._tiers["namespace"], namespace
+
+    def _tokens(self, tier: Tier, key: str, now: float) -> float:
+        bucket = self._buckets.get((tier.scope, key))
+        return tier.burst if bucket is None else _refilled(bucket, tier, now)
 
     def _bucket(self, tier: Tier, key: str, now: float) -> Bucket:
         bucket = self._buckets.get((tier.scope, key))
@@ -87,7 +102,7 @@ class Limits:
                 self._forget_full(now)
             bucket = self._buckets[tier.scope, key] = Bucket(tier.burst, now)
         else:
-            bucket.tokens = _refilled(bucket, tier, now)
+            bucket.tokens = self._tokens(tier, key, now)
             bucket.seen = now
         return bucket
 

@@ -30,6 +30,8 @@ logger = logging.getLogger("interactor.sandbox")
 
 # Real seconds until a delivery that was held back goes out though nothing overtook it.
 HOLD = 1.0
+# Real seconds until what was restored is sent: on a full disk it may just have been, and be lost again.
+PAUSE = 1.0
 
 
 class Outbox:
@@ -75,7 +77,8 @@ class Outbox:
             if webhook := webhooks.get(kept.webhook_id):
                 letter = Letter(kept.id, json.loads(kept.event), kept.due, kept.is_duplicate, kept.attempt)
                 self._lanes.setdefault(webhook.id, Lane(webhook)).add(letter)
-        self._pump_all()
+        if self._loop is not None:
+            self._loop.call_later(PAUSE, self._pump_all)
 
     def post(self, event: JsonObject) -> None:
         """Send an event to whoever listens for it."""

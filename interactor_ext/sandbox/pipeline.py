@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
 
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from . import agents, conversation, credentials, instances, oauth, webhooks, workflows
 from .connections import Interrupted, cut_off, is_cuttable
 from .contract import Contract, Operation
 from .faults import Fault
+from .guard import check_host
 from .handlers import HANDLERS, STATUSES, Call
 from .journal import RequestRecord
 from .keeping import NotKept
@@ -150,9 +152,10 @@ class Platform:
         if scope["method"] not in {"GET", "DELETE"}:
             exchange.content = await read_body(receive)
             self._check_generation(exchange)
+        check_host(HTTPConnection(scope), self._state.settings.allowed_hosts)
+        exchange.headers = parse_headers(scope["headers"])
         operation, path = self._contract.match(scope["method"], _raw_path(scope))
         exchange.operation = operation
-        exchange.headers = parse_headers(scope["headers"])
         exchange.query = parse_query(scope["query_string"])
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
         await self._misbehave(exchange, operation)
@@ -190,11 +193,11 @@ class Platform:
         if fault.kind == "reset":
             raise Interrupted(reset=True)
         if fault.kind == "expired_token":
-            self._state.accounts.expire(_token(exchange, operation))
+            self._state.accounts.expire(_token(exchange))
 
     def _admit(self, exchange: Exchange, operation: Operation) -> None:
         """Whose token is it, and does it allow this operation?"""
-        token = _token(exchange, operation)
+        token = _token(exchange)
         if not token:
             raise unauthorized("This call needs an access token: Authorization: Bearer <token>.")
         grant = self._state.accounts.check(token)
@@ -244,7 +247,9 @@ class Platform:
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
         if exchange.allowance is None:
-            exchange.allowance, _ = self._state.limits.spend("standard", "", "")
+            tier = exchange.operation.tier if exchange.operation else "standard"
+            client_id = exchange.client_id or self._state.accounts.holder(_token(exchange))
+            exchange.allowance = self._state.limits.peek(tier, client_id, exchange.namespace)
         skew = exchange.fault.skew if exchange.fault else 0.0
         headers = [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers(skew)]
         # Other servers send one of their own.
@@ -275,10 +280,10 @@ class Platform:
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 
 
-def _token(exchange: Exchange, operation: Operation) -> str:
+def _token(exchange: Exchange) -> str:
     """The bearer token of a request, or ""."""
     scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
-    if not scheme and operation.stream:
+    if not scheme and exchange.operation and exchange.operation.stream:
         scheme, token = "bearer", exchange.query.get("token", "")
     return token.strip() if scheme.lower() == "bearer" else ""
 

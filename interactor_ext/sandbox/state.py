@@ -17,6 +17,7 @@ from .accounts import Accounts
 from .clock import Clock
 from .deliveries import Delivery, DeliveryOptions
 from .deprecations import Deprecations
+from .expiry import Expiries
 from .faults import Faults
 from .idempotency import LIFETIME, Entry, IdempotencyKeys, Scope
 from .journal import Journal, RequestRecord
@@ -47,6 +48,7 @@ class Settings:
     history: int
     sync_time: float
     delivery: DeliveryOptions
+    allowed_hosts: frozenset[str]
 
 
 class State:
@@ -77,6 +79,7 @@ class State:
         self.events: Journal[JsonObject] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
         self.outbox = Outbox(self.store, keeper, clock, settings.delivery, settings.history)
+        self.expiries = Expiries(self.store, clock, self.publish)
         # One answer at a time in a room (see conversation.py): a lock lives as long as somebody has it or waits for it.
         self.turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Goes up whenever everything is exchanged: what began before must not write into what came then.
@@ -114,12 +117,15 @@ class State:
 
     def start(self) -> None:
         """The running loop is the one that serves from now on."""
-        self.outbox.serve_on(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self.outbox.serve_on(loop)
+        self.expiries.serve_on(loop)
 
     def stop(self) -> None:
         """End what goes on in the background and cut off the streams."""
         self._cut_off()
         self.outbox.stop()
+        self.expiries.stop()
 
     def restore(self) -> None:
         """Go on from what the keeper has, in the place of everything here."""
@@ -138,6 +144,7 @@ class State:
             for kept in self.keeper.answers()
         )
         self.outbox.restore()
+        self.expiries.restore()
         # No id of an earlier run comes again: a subscriber who was there would take the event for one that it has had.
         self.streams.count_from(self.keeper.earlier_runs * IDS_OF_A_RUN + 1)
         for instance in self.store.everything("workflow instance"):
@@ -149,8 +156,10 @@ class State:
         self._cut_off()
         self.turns.clear()
         self.outbox.clear()
-        for part in (self.store, self.streams, self.limits, self.answers, self.requests, self.events, self.emails):
+        for part in (self.store, self.streams, self.limits, self.answers, self.expiries):
             part.clear()
+        for journal in (self.requests, self.events, self.emails):
+            journal.clear()
         self.keeper.clear()
         self.accounts.clear()
         self.faults.clear()

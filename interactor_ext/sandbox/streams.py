@@ -19,6 +19,8 @@ KEEPALIVE = b": keepalive\n\n"
 # Sent at once, so that a client behind a buffering proxy knows that it is subscribed before it sends anything. With an
 # id, so that one who is cut off before the first event can say from where on it lacks them.
 GREETING = "{}id: {}\n: connected\n\n"
+# A subscriber who reads nothing is kept so many events, and no more.
+MAX_BEHIND = 50_000
 # Of so many channels that are gone it is remembered how far they had counted.
 MAX_GONE = 100_000
 
@@ -40,11 +42,7 @@ class Channel:
     def append(self, event: dict[str, Any]) -> None:
         text = json.dumps(event, separators=(",", ":"))
         self._events.append(f"id: {self.newest + 1}\ndata: {text}\n\n".encode())
-        # Trimmed in steps, because each trim moves what stays.
-        if len(self._events) >= 2 * self._keep:
-            dropped = len(self._events) - self._keep
-            del self._events[:dropped]
-            self._first += dropped
+        self._trim()
         self.wake()
 
     def after(self, event_id: int) -> list[bytes]:
@@ -61,6 +59,18 @@ class Channel:
         for subscriber in self.subscribers:
             subscriber.news.set()
 
+    def _trim(self) -> None:
+        """In steps, because each moves what stays. What somebody who listens has still to get is no part of it."""
+        dropped = len(self._events) - self._keep
+        if dropped < self._keep:
+            return
+        if dropped < MAX_BEHIND:
+            slowest = min((subscriber.sent for subscriber in self.subscribers), default=self.newest)
+            dropped = min(dropped, slowest + 1 - self._first)
+        if dropped >= self._keep:
+            del self._events[:dropped]
+            self._first += dropped
+
 
 class Subscription:
     """One open stream. `chunks()` yields bytes to send until the stream ends or `close()` is called."""
@@ -68,7 +78,7 @@ class Subscription:
     def __init__(self, channel: Channel, last_event_id: str) -> None:
         self.news = asyncio.Event()
         self._channel = channel
-        self._sent = channel.resume_point(last_event_id)
+        self.sent = channel.resume_point(last_event_id)
         self._closed = False
         channel.subscribers.add(self)
 
@@ -78,11 +88,11 @@ class Subscription:
         self.news.set()
 
     async def chunks(self, keepalive: float, retry: int | None) -> AsyncIterator[bytes]:
-        yield GREETING.format("" if retry is None else f"retry: {retry}\n", self._sent).encode()
+        yield GREETING.format("" if retry is None else f"retry: {retry}\n", self.sent).encode()
         while not self._closed:
             self.news.clear()
-            if waiting := self._channel.after(self._sent):
-                self._sent = self._channel.newest
+            if waiting := self._channel.after(self.sent):
+                self.sent = self._channel.newest
                 yield b"".join(waiting)
             elif self._channel.finished:
                 yield DONE
@@ -98,6 +108,8 @@ class Streams:
     """Every channel, by the id of the room or instance it belongs to."""
 
     def __init__(self, *, keep: int) -> None:
+        if keep < 1:
+            raise ValueError(f"replay must be at least 1, not {keep}")
         self._keep = keep
         self._first_id = 1
         self._channels: dict[str, Channel] = {}

@@ -217,6 +217,26 @@ def test_limits_are_enforced_on_demand() -> None:
         assert codes == [200] * 4 + [429]
 
 
+def test_what_is_refused_before_it_counts_reports_the_limit_that_it_would_meet() -> None:
+    def shown(answer: httpx.Response) -> list[str]:
+        return [str(answer.status_code), *(answer.headers[f"x-ratelimit-{name}"] for name in ("scope", "remaining"))]
+
+    with Sandbox(clock=still_clock(), scopes=["tools:read"]).run() as sandbox, Caller(sandbox, None) as caller:
+        # Nobody's own calls use up what somebody else is told.
+        assert [shown(httpx.get(f"{sandbox.core_api_url}/tools"))[1:] for _ in range(3)] == [["client", "100"]] * 3
+        assert shown(caller.get("/tools")) == ["200", "client", "99"]
+        assert shown(caller.get("/nothing")) == ["404", "client", "99"]
+        assert shown(caller.get("/rooms")) == ["403", "client", "99"]
+        assert shown(caller.put("/tools")) == ["405", "client", "99"]
+        assert shown(caller.get("/tools")) == ["200", "client", "98"]
+        in_namespace = {"x-namespace": "user_1"}
+        assert shown(caller.get("/tools", headers=in_namespace)) == ["200", "namespace", "49"]
+        assert shown(caller.get("/rooms", headers=in_namespace)) == ["403", "namespace", "49"]
+        url = f"{sandbox.account_server_url}/oauth/token"
+        unreadable = httpx.post(url, content=b"{", headers={"content-type": "application/json"})
+        assert shown(unreadable) == ["422", "oauth", "5"]
+
+
 def test_the_buckets_of_the_idle_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("interactor_ext.sandbox.limits.MAX_BUCKETS", 3)
     clock = still_clock()

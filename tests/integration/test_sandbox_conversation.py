@@ -189,6 +189,20 @@ def test_a_room_deleted_while_it_waits_its_turn_is_gone(streamed: bool, content:
         assert sandbox.open_streams == 0
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_no_result_is_taken_in_where_nobody_can_go_on(caller: Caller, streamed: bool) -> None:
+    room = room_with_tools(caller, "a")
+    with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+        send(caller, room, "/tool a", stream=streamed)
+        stream.until("tool_call.start")
+    before = messages(caller, room)
+    caller.delete(f"/assistants/{room['assistant_id']}")
+    body = {"tool_call_id": before[1]["tool_calls"][0]["id"], "result": 1}
+    problem(caller.post(f"/rooms/{room['id']}/tool-results", json=body), 409, "CONFLICT")
+    problem(caller.post(f"/rooms/{room['id']}/messages", json={"content": "Hello"}), 409, "CONFLICT")
+    assert messages(caller, room) == before
+
+
 def test_directives() -> None:
     assert requested_tools("Hello /tool a") == []
     assert requested_tools("/toolbox a\n/tool\n/then") == []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
 
-from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox import Clock, Sandbox
 from tests.integration.sandbox_caller import Caller, check_event, problem
 
 pytest_plugins = ["tests.integration.sandbox_fixtures"]
@@ -119,7 +121,7 @@ def test_the_page_of_the_provider_answers_for_itself(sandbox: Sandbox, caller: C
 
 
 def test_the_address_follows_the_host_that_was_asked(caller: Caller) -> None:
-    for host, expected in (("my.host:81", "http://my.host:81/"), ("[::1]:9", "http://[::1]:9/")):
+    for host, expected in (("my.test:81", "http://my.test:81/"), ("[::1]:9", "http://[::1]:9/")):
         body = {"provider": "google", "redirect_uri": BACK}
         answer = caller.post("/oauth/initiate", json=body, headers={"host": host}).json()["data"]
         assert answer["authorization_url"].startswith(expected)
@@ -157,6 +159,70 @@ def test_a_credential_that_cannot_be_refreshed_expires(sandbox: Sandbox, caller:
     assert events == ["credential.connected", "credential.expired", "credential.error", "credential.error"]
     for event in sandbox.events:
         check_event("WebhookEvent", "event", event)
+
+
+def test_a_token_about_to_expire_is_refreshed_first(sandbox: Sandbox, caller: Caller) -> None:
+    credential = sandbox.add_credential("google", namespace="user_1", expires_in=20)
+    assert caller.read(f"/credentials/{credential['id']}/token")["expires_in"] > 3000
+    last = sandbox.add_credential("google", namespace="user_1", expires_in=20, refreshable=False)
+    assert caller.read(f"/credentials/{last['id']}/token")["expires_in"] <= 20
+
+
+def event_types(sandbox: Sandbox) -> list[str]:
+    return [event["event"] for event in sandbox.events]
+
+
+def wait_for_events(sandbox: Sandbox, *types: str) -> None:
+    deadline = time.monotonic() + 10
+    while event_types(sandbox) != [*types]:
+        assert time.monotonic() < deadline, event_types(sandbox)
+        time.sleep(0.005)
+
+
+def test_an_expiry_is_told_though_nobody_looks(sandbox: Sandbox) -> None:
+    for seconds in (60, 30):
+        sandbox.add_credential("google", expires_in=seconds, refreshable=False)
+    sandbox.add_credential("google", expires_in=20)
+    connected = event_types(sandbox)
+    assert connected == ["credential.connected"] * 3
+    sandbox.clock.advance(45)
+    wait_for_events(sandbox, *connected, "credential.expired")
+    sandbox.clock.advance(45)
+    wait_for_events(sandbox, *connected, "credential.expired", "credential.expired")
+    check_event("WebhookEvent", "event", sandbox.events[-1])
+
+
+def test_an_expiry_comes_when_the_time_has_passed_by_itself(sandbox: Sandbox) -> None:
+    sandbox.add_credential("google", expires_in=0.1, refreshable=False)
+    wait_for_events(sandbox, "credential.connected", "credential.expired")
+
+
+def test_a_credential_that_is_gone_does_not_expire(sandbox: Sandbox, caller: Caller) -> None:
+    gone = sandbox.add_credential("google", namespace="user_1", expires_in=30, refreshable=False)
+    sandbox.add_credential("google", expires_in=60, refreshable=False)
+    caller.delete(f"/credentials/{gone['id']}")
+    sandbox.clock.advance(61)
+    wait_for_events(sandbox, *["credential.connected"] * 2, "credential.revoked", "credential.expired")
+
+
+def test_an_expiry_during_a_rest_is_told_at_the_next_start(tmp_path: Path) -> None:
+    clock = Clock()
+    with Sandbox(data=tmp_path / "platform.db", clock=clock).run() as sandbox:
+        sandbox.add_credential("google", expires_in=60, refreshable=False)
+    clock.advance(61)
+    with Sandbox(data=tmp_path / "platform.db", clock=clock).run() as sandbox:
+        wait_for_events(sandbox, "credential.expired")
+
+
+def test_what_was_over_before_it_is_put_in_place_is_not_connected(sandbox: Sandbox) -> None:
+    for status in ("expired", "revoked"):
+        sandbox.add_credential("google", status=status)
+    assert list(sandbox.events) == []
+
+
+def test_a_time_that_cannot_be_written_is_refused(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="no time that can be written"):
+        sandbox.add_credential("google", expires_in=1e300)
 
 
 def test_a_revoked_credential_must_be_connected_again(sandbox: Sandbox, caller: Caller) -> None:

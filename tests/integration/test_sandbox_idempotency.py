@@ -55,6 +55,15 @@ def test_a_key_lives_for_a_day(sandbox: Sandbox, caller: Caller) -> None:
         assert create(tomorrow).json() != first
 
 
+def test_a_key_lives_no_longer_if_the_clock_went_back_meanwhile(sandbox: Sandbox, caller: Caller) -> None:
+    create(caller)
+    sandbox.clock.advance(-3600)
+    second = create(caller, "key-2").json()
+    sandbox.clock.advance(24 * 60 * 60 + 60)
+    with Caller(sandbox) as tomorrow:
+        assert create(tomorrow, "key-2").json() != second
+
+
 @pytest.mark.parametrize("twins", [2, 12])
 def test_concurrent_twins_wait_for_the_first(sandbox: Sandbox, caller: Caller, twins: int) -> None:
     sandbox.faults.add("create_assistant", latency=0.2)

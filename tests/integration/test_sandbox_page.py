@@ -314,6 +314,29 @@ def test_no_other_site_may_use_the_page(sandbox: Sandbox) -> None:
     assert foreign_read.status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/api/v1/rooms", "/auth/api/v1/oauth/jwks", "/nothing", "/_sandbox/authorize?flow=x"])
+def test_the_api_answers_no_name_that_another_site_can_have(sandbox: Sandbox, caller: Caller, path: str) -> None:
+    answer = httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": "evil.example:8765"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
+    assert "--allow-host" in answer.json()["error"]["message"]
+    local = httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": "sandbox:8765"})
+    assert local.status_code != 403
+
+
+def test_a_name_is_allowed_that_was_given() -> None:
+    with Sandbox(allowed_hosts=["Sandbox.Example.com:443"]).run() as sandbox, Caller(sandbox) as caller:
+        for path in ("/api/v1/rooms", "/_sandbox", "/_sandbox/page/state", "/_sandbox/faults"):
+            for host, status in (("sandbox.example.com", 200), ("sandbox.example.com:81", 200), ("example.com", 403)):
+                answer = httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": host})
+                assert answer.status_code == status
+
+
+def test_the_stream_of_the_page_is_for_get_alone(sandbox: Sandbox, caller: Caller) -> None:
+    answer = httpx.head(f"{origin(sandbox)}/_sandbox/page/rooms/{caller.room()['id']}/stream")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert sandbox.open_streams == 0
+
+
 def test_another_site_can_not_decide_a_flow(sandbox: Sandbox, caller: Caller) -> None:
     flow = caller.make("/oauth/initiate", provider="google", redirect_uri="http://127.0.0.1:1/back")
     url = f"{flow['authorization_url']}&decision=approve"

@@ -327,6 +327,7 @@ def test_a_client_that_dies_in_its_request_leaves_nothing_behind(sandbox: Sandbo
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", "--token-lifetime", "900"]
+    command += ["--allow-host", "sandbox.example.com"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         yield process
         process.kill()
@@ -347,7 +348,8 @@ def test_the_command_serves_until_it_is_told_to_stop(process: subprocess.Popen[s
         "client_id": variables["INTERACTOR_CLIENT_ID"],
         "client_secret": variables["INTERACTOR_CLIENT_SECRET"],
     }
-    answer = httpx.post(f"{variables['INTERACTOR_ACCOUNT_SERVER_URL']}/oauth/token", json=body)
+    headers = {"host": "sandbox.example.com"}
+    answer = httpx.post(f"{variables['INTERACTOR_ACCOUNT_SERVER_URL']}/oauth/token", json=body, headers=headers)
     assert answer.json()["data"]["expires_in"] == 900
     process.send_signal(signal_number)
     rest = process.stdout.read()

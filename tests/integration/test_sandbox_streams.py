@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.streams import Channel, Streams
+from interactor_ext.sandbox.streams import Channel, Streams, Subscription
 from tests.integration.sandbox_caller import Caller, Listener, listening, problem
 
 pytest_plugins = ["tests.integration.sandbox_fixtures"]
@@ -160,6 +160,36 @@ def test_a_channel_keeps_the_newest() -> None:
     assert kept[-1].startswith(b"id: 95\n")
     assert channel.after(94) == kept[-1:]
     assert channel.after(95) == []
+
+
+async def test_what_a_live_subscriber_lacks_is_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.sandbox.streams.MAX_BEHIND", 100)
+    channel = Channel(keep=2)
+    subscription = Subscription(channel, "")
+    for number in range(50):
+        channel.append({"n": number})
+    chunks = subscription.chunks(keepalive=10, retry=None)
+    assert b"id: 0\n" in await anext(chunks)
+    assert (await anext(chunks)).count(b"data:") == 50
+    channel.append({"n": 50})
+    assert len(channel.after(0)) < 4
+    for number in range(1000):
+        channel.append({"n": number})
+    assert len(channel.after(0)) < 110
+
+
+def test_one_step_may_say_more_than_is_kept() -> None:
+    with Sandbox(replay=1).run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room()
+        with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+            caller.make(f"/rooms/{room['id']}/messages", content="1 2 3 4 5 6 7")
+            stream.until("message.complete")
+            assert stream.ids == list(range(13))
+
+
+def test_a_stream_that_keeps_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="replay must be at least 1"):
+        Sandbox(replay=0)
 
 
 async def test_dropping_an_unknown_channel_does_nothing() -> None:

@@ -20,6 +20,8 @@ CONTEXT: dict[str, Any] = {
     "empty": [],
     "order": {"items": [{"sku": "a-1"}], "my key": 3, "it's": '"quoted"'},
     "tags": ["new", "vip"],
+    "flags": {"a": [True]},
+    "numbers": {"a": [1]},
 }
 
 
@@ -58,6 +60,8 @@ CONTEXT: dict[str, Any] = {
         "country > 'AA'",
         "country != 'NO'",
         "tags == ['new', 'vip']",
+        "[1, [true]] == [1.0, [true]]",
+        "flags == flags && flags != numbers",
         "[] == empty",
         "denied && denied || approved",
         "((((approved))))",
@@ -87,6 +91,11 @@ def test_holds(text: str) -> None:
         "country < 7",
         "total in 250",
         "1 in [true]",
+        "[true] == [1]",
+        "[[0]] == [[false]]",
+        "[1, 2] == [1]",
+        "flags == numbers",
+        "flags in [numbers]",
         "missing > 0",
         "!approved",
         "approved && denied",
