@@ -25,8 +25,6 @@ E = TypeVar("E")
 
 IDLE_TIMEOUT = 45.0
 """Seconds of silence after which a connection is dead: the server's keepalive comes every 30."""
-BROKEN = (InteractorError, httpx.HTTPError, httpx.StreamError, OSError)
-"""What may be raised while a connection is opened or read. OSError is for transports that do not translate it."""
 
 
 class Gap(Enum):
@@ -58,7 +56,9 @@ class SharedStream(Generic[E]):
         self._idle_timeout = idle_timeout
         self._last_event_id = last_event_id
         self._reader = event_reader(family)
-        self._response: httpx.Response | None = None
+        self._told_of = 0
+        self._owner: object = None
+        self._is_anew = False
         self._watch = _watch(client, kwargs)
         self._state = StreamState(
             self._reader,
@@ -68,6 +68,10 @@ class SharedStream(Generic[E]):
             policy=policy,
             deadline=deadline,
         )
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """What the colours hold of their own."""
 
     @property
     def last_event_id(self) -> str:
@@ -105,6 +109,7 @@ class SharedStream(Generic[E]):
             self._state.failed(_no_event_stream(response), time.monotonic())
         else:
             self._state.connected(time.monotonic())
+            self._is_anew = True
             if self._watch is not None:
                 self._watch.connected()
         return True
@@ -113,6 +118,8 @@ class SharedStream(Generic[E]):
         self._state.failed(error_from_response(response), time.monotonic())
 
     def _broke(self, error: Exception) -> None:
+        if isinstance(self._state.action, End):  # closed by another thread or task; this is what has come of it
+            return
         now = time.monotonic()
         if self._watch is not None:
             self._watch.ends(error)
@@ -128,6 +135,8 @@ class SharedStream(Generic[E]):
             self._state.failed(_caused(APIConnectionError(broken), error), now)
 
     def _came(self, chunk: bytes | None) -> None:
+        if isinstance(self._state.action, End):
+            return
         if chunk is None:
             self._state.failed(None, time.monotonic())
         else:
@@ -136,17 +145,25 @@ class SharedStream(Generic[E]):
             error = self._state.action.error if isinstance(self._state.action, End) else None
             self._watch.ends(error, done=isinstance(self._state.action, End) and error is None)
 
-    def _let_go(self) -> httpx.Response | None:
-        """The open response, for the caller to close."""
-        response, self._response = self._response, None
+    def _let_go(self) -> None:
+        """The connection is about to be closed."""
         if isinstance(self._state.action, Read):
             self._state.woken()
         if self._watch is not None:
             self._watch.disconnected()
-        return response
 
-    def _hand_out(self) -> Received:
-        event = self._state.ready.popleft()
+    def _announced(self, number: int, seconds: float) -> Any:
+        """Tell the caller of a reconnect, once: who gives up waiting for an event comes here again for the same one."""
+        if self._on_reconnect is None or number <= self._told_of:
+            return None
+        self._told_of = number
+        return self._on_reconnect(number, seconds)
+
+    def _hand_out(self) -> Received | None:
+        try:
+            event = self._state.ready.popleft()
+        except IndexError:  # closed by another thread at this very moment
+            return None
         self._last_event_id = event.block.id
         return event
 

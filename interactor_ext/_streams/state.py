@@ -6,11 +6,14 @@ A loop hands out what is `ready`, then does the `action`, and reports what came 
     Read        wait for the next bytes                  -> received or failed
     Wait        sleep                                    -> woken
     End         close; raise the error, if there is one
+
+End is for good, whatever is reported after it: another thread or task may have closed the stream meanwhile.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from hashlib import blake2b
 from typing import NamedTuple
 
 from interactor_ext._errors import (
@@ -32,6 +35,10 @@ LONGEST_WAIT = 300.0
 # A connection that brought bytes for so long was a good one, even if nothing happened on it.
 _HEALTHY_AFTER = 10.0
 _REMEMBERED_IDS = 8192
+# Of a longer id a digest is remembered.
+_LONGEST_KEY = 64
+# Bytes. Servers and proxies refuse a request with longer headers than some 8 KiB.
+_LONGEST_SENT_ID = 4096
 # A request timeout, "too early" and "too many requests" pass; any other 4xx will be the same next time.
 _PASSING = frozenset({408, 425, 429})
 
@@ -48,6 +55,8 @@ class Wait(NamedTuple):
     seconds: float
     reconnect: int
     """The number of the reconnect that follows, from 1."""
+    until: float
+    """The instant at which the wait is over. Who is interrupted sleeps only for what is left of it."""
 
 
 class End(NamedTuple):
@@ -81,7 +90,8 @@ class StreamState:
         self._failures = 0  # in a row
         self._ever_connected = False
         self._connected_at = self._heard_at = 0.0
-        self.woken()
+        self._is_closed = False
+        self.action = self._connect()
 
     def connected(self, now: float) -> None:
         """The server answered with an event stream."""
@@ -89,19 +99,27 @@ class StreamState:
         self._connected_at = self._heard_at = now
         self._decoder = SSEDecoder(self._decoder.last_event_id)
         self._seen.start_connection()
-        self.action = Read()
+        self._go(Read())
 
     def finished(self) -> None:
-        """Nothing more will come, or is wanted."""
+        """The server has nothing to send."""
+        self._go(End(None))
+
+    def closed(self) -> None:
+        """Nothing more is wanted. May be called from any thread."""
+        self._is_closed = True
         self.action = End(None)
+        self.ready.clear()
 
     def received(self, chunk: bytes, now: float) -> None:
         """Bytes of the open connection."""
+        if isinstance(self.action, End):
+            return
         self._heard_at = now
         try:
             blocks = self._decoder.feed_blocks(chunk)
         except EventTooLargeError as error:
-            self.action = End(error)
+            self._go(End(error))
             blocks = error.blocks
         if self._decoder.retry_ms is not None:
             self._retry_ms = self._decoder.retry_ms
@@ -113,40 +131,54 @@ class StreamState:
                 self._failures = 0
                 self.ready.append(event)
             elif event.type in ("done", "error"):
-                self.action = End(stream_error(event, self._request) if event.type == "error" else None)
-                return
-        if self._deadline is not None and now >= self._deadline and isinstance(self.action, Read):
+                self._go(End(stream_error(event, self._request) if event.type == "error" else None))
+                break
+        if self._is_closed:
+            self.ready.clear()
+        elif self._deadline is not None and now >= self._deadline:
             self.out_of_time()
 
     def failed(self, error: InteractorError | None, now: float) -> None:
         """There is no connection, or no longer: an error, or None where the server ended it without a `done`."""
+        if isinstance(self.action, End):
+            return
         if isinstance(self.action, Read) and self._heard_at - self._connected_at >= _HEALTHY_AFTER:
             self._failures = 0
         retry_after = error.retry_after if error is not None else None
         wait = self._next_wait(retry_after)
         if error is not None and (not _passes(error) or (retry_after or 0) > LONGEST_WAIT):
-            self.action = End(error)
+            self._go(End(error))
         elif self._exhausted:
-            self.action = End(self._given_up(error))
+            self._go(End(self._given_up(error)))
         elif self._deadline is not None and now + wait >= self._deadline:
-            self.action = End(self._too_late(error))
+            self._go(End(self._too_late(error)))
         else:
             self._failures += 1
             self.reconnects += 1
-            self.action = Wait(wait, self.reconnects)
+            self._go(Wait(wait, self.reconnects, now + wait))
 
     def woken(self) -> None:
         """The wait is over; or the connection was closed by its own reader, who now wants more."""
-        headers = {"Accept": b"text/event-stream", "Cache-Control": b"no-store"}
-        # UTF-8, as the WHATWG has it: httpx would encode text as ASCII. An id that no header can carry stays unsent.
-        last_event_id = self._decoder.last_event_id.encode("utf-8", "replace").strip(b" \t")
-        if last_event_id and all(byte >= 0x20 and byte != 0x7F for byte in last_event_id):
-            headers["Last-Event-ID"] = last_event_id
-        self.action = Connect(headers)
+        self._go(self._connect())
 
     def out_of_time(self) -> None:
         """The deadline has come."""
-        self.action = End(self._too_late(None))
+        self._go(End(self._too_late(None)))
+
+    def _go(self, action: Connect | Read | Wait | End) -> None:
+        if not isinstance(self.action, End):
+            self.action = action
+        if self._is_closed:  # by another thread, between the two lines above
+            self.action = End(None)
+
+    def _connect(self) -> Connect:
+        # What is packed comes late, in lumps, and of any size.
+        headers = {"Accept": b"text/event-stream", "Accept-Encoding": b"identity", "Cache-Control": b"no-store"}
+        # UTF-8, as the WHATWG has it: httpx would encode text as ASCII. An id that no header can carry stays unsent.
+        last_event_id = self._decoder.last_event_id.encode("utf-8", "replace").strip(b" \t")
+        if 0 < len(last_event_id) <= _LONGEST_SENT_ID and all(byte >= 0x20 and byte != 0x7F for byte in last_event_id):
+            headers["Last-Event-ID"] = last_event_id
+        return Connect(headers)
 
     @property
     def _exhausted(self) -> bool:
@@ -194,28 +226,46 @@ def _passes(error: InteractorError) -> bool:
 
 
 class _Seen:
-    """The events that came, by id. One without an id of its own is counted from the last that had one."""
+    """The events that came, by id and place: the first that came under an id, the second, and so on.
+
+    One without an id of its own comes under that of its predecessor. A server may as well give several events the same
+    id, that of a message say; so what comes a second time on one connection is another event, and what comes again on a
+    later one is not.
+    """
 
     def __init__(self) -> None:
-        # Two generations: to forget the older one whole costs nothing per event.
-        self._newer: dict[str, int] = {}
-        self._older: dict[str, int] = {}
-        self.start_connection()
+        self._before: dict[str | bytes, int] = {}  # how many came under each id on an earlier connection
+        # Likewise on this one, in two generations: to forget the older one whole costs nothing per event.
+        self._newer: dict[str | bytes, int] = {}
+        self._older: dict[str | bytes, int] = {}
+        self._id: str | bytes = ""
 
     def start_connection(self) -> None:
+        self._keep(self._older)
+        self._keep(self._newer)
+        self._newer, self._older = {}, {}
         self._id = ""
-        self._place = 0
 
     def is_new(self, block: Block) -> bool:
         if block.own_id:
-            self._id = block.id
-            self._place = 0
-        if not self._id:
+            self._id = block.id if len(block.id) <= _LONGEST_KEY else _digest(block.id)
+        key = self._id
+        if not key:
             return True
-        self._place += 1
-        if self._place <= (self._newer.get(self._id) or self._older.get(self._id, 0)):
-            return False
-        self._newer[self._id] = self._place
+        place = (self._newer.get(key) or self._older.get(key, 0)) + 1
+        self._newer[key] = place
         if len(self._newer) > _REMEMBERED_IDS:
+            self._keep(self._older)
             self._older, self._newer = self._newer, {}
-        return True
+        return place > self._before.get(key, 0)
+
+    def _keep(self, counts: dict[str | bytes, int]) -> None:
+        before = self._before
+        for key, count in counts.items():
+            before[key] = max(count, before.pop(key, 0))  # the last in the order, so the last to be forgotten
+        for key in list(before)[: -2 * _REMEMBERED_IDS]:
+            del before[key]
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()

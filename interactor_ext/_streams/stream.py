@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import socket
+import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
 
+from interactor_ext._streams.chunks import BROKEN, ReadAhead, chunks_of
 from interactor_ext._streams.events import Received
-from interactor_ext._streams.shared import BROKEN, Gap, SharedStream, as_sent
+from interactor_ext._streams.shared import Gap, SharedStream, as_sent
 from interactor_ext._streams.state import Connect, End, Read, Wait
 from interactor_ext.sse import ServerSentEvent
 
@@ -34,11 +38,16 @@ class Stream(SharedStream[E]):
         ResponseValidationError: an event does not fit its model; iterating again goes on after it.
     """
 
-    _chunks: Iterator[bytes]
+    def _set_up(self) -> None:
+        self._response: httpx.Response | None = None
+        self._chunks: Iterator[bytes] = iter(())
+        self._is_reading = False
+        self._closed = threading.Event()
 
     def __enter__(self) -> Self:
         self._arrive()
         self._raise_if_failed()
+        self._is_anew = False
         return self
 
     def __exit__(
@@ -61,18 +70,25 @@ class Stream(SharedStream[E]):
         return self._loop(as_sent)
 
     def close(self) -> None:
-        """End the stream. Iterating gives nothing from then on."""
-        self._state.ready.clear()
-        self._state.finished()
-        self._hang_up()
+        """End the stream. Iterating gives nothing from then on; a thread that waits for an event is woken."""
+        self._state.closed()
+        self._closed.set()
+        if not self._is_reading:
+            self._hang_up()
+        elif self._response is not None:
+            # Another thread waits for bytes. It is woken, and closes what is its own.
+            _wake_reader(self._response)
 
     def _loop(self, decode: Callable[[Received], T]) -> Generator[T, None, None]:
+        me = self._owner = object()
         try:
             while (event := self._take()) is not None:
                 yield decode(event)
         finally:
-            # Also where the caller breaks the loop: the generator is then closed at once.
-            self._hang_up()
+            # Also where the caller breaks the loop: the generator is then closed at once. If another loop has taken
+            # over meanwhile, the connection is that one's.
+            if self._owner is me:
+                self._hang_up()
 
     def _take(self) -> Received | None:
         state = self._state
@@ -88,12 +104,14 @@ class Stream(SharedStream[E]):
 
     def next_or_gap(self) -> E | Gap | None:
         """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
-        while not self._state.ready and isinstance(self._state.action, Read):
-            self._read()
-        if not self._state.ready and not isinstance(self._state.action, End):
-            self._arrive()
-            if isinstance(self._state.action, Read):
+        while not self._state.ready and not isinstance(self._state.action, End):
+            if not isinstance(self._state.action, Read):
+                self._approach()
+            elif self._is_anew:
+                self._is_anew = False
                 return Gap.GAP
+            else:
+                self._read()
         event = self._take()
         return None if event is None else self._reader.model(event)
 
@@ -105,17 +123,16 @@ class Stream(SharedStream[E]):
         match self._state.action:
             case Connect(headers):
                 self._connect(headers)
-            case Wait(seconds, number):
-                if self._on_reconnect is not None:
-                    self._on_reconnect(number, seconds)
-                time.sleep(seconds)
+            case Wait(seconds, number, until):
+                self._announced(number, seconds)
+                self._closed.wait(max(0.0, until - time.monotonic()))
                 self._state.woken()
 
     def _connect(self, headers: dict[str, bytes]) -> None:
         try:
             response = self._response = self._client.send(self._request(headers), stream=True)
             if self._opened(response):
-                self._chunks = _chunks(response)
+                self._chunks = chunks_of(response)
             else:
                 response.read()
                 self._refused(response)
@@ -125,17 +142,22 @@ class Stream(SharedStream[E]):
             self._hang_up()
 
     def _read(self) -> None:
+        # First this and then the look: `close` does it the other way round, so one of the two sees the other.
+        self._is_reading = True
         try:
-            chunk = next(self._chunks, None)
+            chunk = next(self._chunks, None) if isinstance(self._state.action, Read) else None
         except BROKEN as error:
             self._broke(error)
         else:
             self._came(chunk)
+        finally:
+            self._is_reading = False
         if not isinstance(self._state.action, Read):
             self._hang_up()
 
     def _hang_up(self) -> None:
-        response = self._let_go()
+        self._let_go()
+        response, self._response = self._response, None
         if response is not None:
             response.close()
 
@@ -143,14 +165,23 @@ class Stream(SharedStream[E]):
 class AsyncStream(SharedStream[E]):
     """`Stream` for asyncio: `async with`, `async for`. A task that is cancelled closes the connection as well.
 
+    A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, costs neither the connection nor an event.
     `on_reconnect` may be a coroutine function.
     """
 
-    _chunks: AsyncIterator[bytes]
+    def _set_up(self) -> None:
+        self._connecting: asyncio.Task[None] | None = None
+        self._connection: ReadAhead | None = None
+        self._closed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        await self._arrive()
+        try:
+            await self._arrive()
+        except BaseException:
+            await self._hang_up()
+            raise
         self._raise_if_failed()
+        self._is_anew = False
         return self
 
     async def __aexit__(
@@ -162,6 +193,7 @@ class AsyncStream(SharedStream[E]):
         return self._loop(self._reader.model)
 
     async def __anext__(self) -> E:
+        self._owner = None
         event = await self._take()
         if event is None:
             raise StopAsyncIteration
@@ -173,18 +205,21 @@ class AsyncStream(SharedStream[E]):
         return self._loop(as_sent)
 
     async def aclose(self) -> None:
-        """End the stream. Iterating gives nothing from then on."""
-        self._state.ready.clear()
-        self._state.finished()
+        """End the stream. Iterating gives nothing from then on; a task that waits for an event is woken."""
+        self._state.closed()
+        self._closed.set()
         await self._hang_up()
 
     async def _loop(self, decode: Callable[[Received], T]) -> AsyncGenerator[T, None]:
+        me = self._owner = object()
         try:
             while (event := await self._take()) is not None:
                 yield decode(event)
         finally:
-            # Also where the caller breaks the loop: asyncio closes the generator as soon as nobody holds it.
-            await self._hang_up()
+            # Also where the caller breaks the loop: asyncio closes the generator soon after nobody holds it. If
+            # another loop has taken over by then, the connection is that one's.
+            if self._owner is me:
+                await self._hang_up()
 
     async def _take(self) -> Received | None:
         state = self._state
@@ -200,12 +235,14 @@ class AsyncStream(SharedStream[E]):
 
     async def next_or_gap(self) -> E | Gap | None:
         """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
-        while not self._state.ready and isinstance(self._state.action, Read):
-            await self._read()
-        if not self._state.ready and not isinstance(self._state.action, End):
-            await self._arrive()
-            if isinstance(self._state.action, Read):
+        while not self._state.ready and not isinstance(self._state.action, End):
+            if not isinstance(self._state.action, Read):
+                await self._approach()
+            elif self._is_anew:
+                self._is_anew = False
                 return Gap.GAP
+            else:
+                await self._read()
         event = await self._take()
         return None if event is None else self._reader.model(event)
 
@@ -216,36 +253,43 @@ class AsyncStream(SharedStream[E]):
     async def _approach(self) -> None:
         match self._state.action:
             case Connect(headers):
-                await self._connect(headers)
-            case Wait(seconds, number):
-                if self._on_reconnect is not None:
-                    result = self._on_reconnect(number, seconds)
-                    if inspect.isawaitable(result):
-                        await result
-                await asyncio.sleep(seconds)
+                # A task of its own, as with reading: with a limit on each wait it might never be done otherwise.
+                task = self._connecting = self._connecting or asyncio.create_task(self._connect(headers))
+                await asyncio.wait([task])
+                self._connecting = None
+                if not task.cancelled():
+                    task.result()
+            case Wait(seconds, number, until):
+                result = self._announced(number, seconds)
+                if inspect.isawaitable(result):
+                    await result
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                        await self._closed.wait()
                 self._state.woken()
 
     async def _connect(self, headers: dict[str, bytes]) -> None:
         try:
             async with self._in_time():
-                response = self._response = await self._client.send(self._request(headers), stream=True)
+                response = await self._client.send(self._request(headers), stream=True)
                 if self._opened(response):
-                    self._chunks = _async_chunks(response)
+                    self._connection = ReadAhead(response)
                 else:
-                    await response.aread()
+                    try:
+                        await response.aread()
+                    finally:
+                        await response.aclose()
                     self._refused(response)
         except BROKEN as error:
             self._broke(error)
         if not isinstance(self._state.action, Read):
-            await self._hang_up()
+            await self._disconnect()
 
     async def _read(self) -> None:
+        connection = self._connection
+        assert connection is not None
         try:
-            if self._deadline is None:
-                chunk = await anext(self._chunks, None)
-            else:
-                async with self._in_time():
-                    chunk = await anext(self._chunks, None)
+            chunk = connection.take() or await self._next(connection)
         except BROKEN as error:
             self._broke(error)
         else:
@@ -253,25 +297,33 @@ class AsyncStream(SharedStream[E]):
         if not isinstance(self._state.action, Read):
             await self._hang_up()
 
+    async def _next(self, connection: ReadAhead) -> bytes | None:
+        if self._deadline is None:
+            return await connection.next()
+        async with self._in_time():
+            return await connection.next()
+
     def _in_time(self) -> asyncio.Timeout:
         return asyncio.timeout(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
 
     async def _hang_up(self) -> None:
-        response = self._let_go()
-        if response is not None:
-            await response.aclose()
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None and not connecting.done():
+            connecting.cancel()
+            await asyncio.wait([connecting])
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        self._let_go()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.aclose()
 
 
-def _chunks(response: httpx.Response) -> Iterator[bytes]:
-    if "content-encoding" in response.headers:
-        return response.iter_bytes()
-    # What iter_raw counts and regroups costs more than the events themselves.
-    assert isinstance(response.stream, httpx.SyncByteStream)
-    return iter(response.stream)
-
-
-def _async_chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    if "content-encoding" in response.headers:
-        return response.aiter_bytes()
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    return aiter(response.stream)
+def _wake_reader(response: httpx.Response) -> None:
+    stream = response.extensions.get("network_stream")
+    if stream is None:  # of a transport that is none of httpx's
+        response.close()
+        return
+    with contextlib.suppress(OSError):  # it is closed already
+        stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -256,3 +258,267 @@ async def test_a_stream_that_is_dropped_closes_its_connection() -> None:
                 break
             gc.collect()
             assert await asyncio.to_thread(closed, server)
+
+
+def counting(connection: Connection) -> None:
+    """An event every few milliseconds, from the last id on, until the client leaves."""
+    connection.head()
+    for number in range(int(connection.last_event_id or b"0") + 1, 100_000):
+        connection.send(delta(number))
+        time.sleep(0.001)
+
+
+async def test_async_a_loop_right_after_another_takes_over_its_connection() -> None:
+    """asyncio closes the generator of the first loop only when the second one is under way."""
+    with RawServer(counting) as server:
+        async with an_async_stream(server.url, max_reconnects=0) as stream, stream:
+            seen: list[str] = []
+            for upto in (3, 40, 41):
+                async for event in stream:
+                    seen.append(event.content)
+                    if len(seen) == upto:
+                        break
+            async for event in stream:
+                seen.append(event.content)
+                break
+            seen += [(await anext(stream)).content for _ in range(20)]
+            assert seen == [str(number) for number in range(1, 63)]
+            assert (stream.reconnects, len(server.connections)) == (0, 1)
+
+
+def test_a_loop_does_not_close_the_connection_of_the_next() -> None:
+    with RawServer(counting) as server, a_stream(server.url, max_reconnects=0) as stream, stream:
+        first = iter(stream)
+        assert next(first).content == "1"
+        second = iter(stream)
+        assert next(second).content == "2"
+        first.close()
+        assert next(second).content == "3"
+        assert len(server.connections) == 1
+
+
+def on_demand(connection: Connection) -> None:
+    """Events 1 and 2 at once; 3 and the end when the test says so."""
+    connection.head()
+    connection.send(delta(1) + delta(2))
+    assert GO.wait(10)
+    connection.send(delta(3) + b"event: done\ndata: {}\n\n")
+
+
+GO = threading.Event()
+
+
+async def test_a_time_limit_on_an_event_costs_no_connection() -> None:
+    GO.clear()
+    with RawServer(on_demand) as server:
+        async with an_async_stream(server.url, max_reconnects=0) as stream, stream:
+            seen: list[str] = []
+            limits = 0
+            while True:
+                if limits == 10:
+                    GO.set()
+                try:
+                    seen.append((await asyncio.wait_for(anext(stream), 0.01)).content)
+                except TimeoutError:
+                    limits += 1
+                except StopAsyncIteration:
+                    break
+            assert (seen, stream.reconnects, len(server.connections)) == (["1", "2", "3"], 0, 1)
+
+
+async def test_a_time_limit_begins_neither_a_wait_nor_a_connection_anew() -> None:
+    def handler(connection: Connection) -> None:
+        if connection.number == 0:
+            connection.head()
+            connection.send(b"retry: 200\n\n" + delta(1))
+        else:
+            time.sleep(0.1)  # longer than the limit
+            connection.head()
+            connection.send(delta(2) + b"event: done\ndata: {}\n\n")
+
+    told: list[int] = []
+    with RawServer(handler) as server:
+        async with an_async_stream(server.url, on_reconnect=lambda number, seconds: told.append(number)) as stream:
+            assert (await anext(stream)).content == "1"
+            started = time.monotonic()
+            while time.monotonic() - started < 5:
+                try:
+                    assert (await asyncio.wait_for(anext(stream), 0.02)).content == "2"
+                    break
+                except TimeoutError:
+                    pass
+            assert 0.3 <= time.monotonic() - started < 3
+            assert (told, stream.reconnects, len(server.connections)) == ([1], 1, 2)
+            await stream.aclose()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_closing_in_another_thread_ends_it(packed: bool) -> None:
+    def handler(connection: Connection) -> None:
+        if packed:
+            connection.head(200, "Content-Encoding: gzip")
+            packer = zlib.compressobj(wbits=31)
+            connection.send(packer.compress(delta(1)) + packer.flush(zlib.Z_SYNC_FLUSH))
+        else:
+            connection.head()
+            connection.send(delta(1))
+        assert connection.wait_for_client_to_leave()
+
+    with RawServer(handler) as server, a_stream(server.url) as stream:
+        seen: list[str] = []
+        waiting = threading.Event()
+
+        def read() -> None:
+            for event in stream:
+                seen.append(event.content)
+                waiting.set()
+            seen.append("the end")
+
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        assert waiting.wait(5)
+        eventually(lambda: stream._is_reading)
+        stream.close()
+        thread.join(5)
+        assert seen == ["1", "the end"]
+        assert closed(server)
+        assert (list(stream), stream.reconnects, len(server.connections)) == ([], 0, 1)
+
+
+def test_closing_in_another_thread_ends_a_wait_and_an_opening() -> None:
+    def handler(connection: Connection) -> None:
+        if connection.number == 0:
+            connection.head()
+            connection.send(b"retry: 60000\n\n")
+        else:
+            arrived.set()
+            assert go_on.wait(5)
+            connection.head()
+            connection.send(delta(1))
+            connection.wait_for_client_to_leave()
+
+    arrived, go_on, waiting = threading.Event(), threading.Event(), threading.Event()
+    with RawServer(handler) as server:
+        for until in (waiting, arrived):
+            with a_stream(server.url, on_reconnect=lambda number, seconds: waiting.set()) as stream:
+                seen: list[Any] = []
+                thread = threading.Thread(target=lambda: seen.extend([*stream, "the end"]), daemon=True)  # noqa: B023
+                thread.start()
+                assert until.wait(5)
+                stream.close()
+                if until is arrived:
+                    go_on.set()
+                thread.join(5)
+                assert seen == ["the end"]
+        assert closed(server, 1)
+        assert len(server.connections) == 2
+
+
+async def test_async_closing_in_another_task_ends_it() -> None:
+    with RawServer(endless) as server:
+        async with an_async_stream(server.url) as stream:
+            seen: list[str] = []
+
+            note = seen.append
+
+            async def read() -> None:
+                async for event in stream:
+                    note(event.content)
+
+            task = asyncio.create_task(read())
+            await until(lambda: len(seen) == 5)
+            await stream.aclose()
+            await asyncio.wait_for(task, 5)
+            assert seen == ["1", "2", "3", "4", "5"]
+            assert await asyncio.to_thread(closed, server)
+            assert (stream.reconnects, len(server.connections)) == (0, 1)
+
+
+async def test_async_closing_in_another_task_ends_a_wait_and_an_opening() -> None:
+    async def read(stream: AsyncStream[Any]) -> list[Any]:
+        return [event async for event in stream]
+
+    def handler(connection: Connection) -> None:
+        if connection.number == 0:
+            connection.head()
+            connection.send(b"retry: 60000\n\n")
+        else:
+            arrived.set()
+            assert go_on.wait(5)
+            connection.head()
+            connection.send(delta(1))
+            connection.wait_for_client_to_leave()
+
+    arrived, go_on, waiting = threading.Event(), threading.Event(), threading.Event()
+    with RawServer(handler) as server:
+        for event in (waiting, arrived):
+            async with an_async_stream(server.url, on_reconnect=lambda number, seconds: waiting.set()) as stream:
+                task = asyncio.create_task(read(stream))
+                await until(event.is_set)
+                await stream.aclose()
+                if event is arrived:
+                    go_on.set()
+                assert await asyncio.wait_for(task, 5) == []
+        assert await asyncio.to_thread(closed, server, 1)
+        assert len(server.connections) == 2
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_second_cancellation_while_it_closes_leaves_nothing_open(turns: int) -> None:
+    with RawServer(endless) as server:
+        async with an_async_stream(server.url) as stream:
+            seen: list[str] = []
+            note = seen.append
+
+            async def read() -> None:
+                async with stream:
+                    async for event in stream:
+                        note(event.content)
+
+            task = asyncio.create_task(read())
+            await until(lambda: len(seen) == 5)
+            task.cancel()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            assert await asyncio.to_thread(closed, server)
+
+
+async def test_a_stream_that_is_dropped_between_two_events_closes_its_connection() -> None:
+    with RawServer(endless) as server:
+        transport = AsyncCallTransport(AsyncTransport(trust_env=False), RULES)
+        async with httpx.AsyncClient(base_url=server.url, transport=transport) as client:
+            assert (await anext(AsyncStream[Any](client, KWARGS, "StreamEvent", policy=AT_ONCE))).content == "1"
+            gc.collect()
+            assert await asyncio.to_thread(closed, server)
+
+
+async def test_who_reads_slowly_slows_the_server_down() -> None:
+    big = b'data: {"type":"message.delta","content":"%s"}\n\n' % (b"x" * 50_000)
+    sent = 0
+
+    def handler(connection: Connection) -> None:
+        nonlocal sent
+        connection.head()
+        for _ in range(2000):
+            connection.send(big)
+            sent += 1
+
+    with RawServer(handler) as server:
+        async with an_async_stream(server.url) as stream:
+            async with stream:
+                await anext(stream)
+                before = -1
+                while before != sent:
+                    before = sent
+                    await asyncio.sleep(0.2)
+                assert sent < 1000
+            await until(lambda: server.connections[0].closed_by_client.is_set())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.002)

@@ -6,6 +6,7 @@ import gzip
 import json
 import pickle
 import random
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -269,3 +270,23 @@ def test_nothing_that_a_server_sends_raises_anything_else(colour: str, seed: int
     with RawServer(handler) as server:
         outcome = collect(colour, server.url, max_reconnects=3, timeout=1.0)
     assert outcome.error is None or isinstance(outcome.error, InteractorError)
+
+
+@both_colours
+def test_a_little_that_unpacks_to_much_costs_no_memory(colour: str) -> None:
+    """Short lines cost most: each becomes an object of its own."""
+    packed = gzip.compress(b"ab\n" * 700_000 + DONE)
+    assert len(packed) < 10_000
+
+    def handler(connection: Connection) -> None:
+        assert connection.headers["accept-encoding"] == b"identity"
+        connection.head(200, "Content-Encoding: gzip")
+        connection.send(packed)
+
+    with RawServer(handler) as server:
+        tracemalloc.start()
+        outcome = collect(colour, server.url)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert outcome.error is None
+    assert peak < 12_000_000

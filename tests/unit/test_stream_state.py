@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ from interactor_ext.retry import RetryPolicy
 
 FULL = RetryPolicy(jitter=lambda: 1.0)
 BROKEN = APIConnectionError("broken")
+HEADERS = {"Accept": b"text/event-stream", "Accept-Encoding": b"identity", "Cache-Control": b"no-store"}
 
 
 def state(
@@ -49,6 +51,11 @@ def event(number: int | None = None, **data: object) -> bytes:
     return head + b"data: " + json.dumps({"type": "message.delta", "content": "x", **data}).encode() + b"\n\n"
 
 
+def headers_of(stream: StreamState) -> dict[str, bytes]:
+    assert isinstance(stream.action, Connect), stream.action
+    return stream.action.headers
+
+
 def wait_of(stream: StreamState) -> float:
     assert isinstance(stream.action, Wait), stream.action
     return stream.action.seconds
@@ -66,21 +73,19 @@ def reconnect(stream: StreamState, now: float = 0.0) -> None:
 
 def test_the_way_of_a_stream() -> None:
     stream = state()
-    assert stream.action == Connect({"Accept": b"text/event-stream", "Cache-Control": b"no-store"})
+    assert headers_of(stream) == HEADERS
     stream.connected(0.0)
-    assert stream.action == Read()
+    assert isinstance(stream.action, Read)
     stream.received(event(1), 0.0)
     assert [received.type for received in stream.ready] == ["message.delta"]
     stream.failed(BROKEN, 0.0)
-    assert stream.action == Wait(1.0, 1)
+    assert wait_of(stream) == 1.0
     stream.woken()
-    assert stream.action == Connect(
-        {"Accept": b"text/event-stream", "Cache-Control": b"no-store", "Last-Event-ID": b"1"}
-    )
+    assert headers_of(stream) == {**HEADERS, "Last-Event-ID": b"1"}
     stream.connected(1.0)
     stream.received(event(2) + event(None, type="done") + event(3), 1.0)
     assert (len(stream.ready), stream.reconnects) == (2, 1)
-    assert stream.action == End(None)
+    assert error_of(stream) is None
 
 
 def test_what_is_cut_off_is_asked_for_again() -> None:
@@ -225,7 +230,7 @@ def test_a_deadline_that_comes_before_the_next_attempt_ends_it() -> None:
     stream = state(deadline=10.0)
     stream.connected(0.0)
     stream.failed(BROKEN, 8.9)
-    assert wait_of(stream) == 1.0
+    assert stream.action == Wait(1.0, 1, 9.9)
     reconnect(stream)
     stream.failed(BROKEN, 8.5)
     error = error_of(stream)
@@ -261,10 +266,76 @@ def test_ids_are_remembered_for_long_but_not_for_ever() -> None:
     for number in range(many):
         stream.received(event(number), 0.0)
     stream.ready.clear()
-    stream.received(b"".join(event(number) for number in range(many - 8000, many)), 0.0)
-    assert len(stream.ready) == 0
+    for _ in range(2):
+        stream.failed(None, 0.0)
+        reconnect(stream)
+        stream.received(b"".join(event(number) for number in range(many - 8000, many)), 0.0)
+        assert len(stream.ready) == 0
     stream.received(event(0), 0.0)
     assert len(stream.ready) == 1
+
+
+def texts(stream: StreamState) -> str:
+    text = "".join(received.payload["content"] for received in stream.ready if received.payload)
+    stream.ready.clear()
+    return text
+
+
+def test_events_that_share_an_id_are_different_events() -> None:
+    """A server may send the id of the message with each of its words; and words of several messages by turns."""
+    stream = state()
+    stream.connected(0.0)
+    stream.received(event(1, content="a") + event(1, content="b") + event(2, content="c") + event(1, content="d"), 0.0)
+    assert texts(stream) == "abcd"
+    for _ in range(2):
+        stream.failed(None, 0.0)
+        reconnect(stream)
+        stream.received(event(1, content="a") + event(1, content="b") + event(2, content="c"), 0.0)
+        assert texts(stream) == ""
+    stream.received(event(1, content="d") + event(1, content="e") + event(None, content="f"), 0.0)
+    assert texts(stream) == "ef"
+
+
+def test_ids_may_be_long() -> None:
+    stream = state()
+    stream.connected(0.0)
+    long = b"x" * 1_000_000
+    one, two = (b'id: %s%d\ndata: {"type":"message.delta","content":"%d"}\n\n' % (long, n, n) for n in (1, 2))
+    tracemalloc.start()
+    stream.received(one, 0.0)
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(50):
+        stream.received(b'id: %s%d\ndata: {"type":"ping"}\n\n' % (long, number + 10), 0.0)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 3_000_000
+    stream.received(two, 0.0)
+    assert texts(stream) == "12"
+    stream.failed(None, 0.0)
+    stream.woken()
+    assert isinstance(stream.action, Connect)
+    assert "Last-Event-ID" not in stream.action.headers  # no server would take it
+    stream.connected(0.0)
+    stream.received(one + two, 0.0)
+    assert texts(stream) == ""
+
+
+def test_what_was_closed_stays_closed() -> None:
+    """Whatever another thread reports that has not heard of it yet."""
+    for report in (
+        lambda stream: stream.connected(1.0),
+        lambda stream: stream.received(event(2), 1.0),
+        lambda stream: stream.received(event(2) + event(None, type="error"), 1.0),
+        lambda stream: stream.failed(BROKEN, 1.0),
+        StreamState.woken,
+        StreamState.out_of_time,
+    ):
+        stream = state()
+        stream.connected(0.0)
+        stream.received(event(1), 0.0)
+        stream.closed()
+        report(stream)
+        assert (stream.action, list(stream.ready), stream.reconnects) == (End(None), [], 0)
 
 
 @given(st.data())
