@@ -72,6 +72,8 @@ class ConnectionSet:
         return response
 
     def _take(self, origin: Origin) -> Connection:
+        if self._closed:
+            raise httpx.ConnectError("the transport was closed while this call waited for its turn")
         idle = self._idle.get(origin)
         if idle:
             connection = idle.pop()
@@ -158,6 +160,9 @@ async def _wait_for_turn(turn: asyncio.Semaphore, request: httpx.Request) -> Non
 class _Body(httpx.AsyncByteStream):
     """The body of a response, which holds the connection until it is closed."""
 
+    broke_off = False
+    """Reading it ended with an error, or was cancelled: a second time perhaps, while httpx closed the socket."""
+
     def __init__(self, body: Any, connections: ConnectionSet, connection: Connection, turn: asyncio.Semaphore) -> None:
         self._body = body
         self._connections = connections
@@ -165,7 +170,7 @@ class _Body(httpx.AsyncByteStream):
         self._turn = turn
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._body)
+        return _Chunks(self, aiter(self._body))
 
     async def aclose(self) -> None:
         connection, self._connection = self._connection, None
@@ -177,6 +182,29 @@ class _Body(httpx.AsyncByteStream):
             self._connections.discard(connection)
             raise
         else:
-            self._connections.keep(connection)
+            if self.broke_off:
+                self._connections.discard(connection)
+            else:
+                self._connections.keep(connection)
         finally:
             self._turn.release()
+
+
+class _Chunks:
+    """A generator would do, but one that nobody closes is closed late, in a task of its own."""
+
+    def __init__(self, body: _Body, chunks: AsyncIterator[bytes]) -> None:
+        self._body = body
+        self._chunks = chunks
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            raise
+        except BaseException:
+            self._body.broke_off = True
+            raise

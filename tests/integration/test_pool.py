@@ -404,3 +404,30 @@ def test_closing_the_synchronous_transport_wakes_a_thread_that_waits(server: Fau
     thread.join(5)
     assert len(errors) == 1
     assert _soon(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_second_cancellation_while_a_body_is_given_up_leaves_no_dead_connection(
+    server: FaultServer, turns: int
+) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    async with httpx.AsyncClient(transport=AsyncTransport(), base_url=server.url, timeout=3) as client:
+
+        async def read() -> None:
+            async with client.stream("GET", PATH) as response:
+                async for _ in response.aiter_raw():
+                    began.set()
+
+        began = asyncio.Event()
+        task = asyncio.create_task(read())
+        await asyncio.wait_for(began.wait(), 5)
+        await asyncio.sleep(0)  # it now waits for what never comes
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        server.script = [fine]
+        for _ in range(3):
+            assert (await client.get(PATH)).status_code == 200
+        assert not connections(client)._used
