@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -12,8 +13,8 @@ import typer
 
 from interactor_ext import InteractorClient
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.cli import operations
-from interactor_ext.cli.output import console, write, write_json
+from interactor_ext.cli import description, operations
+from interactor_ext.cli.output import console, note, write, write_json
 from interactor_ext.cli.settings import Environment, Namespace, settings
 
 
@@ -31,7 +32,12 @@ def api(
     ] = None,
     every_page: Annotated[bool, typer.Option("--all", help="Every item of every page, not one page.")] = False,
     idempotency_key: Annotated[str | None, typer.Option(help="In place of one that is made up.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Of a stream: stop after so many events.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many events of a stream, or items of --all.")
+    ] = None,
+    describe: Annotated[
+        bool, typer.Option("--describe", help="Show what the operation takes, and send nothing.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(help="Write the answer to a file that only you can read, secrets included.")
     ] = None,
@@ -41,7 +47,7 @@ def api(
     namespace: Namespace = None,
     environment: Environment = None,
 ) -> None:
-    """Call any operation of the API. Without one, list them all.
+    """Call any operation of the API. Without one, list them all; OPERATION --describe shows what one takes.
 
     Secrets in an answer are masked; --output is the way to get at them.
     """
@@ -49,17 +55,28 @@ def api(
         _list(as_json)
         return
     described = operations.describe(operation)
+    if describe:
+        description.show(described, as_json=as_json)
+        return
+    if every_page and not described.is_paged:
+        raise ConfigurationError(f"{operation} has no pages.")
+    if limit is not None and not (described.operation.stream or every_page):
+        raise ConfigurationError(
+            f"--limit is for streams and for --all; {operation} takes per_page=..."
+            if described.is_paged
+            else f"--limit is for streams and for --all, and {operation} is neither a stream nor a list."
+        )
     given = dict(_pair(each) for each in parameters or ())
     with InteractorClient(**settings(environment, namespace)) as client:
         body = _completed(described, _body(data), client)
         request = operations.arguments(described, given, body)
         view = client if idempotency_key is None else client.with_options(idempotency_key=idempotency_key)
+        if described.namespaced and client.config.namespace is None and "namespace" not in given:
+            note("No namespace was given (-n): this call acts in the default namespace of the OAuth client.")
         if described.operation.stream:
             _follow(view, described, given, limit)
         elif every_page:
-            if not described.is_paged:
-                raise ConfigurationError(f"{operation} has no pages.")
-            items = operations.send_all(view, request)
+            items = itertools.islice(operations.send_all(view, request), limit)
             _put(list(items), output) if output or not as_json else _put_lines(items)
         else:
             _put(operations.send(view, request), output, compact=as_json)
@@ -114,6 +131,8 @@ def _completed(described: operations.Described, body: Any, client: InteractorCli
 def _follow(
     client: InteractorClient, described: operations.Described, given: dict[str, str], limit: int | None
 ) -> None:
+    if client.config.namespace is None and "namespace" in given:
+        client = client.namespace(given["namespace"])
     resource = getattr(client, described.operation.tag)
     with resource.stream(given[described.path_names[0]]) as stream:
         for number, event in enumerate(stream.raw(), 1):

@@ -20,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(doctor)
 app.command()(chat)
@@ -77,7 +78,10 @@ def sandbox(context: typer.Context) -> None:
         from interactor_ext.sandbox.__main__ import main
     except ImportError:
         raise _needs_sandbox() from None
-    raise typer.Exit(main(context.args))
+    try:
+        raise typer.Exit(main(context.args))
+    except OverflowError:
+        raise ConfigurationError("A --port is a number from 0 to 65535.") from None
 
 
 def _needs_sandbox() -> InteractorError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from typing import Annotated
 
@@ -91,8 +92,10 @@ def _only_assistant(user: InteractorClient) -> str:
     if len(found) == 1 and not found.meta.has_more:
         return found.data[0].id
     if not found.data:
+        namespace = user.config.namespace
+        where = "" if namespace is None else f"-n {shlex.quote(namespace)} "
         raise ConfigurationError(
-            "There is no assistant in this namespace. Make one: interactor api create_assistant "
+            f"There is no assistant in this namespace. Make one: interactor api create_assistant {where}"
             """-d '{"name": "Bot", "model": "gpt-4", "system_prompt": "You are helpful."}'"""
         )
     names = ", ".join(f"{each.id} ({each.name})" for each in found)

@@ -8,10 +8,11 @@ import typer
 
 from interactor_ext.cli.examination import examine
 from interactor_ext.cli.network import Finding
-from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.output import can_show, write, write_json
 from interactor_ext.cli.settings import Environment, Namespace
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red"), "skipped": ("-", "dim")}
+_WORDS = {"✓": "ok  ", "!": "!   ", "✗": "FAIL", "-": "-   "}
 
 
 def doctor(
@@ -42,8 +43,10 @@ def doctor(
 
 def _show(finding: Finding) -> None:
     mark, style = _MARKS[finding.status]
+    if not can_show("".join(_WORDS)):
+        mark = _WORDS[mark]
     write(f"{mark} ", style, end="")
     write(f"{finding.check:<12}", "bold" if finding.status == "failed" else "", end="")
     write(finding.detail, "dim" if finding.status == "skipped" else "")
     if finding.advice:
-        write(f"{'':<14}{finding.advice}", style)
+        write(f"{'':<{len(mark) + 13}}{finding.advice}", style)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Iterator
@@ -52,8 +53,7 @@ def _findings(environment: str | None, namespace: str | None, needed: tuple[str,
             validate_env()
         config = InteractorConfig.from_env(environment=environment, user_agent_suffix="interactor-doctor")
     except ConfigurationError as error:
-        advice = "Set them, e.g. `export INTERACTOR_CLIENT_ID=...`; id and secret are in the platform's dashboard."
-        yield Finding("environment", "failed", str(error), advice)
+        yield Finding("environment", "failed", str(error), _settings_advice())
         return
     yield Finding("environment", "ok", _versions(config))
     servers = {
@@ -74,6 +74,12 @@ def _findings(environment: str | None, namespace: str | None, needed: tuple[str,
         return
     with InteractorClient(config=config, max_retries=0, timeout=10, circuit_breaker=False) as client:
         yield from _conversation(client, namespace, needed)
+
+
+def _settings_advice() -> str:
+    if not all(os.environ.get(name, "").strip() for name in ("INTERACTOR_CLIENT_ID", "INTERACTOR_CLIENT_SECRET")):
+        return "Set them, e.g. `export INTERACTOR_CLIENT_ID=...`; id and secret are in the platform's dashboard."
+    return "Everything that must be set is set: correct what is named here, in the variables or in --environment."
 
 
 def _conversation(client: InteractorClient, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
@@ -154,6 +160,11 @@ def _token_advice(error: InteractorError) -> str:
 
 
 def _scopes(granted: frozenset[str] | None, wanted: set[str]) -> Finding:
+    # One that the platform has granted exists, even if this SDK is too old to know it.
+    unknown = wanted - operations.scopes() - (granted or set())
+    if unknown:
+        advice = f"Check the spelling; there are {', '.join(sorted(operations.scopes()))}."
+        return Finding("scopes", "failed", f"there is no scope {', '.join(sorted(unknown))}", advice)
     if granted is None:
         return Finding("scopes", "skipped", "the server does not say which were granted")
     missing = set() if "admin" in granted else wanted - granted

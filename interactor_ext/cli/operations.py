@@ -33,11 +33,22 @@ class Described(NamedTuple):
 
     operation: Operation
     summary: str
-    path_names: tuple[str, ...]
-    query_names: tuple[str, ...]
+    description: str
+    parameters: tuple[Json, ...]
+    """Those of path and query, as the contract has them."""
+    namespaced: bool
+    """Whether it acts for a tenant."""
     scopes: tuple[str, ...]
     body: Json | None
     """The schema of the request's body."""
+
+    @property
+    def path_names(self) -> tuple[str, ...]:
+        return tuple(each["name"] for each in self.parameters if each["in"] == "path")
+
+    @property
+    def query_names(self) -> tuple[str, ...]:
+        return tuple(each["name"] for each in self.parameters if each["in"] == "query")
 
     @property
     def is_paged(self) -> bool:
@@ -53,9 +64,36 @@ class Described(NamedTuple):
 
 
 @cache
+def _document() -> Json:
+    document: Json = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
+    return document
+
+
+def scopes() -> frozenset[str]:
+    """Every scope that the contract knows."""
+    return frozenset(_document()["components"]["securitySchemes"]["bearerAuth"]["x-scopes"])
+
+
+def resolve(schema: Json) -> Json:
+    """A schema of the contract, with what it refers to in its place; what stands beside a reference is kept."""
+    return {**_resolve(_document(), schema), **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+def inlined(schema: Any, within: tuple[str, ...] = ()) -> Any:
+    """A schema that stands alone: nothing in it refers to the rest of the contract. One within itself is left empty."""
+    if isinstance(schema, list):
+        return [inlined(item, within) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(name := schema.get("$ref"), str):
+        return {} if name in within else inlined(resolve(schema), (*within, name))
+    return {key: inlined(value, within) for key, value in schema.items()}
+
+
+@cache
 def operations() -> dict[str, Described]:
     """Every operation of the contract, by its operationId."""
-    document = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
+    document = _document()
     return {
         spec["operationId"]: _described(document, item, spec)
         for item in document["paths"].values()
@@ -139,8 +177,10 @@ def _described(document: Json, item: Json, spec: Json) -> Described:
     return Described(
         operation=import_module(f"interactor_client.api.{tag}.{name}").OPERATION,
         summary=spec.get("summary", ""),
-        path_names=tuple(each["name"] for each in parameters if each["in"] == "path"),
-        query_names=tuple(each["name"] for each in parameters if each["in"] == "query" and each["name"] != "token"),
+        description=spec.get("description", ""),
+        # A token in a query is for browsers alone.
+        parameters=tuple(each for each in parameters if each["in"] in ("path", "query") and each["name"] != "token"),
+        namespaced=any(each["name"] == "X-Namespace" for each in parameters),
         scopes=tuple(spec.get("x-scopes", ())),
         body=_resolve(document, content["schema"]) if "schema" in content else None,
     )

@@ -33,8 +33,18 @@ def masked(value: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """Text of others, fit for a terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Text of others, fit for a terminal, and for what the terminal can show."""
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if can_show(text) else text.encode(console.encoding, "replace").decode(console.encoding)
+
+
+def can_show(text: str) -> bool:
+    """Whether the standard output has these characters: in some locales it has ASCII alone."""
+    try:
+        text.encode(console.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write(text: str, style: str = "", *, end: str = "\n") -> None:
@@ -44,12 +54,19 @@ def write(text: str, style: str = "", *, end: str = "\n") -> None:
 def write_json(value: Any, *, compact: bool = False) -> None:
     """On one line for programs, else indented and, on a terminal, coloured."""
     text = json.dumps(masked(value), ensure_ascii=False, indent=None if compact else 2)
+    if not can_show(_CONTROL.sub("", text)):
+        text = json.dumps(masked(value), indent=None if compact else 2)
     text = _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     if compact or not console.is_terminal:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     else:
         console.print_json(text, ensure_ascii=False)
+
+
+def note(text: str) -> None:
+    """To people, beside an answer that programs may read."""
+    errors.print(Text(printable(text), style="yellow"))
 
 
 def complain(error: BaseException, *, verbose: bool) -> None:

@@ -32,12 +32,13 @@ Body = Annotated[
     str, typer.Argument(help="A file with the body, or with what `listen --save` has kept; - is the standard input.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-_SIGNED = ("x-interactor-signature", "x-interactor-timestamp")
+# The headers that make a delivery genuine, and the options that give them.
+_SIGNED = {"x-interactor-signature": "--signature", "x-interactor-timestamp": "--timestamp"}
 
 
 @webhooks.command()
 def listen(
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8400,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
     host: Annotated[str, typer.Option(help="Whose connections are taken.")] = "127.0.0.1",
     save: Annotated[Path | None, typer.Option(help="A folder to keep deliveries in, for `replay`.")] = None,
     secret_file: SecretFile = None,
@@ -87,6 +88,9 @@ def verify(
     raw, kept = _read(body)
     given = zip(_SIGNED, (signature, timestamp), strict=True)
     headers = {**kept, **{name: value for name, value in given if value is not None}}
+    if missing := _SIGNED.keys() - headers.keys():
+        options = " and ".join(_SIGNED[name] for name in sorted(missing))
+        raise ConfigurationError(f"A body alone proves nothing: pass {options} of the headers that it came with.")
     verifier = WebhookVerifier(_secret(secret_file), tolerance=None if any_age else 300)
     try:
         event = verifier.verify(raw, headers)

@@ -86,6 +86,8 @@ def test_help_and_version(terminal: Callable[..., Terminal]) -> None:
     shown = terminal("--help").end()
     for command in ("doctor", "chat", "api", "demo", "sandbox", "webhooks"):
         assert re.search(rf"^ *{command} ", shown, re.MULTILINE)
+    assert terminal("-h").end() == shown
+    assert "--signature" in terminal("webhooks", "verify", "-h").end()
     assert re.fullmatch(r"interactor \d+\.\d+\.\d+\s+", terminal("--version").end())
 
 
@@ -113,10 +115,14 @@ def test_sandbox(terminal: Callable[..., Terminal]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert "Can't listen" in terminal("sandbox", "--port", port).end(1)
+    assert "from 0 to 65535" in terminal("sandbox", "--port", "99999").end(1)
+    assert "0<=x<=65535" in terminal("webhooks", "listen", "--port", "99999").end(2)
 
 
 def test_chat(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
-    assert "Make one: interactor api create_assistant" in terminal("chat", "-n", NAMESPACE).end(1)
+    assert f"Make one: interactor api create_assistant -n {NAMESPACE} -d" in terminal("chat", "-n", NAMESPACE).end(1)
+    assert "Make one: interactor api create_assistant -n 'user 2' -d" in terminal("chat", "-n", "user 2").end(1)
+    assert "Make one: interactor api create_assistant -d" in terminal("chat").end(1)
     with sandbox.client(namespace=NAMESPACE) as user:
         bot = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")
         talk = terminal("chat", "-n", NAMESPACE)
@@ -184,6 +190,8 @@ def test_webhooks_sign_and_verify(terminal: Callable[..., Terminal], tmp_path: P
     assert headers["X-Interactor-Event"] == "room.message.created"
     signed = ["--signature", headers["X-Interactor-Signature"], "--timestamp", headers["X-Interactor-Timestamp"]]
     assert "Genuine" in terminal("webhooks", "verify", str(file), *signed).end()
+    assert "pass --signature and --timestamp of" in terminal("webhooks", "verify", str(file)).end(1)
+    assert "pass --timestamp of" in terminal("webhooks", "verify", str(file), *signed[:2]).end(1)
     old = [*signed[:2], "--timestamp", "1700000000"]
     assert "behind this machine's clock" in terminal("webhooks", "verify", str(file), *old).end(1)
     assert "Genuine" in terminal("webhooks", "verify", str(file), *old, "--any-age").end()
@@ -209,7 +217,7 @@ def test_api_in_a_terminal(terminal: Callable[..., Terminal]) -> None:
 
 
 def test_errors_are_one_line_and_details_are_there_on_request(terminal: Callable[..., Terminal]) -> None:
-    shown = terminal("api", "get_assistant", "assistant_id=asst_1").end(1)
+    shown = terminal("api", "get_assistant", "assistant_id=asst_1", "-n", NAMESPACE).end(1)
     assert len(shown.strip().splitlines()) == 1
     assert re.match(r"Error: .*404 NOT_FOUND, request id req_\w+", shown)
     shown = terminal("api", "--verbose", "get_assistant", "assistant_id=asst_1").end(1)
@@ -370,6 +378,7 @@ def test_api_pages_keys_and_files(call: Callable[..., Any], sandbox: Sandbox, tm
     for _ in range(4):
         call("create_assistant", body=body)
     assert len(call("list_assistants", "per_page=2", "--all")) == 5
+    assert len(call("list_assistants", "per_page=2", "--all", "--limit", "3")) == 3
     assert len(call("list_assistants", "per_page=2")[0]["data"]) == 2
     file = tmp_path / "secret.json"
     file.write_text("was there before")
@@ -392,7 +401,9 @@ def test_api_pages_keys_and_files(call: Callable[..., Any], sandbox: Sandbox, tm
         (["create_assistant", "-d", "{"], "is not JSON"),
         (["create_assistant", "-d", "@/nowhere"], "No such file"),
         (["get_assistant", "assistant_id=a", "--all"], "has no pages"),
-        (["list_assistants", "page=0"], "422"),
+        (["list_assistants", "page=0", "-n", NAMESPACE], "422"),
+        (["get_room", "room_id=a", "--limit", "2"], "neither a stream nor a list"),
+        (["list_rooms", "--limit", "2"], "list_rooms takes per_page=..."),
     ],
 )
 def test_api_says_what_is_wrong_in_one_line(
@@ -409,3 +420,82 @@ def test_api_says_what_is_wrong_in_one_line(
     assert shown == ""
     assert complaint in complaints
     assert len(complaints.splitlines()) == 1
+
+
+def test_api_tells_that_no_namespace_was_given(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    assert main(["api", "list_rooms", "--json"]) == 0
+    shown, notes = capsys.readouterr()
+    assert json.loads(shown)["data"] == []
+    assert "No namespace was given" in notes
+    for arguments in (["list_rooms", "-n", NAMESPACE], ["list_rooms", f"namespace={NAMESPACE}"], ["get_jwks"]):
+        assert main(["api", *arguments]) == 0
+        assert capsys.readouterr().err == ""
+        assert arguments[0] == "get_jwks" or sandbox.requests[-1].namespace == NAMESPACE
+
+
+def test_api_describes_every_operation_without_sending(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("INTERACTOR_CLIENT_ID", raising=False)
+    for name, described in operations.operations().items():
+        assert main(["api", name, "--describe"]) == 0
+        text = capsys.readouterr().out
+        body = (described.body or {}).get("properties", {})
+        assert all(re.search(rf"^  {field} ", text, re.MULTILINE) for field in (*described.path_names, *body)), name
+        assert main(["api", "--describe", name, "--json"]) == 0
+        told = capsys.readouterr().out
+        assert json.loads(told)["operation"] == name
+        assert "$ref" not in told
+    assert main(["api", "create_room", "--describe"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "create_room  POST /rooms"
+    assert "  assistant_id        required, string" in lines
+    assert "  metadata            object" in lines
+    assert """Example interactor api create_room -n user_123 -d '{"assistant_id": "asst_7Hq2", """ in lines[-1]
+
+
+def test_the_example_of_a_description_is_a_call_that_works(call: Callable[..., Any]) -> None:
+    (described,) = call("create_assistant", "--describe")
+    (bot,) = call("create_assistant", body={**described["body"]["examples"][0], "tools": [], "data_sources": []})
+    assert bot["data"]["name"] == described["body"]["examples"][0]["name"]
+
+
+def test_a_stream_takes_its_namespace_as_a_parameter_too(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        bot = user.assistants.create(name="B", model="gpt-4", system_prompt="Help.")
+        room = user.rooms.create(assistant_id=bot.id)
+    sender = threading.Thread(
+        target=lambda: (
+            eventually(lambda: sandbox.open_streams == 1),
+            sandbox.emit(room.id, {"type": "message.delta", "content": "hi"}),
+        )
+    )
+    sender.start()
+    assert main(["api", "stream_room", f"room_id={room.id}", f"namespace={NAMESPACE}", "--limit", "1"]) == 0
+    sender.join()
+    assert json.loads(capsys.readouterr().out)["content"] == "hi"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_without_unicode(sandbox: Sandbox, encoding: str) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.assistants.create(name="Bot ✓ \N{GRINNING FACE}", model="gpt-4", system_prompt="Help.")
+    environment = {**os.environ, **sandbox.env, "PYTHONIOENCODING": encoding}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    assert re.search(r"^ok   token ", run("doctor"), re.MULTILINE)
+    for arguments in (["--json"], []):
+        answer = json.loads(run("api", "list_assistants", "-n", NAMESPACE, *arguments))
+        assert answer["data"][0]["name"] == "Bot ✓ \N{GRINNING FACE}"

@@ -76,6 +76,14 @@ def test_no_variables(examine: Examine, sandbox: Sandbox, missing: set[str]) -> 
     assert {check["status"] for name, check in checks.items() if name != "environment"} == {"skipped"}
 
 
+def test_what_is_set_is_not_advised_to_be_set(examine: Examine, sandbox: Sandbox) -> None:
+    status, checks = examine(sandbox.env, "--environment", "nope")
+    assert (status, failed(checks)) == (1, {"environment"})
+    assert "correct what is named here" in checks["environment"]["advice"]
+    status, checks = examine({"INTERACTOR_CLIENT_ID": "app"}, "--environment", "sandbox")
+    assert "export INTERACTOR_CLIENT_ID" in checks["environment"]["advice"]
+
+
 def test_wrong_secret(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine({**sandbox.env, "INTERACTOR_CLIENT_SECRET": "hunter2-of-another-environment"})
     assert status == 1
@@ -234,6 +242,14 @@ def test_a_missing_scope(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine({**worker, "INTERACTOR_SCOPES": "rooms:read"})
     assert (status, failed(checks)) == (0, set())  # little, but on purpose
     assert "/rooms" in checks["read call"]["detail"]
+
+
+def test_a_scope_that_the_contract_does_not_know(examine: Examine, sandbox: Sandbox) -> None:
+    status, checks = examine(sandbox.env, "--needs", "foo:bar", "--needs", "rooms:read")
+    assert (status, failed(checks)) == (1, {"scopes"})
+    assert checks["scopes"]["detail"] == "there is no scope foo:bar"
+    assert "rooms:write" in checks["scopes"]["advice"]
+    assert examine(sandbox.env, "--needs", "rooms:read")[0] == 0  # an administrator has it
 
 
 def test_no_scope_to_read_with(examine: Examine, sandbox: Sandbox) -> None:

@@ -1,0 +1,92 @@
+"""What an operation takes, told from the contract: `interactor api OPERATION --describe`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from interactor_ext.cli.operations import Described, Json, inlined, resolve
+from interactor_ext.cli.output import write, write_json
+
+_INDENT = 20
+
+
+def show(described: Described, *, as_json: bool) -> None:
+    """For people, or as one JSON object with the schemas of its parameters and its body."""
+    if as_json:
+        write_json(_as_json(described), compact=True)
+        return
+    operation = described.operation
+    write(operation.id, "bold cyan", end="")
+    write(f"  {operation.method} {operation.path}")
+    write(described.summary)
+    if described.description:
+        write(_paragraph(described.description))
+    for parameter in described.parameters:
+        if parameter is described.parameters[0]:
+            write("\nParameters, as name=value", "bold")
+        _field(parameter["name"], parameter.get("schema", {}), parameter.get("description"), parameter.get("required"))
+    if described.body is not None:
+        write("\nBody, as -d JSON", "bold")
+        for name, schema in described.body.get("properties", {}).items():
+            _field(name, schema, None, name in described.body.get("required", ()))
+        if described.body.get("additionalProperties") is not False:
+            _field("...", {}, "Any other fields.", None)
+    if described.scopes:
+        write("\nScope ", "bold", end="")
+        write(" ".join(described.scopes))
+    write("\nExample ", "bold", end="")
+    write(_example(described))
+
+
+def _field(name: str, schema: Json, description: str | None, required: bool | None) -> None:
+    schema = resolve(schema)
+    write(f"  {name:<{_INDENT}}", "cyan", end="")
+    write(f"{'required, ' if required else ''}{_type(schema)}")
+    if text := description or schema.get("description"):
+        write(f"{'':<{_INDENT + 2}}{_paragraph(text)}", "dim")
+
+
+def _type(schema: Json) -> str:
+    """`string`, `one of a, b`, `array of string`."""
+    schema = resolve(schema)
+    known = schema.get("x-extensible-enum") or schema.get("enum")
+    if known or "const" in schema:
+        return f"one of {', '.join(map(str, known))}" if known else json.dumps(schema["const"])
+    for choice in ("anyOf", "oneOf"):
+        if choice in schema:
+            return " or ".join(dict.fromkeys(map(_type, schema[choice])))
+    kind = schema.get("type", "any JSON")
+    name = " or ".join(kind) if isinstance(kind, list) else str(kind)
+    return f"{name} of {_type(schema['items'])}" if "items" in schema else name
+
+
+def _paragraph(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _example(described: Described) -> str:
+    words = ["interactor api", described.operation.id, *(f"{name}=..." for name in described.path_names)]
+    if described.namespaced:
+        words.append("-n user_123")
+    body = described.body or {}
+    if body.get("examples") and body.get("properties") and described.operation.server == "core":
+        words.append(f"-d {shlex.quote(json.dumps(body['examples'][0], ensure_ascii=False))}")
+    elif body and described.operation.server == "core":
+        words.append("""-d '{"...": "..."}'""")
+    return " ".join(words)
+
+
+def _as_json(described: Described) -> dict[str, Any]:
+    operation = described.operation
+    return {
+        "operation": operation.id,
+        "method": operation.method,
+        "path": operation.path,
+        "summary": described.summary,
+        "namespaced": described.namespaced,
+        "scopes": list(described.scopes),
+        "parameters": inlined(list(described.parameters)),
+        "body": inlined(described.body),
+    }
