@@ -20,7 +20,9 @@ from typing import Any
 
 import httpx
 
+from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext._network.closing import TRANSPORT_CLOSED
 from interactor_ext._network.deadline import bound_reads
 from interactor_ext._network.loops import PerLoop
 from interactor_ext._network.over_aiohttp import AiohttpTransport
@@ -105,12 +107,13 @@ class Transport(httpx.BaseTransport):
 
         def connect(chosen: Proxy | None) -> httpx.HTTPTransport:
             transport = httpx.HTTPTransport(verify=context, limits=limits, proxy=chosen)
-            bound_reads(transport, on_open=lambda stream: self._streams.add(stream))
+            bound_reads(transport, on_open=self._opened)
             return transport
 
         self._connect = connect
         self._proxy = proxy
         self._trust_env = trust_env
+        self._closed = False
         self._start_afresh()
         after_fork_in_child(self._release_inherited)
 
@@ -121,6 +124,8 @@ class Transport(httpx.BaseTransport):
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self._closed:
+            raise ConfigurationError(TRANSPORT_CLOSED)
         origin = origin_of(request.url)
         transport = self._by_origin.get(origin) or self._choose(origin)
         return transport.handle_request(request)
@@ -132,14 +137,23 @@ class Transport(httpx.BaseTransport):
         return Connections.sum(_connections_of(transport) for transport in transports)
 
     def close(self) -> None:
-        """Close all connections; a thread that waits for one of them gets an error."""
+        """Close all connections; a thread that waits for one of them gets an error, and so does every later request."""
         with self._lock:
+            self._closed = True
             transports = list(self._by_proxy.values())
-        for stream in list(self._streams):
+            streams = list(self._streams)
+        for stream in streams:
             with contextlib.suppress(OSError):  # it is closed already
                 stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         for transport in transports:
             transport.close()
+
+    def _opened(self, stream: Any) -> None:
+        with self._lock:
+            self._streams.add(stream)
+            is_late = self._closed
+        if is_late:
+            stream.close()
 
     def _choose(self, origin: Origin) -> httpx.HTTPTransport:
         chosen = environment_proxy(origin) if self._proxy is None and self._trust_env else self._proxy

@@ -51,6 +51,11 @@ class Circuit:
                 self.era += 1
 
 
+def is_failure(status: int) -> bool:
+    """What is beyond 599 says nothing that a breaker could understand, but somebody says it."""
+    return 500 <= status <= 599
+
+
 class CircuitBreaker:
     """Refuses calls to a host after `failures` failed attempts in a row, for `cool_down` seconds; then one call probes
     it.
@@ -62,9 +67,9 @@ class CircuitBreaker:
     def __init__(
         self, *, failures: int = 20, cool_down: float = 15.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        if failures < 1:
-            raise ValueError(f"failures must be at least 1, not {failures!r}")
-        if not (math.isfinite(cool_down) and cool_down > 0):
+        if isinstance(failures, bool) or not isinstance(failures, int) or failures < 1:
+            raise ValueError(f"failures must be a whole number, at least 1, not {failures!r}")
+        if not (isinstance(cool_down, int | float) and math.isfinite(cool_down) and cool_down > 0):
             raise ValueError(f"cool_down must be a positive number of seconds, not {cool_down!r}")
         self._failures = failures
         self._cool_down = cool_down

@@ -28,6 +28,8 @@ class Connection:
         return -1 if sock is None else int(sock.fileno())
 
     async def aclose(self) -> None:
+        if self._network is not None:
+            self._network.closed = True
         await self.transport.aclose()
         # A call that is cancelled amid a TLS handshake leaves its socket open, and httpcore knows nothing of it.
         if self._network is not None and self._network.opened_last is not None:
@@ -45,11 +47,12 @@ def _watch(transport: httpx.AsyncBaseTransport) -> _Network | None:
 
 
 class _Network(httpcore.AsyncNetworkBackend):
-    """Remembers the socket that was opened last."""
+    """Remembers the socket that was opened last. After the end it lets none open, which httpcore would not know of."""
 
     def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
         self._inner = inner
         self.opened_last: httpcore.AsyncNetworkStream | None = None
+        self.closed = False
 
     async def connect_tcp(
         self,
@@ -60,5 +63,8 @@ class _Network(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         stream = await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        if self.closed:
+            await stream.aclose()
+            raise httpcore.ConnectError("the transport was closed meanwhile")
         self.opened_last = stream
         return stream

@@ -9,7 +9,9 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
+from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext._network.closing import TRANSPORT_CLOSED
 
 T = TypeVar("T")
 
@@ -37,11 +39,15 @@ class PerLoop(Generic[T]):
         self._make = make
         self._close = close
         self._after_fork = after_fork
+        self._closed = False
         self._lock = threading.Lock()
         self._entries: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Entry[T]] = weakref.WeakKeyDictionary()
         after_fork_in_child(self._forget_parent)
 
     def get(self) -> T:
+        """ConfigurationError after `aclose()`, in whatever loop."""
+        if self._closed:
+            raise ConfigurationError(TRANSPORT_CLOSED)
         loop = asyncio.get_running_loop()
         entry = self._entries.get(loop)
         if entry is None or entry.closed:
@@ -50,6 +56,7 @@ class PerLoop(Generic[T]):
 
     async def aclose(self) -> None:
         """Close what belongs to the running loop, and have the other loops close theirs."""
+        self._closed = True
         running = asyncio.get_running_loop()
         for loop, entry in self._items():
             if loop is running:

@@ -16,6 +16,8 @@ import httpx
 
 from interactor_ext._limits.buckets import WouldWait
 from interactor_ext._network.attempts import Attempts, EndedWith, Rules
+from interactor_ext._network.breaker import is_failure
+from interactor_ext._network.closing import Closing
 from interactor_ext._network.deadline import bound_reads
 from interactor_ext._network.leftovers import retire, retire_stream
 
@@ -24,6 +26,7 @@ class CallTransport(httpx.BaseTransport):
     def __init__(self, inner: httpx.BaseTransport, rules: Rules) -> None:
         self._inner = inner
         self._rules = rules
+        self._closing = Closing()
         bound_reads(inner)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -36,10 +39,11 @@ class CallTransport(httpx.BaseTransport):
                     if delay is None:
                         return response
                 except httpx.TransportError as error:
+                    self._closing.check()
                     delay = attempts.after_error(error)
                     if delay is None:
                         raise
-                time.sleep(delay)
+                self._closing.pause(delay)
         except EndedWith as ended:
             return ended.response()
         finally:
@@ -51,13 +55,14 @@ class CallTransport(httpx.BaseTransport):
                 attempts.limiter.wait(attempts.keys, attempts.time_left())
             except WouldWait as refusal:
                 attempts.would_wait(refusal)
+        self._closing.check()
         permit = attempts.enter_circuit()
         failed: bool | None = None
         try:
             response = self._exchange(attempts, attempts.begin())
-            failed = response.status_code >= 500
+            failed = is_failure(response.status_code)
         except httpx.TransportError as error:
-            failed = attempts.blames_host(error)
+            failed = None if self._closing.has_come else attempts.blames_host(error)
             raise
         finally:
             if permit is not None:
@@ -74,6 +79,7 @@ class CallTransport(httpx.BaseTransport):
         return response
 
     def close(self) -> None:
+        self._closing.come()
         self._inner.close()
 
 
@@ -81,6 +87,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
     def __init__(self, inner: httpx.AsyncBaseTransport, rules: Rules) -> None:
         self._inner = inner
         self._rules = rules
+        self._closing = Closing()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules)
@@ -92,10 +99,11 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                     if delay is None:
                         return response
                 except httpx.TransportError as error:
+                    self._closing.check()
                     delay = attempts.after_error(error)
                     if delay is None:
                         raise
-                await asyncio.sleep(delay)
+                await self._closing.pause_async(delay)
         except EndedWith as ended:
             return ended.response()
         finally:
@@ -107,13 +115,14 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                 await attempts.limiter.wait_async(attempts.keys, attempts.time_left())
             except WouldWait as refusal:
                 attempts.would_wait(refusal)
+        self._closing.check()
         permit = attempts.enter_circuit()
         failed: bool | None = None
         try:
             response = await self._exchange(attempts, attempts.begin())
-            failed = response.status_code >= 500
+            failed = is_failure(response.status_code)
         except httpx.TransportError as error:
-            failed = attempts.blames_host(error)
+            failed = None if self._closing.has_come else attempts.blames_host(error)
             raise
         finally:
             if permit is not None:
@@ -137,6 +146,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         return response
 
     async def aclose(self) -> None:
+        self._closing.come()
         await self._inner.aclose()
 
 

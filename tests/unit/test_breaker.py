@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from interactor_ext._network.breaker import CircuitBreaker, Permit
+from interactor_ext._network.breaker import CircuitBreaker, Permit, is_failure
 
 HOST = "core.example"
 
@@ -125,7 +125,22 @@ def test_of_many_threads_one_gets_the_probe(breaker: CircuitBreaker, clock: Cloc
     assert sum(isinstance(answer, Permit) for answer in answers) == 1
 
 
-@pytest.mark.parametrize("settings", [{"failures": 0}, {"cool_down": 0}, {"cool_down": float("nan")}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"failures": 0},
+        {"failures": float("nan")},
+        {"failures": 2.5},
+        {"failures": "9"},
+        {"cool_down": 0},
+        {"cool_down": float("nan")},
+        {"cool_down": "9"},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         CircuitBreaker(**settings)  # type: ignore[arg-type]
+
+
+def test_which_statuses_are_failures() -> None:
+    assert [status for status in range(100, 1000) if is_failure(status)] == list(range(500, 600))

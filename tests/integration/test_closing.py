@@ -1,0 +1,190 @@
+"""A client that is closed while calls are under way: they end at once, nothing more is sent, nothing stays open."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient
+from interactor_ext._network.breaker import CircuitBreaker
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from tests.colours import both_colours
+from tests.odd_server import ASSISTANT, Answer, Asked, OddServer, js
+
+SOON = 5.0
+"""Far less than the pauses and timeouts that would otherwise be waited for."""
+
+
+class Held:
+    """Answers nothing until the test ends."""
+
+    def __init__(self) -> None:
+        self.end = threading.Event()
+
+    def __call__(self, asked: Asked) -> Answer:
+        self.end.wait(30)
+        return None
+
+
+def busy(asked: Asked) -> Answer:
+    return js(503, {}, "Retry-After: 20")
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    handler = Held()
+    yield handler
+    handler.end.set()
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
+
+
+def close_amid_calls(colour: str, server: OddServer, ready: Callable[[Any], bool], **options: Any) -> list[Any]:
+    """How three calls end whose client is closed as soon as it is `ready`."""
+    settings = {**server.settings, "max_retries": 3, "timeout": 30, **options}
+    if colour == "sync":
+        client = InteractorClient(**settings)
+        client.get_access_token()
+        with ThreadPoolExecutor(3) as threads:
+            calls = [threads.submit(client.assistants.get, "a") for _ in range(3)]
+            eventually(lambda: ready(client))
+            client.close()
+            return [call.exception(SOON) for call in calls]
+
+    async def main() -> list[Any]:
+        client = AsyncInteractorClient(**settings)
+        await client.get_access_token()
+        calls = [asyncio.create_task(client.assistants.get("a")) for _ in range(3)]
+        deadline = time.monotonic() + 10
+        while not ready(client):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.005)
+        await client.aclose()
+        async with asyncio.timeout(SOON):
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    return asyncio.run(main())
+
+
+@both_colours
+@pytest.mark.parametrize("over", ["the default", "aiohttp"])
+def test_calls_that_wait_for_an_answer(colour: str, over: str, held: Held) -> None:
+    if over == "aiohttp" and colour == "sync":
+        pytest.skip("aiohttp is asynchronous")
+    options = {"transport": AiohttpTransport()} if over == "aiohttp" else {}
+    breaker = CircuitBreaker(failures=1)
+    with OddServer(held) as server:
+        errors = close_amid_calls(colour, server, lambda _: len(server.calls) == 3, circuit_breaker=breaker, **options)
+        held.end.set()
+        eventually(lambda: not server.open_connections)
+        assert len(server.calls) == 3
+    assert [type(error) for error in errors] == [ConfigurationError] * 3
+    assert "the client is closed" in str(errors[0])
+    # It was no fault of the host's.
+    host = server.url.removeprefix("http://")
+    assert not isinstance(breaker.enter(host), float)
+
+
+@both_colours
+def test_calls_that_pause_before_another_attempt(colour: str) -> None:
+    with OddServer(busy) as server:
+        began = time.monotonic()
+        errors = close_amid_calls(colour, server, lambda _: len(server.calls) == 3)
+        assert time.monotonic() - began < SOON
+        assert len(server.calls) == 3
+        eventually(lambda: not server.open_connections)
+    assert [type(error) for error in errors] == [ConfigurationError] * 3
+
+
+@both_colours
+def test_calls_that_wait_for_a_connection(colour: str, held: Held) -> None:
+    make: Any = Transport if colour == "sync" else AsyncTransport
+
+    def all_wait(client: Any) -> bool:
+        return len(server.calls) == 1 and bool(transport.connections().waiting == 2)
+
+    with OddServer(held) as server:
+        transport = make(max_connections=1)
+        errors = close_amid_calls(colour, server, all_wait, transport=transport)
+        held.end.set()
+        eventually(lambda: not server.open_connections)
+        assert len(server.calls) == 1
+    assert [type(error) for error in errors] == [ConfigurationError] * 3
+
+
+def test_calls_in_another_event_loop(held: Held) -> None:
+    outcomes: list[BaseException | None] = []
+    with OddServer(lambda asked: busy(asked) if b"pause" in asked.headers["x-namespace"] else held(asked)) as server:
+        client = AsyncInteractorClient(**{**server.settings, "max_retries": 3, "timeout": 30})
+
+        def run(namespace: str) -> None:
+            try:
+                asyncio.run(client.namespace(namespace).assistants.get("a"))  # type: ignore[arg-type]
+            except Exception as error:
+                outcomes.append(error)
+
+        threads = [threading.Thread(target=run, args=(name,)) for name in ("pause", "held")]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(server.calls) == 2)
+        asyncio.run(client.aclose())
+        for thread in threads:
+            thread.join(SOON)
+            assert not thread.is_alive()
+        held.end.set()
+        eventually(lambda: not server.open_connections)
+        assert len(server.calls) == 2
+    assert [type(error) for error in outcomes] == [ConfigurationError] * 2
+
+
+@pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport])
+def test_a_transport_takes_nothing_after_its_end(make: Any) -> None:
+    transport = make()
+
+    async def use() -> None:
+        async with httpx.AsyncClient(transport=transport) as client:
+            await client.get(server.url)
+            await transport.aclose()
+            with pytest.raises(ConfigurationError, match="the transport is closed"):
+                await client.get(server.url)
+
+    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
+        if make is Transport:
+            client = httpx.Client(transport=transport)
+            client.get(server.url)
+            transport.close()
+            with pytest.raises(ConfigurationError, match="the transport is closed"):
+                client.get(server.url)
+        else:
+            asyncio.run(use())
+        eventually(lambda: not server.open_connections)
+        assert len(server.calls) == 1
+
+
+def test_closing_while_threads_open_connections() -> None:
+    """The set of open connections is copied while others add to it."""
+    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server, ThreadPoolExecutor(8) as threads:
+        for _ in range(10):
+            transport = Transport()
+            client = httpx.Client(transport=transport)
+            calls = [threads.submit(client.get, server.url) for _ in range(16)]
+            eventually(lambda calls=calls: calls[0].done())
+            transport.close()
+            assert {type(call.exception(SOON)) for call in calls} <= {
+                type(None),
+                ConfigurationError,
+                *(httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, httpx.ConnectError),
+            }
+        eventually(lambda: not server.open_connections)
