@@ -16,6 +16,7 @@ from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError
 from interactor_ext._limits.observed import RateLimits
 from interactor_ext._log import log_answer, log_failure
+from interactor_ext._network.closing import CLOSED
 from interactor_ext._responses import describe_request, url_variable
 from interactor_ext._version import __version__
 from interactor_ext._view import SENDABLE, View
@@ -65,7 +66,7 @@ class SharedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_closed:
-            raise ConfigurationError(_CLOSED)
+            raise ConfigurationError(CLOSED)
         return self._inner.handle_request(request)
 
     def shut(self) -> None:
@@ -83,7 +84,7 @@ class AsyncSharedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.is_closed:
-            raise ConfigurationError(_CLOSED)
+            raise ConfigurationError(CLOSED)
         return await self._inner.handle_async_request(request)
 
     async def shut(self) -> None:
@@ -240,7 +241,9 @@ def _take_note(
         for name, value in ((name.lower(), value) for name, value in response.headers.raw)
         if name.startswith(_TELLING)
     }
-    view._limits.observe(said, view.view.namespace)
+    about = request.extensions.get("interactor")
+    # A call may name another namespace than its view's; one without ours was built by hand.
+    view._limits.observe(said, view.view.namespace if about is None else about.namespace)
     log_answer(request, response, said.get("x-request-id"), began)
     if "deprecation" in said or "sunset" in said:
         from interactor_ext.deprecation import notice
@@ -250,7 +253,6 @@ def _take_note(
 
 _TELLING = (b"x-ratelimit-", b"deprecation", b"sunset", b"x-request-id")
 _READ = httpx.ByteStream(b"")
-_CLOSED = "the client is closed: make a new one, or close it later"
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:

@@ -18,6 +18,8 @@ from interactor_ext._limits.buckets import Buckets, Key, Tier, Tiers, WouldWait
 from interactor_ext.limits import RateLimiter, RedisRateLimiter
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
+from tests.odd_server import ASSISTANT as ODD_ASSISTANT
+from tests.odd_server import Answer, Asked, OddServer, js
 from tests.redis_server import redis_server
 
 # The limiter's reserve of a fifth of a burst forgives 2 s between a call's leave and its arrival; here, half a second,
@@ -193,3 +195,20 @@ def test_an_asynchronous_redis_does_not_serve_threads() -> None:
 
     with pytest.raises(ConfigurationError, match=r"redis\.Redis"):
         RedisRateLimiter(redis.asyncio.Redis()).wait((("client", "c"),))
+
+
+def test_the_last_limit_of_a_namespace_is_that_of_the_namespace_asked_for() -> None:
+    """The low-level functions may name another than their view's."""
+    from interactor_client.api.assistants import get_assistant
+
+    def answer(asked: Asked) -> Answer:
+        left = {b"a": 7, b"b": 3}[asked.headers["x-namespace"]]
+        limits = ("X-RateLimit-Scope: namespace", f"X-RateLimit-Remaining: {left}")
+        return js(200, {"data": ODD_ASSISTANT}, *limits)
+
+    with OddServer(answer) as server, InteractorClient(**server.settings) as client:
+        a, b = client.namespace("a"), client.namespace("b")
+        a.assistants.get("x")
+        get_assistant.sync("x", client=a.api, x_namespace="b")
+        assert a.rate_limit["namespace"].remaining == 7
+        assert b.rate_limit["namespace"].remaining == 3
