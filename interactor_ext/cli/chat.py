@@ -47,10 +47,10 @@ def _obey_or_say(user: InteractorClient, room: Room, text: str) -> None:
             _show_history(user, room)
         elif text == "/room":
             write(room.id)
-        elif text.startswith("/"):
-            write("Commands are /history, /room and /quit.", "dim")
+        elif text.startswith("/") and not text.startswith("//"):
+            write("Commands are /history, /room and /quit; // begins a message with a slash.", "dim")
         elif text:
-            _say(user, room, text)
+            _say(user, room, text.removeprefix("/"))
     except InteractorError as error:
         complain(error, verbose=False)  # and the conversation goes on
 

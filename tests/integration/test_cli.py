@@ -136,6 +136,8 @@ def test_chat(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
         talk.until("user> ", "Hello there", "assistant> ", "Support Bot here. You said: Hello there", "you> ")
         talk.type("/what")
         talk.until("Commands are", "you> ")
+        talk.type("//what")
+        talk.until("You said: /what", "you> ")
         talk.type("/room")
         talk.until("room_", "you> ")
         room = re.findall(r"room_\w+", talk.seen)[0]
