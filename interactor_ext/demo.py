@@ -21,11 +21,12 @@ from interactor_client.models import (
 
 from . import InteractorClient, NotFoundError, validate_env
 from .sandbox import Sandbox
+from .testing.environment import environment_of
 
 
 def main() -> int:
     """Run every step in order; an error of a step is an error of the demo."""
-    with Sandbox().run() as sandbox, _environment(sandbox.env):
+    with Sandbox().run() as sandbox, _environment(environment_of(sandbox)):
         _say("Interactor SDK demo", f"sandbox at {sandbox.core_api_url}")
         validate_env()
         _say("environment", "INTERACTOR_CLIENT_ID and INTERACTOR_CLIENT_SECRET are set")
@@ -105,17 +106,21 @@ def _fail(user: InteractorClient) -> None:
 
 
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
+def _environment(variables: dict[str, str | None]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    _set(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(variables: dict[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _say(step: str, text: str) -> None:

@@ -53,7 +53,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     guard = item.config.stash.get(GUARD_KEY, None)
-    if guard is None or item.get_closest_marker("live") is None:
+    if guard is None:
+        return (yield)
+    if item.get_closest_marker("live") is None:
+        guard.watch()
         return (yield)
     with guard.lifted():
         return (yield)
@@ -72,13 +75,19 @@ def interactor_sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def interactor_sandbox(interactor_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """The sandbox, as new. Code under test that reads the environment, `get_client()` included, meets it as well."""
+    """The sandbox, as new. Code under test that reads the environment, `get_client()` included, meets it as well, and
+    none of the settings and proxies that the environment held before.
+    """
     from interactor_ext import reset_clients
+    from interactor_ext.testing.environment import environment_of
 
     interactor_sandbox_server.reset()
     reset_clients()
-    for name, value in interactor_sandbox_server.env.items():
-        monkeypatch.setenv(name, value)
+    for name, value in environment_of(interactor_sandbox_server).items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
     yield interactor_sandbox_server
     reset_clients()
 

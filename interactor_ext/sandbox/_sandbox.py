@@ -155,8 +155,8 @@ class Sandbox:
         }
 
     def client(self, **options: Any) -> InteractorClient:
-        """An SDK client of this sandbox; `options` are further arguments of InteractorClient. Settings and proxies of the
-        environment have no part in it.
+        """An SDK client of this sandbox; `options` are further arguments of InteractorClient. What settings and proxies
+        the environment holds has no part in it.
         """
         from .. import InteractorClient
         from ..transports import Transport
@@ -164,8 +164,8 @@ class Sandbox:
         options = self._with_connection(options)
         if options.get("transport") is not None:
             return InteractorClient(**options)
-        transport = Transport(trust_env=False)
-        client = InteractorClient(**{**options, "transport": transport})
+        options["transport"] = transport = Transport(trust_env=False)
+        client = InteractorClient(**options)
         # For whoever forgets to close, as with the transport that a client makes for itself.
         weakref.finalize(client._core.transport, transport.close)
         return client

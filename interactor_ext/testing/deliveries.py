@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from interactor_ext.webhooks import WebhookAnswer, parse_event, sign
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
     from interactor_client.models import WebhookEvent
@@ -47,16 +49,17 @@ class SignedDelivery:
         return replace(self, body=self.body + b" ")
 
     def post(self, url: str) -> WebhookAnswer:
-        """Deliver over HTTP to a server. Raises httpx.TransportError if none answers within 30 s."""
+        """Deliver over HTTP to a server, through no proxy. Raises httpx.TransportError if none answers within 30 s."""
         import httpx
 
-        return _answer(httpx.post(url, content=self.body, headers=self.headers, timeout=ANSWER_TIMEOUT))
+        with httpx.Client(timeout=ANSWER_TIMEOUT, trust_env=False, verify=_authorities()) as client:
+            return _answer(client.post(url, content=self.body, headers=self.headers))
 
     async def apost(self, url: str) -> WebhookAnswer:
         """As `post`, for a server that runs in the caller's own event loop."""
         import httpx
 
-        async with httpx.AsyncClient(timeout=ANSWER_TIMEOUT) as client:
+        async with httpx.AsyncClient(timeout=ANSWER_TIMEOUT, trust_env=False, verify=_authorities()) as client:
             return _answer(await client.post(url, content=self.body, headers=self.headers))
 
     def send(self, app: Any, path: str = "/") -> WebhookAnswer:
@@ -145,6 +148,13 @@ def _examples() -> dict[str, dict[str, Any]]:
         if schema.get("x-event-family") == "WebhookEvent" and "const" in schema["properties"]["event"]
     ]
     return {example["event"]: example["data"] for example in examples}
+
+
+def _authorities() -> ssl.SSLContext:
+    """Those that SSL_CERT_FILE and SSL_CERT_DIR name, if any: a receiver may have a certificate of an own one."""
+    from interactor_ext._network.tls import tls_context
+
+    return tls_context(verify=True, cert=None, trust_env=True)
 
 
 def _is_asgi(app: Any) -> bool:

@@ -8,11 +8,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from interactor_ext import AsyncInteractorClient, InteractorClient, get_async_client, get_client, testing
+from interactor_ext import (
+    AsyncInteractorClient,
+    InteractorClient,
+    InteractorConfig,
+    get_async_client,
+    get_client,
+    testing,
+)
+from interactor_ext._config import _VARIABLES
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import WebhookFactory
+from interactor_ext.testing.environment import OTHERS
 from interactor_ext.webhooks import WebhookVerifier
 
 
@@ -174,6 +184,44 @@ def test_webhook(interactor_webhook):
 """
     output, status = run(tmp_path, conftest=conftest, test_it=test)
     assert status == 0, output
+
+
+FOREIGN_TEST = """
+from interactor_ext import get_async_client, get_client
+def test_client(interactor_client):
+    assert interactor_client.assistants.list().data == []
+async def test_async_client(async_interactor_client):
+    assert (await async_interactor_client.assistants.list()).data == []
+def test_environment(interactor_sandbox):
+    assert get_client().assistants.list().data == []
+def test_delivery(interactor_sandbox, interactor_webhook):
+    assert interactor_webhook("credential.expired").post(interactor_sandbox.core_api_url).status == 404
+"""
+
+
+def test_what_the_developers_shell_says_does_not_reach_the_fixtures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_SCOPES", "rooms:read")
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    output, status = run(tmp_path, plugins="-p asyncio", ini=ASYNCIO.format("auto"), test_it=FOREIGN_TEST)
+    assert status == 0, output
+    done = subprocess.run([sys.executable, "-m", "interactor_ext.demo"], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_fixtures_know_every_setting_that_the_sdk_reads(interactor_sandbox: Sandbox) -> None:
+    assert {*interactor_sandbox.env, *OTHERS} == set(_VARIABLES.values())
+
+
+def test_a_client_of_the_sandbox_that_was_given_settings_keeps_them(interactor_sandbox: Sandbox) -> None:
+    config = InteractorConfig.from_env(scopes="rooms:read")
+    with interactor_sandbox.client(config=config, transport=httpx.HTTPTransport()) as client:
+        assert client.config.scopes == ("rooms:read",)
+        assert client.rooms.list().data == []
 
 
 GUARDED_TEST = """

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 import urllib.request
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 import pytest
 
@@ -15,6 +22,7 @@ from interactor_ext import APIConnectionError, AsyncInteractorClient, Interactor
 from interactor_ext._config import ENVIRONMENTS
 from interactor_ext.testing import PlatformGuard, PlatformRefused
 from interactor_ext.testing.guard import HOSTS, NO_PROXY
+from interactor_ext.transports import AsyncTransport
 
 CREDENTIALS = {"client_id": "client_x", "client_secret": "secret_x"}
 
@@ -69,6 +77,79 @@ def test_a_proxy_is_no_way_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
         client.assistants.list()
 
 
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda: socket.gethostbyname("core.interactor.com"),
+        lambda: socket.gethostbyname_ex("core.interactor.com"),
+        lambda: socket.gethostbyaddr("core.interactor.com"),
+        lambda: socket.create_connection(("core.interactor.com", 443)),
+        lambda: over_a_socket(lambda sock: sock.connect(("core.interactor.com", 443))),
+        lambda: over_a_socket(lambda sock: sock.connect_ex(("core.interactor.com", 443))),
+        lambda: socket.getaddrinfo("core\uff0einteractor\uff0eCOM", 443),
+    ],
+)
+def test_no_way_to_an_address_leads_there(way: Callable[[], object]) -> None:
+    with pytest.raises(PlatformRefused):
+        way()
+
+
+def test_a_proxy_of_the_clients_own_is_asked_for_nothing(proxy: Proxy) -> None:
+    with (
+        InteractorClient(**CREDENTIALS, transport=httpx.HTTPTransport(proxy=proxy.url)) as client,
+        pytest.raises(APIConnectionError, match="belongs to the real platform"),
+    ):
+        client.assistants.list()
+    for scheme in ("http", "https"):
+        with pytest.raises(PlatformRefused):
+            httpx.get(f"{scheme}://core.interactor.com/api/v1/assistants", proxy=proxy.url)
+    proxy.finish()
+    assert proxy.seen == []
+
+
+async def test_a_proxy_of_the_async_clients_own_is_asked_for_nothing(proxy: Proxy) -> None:
+    async with AsyncInteractorClient(**CREDENTIALS, transport=AsyncTransport(proxy=proxy.url)) as client:
+        with pytest.raises(APIConnectionError, match="belongs to the real platform"):
+            await client.assistants.list()
+    proxy.finish()
+    assert proxy.seen == []
+
+
+def test_no_request_of_another_client_passes_through_its_proxy(proxy: Proxy) -> None:
+    connection = http.client.HTTPSConnection("127.0.0.1", proxy.port, timeout=10)
+    connection.set_tunnel("core.interactor.com", 443)
+    with contextlib.closing(connection), pytest.raises(PlatformRefused):
+        connection.request("GET", "/api/v1/assistants")
+    proxy.finish()
+    assert proxy.seen == [b"CONNECT core.interactor.com:443 HTTP/1.0"]
+
+
+def test_httpx_is_guarded_before_it_has_loaded_what_it_needs(proxy: Proxy) -> None:
+    program = """
+import sys
+import httpx
+from interactor_ext.testing import PlatformGuard, PlatformRefused
+PlatformGuard().up()
+try:
+    httpx.get("https://core.interactor.com/", proxy=sys.argv[1])
+except PlatformRefused:
+    print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", program, proxy.url], capture_output=True, text=True, check=True)
+    proxy.finish()
+    assert (done.stdout, proxy.seen) == ("refused\n", [])
+
+
+def test_tls_for_the_platform_is_refused_over_whatever_it_is_spoken() -> None:
+    context = ssl.create_default_context()
+    with pytest.raises(PlatformRefused):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="core.interactor.com")
+    with pytest.raises(PlatformRefused):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, "core.interactor.com")
+    assert context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="example.com")
+    assert context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, "example.com")
+
+
 def test_it_can_be_lifted_for_a_while(own_guard: PlatformGuard) -> None:
     with own_guard.lifted():
         assert not any(set(HOSTS) <= set(os.environ.get(name, "").split(",")) for name in NO_PROXY)
@@ -106,7 +187,27 @@ def test_it_goes_with_what_was_put_in_front_of_it(own_guard: PlatformGuard, monk
     own_guard.up()
     with pytest.raises(PlatformRefused):
         socket.getaddrinfo("core.interactor.com", 443)
+    with pytest.raises(LookedUp):
+        socket.getaddrinfo("example.com", 443)
     own_guard.down()
+
+
+def test_it_leaves_every_function_as_it_was(own_guard: PlatformGuard) -> None:
+    own_guard.down()
+    before = functions()
+    own_guard.up()
+    assert all(now is not then for now, then in zip(functions(), before, strict=True))
+    own_guard.down()
+    assert all(now is then for now, then in zip(functions(), before, strict=True))
+
+
+def functions() -> list[object]:
+    return [
+        *(getattr(socket, name) for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")),
+        *(getattr(socket.socket, name) for name in ("connect", "connect_ex")),
+        *(getattr(ssl.SSLContext, name) for name in ("wrap_socket", "wrap_bio")),
+        *(kind.create_connection for kind in (httpcore.HTTPProxy, httpcore.AsyncHTTPProxy)),
+    ]
 
 
 def test_it_holds_in_every_thread() -> None:
@@ -128,8 +229,51 @@ class LookedUp(Exception):
     """The question got through to where a name would be looked up."""
 
 
+def over_a_socket(use: Callable[[socket.socket], object]) -> None:
+    with socket.socket() as sock:
+        use(sock)
+
+
+class Proxy:
+    """Grants what is asked of it and says nothing more."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self.port = listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.seen: list[bytes] = []
+
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+
+    def finish(self) -> None:
+        with contextlib.suppress(OSError):  # it is over already
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            with connection:
+                if asked := connection.recv(4096):
+                    self.seen.append(asked.partition(b"\r\n")[0])
+                    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                    self.seen += [b"more"] if connection.recv(4096) else []
+
+
 @pytest.fixture
-def own_guard(monkeypatch: pytest.MonkeyPatch) -> PlatformGuard:
+def proxy() -> Iterator[Proxy]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        proxy = Proxy(listening)
+        yield proxy
+        proxy.finish()
+
+
+@pytest.fixture
+def own_guard(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlatformGuard]:
     """A guard that is up, before a resolver that answers nothing."""
 
     def look_up(*args: object, **kwargs: object) -> None:
@@ -140,4 +284,5 @@ def own_guard(monkeypatch: pytest.MonkeyPatch) -> PlatformGuard:
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     guard = PlatformGuard()
     guard.up()
-    return guard
+    yield guard
+    guard.down()
