@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
-from interactor_ext._conversation.room_line import ROOMS, Place
-from interactor_ext._conversation.shared import SERVING, SharedReply, too_long
+from interactor_ext._conversation.room_line import ROOMS, Place, too_long
+from interactor_ext._conversation.shared import SERVING, SharedReply
 from interactor_ext._conversation.state import Look, Pause, Read, Run
 from interactor_ext._errors import InteractorError
 
@@ -44,10 +44,10 @@ class Reply(SharedReply):
         place = self._join_line(threading.get_ident())
         try:
             self._await_turn(place)
-            self._user._carry_out(ROOMS.until_quiet(self._user, self._room))
-            self._stream = self._user.rooms.stream(self._room.id)
+            self._user._carry_out(ROOMS.until_quiet(self._user, self._room, self._ends_at))
+            self._stream = self._in_time().rooms.stream(self._room.id)
             self._stream.__enter__()
-            self._sent(self._user.messages.send(self._room.id, content=self._content, stream=True))
+            self._sent(self._in_time().messages.send(self._room.id, content=self._content, stream=True))
         except BaseException:
             self.close()
             raise
@@ -87,7 +87,7 @@ class Reply(SharedReply):
                 raise self._state.reason
 
     def close(self) -> None:
-        """Stop listening, at once."""
+        """Stop listening, at once. A thread that waits for the answer gets a StreamError."""
         self._state.closed()
         self._let_go_if_over()
 
@@ -95,6 +95,8 @@ class Reply(SharedReply):
         for ahead in place.those_ahead():
             if ahead.owner == place.owner:
                 while not ahead.chat._is_over():
+                    if self._time_to_wait() == 0:
+                        raise too_long()
                     ahead.chat._step()
             try:
                 ahead.over.result(self._time_to_wait())
@@ -110,7 +112,7 @@ class Reply(SharedReply):
                     self._broke(error)
             case Look():
                 try:
-                    self._state.listed(self._user.messages.list(self._room.id, order="desc").data)
+                    self._state.listed(self._in_time().messages.list(self._room.id, order="desc").data)
                 except InteractorError as error:
                     self._state.look_failed(error)
             case Run(calls):
@@ -120,8 +122,8 @@ class Reply(SharedReply):
                 except InteractorError as error:
                     self._state.failed(error)
             case Pause(seconds):
-                time.sleep(seconds)
-                self._state.woken()
+                time.sleep(self._left_of_pause(seconds))
+                self._woken()
         self._let_go_if_over()
 
     def _run(self, calls: tuple[ToolCall, ...]) -> None:
@@ -140,9 +142,11 @@ class Reply(SharedReply):
 
     def _let_go_if_over(self) -> None:
         if self._is_over():
-            if self._stream is not None:
-                self._stream.close()
-            self._leave_line()
+            try:
+                if self._stream is not None:
+                    self._stream.close()
+            finally:
+                self._leave_line()
 
 
 class AsyncReply(SharedReply):
@@ -155,10 +159,10 @@ class AsyncReply(SharedReply):
         place = self._join_line(asyncio.current_task())
         try:
             await self._await_turn(place)
-            await self._user._carry_out(ROOMS.until_quiet(self._user, self._room))
-            self._stream = self._user.rooms.stream(self._room.id)
+            await self._user._carry_out(ROOMS.until_quiet(self._user, self._room, self._ends_at))
+            self._stream = self._in_time().rooms.stream(self._room.id)
             await self._stream.__aenter__()
-            self._sent(await self._user.messages.send(self._room.id, content=self._content, stream=True))
+            self._sent(await self._in_time().messages.send(self._room.id, content=self._content, stream=True))
         except BaseException:
             await self.aclose()
             raise
@@ -209,11 +213,10 @@ class AsyncReply(SharedReply):
 
     async def _await_turn(self, place: Place) -> None:
         for ahead in place.those_ahead():
-            if ahead.owner is place.owner:
-                while not ahead.chat._is_over():
-                    await ahead.chat._step()
             try:
                 async with asyncio.timeout(self._time_to_wait()):
+                    while ahead.owner is place.owner and not ahead.chat._is_over():
+                        await ahead.chat._step()
                     await asyncio.wrap_future(ahead.over)
             except TimeoutError as error:
                 raise too_long() from error
@@ -227,7 +230,7 @@ class AsyncReply(SharedReply):
                     self._broke(error)
             case Look():
                 try:
-                    self._state.listed((await self._user.messages.list(self._room.id, order="desc")).data)
+                    self._state.listed((await self._in_time().messages.list(self._room.id, order="desc")).data)
                 except InteractorError as error:
                     self._state.look_failed(error)
             case Run(calls):
@@ -237,8 +240,8 @@ class AsyncReply(SharedReply):
                 except InteractorError as error:
                     self._state.failed(error)
             case Pause(seconds):
-                await asyncio.sleep(seconds)
-                self._state.woken()
+                await asyncio.sleep(self._left_of_pause(seconds))
+                self._woken()
         await self._let_go_if_over()
 
     async def _run(self, calls: tuple[ToolCall, ...]) -> None:
@@ -263,9 +266,11 @@ class AsyncReply(SharedReply):
 
     async def _let_go_if_over(self) -> None:
         if self._is_over():
-            if self._stream is not None:
-                await self._stream.aclose()
-            self._leave_line()
+            try:
+                if self._stream is not None:
+                    await self._stream.aclose()
+            finally:
+                self._leave_line()
 
 
 def _forget(task: asyncio.Task[None]) -> None:

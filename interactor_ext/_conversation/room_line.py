@@ -7,11 +7,13 @@ chat in a room waits until the chats that this process began there before are ov
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Hashable, Iterator
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from interactor_ext._errors import APITimeoutError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._plans import Call, Pause, Plan, promise
 
@@ -87,18 +89,35 @@ class RoomLine:
                     del self._unfinished[next(iter(self._unfinished))]
             place.over.set_result(None)
 
-    def until_quiet(self, user: Any, room: Room) -> Plan[None]:
-        """Wait for the rest of an answer that was left early: its words would pass for those of the next."""
+    def until_quiet(self, user: Any, room: Room, ends_at: float | None) -> Plan[None]:
+        """Wait for the rest of an answer that was left early: its words would pass for those of the next.
+
+        Raises APITimeoutError if that takes until `ends_at`, an instant of `time.monotonic()`.
+        """
         unanswered = self._unfinished.get(room)
         if unanswered is None:
             return
         for wait in _LOOKS:
-            page = yield Call(partial(user.messages.list, room.id, order="desc"), ())
+            view = user if ends_at is None else user.with_options(deadline=_left(ends_at))
+            page = yield Call(partial(view.messages.list, room.id, order="desc"), ())
             if not _is_on_its_way(page.data, unanswered):
                 break
-            yield Pause(wait)
+            yield Pause(wait if ends_at is None else min(wait, _left(ends_at)))
+        if ends_at is not None:
+            _left(ends_at)
         with self._lock:
             self._unfinished.pop(room, None)
+
+
+def too_long() -> APITimeoutError:
+    return APITimeoutError("The deadline has come while another chat of this room was not over. Nothing was sent.")
+
+
+def _left(ends_at: float) -> float:
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise too_long()
+    return left
 
 
 def _is_on_its_way(newest_first: list[Message], unanswered: Message) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_ext._conversation.room_line import ROOMS, Place, Room
 from interactor_ext._conversation.state import Done, ReplyState
-from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
+from interactor_ext._errors import InteractorError, ResponseValidationError
 from interactor_ext._streams.shared import Gap
 from interactor_ext._tools.calls import PendingCall
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 """The rooms that wait for the result of what runs in this context."""
+
+# A deadline that is over when it is looked at, for a view takes none of 0.
+_NO_TIME = 1e-6
 
 
 class SharedReply:
@@ -32,6 +35,8 @@ class SharedReply:
         self._state = ReplyState(runs_tools=tools is not None)
         self._place: Place | None = None
         self._stream: Any = None
+        self._ends_at: float | None = None
+        self._wakes_at: float | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(room_id={self._room.id!r})"
@@ -41,6 +46,7 @@ class SharedReply:
             raise RuntimeError("a reply is entered once; a new message is a new chat")
         if self._room in SERVING.get():
             raise RuntimeError("a tool cannot chat in the room that waits for its result")
+        self._ends_at = self._user._view.ends_at()
         self._place = ROOMS.join(self._room, self, owner)
         return self._place
 
@@ -87,9 +93,21 @@ class SharedReply:
         return bool(self._state.events)
 
     def _time_to_wait(self) -> float | None:
-        ends_at = self._user._view.ends_at()
-        return None if ends_at is None else max(0.0, ends_at - time.monotonic())
+        return None if self._ends_at is None else max(0.0, self._ends_at - time.monotonic())
 
+    def _in_time(self) -> Any:
+        """The view, for one call or one stream that ends when the whole chat must."""
+        left = self._time_to_wait()
+        return self._user if left is None else self._user.with_options(deadline=max(left, _NO_TIME))
 
-def too_long() -> APITimeoutError:
-    return APITimeoutError("The deadline has come while another chat of this room was not over. Nothing was sent.")
+    def _left_of_pause(self, seconds: float) -> float:
+        """Who gives up waiting for the answer, and waits again, sleeps only for what is left."""
+        now = time.monotonic()
+        if self._wakes_at is None:
+            self._wakes_at = now + seconds
+        wakes_at = self._wakes_at if self._ends_at is None else min(self._wakes_at, self._ends_at)
+        return max(0.0, wakes_at - now)
+
+    def _woken(self) -> None:
+        self._wakes_at = None
+        self._state.woken()

@@ -8,6 +8,9 @@ A loop looks at `events` and `action`, does what they say, and reports what came
     Run         run these tool calls, all at once            -> ran or failed
     Pause       sleep, then go on                            -> woken
     Done        `message` is the answer, or `error` says why there is none
+
+Done is for good, whatever is reported after it, unless `go_without_stream` is called: another thread or task may have
+left the chat meanwhile.
 """
 
 from __future__ import annotations
@@ -68,6 +71,7 @@ class ReplyState:
         self._run: set[str] = set()
         self._looks: deque[float] | None = None
         self._is_resumable = False
+        self._is_closed = False
 
     def sent(self, message: Message, *, is_repeat: bool = False) -> None:
         """The message was accepted; the platform gives it back, or, if it does not stream, the answer itself.
@@ -76,11 +80,13 @@ class ReplyState:
         """
         self._sent = message
         if is_repeat:
-            self.action = Look()
+            self._go(Look())
         if message.role not in _OTHERS and (message.content or message.tool_calls):
             self._complete(MessageComplete(message=message))
 
     def received(self, event: Any) -> None:
+        if isinstance(self.action, Done):
+            return
         match event:
             case MessageDelta(content=text):
                 if self._has_hole:
@@ -93,7 +99,7 @@ class ReplyState:
                 if self._is_ours(call):
                     # Others may have been asked for with it, and all are to run at once: the message has them all.
                     self._waiting[call.id] = call
-                    self.action = Look()
+                    self._go(Look())
             case MessageComplete():
                 self._complete(event)
             case _:
@@ -102,14 +108,16 @@ class ReplyState:
     def resumed(self, last_event_id: str) -> None:
         """The stream broke off and is connected again. Without an id the server cannot know what to send again."""
         self._has_hole = self._has_hole or not last_event_id
-        self.action = Look()
+        self._go(Look())
 
     def missed(self) -> None:
         """An event could not be read."""
         self._has_hole = True
-        self.action = Look()
+        self._go(Look())
 
     def listed(self, newest_first: list[Message]) -> None:
+        if isinstance(self.action, Done):
+            return
         later = self._later(newest_first)
         answered = {call.id for message in later for call in message.tool_calls or () if call.status in FINISHED}
         for call in [*self._waiting.values(), *(call for message in later for call in message.tool_calls or ())]:
@@ -127,6 +135,8 @@ class ReplyState:
             self._go_on()
 
     def look_failed(self, error: InteractorError) -> None:
+        if isinstance(self.action, Done):
+            return
         if self._waiting:
             self._run_waiting()
         elif isinstance(error, APIConnectionError | RateLimitError | ServerError):
@@ -134,32 +144,35 @@ class ReplyState:
         elif self._looks is None:
             self.failed(error)
         else:
-            self.action = Done()  # with the stream's error
+            self._go(Done())  # with the stream's error
 
     def ran(self) -> None:
         self._go_on()
 
     def woken(self) -> None:
-        self.action = Look()
+        self._go(Look())
 
     def ended(self) -> None:
         """The server says that nothing more will come on the stream. It may have forgotten to send the message."""
-        self.stream_failed(StreamError("The stream ended before the answer was complete."))
-        self.go_without_stream()
+        if not isinstance(self.action, Done):
+            self.stream_failed(StreamError("The stream ended before the answer was complete."))
+            self._look_without_stream()
 
     def stream_failed(self, error: InteractorError) -> None:
-        # A deadline is the end of everything.
-        self._is_resumable = not isinstance(error, APITimeoutError)
-        self.failed(error)
+        if not isinstance(self.action, Done):
+            # A deadline is the end of everything.
+            self._is_resumable = not isinstance(error, APITimeoutError)
+            self.failed(error)
 
     def failed(self, error: InteractorError) -> None:
-        self.error = error
-        self.action = Done()
+        if not isinstance(self.action, Done):
+            self.error = error
+            self._go(Done())
 
     def closed(self) -> None:
-        """The caller left."""
-        if not isinstance(self.action, Done):
-            self.failed(StreamError("The chat was left before the answer was complete."))
+        """The caller left. May be called from any thread."""
+        self._is_closed = True
+        self.failed(StreamError("The chat was left before the answer was complete."))
 
     @property
     def reason(self) -> InteractorError:
@@ -176,19 +189,29 @@ class ReplyState:
         """After the stream failed for good: find the answer in the room's messages. False if there is no use in it."""
         if not self._is_resumable or self.error is None:
             return False
+        self._is_closed = False
+        self._look_without_stream()
+        return True
+
+    def _look_without_stream(self) -> None:
         self._is_resumable = False
         self._looks = deque(_LOOKS)
         self._has_hole = True
-        self.action = Look()
-        return True
+        self.action = Done() if self._is_closed else Look()
+
+    def _go(self, action: Read | Look | Run | Pause | Done) -> None:
+        if not isinstance(self.action, Done):
+            self.action = action
+        if self._is_closed:  # by another thread, between the two lines above
+            self.action = Done()
 
     def _go_on(self) -> None:
         if self._looks is None:
-            self.action = Read()
+            self._go(Read())
         elif self._looks:
-            self.action = Pause(self._looks.popleft())
+            self._go(Pause(self._looks.popleft()))
         else:
-            self.action = Done()  # with the stream's error
+            self._go(Done())  # with the stream's error
 
     def _complete(self, event: MessageComplete) -> None:
         message = event.message
@@ -211,7 +234,7 @@ class ReplyState:
             self.events.append(MessageDelta(content=content[len(self._said) :]))
         self.events.append(event)
         self.message, self.error = event.message, None
-        self.action = Done()
+        self._go(Done())
 
     def _begin_message(self) -> None:
         self._said = ""
@@ -226,7 +249,7 @@ class ReplyState:
         self._run.update(call.id for call in calls)
         if self._looks is not None:
             self._looks = deque(_LOOKS)
-        self.action = Run(calls)
+        self._go(Run(calls))
 
     def _later(self, newest_first: list[Message]) -> list[Message]:
         """What the assistant has said since the message was sent, oldest first."""

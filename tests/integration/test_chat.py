@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +20,7 @@ from interactor_ext import (
     StreamError,
     ValidationError,
 )
+from interactor_ext._conversation.room_line import ROOMS
 from interactor_ext.sandbox import Sandbox
 from tests.chaos_proxy import LOST, ChaosProxy
 from tests.integration.conversations import NAMESPACE, asked, both_colours, chat, eventually, new_room
@@ -294,6 +296,95 @@ async def test_a_time_limit_within_the_block_loses_nothing(sandbox: Sandbox) -> 
             await asyncio.wait_for(reply.message(), 0.03)
         assert (await reply.message()).content == ANSWER
         assert "".join([word async for word in reply.text()]) == ANSWER
+
+
+async def test_many_short_time_limits_find_the_answer_although_the_stream_breaks(sandbox: Sandbox) -> None:
+    """Each is shorter than the wait before a reconnect, and than the pauses between looks at the room."""
+    room = new_room(sandbox)
+    for is_lost in (False, True):
+        async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
+            if is_lost:
+                sandbox.faults.add("stream_room", status=403, times=None)
+            sandbox.disconnect_streams()
+            limits = 0
+            while True:
+                try:
+                    assert (await asyncio.wait_for(reply.message(), 0.02)).content == ANSWER
+                    break
+                except TimeoutError:
+                    limits += 1
+                    assert limits < 500
+            assert len(list(asked(sandbox, "stream_room"))) <= 4
+
+
+@both_colours
+def test_who_waits_for_an_answer_hears_that_the_chat_was_left(colour: str) -> None:
+    with Sandbox(word_delay=0.01).run() as sandbox:
+        room = new_room(sandbox)
+        content = "word " * 2000
+
+        def leave_in_another_thread() -> None:
+            with sandbox.client(namespace=NAMESPACE) as user, ThreadPoolExecutor(1) as pool:
+                reply = user.chat(room, content).__enter__()
+                waiting = pool.submit(reply.message)
+                assert eventually(lambda: bool(reply._state.events))
+                reply.close()
+                with pytest.raises(StreamError, match="left"):
+                    waiting.result(5)
+
+        async def leave_in_another_task() -> None:
+            async with sandbox.async_client(namespace=NAMESPACE) as user:
+                reply = await user.chat(room, content).__aenter__()
+                waiting = asyncio.create_task(reply.message())
+                assert await asyncio.to_thread(eventually, lambda: bool(reply._state.events))
+                await reply.aclose()
+                with pytest.raises(StreamError, match="left"):
+                    await asyncio.wait_for(waiting, 5)
+
+        if colour == "sync":
+            leave_in_another_thread()
+        else:
+            asyncio.run(leave_in_another_task())
+        assert eventually(lambda: sandbox.open_streams == 0)
+        assert len(list(asked(sandbox, "stream_room"))) == 1
+        assert not [place for place in ROOMS._last if place.id == room]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_second_cancellation_leaves_the_room_to_others(turns: int, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    async with sandbox.async_client(namespace=NAMESPACE) as user:
+        entered = asyncio.Event()
+
+        async def follow() -> None:
+            async with user.chat(room, WORDS) as reply:
+                entered.set()
+                await asyncio.sleep(10)
+                await reply.message()
+
+        task = asyncio.create_task(follow())
+        await asyncio.wait_for(entered.wait(), 10)
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        async with asyncio.timeout(10), user.chat(room, "again") as reply:
+            assert (await reply.message()).content == "Bot here. You said: again"
+        assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
+
+
+@both_colours
+def test_the_deadline_bounds_the_wait_for_an_answer_that_was_left(colour: str) -> None:
+    with Sandbox(word_delay=0.05).run() as sandbox:
+        room = new_room(sandbox)
+        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, "word " * 200):
+            pass
+        started = time.monotonic()
+        with pytest.raises(APITimeoutError):
+            chat(colour, sandbox, room, "x", deadline=0.4)
+        assert time.monotonic() - started < 2
+        assert len(list(asked(sandbox, "send_message"))) == 1
 
 
 @both_colours

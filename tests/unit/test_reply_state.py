@@ -291,3 +291,27 @@ def test_leaving() -> None:
     answered.received(MessageComplete(message=ANSWER))
     answered.closed()
     assert (answered.message, answered.error) == (ANSWER, None)
+
+
+def test_what_was_left_stays_left() -> None:
+    """Whatever another thread reports that has not heard of it yet."""
+    for report in (
+        lambda state: state.received(MessageDelta(content="Hello ")),
+        lambda state: state.received(ToolCallStart(tool_call=call("tc_1"))),
+        lambda state: state.received(MessageComplete(message=message("msg_2", "", "assistant", call("tc_1")))),
+        lambda state: state.resumed("5"),
+        ReplyState.missed,
+        lambda state: state.listed([message("msg_2", "", "assistant", call("tc_1")), QUESTION]),
+        lambda state: state.look_failed(APIConnectionError("away")),
+        ReplyState.ran,
+        ReplyState.woken,
+        ReplyState.ended,
+        lambda state: state.stream_failed(StreamError("broken")),
+        lambda state: state.failed(NotFoundError("gone")),
+    ):
+        state = asked()
+        state.closed()
+        report(state)
+        assert (state.action, list(state.events)) == (Done(), [])
+        assert "left" in str(state.reason)
+        assert not state.go_without_stream()
