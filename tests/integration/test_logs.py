@@ -51,7 +51,7 @@ def of_calls(records: list[logging.LogRecord]) -> list[dict[str, Any]]:
 
 
 def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
-    return {**sandbox._connection(), "namespace": "user_1", "retry_policy": FAST, **more}
+    return sandbox._with_connection({"namespace": "user_1", "retry_policy": FAST, **more})
 
 
 @both_colours
