@@ -11,6 +11,7 @@ its own, and the heads of the lines are served in turn, so a busy namespace dela
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -25,11 +26,13 @@ __all__ = ["RateLimiter", "RedisRateLimiter", "Tier", "Tiers"]
 class Source(Protocol):
     """Buckets, wherever they stand."""
 
-    def reserve(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
-        """The wait in seconds, and whether a place is reserved: not if the wait is longer than `max_wait`."""
+    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float) -> tuple[float, bool]:
+        """The wait in seconds, and whether a place is reserved: not if the wait is longer than `max_wait`. The answer
+        must not take longer than `time_left`.
+        """
         ...
 
-    async def reserve_async(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]: ...
+    async def reserve_async(self, keys: Sequence[Key], max_wait: float, time_left: float) -> tuple[float, bool]: ...
 
     def give_back(self, keys: Sequence[Key]) -> None: ...
 
@@ -58,13 +61,15 @@ class RateLimiter:
         """Return when a call may go that counts against `keys`. `WouldWait` if that is more than `time_left` seconds
         away.
         """
-        deadline = _deadline(time_left)
+        left = math.inf if time_left is None else time_left
+        deadline = time.monotonic() + left
         line = keys[-1]
-        if not self._turns.has_line(line) and self._source.reserve(keys, 0.0)[1]:
+        if not self._turns.has_line(line) and self._source.reserve(keys, 0.0, left)[1]:
             return
         try:
             with self._turns.wait(line, time_left):
-                delay, reserved = self._source.reserve(keys, deadline - time.monotonic())
+                left = deadline - time.monotonic()
+                delay, reserved = self._source.reserve(keys, left, left)
                 if not reserved:
                     raise WouldWait(delay)
                 try:
@@ -76,13 +81,15 @@ class RateLimiter:
             raise WouldWait(time_left or 0.0) from error
 
     async def wait_async(self, keys: Sequence[Key], time_left: float | None = None) -> None:
-        deadline = _deadline(time_left)
+        left = math.inf if time_left is None else time_left
+        deadline = time.monotonic() + left
         line = keys[-1]
-        if not self._turns.has_line(line) and (await self._source.reserve_async(keys, 0.0))[1]:
+        if not self._turns.has_line(line) and (await self._source.reserve_async(keys, 0.0, left))[1]:
             return
         try:
             async with self._turns.wait_async(line, time_left):
-                delay, reserved = await self._source.reserve_async(keys, deadline - time.monotonic())
+                left = deadline - time.monotonic()
+                delay, reserved = await self._source.reserve_async(keys, left, left)
                 if not reserved:
                     raise WouldWait(delay)
                 try:
@@ -102,14 +109,11 @@ class RedisRateLimiter(RateLimiter):
     """Keeps the calls of all processes that share a Redis within the tiers: one round trip to Redis before each call.
 
     `redis` is a `redis.Redis`, or for AsyncInteractorClient a `redis.asyncio.Redis` (a `redis.Redis` is then called in
-    a thread). Give it a socket timeout. While Redis does not answer, each process counts for itself, and a warning says
-    so once a minute.
+    a thread). Give it a socket timeout: a synchronous call without a deadline waits for as long as that allows. Others
+    wait for two seconds at most, and no longer than half the time that is left to them. While Redis does not answer,
+    each process counts for itself, one call tries it again every ten seconds, and a warning says so once a minute.
     """
 
     def __init__(self, redis: Any, tiers: Tiers | None = None, *, prefix: str = "interactor:limits:") -> None:
         super().__init__(tiers)
         self._source = RedisBuckets(redis, prefix, self._tiers)
-
-
-def _deadline(time_left: float | None) -> float:
-    return float("inf") if time_left is None else time.monotonic() + time_left

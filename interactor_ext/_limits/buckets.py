@@ -154,11 +154,13 @@ class LocalBuckets:
         self._start_afresh()
         after_fork_in_child(self._start_afresh)
 
-    def reserve(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
+    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> tuple[float, bool]:
         with self._lock:
             return self._buckets.reserve(keys, self._clock(), max_wait)
 
-    async def reserve_async(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
+    async def reserve_async(
+        self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf
+    ) -> tuple[float, bool]:
         return self.reserve(keys, max_wait)
 
     def give_back(self, keys: Sequence[Key]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._limits.buckets import Key, LocalBuckets, Tiers, observed
+from interactor_ext._network.deadline import in_time
 from interactor_ext._redis import call, call_async
 
 logger = logging.getLogger("interactor")
@@ -53,6 +56,9 @@ return {string.format('%.6f', wait), taken and 1 or 0}
 """
 
 _SAY_AGAIN_AFTER = 60.0
+# A Redis that is gone may take seconds to say so, each time that it is asked.
+_REST = 10.0
+_PATIENCE = 2.0
 
 
 class RedisBuckets:
@@ -67,41 +73,67 @@ class RedisBuckets:
         self._local = LocalBuckets(tiers)
         # What the server said last, by key, until the next reservation takes it to Redis.
         self._heard: dict[Key, tuple[float, float]] = {}
-        self._complained = float("-inf")
+        self._complained = -math.inf
+        self._rests_until: float | None = None
 
-    def reserve(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
-        try:
-            wait, taken = call(self._redis, "eval", *self._script(keys, max_wait, 1))
-        except ConfigurationError:
-            raise
-        except Exception as error:
-            self._complain(error)
-            return self._local.reserve(keys, max_wait)
-        return max(0.0, float(wait)), bool(taken)
+    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> tuple[float, bool]:
+        if self._may_ask():
+            try:
+                wait, taken = self._eval(keys, max_wait, 1, time_left)
+            except ConfigurationError:
+                raise
+            except Exception as error:
+                self._failed(error)
+            else:
+                self._rests_until = None
+                return max(0.0, float(wait)), bool(taken)
+        return self._local.reserve(keys, max_wait)
 
-    async def reserve_async(self, keys: Sequence[Key], max_wait: float) -> tuple[float, bool]:
-        try:
-            wait, taken = await call_async(self._redis, "eval", *self._script(keys, max_wait, 1))
-        except Exception as error:
-            self._complain(error)
-            return self._local.reserve(keys, max_wait)
-        return max(0.0, float(wait)), bool(taken)
+    async def reserve_async(
+        self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf
+    ) -> tuple[float, bool]:
+        if self._may_ask():
+            try:
+                wait, taken = await self._eval_async(keys, max_wait, 1, time_left)
+            except Exception as error:
+                self._failed(error)
+            else:
+                self._rests_until = None
+                return max(0.0, float(wait)), bool(taken)
+        return self._local.reserve(keys, max_wait)
 
     def give_back(self, keys: Sequence[Key]) -> None:
+        if self._rests:
+            self._local.give_back(keys)
+            return
         try:
-            call(self._redis, "eval", *self._script(keys, 0.0, -1))
+            self._eval(keys, 0.0, -1, math.inf)
         except Exception as error:
-            self._complain(error)
+            self._failed(error)
 
     async def give_back_async(self, keys: Sequence[Key]) -> None:
+        if self._rests:
+            self._local.give_back(keys)
+            return
         try:
-            await call_async(self._redis, "eval", *self._script(keys, 0.0, -1))
+            await self._eval_async(keys, 0.0, -1, math.inf)
         except Exception as error:
-            self._complain(error)
+            self._failed(error)
+
+    def _eval(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
+        script = self._script(keys, max_wait, take)
+        # A thread costs about half of what Redis does. A token request is rare, and calls with deadlines wait for it.
+        if time_left == math.inf and keys[0][0] != "tokens":
+            return call(self._redis, "eval", *script)
+        return in_time(lambda: call(self._redis, "eval", *script), _patience(time_left), "interactor-limits")
+
+    async def _eval_async(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
+        async with asyncio.timeout(_patience(time_left)):
+            return await call_async(self._redis, "eval", *self._script(keys, max_wait, take))
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
         meant, remaining, closed_for = observed(keys, status, headers, retry_after)
-        for key in meant:
+        for key in () if self._rests else meant:
             self._heard[key] = (-1.0 if remaining is None else remaining, -1.0 if closed_for is None else closed_for)
         self._local.observe(keys, status, headers, retry_after)
 
@@ -113,7 +145,26 @@ class RedisBuckets:
         names = [self._prefix + ":".join(key) for key in keys]
         return [_RESERVE, len(names), *names, *numbers]
 
-    def _complain(self, error: Exception) -> None:
-        if time.monotonic() - self._complained > _SAY_AGAIN_AFTER:
-            self._complained = time.monotonic()
+    @property
+    def _rests(self) -> bool:
+        return self._rests_until is not None and time.monotonic() < self._rests_until
+
+    def _may_ask(self) -> bool:
+        if self._rests:
+            return False
+        if self._rests_until is not None:
+            # One finds out whether Redis is back; the others do not wait for that.
+            self._rests_until = time.monotonic() + _REST
+        return True
+
+    def _failed(self, error: Exception) -> None:
+        now = time.monotonic()
+        self._rests_until = now + _REST
+        if now - self._complained > _SAY_AGAIN_AFTER:
+            self._complained = now
             logger.warning("the rate limits in Redis cannot be used, so this process counts alone: %r", error)
+
+
+def _patience(time_left: float) -> float:
+    # A call that Redis has kept waiting is to have time left to be made.
+    return min(_PATIENCE, max(0.0, time_left) / 2)

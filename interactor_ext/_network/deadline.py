@@ -14,11 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 import httpcore
 import httpx
 
+T = TypeVar("T")
 OnOpen = Callable[[httpcore.NetworkStream], object]
 
 
@@ -134,19 +135,24 @@ def _resolve(host: str, port: int, seconds: float | None) -> list[str]:
     """The addresses of a host. The system's resolver knows no timeout, so where there is one a thread waits for it."""
     if seconds is None or _ADDRESS.fullmatch(host):
         return _look_up(host, port)
-    answer: Future[list[str]] = Future()
+    try:
+        return in_time(lambda: _look_up(host, port), seconds, "interactor-resolver")
+    except TimeoutError:
+        raise httpcore.ConnectTimeout(f"no address of {host} in time") from None
 
-    def look_up() -> None:
+
+def in_time(work: Callable[[], T], seconds: float, name: str) -> T:
+    """What `work` returns or raises. TimeoutError where that takes longer; its thread is then left to itself."""
+    answer: Future[T] = Future()
+
+    def do() -> None:
         try:
-            answer.set_result(_look_up(host, port))
+            answer.set_result(work())
         except Exception as error:
             answer.set_exception(error)
 
-    threading.Thread(target=look_up, name="interactor-resolver", daemon=True).start()
-    try:
-        return answer.result(seconds)
-    except TimeoutError:
-        raise httpcore.ConnectTimeout(f"no address of {host} in time") from None
+    threading.Thread(target=do, name=name, daemon=True).start()
+    return answer.result(seconds)
 
 
 def _look_up(host: str, port: int) -> list[str]:

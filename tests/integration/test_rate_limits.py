@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ from typing import Any
 import pytest
 
 from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient
+from interactor_ext._limits import shared_buckets
 from interactor_ext._limits.buckets import Buckets, Key, Tier, Tiers, WouldWait
 from interactor_ext.limits import RateLimiter, RedisRateLimiter
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
+from interactor_ext.tokens import MemoryTokenStore
 from tests.odd_server import ASSISTANT as ODD_ASSISTANT
 from tests.odd_server import Answer, Asked, OddServer, js
 from tests.redis_server import redis_server
@@ -212,3 +215,92 @@ def test_the_last_limit_of_a_namespace_is_that_of_the_namespace_asked_for() -> N
         get_assistant.sync("x", client=a.api, x_namespace="b")
         assert a.rate_limit["namespace"].remaining == 7
         assert b.rate_limit["namespace"].remaining == 3
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """The port of a Redis that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def absent() -> Iterator[int]:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        yield nobody.getsockname()[1]
+
+
+def timed_calls(redis: Any, colour: str) -> list[float]:
+    """How long each of a few calls takes that have 2 s and share a limiter on this Redis."""
+    with OddServer(lambda asked: js(200, {"data": ODD_ASSISTANT})) as server:
+        store = MemoryTokenStore()
+        with InteractorClient(**server.settings, token_store=store) as client:
+            client.get_access_token()  # so that none is requested under the limits
+        settings = {
+            **server.settings,
+            "deadline": 2,
+            "token_store": store,
+            "rate_limiter": RedisRateLimiter(redis),
+        }
+        took: list[float] = []
+        if colour == "sync":
+            with InteractorClient(**settings) as client:
+                for _ in range(4):
+                    began = time.monotonic()
+                    client.assistants.get("a")
+                    took.append(time.monotonic() - began)
+            return took
+
+        async def main() -> None:
+            async with AsyncInteractorClient(**settings) as client:
+                for _ in range(4):
+                    began = time.monotonic()
+                    await client.assistants.get("a")
+                    took.append(time.monotonic() - began)
+
+        asyncio.run(main())
+        return took
+
+
+@pytest.mark.parametrize("kind", ["sync", "async", "async, a redis of threads"])
+@pytest.mark.parametrize("state", ["silent", "absent"])
+def test_a_redis_that_fails_delays_one_call_and_costs_none(
+    state: str, kind: str, request: pytest.FixtureRequest
+) -> None:
+    redis = pytest.importorskip("redis")
+    options: dict[str, Any] = {"port": request.getfixturevalue(state)}
+    if "threads" in kind:
+        # The end of the event loop waits for the thread that waits for Redis.
+        options |= {"socket_timeout": 1.5, "retry": None}
+    module = redis.asyncio if kind == "async" else redis
+    client = module.Redis(**options)
+    first, *others = timed_calls(client, kind.partition(",")[0])
+    assert first < 1.8
+    assert max(others) < 0.5
+
+
+def test_one_call_finds_out_whether_redis_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ailing:
+        asked = 0
+        error: Exception | None = ConnectionError("gone")
+
+        def eval(self, *args: Any) -> list[Any]:
+            self.asked += 1
+            others.append([buckets.reserve(keys, 0.0)[1] for _ in range(3)])  # what others meet with meanwhile
+            if self.error is not None:
+                raise self.error
+            return ["0.000000", 1]
+
+    monkeypatch.setattr(shared_buckets, "_REST", 1000.0)
+    redis, others = Ailing(), list[list[bool]]()
+    keys: tuple[Key, ...] = (("client", "c"),)
+    buckets = shared_buckets.RedisBuckets(redis, "p:", Tiers(client=Tier(600, 100)))
+    buckets._rests_until = time.monotonic() - 1  # it failed before
+    assert [buckets.reserve(keys, 0.0) for _ in range(3)] == [(0.0, True)] * 3
+    assert (redis.asked, others) == (1, [[True] * 3])
+    redis.error, buckets._rests_until = None, time.monotonic() - 1
+    buckets.reserve(keys, 0.0)
+    others.clear()
+    monkeypatch.setattr(Ailing, "eval", lambda self, *args: ["0.5", 0])
+    assert buckets.reserve(keys, 0.0) == (0.5, False)  # it is asked again each time
