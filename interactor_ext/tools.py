@@ -26,9 +26,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from interactor_ext._errors import NotFoundError
+from interactor_ext._errors import NotFoundError, ValidationError
 from interactor_ext._plans import Call, Collect, Plan
-from interactor_ext._tools.calls import PendingCall, execute, pending_call, submit
+from interactor_ext._tools.calls import PendingCall, execute, pending_call, require_sendable, submit
 from interactor_ext._tools.function import ToolContext, ToolFunction
 from interactor_ext._tools.ledger import Ledger
 
@@ -63,7 +63,8 @@ class ToolSet:
 
     def __init__(self) -> None:
         self._tools: dict[str, ToolFunction] = {}
-        self._names: dict[str, str] = {}
+        # A set may serve several platforms, a sandbox and the real one say, whose ids may be the same.
+        self._names: dict[tuple[str, str], str] = {}
         self._names_lock = threading.Lock()
         self._ledger: Ledger[Message] = Ledger()
 
@@ -161,34 +162,36 @@ class ToolSet:
                 known = namesakes[0]
             registered.append(known)
             for each in (known, *namesakes):
-                self._remember(each.id, tool.name)
+                self._remember(user.config.core_api_url, each.id, tool.name)
         return registered
 
     def _answer(self, user: Any, call: PendingCall, *, only_ours: bool = False) -> Plan[Message | None]:
         """None, with `only_ours`, for a call for which the platform itself turns to somebody else."""
+        require_sendable(call)
         name, has_callback = yield from self._identify(user, call)
         if only_ours and has_callback and name not in self:
             return None
         run = partial(execute, self._tools.get(name), name, call)
-        key = (call.namespace, call.room_id, call.id)
+        key = (user.config.core_api_url, call.namespace, call.room_id, call.id)
         return (yield from self._ledger.once(key, run, partial(submit, user, call)))
 
     def _identify(self, user: Any, call: PendingCall) -> Plan[tuple[str, bool]]:
         """The name of the tool that is called, and whether the platform posts its calls to a URL."""
-        name = call.tool_name or self._names.get(call.tool_id)
+        api_url = user.config.core_api_url
+        name = call.tool_name or self._names.get((api_url, call.tool_id))
         if name is not None:
             return name, False
         try:
             tool: Tool = yield Call(partial(user.tools.get, call.tool_id), ())
-        except (NotFoundError, ValueError):  # it was deleted; or is an id that no request can carry
+        except (NotFoundError, ValidationError, ValueError):  # deleted; or an id that no server, or no request, takes
             return call.tool_id, False
         if tool.name in self:
-            self._remember(tool.id, tool.name)
+            self._remember(api_url, tool.id, tool.name)
         return tool.name, bool(tool.callback_url)
 
-    def _remember(self, tool_id: str, name: str) -> None:
+    def _remember(self, api_url: str, tool_id: str, name: str) -> None:
         with self._names_lock:
-            self._names[tool_id] = name
+            self._names[api_url, tool_id] = name
             if len(self._names) > _REMEMBERED_IDS:
                 del self._names[next(iter(self._names))]
 

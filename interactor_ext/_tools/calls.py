@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from interactor_ext._errors import APIConnectionError, ConflictError, ServerError
+from interactor_ext._errors import APIConnectionError, ConflictError, ResponseValidationError, ServerError
 from interactor_ext._log import logger
 from interactor_ext._plans import Call, Pause, Plan
 from interactor_ext._redact import clean_text
 from interactor_ext._tools.function import ToolContext, ToolFunction
 from interactor_ext._tools.jsonable import NotJSONError, to_json
-from interactor_ext._tools.shapes import MisfitError
+from interactor_ext._tools.shapes import MisfitError, told
 from interactor_ext.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -70,31 +70,38 @@ def pending_call(user: Any, told: Any, room_id: str | None) -> tuple[Any, Pendin
 
 def execute(tool: ToolFunction | None, name: str, call: PendingCall) -> Plan[Any]:
     """The result of a call as JSON. What goes wrong becomes a result that the model can read, and a line in the log."""
+    call_id = clean_text(call.id)
     if tool is None:
-        logger.warning("no tool %s in this ToolSet: its call is answered with an error (call %s)", name, call.id)
+        name = clean_text(name)
+        logger.warning("no tool %s in this ToolSet: its call is answered with an error (call %s)", name, call_id)
         return error_result("unknown_tool", f"There is no tool {name} here.")
     try:
         args, kwargs = tool.bind(call.arguments, call.context)
     except MisfitError as misfit:
-        logger.warning("the arguments for the tool %s do not fit its parameters (call %s)", tool.name, call.id)
+        logger.warning("the arguments for the tool %s do not fit its parameters (call %s)", tool.name, call_id)
         details = [{"field": field, "message": message} for field, message in misfit.details]
         return error_result("invalid_arguments", f"The arguments do not fit: {misfit}", details)
+    except Exception as error:
+        logger.exception("the arguments for the tool %s could not be read (call %s)", tool.name, call_id)
+        return error_result("tool_failed", _told(error))
     try:
         value = yield Call(partial(tool.function, *args, **kwargs), ())
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
             raise
-        logger.exception("the tool %s failed (call %s)", tool.name, call.id)
+        logger.exception("the tool %s failed (call %s)", tool.name, call_id)
         return error_result("tool_failed", _told(error))
     try:
         return to_json(value)
     except NotJSONError as error:
-        logger.error("the tool %s gave a result that is not JSON (call %s): %s", tool.name, call.id, error)
+        logger.error("the tool %s gave a result that is not JSON (call %s): %s", tool.name, call_id, error)
         return error_result("invalid_result", f"The result of the tool is not JSON: {error}")
 
 
 def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None) -> dict[str, Any]:
-    error = {"type": kind, "message": message}
+    """All of its text is fit to be sent: a server can send what no JSON text can hold, lone surrogates for one."""
+    error = {"type": kind, "message": clean_text(message)}
+    details = [{key: clean_text(text) for key, text in detail.items()} for detail in details or ()]
     return {"error": {**error, "details": details} if details else error}
 
 
@@ -126,8 +133,26 @@ def submit(user: Any, call: PendingCall, result: Any) -> Plan[Message]:
             failures += 1
             if failures > _SUBMISSIONS.max_retries:
                 raise
+        except ValueError as error:
+            raise _unanswerable(call) from error
         else:
             return message
+
+
+def require_sendable(call: PendingCall) -> None:
+    """Raises ResponseValidationError for an id that cannot be sent back: nobody could answer such a call."""
+    try:
+        call.id.encode()
+    except UnicodeEncodeError as error:
+        raise _unanswerable(call) from error
+
+
+def _unanswerable(call: PendingCall) -> ResponseValidationError:
+    return ResponseValidationError(
+        f"The call {clean_text(call.id)[:100]!r} of a tool cannot be answered: no request can carry its ids.",
+        model="ToolCall",
+        field="id",
+    )
 
 
 def _newest(user: Any, call: PendingCall) -> Plan[list[Message]]:
@@ -152,8 +177,5 @@ def _is_being_cancelled() -> bool:
 
 
 def _told(error: BaseException) -> str:
-    try:
-        text = clean_text(str(error))
-    except Exception:
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name, text = type(error).__name__, told(error)
+    return f"{name}: {text}" if text != name else name

@@ -41,7 +41,7 @@ class ToolFunction:
     def of(cls, function: Callable[..., Any], name: str | None, description: str | None) -> ToolFunction:
         """Raises TypeError for a signature that a language model cannot be told of."""
         # A partial, and an object with `__call__`, have their hints and their docstring elsewhere.
-        source = function.func if isinstance(function, functools.partial) else function
+        source, bound = _without_partials(function)
         label = name or str(getattr(source, "__name__", ""))
         if not label.strip() or label == "<lambda>":
             raise TypeError(f"{function!r} has no name: give it one with name=")
@@ -50,13 +50,15 @@ class ToolFunction:
         about = read_docstring(inspect.getdoc(source))
         hints = hints_of(source if hasattr(source, "__annotations__") else type(source).__call__)
         signature = inspect.signature(function)
-        context = next((key for key in signature.parameters if hints.get(key) is ToolContext), None)
+        # What a partial binds by keyword is the caller's own, a key of an API say: the model neither sees nor sets it.
+        parameters = [each for each in signature.parameters.values() if each.name not in bound]
+        context = next((each.name for each in parameters if hints.get(each.name) is ToolContext), None)
         shapes = Hints()
         fields = {
             parameter.name: shapes.field(
                 _member(label, parameter, hints, about.parameters), f"{label}({parameter.name})"
             )
-            for parameter in signature.parameters.values()
+            for parameter in parameters
             if parameter.name != context
         }
         shape = record("call", fields, dict)
@@ -78,6 +80,15 @@ class ToolFunction:
             if parameter.kind is parameter.POSITIONAL_ONLY
         ]
         return tuple(positional), values
+
+
+def _without_partials(function: Callable[..., Any]) -> tuple[Callable[..., Any], set[str]]:
+    """The function proper, and the names of the parameters that are bound by keyword."""
+    bound: set[str] = set()
+    while isinstance(function, functools.partial):
+        bound.update(function.keywords)
+        function = function.func
+    return function, bound
 
 
 def _member(tool: str, parameter: inspect.Parameter, hints: dict[str, Any], descriptions: dict[str, str]) -> Member:

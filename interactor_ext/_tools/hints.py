@@ -12,11 +12,12 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from interactor_ext._tools.jsonable import NotJSONError, to_json
+from interactor_ext._tools.jsonable import to_json
 from interactor_ext._tools.records import MISSING, Member, is_record, members_of, unwrapped
 from interactor_ext._tools.shapes import (
     ANYTHING,
     Field,
+    MisfitError,
     Schema,
     Shape,
     array,
@@ -45,10 +46,9 @@ class Hints:
         shape = self.shape(hint, place)
         more: Schema = {"description": member.description} if member.description else {}
         if member.default is not MISSING:
-            try:
-                more["default"] = to_json(member.default)
-            except NotJSONError:
-                more.pop("default", None)  # it still applies, the model just cannot be told
+            default = _default(member.default, shape)
+            if default is not MISSING:  # else it still applies, the model just cannot be told
+                more["default"] = default
         # What the hint itself says in `Annotated` is nearer than the docstring.
         return Field(shape._replace(schema={**more, **shape.schema}), member.required)
 
@@ -91,7 +91,7 @@ class Hints:
         if cls in self._open:
             # It contains itself: from here on it is known by name alone, and read once the whole is finished.
             name = self._open[cls] = self._open[cls] or self._unused(cls.__name__)
-            return Shape(_reference(name), "an object", lambda value, path: self._records[cls].read(value, path))
+            return Shape(_reference(name), "an object", lambda value, path: self._read_record(cls, value, path))
         self._open[cls] = ""
         members, description = members_of(cls)
         fields = {member.key: self.field(member, f"{place}.{member.key}") for member in members}
@@ -104,12 +104,26 @@ class Hints:
         self._records[cls] = shape
         return shape
 
+    def _read_record(self, cls: type, value: Any, path: str) -> Any:
+        if value is None:  # at the latest while the record itself is being made, and its own defaults are looked at
+            raise MisfitError((path, "must be an object, not null"))
+        return self._records[cls].read(value, path)
+
     def _unused(self, name: str) -> str:
         taken = {*self.definitions, *self._open.values()}
         number = 2
         while name in taken:
             name, number = f"{name.rstrip('0123456789')}{number}", number + 1
         return name
+
+
+def _default(default: Any, shape: Shape) -> Any:
+    """A default as JSON; MISSING if a model that sends it back would be refused, or change it."""
+    try:
+        told = to_json(default)
+        return told if bool(shape.read(told, "") == default) else MISSING
+    except Exception:  # of the caller's classes
+        return MISSING
 
 
 def _reference(name: str) -> Schema:

@@ -13,6 +13,8 @@ from uuid import UUID
 
 import attrs
 
+from interactor_ext._tools.shapes import told
+
 
 class NotJSONError(Exception):
     """The value has no form in JSON; the message says which part of it."""
@@ -30,6 +32,11 @@ def to_json(value: Any) -> Any:
         raise NotJSONError("it is nested too deep, or contains itself") from None
     except ValueError as error:
         raise NotJSONError(f"JSON cannot hold it: {error}") from None
+    except NotJSONError:
+        raise
+    except Exception as error:
+        # A field that was never set, a list that is read from a database which is away: the objects are the caller's.
+        raise NotJSONError(f"it cannot be read, {type(error).__name__}: {told(error)}") from error
     return plain
 
 
@@ -51,7 +58,10 @@ def _plain(value: Any) -> Any:
     if attrs.has(type(value)):
         return {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
     if isinstance(value, Mapping):
-        return {_key(key): _plain(item) for key, item in value.items()}
+        plain = {_key(key): _plain(item) for key, item in value.items()}
+        if len(plain) != len(value):
+            raise NotJSONError("two keys of an object are the same text")
+        return plain
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
         return [_plain(item) for item in value]
     raise NotJSONError(f"{type(value).__name__} has no form in JSON")

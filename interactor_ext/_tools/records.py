@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable, Iterator
+from dataclasses import InitVar
 from typing import Annotated, Any, Final, NamedTuple, NotRequired, Required
 
 import attrs
@@ -67,12 +68,17 @@ def unwrapped(hint: Any) -> tuple[Any, str]:
 
 
 def _of_dataclass(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
-    for field in dataclasses.fields(record):
-        if field.init:
+    own = {field.name for field in dataclasses.fields(record)}
+    # Pseudo-fields are not among `fields`: class variables, and what `__init__` takes without there being an attribute.
+    for field in record.__dataclass_fields__.values():
+        hint = hints[field.name]
+        takes = field.init if field.name in own else hint is InitVar or isinstance(hint, InitVar)
+        if takes:
+            hint = Any if hint is InitVar else hint.type if isinstance(hint, InitVar) else hint
             described = str(field.metadata.get("description", "")) or about.parameters.get(field.name, "")
             default = field.default if field.default is not dataclasses.MISSING else MISSING
             required = default is MISSING and field.default_factory is dataclasses.MISSING
-            yield Member(field.name, hints[field.name], required, default, described)
+            yield Member(field.name, hint, required, default, described)
 
 
 def _of_attrs(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
@@ -89,7 +95,9 @@ def _of_attrs(record: Any, hints: dict[str, Any], about: Description) -> Iterato
 def _of_typed_dict(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
     for key, hint in hints.items():
         # `__required_keys__` is wrong where annotations are postponed, so the hint itself comes first.
-        origin = typing.get_origin(hint)
+        proper = hint
+        while (origin := typing.get_origin(proper)) is Annotated:
+            proper = typing.get_args(proper)[0]
         required = origin is Required or (origin is not NotRequired and key in record.__required_keys__)
         yield Member(key, hint, required, MISSING, about.parameters.get(key, ""))
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from interactor_ext._redact import clean_text
+
 Schema = dict[str, Any]
 Detail = tuple[str, str]
 # What one object or array tells about itself at most; the rest would only repeat it.
@@ -130,7 +132,7 @@ def mapping(item: Shape) -> Shape:
 
 
 def record(name: str, fields: Mapping[str, Field], build: Callable[[dict[str, Any]], Any]) -> Shape:
-    """An object with these fields and no others; what `build` refuses with ValueError or TypeError does not fit."""
+    """An object with these fields and no others; what `build` refuses does not fit, with whatever exception."""
     schema: Schema = {"type": "object", "properties": {key: field.shape.schema for key, field in fields.items()}}
     if required := [key for key, field in fields.items() if field.required]:
         schema["required"] = required
@@ -198,8 +200,19 @@ def _object(value: Any, path: str) -> dict[str, Any]:
 def _build(build: Callable[[Any], Any], content: Any, path: str, name: str) -> Any:
     try:
         return build(content)
-    except (ValueError, TypeError) as error:
-        raise MisfitError((path, f"is no valid {name}: {error}")) from error
+    except RecursionError:
+        raise
+    except Exception as error:
+        # The class is the caller's, and so are its checks: an assert, a validator's own error, a lookup that fails.
+        raise MisfitError((path, f"is no valid {name}: {told(error)}")) from error
+
+
+def told(error: BaseException) -> str:
+    """What an exception says, if it can say anything; never fails."""
+    try:
+        return clean_text(str(error)) or type(error).__name__
+    except Exception:
+        return type(error).__name__
 
 
 def _inner(path: str, name: str | int) -> str:

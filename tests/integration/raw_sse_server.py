@@ -16,11 +16,14 @@ Handler = Callable[["Connection"], None]
 class Connection:
     """One connection of a client. The request has been read; the handler writes what it likes, then it is closed."""
 
-    def __init__(self, sock: socket.socket, number: int, headers: dict[str, bytes], target: str) -> None:
+    def __init__(
+        self, sock: socket.socket, number: int, headers: dict[str, bytes], target: str, body: bytes = b""
+    ) -> None:
         self.number = number
         """From 0."""
         self.headers = headers
         self.target = target
+        self.body = body
         self.closed_by_client = threading.Event()
         self._socket = sock
 
@@ -110,10 +113,10 @@ class RawServer:
             headers = {
                 name.decode().lower(): value.strip() for name, _, value in (line.partition(b":") for line in head[1:])
             }
-            unread = int(headers.get("content-length", b"0")) - len(received.partition(b"\r\n\r\n")[2])
-            while unread > 0:
-                unread -= len(sock.recv(65536))
-            connection = Connection(sock, number, headers, head[0].split()[1].decode())
+            body = received.partition(b"\r\n\r\n")[2]
+            while len(body) < int(headers.get("content-length", b"0")):
+                body += sock.recv(65536)
+            connection = Connection(sock, number, headers, head[0].split()[1].decode(), body)
             self.connections.append(connection)
             try:
                 self._handler(connection)

@@ -9,14 +9,18 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Literal
 
+import httpx
 import pytest
 
 from interactor_client.models import Message, RoomToolCallPendingEvent, Tool, ToolCall, ToolCallStart
 from interactor_ext import (
     APIConnectionError,
+    InteractorClient,
     PermissionDeniedError,
+    ResponseValidationError,
     ServerError,
     ToolContext,
     ToolSet,
@@ -26,6 +30,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 from tests.chaos_proxy import LOST, ChaosProxy
 from tests.integration.conversations import NAMESPACE, asked, both_colours, chat, eventually, new_room
+from tests.integration.raw_sse_server import Connection, RawServer
 
 FIVE_CALLS = """/tool get_weather {"city": "Oslo"}
 /tool get_weather {"city": "Rome", "unit": "F"}
@@ -486,6 +491,56 @@ def test_a_call_that_does_not_say_where_it_belongs(sandbox: Sandbox) -> None:
             tools.run(user, ToolCall(id="tc_x", tool_id="..", arguments={}, status="pending"), room_id=room)
 
 
+class Unplugged(httpx.BaseTransport):
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("unplugged")
+
+
+def test_one_set_serves_platforms_that_use_the_same_ids() -> None:
+    tools = ToolSet()
+
+    @tools.tool
+    def first(number: int) -> str:
+        return f"first {number}"
+
+    @tools.tool
+    def second(number: int) -> str:
+        return f"second {number}"
+
+    answers = []
+    for name in ("first", "second"):
+        with RawServer(partial(_one_call, name, answers)) as server:
+            settings = {"account_server_url": f"{server.url}/auth", "core_api_url": f"{server.url}/core"}
+            with InteractorClient(client_id="id", client_secret="a-secret", environment="sandbox", **settings) as user:
+                call = ToolCall(id="tc_1", tool_id="tool_1", arguments={"number": 1}, status="pending")
+                tools.run(user, call, room_id="room_1")
+    assert answers == ["first 1", "second 1"]
+
+
+def _one_call(tool: str, answers: list[str], connection: Connection) -> None:
+    """A platform that knows one tool."""
+    if connection.target.endswith("/oauth/token"):
+        data: dict[str, Any] = {"access_token": "t", "token_type": "Bearer", "expires_in": 900}
+    elif "/tools/" in connection.target:
+        data = {"id": "tool_1", "name": tool, "description": "", "parameters": {}}
+    else:
+        answers.append(json.loads(connection.body)["result"])
+        data = {"id": "msg", "room_id": "room_1", "role": "tool", "content": "", "created_at": "2026-01-01T00:00:00Z"}
+    connection.head(content_type="application/json")
+    connection.send(json.dumps({"data": data}).encode())
+
+
+def test_a_call_whose_id_no_request_can_carry_is_an_error_of_ours(sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+    with sandbox.client(namespace=NAMESPACE) as user:
+        for call_id, room_id in (("tc_\ud800", room), ("tc_1", "..")):
+            call = ToolCall(id=call_id, tool_id="tool_x", arguments={}, status="pending")
+            with pytest.raises(ResponseValidationError, match="cannot be answered"):
+                tools.run(user, call, room_id=room_id)
+    assert not list(asked(sandbox, "submit_tool_result"))
+
+
 def test_a_platform_that_does_not_answer_is_said_to_be_so(sandbox: Sandbox) -> None:
     """After several tries; a later try hands in the same result."""
     tools = Tools()
@@ -497,7 +552,7 @@ def test_a_platform_that_does_not_answer_is_said_to_be_so(sandbox: Sandbox) -> N
             tools.run(user, pending(sandbox)[0])
         sandbox.faults.clear()
         assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add answered 3."
-    with sandbox.client(namespace=NAMESPACE, core_api_url="http://127.0.0.1:1/api/v1", max_retries=0) as user:
+    with sandbox.client(namespace=NAMESPACE, transport=Unplugged(), max_retries=0) as user:
         assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add answered 3."
         other = ToolCall(id="tc_2", tool_id="tool_x", arguments={}, status="pending")
         with pytest.raises(APIConnectionError):

@@ -117,7 +117,7 @@ def waits(line: RoomLine, lists: list[list[Message]], monkeypatch: pytest.Monkey
         return SimpleNamespace(data=lists[min(looks, len(lists)) - 1])
 
     monkeypatch.setattr(room_line, "_LOOKS", (0.0,) * 5)
-    drive(line.until_quiet(SimpleNamespace(messages=SimpleNamespace(list=listed)), ROOM))
+    drive(line.until_quiet(SimpleNamespace(messages=SimpleNamespace(list=listed)), ROOM, None))
     return looks
 
 
