@@ -17,7 +17,7 @@ from interactor_ext._errors import APIConnectionError, APITimeoutError, Configur
 from interactor_ext._limits.observed import RateLimits
 from interactor_ext._log import log_answer, log_failure
 from interactor_ext._network.closing import CLOSED
-from interactor_ext._responses import describe_request, url_variable
+from interactor_ext._responses import describe_request, secrets_of, url_variable
 from interactor_ext._version import __version__
 from interactor_ext._view import SENDABLE, View
 
@@ -136,7 +136,7 @@ class ViewClient(httpx.Client):
         except Exception as error:
             failure = connection_error(error, request)
             log_failure(request, failure, began)
-            raise failure from _quotable(error)
+            raise failure from _quotable(error, request)
         try:
             _take_note(self, request, response, began)
         except BaseException:
@@ -203,7 +203,7 @@ class AsyncViewClient(httpx.AsyncClient):
         except Exception as error:
             failure = connection_error(error, request)
             log_failure(request, failure, began)
-            raise failure from _quotable(error)
+            raise failure from _quotable(error, request)
         try:
             _take_note(self, request, response, began)
         except BaseException:
@@ -278,14 +278,17 @@ def connection_error(error: Exception, request: httpx.Request) -> APIConnectionE
         return APITimeoutError(f"{what}: no answer within {waited} s. The request may have arrived.")
     if isinstance(error, httpx.LocalProtocolError):
         return APIConnectionError(f"{what}: the request breaks the rules of HTTP")
-    secrets: tuple[str, ...] = getattr(request.extensions.get("interactor"), "secrets", ())
-    text = clean_text(str(error), secrets) or "no reason was given"
+    text = clean_text(str(error), secrets_of(request)) or "no reason was given"
     if isinstance(error, httpx.DecodingError):
         return APIConnectionError(f"{what}: the answer cannot be unpacked: {text}")
     advice = f". Check {url_variable(request)}" if isinstance(error, httpx.ConnectError) else ""
     return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
 
 
-def _quotable(error: Exception) -> Exception | None:
-    # The text of the others is of the network's making; this one's quotes the header that it does not like.
-    return None if isinstance(error, httpx.LocalProtocolError) else error
+def _quotable(error: Exception, request: httpx.Request) -> Exception | None:
+    """The cause to be shown beneath our error: none that quotes what was sent in confidence."""
+    # This one's text quotes the header that it does not like.
+    if isinstance(error, httpx.LocalProtocolError):
+        return None
+    text = str(error)
+    return None if any(secret in text for secret in secrets_of(request)) else error

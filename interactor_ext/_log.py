@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from interactor_ext._errors import InteractorError
+from interactor_ext._responses import secrets_of
 
 if TYPE_CHECKING:
     from interactor_client.types import Operation
@@ -40,9 +41,9 @@ def log_answer(request: httpx.Request, response: httpx.Response, request_id: str
     error_code = None
     if failed:
         error_code = fields["error_code"] = _error_code(response)
-    elif status == 201 and "resource_id" not in fields and (created := _created_id(response)):
+    elif status == 201 and "resource_id" not in fields and (created := _created_id(request, response)):
         fields["resource_id"] = created
-    _emit(level, fields, status, _short(request_id), error_code, milliseconds)
+    _emit(level, fields, status, _short(request, request_id), error_code, milliseconds)
 
 
 def log_failure(request: httpx.Request, error: InteractorError, began: float) -> None:
@@ -63,7 +64,7 @@ def log_retry(
         fields = _about(request)
         if response is not None:
             fields["status_code"] = response.status_code
-            fields["request_id"] = _short(response.headers.get("x-request-id"))
+            fields["request_id"] = _short(request, response.headers.get("x-request-id"))
         logger.warning(
             "%s %s is sent again in %.3g s, after attempt %d: %s",
             fields["method"],
@@ -118,14 +119,14 @@ def _resource_id(template: str, path: str) -> str | None:
     return path.rsplit("/", rest.count("/") + 1)[1][:_LONGEST_ID] if brace else None
 
 
-def _created_id(response: httpx.Response) -> str | None:
+def _created_id(request: httpx.Request, response: httpx.Response) -> str | None:
     if not response.is_closed or len(response.content) > _LARGEST_BODY:
         return None
     try:
         created = json.loads(response.content)["data"]["id"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return _short(created) if isinstance(created, str) else None
+    return _short(request, created) if isinstance(created, str) else None
 
 
 def _error_code(response: httpx.Response) -> str:
@@ -135,5 +136,8 @@ def _error_code(response: httpx.Response) -> str:
     return code_of(response)
 
 
-def _short(text: str | None) -> str | None:
-    return text[:_LONGEST_ID] if text and text.isprintable() else None
+def _short(request: httpx.Request, text: str | None) -> str | None:
+    """An id as the server gave it, unless it is none that a log should have."""
+    if not text or not text.isprintable() or any(secret in text for secret in secrets_of(request)):
+        return None
+    return text[:_LONGEST_ID]

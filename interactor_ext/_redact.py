@@ -74,7 +74,13 @@ def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
     """`mask_text`, on one line, without control characters and of a bounded length: for what a server says."""
-    text = _UNPRINTABLE.sub(" ", mask_text(text[:_LONGEST_READ], secrets)).strip()
+    secrets = tuple(secrets)
+    cut = len(text) > _LONGEST_READ
+    text = mask_text(text[:_LONGEST_READ], secrets)
+    if cut:
+        # The start of a secret may stand at the end, and masking brings the end nearer.
+        text = text[: max(0, len(text) - max(map(len, secrets), default=0))]
+    text = _UNPRINTABLE.sub(" ", text).strip()
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
 

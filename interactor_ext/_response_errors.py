@@ -23,7 +23,7 @@ from interactor_ext._errors import (
     ValidationError,
 )
 from interactor_ext._redact import clean_json, clean_text
-from interactor_ext._responses import describe_request, operation_of, requested_by, url_variable
+from interactor_ext._responses import describe_request, operation_of, requested_by, secrets_of, url_variable
 from interactor_ext.deprecation import farewell
 from interactor_ext.retry import parse_retry_after
 
@@ -60,7 +60,7 @@ def refusal(response: httpx.Response) -> APIStatusError:
     cls = class_for(status)
     if status == 400 and body.code in OAUTH_CODES and _is_token_request(response):
         cls = AuthenticationError
-    secrets = _secrets(response)
+    secrets = secrets_of(requested_by(response))
     about = _about(response, secrets)
     about["code"] = _code(body, cls, secrets)
     about["details"] = clean_json(body.details, secrets)
@@ -76,7 +76,7 @@ def refusal(response: httpx.Response) -> APIStatusError:
 def code_of(response: httpx.Response) -> str:
     """The `code` of the error that this response is."""
     body = read_error_body(response.content if response.is_closed else b"")
-    return _code(body, class_for(response.status_code), _secrets(response))
+    return _code(body, class_for(response.status_code), secrets_of(requested_by(response)))
 
 
 def _code(body: ErrorBody, cls: type[APIStatusError], secrets: tuple[str, ...]) -> str:
@@ -89,7 +89,7 @@ def class_for(status: int) -> type[APIStatusError]:
 
 def misfit(response: httpx.Response, error: DecodeError) -> ResponseValidationError:
     """The error for a success whose body does not fit. What `error` says repeats nothing of the body."""
-    about = _about(response, _secrets(response))
+    about = _about(response, secrets_of(requested_by(response)))
     message = f"The answer to {describe_request(response)} does not fit its model: {error}"
     if about["request_id"]:
         message += f" (request id {about['request_id']})"
@@ -138,15 +138,6 @@ def _about(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]
         "headers": headers,
         "retry_after": None if retry_after is None else parse_retry_after(retry_after, now=time.time()),
     }
-
-
-def _secrets(response: httpx.Response) -> tuple[str, ...]:
-    """What the request sent in confidence, and the server must therefore not be quoted with."""
-    request = requested_by(response)
-    if request is None:
-        return ()
-    secrets: tuple[str, ...] = getattr(request.extensions.get("interactor"), "secrets", ())
-    return (*secrets, request.headers.get("authorization", "").partition(" ")[2])
 
 
 def _is_token_request(response: httpx.Response) -> bool:

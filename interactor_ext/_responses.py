@@ -62,6 +62,15 @@ def url_variable(request: httpx.Request) -> str:
     return "INTERACTOR_ACCOUNT_SERVER_URL" if on_account_server else "INTERACTOR_CORE_API_URL"
 
 
+def secrets_of(request: httpx.Request | None) -> tuple[str, ...]:
+    """What was sent in confidence, and nobody must therefore be quoted with."""
+    if request is None:
+        return ()
+    secrets: tuple[str, ...] = getattr(request.extensions.get("interactor"), "secrets", ())
+    token = request.headers.get("authorization", "").partition(" ")[2]
+    return (*secrets, token) if token else secrets
+
+
 def requested_by(subject: httpx.Response | httpx.Request) -> httpx.Request | None:
     """The request of a response; None for a response that was made by hand."""
     try:

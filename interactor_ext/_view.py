@@ -15,6 +15,8 @@ from interactor_ext._errors import ConfigurationError
 
 # Whoever is not there after so long will not come; what takes long is the answer.
 _CONNECT_TIMEOUT = 5.0
+# Of bodies, whatever the operation: an error that echoes one must not be quoted.
+_SECRET_FIELDS = frozenset({"client_secret", "code", "secret", "token"})
 
 
 class Call(NamedTuple):
@@ -96,7 +98,7 @@ class View(NamedTuple):
         if "timeout" in arguments and arguments["timeout"] is None:
             del arguments["timeout"]  # to httpx it means to wait for ever
         arguments["headers"] = headers
-        arguments["extensions"] = {**extensions, "interactor": self._call(headers, path)}
+        arguments["extensions"] = {**extensions, "interactor": self._call(headers, path, arguments.get("json"))}
         return url
 
     def _name_tenant(self, headers: httpx.Headers) -> None:
@@ -111,13 +113,16 @@ class View(NamedTuple):
         else:
             headers["Idempotency-Key"] = self.idempotency_key or str(uuid.uuid4())
 
-    def _call(self, headers: httpx.Headers, path: str) -> Call:
+    def _call(self, headers: httpx.Headers, path: str, body: object) -> Call:
+        secrets: tuple[str, ...] = (self.config.client_secret,)
+        if isinstance(body, dict):
+            secrets += tuple(body[name] for name in _SECRET_FIELDS & body.keys() if isinstance(body[name], str))
         return Call(
             namespace=headers.get("x-namespace"),
             path=path,
             max_retries=self.max_retries,
             ends_at=self.ends_at(),
-            secrets=(self.config.client_secret,),
+            secrets=secrets,
         )
 
 

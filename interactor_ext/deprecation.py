@@ -26,7 +26,7 @@ import httpx
 from interactor_ext._http_date import parse_http_date
 from interactor_ext._link_header import Link, parse_links
 from interactor_ext._redact import clean_text
-from interactor_ext._responses import describe_request, requested_by
+from interactor_ext._responses import describe_request, requested_by, secrets_of
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
 
@@ -117,7 +117,7 @@ def notice(response: httpx.Response) -> None:
     # One step, in which no other thread can come between; nor is a lock left behind in a process that forks.
     if _noticed.setdefault(operation, mine) is not mine:
         return
-    text = f"{operation} {describe(deprecation)}"
+    text = f"{operation} {describe(deprecation, secrets_of(requested_by(response)))}"
     logger.warning("%s", text, extra=dict(zip(("method", "endpoint"), operation.split(" ", 1), strict=False)))
     for hook in _hooks:
         try:
@@ -127,12 +127,12 @@ def notice(response: httpx.Response) -> None:
     warnings.warn(text, InteractorDeprecationWarning, stacklevel=_depth_of_caller())
 
 
-def describe(deprecation: Deprecation) -> str:
-    """What is known, as the end of a sentence that begins with the operation."""
+def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
+    """What is known, as the end of a sentence that begins with the operation. Without any of `secrets`."""
     text = "is deprecated" if deprecation.date is None else f"is deprecated from {_day(deprecation.date)} on"
     if deprecation.sunset is not None:
         text += f", and is no longer served from {_day(deprecation.sunset)} on"
-    return f"{text}{_see(deprecation)}"
+    return f"{text}{_see(deprecation, secrets)}"
 
 
 def farewell(response: httpx.Response) -> str:
@@ -140,7 +140,8 @@ def farewell(response: httpx.Response) -> str:
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None or deprecation.sunset is None:
         return ""
-    return f" It is no longer served from {_day(deprecation.sunset)} on{_see(deprecation)}"
+    see = _see(deprecation, secrets_of(requested_by(response)))
+    return f" It is no longer served from {_day(deprecation.sunset)} on{see}"
 
 
 _hooks: list[Hook] = []
@@ -199,9 +200,9 @@ def _resolved(base_url: str, target: str) -> str:
         return target
 
 
-def _see(deprecation: Deprecation) -> str:
+def _see(deprecation: Deprecation, secrets: Iterable[str]) -> str:
     links = dict.fromkeys(link for link in (deprecation.link, deprecation.sunset_link) if link)
-    return f": see {clean_text(' and '.join(links))}" if links else "."
+    return f": see {clean_text(' and '.join(links), secrets)}" if links else "."
 
 
 def _url(response: httpx.Response) -> str | None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import pickle
 import traceback
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,6 +102,69 @@ def test_no_error_shows_a_secret(server: OddServer) -> None:
             for text in texts_of(thing):
                 check(text)
         check("".join(traceback.format_exception(error)))
+
+
+def echoes() -> dict[str, bytes]:
+    """Servers that repeat, in places where nobody looks for it, what they were sent."""
+    link = f'Link: <https://x.example/{TOKEN}/{SECRET}>; rel="sunset"'
+    return {
+        "a broken header": b"HTTP/1.1 200 OK\r\n" + TOKEN.encode() + b"\r\n\r\n",
+        "another": b"HTTP/1.1 200 OK\r\n" + SECRET.encode() + b"\r\n\r\n",
+        "the status line": b"HTTP/9.9 " + TOKEN.encode() + b"\r\n\r\n",
+        "a link": js(410, {}, "Sunset: Tue, 01 Jul 2025 00:00:00 GMT", link),
+        "a request id": js(500, {}, f"X-Request-Id: req-{TOKEN}-{SECRET}"),
+        "the end of what is read": js(400, {"error": {"message": "password=" + "A" * 16_366 + " " + SECRET}}),
+    }
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("place", echoes())
+def test_no_echo_gets_anywhere(place: str, colour: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    def token(asked: Asked) -> bytes:
+        return js(200, {"access_token": TOKEN, "expires_in": 900})
+
+    def fetch() -> None:
+        with InteractorClient(**server.settings) as client:
+            client.assistants.list()
+
+    async def fetch_async() -> None:
+        async with AsyncInteractorClient(**server.settings) as client:
+            await client.assistants.list()
+
+    with OddServer(lambda asked: echoes()[place], token) as server, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(InteractorError) as caught:
+            fetch() if colour == "sync" else asyncio.run(fetch_async())
+        shown = [*texts_of(caught.value), *traceback.format_exception(caught.value), caplog.text]
+        for text in (*shown, *(str(warning.message) for warning in warned), repr(vars(caught.value))):
+            check(text)
+            assert SECRET[:8] not in text
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, secret: client.oauth.revoke_token(token=secret, client_id="c", client_secret="x" * 12),
+        lambda client, secret: client.oauth.revoke_token(token="t" * 12, client_id="c", client_secret=secret),
+        lambda client, secret: client.webhooks.create(url="https://x.example", events=[], secret=secret),
+    ],
+)
+def test_what_a_call_sends_in_confidence_is_not_quoted(call: Any) -> None:
+    secret = "hunterhunter"
+
+    def echo(asked: Asked) -> bytes:
+        if "token" in asked.target and b"grant_type" in asked.body:
+            return js(200, {"access_token": TOKEN, "expires_in": 900})
+        said = f"not allowed: {asked.body.decode()}"
+        return js(400, {"error": {"message": said, "details": [{"field": "x", "message": said}]}})
+
+    with OddServer(echo, echo) as server, InteractorClient(**server.settings) as client:
+        with pytest.raises(InteractorError) as caught:
+            call(client, secret)
+        for text in (str(caught.value), repr(vars(caught.value))):
+            assert secret not in text
 
 
 def test_no_model_shows_a_secret() -> None:
