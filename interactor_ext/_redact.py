@@ -46,10 +46,13 @@ _JWT = re.compile(
 )
 # The brackets and the b are those of lists and of bytes, as Python shows them.
 _ASSIGNED = r"""(["']?\s*[:=]\s*[\[(]?(?:b?["'])?|\s+["'])"""
+# "password: is required" says what is wrong with one.
+_PROSE = "null|none|true|false|is|are|was|has|must|may|or|and|should|cannot|not|required|missing|invalid|expired|wrong"
 _NAMED = re.compile(
     r"(?i)\b(client_secret|access_token|refresh_token|id_token|api_?key|authorization|password)"
     + _ASSIGNED
-    + r"""(?!(?:null|none|true|false)\b)[^\s"'&,;}]+"""
+    + rf"(?!(?:{_PROSE})\b)"
+    + r"""[^\s"'&,;}]+"""
 )
 # "token: malformed" tells what is wrong; "token: 8f3a..." is the token. Those that are made by machines hold a digit.
 _NAMED_LOOSELY = re.compile(r"(?i)\b(secret|token)" + _ASSIGNED + r"""(?=[^\s"'&,;}\d]{0,100}\d)[^\s"'&,;}]{6,}""")

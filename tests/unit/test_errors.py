@@ -34,6 +34,7 @@ from interactor_ext import (
     WebhookPayloadError,
     WebhookVerificationError,
 )
+from interactor_ext._checks import credential_problem
 from interactor_ext._errors import __doc__ as drawn_tree
 from interactor_ext._redact import clean_json, clean_text
 from interactor_ext._responses import error_from_response
@@ -330,7 +331,19 @@ def test_a_secret_named_field_of_the_details_is_masked() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["invalid token: expired", "secret is missing", "unknown token type", "the password is wrong"]
+    "text",
+    [
+        "invalid token: expired",
+        "secret is missing",
+        "unknown token type",
+        "the password is wrong",
+        "password: is required",
+        "client_secret: must be a string",
+        "pass client_secret= or set INTERACTOR_CLIENT_SECRET",
+        credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", ""),
+        credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", 5),
+        credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", "a\n"),
+    ],
 )
 def test_ordinary_words_are_left_alone(text: str) -> None:
     assert clean_text(text) == text
