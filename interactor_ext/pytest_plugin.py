@@ -5,7 +5,7 @@
 | `interactor_sandbox` | a `Sandbox` as new for each test; the environment leads the SDK to it meanwhile |
 | `interactor_client`, `async_interactor_client` | clients of it, closed at the end of the test |
 | `interactor_webhook` | makes signed deliveries: `interactor_webhook("credential.expired").post(url)` |
-| `interactor_vcr` | a `vcr.VCR` that replays cassettes and lets no secret into them |
+| `interactor_vcr` | a `vcr.VCR` that replays cassettes, and masks secrets before they reach one |
 | `interactor_sandbox_server` | the server behind them, once a session; override it for a sandbox of another kind |
 | `interactor_webhook_secret` | what deliveries are signed with; override it where the application brings its own |
 

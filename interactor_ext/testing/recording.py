@@ -1,30 +1,32 @@
-"""vcrpy, set so that a cassette can be committed: no secret reaches the file, whatever else a test configures."""
+"""vcrpy, set so that a cassette can be committed: no secret that masking.py knows reaches the file, whatever else a
+test configures.
+"""
 
 from __future__ import annotations
 
-import copy
-import json
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-MASK = "MASKED"
+from interactor_ext.testing.masking import Place, cleaned_body, masked_body, masked_headers, masked_uri, masked_value
+
 RECORD = "INTERACTOR_RECORD"
-SECRET_FIELDS = frozenset({"access_token", "client_id", "client_secret", "refresh_token", "secret", "token"})
-# Elsewhere `code` is the code of an error.
-SECRET_REQUEST_FIELDS = SECRET_FIELDS | {"code"}
-SECRET_QUERY_FIELDS = frozenset({"token"})
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "idempotency-key"})
-# What differs from one recording to the next and says nothing about the format.
-VOLATILE_HEADERS = frozenset({"accept-encoding", "connection", "content-length", "host", "traceparent", "user-agent"})
+# What differs from one recording to the next and says nothing about the format; and a body on a cassette has no coding.
+LEFT_OUT = frozenset(
+    {"accept-encoding", "connection", "content-encoding", "content-length", "host", "traceparent", "user-agent"}
+)
+
+# The cassettes that this process has recorded: a second block on one of them goes on, and leaves the first one's calls.
+_recorded: set[str] = set()
 
 
 def recorder(folder: str | Path, **settings: Any) -> Any:
     """A `vcr.VCR` whose cassettes lie in `folder`; `settings` are further ones of vcrpy.
 
     It replays, and answers a call that is not on the cassette with an error. With INTERACTOR_RECORD in the environment
-    it records anew. Calls are told apart by method, address, query and JSON body, secrets aside.
+    it records anew; what one process records on a cassette in several blocks is all on it. Calls are told apart by
+    method, address, query and JSON body, secrets aside.
 
     Raises ModuleNotFoundError without vcrpy.
     """
@@ -53,16 +55,6 @@ def is_recording() -> bool:
     return bool(os.environ.get(RECORD))
 
 
-def masked(body: bytes | str | None, secrets: frozenset[str] = SECRET_FIELDS) -> Any:
-    """A JSON body with its secrets masked; what is not JSON comes back as it is, and None for an empty one."""
-    if not body:
-        return None
-    try:
-        return _masked_value(json.loads(body), secrets)
-    except ValueError:
-        return body
-
-
 class _Persister:
     """vcrpy's own, with the secrets taken out on the way to the file, behind every filter that a test may set."""
 
@@ -79,58 +71,54 @@ class _Persister:
     def save_cassette(self, path: str | Path, cassette: dict[str, Any], serializer: Any) -> None:
         from vcr.persisters.filesystem import FilesystemPersister
 
-        clean = {
-            "requests": [_clean_request(request) for request in cassette["requests"]],
-            "responses": [_clean_response(response) for response in cassette["responses"]],
+        requests, responses = list(cassette["requests"]), list(cassette["responses"])
+        metadata = dict(cassette.get("metadata") or {})
+        key = os.path.abspath(path)
+        if self._replace and key in _recorded and os.path.exists(key):
+            # Not by loading them into the new block: it would answer from them instead of asking the server.
+            before, answers, *rest = FilesystemPersister.load_cassette(path, serializer)
+            requests, responses = [*before, *requests], [*answers, *responses]
+            metadata = {**(rest[0] if rest else {}), **metadata}
+        clean: dict[str, Any] = {
+            "requests": [_clean_request(request) for request in requests],
+            "responses": [_clean_response(*each) for each in zip(requests, responses, strict=True)],
         }
+        if metadata:
+            clean["metadata"] = masked_value(metadata, Place())
         FilesystemPersister.save_cassette(path, clean, serializer)
+        _recorded.add(key)
 
 
 def _clean_request(request: Any) -> Any:
-    clean = copy.copy(request)
-    clean.uri = _masked_uri(request.uri)
-    clean.headers = _clean_headers(request.headers)
-    clean.body = _clean_body(request.body, SECRET_REQUEST_FIELDS)
-    return clean
+    body = cleaned_body(_body_of(request), request.headers, Place.of(request.uri, sent=True))
+    return type(request)(request.method, masked_uri(request.uri), body, _clean_headers(request.headers))
 
 
-def _clean_response(response: dict[str, Any]) -> dict[str, Any]:
-    body = {**response["body"], "string": _clean_body(response["body"].get("string"), SECRET_FIELDS)}
+def _clean_response(request: Any, response: dict[str, Any]) -> dict[str, Any]:
+    place = Place.of(request.uri, sent=False)
+    body = {**response["body"], "string": cleaned_body(response["body"].get("string"), response["headers"], place)}
     return {**response, "headers": _clean_headers(response["headers"]), "body": body}
 
 
 def _clean_headers(headers: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in headers.items() if name.lower() not in VOLATILE_HEADERS}
-    return {name: _masked_header(value) if name.lower() in SECRET_HEADERS else value for name, value in kept.items()}
+    kept = {name: value for name, value in headers.items() if name.lower() not in LEFT_OUT}
+    return masked_headers(kept, SECRET_HEADERS)
 
 
-def _masked_header(value: Any) -> Any:
-    return [MASK for _ in value] if isinstance(value, list) else MASK
-
-
-def _clean_body(body: Any, secrets: frozenset[str]) -> Any:
-    clean = masked(body, secrets)
-    return body if clean is None or clean is body else json.dumps(clean, ensure_ascii=False).encode()
-
-
-def _masked_value(value: Any, secrets: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {key: MASK if key in secrets else _masked_value(item, secrets) for key, item in value.items()}
-    return [_masked_value(item, secrets) for item in value] if isinstance(value, list) else value
-
-
-def _masked_uri(uri: str) -> str:
-    parts = urlsplit(uri)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    if not any(name in SECRET_QUERY_FIELDS for name, _ in query):
-        return uri
-    clean = [(name, MASK if name in SECRET_QUERY_FIELDS else value) for name, value in query]
-    return urlunsplit(parts._replace(query=urlencode(clean)))
+def _body_of(request: Any) -> Any:
+    body = request.body
+    if hasattr(body, "read"):
+        return body.read()
+    return b"".join(body) if hasattr(body, "__next__") else body
 
 
 def _same_uri(replayed: Any, recorded: Any) -> None:
-    assert _masked_uri(replayed.uri) == _masked_uri(recorded.uri)
+    assert masked_uri(replayed.uri) == masked_uri(recorded.uri)
 
 
 def _same_body(replayed: Any, recorded: Any) -> None:
-    assert masked(replayed.body, SECRET_REQUEST_FIELDS) == masked(recorded.body, SECRET_REQUEST_FIELDS)
+    assert _masked_body(replayed) == _masked_body(recorded)
+
+
+def _masked_body(request: Any) -> Any:
+    return masked_body(_body_of(request), request.headers, Place.of(request.uri, sent=True))

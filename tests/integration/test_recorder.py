@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from interactor_ext import APIConnectionError, InteractorClient
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.testing import recorder
+from interactor_ext.testing import recorder, recording
 
 SECRETS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
 
@@ -104,6 +106,7 @@ def test_recording_anew_forgets_what_was_there(
 ) -> None:
     record(sandbox, tmp_path, monkeypatch)
     first = (tmp_path / "walk.yaml").read_text()
+    monkeypatch.setattr(recording, "_recorded", set[str]())  # as if in another process
     record(sandbox, tmp_path, monkeypatch)
     second = (tmp_path / "walk.yaml").read_text()
     assert first != second
@@ -135,6 +138,98 @@ def test_bodies_that_are_not_json_stay_as_they_are(
     with recorder(tmp_path).use_cassette("odd") as tape:
         httpx.post(url, content=b"{not JSON")
         assert tape.all_played
+
+
+def test_two_blocks_on_one_cassette_are_both_recorded(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first(client: InteractorClient) -> None:
+        assert client.namespace("user_1").tools.list().data == []
+
+    def second(client: InteractorClient) -> None:
+        assert client.namespace("user_1").rooms.list().data == []
+
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    for use_it in (first, second):
+        with recorder(tmp_path).use_cassette("twice"), sandbox.client() as client:
+            use_it(client)
+    asked = len(sandbox.requests)
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    for use_it in (first, second):
+        with recorder(tmp_path).use_cassette("twice"), sandbox.client() as client:
+            use_it(client)
+    assert len(sandbox.requests) == asked
+
+
+def test_what_opens_a_data_source_and_a_webhook_is_masked(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = ["db_password_1", "db_password_2", "api_key_3", "hook_password_4", "url_password_5", "header_6"]
+
+    def calls(client: InteractorClient) -> str:
+        user = client.namespace("user_1")
+        config = {"dsn": f"postgres://app:{secrets[0]}@db/crm", "login": [secrets[1]], "api_key": secrets[2]}
+        source = user.data_sources.create(name="crm", type="database", config=config)
+        user.assistants.create(name="Bot", model="gpt-4", system_prompt="", data_sources=[source.id])
+        user.webhooks.create(url=f"http://hook:{secrets[3]}@127.0.0.1:9/", events=["credential.connected"])
+        httpx.get(
+            sandbox.core_api_url.replace("http://", f"http://user:{secrets[4]}@"), headers={"X-Api-Key": "header_6"}
+        )
+        return str(user.credentials.initiate_oauth(provider="google", redirect_uri="http://127.0.0.1/back").state)
+
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with recorder(tmp_path).use_cassette("opened"), sandbox.client() as client:
+        state = calls(client)
+    text = (tmp_path / "opened.yaml").read_text()
+    assert [secret for secret in [*secrets, state] if secret in text] == []
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("opened") as tape, sandbox.client() as client:
+        assert calls(client) == "MASKED"
+        assert tape.all_played
+
+
+def test_the_fields_of_a_form_are_masked(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"{sandbox.account_server_url}/oauth/token"
+    form = {"grant_type": "client_credentials", "client_id": "form_id", "client_secret": "form_secret"}
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with recorder(tmp_path).use_cassette("form"):
+        recorded = httpx.post(url, data=form)
+    text = (tmp_path / "form.yaml").read_text()
+    assert ("form_id" in text, "form_secret" in text, "client_credentials" in text) == (False, False, True)
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("form"):
+        assert httpx.post(url, data={**form, "client_secret": "another"}).status_code == recorded.status_code
+
+
+@pytest.mark.parametrize(
+    ("coding", "compress"),
+    [
+        ("gzip", gzip.compress),
+        ("gzip, deflate", lambda body: zlib.compress(gzip.compress(body))),
+        ("unheard-of", lambda body: body[::-1]),
+    ],
+)
+@pytest.mark.parametrize("settings", [{}, {"decode_compressed_response": False}], ids=["decoded", "as it came"])
+def test_no_secret_hides_in_a_compressed_body(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coding: str, compress: Any, settings: dict[str, Any]
+) -> None:
+    body = compress(b'{"data": {"access_token": "at_1"}}')
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Encoding", coding)])
+        return [body]
+
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with (
+        recorder(tmp_path, **settings).use_cassette("coded"),
+        httpx.Client(transport=httpx.WSGITransport(app)) as client,
+    ):
+        client.get("http://server.test/")
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("coded"):
+        replayed = httpx.get("http://server.test/")
+    expected = "MASKED" if coding == "unheard-of" else '{"data": {"access_token": "MASKED"}}'
+    assert (replayed.text, replayed.headers.get("content-encoding")) == (expected, None)
 
 
 def test_without_vcrpy_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,213 @@
+"""What must not reach a cassette, taken out of addresses, headers and bodies.
+
+A secret is known by its name (`client_secret`, `X-Api-Key`, `dbPassword`), by its place (the whole `config` of a data
+source, `user:password@` in a URL), or by its form (a signed token). To mask twice is to mask once: a replay masks what
+is sent and what was recorded, and compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+MASK = "MASKED"
+
+_NAMES = (
+    "token|secret|password|passwd|passphrase|pwd|dsn|authorization|cookie|"
+    "(?:api|access|private|secret)[_-]?key|client[_-]?id|connection[_-]?string|code[_-]?verifier"
+)
+_SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES})\Z")
+# What a browser carries from the provider to the application and back.
+_OAUTH_NAMES = frozenset({"code", "state"})
+_NO_NAMES: frozenset[str] = frozenset()
+_DATA_SOURCE_TYPES = ("file", "url", "database")
+
+_USER_INFO = re.compile(r"""(?i)\b(https?://|wss?://)[^\s/?#"'<>\\]*@""")
+# Passwords stand unescaped in them, slashes included.
+_OTHER_USER_INFO = re.compile(r"""(?i)\b(?!https?:|wss?:)([a-z][a-z0-9+.-]{1,30}://)(?:(?!://)[^\s"'<>\\])*@""")
+_ASSIGNED = re.compile(rf"""(?i)(?<![\w.-])([\w.-]*(?:{_NAMES})=)[^&#\s"'<>;,\\]+""")
+_OAUTH_ASSIGNED = re.compile(r"""(?i)([?&#](?:code|state)=)[^&#\s"'<>\\]+""")
+_QUOTED = re.compile(
+    rf"""(?i)(["'][\w.-]*(?:{_NAMES})\\*["']\s*:\s*)(?:"(?:[^"\\]|\\.)*"|'[^'\\]*'|\\+"[^"\\]*\\+"|-?[0-9][0-9.]*)"""
+)
+_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")
+_LINES = re.compile(r"(\r\n|\r|\n)")  # not `splitlines`, which knows more ends of a line than event streams do
+_BEARER = re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{16,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a body came by: names are secret in some places only."""
+
+    names: frozenset[str] = _NO_NAMES
+    is_data_source: bool = False
+
+    @classmethod
+    def of(cls, uri: str, *, sent: bool) -> Place:
+        path = urlsplit(uri).path
+        names = _OAUTH_NAMES if "/oauth/" in path else _NO_NAMES
+        # In an answer, `code` is the code of an error.
+        return cls(names - {"code"} if not sent else names | {"code"}, "/data-sources" in path)
+
+
+def is_secret_name(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
+
+
+def masked_uri(uri: str) -> str:
+    """Without user and password, and with what is secret in the query masked."""
+    parts = urlsplit(uri)
+    parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    clean = _masked_pairs(pairs)
+    return urlunsplit(parts if clean == pairs else parts._replace(query=urlencode(clean)))
+
+
+def masked_text(text: str) -> str:
+    for pattern in (_USER_INFO, _OTHER_USER_INFO):
+        text = pattern.sub(rf"\1{MASK}@", text)
+    for pattern in (_ASSIGNED, _OAUTH_ASSIGNED, _BEARER):
+        text = pattern.sub(rf"\1{MASK}", text)
+    return _QUOTED.sub(rf'\1"{MASK}"', _JWT.sub(MASK, text))
+
+
+def masked_value(value: Any, place: Place) -> Any:
+    """`value`, as `json.loads` made it."""
+    if isinstance(value, str):
+        return masked_text(value)
+    if isinstance(value, list):
+        return [masked_value(item, place) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _masked_item(value, key, item, place) for key, item in value.items()}
+
+
+def masked_body(body: Any, headers: Mapping[str, Any], place: Place) -> Any:
+    """A JSON body as its value, every other one as bytes; None for an empty one."""
+    if not body:
+        return None
+    plain = _plain(body, headers)
+    kind = ",".join(_header(headers, "content-type")).lower()
+    if plain is None or kind.startswith("multipart/"):
+        return MASK.encode()
+    try:
+        return masked_value(json.loads(plain), place)
+    except RecursionError:
+        return MASK.encode()
+    except ValueError:
+        return _masked_lines(plain, kind, place).encode("utf-8", "surrogateescape")
+
+
+def cleaned_body(body: Any, headers: Mapping[str, Any], place: Place) -> Any:
+    """The body for the file: written anew only where something in it was masked."""
+    clean = masked_body(body, headers, place)
+    if clean is None or isinstance(clean, bytes):
+        return body if clean is None else clean
+    plain = _plain(body, headers)
+    text = (plain or b"").decode("utf-8", "surrogateescape")
+    # The text as well: of a name that stands there twice, the value has the last one only.
+    is_clean = clean == json.loads(text) and masked_text(text) == text
+    return plain if is_clean else json.dumps(clean, ensure_ascii=False).encode()
+
+
+def masked_headers(headers: Mapping[str, Any], secret: frozenset[str]) -> dict[str, Any]:
+    return {
+        name: _each(value, (lambda _: MASK) if name.lower() in secret or is_secret_name(name) else masked_text)
+        for name, value in headers.items()
+    }
+
+
+def _masked_item(parent: Mapping[str, Any], key: str, item: Any, place: Place) -> Any:
+    if item is None or isinstance(item, bool):
+        return item
+    if key in place.names or is_secret_name(key):
+        return MASK
+    if key == "config" and (
+        place.is_data_source or "semantic_mappings" in parent or parent.get("type") in _DATA_SOURCE_TYPES
+    ):
+        # Which keys it has is the platform's affair, and in a data source most of them open something.
+        return _masked_whole(item)
+    return masked_value(item, place)
+
+
+def _masked_whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked_whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked_whole(item) for item in value]
+    return value if value is None or isinstance(value, bool) else MASK
+
+
+def _masked_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [
+        (name, MASK if name.lower() in _OAUTH_NAMES or is_secret_name(name) else masked_text(value))
+        for name, value in pairs
+    ]
+
+
+def _masked_lines(body: bytes, kind: str, place: Place) -> str:
+    text = body.decode("utf-8", "surrogateescape")
+    if "form-urlencoded" in kind:
+        pairs = parse_qsl(text, keep_blank_values=True)
+        clean = _masked_pairs(pairs)
+        return text if clean == pairs else urlencode(clean)
+    if "event-stream" not in kind:
+        return masked_text(text)
+    return "".join(_masked_line(line, place) for line in _LINES.split(text))
+
+
+def _masked_line(line: str, place: Place) -> str:
+    field, colon, rest = line.partition(":")
+    if field == "data":
+        try:
+            value = json.loads(rest)
+            clean = masked_value(value, place)
+        except (ValueError, RecursionError):
+            return masked_text(line)
+        return line if clean == value else f"{field}{colon} {json.dumps(clean, ensure_ascii=False)}"
+    return masked_text(line)
+
+
+def _plain(body: Any, headers: Mapping[str, Any]) -> bytes | None:
+    """Without the codings of `Content-Encoding`; None for what can't be read."""
+    if not isinstance(body, bytes | str):
+        return None
+    plain = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
+    codings = [each.strip().lower() for value in _header(headers, "content-encoding") for each in value.split(",")]
+    for coding in reversed([each for each in codings if each not in {"", "identity"}]):
+        decoded = _decoded(plain, coding)
+        if decoded is None:
+            return None
+        plain = decoded
+    return plain
+
+
+def _decoded(body: bytes, coding: str) -> bytes | None:
+    import httpx
+
+    try:
+        # It knows whatever codings httpx offers to servers here.
+        response = httpx.Response(200, headers={"content-encoding": coding.removeprefix("x-")}, content=body)
+    except httpx.DecodingError:
+        return None
+    # What it doesn't know it leaves as it is.
+    plain: bytes = response.content
+    return None if plain == body else plain
+
+
+def _header(headers: Mapping[str, Any], name: str) -> list[str]:
+    return [text for key, value in headers.items() if key.lower() == name for text in _texts(value)]
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list | tuple) else [value]
+    return [each.decode("latin-1") if isinstance(each, bytes) else str(each) for each in values]
+
+
+def _each(value: Any, clean: Any) -> Any:
+    texts = [clean(text) for text in _texts(value)]
+    return texts if isinstance(value, list | tuple) else texts[0]
