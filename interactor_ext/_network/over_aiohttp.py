@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import weakref
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 
@@ -18,6 +20,9 @@ Connect = Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """A session of aiohttp for each event loop. Settings as in `AsyncTransport`; `max_connections` bounds calls and
     streams together.
+
+    aiohttp takes an answer and what follows it for one: where a server sends a 204 with a body, which it must not, the
+    call fails with an APIConnectionError although it was done. The other transports do not mind.
 
     Raises:
         ConfigurationError: httpx-aiohttp is not installed.
@@ -43,7 +48,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         context = tls_context(verify, cert, trust_env=trust_env)
 
         def connect(chosen: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
-            connector = aiohttp.TCPConnector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
+            connector = Connector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
             # A jar would carry one tenant's session into another's request.
             session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
             transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(
@@ -51,7 +56,26 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             )
             return transport
 
+        class Connector(aiohttp.TCPConnector):
+            """Drops a connection on which something came while no call had it: aiohttp would take that for the answer
+            to the next one, which may be another tenant's.
+            """
+
+            async def connect(self, *arguments: Any, **options: Any) -> Any:
+                while True:
+                    connection = await super().connect(*arguments, **options)
+                    protocol = connection.protocol
+                    if protocol is None or protocol not in used or not protocol.should_close:
+                        if protocol is not None:
+                            used.add(protocol)
+                        return connection
+                    connection.close()
+
+        used: weakref.WeakSet[Any] = weakref.WeakSet()
         self._error: type[Exception] = aiohttp.ClientError
+        self._quoting: type[Exception] = aiohttp.ClientResponseError
+        self._not_connected: type[Exception] = aiohttp.ClientConnectorError
+        self._no_proxy: type[Exception] = aiohttp.ClientProxyConnectionError
         self._sessions = PerLoop(lambda: _Sessions(connect, _as_proxy(proxy), trust_env=trust_env), _Sessions.aclose)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -59,7 +83,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             response = await self._sessions.get().choose(origin_of(request.url)).handle_async_request(request)
         except Exception as error:
             if (honest := self._honest(error)) is not None:
-                raise honest from error
+                cause = self._of_aiohttp(error)
+                # It quotes the whole URL, and carries the headers with the token.
+                raise honest from (None if isinstance(cause, self._quoting) else cause)
             raise
         return response
 
@@ -67,14 +93,28 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         await self._sessions.aclose()
 
     def _honest(self, error: Exception) -> httpx.TransportError | None:
-        """What to raise instead, where httpx-aiohttp is wrong: it calls any lost connection a ConnectTimeout, as if
-        nothing had been sent, and lets some of aiohttp's errors through.
+        """What to raise instead, where httpx-aiohttp is wrong: it calls any lost connection, and any that never was, a
+        ConnectTimeout, lets some of aiohttp's errors through, and says what they say.
         """
-        if isinstance(error, httpx.ConnectTimeout) and not isinstance(error.__cause__, TimeoutError):
+        cause = self._of_aiohttp(error)
+        if isinstance(cause, self._no_proxy):
+            return httpx.ProxyError(str(cause))
+        if isinstance(cause, self._not_connected):
+            return httpx.ConnectError(str(cause))
+        if isinstance(cause, self._quoting):
+            if isinstance(error, httpx.ProxyError):
+                return httpx.ProxyError(f"the proxy answers with status {getattr(cause, 'status', 0)}")
+            return httpx.RemoteProtocolError("the answer breaks the rules of HTTP")
+        if isinstance(error, httpx.ConnectTimeout):
+            if isinstance(cause, TimeoutError):
+                return httpx.ConnectTimeout("no connection in time")
             return httpx.ReadError(str(error))
         if isinstance(error, self._error):
             return httpx.RemoteProtocolError(str(error))
         return None
+
+    def _of_aiohttp(self, error: Exception) -> BaseException:
+        return error if isinstance(error, self._error) else error.__cause__ or error
 
 
 class _Sessions:

@@ -204,6 +204,24 @@ def test_a_second_answer_over_aiohttp() -> None:
         assert names("async", {**server.settings, "transport": AiohttpTransport()}) == ["B", "C", "D"]
 
 
+async def test_an_answer_that_nobody_asked_for_over_aiohttp() -> None:
+    connections: list[socket.socket] = []
+
+    class Server(OddServer):
+        def _serve(self, connection: socket.socket) -> None:
+            connections.append(connection)
+            super()._serve(connection)
+
+    with Server(answering(EMPTY)) as server:
+        async with AsyncInteractorClient(**server.settings, transport=AiohttpTransport()) as client:
+            assert (await client.namespace("A").assistants.get("a")).name == "A"
+            connections[0].sendall(SMUGGLED)
+            for _ in range(5):  # it lies in the kernel; the event loop takes it in
+                await asyncio.sleep(0)
+            assert (await client.namespace("B").assistants.get("a")).name == "B"
+            assert (await client.namespace("C").assistants.get("a")).name == "C"
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()

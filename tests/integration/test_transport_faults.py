@@ -21,6 +21,7 @@ import pytest
 import interactor_ext
 from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
 from interactor_ext.retry import RetryPolicy
+from interactor_ext.tokens import MemoryTokenStore, Token
 from interactor_ext.transports import AiohttpTransport, AsyncTransport
 from tests.fault_server import FaultServer, deaf_url, mute_url, refusing_url
 from tests.integration.fault_table import CALLS, FAULTS, RETRIES, Fault
@@ -197,3 +198,39 @@ def test_the_table_is_as_long_as_promised() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 25
     for fault in FAULTS:
         assert all(fault.outcome(call) == "ok" or hasattr(interactor_ext, fault.outcome(call)) for call in CALLS)
+
+
+@pytest.mark.parametrize("make", [AsyncTransport, AiohttpTransport])
+async def test_a_refused_connection_is_tried_again_whatever_the_method(
+    make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing was sent, so a PATCH without a key can do no harm."""
+    fault = next(fault for fault in FAULTS if fault.name == "refused")
+    with serving(fault) as (url, _), caplog.at_level(logging.WARNING, "interactor"):
+        async with AsyncInteractorClient(**settings(url, fault), transport=make(), token_store=Filled()) as client:
+            with pytest.raises(interactor_ext.APIConnectionError) as caught:
+                await client.assistants.update("asst_1", name="x")
+    assert not caught.value.sent
+    assert [record.getMessage() for record in caplog.records if "is sent again" in record.getMessage()]
+
+
+@pytest.mark.parametrize("fault", ["garbage", "refused", "reset before the headers", "silence"])
+async def test_no_error_over_aiohttp_quotes_the_url_or_the_token(fault: str) -> None:
+    chosen = next(candidate for candidate in FAULTS if candidate.name == fault)
+    with serving(chosen) as (url, _):
+        async with AsyncInteractorClient(
+            **settings(url, chosen), transport=AiohttpTransport(), token_store=Filled()
+        ) as client:
+            with pytest.raises(interactor_ext.APIConnectionError) as caught:
+                await client.assistants.get("asst_1")
+    error: BaseException | None = caught.value
+    while error is not None:
+        for text in (str(error), repr(error)):
+            assert "asst_1" not in text
+            assert "t0ken" not in text
+        error = error.__cause__
+
+
+class Filled(MemoryTokenStore):
+    def load(self, key: str) -> Token | None:
+        return Token("t0ken", time.time() + 3600, 3600)
