@@ -15,6 +15,7 @@ left the chat meanwhile.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -27,10 +28,14 @@ from interactor_ext._errors import (
     ServerError,
     StreamError,
 )
+from interactor_ext._redact import clean_text
 from interactor_ext._tools.calls import FINISHED
+
+logger = logging.getLogger("interactor")
 
 # Between looks at a room whose stream is lost; the answer may still be on its way.
 _LOOKS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
+_ADVICE = "Tools are not run here: pass tools=, or hand it in by client.tools.submit_result."
 _OTHERS = frozenset({"system", "tool", "user"})
 
 
@@ -68,6 +73,8 @@ class ReplyState:
         self._said = ""
         self._has_hole = False
         self._waiting: dict[str, ToolCall] = {}
+        # The ids of calls that somebody else has to answer.
+        self._elsewhere: set[str] = set()
         self._run: set[str] = set()
         self._looks: deque[float] | None = None
         self._is_resumable = False
@@ -89,6 +96,7 @@ class ReplyState:
             return
         match event:
             case MessageDelta(content=text):
+                self._elsewhere.clear()
                 if self._has_hole:
                     return  # the message, when it is complete, has the words in between
                 self._said += text
@@ -100,6 +108,7 @@ class ReplyState:
                     # Others may have been asked for with it, and all are to run at once: the message has them all.
                     self._waiting[call.id] = call
                     self._go(Look())
+                self._leave_to_others(call)
             case MessageComplete():
                 self._complete(event)
             case _:
@@ -162,6 +171,11 @@ class ReplyState:
         if not isinstance(self.action, Done):
             # A deadline is the end of everything.
             self._is_resumable = not isinstance(error, APITimeoutError)
+            if isinstance(error, APITimeoutError) and self._elsewhere:
+                names = ", ".join(sorted(self._elsewhere))
+                error = APITimeoutError(
+                    f"{error} The assistant waits for the result of the tool calls {names}. {_ADVICE}"
+                )
             self.failed(error)
 
     def failed(self, error: InteractorError) -> None:
@@ -223,6 +237,8 @@ class ReplyState:
         else:
             self._begin_message()
             self.events.append(event)
+            for call in pending:
+                self._leave_to_others(call)
             self._waiting |= {call.id: call for call in pending if self._is_ours(call)}
             if self._waiting:
                 self._run_waiting()
@@ -239,6 +255,13 @@ class ReplyState:
     def _begin_message(self) -> None:
         self._said = ""
         self._has_hole = False
+
+    def _leave_to_others(self, call: ToolCall) -> None:
+        """Where this chat runs no tools. A forgotten `tools=` would look like an assistant that says nothing."""
+        if self._runs_tools or call.status in FINISHED or (name := clean_text(call.id)) in self._elsewhere:
+            return
+        self._elsewhere.add(name)
+        logger.warning("The assistant waits for the result of the tool call %s. %s", name, _ADVICE)
 
     def _is_ours(self, call: ToolCall) -> bool:
         return self._runs_tools and call.status not in FINISHED and call.id not in self._run

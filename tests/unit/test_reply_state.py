@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from interactor_client.models import (
     Message,
@@ -315,3 +318,24 @@ def test_what_was_left_stays_left() -> None:
         assert (state.action, list(state.events)) == (Done(), [])
         assert "left" in str(state.reason)
         assert not state.go_without_stream()
+
+
+def test_a_call_that_nobody_here_runs_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    state = asked(runs_tools=False)
+    state.received(ToolCallStart(tool_call=call("tc_1")))
+    state.received(MessageComplete(message=message("msg_2", "", "assistant", call("tc_1"), call("tc_2"))))
+    assert [record.getMessage().split(". ")[0] for record in caplog.records] == [
+        "The assistant waits for the result of the tool call tc_1",
+        "The assistant waits for the result of the tool call tc_2",
+    ]
+    state.stream_failed(APITimeoutError("The deadline of the stream has come."))
+    assert state.action == Done()
+    assert re.search(r"has come\. .*tool calls tc_1, tc_2\. .*pass tools=", str(state.reason))
+
+
+def test_a_call_that_was_answered_elsewhere_is_waited_for_no_longer() -> None:
+    state = asked(runs_tools=False)
+    state.received(ToolCallStart(tool_call=call("tc_1")))
+    state.received(MessageDelta(content="Now "))
+    state.stream_failed(APITimeoutError("The deadline of the stream has come."))
+    assert "tc_1" not in str(state.reason)
