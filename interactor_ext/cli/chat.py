@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from interactor_client.models import Room
+from interactor_client.models import MessageDelta, Room, ToolCallStart
 from interactor_ext import InteractorClient
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext.cli.output import complain, console, printable, write
@@ -58,16 +58,20 @@ def _obey_or_say(user: InteractorClient, room: Room, text: str) -> None:
 def _say(user: InteractorClient, room: Room, text: str) -> None:
     with user.chat(room.id, text) as reply:
         try:
-            for words in reply.text():
-                console.file.write(printable(words))
-                console.file.flush()
+            for event in reply:
+                if isinstance(event, MessageDelta):
+                    console.file.write(printable(event.content))
+                    console.file.flush()
+                elif isinstance(event, ToolCallStart):
+                    write(
+                        f"(calls {event.tool_call.tool_id}; tools are not run here, /history shows what comes)", "dim"
+                    )
+                    return
         except KeyboardInterrupt:
             write(" ... (not waiting for the rest)", "dim")
             return
         finally:
             console.file.write("\n")
-        if calls := reply.message().tool_calls:
-            write(f"({len(calls)} tool calls, which are not run here)", "dim")
 
 
 def _ask() -> str | None:

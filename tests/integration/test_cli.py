@@ -155,6 +155,10 @@ def test_chat(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
         talk.until("you> ")
         talk.type("Hi")
         talk.until("Other Bot here. You said: Hi", "you> ")
+        tool = user.tools.create(name="look", description="Looks.", parameters={"type": "object"})
+        user.assistants.update(other.id, tools=[tool.id])
+        talk.type("//tool look {}")
+        talk.until("tools are not run here", "you> ")
         talk.interrupt()
         talk.end()
     assert bot.name == "Support Bot"
