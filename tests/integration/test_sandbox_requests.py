@@ -19,6 +19,7 @@ pytest_plugins = ["tests.integration.sandbox_fixtures"]
 BOT = {"name": "Bot", "model": "gpt-4", "system_prompt": ""}
 HOOK = {"url": "https://app.test/hook", "events": ["credential.connected"]}
 FLOW = {"provider": "google", "redirect_uri": "https://app.test"}
+MAPPING_FLAW = "semantic_mappings[0].descripton"
 MACHINE = {"name": "W", "initial_state": "a", "states": [{"name": "a", "type": "terminal"}]}
 
 
@@ -57,6 +58,37 @@ def test_a_body_that_breaks_the_contract_is_told_field_by_field(
     found = problem(caller.post(path, json=body), 422, "VALIDATION_ERROR")
     assert set(found) == set(expected)
     assert all(expected[field] in message for field, message in found.items())
+
+
+def test_a_misspelt_field_is_refused_however_deep_it_stands(caller: Caller) -> None:
+    """Accepted, each would be left out in silence: a transition without its condition is taken at once."""
+    state = {
+        "name": "a",
+        "type": "halting",
+        "actions": [{"type": "http", "config": {"anything": 1}, "confg": {}}],
+        "transitions": [{"to": "a", "conditon": "approved == true"}],
+        "presentation": {"type": "form", "titel": "T", "fields": [{"name": "n", "type": "text", "lable": "L"}]},
+        "transitons": [],
+    }
+    mapping = {"field": "f", "description": "d", "type": "number", "descripton": "d"}
+    source = {"name": "D", "type": "url", "config": {"anything": 1}}
+    made = caller.make("/data-sources", **source)
+    for response, places in (
+        (
+            caller.post("/workflows", json={**MACHINE, "states": [state]}),
+            {
+                "states[0].transitons",
+                "states[0].actions[0].confg",
+                "states[0].transitions[0].conditon",
+                "states[0].presentation.titel",
+                "states[0].presentation.fields[0].lable",
+            },
+        ),
+        (caller.post("/data-sources", json={**source, "semantic_mappings": [mapping]}), {MAPPING_FLAW}),
+        (caller.patch(f"/data-sources/{made['id']}", json={"semantic_mappings": [mapping]}), {MAPPING_FLAW}),
+    ):
+        found = problem(response, 422, "VALIDATION_ERROR")
+        assert found == dict.fromkeys(places, "is not a field of this request")
 
 
 def test_an_error_never_repeats_what_was_sent(sandbox: Sandbox) -> None:

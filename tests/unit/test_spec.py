@@ -379,6 +379,31 @@ def test_what_is_sent_is_closed_and_what_is_read_is_open() -> None:
     assert closed == {name for name in SCHEMAS if name.endswith("Request")} == request_schemas() - {"JsonObject"}
 
 
+def open_objects(fragments: list[Json], path: str) -> Iterator[str]:
+    """Where an object within a request takes fields that nobody knows. All `fragments` apply to what is at `path`."""
+    # Beside a reference, more may be said of the same thing.
+    found = [each for each in fragments if isinstance(each, dict)]
+    parts = [*found, *(resolve(each) for each in found if "$ref" in each)]
+    names = {name for part in parts for name in part.get("properties", {})}
+    if names and not any(
+        part.get("additionalProperties") is False and part["properties"].keys() == names for part in parts
+    ):
+        yield path
+    for name in sorted(names):
+        yield from open_objects(
+            [part["properties"][name] for part in parts if name in part.get("properties", {})], name
+        )
+    if items := [part["items"] for part in parts if "items" in part]:
+        yield from open_objects(items, f"{path}[]")
+    for variant in (each for part in parts for each in part.get("anyOf", ())):
+        yield from open_objects([variant], path)
+
+
+@pytest.mark.parametrize("name", sorted(request_schemas()))
+def test_what_is_sent_is_closed_at_every_depth(name: str) -> None:
+    assert list(open_objects([{"$ref": f"#/components/schemas/{name}"}], name)) == []
+
+
 def test_a_patch_asks_for_nothing_but_has_something_to_change() -> None:
     for name in SCHEMAS:
         if name.startswith("Update") and name != "UpdateRoomRequest":
