@@ -24,7 +24,7 @@ from .handlers import HANDLERS, STATUSES, Call
 from .journal import RequestRecord
 from .keeping import NotKept
 from .limits import Allowance
-from .problems import Problem, invalid, not_kept, unauthorized
+from .problems import Problem, conflict, invalid, not_kept, unauthorized
 from .records import new_id
 from .state import State
 from .streams import Subscription
@@ -89,7 +89,11 @@ class Platform:
         except ClientGone:
             return
         except Outdated:
-            await self._drop(exchange, receive, send)
+            # No part of what came after the reset, so not recorded there. A status that no client tries again: the next
+            # try would do what this one was kept from.
+            problem = conflict("The sandbox was reset while this call was under way; nothing was done.")
+            refusal = Answer.of(problem.status, problem.envelope(exchange.request_id))
+            await send_answer(send, refusal, self._headers(exchange))
             return
         except Interrupted as interruption:
             self._record(exchange, None)
@@ -122,15 +126,6 @@ class Platform:
     def _check_generation(self, exchange: Exchange) -> None:
         if exchange.generation != self._state.generation:
             raise Outdated
-
-    async def _drop(self, exchange: Exchange, receive: Receive, send: Send) -> None:
-        """End the connection of a request from before a reset, as its platform is no more."""
-        if is_cuttable(exchange.scope):
-            await cut_off(exchange.scope, receive, reset=False)
-        else:
-            problem = Problem(503, "The sandbox was reset while this call was under way.")
-            answer = Answer.of(problem.status, problem.envelope(exchange.request_id))
-            await send_answer(send, answer, self._headers(exchange))
 
     async def _send(
         self, exchange: Exchange, receive: Receive, send: Send, answer: Answer | Subscription, headers: RawHeaders

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -154,8 +155,10 @@ def test_what_waits_its_turn_has_left_nothing_behind_when_a_kill_comes(path: Pat
             pool.submit(caller.post, messages, json=pay, headers=key),
             pool.submit(caller.post, results, json=result),
         ]
+        deadline = time.monotonic() + 10
         while waiting_turns(sandbox, room) < 2:
-            pass
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
         # What the files hold now is what a kill would leave.
         for end in ("", "-wal"):
             shutil.copy(f"{path}{end}", f"{killed}{end}")

@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from interactor_ext import ConflictError
 from interactor_ext.sandbox import Sandbox
-from tests.integration.sandbox_caller import Caller, listening, waiting_turns
+from tests.integration.sandbox_caller import Caller, listening, problem, waiting_turns
 
 pytest_plugins = ["tests.integration.sandbox_fixtures"]
 
@@ -50,15 +51,24 @@ def test_a_call_from_before_a_reset_does_nothing_after_it(sandbox: Sandbox, kind
         slow = pool.submit(old.post, "/tools", json=tool)
         wait_until(lambda: fault.left == 0)
         sandbox.reset()
-        with pytest.raises(httpx.RemoteProtocolError):
-            slow.result()
+        problem(slow.result(), 409, "CONFLICT")
     assert list(sandbox.requests) == []
     with Caller(sandbox) as caller:
         assert caller.read("/tools") == []
 
 
-async def test_under_another_server_a_call_from_before_a_reset_is_told_so() -> None:
-    """Only the sandbox's own server can end a connection."""
+def test_the_client_does_not_carry_a_call_over_a_reset(sandbox: Sandbox) -> None:
+    fault = sandbox.faults.add("create_tool", latency=0.3)
+    with sandbox.client(namespace="user_1") as old, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(old.tools.create, name="ghost", description="", parameters={})
+        wait_until(lambda: fault.left == 0)
+        sandbox.reset()
+        with pytest.raises(ConflictError, match="reset"):
+            slow.result()
+        assert old.tools.list().data == []
+
+
+async def test_a_body_that_began_before_a_reset_is_no_part_of_what_follows() -> None:
     sandbox = Sandbox()
     transport = httpx.ASGITransport(sandbox.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://platform.test") as client:
@@ -69,7 +79,7 @@ async def test_under_another_server_a_call_from_before_a_reset_is_told_so() -> N
             yield b"}"
 
         answer = await client.post("/api/v1/tools", content=body())
-    assert answer.status_code == 503
+    assert answer.status_code == 409
     assert "reset" in answer.json()["error"]["message"]
     assert list(sandbox.requests) == []
 
@@ -81,8 +91,7 @@ def test_an_answer_that_waits_its_turn_does_not_cross_a_reset(seed: Path) -> Non
             waiting = pool.submit(old.post, MESSAGES, json={"content": "of the old test"})
             wait_until(lambda: waiting_turns(sandbox, "room_1") == 1)
             sandbox.reset()
-            with pytest.raises(httpx.RemoteProtocolError):
-                waiting.result()
+            problem(waiting.result(), 409, "CONFLICT")
         with Caller(sandbox) as caller:
             assert caller.read(MESSAGES) == []
             assert caller.make(MESSAGES, content="Hello")["content"] == "Bot here. You said: Hello"
