@@ -15,7 +15,7 @@ from interactor_ext._core import AsyncCore, Core
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._health import Health, judge
 from interactor_ext._limits.observed import RateLimit
-from interactor_ext._parts import Parts
+from interactor_ext._parts import Parts, require_kind
 from interactor_ext._sender import AsyncViewSender, ViewSender
 from interactor_ext._sequences import AsyncSequences, Sequences
 from interactor_ext._view import View
@@ -109,9 +109,15 @@ class _Client(Generic[C]):
 def _settings(
     config: InteractorConfig | None, fields: ConfigFields, retry_policy: RetryPolicy | None
 ) -> InteractorConfig:
-    if retry_policy is not None and fields.get("max_retries") is None:
-        # The more special of two answers to one question.
-        fields = {**fields, "max_retries": retry_policy.max_retries}
+    if config is not None:
+        require_kind("config", config, InteractorConfig)
+    if retry_policy is not None:
+        from interactor_ext.retry import RetryPolicy
+
+        require_kind("retry_policy", retry_policy, RetryPolicy)
+        if fields.get("max_retries") is None:
+            # The more special of two answers to one question.
+            fields = {**fields, "max_retries": retry_policy.max_retries}
     return InteractorConfig.from_env(**fields) if config is None else config.replace(**fields)
 
 

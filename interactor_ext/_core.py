@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from interactor_ext._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
 from interactor_ext._config import InteractorConfig
@@ -11,10 +11,7 @@ from interactor_ext._http import AsyncSharedTransport, AsyncViewClient, Common, 
 from interactor_ext._parts import Parts
 from interactor_ext._tokens.source import AsyncTokenSource, TokenSource
 from interactor_ext._view import View
-from interactor_ext.tokens import Token, TokenStore
-
-if TYPE_CHECKING:
-    from interactor_ext._tokens.guarded import GuardedStore
+from interactor_ext.tokens import Token
 
 
 class Core(NamedTuple):
@@ -40,7 +37,7 @@ class Core(NamedTuple):
         tokens = TokenSource(
             fetch if reporter is None else reporter.watch(fetch),
             buffer=config.token_refresh_buffer,
-            store=_guarded(parts.token_store, config),
+            store=parts.store(config),
         )
         if reporter is not None:
             tokens.on_token = reporter.token_in_use
@@ -76,7 +73,7 @@ class AsyncCore(NamedTuple):
         tokens = AsyncTokenSource(
             fetch if reporter is None else reporter.watch_async(fetch),
             buffer=config.token_refresh_buffer,
-            store=_guarded(parts.token_store, config),
+            store=parts.store(config),
         )
         if reporter is not None:
             tokens.on_token = reporter.token_in_use
@@ -88,11 +85,3 @@ class AsyncCore(NamedTuple):
     async def close(self) -> None:
         await self.tokens.aclose()
         await self.transport.shut()
-
-
-def _guarded(store: TokenStore | None, config: InteractorConfig) -> GuardedStore | None:
-    if store is None:
-        return None
-    from interactor_ext._tokens.guarded import GuardedStore
-
-    return GuardedStore(store, config)

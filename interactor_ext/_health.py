@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from interactor_ext._errors import APIStatusError, AuthenticationError, InteractorError, ServerError
+from interactor_ext._errors import APIStatusError, AuthenticationError, InteractorError
 
 
 class Health(NamedTuple):
@@ -18,9 +18,14 @@ class Health(NamedTuple):
     """What is wrong, where something is."""
 
 
+# Whoever answers so lives and knows the token: that this client may not list, or has called too often, is no matter of
+# health. Every other status but success is a fault, or comes from something that stands in the platform's place.
+_ANSWERS = frozenset({403, 404, 429})
+
+
 def judge(error: InteractorError | None, seconds: float, *, token_valid: bool) -> Health:
-    # Whoever answers 403 or 404 lives and knows the token; that this client may not list is no matter of health.
-    answered = isinstance(error, APIStatusError) and not isinstance(error, AuthenticationError | ServerError)
+    # Without a token it was the account server that answered, and no call gets through.
+    answered = isinstance(error, APIStatusError) and error.status in _ANSWERS and token_valid
     if error is None or answered:
         return Health("healthy", seconds * 1000, token_valid)
     return Health("unhealthy", seconds * 1000, token_valid and not isinstance(error, AuthenticationError), str(error))

@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from interactor_ext._network.breaker import CircuitBreaker
     from interactor_ext._network.transport import AsyncCallTransport, CallTransport
     from interactor_ext._telemetry.events import Reporter, Telemetry
+    from interactor_ext._tokens.guarded import GuardedStore
     from interactor_ext.limits import RateLimiter
     from interactor_ext.retry import RetryPolicy
 
 # What brings asyncio along is imported within the functions: `import interactor_ext` costs little more than httpx.
+
+
+def require_kind(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        raise ConfigurationError(f"{name} must be {article} {kind.__name__}, not {type(value).__name__}")
 
 
 class Parts(NamedTuple):
@@ -40,6 +47,10 @@ class Parts(NamedTuple):
         from interactor_ext.retry import RetryPolicy
 
         policy = RetryPolicy(max_retries=config.max_retries) if self.retry_policy is None else self.retry_policy
+        if self.rate_limiter is not None:
+            from interactor_ext.limits import RateLimiter
+
+            require_kind("rate_limiter", self.rate_limiter, RateLimiter)
         identity = f"{config.account_server_url} {config.client_id}"
         client = hashlib.sha256(identity.encode()).hexdigest()[:16]
         return Rules(policy, self._breaker(), self.rate_limiter, client)
@@ -55,6 +66,17 @@ class Parts(NamedTuple):
             kind = type(self.circuit_breaker).__name__
             raise ConfigurationError(f"circuit_breaker must be a CircuitBreaker, or False for none, not {kind}")
         return self.circuit_breaker
+
+    def store(self, config: InteractorConfig) -> GuardedStore | None:
+        """Where the client's token is kept beside its memory."""
+        if self.token_store is None:
+            return None
+        if not all(callable(getattr(self.token_store, method, None)) for method in ("load", "save", "lock")):
+            kind = type(self.token_store).__name__
+            raise ConfigurationError(f"token_store must have the methods `load`, `save` and `lock`, which {kind} lacks")
+        from interactor_ext._tokens.guarded import GuardedStore
+
+        return GuardedStore(self.token_store, config)
 
     def reporter(self) -> Reporter | None:
         if self.telemetry is None:

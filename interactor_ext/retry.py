@@ -65,8 +65,13 @@ class Decision:
 
 
 def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{attribute.name} must be a finite number that is not negative, not {value!r}")
+
+
+def _whole(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{attribute.name} must be a whole number that is not negative, not {value!r}")
 
 
 def _frozen(statuses: Iterable[int]) -> frozenset[int]:
@@ -82,10 +87,10 @@ class RetryPolicy:
     draws, from 0 to 1.
 
     A request that may have arrived is sent again only if that can do no harm: its method is idempotent, or it carries
-    an Idempotency-Key. Negative or endless waits are a ValueError.
+    an Idempotency-Key. Negative or endless waits are a ValueError, and so is a number of retries that is not whole.
     """
 
-    max_retries: int = attrs.field(default=3, validator=_not_negative)
+    max_retries: int = attrs.field(default=3, validator=_whole)
     base_delay: float = attrs.field(default=1.0, validator=_not_negative)
     max_delay: float = attrs.field(default=30.0, validator=_not_negative)
     statuses: frozenset[int] = attrs.field(default=frozenset({429, 502, 503, 504}), converter=_frozen)

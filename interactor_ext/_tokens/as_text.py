@@ -9,7 +9,8 @@ from typing import Any
 from interactor_ext.tokens import Token
 
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
-_FAR_FUTURE = 1e12
+FAR_FUTURE = 1e12
+"""No time and no lifetime is beyond it, in seconds, and NaN is not below it."""
 
 
 def dump_token(token: Token) -> dict[str, Any]:
@@ -34,6 +35,6 @@ def parse_token(text: str | bytes) -> Token:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _FAR_FUTURE:  # not NaN either
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < FAR_FUTURE:  # not NaN either
         return float(value)
     raise ValueError(f"what is stored is no token: its {name} is missing or unusable")

@@ -10,12 +10,15 @@ import time
 from contextlib import ExitStack
 
 from interactor_ext._config import InteractorConfig
+from interactor_ext._tokens.as_text import FAR_FUTURE
 from interactor_ext._tokens.state import is_sendable
 from interactor_ext.tokens import Token, TokenStore
 
 logger = logging.getLogger("interactor")
 
 _REST = 10.0
+# In the thread of a token request, `sys.exit()` ends nothing but the request.
+_WHATEVER = (Exception, SystemExit)
 
 
 class GuardedStore:
@@ -32,7 +35,7 @@ class GuardedStore:
             return None
         try:
             token = self._store.load(self._key)
-        except Exception as error:
+        except _WHATEVER as error:
             self._warn("load from", error)
             return None
         if token is not None and not _is_sound(token):
@@ -45,7 +48,7 @@ class GuardedStore:
             return
         try:
             self._store.save(self._key, token)
-        except Exception as error:
+        except _WHATEVER as error:
             self._warn("save to", error)
 
     def lock(self) -> ExitStack:
@@ -56,21 +59,21 @@ class GuardedStore:
         try:
             if not stack.enter_context(self._store.lock(self._key, self._patience)):
                 logger.warning("no lock of the token store within %g s: going on without it", self._patience)
-        except Exception as error:
+        except _WHATEVER as error:
             self._warn("lock", error)
         return stack
 
     def unlock(self, stack: ExitStack) -> None:
         try:
             stack.close()
-        except Exception as error:
+        except _WHATEVER as error:
             self._warn("unlock", error)
 
     @property
     def _rests(self) -> bool:
         return time.monotonic() < self._rests_until
 
-    def _warn(self, attempt: str, error: Exception) -> None:
+    def _warn(self, attempt: str, error: BaseException) -> None:
         # Rubbish is replaced by what is saved next. But a Redis that is gone may take seconds to say so, each time.
         if not isinstance(error, ValueError):
             self._rests_until = time.monotonic() + _REST
@@ -90,5 +93,5 @@ def _is_sound(token: object) -> bool:
         isinstance(token, Token)
         and isinstance(token.access_token, str)
         and is_sendable(token.access_token)
-        and all(isinstance(number, int | float) and math.isfinite(number) for number in token[1:])
+        and all(isinstance(number, int | float) and abs(number) < FAR_FUTURE for number in token[1:])
     )

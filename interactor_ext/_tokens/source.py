@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from interactor_ext._errors import APITimeoutError
+from interactor_ext._errors import APIConnectionError, APITimeoutError
 from interactor_ext._tokens.desk import Desk, Flight, Outcome
 from interactor_ext.tokens import Token
 
@@ -41,6 +41,7 @@ class TokenSource(Desk):
             if flight is not None and mine:
                 self._take_off(flight)
             if token is None and flight is not None:
+                _check(ends_at)
                 try:
                     token = self.claim(flight.landing.result(_left(ends_at)))
                 except TimeoutError:
@@ -62,6 +63,10 @@ class TokenSource(Desk):
             outcome = self._obtain()
         except Exception as error:
             outcome = error
+        except BaseException as error:
+            # Not for others to try again: whatever ends a thread would end theirs as well.
+            outcome = APIConnectionError(f"The token request was given up: {type(error).__name__}", sent=False)
+            raise
         finally:
             self.land(flight, outcome)
 
@@ -110,6 +115,7 @@ class AsyncTokenSource(Desk):
                 # A task that is cancelled before its first step runs no `finally` of its own.
                 flight.task.add_done_callback(functools.partial(self._give_up, flight))
             if token is None and flight is not None:
+                _check(ends_at)
                 token = self.claim(await self._landing(flight, ends_at))
             if token is not None:
                 return token
@@ -176,6 +182,12 @@ class AsyncTokenSource(Desk):
 
 def _left(ends_at: float | None) -> float | None:
     return None if ends_at is None else max(0.0, ends_at - time.monotonic())
+
+
+def _check(ends_at: float | None) -> None:
+    """A request that lands without a token is followed by another, however often."""
+    if ends_at is not None and time.monotonic() >= ends_at:
+        raise _too_late()
 
 
 def _too_late() -> APITimeoutError:

@@ -55,7 +55,8 @@ class TokenState:
         """The Core API answered 401 to this token. It is forgotten, unless another has taken its place meanwhile."""
         if self._token is None or self._token.access_token != access_token:
             return
-        if self._refusals >= _REFUSALS_BEFORE_DOUBT and now < self._no_rejection_before:
+        # No longer than the pause either: a clock that was set back would make an hour of it.
+        if self._refusals >= _REFUSALS_BEFORE_DOUBT and 0 < self._no_rejection_before - now <= _PAUSE:
             return
         self._rejected = access_token
         self._token = None

@@ -361,3 +361,9 @@ def test_an_error_tells_whether_the_request_may_have_arrived(error: Exception, s
     failure = connection_error(error, httpx.Request("POST", "https://example.com/rooms"))
     assert failure.sent is sent
     assert pickle.loads(pickle.dumps(failure)).sent is sent
+
+
+@pytest.mark.parametrize("retries", [1.5, "3", True, -1, float("nan")])
+def test_a_number_of_retries_that_is_none(retries: Any) -> None:
+    with pytest.raises(ValueError, match="max_retries must be a whole number"):
+        RetryPolicy(max_retries=retries)

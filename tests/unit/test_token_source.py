@@ -441,3 +441,65 @@ def test_a_child_forked_amid_a_request_makes_its_own(issuer: Issuer, clock: Cloc
     issuer.gate.set()
     leader.join(10)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+class Quits(MemoryTokenStore):
+    """Ends the thread that it is called from, or tries to."""
+
+    def load(self, key: str) -> Token | None:
+        raise SystemExit(3)
+
+
+class TooLate(MemoryTokenStore):
+    def load(self, key: str) -> Token | None:
+        return Token("t", 10**400, 3600)
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("kind", [Quits, TooLate])
+def test_whatever_a_store_does_costs_a_warning_and_a_token_request(
+    kind: type[MemoryTokenStore], colour: str, clock: Clock, issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = GuardedStore(kind(), CONFIG)
+    if colour == "sync":
+        token = TokenSource(issuer.fetch, buffer=60, store=store, clock=clock).get()
+    else:
+        source = AsyncTokenSource(issuer.fetch_async, buffer=60, store=store, clock=clock)
+        token = asyncio.run(source.get())
+    assert token.access_token == "t1"
+    assert "token store" in caplog.text
+
+
+def test_what_ends_the_thread_of_a_token_request_ends_the_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
+    requests: list[int] = []
+
+    def fetch() -> Token:
+        requests.append(1)
+        raise SystemExit(3)
+
+    source = TokenSource(fetch, buffer=60)
+    with pytest.raises(APIConnectionError, match="SystemExit"):
+        source.get()
+    eventually(lambda: all(thread.name != "interactor-token" for thread in threading.enumerate()))
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_requests_that_are_given_up_again_and_again_end_with_the_deadline(colour: str) -> None:
+    ends_at = time.monotonic() + 0.1
+    if colour == "sync":
+        source = TokenSource(lambda: pytest.fail("not asked"), buffer=60)
+        source._take_off = lambda flight: source.land(flight, None)  # type: ignore[method-assign]
+        with pytest.raises(APITimeoutError):
+            source.get(ends_at)
+        return
+
+    async def fetch() -> Token:
+        raise asyncio.CancelledError
+
+    async def main() -> None:
+        with pytest.raises(APITimeoutError):
+            await AsyncTokenSource(fetch, buffer=60).get(ends_at)
+
+    asyncio.run(main())

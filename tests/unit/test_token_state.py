@@ -191,3 +191,16 @@ def test_no_text_of_a_token_shows_it() -> None:
     assert "t1" not in repr(token())
     assert "t1" not in str(token())
     assert "t1" not in f"{token()}"
+
+
+def test_a_clock_that_was_set_back_ends_the_doubt_about_refusals() -> None:
+    state, now = TokenState(60), NOW
+    for number in range(6):
+        state.accept(token(f"t{number}", issued=now))
+        state.reject(f"t{number}", now)
+        state.replayed(refused=True, now=now)
+    state.accept(token("t7", issued=now))
+    state.reject("t7", now)
+    assert state.valid(now) is not None  # in doubt
+    state.reject("t7", now - 3600)
+    assert state.valid(now - 3600) is None

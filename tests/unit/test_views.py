@@ -435,6 +435,24 @@ class TestApi:
         assert (response.status_code, response.content, response.parsed) == (404, b"<html>", None)
 
     @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [
+            ("rate_limiter", 5, "rate_limiter must be a RateLimiter, not int"),
+            ("token_store", "x", "token_store must have the methods `load`, `save` and `lock`, which str lacks"),
+            ("retry_policy", "x", "retry_policy must be a RetryPolicy, not str"),
+            ("config", {}, "config must be an InteractorConfig, not dict"),
+            ("config", "x", "config must be an InteractorConfig, not str"),
+        ],
+    )
+    def test_an_object_of_the_wrong_kind_is_refused(
+        self, cls: Any, name: str, value: object, expected: str, wire: Wire
+    ) -> None:
+        settings = {} if name == "config" else wire.settings
+        with pytest.raises(ConfigurationError, match=expected):
+            cls(**{**settings, name: value})
+
+    @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
     def test_a_transport_of_the_wrong_colour_is_refused(self, cls: Any, wire: Wire) -> None:
         other = httpx.AsyncHTTPTransport() if cls is InteractorClient else httpx.HTTPTransport()
         for transport in (other, "https://proxy"):
@@ -521,6 +539,7 @@ def test_the_token_and_whether_there_is_one(colour: str, wire: Wire) -> None:
         (500, "unhealthy", True),
         (503, "unhealthy", True),
         (401, "unhealthy", False),
+        *((status, "unhealthy", True) for status in (302, 304, 400, 407, 451, 600, 777)),
     ],
 )
 def test_health(colour: str, status: int, health: str, token_valid: bool) -> None:
@@ -548,6 +567,16 @@ def test_health_with_wrong_credentials(colour: str) -> None:
     found = call(colour, {**Wire().settings, "transport": refusal}, lambda client: client.health())
     assert (found.status, found.token_valid) == ("unhealthy", False)
     assert "client secret" in (found.error or "")
+
+
+@both_colours
+@pytest.mark.parametrize("status", [403, 404, 429])
+def test_health_without_a_token(colour: str, status: int) -> None:
+    """What says that the platform lives when the Core API says it, says nothing where no token comes."""
+    refusal = httpx.MockTransport(lambda request: httpx.Response(status, json={"error": "no"}))
+    found = call(colour, {**Wire().settings, "transport": refusal}, lambda client: client.health())
+    assert (found.status, found.token_valid) == ("unhealthy", False)
+    assert found.error
 
 
 LIMITS = {"X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "542", "X-RateLimit-Reset": "1705312800"}
