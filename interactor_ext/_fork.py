@@ -1,10 +1,11 @@
 """What a forked child must forget: sockets that it shares with its parent, and locks that a thread of the parent
-held.
+held. And what must not be in hand at all while a process forks.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from types import MethodType
@@ -12,12 +13,26 @@ from typing import Any, cast
 
 # Not WeakMethod: one that dies with the interpreter, as those of global objects do, writes a traceback to stderr.
 _hooks: weakref.WeakKeyDictionary[object, Callable[[Any], None]] = weakref.WeakKeyDictionary()
+_pauses: weakref.WeakKeyDictionary[object, tuple[Callable[[Any], None], Callable[[Any], None]]] = (
+    weakref.WeakKeyDictionary()
+)
+# One fork at a time: two threads that pause the same objects in another order would wait for each other.
+_forking = threading.Lock()
+_paused: list[tuple[object, Callable[[Any], None]]] = []
 
 
 def after_fork_in_child(method: Callable[[], None]) -> None:
     """Call this bound method in every child forked from now on, for as long as its object lives. One an object."""
     bound = cast("MethodType", method)
     _hooks[bound.__self__] = bound.__func__
+
+
+def pause_while_forking(pause: Callable[[], None], resume: Callable[[], None]) -> None:
+    """Call the bound method `pause` before every fork, for as long as its object lives, and `resume` after it, in the
+    parent alone. `pause` may wait for other threads of this process.
+    """
+    pausing, resuming = cast("MethodType", pause), cast("MethodType", resume)
+    _pauses[pausing.__self__] = (pausing.__func__, resuming.__func__)
 
 
 def release_inherited(sockets: list[int]) -> None:
@@ -35,10 +50,29 @@ def release_inherited(sockets: list[int]) -> None:
     os.close(null)
 
 
+def _pause_all() -> None:
+    _forking.acquire()
+    for owner, (pause, resume) in list(_pauses.items()):
+        pause(owner)
+        _paused.append((owner, resume))
+
+
+def _resume_all() -> None:
+    try:
+        while _paused:
+            owner, resume = _paused.pop()
+            resume(owner)
+    finally:
+        _forking.release()
+
+
 def _run_hooks() -> None:
+    global _forking
+    _forking = threading.Lock()
+    _paused.clear()
     for owner, method in list(_hooks.items()):
         method(owner)
 
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_run_hooks)
+    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_run_hooks)

@@ -10,56 +10,77 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, pause_while_forking
+from interactor_ext.webhooks._settings import from_zero_up
 
-# SQLite forbids a child to use its parent's connection, and even to close it.
-_inherited: list[sqlite3.Connection | None] = []
+# Databases without a file, which end with their connection.
+_OF_THE_CONNECTION_ALONE = (":memory:", "")
 
 
 class Database:
-    """Opened when first used, so that an object made before a fork works in every child."""
+    """Opened when first used, and closed while the process forks, so that it works in the parent and in every child.
+
+    A child that inherits an open file of SQLite's has the record of which locks are held, and not the locks: from then
+    on it writes without any, even through a connection of its own. https://www.sqlite.org/howtocorrupt.html (2.6)
+    """
 
     def __init__(self, path: str | os.PathLike[str], schema: str, *, timeout: float) -> None:
-        self._path = os.fspath(path)
+        path = os.fspath(path)
+        self._has_file = path not in _OF_THE_CONNECTION_ALONE
+        # Opened again after a fork, when a daemon may have changed its working directory.
+        self._path = os.path.abspath(path) if self._has_file else path
         self._schema = schema
-        self._timeout = timeout
+        self._timeout: float = from_zero_up(timeout, "The timeout of a SQLite database")
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        pause_while_forking(self._pause, self._resume)
         after_fork_in_child(self._forget_parent)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction, committed at the end of the block. Waits `timeout` seconds for other writers."""
+        """A write transaction, committed at the end of the block. Waits `timeout` seconds for other writers, be they
+        threads or processes.
+        """
+        deadline = time.monotonic() + self._timeout
+        # Not acquire(timeout=): a signal handler that raises right after it would leave the lock taken. Whoever holds
+        # the lock gives up at a deadline of its own, and whoever gets it too late does not wait for SQLite's.
         with self._lock:
             if self._connection is None:
-                self._connection = self._open()
+                self._connection = self._open(deadline)
             connection = self._connection
-            # IMMEDIATE takes the write lock first: a read that turns into a write could fail instead of waiting.
-            connection.execute("BEGIN IMMEDIATE")
+            # A signal handler can raise anywhere, in the last rollback as well.
+            if connection.in_transaction:
+                connection.rollback()
             try:
+                connection.execute(f"PRAGMA busy_timeout = {_milliseconds_until(deadline)}")
+                # IMMEDIATE takes the write lock first: a read that turns into a write could fail instead of waiting.
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
+                connection.commit()
             except BaseException:
                 connection.rollback()
                 raise
-            connection.commit()
 
     def close(self) -> None:
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._close()
 
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self, deadline: float) -> sqlite3.Connection:
+        left = _milliseconds_until(deadline) / 1000
+        connection = sqlite3.connect(self._path, timeout=left, isolation_level=None, check_same_thread=False)
         try:
-            self._prepare(connection)
+            self._prepare(connection, deadline)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        deadline = time.monotonic() + self._timeout
+    def _prepare(self, connection: sqlite3.Connection, deadline: float) -> None:
         while True:
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
@@ -75,10 +96,28 @@ class Database:
             connection.execute(statement)
         connection.commit()
 
+    def _pause(self) -> None:
+        self._lock.acquire()
+        if self._has_file:
+            self._close()
+
+    def _resume(self) -> None:
+        self._lock.release()
+
     def _forget_parent(self) -> None:
-        _inherited.append(self._connection)
         self._lock = threading.RLock()
-        self._connection = None
+        if self._connection is not None:
+            _inherited.append(self._connection)
+            self._connection = None
+
+
+def _milliseconds_until(deadline: float) -> int:
+    # SQLite takes an int of 32 bits.
+    return min(max(0, round((deadline - time.monotonic()) * 1000)), 0x7FFFFFFF)
+
+
+# SQLite forbids a child to use its parent's connection, and even to close it.
+_inherited: list[sqlite3.Connection] = []
 
 
 class SQLiteBacked:

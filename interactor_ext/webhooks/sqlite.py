@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from interactor_ext.webhooks._database import Database, SQLiteBacked
+from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores import DEFAULT_TTL, ClaimState
 
 # `until` is the end of the lease while an event is handled, and of the memory once it was: past it, the row is free.
@@ -48,7 +49,7 @@ class SQLiteEventStore(SQLiteBacked):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = Database(path, _SCHEMA, timeout=timeout)
-        self._ttl = ttl
+        self._ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
         self._clock = clock
         self._next_sweep = 0.0
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from interactor_ext.webhooks._database import Database, SQLiteBacked
+from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.queues import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
 from interactor_ext.webhooks.stores import DEFAULT_TTL
 
@@ -61,7 +62,7 @@ class SQLiteEventQueue(SQLiteBacked):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = Database(path, _SCHEMA, timeout=timeout)
-        self._ttl = ttl
+        self._ttl: float = above_zero(ttl, "The ttl of a webhook queue", endless=True)
         self._clock = clock
         self._next_sweep = 0.0
 

@@ -55,6 +55,39 @@ def test_hooks_run_for_as_long_as_their_object_lives(monkeypatch: pytest.MonkeyP
     assert len(_fork._hooks) == 0
 
 
+def test_what_pauses_for_a_fork_goes_on_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fork, "_pauses", weakref.WeakKeyDictionary())
+    did: list[str] = []
+
+    class Holder:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def pause(self) -> None:
+            did.append(f"{self.name} pauses")
+
+        def resume(self) -> None:
+            did.append(f"{self.name} resumes")
+
+    first, second = Holder("first"), Holder("second")
+    for holder in (first, second):
+        _fork.pause_while_forking(holder.pause, holder.resume)
+    _fork._pause_all()
+    assert _fork._forking.locked()
+    _fork._resume_all()
+    assert not _fork._forking.locked()
+    assert did == ["first pauses", "second pauses", "second resumes", "first resumes"]
+    del second, holder
+    gc.collect()
+    assert len(_fork._pauses) == 1
+    _fork._pause_all()
+    _fork._run_hooks()
+    assert not _fork._forking.locked()
+    _fork._pause_all()
+    _fork._resume_all()
+    assert did[4:] == ["first pauses", "first pauses", "first resumes"]
+
+
 async def test_what_belongs_to_the_parents_loops_is_left_alone() -> None:
     closed: list[object] = []
     inherited: list[object] = []

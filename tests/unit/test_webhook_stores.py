@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sqlite3
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from interactor_ext.webhooks import (
     RedisEventStore,
     SQLiteEventQueue,
     SQLiteEventStore,
+    _database,
 )
 from tests.redis_server import redis_server
 
@@ -297,16 +300,179 @@ def test_sqlite_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
             store.claim("k", "one", 60)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue])
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), "5"])
+def test_sqlite_waits_for_a_number_of_seconds(kind: Any, timeout: Any) -> None:
+    with pytest.raises(ConfigurationError, match="timeout"):
+        kind("events.db", timeout=timeout)
+
+
+def test_the_patience_of_sqlite_is_not_multiplied_by_the_threads_that_wait(tmp_path: Path) -> None:
+    def waited(number: int) -> float:
+        began = time.monotonic()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            store.claim(f"k{number}", "t", 60)
+        return time.monotonic() - began
+
+    with SQLiteEventStore(tmp_path / "events.db", timeout=0.4) as store, ThreadPoolExecutor(8) as pool:
+        store.claim("k", "one", 60)
+        other = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        assert max(pool.map(waited, range(8))) < 1.2
+        other.close()
+        assert store.claim("k0", "one", 60) == CLAIMED
+
+
+def test_sqlite_stays_with_its_file_when_the_working_directory_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with SQLiteEventStore("events.db") as store, SQLiteEventStore(":memory:") as private:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert store.claim("k", "one", 60) == CLAIMED
+        assert private.claim("k", "one", 60) == CLAIMED
+    assert (tmp_path / "events.db").exists()
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
+class Interrupt(Exception):
+    """What a signal handler raises."""
+
+
+def interrupted(number: int, call: Callable[[], object]) -> bool:
+    """Whether the call was interrupted at the `number`th of the places where Python looks for signals in the store's
+    code: where a function begins, and where one of C's has returned.
+    """
+    passed = 0
+
+    def profile(frame: FrameType, what: str, _: Any) -> None:
+        nonlocal passed
+        if frame.f_code.co_filename == _database.__file__ and what in ("call", "c_return"):
+            passed += 1
+            if passed == number:
+                raise Interrupt
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        call()
+    except Interrupt:
+        return True
+    finally:
+        sys.setprofile(before)
+    return False
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_sqlite_survives_a_signal_handler_that_raises_wherever_it_is(tmp_path: Path, is_new: bool) -> None:
+    with ThreadPoolExecutor(1) as other_thread:
+        for number in itertools.count(1):
+            with SQLiteEventStore(tmp_path / "events.db", timeout=2) as store:
+                if not is_new:
+                    store.claim("before", "t", 60)
+                hit = interrupted(number, lambda store=store: store.claim("k", "t", 60))  # type: ignore[misc]
+                assert store.complete("k", "t"), number
+                store.release("before", "t")
+                assert other_thread.submit(store.claim, "k", "u", 60).result() == COMPLETED
+                with sqlite3.connect(tmp_path / "events.db", timeout=0) as another:
+                    another.execute("DELETE FROM interactor_webhook_claims")
+                another.close()
+            if not hit:
+                break
+    assert number > 10
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+in_threads = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """The id of a forked child that ends well if the work comes to something true."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if work() else 2
+        finally:
+            os._exit(code)
+    return child
+
+
+def ended_well(child: int) -> bool:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def keys_for_another_process(path: Path) -> list[str]:
+    code = "import sqlite3, sys; print(*(k for k, in sqlite3.connect(sys.argv[1]).execute(sys.argv[2])))"
+    query = "SELECT key FROM interactor_webhook_claims WHERE completed ORDER BY key"
+    return subprocess.check_output([sys.executable, "-I", "-c", code, str(path), query], text=True).split()
+
+
+@needs_fork
 def test_sqlite_survives_a_fork(tmp_path: Path) -> None:
     with SQLiteEventStore(tmp_path / "events.db") as store:
         assert store.claim("parent", "t", 60) == CLAIMED
-        child = os.fork()
-        if child == 0:
-            fine = store.claim("parent", "u", 60) == IN_PROGRESS and store.claim("child", "t", 60) == CLAIMED
-            os._exit(0 if fine else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        child = in_child(
+            lambda: store.claim("parent", "u", 60) == IN_PROGRESS and store.claim("child", "t", 60) == CLAIMED
+        )
+        assert ended_well(child)
         assert store.claim("child", "u", 60) == IN_PROGRESS
+
+
+@needs_fork
+def test_what_a_child_writes_to_sqlite_outlives_its_parents_connection(tmp_path: Path) -> None:
+    """With the parent's connection open across the fork, its close deletes the log that the child goes on to write."""
+    path = tmp_path / "events.db"
+    (child_has_begun, begun), (parent_has_closed, closed) = os.pipe(), os.pipe()
+    with SQLiteEventStore(path) as store:
+        store.complete("before", "t")
+
+        def work() -> bool:
+            store.complete("child 1", "t")
+            os.write(begun, b"x")
+            os.read(parent_has_closed, 1)
+            store.complete("child_2", "t")
+            return "child_2" in keys_for_another_process(path)
+
+        child = in_child(work)
+        os.read(child_has_begun, 1)
+    os.write(closed, b"x")
+    assert ended_well(child)
+    with SQLiteEventStore(path) as store:
+        assert store.claim("child_2", "t", 60) == COMPLETED
+    for descriptor in (child_has_begun, begun, parent_has_closed, closed):
+        os.close(descriptor)
+
+
+@needs_fork
+@in_threads
+def test_a_child_of_a_parent_whose_threads_write_can_write_to_sqlite(tmp_path: Path) -> None:
+    with SQLiteEventStore(tmp_path / "events.db", timeout=5) as store, ThreadPoolExecutor(2) as pool:
+        stop = threading.Event()
+
+        def write(name: int) -> int:
+            number = 0
+            while not stop.is_set():
+                number += store.complete(f"{name} {number}", "t")
+            return number
+
+        writing = [pool.submit(write, name) for name in range(2)]
+        try:
+            children = [in_child(lambda: store.claim(f"child {os.getpid()}", "t", 60) == CLAIMED) for _ in range(5)]
+        finally:
+            stop.set()
+        assert all(ended_well(child) for child in children)
+        assert all(thread.result() for thread in writing)
+        assert store.claim(f"child {children[0]}", "t", 60) == IN_PROGRESS
+
+
+@needs_fork
+def test_a_fork_takes_nothing_from_a_store_in_memory() -> None:
+    with SQLiteEventStore(":memory:") as store:
+        store.claim("k", "t", 60)
+        assert ended_well(in_child(lambda: store.claim("k", "u", 60) == CLAIMED))
+        assert store.claim("k", "u", 60) == IN_PROGRESS
 
 
 def test_many_processes_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+"""Checks of settings in seconds and bytes: a wrong one is an error where it is set, not at the first delivery."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from interactor_ext._errors import ConfigurationError
+
+
+def above_zero(value: Any, what: str, *, endless: bool = False) -> Any:
+    """The value. `endless` permits infinity."""
+    if not (_is_number(value) and value > 0 and (endless or math.isfinite(value))):
+        raise ConfigurationError(f"{what} is a number above 0, not {value!r}.")
+    return value
+
+
+def from_zero_up(value: Any, what: str) -> Any:
+    if not (_is_number(value) and value >= 0 and math.isfinite(value)):
+        raise ConfigurationError(f"{what} is a number from 0 up, not {value!r}.")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
