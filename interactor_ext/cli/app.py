@@ -78,10 +78,7 @@ def sandbox(context: typer.Context) -> None:
         from interactor_ext.sandbox.__main__ import main
     except ImportError:
         raise _needs_sandbox() from None
-    try:
-        raise typer.Exit(main(context.args))
-    except OverflowError:
-        raise ConfigurationError("A --port is a number from 0 to 65535.") from None
+    raise typer.Exit(main(context.args, prog="interactor sandbox"))
 
 
 def _needs_sandbox() -> InteractorError:

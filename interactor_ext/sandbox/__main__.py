@@ -11,9 +11,9 @@ from ._sandbox import Sandbox
 EPILOG = "Stop it with Ctrl-C. Without --data, state is in memory and ends with the process."
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 after Ctrl-C, 1 if the port or a file can't be had."""
-    options = _parser().parse_args(arguments)
+def main(arguments: list[str] | None = None, *, prog: str = "python -m interactor_ext.sandbox") -> int:
+    """Exit status: 0 after Ctrl-C, 1 if the port or a file can't be had. `prog` is what its help calls it."""
+    options = _parser(prog).parse_args(arguments)
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(message)s")
     try:
         sandbox = Sandbox(
@@ -43,15 +43,21 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: they go from 0 to 65535")
+    return int(text)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m interactor_ext.sandbox",
+        prog=prog,
         description="The Interactor platform on this machine.",
         epilog=EPILOG,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=8765, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--port", type=_port, default=8765, help="port to listen on; 0 takes a free one")
     parser.add_argument(
         "--log-level", default="warning", choices=["debug", "info", "warning", "error"], help="log level"
     )

@@ -115,7 +115,8 @@ def test_sandbox(terminal: Callable[..., Terminal]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert "Can't listen" in terminal("sandbox", "--port", port).end(1)
-    assert "from 0 to 65535" in terminal("sandbox", "--port", "99999").end(1)
+    assert "from 0 to 65535" in terminal("sandbox", "--port", "99999").end(2)
+    assert "usage: interactor sandbox " in terminal("sandbox", "-h").end()
     assert "0<=x<=65535" in terminal("webhooks", "listen", "--port", "99999").end(2)
 
 
