@@ -67,7 +67,7 @@ def test_a_revoked_token_is_replaced_and_the_call_sent_again(colour: str, sandbo
 
         return main()
 
-    settings = {**sandbox._connection(), "max_retries": 0}
+    settings = {**sandbox._with_connection({}), "max_retries": 0}
     assert call(colour, settings, use).name == "Bot"
     assert token_requests(sandbox) == 2
     assert calls(sandbox) == {200: 1, 401: 1, 201: 1}
