@@ -6,23 +6,32 @@ import asyncio
 import atexit
 import contextvars
 import inspect
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 
 T = TypeVar("T")
 
 
 class Call(NamedTuple):
-    """Call this, wait for what it returns if that can be awaited, and send the result (or throw the error) back."""
+    """Call this, wait for what it returns if that can be awaited, and send the result (or throw the error) back.
+
+    What is `shielded` is called and waited for even if the caller is cancelled: it records what has happened. A
+    synchronous function of an asynchronous caller runs in `executor`, or in the loop's default one.
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
+    shielded: bool = False
+    executor: Executor | None = None
 
 
 class Collect(NamedTuple):
@@ -69,18 +78,72 @@ def drive(plan: Plan[T]) -> T:
 
 
 async def adrive(plan: Plan[T]) -> T:
+    """`drive` for a task of asyncio's. If it is cancelled while a step is under way that cannot be stopped (a function
+    in a thread, or what is shielded), the plan hears how that ended first, and of the cancellation at its next step.
+    """
+    require_asyncio()
+    cancellation = _Cancellation()
     try:
         step = next(plan)
         while True:
             try:
-                result = await _aperform(step)
+                result = await _aperform(step, cancellation)
             except BaseException as error:
                 step = plan.throw(error)
             else:
                 step = plan.send(result)
     except StopIteration as done:
+        cancellation.raise_if_due()
         value: T = done.value
         return value
+    except Exception as error:
+        # Whoever catches errors and goes on, as a worker does, must not take a cancelled task for one that may.
+        cancellation.raise_if_due(error)
+        raise
+
+
+def require_asyncio() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise ConfigurationError("This needs a running event loop of asyncio; under trio there is none.") from error
+
+
+class _Cancellation:
+    """One that came while nothing could be stopped, until it is raised."""
+
+    def __init__(self) -> None:
+        self._error: asyncio.CancelledError | None = None
+
+    @property
+    def is_due(self) -> bool:
+        return self._error is not None
+
+    def raise_if_due(self, cause: BaseException | None = None) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error from cause
+
+    async def outlast(self, future: asyncio.Future[T]) -> T:
+        """What comes of the future, whoever cancels this task meanwhile."""
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            self._error = self._error or error
+            with _no_scope_of_anyio():
+                while not future.done():
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([future])
+        return future.result()
+
+
+def _no_scope_of_anyio() -> AbstractContextManager[object]:
+    """anyio cancels a task again at every turn of the loop for as long as it stays in a cancelled scope: waiting there
+    would keep a core busy.
+    """
+    anyio: Any = sys.modules.get("anyio")
+    scope: AbstractContextManager[object] = nullcontext() if anyio is None else anyio.CancelScope(shield=True)
+    return scope
 
 
 def _perform(step: Step) -> Any:
@@ -96,13 +159,23 @@ def _perform(step: Step) -> Any:
             return time.sleep(seconds)
 
 
-async def _aperform(step: Step) -> Any:
+async def _aperform(step: Step, cancellation: _Cancellation) -> Any:
+    if not (isinstance(step, Call) and step.shielded):
+        cancellation.raise_if_due()
     match step:
-        case Call(function, args):
+        case Call(function, args, shielded, executor):
             if inspect.iscoroutinefunction(function):
-                return await function(*args)
-            result = await _in_thread(partial(function, *args))
-            return await result if inspect.isawaitable(result) else result
+                result = function(*args)
+            else:
+                result = await cancellation.outlast(_in_thread(partial(function, *args), executor))
+            if not inspect.isawaitable(result):
+                return result
+            if shielded:
+                return await cancellation.outlast(asyncio.ensure_future(result))
+            if cancellation.is_due and inspect.iscoroutine(result):
+                result.close()
+            cancellation.raise_if_due()
+            return await result
         case Collect(function, args):
             return [item async for item in function(*args)]
         case Join(future):
@@ -111,25 +184,9 @@ async def _aperform(step: Step) -> Any:
             return await asyncio.sleep(seconds)
 
 
-async def _in_thread(call: Callable[[], T]) -> T:
-    """`asyncio.to_thread`, but a cancelled caller still learns how the call ended, and is cancelled after that.
-
-    A thread cannot be stopped: without this, the claim of a function that still runs would be released.
-    """
-    loop = asyncio.get_running_loop()
+def _in_thread(call: Callable[[], T], executor: Executor | None) -> asyncio.Future[T]:
     context = contextvars.copy_context()
-    future = loop.run_in_executor(None, lambda: context.run(_without_stop_iteration, call))
-    cancelled = False
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError:
-            cancelled = True
-    task = asyncio.current_task()
-    if cancelled and task is not None:
-        task.uncancel()
-        loop.call_soon(task.cancel)
-    return future.result()
+    return asyncio.get_running_loop().run_in_executor(executor, lambda: context.run(_without_stop_iteration, call))
 
 
 def _without_stop_iteration(call: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores import DEFAULT_TTL, ClaimState
 
 _SWEEP_EVERY = 1024
@@ -28,7 +29,7 @@ class MemoryEventStore:
     def __init__(
         self, *, ttl: float = DEFAULT_TTL, max_events: int = 100_000, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._ttl = ttl
+        self._ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
         self._max_events = max_events
         self._clock = clock
         self._lock = threading.Lock()

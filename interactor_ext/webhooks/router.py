@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import secrets
@@ -15,6 +14,8 @@ from interactor_ext._plans import Call, Pause, Plan, adrive, drive
 from interactor_ext._telemetry.events import Reporter
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks._headers import Headers
+from interactor_ext.webhooks._settings import above_zero, from_zero_up
+from interactor_ext.webhooks._threads import STORE_THREADS
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
@@ -71,14 +72,12 @@ class WebhookRouter:
             raise ConfigurationError(
                 "A queue remembers events by itself: give the router a store or a queue, not both."
             )
-        if not lease > 0:
-            raise ConfigurationError("A lease is a number of seconds above 0.")
         self._verifier = verifier
-        self._store = store or MemoryEventStore()
+        self._store = MemoryEventStore() if store is None else store
         self.queue = queue
-        self._lease = lease
-        self.max_body = max_body
-        self._duplicate_wait = duplicate_wait
+        self._lease: float = above_zero(lease, "The lease of a webhook router")
+        self.max_body: int = from_zero_up(max_body, "max_body")
+        self._duplicate_wait: float = from_zero_up(duplicate_wait, "duplicate_wait")
         self.reporter = None if telemetry is None else Reporter(telemetry)
         self._handlers: list[tuple[re.Pattern[str], Handler]] = []
         self._default: Handler | None = None
@@ -89,9 +88,10 @@ class WebhookRouter:
         Every handler that matches runs, in the order of registration, under one claim: if one fails, all of them run
         again at the next attempt.
         """
-        if not patterns or not all(patterns):
+        if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
             raise ConfigurationError(
-                "A webhook handler needs an event type, such as 'credential.connected' or 'room.*'."
+                "A webhook handler needs an event type, such as 'credential.connected' or 'room.*': "
+                "write @router.on('room.*') above it."
             )
         pattern = re.compile("|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns), re.DOTALL)
 
@@ -113,7 +113,11 @@ class WebhookRouter:
         return drive(self._deliver(body, headers, method))
 
     async def ahandle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
-        """Take one delivery. Synchronous handlers and stores run in the loop's default executor, and hold up nobody."""
+        """Take one delivery. Synchronous handlers run in the loop's default executor, and hold up nobody.
+
+        A caller that is cancelled meanwhile hears of it once such a handler has ended, for a thread cannot be stopped,
+        and an event that was handled is recorded as such. Needs asyncio: under trio it raises ConfigurationError.
+        """
         return await adrive(self._deliver(body, headers, method))
 
     @cached_property
@@ -145,7 +149,7 @@ class WebhookRouter:
     ) -> Plan[WebhookAnswer]:
         if method != "POST":
             return answers.wrong_method()
-        if (body.nbytes if isinstance(body, memoryview) else len(body)) > self.max_body:
+        if _size(body) > self.max_body:
             return answers.too_large(self.max_body)
         try:
             event = self._verifier.verify(body, headers)
@@ -166,7 +170,7 @@ class WebhookRouter:
 
     def _accept(self, event: WebhookEvent, body: bytes, queue: EventQueue) -> Plan[WebhookAnswer]:
         try:
-            added = yield Call(queue.put, (store_key(event.idempotency_key), body))
+            added = yield Call(queue.put, (store_key(event.idempotency_key), body), executor=STORE_THREADS)
         except Exception:
             logger.exception("Webhook event %r could not be queued.", event.id)
             return answers.store_down()
@@ -179,6 +183,12 @@ class WebhookRouter:
         except Exception:
             logger.exception("Webhook event %r could not be claimed.", event.id)
             return answers.store_down()
+        except GeneratorExit:
+            raise
+        except BaseException:
+            # Whether it was claimed before the interruption is not known.
+            yield from self._release(key, token)
+            raise
         if state == ClaimState.COMPLETED:
             return answers.handled("duplicate")
         if state == ClaimState.IN_PROGRESS:
@@ -189,11 +199,13 @@ class WebhookRouter:
             logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
             yield from self._release(key, token)
             return answers.handler_failed()
-        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+        except GeneratorExit:  # nobody is left to carry out another step
+            raise
+        except BaseException:
             yield from self._release(key, token)
             raise
         try:
-            yield Call(self._store.complete, (key, token))
+            yield Call(self._store.complete, (key, token), shielded=True, executor=STORE_THREADS)
         except Exception:
             # Still 200: the handlers ran, and asking for another attempt would run them again for certain.
             logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
@@ -202,7 +214,7 @@ class WebhookRouter:
     def _claim(self, key: str, token: str) -> Plan[ClaimState]:
         patience = self._duplicate_wait
         while True:
-            state: ClaimState = yield Call(self._store.claim, (key, token, self._lease))
+            state: ClaimState = yield Call(self._store.claim, (key, token, self._lease), executor=STORE_THREADS)
             if state != ClaimState.IN_PROGRESS or patience <= 0:
                 return state
             patience -= _POLL_SECONDS
@@ -210,6 +222,13 @@ class WebhookRouter:
 
     def _release(self, key: str, token: str) -> Plan[None]:
         try:
-            yield Call(self._store.release, (key, token))
+            yield Call(self._store.release, (key, token), shielded=True, executor=STORE_THREADS)
         except Exception:
             logger.exception("The claim of webhook event %r stays until its lease runs out.", key)
+
+
+def _size(body: Body) -> int:
+    """In bytes, which a text has no fewer of than characters."""
+    if isinstance(body, str):
+        return len(body) if body.isascii() else len(body.encode("utf-8", "surrogatepass"))
+    return body.nbytes if isinstance(body, memoryview) else len(raw_body(body))

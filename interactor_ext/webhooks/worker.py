@@ -6,11 +6,13 @@ import asyncio
 import logging
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
 from interactor_ext._plans import Call, Plan, adrive, drive
+from interactor_ext.webhooks._settings import above_zero, from_zero_up
+from interactor_ext.webhooks._threads import STORE_THREADS
 from interactor_ext.webhooks._watch import follow_handlers
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queues import EventQueue, QueuedEvent
@@ -46,9 +48,9 @@ class WebhookWorker:
             raise ConfigurationError("A webhook worker needs a router that was made with `queue=`.")
         self._router = router
         self._queue: EventQueue = router.queue
-        self._lease = lease
-        self._retry_delays = tuple(retry_delays)
-        self._poll_interval = poll_interval
+        self._lease: float = above_zero(lease, "The lease of a webhook worker")
+        self._retry_delays = tuple(from_zero_up(delay, "Each of retry_delays") for delay in retry_delays)
+        self._poll_interval: float = from_zero_up(poll_interval, "poll_interval")
 
     def run_once(self) -> bool:
         """Handle the next due event; False if there was none. What a handler raises ends in the queue, not here."""
@@ -83,24 +85,25 @@ class WebhookWorker:
 
     def _work(self) -> Plan[bool]:
         token = secrets.token_hex(16)
-        queued: QueuedEvent | None = yield Call(self._queue.take, (token, self._lease))
+        queued: QueuedEvent | None = yield Call(self._queue.take, (token, self._lease), executor=STORE_THREADS)
         if queued is None:
             return False
         if queued.attempt > len(self._retry_delays) + 1:
-            yield Call(
-                self._queue.bury,
-                (queued.key, token, "Every attempt ended without an outcome: its worker died or hung."),
+            yield _record(
+                self._queue.bury, queued.key, token, "Every attempt ended without an outcome: its worker died or hung."
             )
             return True
         try:
             yield from self._handle(parse_event(queued.body))
         except Exception as error:
             yield from self._failed(queued, token, error)
-        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
-            yield Call(self._queue.retry, (queued.key, token, 0.0, "The worker was stopped."))
+        except GeneratorExit:  # nobody is left to carry out another step
+            raise
+        except BaseException:
+            yield from self._give_back(queued.key, token)
             raise
         else:
-            yield Call(self._queue.complete, (queued.key, token))
+            yield _record(self._queue.complete, queued.key, token)
         return True
 
     def _handle(self, event: WebhookEvent) -> Plan[None]:
@@ -108,11 +111,31 @@ class WebhookWorker:
         reporter = self._router.reporter
         return plan if reporter is None else follow_handlers(reporter, event.event, plan)
 
+    def _give_back(self, key: str, token: str) -> Plan[None]:
+        try:
+            yield _record(self._queue.retry, key, token, 0.0, "The worker was stopped.")
+        except Exception:
+            logger.exception("Webhook event %r stays with the worker that was stopped until its lease runs out.", key)
+
     def _failed(self, queued: QueuedEvent, token: str, error: Exception) -> Plan[None]:
         logger.error("A handler of webhook event %r failed (attempt %d).", queued.key, queued.attempt, exc_info=error)
-        reason = f"{type(error).__name__}: {error}"
+        reason = _told(error)
         hopeless = isinstance(error, WebhookPayloadError) or queued.attempt > len(self._retry_delays)
         if hopeless:
-            yield Call(self._queue.bury, (queued.key, token, reason))
+            yield _record(self._queue.bury, queued.key, token, reason)
         else:
-            yield Call(self._queue.retry, (queued.key, token, self._retry_delays[queued.attempt - 1], reason))
+            yield _record(self._queue.retry, queued.key, token, self._retry_delays[queued.attempt - 1], reason)
+
+
+def _record(method: Callable[..., bool], *args: object) -> Call:
+    """What has happened to an event has to be written down, whoever cancels the worker meanwhile."""
+    return Call(method, args, shielded=True, executor=STORE_THREADS)
+
+
+def _told(error: Exception) -> str:
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # its __str__ is the handler's author's
+        text = type(error).__name__
+    # A lone surrogate, as JSON can spell it, fits into no database.
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,70 @@
+"""Threads for the calls of synchronous stores: handlers that hang in the loop's own threads must not hold these up."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar
+
+from interactor_ext._fork import after_fork_in_child
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_MOST_THREADS = 8
+_IDLE_SECONDS = 30.0
+
+
+class DaemonThreads(Executor):
+    """A few threads, started as they are needed and ended when they are not. Unlike those of a `ThreadPoolExecutor`
+    they do not hold up the end of the interpreter, so one that waits for a dead server is no obstacle.
+    """
+
+    def __init__(self) -> None:
+        self._start_afresh()
+        after_fork_in_child(self._start_afresh)
+
+    def _start_afresh(self) -> None:
+        self._changed = threading.Condition()
+        self._calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._threads = 0
+        self._idle = 0
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        with self._changed:
+            self._calls.append((future, lambda: fn(*args, **kwargs)))
+            if len(self._calls) > self._idle and self._threads < _MOST_THREADS:
+                threading.Thread(target=self._work, name="interactor-webhook-store", daemon=True).start()
+                self._threads += 1
+            self._changed.notify()
+        return future
+
+    def _work(self) -> None:
+        while (taken := self._next()) is not None:
+            future, call = taken
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                result = call()
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            # Not kept until the next call comes.
+            del taken, future, call
+
+    def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._calls, _IDLE_SECONDS)
+            self._idle -= 1
+            if self._calls:
+                return self._calls.popleft()
+            self._threads -= 1
+            return None
+
+
+STORE_THREADS = DaemonThreads()

@@ -1,0 +1,72 @@
+"""The threads of synchronous stores."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from interactor_ext.webhooks import _threads
+from interactor_ext.webhooks._threads import DaemonThreads
+
+
+def test_as_many_threads_as_are_needed_and_no_more() -> None:
+    threads, go_on = DaemonThreads(), threading.Event()
+    assert threads.submit(int, "7").result(10) == 7
+    assert threads.submit(int, "8").result(10) == 8
+    assert threads._threads == 1
+    waiting = [threads.submit(go_on.wait, 10) for _ in range(_threads._MOST_THREADS + 3)]
+    assert threads._threads == _threads._MOST_THREADS
+    go_on.set()
+    assert all(future.result(10) for future in waiting)
+
+
+def test_errors_go_to_whoever_waits_and_a_cancelled_call_is_dropped() -> None:
+    threads, go_on, ran = DaemonThreads(), threading.Event(), list[int]()
+    blocking = [threads.submit(go_on.wait, 10) for _ in range(_threads._MOST_THREADS)]
+    dropped = threads.submit(ran.append, 1)
+    assert dropped.cancel()
+    failing = threads.submit(int, "x")
+    go_on.set()
+    with pytest.raises(ValueError, match="invalid literal"):
+        failing.result(10)
+    assert all(future.result(10) for future in blocking)
+    assert ran == []
+
+
+def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_threads, "_IDLE_SECONDS", 0.01)
+    threads = DaemonThreads()
+    assert threads.submit(int, "7").result(10) == 7
+    deadline = time.monotonic() + 10
+    while threads._threads:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    assert threads.submit(int, "8").result(10) == 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    threads = DaemonThreads()
+    assert threads.submit(int, "7").result(10) == 7
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if threads.submit(int, "8").result(10) == 8 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_call_that_never_ends_does_not_hold_up_the_end_of_the_interpreter() -> None:
+    code = (
+        "import threading; from interactor_ext.webhooks._threads import STORE_THREADS; began = threading.Event()\n"
+        "STORE_THREADS.submit(lambda: (began.set(), threading.Event().wait())); began.wait()"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 0
