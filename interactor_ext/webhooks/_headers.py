@@ -48,7 +48,7 @@ def _search(headers: Any) -> tuple[list[str], list[str]]:
                 signatures += (value,) if type(value) is str else _texts(value)
             elif lowered in _TIMESTAMP_NAMES:
                 timestamps += (value,) if type(value) is str else _texts(value)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # a framework's own mapping can raise anything
         raise WebhookVerificationError(
             "The headers are neither a mapping nor pairs of text, so no signature could be read from them."
         ) from error

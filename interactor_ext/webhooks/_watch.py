@@ -28,16 +28,19 @@ class DeliveryWatch:
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
+        self._began = time.perf_counter()
         self.event: str | None = None
 
     def follow(self, plan: Plan[WebhookAnswer]) -> Plan[WebhookAnswer]:
-        began = time.perf_counter()
         answer = yield from plan
+        self.answered(answer)
+        return answer
+
+    def answered(self, answer: WebhookAnswer) -> None:
         outcome = _OUTCOMES.get(_says(answer), "failed")
         if outcome is not None:
             event = "unknown" if self.event is None else label(self.event)
-            self._reporter.record(WebhookReceived(event, outcome, time.perf_counter() - began))
-        return answer
+            self._reporter.record(WebhookReceived(event, outcome, time.perf_counter() - self._began))
 
 
 def follow_handlers(reporter: Reporter, event: str, plan: Plan[None]) -> Plan[None]:

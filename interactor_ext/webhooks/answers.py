@@ -33,6 +33,10 @@ def too_large(limit: int) -> WebhookAnswer:
     return refused(413, "body_too_large", f"The body is larger than {limit} bytes.")
 
 
+def length_required() -> WebhookAnswer:
+    return refused(411, "length_required", "This server reads no body without a Content-Length.")
+
+
 def handler_failed() -> WebhookAnswer:
     # What the handler raised stays in this machine's log: it can hold what the platform has no business to know.
     return refused(500, "handler_failed", "The handler failed. Deliver again.")

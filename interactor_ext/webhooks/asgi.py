@@ -17,7 +17,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class ASGIReceiver:
-    """Fits any server or framework that takes ASGI applications. Reads little more than the router's `max_body`."""
+    """Fits any server or framework that takes ASGI applications and runs on asyncio, not on trio. Reads little more than
+    the router's `max_body`.
+    """
 
     def __init__(self, router: WebhookRouter) -> None:
         self._router = router
@@ -44,7 +46,7 @@ class ASGIReceiver:
                 return None
             body += message.get("body", b"")
             if len(body) > self._router.max_body:
-                return answers.too_large(self._router.max_body)
+                return self._router.refuse_unread(answers.too_large(self._router.max_body))
             if not message.get("more_body", False):
                 return await self._router.ahandle(bytes(body), scope["headers"])
 

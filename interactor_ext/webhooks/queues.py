@@ -41,7 +41,8 @@ class EventQueue(Protocol):
     """Holds verified deliveries until a worker has run their handlers, and remembers what was handled.
 
     Each method is one atomic step and may raise anything when the queue is out of reach. `token` names one attempt of
-    one worker; who comes with an older one changes nothing, except that a completion counts whoever brings it.
+    one worker, so each `take` has a new one; who comes with an older one changes nothing, except that a completion
+    counts whoever brings it.
     """
 
     def put(self, key: str, body: bytes) -> bool:

@@ -6,13 +6,18 @@ from typing import Any, ClassVar, Protocol
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redis import is_async
+from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores import DEFAULT_TTL, ClaimState
 
 # One script a step, so that each is atomic. The numbers are those of ClaimState.
+# redis-py sends a script again if the answer to it got lost: a claim that finds itself there is a claim.
 _CLAIM = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
-if redis.call('GET', KEYS[1]) == 'completed' then return 3 end
-return 2
+local holder = redis.call('GET', KEYS[1])
+if holder == 'completed' then return 3 end
+if holder ~= ARGV[1] then return 2 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
 """
 _COMPLETE = """
 if redis.call('GET', KEYS[1]) == 'completed' then return 0 end
@@ -32,12 +37,10 @@ class _Settings:
     _takes_async: ClassVar[bool]
 
     def __init__(self, redis: Redis, ttl: float = DEFAULT_TTL, *, prefix: str = "interactor:webhook:") -> None:
-        if not ttl > 0:
-            raise ConfigurationError("The ttl of a webhook store is a number of seconds above 0.")
         if is_async(redis) is not self._takes_async:
             raise ConfigurationError("RedisEventStore takes a redis.Redis, AsyncRedisEventStore a redis.asyncio.Redis.")
         self._redis = redis
-        self._ttl = milliseconds(ttl)
+        self._ttl = milliseconds(above_zero(ttl, "The ttl of a webhook store"))
         self._prefix = prefix
 
 

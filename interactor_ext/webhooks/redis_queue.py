@@ -6,17 +6,24 @@ from typing import Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redis import is_async
+from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.queues import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
 from interactor_ext.webhooks.redis import Redis, milliseconds
 from interactor_ext.webhooks.stores import DEFAULT_TTL
 
 # Every event is a hash; `due` and `dead` are sorted sets of keys by Redis's own clock, which all machines share.
+# For each attempt under way a key of its own names the event that it took: redis-py sends a script again if the answer
+# to it got lost, and the second time an attempt must find what it has already.
 # KEYS: due, dead. ARGV[1]: the prefix of the hashes.
 _HEAD = """
 local due, dead, prefix = KEYS[1], KEYS[2], ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
+local function forget_attempt(token)
+    if token then redis.call('DEL', due .. ':' .. token) end
+end
 local function finish(key)
+    forget_attempt(redis.call('HGET', prefix .. key, 'token'))
     redis.call('ZREM', due, key)
     redis.call('ZREM', dead, key)
     redis.call('DEL', prefix .. key)
@@ -32,6 +39,12 @@ redis.call('ZADD', due, now, ARGV[2])
 return 1
 """
 _TAKE = """
+local mine = due .. ':' .. ARGV[2]
+local taken = redis.call('GET', mine)
+if taken and redis.call('HGET', prefix .. taken, 'token') == ARGV[2] then
+    local row = redis.call('HMGET', prefix .. taken, 'body', 'attempts')
+    return {taken, row[1], row[2]}
+end
 local key = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, 1)[1]
 if not key then return nil end
 local body = redis.call('HGET', prefix .. key, 'body')
@@ -41,6 +54,7 @@ if not body then
 end
 redis.call('ZADD', due, now + ARGV[3], key)
 redis.call('HSET', prefix .. key, 'token', ARGV[2])
+redis.call('SET', mine, key, 'PX', math.max(1, math.floor(ARGV[3] * 1000)))
 return {key, body, redis.call('HINCRBY', prefix .. key, 'attempts', 1)}
 """
 _COMPLETE = """
@@ -50,6 +64,7 @@ return finish(ARGV[2])
 _PUT_BACK = """
 local key, target, score = ARGV[2], due, now + ARGV[4]
 if redis.call('HGET', prefix .. key, 'token') ~= ARGV[3] then return 0 end
+forget_attempt(ARGV[3])
 if ARGV[6] == 'dead' then
     redis.call('ZREM', due, key)
     target, score = dead, now
@@ -87,7 +102,7 @@ class RedisEventQueue:
         if is_async(redis):
             raise ConfigurationError("RedisEventQueue takes a redis.Redis, also in an asynchronous application.")
         self._redis = redis
-        self._ttl = milliseconds(ttl)
+        self._ttl = milliseconds(above_zero(ttl, "The ttl of a webhook queue"))
         self._prefix = prefix
 
     def put(self, key: str, body: bytes) -> bool:

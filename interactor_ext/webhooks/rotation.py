@@ -23,12 +23,14 @@ class Webhooks(Protocol):
 class SecretRotation:
     """A rotation under way: the verifier accepts the new secret and the old ones until `finish()`."""
 
-    def __init__(self, verifier: WebhookVerifier) -> None:
-        self._verifier = verifier
+    def __init__(self, verifier: WebhookVerifier, secret: str) -> None:
+        self._forget = verifier._begin_rotation(secret)
 
     def finish(self) -> None:
-        """Accept the new secret alone. Do so once the platform's last attempts (2 h 42 min) under the old are over."""
-        self._verifier.forget_old_secrets()
+        """Accept the secrets no more that were known before this rotation. Do so once the platform's last attempts
+        (2 h 42 min) under them are over.
+        """
+        self._forget()
 
 
 def rotate_secret(
@@ -42,13 +44,13 @@ def rotate_secret(
     tries again.
     """
     secret = _new_secret(webhooks.rotate_secret(webhook_id))
-    verifier.add_secret(secret)
+    rotation = SecretRotation(verifier, secret)
     try:
         hand_over(secret)
     except Exception as error:
         error.add_note(_KNOWN_HERE_ALONE)
         raise
-    return SecretRotation(verifier)
+    return rotation
 
 
 class AsyncWebhooks(Protocol):
@@ -66,13 +68,13 @@ async def arotate_secret(
 ) -> SecretRotation:
     """`rotate_secret` for an asynchronous client; `hand_over` is a coroutine function."""
     secret = _new_secret(await webhooks.rotate_secret(webhook_id))
-    verifier.add_secret(secret)
+    rotation = SecretRotation(verifier, secret)
     try:
         await hand_over(secret)
     except Exception as error:
         error.add_note(_KNOWN_HERE_ALONE)
         raise
-    return SecretRotation(verifier)
+    return rotation
 
 
 def _new_secret(webhook: Any) -> str:

@@ -53,8 +53,9 @@ class WebhookRouter:
     is being handled waits up to `duplicate_wait` seconds for the outcome. `telemetry` (see `interactor_ext.telemetry`)
     is told of each delivery.
 
-    Answers: 200 handled, duplicate, or nobody's concern; 400 not understood; 401 not genuine; 405; 413; 500 a handler
-    failed (the event is free for the next attempt); 503 the store is out of reach, or the event is being handled.
+    Answers: 200 handled, duplicate, or nobody's concern; 400 not understood; 401 not genuine; 405; 411 a body whose end
+    a WSGI server does not mark; 413; 500 a handler failed (the event is free for the next attempt); 503 the store is
+    out of reach, or the event is being handled.
     """
 
     def __init__(
@@ -137,6 +138,12 @@ class WebhookRouter:
     def _handlers_for(self, kind: str) -> list[Handler]:
         matching = [handler for pattern, handler in self._handlers if pattern.fullmatch(kind)]
         return matching or ([self._default] if self._default is not None else [])
+
+    def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer:
+        """The answer to a delivery whose body a receiver has not read to its end, once telemetry has heard of it."""
+        if self.reporter is not None:
+            DeliveryWatch(self.reporter).answered(answer)
+        return answer
 
     def _deliver(self, body: Body, headers: Headers, method: str) -> Plan[WebhookAnswer]:
         if self.reporter is None or method != "POST":

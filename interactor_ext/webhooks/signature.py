@@ -88,6 +88,17 @@ class WebhookVerifier:
         key = _key(secret)
         self._keys = (key, *(known for known in self._keys if known != key))
 
+    def _begin_rotation(self, secret: Secret) -> Callable[[], None]:
+        """`add_secret`, and what forgets the secrets that were known before it: those of later rotations stay."""
+        old = self._keys
+        self.add_secret(secret)
+
+        def forget() -> None:
+            newest, *others = self._keys
+            self._keys = (newest, *(key for key in others if key not in old))
+
+        return forget
+
     def forget_old_secrets(self) -> None:
         """Verify with the newest secret alone from here on."""
         self._keys = self._keys[:1]
@@ -104,7 +115,8 @@ class WebhookVerifier:
     def verify_signature(self, body: Body, headers: Headers) -> bytes:
         """The raw body of a genuine delivery, unparsed. Raises WebhookVerificationError."""
         raw = body if type(body) is bytes else _verifiable(body)
-        signatures, timestamps = signature_and_timestamp(headers)
+        signatures, stamps = signature_and_timestamp(headers)
+        timestamps = _unjoined(stamps)
         if not signatures:
             raise WebhookVerificationError(f"The header {SIGNATURE} is missing.")
         candidates = _digests(signatures)
@@ -170,7 +182,11 @@ def _key(secret: Any) -> bytes:
     # Anyone can sign with an empty key, and a blank one is an unset variable in disguise.
     if not secret.strip():
         raise ConfigurationError("A webhook secret must not be empty.")
-    return secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
+    try:
+        return secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
+    except UnicodeEncodeError:
+        # From None, for that error holds the secret.
+        raise ConfigurationError("A webhook secret holds a character that no UTF-8 text can.") from None
 
 
 def _verifiable(body: Body) -> bytes:
@@ -201,11 +217,22 @@ def _digests(values: Sequence[str]) -> list[bytes]:
     return digests
 
 
+def _unjoined(timestamps: Sequence[str]) -> Sequence[str]:
+    """WSGI servers make one "t,t" of a header that stands twice. An ISO 8601 fraction can stand behind a comma as well,
+    so only equal parts are taken for that.
+    """
+    if len(timestamps) != 1 or "," not in timestamps[0]:
+        return timestamps
+    parts = {part.strip(" \t") for part in timestamps[0].split(",")}
+    return tuple(parts) if len(parts) == 1 else timestamps
+
+
 def _parse_timestamp(value: str) -> float | None:
     """Unix seconds, whole or with a fraction, or ISO 8601 where no zone means UTC; None for anything else."""
     value = value.strip(" \t")
     # int() and float() would also take other scripts' digits, underscores, signs, nan and inf.
-    if len(value) > _MAX_TIMESTAMP_LENGTH or not value.isascii():
+    # fromisoformat() passes over a NUL at the end.
+    if len(value) > _MAX_TIMESTAMP_LENGTH or not (value.isascii() and value.isprintable()):
         return None
     if value.isdigit():
         return int(value)

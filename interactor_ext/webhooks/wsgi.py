@@ -32,14 +32,19 @@ class WSGIReceiver:
         limit = self._router.max_body
         length = _announced_length(environ)
         if length is not None and length > limit:
-            return answers.too_large(limit)
+            return self._router.refuse_unread(answers.too_large(limit))
         if length is None:
-            # Without a length, reading is safe only where the server marks the end. A byte past the limit is enough.
-            length = limit + 1 if environ.get("wsgi.input_terminated") else 0
+            # Without a length, reading is safe only where the server marks the end.
+            if not environ.get("wsgi.input_terminated"):
+                return self._router.refuse_unread(answers.length_required())
+            # A byte past the limit is enough.
+            length = limit + 1
         try:
             body = _read(environ["wsgi.input"], length)
         except OSError:
-            return answers.refused(400, "body_incomplete", "The connection broke before the body was complete.")
+            return self._router.refuse_unread(
+                answers.refused(400, "body_incomplete", "The connection broke before the body was complete.")
+            )
         return self._router.handle(body, environ)
 
 

@@ -8,12 +8,14 @@ import functools
 import json
 import logging
 import os
+import socket
 import threading
 import time
+import wsgiref.simple_server
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import anyio
 import pytest
@@ -854,8 +856,62 @@ def test_wsgi_reads_a_chunked_body_where_the_server_marks_its_end() -> None:
 @pytest.mark.parametrize("length", ["", "-1", "1_0", "\u0661", "x"])
 def test_wsgi_reads_nothing_without_a_length(length: str) -> None:
     stream = Input(b"x" * 100)
-    assert ask_wsgi(make(), stream, CONTENT_LENGTH=length)[0] == "401 Unauthorized"
+    line, _, content = ask_wsgi(make(), stream, CONTENT_LENGTH=length)
+    assert line == "411 Length Required"
+    assert b"Content-Length" in content
     assert stream.asked == 0
+
+
+def test_a_chunked_body_under_a_server_that_marks_no_end_is_asked_for_with_a_length() -> None:
+    class Quiet(wsgiref.simple_server.WSGIRequestHandler):
+        def log_message(self, *args: Any) -> None: ...
+
+    app = cast("Any", make().wsgi)
+    with wsgiref.simple_server.make_server("127.0.0.1", 0, app, handler_class=Quiet) as server:
+        serving = threading.Thread(target=server.handle_request)
+        serving.start()
+        with socket.create_connection(server.server_address[:2], timeout=10) as client:
+            # The body would follow: nothing waits for it.
+            client.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+            answer = b"".join(iter(lambda: client.recv(4096), b""))
+        serving.join(10)
+    assert answer.startswith(b"HTTP/1.0 411 ")
+
+
+def test_wsgi_hears_of_a_timestamp_that_stands_twice_what_asgi_does(handle: Handle) -> None:
+    body, headers = delivery()
+    pairs = [*headers.items(), ("X-Interactor-Timestamp", headers["X-Interactor-Timestamp"])]
+    assert status(handle(make(), body, pairs)) == (200, "ignored")
+    environ = environ_of(headers)
+    environ["HTTP_X_INTERACTOR_TIMESTAMP"] += "," + environ["HTTP_X_INTERACTOR_TIMESTAMP"]
+    assert ask_wsgi(make(), Input(body), CONTENT_LENGTH=str(len(body)), **environ)[0] == "200 OK"
+
+
+class Recording:
+    """A telemetry."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def sending(self, request: Any) -> None: ...
+
+    def record(self, event: Any) -> None:
+        self.events.append(event)
+
+
+async def test_telemetry_hears_of_bodies_that_a_receiver_does_not_read() -> None:
+    class Breaks:
+        def read(self, size: int) -> bytes:
+            raise ConnectionResetError
+
+    telemetry = Recording()
+    router = make(max_body=100, telemetry=telemetry)
+    assert (await ask_asgi(router, [{"type": "http.request", "body": b"x" * 101}]))[0]["status"] == 413
+    assert ask_wsgi(router, Input(b""), CONTENT_LENGTH="101")[0].startswith("413 ")
+    assert ask_wsgi(router, Input(b""))[0].startswith("411 ")
+    assert ask_wsgi(router, Breaks(), CONTENT_LENGTH="5")[0].startswith("400 ")
+    assert ask_wsgi(router, None, REQUEST_METHOD="GET")[0].startswith("405 ")
+    assert [(event.event, event.status) for event in telemetry.events] == [("unknown", "failed")] * 4
 
 
 @pytest.mark.parametrize("length", ["101", "9" * 5000])
@@ -1219,6 +1275,26 @@ def test_a_rotation_verifies_with_both_until_it_is_finished(colour: str) -> None
     rotation.finish()
     assert verifies(verifier, "whsec_new")
     assert not verifies(verifier, OLD_SECRET)
+
+
+def test_finishing_a_rotation_keeps_the_secrets_of_later_ones(colour: str) -> None:
+    verifier = WebhookVerifier(OLD_SECRET)
+    first = rotate(colour, "whsec_1", verifier, print)
+    second = rotate(colour, "whsec_2", verifier, print)
+    first.finish()
+    known = ["whsec_2", "whsec_1", OLD_SECRET]
+    assert [verifies(verifier, secret) for secret in known] == [True, True, False]
+    first.finish()
+    second.finish()
+    assert [verifies(verifier, secret) for secret in known] == [True, False, False]
+
+
+def test_finishing_a_rotation_keeps_a_secret_that_came_back(colour: str) -> None:
+    verifier = WebhookVerifier(OLD_SECRET)
+    rotation = rotate(colour, "whsec_new", verifier, print)
+    verifier.add_secret(OLD_SECRET)
+    rotation.finish()
+    assert verifies(verifier, OLD_SECRET)
 
 
 def test_a_secret_that_could_not_be_stored_is_verified_with_all_the_same(colour: str) -> None:

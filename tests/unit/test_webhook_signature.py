@@ -125,6 +125,9 @@ ACCEPTED = {
         *((name.lower(), value) for name, value in GENUINE.items()),
     ],
     "the same timestamp twice": [*GENUINE.items(), ("x-interactor-timestamp", STAMP)],
+    "the same timestamp twice, merged": GENUINE | {"X-Interactor-Timestamp": f"{STAMP}, {STAMP}"},
+    "over timestamp and body, the timestamp merged": stamped(STAMP) | {"X-Interactor-Timestamp": f"{STAMP},{STAMP}"},
+    "ISO with a comma": GENUINE | {"X-Interactor-Timestamp": "2023-11-14T22:13:20,123456Z"},
 }
 
 
@@ -228,7 +231,8 @@ FORGED: dict[str, tuple[Any, Any]] = {
     "timestamp blank": (BODY, swap(T, " ")),
     "timestamp None": (BODY, swap(T, None)),
     "timestamp twice, different": (BODY, [*GENUINE.items(), (T, str(int(NOW) + 1))]),
-    "timestamps merged": (BODY, swap(T, f"{STAMP}, {STAMP}")),
+    "timestamps merged, different": (BODY, swap(T, f"{STAMP}, {int(NOW) + 1}")),
+    "timestamps merged, nothing": (BODY, swap(T, ",,")),
     "timestamp non-ASCII": (BODY, swap(T, "é")),
     "timestamp in Arabic digits": (BODY, swap(T, "\u0661\u0667" + "\u0660" * 8)),
     "timestamp in fullwidth digits": (BODY, swap(T, "\uff11\uff17" + "\uff10" * 8)),
@@ -236,6 +240,8 @@ FORGED: dict[str, tuple[Any, Any]] = {
     "timestamp lone surrogate": (BODY, swap(T, "\ud800")),
     "timestamp NUL": (BODY, swap(T, "\0")),
     "timestamp with NUL behind": (BODY, swap(T, STAMP + "\0")),
+    "ISO timestamp with NUL behind": (BODY, swap(T, "2023-11-14T22:13:20\0")),
+    "ISO timestamp with a tab for its T": (BODY, swap(T, "2023-11-14\t22:13:20")),
     "timestamp 5,000 digits": (BODY, swap(T, "1" * 5000)),
     "timestamp 39 digits": (BODY, swap(T, "1" * 39)),
     "timestamp nan": (BODY, swap(T, "nan")),
@@ -405,6 +411,24 @@ def test_any_signed_json_ends_in_an_event_or_a_payload_error(kind: str, changes:
 def test_a_missing_secret_is_refused_at_construction(secrets: Any) -> None:
     with pytest.raises(ConfigurationError):
         WebhookVerifier(secrets)
+
+
+def test_a_secret_that_is_no_utf_8_is_refused_and_not_told() -> None:
+    for use in (WebhookVerifier, verifier().add_secret, lambda secret: sign(BODY, secret)):
+        with pytest.raises(ConfigurationError, match="UTF-8") as caught:
+            use(f"\ud800{SECRET}")
+        assert told_secrets(caught.value) == []
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyError, AttributeError, TypeError])
+def test_headers_that_cannot_be_read_are_not_genuine(error: type[Exception]) -> None:
+    class Closed(dict[str, str]):
+        def items(self) -> Any:
+            raise error("the request is over")
+
+    with pytest.raises(WebhookVerificationError, match="no signature could be read"):
+        verifier().verify(BODY, Closed(GENUINE))
 
 
 def test_signing_with_an_empty_secret_is_refused() -> None:

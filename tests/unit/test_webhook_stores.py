@@ -564,7 +564,7 @@ def test_the_event_that_is_due_for_longest_comes_first(make_queue: Make) -> None
     for key in "abc":
         queue.put(key, b"")
         pass_time(make_queue, 0.002)
-    assert [queue.take("t", 60).key for _ in range(3)] == ["a", "b", "c"]
+    assert [queue.take(token, 60).key for token in "123"] == ["a", "b", "c"]
 
 
 def test_a_retry_comes_when_it_is_due(make_queue: Make) -> None:
@@ -639,7 +639,10 @@ def test_many_threads_take_each_event_once(make_queue: Make) -> None:
         queue.put(f"k{number}", b"x")
 
     def worker(name: int) -> None:
-        while (event := queue.take(f"{name}", 60)) is not None:
+        for attempt in itertools.count():
+            event = queue.take(f"{name} {attempt}", 60)
+            if event is None:
+                break
             with lock:
                 taken.append(event.key)
 
@@ -655,3 +658,69 @@ def test_redis_drops_an_event_whose_body_was_evicted(redis: Any) -> None:
     redis.delete("q:event:a")
     assert queue.take("t", 60) == ("b", b"y", 1)
     assert redis.zrange("q:due", 0, -1) == [b"b"]
+
+
+@pytest.fixture
+def losing_redis(redis: Any, redis_socket: str) -> Iterator[tuple[Any, list[str]]]:
+    """A client, and the commands whose answers are going to be lost once: Redis has carried them out by then."""
+    from redis import ConnectionError as RedisConnectionError
+    from redis import ConnectionPool, Redis, UnixDomainSocketConnection
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    to_lose: list[str] = []
+
+    class Losing(UnixDomainSocketConnection):
+        sent = ""
+
+        def send_command(self, *args: Any, **options: Any) -> None:
+            self.sent = str(args[0])
+            super().send_command(*args, **options)
+
+        def read_response(self, *args: Any, **options: Any) -> Any:
+            answer = super().read_response(*args, **options)
+            if self.sent in to_lose:
+                to_lose.remove(self.sent)
+                self.disconnect()
+                raise RedisConnectionError("Connection closed by server.")
+            return answer
+
+    pool = ConnectionPool(connection_class=Losing, path=redis_socket, retry=Retry(NoBackoff(), 3))
+    with Redis(connection_pool=pool) as client:
+        yield client, to_lose
+    pool.disconnect()
+
+
+def test_a_claim_whose_answer_gets_lost_does_not_collide_with_itself(losing_redis: tuple[Any, list[str]]) -> None:
+    client, to_lose = losing_redis
+    store = RedisEventStore(client)
+    to_lose.append("EVAL")
+    assert store.claim("k", "one", 60) == CLAIMED
+    assert to_lose == []
+    assert store.claim("k", "two", 60) == IN_PROGRESS
+    assert 59_000 < client.pttl("interactor:webhook:k") <= 60_000
+    store.release("k", "one")
+    assert store.claim("k", "two", 60) == CLAIMED
+
+
+def test_a_take_whose_answer_gets_lost_takes_one_event(losing_redis: tuple[Any, list[str]]) -> None:
+    client, to_lose = losing_redis
+    queue = RedisEventQueue(client, prefix="q:")
+    for key in "abc":
+        queue.put(key, key.encode())
+    for key, settle in {"a": queue.complete, "b": lambda *of: queue.retry(*of, 60, ""), "c": None}.items():
+        to_lose.append("EVAL")
+        assert queue.take(f"token {key}", 60) == (key, key.encode(), 1)
+        assert to_lose == []
+        if settle is not None:
+            assert settle(key, f"token {key}")
+    assert client.keys("q:due:*") == [b"q:due:token c"]
+    assert 59_000 < client.pttl("q:due:token c") <= 60_000
+    assert queue.take("another", 60) is None
+
+
+@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
+def test_redis_remembers_for_a_number_of_seconds(redis: Any, ttl: float) -> None:
+    for kind in (RedisEventStore, RedisEventQueue):
+        with pytest.raises(ConfigurationError, match="ttl"):
+            kind(redis, ttl=ttl)
