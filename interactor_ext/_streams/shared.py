@@ -135,13 +135,13 @@ class SharedStream(Generic[E]):
             self._state.failed(_caused(APIConnectionError(broken), error), now)
 
     def _came(self, chunk: bytes | None) -> None:
-        if isinstance(self._state.action, End):
-            return
+        is_watched = self._watch is not None and isinstance(self._state.action, Read)
         if chunk is None:
             self._state.failed(None, time.monotonic())
         else:
             self._state.received(chunk, time.monotonic())
-        if self._watch is not None and not isinstance(self._state.action, Read):
+        if is_watched and not isinstance(self._state.action, Read):
+            assert self._watch is not None
             error = self._state.action.error if isinstance(self._state.action, End) else None
             self._watch.ends(error, done=isinstance(self._state.action, End) and error is None)
 
