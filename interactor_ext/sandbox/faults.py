@@ -25,9 +25,11 @@ import math
 import random
 import threading
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from .connections import Interrupted
 from .contract import Operation
 from .problems import Problem
 
@@ -68,9 +70,12 @@ class Fault:
     left: int | None
     _chance: random.Random = field(repr=False)
 
-    async def strike(self) -> None:
-        """Take the time, then raise the Problem, if a status was ordered."""
-        await asyncio.sleep(self.latency)
+    async def strike(self, stopping: asyncio.Event) -> None:
+        """Take the time, then raise the Problem, if a status was ordered. Interrupted, if the sandbox stops meanwhile."""
+        if self.latency:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), self.latency)
+                raise Interrupted(reset=False)
         if self.status is not None:
             headers = {} if self.retry_after is None else {"retry-after": f"{self.retry_after}"}
             raise Problem(self.status, self.message, code=self.code, headers=headers)

@@ -228,7 +228,7 @@ class Platform:
     async def _handle(self, exchange: Exchange, call: Call) -> Answer | Subscription:
         """Run the handler, unless a fault strikes; an Answer, or the Subscription of a stream."""
         if fault := self._state.faults.take(call.operation, call.namespace, in_handler=True):
-            await fault.strike()
+            await fault.strike(self._state.stopping)
         self._check_generation(exchange)
         handler = HANDLERS.get(call.operation.id)
         if handler is None:

@@ -84,6 +84,8 @@ class State:
         self.turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Goes up whenever everything is exchanged: what began before must not write into what came then.
         self.generation = 0
+        # Set when the server is to end: what sleeps in an answer need not.
+        self.stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[object]] = set()
 
     def publish(self, event: str, namespace: str, data: JsonObject) -> None:
@@ -118,11 +120,14 @@ class State:
     def start(self) -> None:
         """The running loop is the one that serves from now on."""
         loop = asyncio.get_running_loop()
+        if self.stopping.is_set():
+            self.stopping = asyncio.Event()
         self.outbox.serve_on(loop)
         self.expiries.serve_on(loop)
 
     def stop(self) -> None:
         """End what goes on in the background and cut off the streams."""
+        self.stopping.set()
         self._cut_off()
         self.outbox.stop()
         self.expiries.stop()

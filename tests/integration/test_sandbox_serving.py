@@ -96,6 +96,14 @@ def test_it_stops_within_a_second_whatever_is_open() -> None:
             listener.close()
 
 
+def test_an_answer_that_is_late_on_purpose_does_not_outlive_it(caplog: pytest.LogCaptureFixture) -> None:
+    with Sandbox().run() as sandbox, Caller(sandbox) as caller:
+        sandbox.faults.add("list_tools", kind="latency", latency=60)
+        with pytest.raises(httpx.ReadTimeout):
+            caller.get("/tools", timeout=0.1)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 def test_a_server_that_cannot_start_says_so(caplog: pytest.LogCaptureFixture) -> None:
     @asynccontextmanager
     async def broken(_: Starlette) -> AsyncIterator[None]:
