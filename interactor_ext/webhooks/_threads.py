@@ -35,26 +35,18 @@ class DaemonThreads(Executor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
         with self._changed:
-            self._calls.append((future, lambda: fn(*args, **kwargs)))
-            if len(self._calls) > self._idle and self._threads < _MOST_THREADS:
+            if len(self._calls) >= self._idle and self._threads < _MOST_THREADS:
+                # Before the call is in line: where no thread can be had, nobody may come upon it later.
                 threading.Thread(target=self._work, name="interactor-webhook-store", daemon=True).start()
                 self._threads += 1
+            self._calls.append((future, lambda: fn(*args, **kwargs)))
             self._changed.notify()
         return future
 
     def _work(self) -> None:
         while (taken := self._next()) is not None:
-            future, call = taken
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                result = call()
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-            # Not kept until the next call comes.
-            del taken, future, call
+            _run(*taken)
+            del taken  # not kept until the next one comes
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
         with self._changed:
@@ -65,6 +57,14 @@ class DaemonThreads(Executor):
                 return self._calls.popleft()
             self._threads -= 1
             return None
+
+
+def _run(future: Future[Any], call: Callable[[], Any]) -> None:
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
 
 
 STORE_THREADS = DaemonThreads()

@@ -17,8 +17,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class ASGIReceiver:
-    """Fits any server or framework that takes ASGI applications and runs on asyncio, not on trio. Reads little more than
-    the router's `max_body`.
+    """Fits any server or framework that takes ASGI applications and runs on asyncio; trio's loop will not do. Reads
+    little more than the router's `max_body`.
     """
 
     def __init__(self, router: WebhookRouter) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -14,10 +15,18 @@ from interactor_ext.webhooks import _threads
 from interactor_ext.webhooks._threads import DaemonThreads
 
 
+def until(come_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not come_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def test_as_many_threads_as_are_needed_and_no_more() -> None:
     threads, go_on = DaemonThreads(), threading.Event()
-    assert threads.submit(int, "7").result(10) == 7
-    assert threads.submit(int, "8").result(10) == 8
+    for number in range(3):
+        assert threads.submit(int, str(number)).result(10) == number
+        until(lambda: threads._idle == 1)
     assert threads._threads == 1
     waiting = [threads.submit(go_on.wait, 10) for _ in range(_threads._MOST_THREADS + 3)]
     assert threads._threads == _threads._MOST_THREADS
@@ -42,11 +51,21 @@ def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_threads, "_IDLE_SECONDS", 0.01)
     threads = DaemonThreads()
     assert threads.submit(int, "7").result(10) == 7
-    deadline = time.monotonic() + 10
-    while threads._threads:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    until(lambda: threads._threads == 0)
     assert threads.submit(int, "8").result(10) == 8
+
+
+def test_a_call_for_which_no_thread_can_be_had_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threads, ran = DaemonThreads(), list[int]()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="new thread"):
+            threads.submit(ran.append, 1)
+    assert threads.submit(int, "7").result(10) == 7
+    assert ran == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
