@@ -629,7 +629,7 @@ def test_only_post_is_a_delivery(handle: Handle, method: str) -> None:
 
 
 def test_the_limit_counts_the_bytes_of_a_text(handle: Handle) -> None:
-    body = body_of(note="é" * 50)
+    body = body_of(note="e" * 50).replace(b"e" * 50, "é".encode() * 50)
     headers = sign(body, SECRET)
     assert status(handle(make(max_body=len(body)), body.decode(), headers)) == (200, "ignored")
     assert status(handle(make(max_body=len(body) - 1), body.decode(), headers)) == (413, "body_too_large")
