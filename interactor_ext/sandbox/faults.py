@@ -71,7 +71,7 @@ class Fault:
     _chance: random.Random = field(repr=False)
 
     async def strike(self, stopping: asyncio.Event) -> None:
-        """Take the time, then raise the Problem, if a status was ordered. Interrupted, if the sandbox stops meanwhile."""
+        """Take the time, then raise the Problem, if a status was ordered; Interrupted, if the sandbox is to stop."""
         if self.latency:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), self.latency)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+import warnings
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from interactor_client.models import EVENT_MODELS
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError, WebhookVerificationError
 from interactor_ext._plans import Call, Pause, Plan, adrive, drive
 from interactor_ext._telemetry.events import Reporter
@@ -87,13 +90,16 @@ class WebhookRouter:
         """Register a handler (`def` or `async def`, of one event) for event types; `*` stands for any characters.
 
         Every handler that matches runs, in the order of registration, under one claim: if one fails, all of them run
-        again at the next attempt.
+        again at the next attempt. A UserWarning says so where a pattern looks like a misspelt event type.
         """
         if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
             raise ConfigurationError(
                 "A webhook handler needs an event type, such as 'credential.connected' or 'room.*': "
                 "write @router.on('room.*') above it."
             )
+        for each in patterns:
+            if meant := _perhaps_meant(each):
+                warnings.warn(f"no event is called {each!r}: is {meant!r} meant?", stacklevel=2)
         pattern = re.compile("|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns), re.DOTALL)
 
         def register(handler: H) -> H:
@@ -239,3 +245,10 @@ def _size(body: Body) -> int:
     if isinstance(body, str):
         return len(body) if body.isascii() else len(body.encode("utf-8", "surrogatepass"))
     return body.nbytes if isinstance(body, memoryview) else len(raw_body(body))
+
+
+def _perhaps_meant(pattern: str) -> str | None:
+    """The event type that a pattern misspells. One that resembles none may be newer than this SDK."""
+    if "*" in pattern or pattern in EVENT_MODELS["WebhookEvent"]:
+        return None
+    return next(iter(get_close_matches(pattern, EVENT_MODELS["WebhookEvent"], n=1, cutoff=0.85)), None)

@@ -73,12 +73,22 @@ def test_patterns_choose_handlers_in_the_order_of_registration(handle: Handle) -
     router.on("*")(lambda event: ran.append("all"))
     router.on("workflow.instance.halted")(lambda event: ran.append("exact"))
     router.on("*.halted", "credential.connected")(lambda event: ran.append("either"))
-    router.on("workflow.instance.halte")(lambda event: ran.append("prefix"))
+    with pytest.warns(UserWarning, match="is 'workflow.instance.halted' meant"):
+        router.on("workflow.instance.halte")(lambda event: ran.append("prefix"))
     router.on("room.*")(lambda event: ran.append("room"))
-    router.on("work?low.*", "[w]orkflow.*", "workflow.instance.haltez")(lambda event: ran.append("no glob, no regex"))
+    router.on("work?low.*", "[w]orkflow.*", "halted")(lambda event: ran.append("no glob, no regex"))
     router.default(lambda event: ran.append("default"))
     assert status(handle(router, *delivery("workflow.instance.halted"))) == (200, "handled")
     assert ran == ["workflow", "all", "exact", "either"]
+
+
+def test_a_misspelt_event_type_is_warned_of_where_it_is_registered() -> None:
+    router = make()
+    with pytest.warns(
+        UserWarning, match=r"no event is called 'credential.expred': is 'credential.expired' meant\?"
+    ) as w:
+        router.on("room.*", "credential.expred", "credential.connected", "something.new")(lambda event: None)
+    assert [warning.filename for warning in w] == [__file__]
 
 
 def test_the_default_handler_gets_what_nobody_else_wants(handle: Handle) -> None:

@@ -374,7 +374,7 @@ def test_sqlite_survives_a_signal_handler_that_raises_wherever_it_is(tmp_path: P
                 hit = interrupted(number, lambda store=store: store.claim("k", "t", 60))  # type: ignore[misc]
                 assert store.complete("k", "t"), number
                 store.release("before", "t")
-                assert other_thread.submit(store.claim, "k", "u", 60).result() == COMPLETED
+                assert other_thread.submit(store.claim, "k", "u", 60).result(30) == COMPLETED
                 with sqlite3.connect(tmp_path / "events.db", timeout=0) as another:
                     another.execute("DELETE FROM interactor_webhook_claims")
                 another.close()
