@@ -96,6 +96,7 @@ def _ends_at(request: httpx.Request) -> float | None:
 
 def _signed(request: httpx.Request, token: Token) -> httpx.Request:
     request.headers["Authorization"] = f"Bearer {token.access_token}"
+    request.extensions["token"] = token
     return request
 
 

@@ -24,8 +24,8 @@ class Core(NamedTuple):
 
     @classmethod
     def build(cls, config: InteractorConfig, parts: Parts) -> Core:
-        rules = parts.rules(config)
         reporter = parts.reporter()
+        rules = parts.rules(config, reporter)
         common = Common.of(config, rules.policy, reporter)
         shared = parts.way_out(rules, reporter)
         account = ViewClient(View.of(config), common, shared, auth=None)
@@ -60,8 +60,8 @@ class AsyncCore(NamedTuple):
 
     @classmethod
     def build(cls, config: InteractorConfig, parts: Parts) -> AsyncCore:
-        rules = parts.rules(config)
         reporter = parts.reporter()
+        rules = parts.rules(config, reporter)
         common = Common.of(config, rules.policy, reporter)
         shared = parts.async_way_out(rules, reporter)
         account = AsyncViewClient(View.of(config), common, shared, auth=None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
@@ -16,8 +18,8 @@ from interactor_ext.tokens import TokenStore
 if TYPE_CHECKING:
     from interactor_ext._network.attempts import Rules
     from interactor_ext._network.breaker import CircuitBreaker
-    from interactor_ext._network.transport import AsyncCallTransport, CallTransport
     from interactor_ext._telemetry.events import Reporter, Telemetry
+    from interactor_ext._telemetry.requests import Measured
     from interactor_ext._tokens.guarded import GuardedStore
     from interactor_ext.limits import RateLimiter
     from interactor_ext.retry import RetryPolicy
@@ -41,7 +43,7 @@ class Parts(NamedTuple):
     circuit_breaker: CircuitBreaker | bool | None = None
     telemetry: Telemetry | None = None
 
-    def rules(self, config: InteractorConfig) -> Rules:
+    def rules(self, config: InteractorConfig, reporter: Reporter | None) -> Rules:
         """How the calls of the client are sent."""
         from interactor_ext._network.attempts import Rules
         from interactor_ext.retry import RetryPolicy
@@ -53,7 +55,7 @@ class Parts(NamedTuple):
             require_kind("rate_limiter", self.rate_limiter, RateLimiter)
         identity = f"{config.account_server_url} {config.client_id}"
         client = hashlib.sha256(identity.encode()).hexdigest()[:16]
-        return Rules(policy, self._breaker(), self.rate_limiter, client)
+        return Rules(policy, self._breaker(), self.rate_limiter, client, _measure(reporter))
 
     def _breaker(self) -> CircuitBreaker | None:
         from interactor_ext._network.breaker import CircuitBreaker
@@ -87,54 +89,37 @@ class Parts(NamedTuple):
 
     def way_out(self, rules: Rules, reporter: Reporter | None) -> SharedTransport:
         """From the views of an `InteractorClient` to the network."""
+        from interactor_ext._network.transport import CallTransport
         from interactor_ext.transports import Transport
 
+        network = Transport() if self.transport is None else self.transport
+        if not isinstance(network, httpx.BaseTransport):
+            raise ConfigurationError(f"transport must be an httpx.BaseTransport, not {type(network).__name__}")
+        if reporter is not None and isinstance(network, Transport):
+            reporter.pool_opened(network)
+        shared = SharedTransport(CallTransport(network, rules))
         if self.transport is None:
-            network = Transport()
-            shared = SharedTransport(_calls(network, rules, reporter))
             # For whoever forgets to close, at the latest when the interpreter ends.
             weakref.finalize(shared, network.close)
-            return shared
-        if not isinstance(self.transport, httpx.BaseTransport):
-            raise ConfigurationError(f"transport must be an httpx.BaseTransport, not {type(self.transport).__name__}")
-        return SharedTransport(_calls(self.transport, rules, reporter))
+        return shared
 
     def async_way_out(self, rules: Rules, reporter: Reporter | None) -> AsyncSharedTransport:
         """From the views of an `AsyncInteractorClient` to the network."""
+        from interactor_ext._network.transport import AsyncCallTransport
         from interactor_ext.transports import AsyncTransport
 
-        if self.transport is None:
-            # Its connections end with their event loops.
-            return AsyncSharedTransport(_async_calls(AsyncTransport(), rules, reporter))
-        if not isinstance(self.transport, httpx.AsyncBaseTransport):
-            kind = type(self.transport).__name__
-            raise ConfigurationError(f"transport must be an httpx.AsyncBaseTransport, not {kind}")
-        return AsyncSharedTransport(_async_calls(self.transport, rules, reporter))
+        # The connections of our own end with their event loops.
+        network = AsyncTransport() if self.transport is None else self.transport
+        if not isinstance(network, httpx.AsyncBaseTransport):
+            raise ConfigurationError(f"transport must be an httpx.AsyncBaseTransport, not {type(network).__name__}")
+        if reporter is not None and isinstance(network, AsyncTransport):
+            reporter.pool_opened(network)
+        return AsyncSharedTransport(AsyncCallTransport(network, rules))
 
 
-def _calls(network: httpx.BaseTransport, rules: Rules, reporter: Reporter | None) -> CallTransport:
-    from interactor_ext._network.transport import CallTransport
-    from interactor_ext.transports import Transport
-
+def _measure(reporter: Reporter | None) -> Callable[[httpx.Request, int], Measured] | None:
     if reporter is None:
-        return CallTransport(network, rules)
-    from interactor_ext._telemetry.events import PoolOpened
-    from interactor_ext._telemetry.transport import MeteredCallTransport
+        return None
+    from interactor_ext._telemetry.requests import Measured
 
-    if isinstance(network, Transport):
-        reporter.record(PoolOpened(network))
-    return MeteredCallTransport(network, rules, reporter)
-
-
-def _async_calls(network: httpx.AsyncBaseTransport, rules: Rules, reporter: Reporter | None) -> AsyncCallTransport:
-    from interactor_ext._network.transport import AsyncCallTransport
-    from interactor_ext.transports import AsyncTransport
-
-    if reporter is None:
-        return AsyncCallTransport(network, rules)
-    from interactor_ext._telemetry.events import PoolOpened
-    from interactor_ext._telemetry.transport import AsyncMeteredCallTransport
-
-    if isinstance(network, AsyncTransport):
-        reporter.record(PoolOpened(network))
-    return AsyncMeteredCallTransport(network, rules, reporter)
+    return functools.partial(Measured, reporter)

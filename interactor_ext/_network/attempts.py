@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import attrs
@@ -21,6 +21,7 @@ from interactor_ext._responses import describe_request
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 
 if TYPE_CHECKING:
+    from interactor_ext._telemetry.requests import Measured
     from interactor_ext.limits import RateLimiter
 
 DEFAULT_TIMEOUT = 30.0
@@ -40,6 +41,8 @@ class Rules(NamedTuple):
     limiter: RateLimiter | None = None
     client: str = ""
     """Whose limits are counted: one limiter may serve several OAuth clients."""
+    measure: Callable[[httpx.Request, int], Measured] | None = None
+    """Begins to measure a request, for a telemetry; the number is that of the attempts before it."""
 
 
 class Attempts:
@@ -75,11 +78,6 @@ class Attempts:
                 rules.client, namespace, account=self._is_account, stream=self.is_stream
             )
 
-    @property
-    def resends(self) -> int:
-        """How many attempts there were before the one that was begun last."""
-        return max(0, self._made - 1)
-
     def time_left(self) -> float | None:
         """Seconds until the deadline of the call; None where it has none."""
         return None if self._ends_at is None else self._ends_at - time.monotonic()
@@ -97,6 +95,10 @@ class Attempts:
                 self.refuse(APITimeoutError(why, sent=False))
         self._made += 1
         return ends_at
+
+    def measure(self) -> Measured | None:
+        """The attempt that was begun is sent now. None where nobody wants to know."""
+        return None if self._rules.measure is None else self._rules.measure(self.request, self._made - 1)
 
     def timeouts(self, ends_at: float) -> dict[str, float | None]:
         """httpx's timeouts for a synchronous attempt: each wait for the network ends with the attempt."""

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -20,6 +21,9 @@ from interactor_ext._network.breaker import is_failure
 from interactor_ext._network.closing import Closing
 from interactor_ext._network.deadline import bound_reads
 from interactor_ext._network.leftovers import retire, retire_stream
+
+if TYPE_CHECKING:
+    from interactor_ext._telemetry.requests import Measured
 
 
 class CallTransport(httpx.BaseTransport):
@@ -58,15 +62,23 @@ class CallTransport(httpx.BaseTransport):
         self._closing.check()
         permit = attempts.enter_circuit()
         failed: bool | None = None
+        measured: Measured | None = None
         try:
-            response = self._exchange(attempts, attempts.begin())
+            ends_at = attempts.begin()
+            measured = attempts.measure()
+            response = self._exchange(attempts, ends_at)
             failed = is_failure(response.status_code)
-        except httpx.TransportError as error:
-            failed = None if self._closing.has_come else attempts.blames_host(error)
+        except BaseException as error:
+            if measured is not None:
+                measured.failed(error)
+            if isinstance(error, httpx.TransportError):
+                failed = None if self._closing.has_come else attempts.blames_host(error)
             raise
         finally:
             if permit is not None:
                 permit.end(failed=failed)
+        if measured is not None:
+            measured.answered(response)
         return response
 
     def _exchange(self, attempts: Attempts, ends_at: float) -> httpx.Response:
@@ -118,15 +130,23 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         self._closing.check()
         permit = attempts.enter_circuit()
         failed: bool | None = None
+        measured: Measured | None = None
         try:
-            response = await self._exchange(attempts, attempts.begin())
+            ends_at = attempts.begin()
+            measured = attempts.measure()
+            response = await self._exchange(attempts, ends_at)
             failed = is_failure(response.status_code)
-        except httpx.TransportError as error:
-            failed = None if self._closing.has_come else attempts.blames_host(error)
+        except BaseException as error:
+            if measured is not None:
+                measured.failed(error)
+            if isinstance(error, httpx.TransportError):
+                failed = None if self._closing.has_come else attempts.blames_host(error)
             raise
         finally:
             if permit is not None:
                 permit.end(failed=failed)
+        if measured is not None:
+            measured.answered(response)
         return response
 
     async def _exchange(self, attempts: Attempts, ends_at: float) -> httpx.Response:

@@ -18,6 +18,7 @@ logger = logging.getLogger("interactor")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
+RequestError = Literal["auth", "rate_limit", "validation", "server", "network", "cancelled"]
 StreamKind = Literal["room", "workflow"]
 
 
@@ -79,7 +80,7 @@ class RequestEnded(NamedTuple):
     seconds: float
     status: int | None
     """None where no answer came."""
-    error: Literal["auth", "rate_limit", "validation", "server", "network", "cancelled"] | None
+    error: RequestError | None
     """401 and 403; 429; any other below 500; 5xx; no answer; given up by the caller. None is success."""
     code: str | None
     """The server's own code, or NETWORK_ERROR or TIMEOUT."""
@@ -193,6 +194,9 @@ class Reporter:
             self._telemetry.record(event)
         except Exception:
             logger.exception("The telemetry failed; the call goes on.")
+
+    def pool_opened(self, pool: Pool) -> None:
+        self.record(PoolOpened(pool))
 
     def token_in_use(self, token: Token) -> None:
         self.record(TokenInUse(token.expires_at))

@@ -15,6 +15,7 @@ from interactor_client.models import (
     WorkflowStateChanged,
     WorkflowTransition,
 )
+from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from tests.chaos_proxy import ChaosProxy
 from tests.integration.raw_sse_server import eventually
@@ -45,10 +46,14 @@ def say(sandbox: Sandbox, room: str, numbers: range) -> None:
 
 def read(colour: str, sandbox: Sandbox, room: str, *, during: Callable[[Any], None], url: str | None = None) -> str:
     """The text up to the last of `COUNT` events; `during` is called on entering, and after each event."""
-    url = url or sandbox.core_api_url
+    options: dict[str, Any] = {
+        "namespace": "user_1",
+        "core_api_url": url or sandbox.core_api_url,
+        "retry_policy": RetryPolicy(jitter=lambda: 0.0),
+    }
     text = ""
     if colour == "sync":
-        with sandbox.client(namespace="user_1", core_api_url=url) as client, client.rooms.stream(room) as stream:
+        with sandbox.client(**options) as client, client.rooms.stream(room) as stream:
             during(None)
             for event in stream:
                 text += event.content
@@ -59,7 +64,7 @@ def read(colour: str, sandbox: Sandbox, room: str, *, during: Callable[[Any], No
 
     async def main() -> str:
         text = ""
-        client = sandbox.async_client(namespace="user_1", core_api_url=url)
+        client = sandbox.async_client(**options)
         async with client, client.rooms.stream(room) as stream:
             await asyncio.to_thread(during, None)
             async for event in stream:
@@ -92,6 +97,36 @@ def test_the_connection_is_cut_after_every_so_many_bytes(colour: str, every: int
         )
     assert text == TEXT
     assert len(proxy.cuts) > 1
+
+
+@both_colours
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 5, 8, 13, 21])
+def test_the_connection_is_cut_at_every_multiple_of_so_many_bytes(colour: str, every: int, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    cut_at: list[int] = []
+    rest_is_said = False
+
+    def allow(request: str, number: int) -> int | None:
+        # From the first, the reader has an id: without one the platform cannot know what it lacks.
+        if not number or not request.endswith("/stream"):
+            return None
+        # In between, a connection gets on by an event or two: of ones that all bring nothing, a reader has enough.
+        cut_at.append(300 if number % 2 else number // 2 * every)
+        return cut_at[-1]
+
+    def during(event: Any) -> None:
+        nonlocal rest_is_said
+        if event is None:
+            say(sandbox, room, range(1))
+        elif not rest_is_said:
+            rest_is_said = True
+            sandbox.disconnect_streams()
+            say(sandbox, room, range(1, COUNT))
+
+    with ChaosProxy(sandbox.core_api_url, allow) as proxy:
+        assert read(colour, sandbox, room, during=during, url=proxy.url) == TEXT
+    assert {every * number for number in range(1, 11)} < set(cut_at)
+    assert len(proxy.cuts) >= len(cut_at) - 1
 
 
 @both_colours
