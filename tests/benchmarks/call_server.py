@@ -1,4 +1,4 @@
-"""Answers every request with one assistant, or a token, as fast as Python can; prints its port."""
+"""Answers with one assistant, a page of twenty or a token, as fast as Python can; prints its port."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ HEADERS = (
 )
 
 
-def answer(data: dict[str, object]) -> bytes:
-    body = json.dumps({"data": data})
+META = {"total": 200, "page": 1, "per_page": 20, "total_pages": 10, "has_more": True}
+
+
+def answer(data: object, **beside: object) -> bytes:
+    body = json.dumps({"data": data, **beside})
     return (HEADERS.format(len(body)) + body).encode()
 
 
 class Server(asyncio.Protocol):
-    assistant, token = answer(ASSISTANT), answer(TOKEN)
+    assistant, token, page = answer(ASSISTANT), answer(TOKEN), answer([ASSISTANT] * 20, meta=META)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -43,6 +46,8 @@ class Server(asyncio.Protocol):
             if head.startswith(b"POST"):
                 self.pending = b""  # its body, which a client of this benchmark sends along with the headers or alone
                 self.transport.write(self.token)
+            elif b"GET /api/v1/assistants HTTP" in head:
+                self.transport.write(self.page)
             else:
                 self.transport.write(self.assistant)
 

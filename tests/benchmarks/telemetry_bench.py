@@ -63,7 +63,11 @@ def logged() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def sync_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
+# The least that a call can be, and a usual one.
+SMALLEST, USUAL = "one object", "a page of twenty"
+
+
+def sync_ratios(settings: dict[str, Any], rounds: int, what: str) -> dict[str, float]:
     with ExitStack() as stack:
         plain = stack.enter_context(InteractorClient(**settings)).namespace("user_1")
         telemetry = PrometheusTelemetry(CollectorRegistry())
@@ -71,13 +75,13 @@ def sync_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
 
         def calls(user: InteractorClient) -> None:
             for _ in range(CALLS):
-                user.assistants.get("asst_1")
+                user.assistants.get("asst_1") if what == SMALLEST else user.assistants.list()
 
         medians = cpu_medians(rivals(lambda: calls(plain), lambda: calls(told)), rounds=rounds)
-    return report("sync call", medians, calls=CALLS, against=WITHOUT)
+    return report(f"sync call, {what}", medians, calls=CALLS, against=WITHOUT)
 
 
-def async_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
+def async_ratios(settings: dict[str, Any], rounds: int, what: str) -> dict[str, float]:
     with asyncio.Runner() as runner:
         plain = AsyncInteractorClient(**settings)
         told = AsyncInteractorClient(**settings, telemetry=PrometheusTelemetry(CollectorRegistry()))
@@ -85,13 +89,13 @@ def async_ratios(settings: dict[str, Any], rounds: int) -> dict[str, float]:
         async def calls(client: AsyncInteractorClient) -> None:
             user = client.namespace("user_1")
             for _ in range(CALLS):
-                await user.assistants.get("asst_1")
+                await (user.assistants.get("asst_1") if what == SMALLEST else user.assistants.list())
 
         on_or_off = rivals(lambda: runner.run(calls(plain)), lambda: runner.run(calls(told)))
         medians = cpu_medians(on_or_off, rounds=rounds)
         for client in (plain, told):
             runner.run(client.aclose())
-    return report("async call", medians, calls=CALLS, against=WITHOUT)
+    return report(f"async call, {what}", medians, calls=CALLS, against=WITHOUT)
 
 
 def rivals(plain: Callable[[], object], told: Callable[[], object]) -> dict[str, Callable[[], object]]:
@@ -109,7 +113,7 @@ def rivals(plain: Callable[[], object], told: Callable[[], object]) -> dict[str,
 def overhead(*, rounds: int = 15) -> list[dict[str, float]]:
     """CPU of a call over that of one without telemetry and logs built in, sync and async."""
     with served() as settings:
-        return [sync_ratios(settings, rounds), async_ratios(settings, rounds)]
+        return [ratios(settings, rounds, what) for what in (SMALLEST, USUAL) for ratios in (sync_ratios, async_ratios)]
 
 
 def run() -> None:
