@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import gzip
 import inspect
 import json
@@ -11,6 +12,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -400,6 +402,69 @@ def test_a_server_cannot_fill_the_memory_with_codes() -> None:
     assert by_code["E_1"] == 1
     assert by_code["API_ERROR"] > 800
     assert len(telemetry._known) == 2
+
+
+def request_ended() -> RequestEnded:
+    sending = Sending(httpx.Request("GET", "http://a.example/rooms"), 0)
+    return RequestEnded(sending, None, 0.02, 200, None, None, {}, None)
+
+
+def test_no_request_is_lost_between_threads_and_scrapes() -> None:
+    registry = prometheus_client.CollectorRegistry()
+    telemetry = PrometheusTelemetry(registry)
+    barrier = threading.Barrier(5)
+
+    def tell() -> None:
+        barrier.wait()
+        for _ in range(1_000):
+            telemetry.record(request_ended())
+
+    def requests() -> float:
+        return sum(values(scrape(registry), "interactor_requests_total").values())
+
+    threads = [threading.Thread(target=tell) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    seen = [0.0]
+    while any(thread.is_alive() for thread in threads):
+        seen.append(requests())
+    assert seen == sorted(seen)
+    assert requests() == 4_000
+    assert sum(values(scrape(registry), "interactor_request_duration_ms_count").values()) == 4_000
+
+
+def test_one_metric_alone_is_up_to_date_as_well() -> None:
+    registry = prometheus_client.CollectorRegistry()
+    telemetry = PrometheusTelemetry(registry)
+    for number in range(1, 4):
+        telemetry.record(request_ended())
+        alone = registry.restricted_registry(["interactor_request_duration_ms_count"])
+        assert [sample.value for metric in alone.collect() for sample in metric.samples] == [number]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_that_was_forked_during_a_scrape_can_be_scraped() -> None:
+    registry = prometheus_client.CollectorRegistry()
+    telemetry = PrometheusTelemetry(registry)
+    holds, may_go_on = threading.Event(), threading.Event()
+
+    def scrape_slowly() -> None:
+        with telemetry._adding_up:
+            holds.set()
+            may_go_on.wait(10)
+
+    thread = threading.Thread(target=scrape_slowly)
+    thread.start()
+    holds.wait(10)
+    child = os.fork()
+    if not child:
+        faulthandler.dump_traceback_later(10, exit=True)
+        telemetry.record(request_ended())
+        os._exit(0 if sum(values(scrape(registry), "interactor_requests_total").values()) == 1 else 1)
+    may_go_on.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_conflict_in_the_registry_leaves_nothing_behind() -> None:
