@@ -60,7 +60,8 @@ def test_the_sandbox_keeps_the_contract(tmp_path: Path) -> None:
             (tmp_path / f"{name}.txt").write_text("".join(f"{json.dumps(each)}\n" for each in ids))
         (tmp_path / "users.json").write_text(json.dumps({"auth": [user(client, name) for name in NAMESPACES]}))
         (tmp_path / "openapi.json").write_text(json.dumps(document_of(sandbox)))
-        shutil.copy(Path(__file__).with_name("schemathesis.toml"), tmp_path)
+        for name in ("schemathesis.toml", "schemathesis_hooks.py"):
+            shutil.copy(Path(__file__).with_name(name), tmp_path)
         url = stack.enter_context(served(tmp_path))
         command = [SCHEMATHESIS, "run", f"{url}/openapi.json", "--checks", "all", "--max-examples", EXAMPLES]
         done = subprocess.run(
