@@ -7,10 +7,8 @@ aiohttp is the bytes alone. All clients have the limits that they come with.
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from itertools import cycle
 from typing import Any
 
@@ -19,26 +17,16 @@ import httpx
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from tests.benchmarks.call_server import ACCESS_TOKEN, serving
 from tests.benchmarks.measure import cpu_medians, report
 
 RAW, OURS, OVER_AIOHTTP, AIOHTTP = "httpx", "interactor_ext", "interactor_ext over aiohttp", "aiohttp"
 IN_FLIGHT = [1, 50, 100, 200]
 CALLS = 600
 IDS = [f"asst_{number}" for number in range(50)]
-HEADERS = {"Authorization": "Bearer t0ken", "X-Namespace": "user_1"}
+HEADERS = {"Authorization": f"Bearer {ACCESS_TOKEN}", "X-Namespace": "user_1"}
 
 Call = Callable[[], Awaitable[object]]
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.benchmarks.call_server"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}/api/v1"
-        finally:
-            process.kill()
 
 
 def settings(url: str) -> dict[str, Any]:
@@ -117,7 +105,7 @@ def _rivals(runner: asyncio.Runner, calls: Mapping[str, Call], number: int) -> d
 
 
 def run() -> None:
-    with server() as url:
+    with serving() as url:
         sync_ratios(url)
         medians = async_medians(url)
     for number, row in medians.items():

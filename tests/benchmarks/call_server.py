@@ -1,9 +1,16 @@
-"""Answers with one assistant, a page of twenty or a token, as fast as Python can; prints its port."""
+"""Answers with one assistant, a page of twenty or a token, as fast as Python can; prints its port.
+
+What it sends, and has the client send, is what the platform does: headers are read and checked one by one on each call.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 TIME = "2026-01-01T00:00:00Z"
 ASSISTANT = {
@@ -16,14 +23,14 @@ ASSISTANT = {
     "created_at": TIME,
     "updated_at": TIME,
 }
-TOKEN = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 86400}
+ACCESS_TOKEN = ".".join("e" * length for length in (91, 440, 342))
+"""As long as a JWT that is signed by RS256."""
+TOKEN = {"access_token": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": 86400}
 HEADERS = (
-    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: req_1\r\nX-RateLimit-Limit: 600\r\n"
-    "X-RateLimit-Remaining: 542\r\nX-RateLimit-Reset: 1767225600\r\nX-RateLimit-Scope: client\r\n"
-    "Content-Length: {}\r\n\r\n"
+    "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: application/json\r\n"
+    "X-Request-Id: req_ba6cead879ba99355f8d\r\nX-RateLimit-Limit: 600\r\nX-RateLimit-Remaining: 542\r\n"
+    "X-RateLimit-Reset: 1767225600\r\nX-RateLimit-Scope: client\r\nContent-Length: {}\r\n\r\n"
 )
-
-
 META = {"total": 200, "page": 1, "per_page": 20, "total_pages": 10, "has_more": True}
 
 
@@ -50,6 +57,17 @@ class Server(asyncio.Protocol):
                 self.transport.write(self.page)
             else:
                 self.transport.write(self.assistant)
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The server in a process of its own, as the URL of both of the platform's servers."""
+    with subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/api/v1"
+        finally:
+            process.kill()
 
 
 async def main() -> None:

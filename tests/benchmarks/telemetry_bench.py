@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,22 +12,11 @@ from prometheus_client import CollectorRegistry
 
 from interactor_ext import AsyncInteractorClient, InteractorClient, _http
 from interactor_ext.telemetry import PrometheusTelemetry
+from tests.benchmarks.call_server import serving
 from tests.benchmarks.measure import cpu_medians, report
 
-CALLS = 200
+CALLS = 100
 WITHOUT, OFF, ON = "without them built in", "telemetry and logs off", "telemetry and logs on"
-
-
-@contextmanager
-def served() -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "tests.benchmarks.call_server"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            url = f"http://127.0.0.1:{process.stdout.readline().strip()}/api/v1"
-            yield {"client_id": "a", "client_secret": "b", "account_server_url": url, "core_api_url": url}
-        finally:
-            process.kill()
 
 
 @contextmanager
@@ -110,9 +97,10 @@ def rivals(plain: Callable[[], object], told: Callable[[], object]) -> dict[str,
     return {WITHOUT: bare, OFF: plain, ON: both}
 
 
-def overhead(*, rounds: int = 15) -> list[dict[str, float]]:
+def overhead(*, rounds: int = 40) -> list[dict[str, float]]:
     """CPU of a call over that of one without telemetry and logs built in, sync and async."""
-    with served() as settings:
+    with serving() as url:
+        settings = {"client_id": "a", "client_secret": "b", "account_server_url": url, "core_api_url": url}
         return [ratios(settings, rounds, what) for what in (SMALLEST, USUAL) for ratios in (sync_ratios, async_ratios)]
 
 
