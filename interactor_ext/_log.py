@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from interactor_ext._errors import InteractorError
+from interactor_ext._log_record import Records
 from interactor_ext._responses import secrets_of
 
 if TYPE_CHECKING:
@@ -21,12 +22,16 @@ logger = logging.getLogger("interactor")
 # Without it, Python would print warnings of a program that has not asked for any log.
 logger.addHandler(logging.NullHandler())
 
+_records = Records("interactor")
+
 user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 
 # Beyond, to look for the id of what was created would cost more than it is worth.
 _LARGEST_BODY = 65_536
 _LONGEST_ID = 200
-_MESSAGE = "%s %s: %s in %.0f ms (%s)"
+_NO_ID = "no request id"
+_CALL = "%s %s: %s in %.0f ms (%s)"
+_RETRY = "%s %s is sent again in %.3g s, after attempt %d: %s"
 
 
 def log_answer(request: httpx.Request, response: httpx.Response, request_id: str | None, began: float) -> None:
@@ -36,23 +41,28 @@ def log_answer(request: httpx.Request, response: httpx.Response, request_id: str
     level = logging.WARNING if failed else logging.INFO
     if not logger.isEnabledFor(level):
         return
-    milliseconds = round((time.perf_counter() - began) * 1000, 1)
-    fields = _about(request)
-    error_code = None
+    request_id = _short(request, request_id)
+    milliseconds = round((time.perf_counter() - began) * 10_000) / 10
+    record = _record(level, request, status, request_id, _CALL, status, milliseconds, request_id or _NO_ID)
+    record.duration_ms = milliseconds
     if failed:
-        error_code = fields["error_code"] = _error_code(response)
-    elif status == 201 and "resource_id" not in fields and (created := _created_id(request, response)):
-        fields["resource_id"] = created
-    _emit(level, fields, status, _short(request, request_id), error_code, milliseconds)
+        record.error_code = _error_code(response)
+    elif status == 201 and not hasattr(record, "resource_id") and (created := _created_id(request, response)):
+        record.resource_id = created
+    logger.handle(record)
 
 
 def log_failure(request: httpx.Request, error: InteractorError, began: float) -> None:
     """The record of a call that ended without an answer of its own."""
     if logger.isEnabledFor(logging.WARNING):
-        milliseconds = round((time.perf_counter() - began) * 1000, 1)
-        fields = _about(request)
-        fields["error_code"] = error.code
-        _emit(logging.WARNING, fields, error.status, error.request_id, error.code, milliseconds)
+        status, request_id, outcome = error.status, error.request_id, error.status or error.code
+        milliseconds = round((time.perf_counter() - began) * 10_000) / 10
+        record = _record(
+            logging.WARNING, request, status, request_id, _CALL, outcome, milliseconds, request_id or _NO_ID
+        )
+        record.duration_ms = milliseconds
+        record.error_code = error.code
+        logger.handle(record)
 
 
 def log_retry(
@@ -61,60 +71,46 @@ def log_retry(
     """The record of an attempt that another follows. Counts it, for the record of the call."""
     request.extensions["retries"] = request.extensions.get("retries", 0) + 1
     if logger.isEnabledFor(logging.WARNING):
-        fields = _about(request)
+        status = request_id = None
         if response is not None:
-            fields["status_code"] = response.status_code
-            fields["request_id"] = _short(request, response.headers.get("x-request-id"))
-        logger.warning(
-            "%s %s is sent again in %.3g s, after attempt %d: %s",
-            fields["method"],
-            fields["endpoint"],
-            delay,
-            attempt,
-            reason,
-            extra=fields,
-        )
+            status, request_id = response.status_code, _short(request, response.headers.get("x-request-id"))
+        logger.handle(_record(logging.WARNING, request, status, request_id, _RETRY, delay, attempt, reason))
 
 
-def _emit(
+def _record(
     level: int,
-    fields: dict[str, Any],
+    request: httpx.Request,
     status: int | None,
     request_id: str | None,
-    error_code: str | None,
-    milliseconds: float,
-) -> None:
-    args = fields["method"], fields["endpoint"], status or error_code, milliseconds, request_id or "no request id"
-    # As logger.log() does, but it would first search the stack for the line that this is.
-    record = logging.getLogRecordFactory()("interactor", level, "interactor", 0, _MESSAGE, args, None)
-    about = record.__dict__
-    about.update(fields)
-    about["status_code"] = status
-    about["request_id"] = request_id
-    about["duration_ms"] = milliseconds
-    logger.handle(record)
-
-
-def _about(request: httpx.Request) -> dict[str, Any]:
+    message: str,
+    first: object,
+    second: object,
+    third: object,
+) -> Any:
+    """A record with what is known of a request. `message` has its method and endpoint before the three others."""
     extensions = request.extensions
     operation: Operation | None = extensions.get("operation")
     call: Call | None = extensions.get("interactor")
-    fields: dict[str, Any] = {
-        "method": request.method,
-        "endpoint": request.url.path if operation is None else operation.path,
-        "namespace": None if call is None else call.namespace,
-    }
-    if operation is not None and call is not None and (resource := _resource_id(operation.path, call.path)):
-        fields["resource_id"] = resource
+    method, endpoint = request.method, request.url.path if operation is None else operation.path
+    record = _records.make(level, message, (method, endpoint, first, second, third))
+    record.method = method
+    record.endpoint = endpoint
+    record.namespace = None if call is None else call.namespace
+    record.status_code = status
+    record.request_id = request_id
+    if operation is not None and call is not None and (resource := _resource_id(endpoint, call.path)):
+        record.resource_id = resource
     if user := user_id.get():
-        fields["user_id"] = user
+        record.user_id = user
     if retries := extensions.get("retries"):
-        fields["retry_count"] = retries
-    return fields
+        record.retry_count = retries
+    return record
 
 
 def _resource_id(template: str, path: str) -> str | None:
     """What stands for the last name in braces, still percent-encoded: so it can break no line."""
+    if template.endswith("}"):
+        return path.rpartition("/")[2][:_LONGEST_ID]
     _, brace, rest = template.rpartition("}")
     return path.rsplit("/", rest.count("/") + 1)[1][:_LONGEST_ID] if brace else None
 
@@ -138,6 +134,9 @@ def _error_code(response: httpx.Response) -> str:
 
 def _short(request: httpx.Request, text: str | None) -> str | None:
     """An id as the server gave it, unless it is none that a log should have."""
-    if not text or not text.isprintable() or any(secret in text for secret in secrets_of(request)):
+    if not text or not text.isprintable():
         return None
+    for secret in secrets_of(request):
+        if secret in text:
+            return None
     return text[:_LONGEST_ID]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from interactor_ext._errors import ConfigurationError
@@ -71,7 +72,8 @@ class Sending:
         return self._request.headers
 
 
-class RequestEnded(NamedTuple):
+@dataclass(slots=True, eq=False, repr=False)
+class RequestEnded:
     """It was answered, and the answer read (a stream's head alone); or it failed."""
 
     request: Sending
@@ -88,6 +90,10 @@ class RequestEnded(NamedTuple):
     """Of the answer."""
     exception: BaseException | None
     """Where no answer came."""
+
+    def __repr__(self) -> str:
+        outcome = self.status if self.code is None else f"{self.status or 'no answer'}, {self.code}"
+        return f"RequestEnded({self.request.method} {self.request.endpoint}: {outcome}, {self.seconds:.3g} s)"
 
 
 class TokenRequested(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 import httpx
 
@@ -13,42 +12,36 @@ from interactor_ext._response_errors import class_for
 from interactor_ext._telemetry.events import Reporter, RequestEnded, RequestError, Sending
 
 
-class Measured:
-    """A request that is sent now. It is answered, or it fails."""
+class Measured(RequestEnded):
+    """A request that is sent now. It is answered, or it fails: then this is what is told of it."""
 
-    __slots__ = ("_began", "_reporter", "_sending", "_started")
+    __slots__ = ("_began", "_reporter")
 
     def __init__(self, reporter: Reporter, request: httpx.Request, resends: int) -> None:
         self._reporter = reporter
-        self._sending = Sending(request, resends)
-        self._started = reporter.sending(self._sending)
+        self.request = Sending(request, resends)
+        self.started = reporter.sending(self.request)
         self._began = time.perf_counter()
 
     def answered(self, response: httpx.Response) -> None:
-        status = response.status_code
-        error, code = (None, None) if 200 <= status < 300 else (_kind(status), _code(response))
-        self._end(status, error, code, response.headers, None)
+        self.seconds = time.perf_counter() - self._began
+        self.status = status = response.status_code
+        self.error = self.code = self.exception = None
+        self.headers = response.headers
+        if not 200 <= status < 300:
+            self.error, self.code = _kind(status), _code(response)
+        self._reporter.record(self)
 
     def failed(self, exception: BaseException) -> None:
+        self.seconds = time.perf_counter() - self._began
+        self.status, self.headers, self.exception = None, {}, exception
         if not isinstance(exception, Exception):
-            self._end(None, "cancelled", None, {}, exception)
-            return
-        timed_out = isinstance(exception, httpx.TimeoutException)
-        code = APITimeoutError.default_code if timed_out else APIConnectionError.default_code
-        self._end(None, "network", code, {}, exception)
-
-    def _end(
-        self,
-        status: int | None,
-        error: RequestError | None,
-        code: str | None,
-        headers: Mapping[str, str],
-        exception: BaseException | None,
-    ) -> None:
-        seconds = time.perf_counter() - self._began
-        self._reporter.record(
-            RequestEnded(self._sending, self._started, seconds, status, error, code, headers, exception)
-        )
+            self.error, self.code = "cancelled", None
+        else:
+            timed_out = isinstance(exception, httpx.TimeoutException)
+            self.error = "network"
+            self.code = APITimeoutError.default_code if timed_out else APIConnectionError.default_code
+        self._reporter.record(self)
 
 
 def _kind(status: int) -> RequestError:

@@ -142,7 +142,7 @@ def test_nothing_is_worked_out_when_nobody_wants_it(
     sandbox: Sandbox, colour: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.WARNING, "interactor")
-    monkeypatch.setattr("interactor_ext._log._about", lambda *_: pytest.fail("fields of a record for nobody"))
+    monkeypatch.setattr("interactor_ext._log._record", lambda *_: pytest.fail("fields of a record for nobody"))
     call(colour, settings(sandbox), lambda c: c.rooms.list())
     caplog.set_level(logging.ERROR, "interactor")
     with pytest.raises(NotFoundError):

@@ -9,6 +9,7 @@ import gzip
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -614,6 +615,46 @@ def test_the_code_of_an_error_is_the_servers_own_if_it_can_be_read(
     assert values(scrape(registry), "interactor_errors_total") == {
         frozenset({"type": "server", "code": code}.items()): 1
     }
+
+
+def test_what_is_told_of_a_request_can_be_printed() -> None:
+    """Without what a server or an exception has in it."""
+    answers: list[httpx.Response | Exception] = [
+        httpx.Response(200, json={"access_token": "t0ken", "expires_in": 900}),
+        httpx.Response(503, headers={"set-cookie": "session=s3cr3t"}),
+        httpx.ReadError("s3cr3t"),
+    ]
+    told: list[RequestEnded] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        match answers.pop(0):
+            case Exception() as error:
+                raise error
+            case response:
+                return response
+
+    class Watch:
+        def sending(self, request: Sending) -> object:
+            return len(answers)
+
+        def record(self, event: Event) -> None:
+            if isinstance(event, RequestEnded):
+                told.append(event)
+
+    settings: dict[str, Any] = {"client_id": "a", "client_secret": "b", "max_retries": 0, "telemetry": Watch()}
+    with InteractorClient(**settings, transport=httpx.MockTransport(answer)) as client:
+        for _ in range(2):
+            with pytest.raises(InteractorError):
+                client.namespace("user_1").tools.list()
+    assert [re.sub(r", \S+ s\)", ")", repr(event)) for event in told] == [
+        "RequestEnded(POST /oauth/token: 200)",
+        "RequestEnded(GET /tools: 503, API_ERROR)",
+        "RequestEnded(GET /tools: no answer, NETWORK_ERROR)",
+    ]
+    assert [event.started for event in told] == [3, 2, 1]
+    assert told[1].headers["set-cookie"] == "session=s3cr3t"
+    assert repr(told[2].exception) == "ReadError('s3cr3t')"
+    assert all(0 < event.seconds < 5 for event in told)
 
 
 def test_no_secret_reaches_a_telemetry(sandbox: Sandbox) -> None:
