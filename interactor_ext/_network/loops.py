@@ -96,6 +96,7 @@ class PerLoop(Generic[T]):
 class _Entry(Generic[T]):
     def __init__(self, value: T, close: Callable[[T], Awaitable[None]]) -> None:
         self.value = value
+        self._close = close
         self._guard: AsyncGenerator[None, None] | None = _hold_until_shutdown(value, close, weakref.ref(self))
         # The first step registers the generator with the loop. It suspends nowhere, so one `send` ends it.
         with contextlib.suppress(StopIteration):
@@ -110,6 +111,8 @@ class _Entry(Generic[T]):
         self._guard = None
 
     async def aclose(self) -> None:
+        # If it is cancelled here, as by a loop that ends, the guard is still there to have it closed.
+        await self._close(self.value)
         if self._guard is not None:
             await self._guard.aclose()
 

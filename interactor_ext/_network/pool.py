@@ -42,7 +42,8 @@ class ConnectionSet:
         self._idle_count = 0
         self._waiting = 0
         self._reaper: asyncio.TimerHandle | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Task[None], Connection] = {}
+        self._cut_off: list[Connection] = []
         self._closed = False
 
     async def send(self, request: httpx.Request) -> httpx.Response:
@@ -125,16 +126,23 @@ class ConnectionSet:
 
     def _close_soon(self, connection: Connection) -> None:
         task = asyncio.get_running_loop().create_task(connection.aclose())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._closing[task] = connection
+        task.add_done_callback(self._end_closing)
+
+    def _end_closing(self, task: asyncio.Task[None]) -> None:
+        connection = self._closing.pop(task)
+        if task.cancelled():  # a loop that ends cancels every task, even one that has not begun
+            self._cut_off.append(connection)
 
     async def aclose(self) -> None:
+        """May be called again, for what was cut off."""
         self._closed = True
         if self._reaper is not None:
             self._reaper.cancel()
             self._reaper = None  # it holds the loop, which is to be forgotten
-        for connection in self._connections():
+        for connection in [*self._connections(), *self._cut_off]:
             self._close_soon(connection)
+        self._cut_off.clear()
         self._idle.clear()
         self._idle_count = 0
         if self._closing:

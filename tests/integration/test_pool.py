@@ -248,6 +248,28 @@ def test_closing_in_one_loop_closes_the_connections_of_another_that_runs(server:
     thread.join()
 
 
+@pytest.mark.parametrize("turns", range(8))
+@pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
+def test_a_loop_that_ends_while_it_closes_for_another_leaves_nothing_open(
+    server: FaultServer, kind: Callable[[], AsyncTransport], turns: int
+) -> None:
+    transport = kind()
+
+    async def call() -> None:
+        await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
+
+    async def call_and_end() -> None:
+        await asyncio.gather(call(), call(), call())
+        closing = threading.Thread(target=lambda: asyncio.run(transport.aclose()))
+        closing.start()
+        closing.join()  # now it is this loop's turn, but for so many steps only
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    asyncio.run(call_and_end())
+    assert _soon(lambda: server.open_connections == 0)
+
+
 def test_a_loop_that_ended_without_a_word_is_forgotten(server: FaultServer) -> None:
     transport = AsyncTransport()
 

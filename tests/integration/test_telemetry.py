@@ -258,21 +258,21 @@ def test_webhooks_are_counted_by_what_became_of_them(colour: str) -> None:
 
 def test_an_event_from_a_queue_is_counted_when_it_is_handled(tmp_path: Any) -> None:
     registry = prometheus_client.CollectorRegistry()
-    queue = SQLiteEventQueue(tmp_path / "queue.db")
-    router = WebhookRouter(WebhookVerifier(SECRET), queue=queue, telemetry=PrometheusTelemetry(registry))
     failures = iter([RuntimeError(), None])
+    with SQLiteEventQueue(tmp_path / "queue.db") as queue:
+        router = WebhookRouter(WebhookVerifier(SECRET), queue=queue, telemetry=PrometheusTelemetry(registry))
 
-    @router.on("*")
-    def handle(event: Any) -> None:
-        if error := next(failures):
-            raise error
+        @router.on("*")
+        def handle(event: Any) -> None:
+            if error := next(failures):
+                raise error
 
-    assert router.handle(*delivery()).status == 200
-    assert values(scrape(registry), "interactor_webhook_received_total") == {}
-    assert router.handle(*delivery()).status == 200  # a duplicate
-    worker = WebhookWorker(router, retry_delays=[0, 0])
-    assert worker.run_once()
-    assert worker.run_once()
+        assert router.handle(*delivery()).status == 200
+        assert values(scrape(registry), "interactor_webhook_received_total") == {}
+        assert router.handle(*delivery()).status == 200  # a duplicate
+        worker = WebhookWorker(router, retry_delays=[0, 0])
+        assert worker.run_once()
+        assert worker.run_once()
     counted = values(scrape(registry), "interactor_webhook_received_total")
     assert {dict(labels)["status"]: value for labels, value in counted.items()} == {
         "duplicate": 1,
