@@ -96,6 +96,7 @@ class PerLoop(Generic[T]):
 class _Entry(Generic[T]):
     def __init__(self, value: T, close: Callable[[T], Awaitable[None]]) -> None:
         self.value = value
+        self.is_done = False
         self._close = close
         self._guard: AsyncGenerator[None, None] | None = _hold_until_shutdown(value, close, weakref.ref(self))
         # The first step registers the generator with the loop. It suspends nowhere, so one `send` ends it.
@@ -111,8 +112,11 @@ class _Entry(Generic[T]):
         self._guard = None
 
     async def aclose(self) -> None:
+        if self._guard is None:
+            return
         # If it is cancelled here, as by a loop that ends, the guard is still there to have it closed.
         await self._close(self.value)
+        self.is_done = True
         if self._guard is not None:
             await self._guard.aclose()
 
@@ -129,4 +133,5 @@ async def _hold_until_shutdown(
         holder = entry()
         if holder is not None:
             holder.forget()
-        await close(value)
+        if holder is None or not holder.is_done:
+            await close(value)
