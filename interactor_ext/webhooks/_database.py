@@ -65,6 +65,12 @@ class Database:
         with self._lock:
             self._close()
 
+    def __del__(self) -> None:
+        # Nobody can use it any more, and since 3.13 Python warns of a connection that is not closed.
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()
+
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()

@@ -293,6 +293,23 @@ def test_sqlite_undoes_what_failed_halfway(tmp_path: Path) -> None:
         assert store.claim("k", "one", 60) == CLAIMED
 
 
+@pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue])
+def test_sqlite_is_closed_when_nobody_holds_it(tmp_path: Path, kind: Any) -> None:
+    store = kind(tmp_path / "events.db")
+    with store._database.transaction() as connection:
+        connection.execute("SELECT 1")
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+
+
+def test_sqlite_that_was_never_made_is_not_closed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        SQLiteEventStore(tmp_path / "events.db", timeout=-1)
+    gc.collect()  # pytest fails a test that leaves an error in a finalizer
+
+
 def test_sqlite_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
     (tmp_path / "events.db").write_text("no database, but text of some length" * 100)
     store = SQLiteEventStore(tmp_path / "events.db")
