@@ -65,7 +65,7 @@ class Terminal:
     def interrupt(self) -> None:
         self.child.sendintr()
 
-    def leave(self) -> str:
+    def leave(self) -> None:
         """Ctrl-C at a prompt, again if nothing happens: Python's readline does not see a signal that comes between the
         prompt and the wait for a key.
         """
@@ -73,8 +73,7 @@ class Terminal:
             self.interrupt()
             if self.child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=5) == 0:
                 break
-        self.seen += self.child.before
-        return self.end()
+        self.end()
 
     def close(self) -> None:
         self.child.close(force=True)
