@@ -1,0 +1,119 @@
+"""Closes what its user has dropped, in a thread of its own.
+
+The garbage collector runs finalisers in whichever thread it interrupts, at any instant: also while that thread holds
+the very lock that closing needs. A finaliser that waits or takes a lock can therefore stop a program for good, and so
+can a `GeneratorExit` that the collector raises. Neither does more here than to put something into a queue.
+
+    start_closer()              # before the first `yield`: a finaliser must start no thread
+    try:
+        yield ...
+    except GeneratorExit:       # left early: by `break`, `close()` or the collector, and nobody can tell which
+        close_later(close)
+        raise
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import threading
+import weakref
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from interactor_ext._fork import after_fork_in_child
+
+logger = logging.getLogger("interactor")
+
+Close = Callable[[], object]
+_SECONDS_AT_EXIT = 2.0
+
+
+class Watch(weakref.ref[Any]):
+    """Has `close` called when the owner is garbage. `cancel` is for whoever has closed it before."""
+
+    __slots__ = ("close",)
+
+    close: Close
+    # By identity, and in C: those of a reference are those of its referent.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+    def cancel(self) -> None:
+        _closer.watches.discard(self)
+
+
+class _Closer:
+    def __init__(self) -> None:
+        self._start_afresh()
+        after_fork_in_child(self._start_afresh)
+
+    def _start_afresh(self) -> None:
+        # What the parent of a forked child has dropped, the parent closes.
+        self.queue: SimpleQueue[Watch | Close | None] = SimpleQueue()
+        self.watches: set[Watch] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    thread = threading.Thread(
+                        target=self._run, args=(self.queue,), name="interactor-closer", daemon=True
+                    )
+                    with contextlib.suppress(RuntimeError):  # no thread can be had now: the next one to ask tries again
+                        thread.start()
+                        self._thread = thread
+
+    def _run(self, queue: SimpleQueue[Watch | Close | None]) -> None:
+        while (item := queue.get()) is not None:
+            self._close(item)
+            del item  # it may hold the last reference to something large
+
+    def _close(self, item: Watch | Close) -> None:
+        if isinstance(item, Watch):
+            if item not in self.watches:
+                return
+            self.watches.discard(item)
+            item = item.close
+        try:
+            item()
+        except Exception:
+            logger.debug("What was abandoned could not be closed.", exc_info=True)
+
+    def finish(self) -> None:
+        """The interpreter ends: close what is still watched as well."""
+        if self._thread is not None:
+            for watch in list(self.watches):
+                self.queue.put(watch)
+            self.queue.put(None)
+            self._thread.join(_SECONDS_AT_EXIT)
+
+
+_closer = _Closer()
+atexit.register(_closer.finish)
+
+
+def start_closer() -> None:
+    """Have the thread run that closes. Not for finalisers, since to start a thread waits for it."""
+    _closer.start()
+
+
+def close_later(close: Close) -> None:
+    """Have the closer thread call `close`. Neither waits nor takes a lock, so a finaliser may call it."""
+    # Written in C, and reentrant by documentation.
+    _closer.queue.put(close)
+
+
+def close_when_dropped(owner: object, close: Close) -> Watch:
+    """Have the closer thread call `close`, which must not hold `owner`, when nobody holds `owner` any more; at the
+    latest when the interpreter ends.
+    """
+    # A callback written in C: no signal handler can interrupt it, and what a handler raises cannot be lost in it.
+    watch = Watch(owner, _closer.queue.put)
+    watch.close = close
+    _closer.watches.add(watch)
+    return watch
