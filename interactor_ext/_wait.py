@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from interactor_ext._errors import (
     APIConnectionError,
     APITimeoutError,
+    CircuitOpenError,
     ConfigurationError,
     InteractorError,
     RateLimitError,
@@ -99,17 +100,20 @@ class Wait(Generic[W]):
     def poll(self) -> Plan[W]:
         pause, failures = _FIRST_PAUSE, 0
         while True:
+            wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - so that many waits do not ask all at once
             try:
                 if (seen := (yield from self.look())) is not None:
                     return seen
                 failures = 0
             except WaitTimeoutError:
                 raise
+            except CircuitOpenError as error:
+                # Not counted: nothing was sent, and each attempt that the circuit lets through counts if it fails.
+                wait = max(wait, error.retry_after or 0.0)
             except _PASSING:
                 failures += 1
                 if failures > _MOST_FAILURES:
                     raise
-            wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - so that many waits do not ask all at once
             yield Pause(wait if self._ends_at is None else max(0.0, min(wait, self._ends_at - time.monotonic())))
             pause = min(_LONGEST_PAUSE, pause * _GROWTH)
 

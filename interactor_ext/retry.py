@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import attrs
 
-from interactor_ext._errors import APIConnectionError, APIStatusError, InteractorError
+from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
 from interactor_ext._http_date import parse_http_date
 
 P = ParamSpec("P")
@@ -83,8 +83,8 @@ class RetryPolicy:
     """How often, how soon and after what a request is sent again.
 
     Waits are in seconds, drawn evenly from nothing up to `base_delay`, then twice that, four times, and so on up to
-    `max_delay`. A server's `Retry-After` is a minimum; one beyond `max_delay` ends the matter. `jitter` supplies the
-    draws, from 0 to 1.
+    `max_delay`. A server's `Retry-After` is a minimum. One that asks for more than `max_delay` is not waited for: the
+    call ends with its error, whose `retry_after` says how long. `jitter` supplies the draws, from 0 to 1.
 
     A request that may have arrived is sent again only if that can do no harm: its method is idempotent, or it carries
     an Idempotency-Key. Negative or endless waits are a ValueError, and so is a number of retries that is not whole.
@@ -148,9 +148,10 @@ _DEFAULT = RetryPolicy()
 def with_retry(fn: Callable[P, R], policy: RetryPolicy = _DEFAULT) -> Callable[P, R]:
     """`fn` with retries: a function of the same signature, sync or async as `fn` is.
 
-    It is called again, as a whole, when it raises an APIConnectionError, or an APIStatusError with one of the policy's
-    statuses; the last error is raised unchanged. So give it what may happen twice: where it creates something, choose
-    the idempotency key outside of it. Calls of the client retry by themselves already; this is for what spans several.
+    It is called again, as a whole, when it raises an APIConnectionError, an APIStatusError with one of the policy's
+    statuses, or a CircuitOpenError (not before the circuit lets a call through); the last error is raised unchanged. So
+    give it what may happen twice: where it creates something, choose the idempotency key outside of it. Calls of the
+    client retry by themselves already; this is for what spans several.
     """
     call: Callable[..., Any] = fn
     if inspect.iscoroutinefunction(fn):
@@ -202,6 +203,8 @@ def _delay(error: InteractorError, attempt: int, policy: RetryPolicy) -> float |
         decision = policy.decide(method="GET", attempt=attempt, status=error.status, retry_after=error.retry_after)
     elif isinstance(error, APIConnectionError):
         decision = policy.decide(method="GET", attempt=attempt)
+    elif isinstance(error, CircuitOpenError):
+        decision = policy.decide(method="GET", attempt=attempt, sent=False, retry_after=error.retry_after)
     else:
         return None
     if decision.delay is not None:

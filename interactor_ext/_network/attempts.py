@@ -29,6 +29,9 @@ DEFAULT_CONNECT_TIMEOUT = 5.0
 # Until one of these is over, not a byte of the request has been sent.
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _EARLY = 0.01
+# What a gateway answers may be about a request that has reached the server behind it.
+_OUTCOME_UNKNOWN = frozenset({500, 502, 503, 504})
+_OF_THE_BODY = (b"content-", b"transfer-encoding")
 # The next attempt would be the same request again.
 _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
@@ -67,6 +70,8 @@ class Attempts:
         self._connect_timeout = DEFAULT_CONNECT_TIMEOUT if connect is None else connect
         self._made = 0
         self._last: httpx.Response | Exception | None = None
+        # In the request, because a call whose token is refused is sent through the transport twice.
+        self._may_be_deleted: bool = extensions.get("may_be_deleted", False)
         self._is_account = operation is not None and operation.server == "account"
         # Another token does no harm, and without one nothing else gets through.
         self._is_repeatable = (
@@ -161,7 +166,23 @@ class Attempts:
         if self.is_stream:
             return None  # whoever reads the stream reconnects
         self._last = response
+        if status in _OUTCOME_UNKNOWN:
+            self._note_deletion()
         return self._decide(status=status, retry_after=retry_after)
+
+    def outcome(self, response: httpx.Response) -> httpx.Response:
+        """What the caller gets for the last response: a 204 where it is a 404 to the repeat of a DELETE that an earlier
+        attempt may have carried out. What was to be deleted is not there.
+        """
+        if response.status_code != 404 or not self._may_be_deleted:
+            return response
+        logger.info("%s: the repeat answers 404, so an earlier attempt has deleted it", self._name())
+        headers = [(name, value) for name, value in response.headers.raw if not name.lower().startswith(_OF_THE_BODY)]
+        return httpx.Response(204, headers=headers, stream=httpx.ByteStream(b""), extensions=response.extensions)
+
+    def _note_deletion(self) -> None:
+        if self.request.method == "DELETE":
+            self._may_be_deleted = self.request.extensions["may_be_deleted"] = True
 
     def after_error(self, error: httpx.TransportError) -> float | None:
         """Seconds until the next attempt, or None: this error is the outcome."""
@@ -170,6 +191,8 @@ class Attempts:
             sent = may_have_been_sent(error)
             what = "It may have arrived." if sent else "Nothing was sent."
             raise APITimeoutError(f"{self._name()} had no answer when its deadline came. {what}", sent=sent) from error
+        if may_have_been_sent(error):
+            self._note_deletion()
         if self.is_stream or isinstance(error, _HOPELESS) or _is_about_certificates(error):
             return None
         return self._decide(sent=may_have_been_sent(error))

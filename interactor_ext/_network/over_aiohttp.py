@@ -51,6 +51,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             connector = Connector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
             # A jar would carry one tenant's session into another's request.
             session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            # aiohttp would send a GET or a DELETE again by itself, and whoever counts the attempts would not know.
+            session._retry_connection = False
             transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(
                 verify=context, client=session, proxy=chosen
             )

@@ -41,7 +41,7 @@ class CallTransport(httpx.BaseTransport):
                     response = self._attempt(attempts)
                     delay = attempts.after_response(response)
                     if delay is None:
-                        return response
+                        return attempts.outcome(response)
                 except httpx.TransportError as error:
                     self._closing.check()
                     delay = attempts.after_error(error)
@@ -109,7 +109,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                     response = await self._attempt(attempts)
                     delay = attempts.after_response(response)
                     if delay is None:
-                        return response
+                        return attempts.outcome(response)
                 except httpx.TransportError as error:
                     self._closing.check()
                     delay = attempts.after_error(error)

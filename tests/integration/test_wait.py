@@ -22,6 +22,7 @@ from interactor_ext import (
     UnexpectedStateError,
     WaitTimeoutError,
 )
+from interactor_ext._network.breaker import CircuitBreaker, Permit
 from interactor_ext.sandbox import Sandbox
 from tests.chaos_proxy import ChaosProxy
 from tests.integration.conversations import NAMESPACE, asked, both_colours, eventually
@@ -263,6 +264,37 @@ def test_a_platform_that_fails_for_a_while(colour: str, sandbox: Sandbox) -> Non
     sandbox.faults.add("get_oauth_status", status=500, times=None)
     with pytest.raises(ServerError):
         waited(colour, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=30), max_retries=0)
+
+
+@both_colours
+@pytest.mark.parametrize("what", ["oauth", "workflow"])
+def test_an_open_circuit_is_waited_for(colour: str, what: str, sandbox: Sandbox) -> None:
+    def waiting(user: Any, timeout: float) -> Any:
+        if what == "oauth":
+            return user.wait_for_oauth(subject, timeout=timeout)
+        return user.wait_for_workflow(subject, timeout=timeout)
+
+    def outage(breaker: CircuitBreaker) -> dict[str, Any]:
+        permit = breaker.enter(urlsplit(sandbox.core_api_url).netloc)
+        assert isinstance(permit, Permit)
+        permit.end(failed=True)
+        return {"max_retries": 0, "circuit_breaker": breaker}
+
+    if what == "oauth":
+        subject = begun(sandbox)
+        connect(sandbox, subject)
+    else:
+        subject = started(sandbox)
+        trigger(sandbox, subject, "collected")
+    # Open for longer than five looks take, and once more after that, for the first call that it lets through fails.
+    sandbox.faults.add("get_oauth_status" if what == "oauth" else "get_workflow_instance", status=500, times=1)
+    options = outage(CircuitBreaker(failures=1, cool_down=0.6))
+    seen = waited(colour, sandbox, lambda user: waiting(user, 30), **options)
+    assert seen.status in ("completed", "halted")
+    # And no longer than the wait may take.
+    options = outage(CircuitBreaker(failures=1, cool_down=60))
+    with pytest.raises(WaitTimeoutError, match=r"was not seen after 0\.\d s"):
+        waited(colour, sandbox, lambda user: waiting(user, 0.3), **options)
 
 
 @both_colours

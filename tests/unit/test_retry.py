@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from interactor_ext._errors import (
     APIConnectionError,
     APITimeoutError,
+    CircuitOpenError,
     InteractorError,
     NotFoundError,
     RateLimitError,
@@ -309,6 +310,16 @@ def test_with_retry_follows_the_policy(run: Run, sleeps: list[float]) -> None:
     assert run(flaky, attrs.evolve(FULL, jitter=lambda: 0.5)) == "ab"
     assert flaky.calls == 4
     assert [wait for wait in sleeps if wait] == [0.5, 1.0, 11.0]
+
+
+@every_colour
+def test_with_retry_waits_for_an_open_circuit(run: Run, sleeps: list[float]) -> None:
+    flaky = Flaky(ServerError("down", status=503), CircuitOpenError("open", retry_after=12.0))
+    assert run(flaky, attrs.evolve(FULL, jitter=lambda: 0.5)) == "ab"
+    assert [wait for wait in sleeps if wait] == [0.5, 13.0]
+    too_long = CircuitOpenError("open", retry_after=FULL.max_delay + 1)
+    with pytest.raises(CircuitOpenError):
+        run(Flaky(too_long), FULL)
 
 
 @every_colour
