@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -139,7 +140,8 @@ class Accounts:
         """Make a token, if it is one, end now; `check` says that it has expired."""
         if grant := self._find(token):
             self._end(grant)
-            self._grants[token] = replace(grant, expires_at=self._clock.now())
+            # For good, be the clock moved back.
+            self._grants[token] = replace(grant, expires_at=-math.inf)
 
     def revoke(self, token: str, client: Client) -> None:
         """End a token of this client. Any other is left alone without a word, as RFC 7009 section 2.2 wants."""

@@ -276,11 +276,12 @@ class Platform:
 
 
 def _token(exchange: Exchange) -> str:
-    """The bearer token of a request, or ""."""
+    """The bearer token of a request, to the letter, or ""."""
     scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
     if not scheme and exchange.operation and exchange.operation.stream:
-        scheme, token = "bearer", exchange.query.get("token", "")
-    return token.strip() if scheme.lower() == "bearer" else ""
+        return exchange.query.get("token", "")
+    # RFC 9110 section 11.4: the scheme in any case, then one space or more.
+    return token.lstrip(" ") if scheme.lower() == "bearer" else ""
 
 
 def _raw_path(scope: Scope) -> bytes:

@@ -94,7 +94,7 @@ def parse_headers(raw: RawHeaders) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in raw:
         key = name.decode("latin-1")
-        if key in headers and key in {"x-namespace", "idempotency-key"}:
+        if key in headers and key in {"authorization", "x-namespace", "idempotency-key"}:
             raise invalid((key, "was sent twice"))
         try:
             headers[key] = value.decode()
