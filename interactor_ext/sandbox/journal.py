@@ -8,13 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
+from ..testing.masking import is_secret_name, masked_text
 from .strict_json import parse_json
 
 T = TypeVar("T")
 
-SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
-SECRET_FIELDS = {"client_secret", "secret", "token", "code"}
 MASK = "***"
+# Of an OAuth flow, as the application brings it back.
+CODE = "code"
+# Whoever reads a journal knows the sandbox's clients, and wants to know which of them asked.
+CLIENT = "client_id"
 
 
 class Journal(Sequence[T]):
@@ -74,17 +77,33 @@ class RequestRecord:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Lower-case names; what authenticates is masked."""
+        """Lower-case names; what authenticates is masked, wherever it stands."""
         decoded = ((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in self.raw_headers)
-        return {name: MASK if name in SECRET_HEADERS else value for name, value in decoded}
+        return {name: MASK if is_secret_name(name) else masked_text(value, MASK) for name, value in decoded}
 
     @property
     def body(self) -> Any:
-        """The JSON body with its secrets masked; None where there was none or it was refused as no JSON."""
+        """The JSON body with its secrets masked, at any depth: what is named like one, and passwords in URLs.
+
+        None where there was no body or it was refused as no JSON.
+        """
         try:
             body = parse_json(self.content.decode())
         except ValueError:
             return None
-        if not isinstance(body, dict):
-            return body
-        return {name: MASK if name in SECRET_FIELDS else value for name, value in body.items()}
+        return masked(body, CODE)
+
+
+def masked(value: Any, *secret: str) -> Any:
+    """JSON without its secrets; `secret` are names of the first level that are secret there alone."""
+    if isinstance(value, str):
+        return masked_text(value, MASK)
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: MASK if _opens(name, item) or name in secret else masked(item) for name, item in value.items()}
+
+
+def _opens(name: str, value: Any) -> bool:
+    return value is not None and not isinstance(value, bool) and name != CLIENT and is_secret_name(name)

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from .keeping import Keeper, KeptRecord
@@ -132,6 +133,15 @@ class Store:
         for (each, _, _), table in self._tables.items():
             if each == kind:
                 yield from table.values()
+
+    def newest(self, kind: str, namespace: str | None, count: int, *, parent: str = "") -> list[Record]:
+        """The last so many records of a namespace, newest first, or with None those of each namespace."""
+        tables = (
+            table
+            for (each, space, above), table in self._tables.items()
+            if each == kind and above == parent and (namespace is None or space == namespace)
+        )
+        return [record for table in tables for record in islice(reversed(table.values()), count)]
 
     def is_empty(self) -> bool:
         return not self._tables

@@ -28,6 +28,20 @@ def parse_json(text: str) -> Any:
     return value
 
 
+def weight(root: Any, limit: int) -> int:
+    """How much a JSON value holds: its values and the characters of its texts. What is above `limit` is not counted."""
+    total, pending = 0, [root]
+    while pending and total + len(pending) <= limit:
+        value = pending.pop()
+        total += len(value) + 1 if isinstance(value, str) else 1
+        if isinstance(value, dict):
+            total += sum(map(len, value))
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+    return total + len(pending)
+
+
 def _refuse_constant(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 

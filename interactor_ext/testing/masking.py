@@ -67,12 +67,12 @@ def masked_uri(uri: str) -> str:
     return urlunsplit(parts if clean == pairs else parts._replace(query=urlencode(clean)))
 
 
-def masked_text(text: str) -> str:
+def masked_text(text: str, mask: str = MASK) -> str:
     for pattern in (_USER_INFO, _OTHER_USER_INFO):
-        text = pattern.sub(rf"\1{MASK}@", text)
+        text = pattern.sub(rf"\1{mask}@", text)
     for pattern in (_ASSIGNED, _OAUTH_ASSIGNED, _BEARER):
-        text = pattern.sub(rf"\1{MASK}", text)
-    return _QUOTED.sub(rf'\1"{MASK}"', _JWT.sub(MASK, text))
+        text = pattern.sub(rf"\1{mask}", text)
+    return _QUOTED.sub(rf'\1"{mask}"', _JWT.sub(mask, text))
 
 
 def masked_value(value: Any, place: Place) -> Any:

@@ -378,3 +378,26 @@ def test_local_names(host: str) -> None:
 @pytest.mark.parametrize("host", ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil.com", "1.2.3"])
 def test_names_that_a_site_can_have(host: str) -> None:
     assert not is_local(host)
+
+
+def test_the_state_of_the_page_stays_small_whatever_there_is(sandbox: Sandbox) -> None:
+    """It is asked for each second by every page that is open."""
+    wide, long = {f"key_{number}": [] for number in range(20_000)}, "word " * 50_000
+    state = {"name": "wait", "type": "halting", "presentation": {"type": "form", "config": wide}}
+    with Caller(sandbox) as caller:
+        room = caller.room(name=long)
+        for _ in range(5):
+            caller.make(f"/rooms/{room['id']}/messages", content=long)
+        caller.patch(f"/rooms/{room['id']}", json={"metadata": wide})
+        workflow = caller.make("/workflows", name=long, initial_state="wait", states=[state])
+        for _ in range(5):
+            caller.make("/workflow-instances", workflow_id=workflow["id"], context=wide)
+        caller.make("/oauth/initiate", provider=long, scopes=[long], redirect_uri="https://app.test")
+        sandbox.add_credential(long, namespace="user_1", scopes=list(wide))
+    response = httpx.get(f"{origin(sandbox)}/_sandbox/page/state")
+    shown = response.json()
+    assert len(response.content) < 400_000
+    assert shown["room"]["messages"][0]["content"].startswith("word word")
+    assert shown["room"]["metadata"] == shown["instance"]["context"] == "more than 10000 characters and values"
+    assert shown["credentials"][0]["scopes"] == ["more than 10000 characters and values"]
+    assert (shown["instances"][0]["status"], "context" in shown["instances"][0]) == ("halted", False)

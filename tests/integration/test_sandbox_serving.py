@@ -213,6 +213,41 @@ def test_requests_are_recorded_without_their_secrets(sandbox: Sandbox, caller: C
     ]
 
 
+SOURCE = {
+    "name": "Orders",
+    "type": "database",
+    "config": {
+        "url": "postgres://admin:hunter2/x@db.test/orders",
+        "dbPassword": "hunter2",
+        "replicas": [{"host": "a.test", "password": {"now": "hunter2"}}, "https://admin:hunter2@b.test/?x=1"],
+        "pooled": {"client_secret": "hunter2", "size": 3},
+    },
+}
+
+
+def test_secrets_of_data_sources_are_masked_however_deep_they_stand(sandbox: Sandbox, caller: Caller) -> None:
+    source = caller.make("/data-sources", **SOURCE)
+    caller.patch(f"/data-sources/{source['id']}", json={"config": SOURCE["config"]})
+    caller.make("/webhooks", url="https://admin:hunter2@app.test/hook", events=["credential.expired"])
+    caller.get("/tools", headers={"referer": "https://admin:hunter2@app.test/", "x-api-key": "hunter2"})
+    origin = sandbox.core_api_url.removesuffix("/api/v1")
+    assert sandbox.requests[1].body["config"] == {
+        "url": "postgres://***@db.test/orders",
+        "dbPassword": "***",
+        "replicas": [{"host": "a.test", "password": "***"}, "https://***@b.test/?x=1"],
+        "pooled": {"client_secret": "***", "size": 3},
+    }
+    assert sandbox.requests[1].body["name"] == "Orders"
+    shown = [
+        httpx.get(f"{origin}/_sandbox/requests").text,
+        httpx.get(f"{origin}/_sandbox/page/state").text,
+        repr(list(sandbox.requests)),
+        str([(record.body, record.headers) for record in sandbox.requests]),
+    ]
+    assert not [text for text in shown if "hunter2" in text]
+    assert caller.read(f"/data-sources/{source['id']}")["config"] == SOURCE["config"]
+
+
 def test_nothing_that_is_logged_is_a_secret(sandbox: Sandbox, caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     room = caller.room()
