@@ -27,10 +27,10 @@ demo: $(READY)
 
 # Three workers keep two cores busy: much of the suite waits for processes, sockets and deadlines.
 test: $(READY)
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m "not full" -n 3 --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not full" -n 3 --dist worksteal --cov --cov-report=term:skip-covered
 
 test-full: $(READY)
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m full
+	$(BIN)/python -m pytest -m full
 
 nightly: $(READY)
 	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(BIN)/python -m pytest -m full

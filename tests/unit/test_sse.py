@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from hypothesis import example, given
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from interactor_ext._errors import StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent, SSEDecoder
+from tests.support.linear_time import assert_linear_time
 
 BOM = "\ufeff".encode()
 
@@ -235,20 +235,17 @@ def test_what_came_before_an_event_that_is_too_large_is_not_lost() -> None:
     assert caught.value.events == [ServerSentEvent("message", "a", "1"), ServerSentEvent("message", "b", "1")]
 
 
-def cpu(stream: bytes, size: int) -> float:
-    best = float("inf")
-    for _ in range(3):
-        decoder = SSEDecoder()
-        before = time.process_time()
-        for start in range(0, len(stream), size):
-            decoder.feed(stream[start : start + size])
-        best = min(best, time.process_time() - before)
-    return best
-
-
 @pytest.mark.parametrize("size", [1, 512], ids="chunks of {}".format)
 @pytest.mark.parametrize("unit", [b"x", b"data: x\n"], ids=["one endless line", "one endless event"])
 def test_cost_grows_with_the_bytes_alone(unit: bytes, size: int) -> None:
-    small = 40_000 * min(size, 16)
-    ratio = cpu(b"data: " + unit * (4 * small // len(unit)), size) / cpu(b"data: " + unit * (small // len(unit)), size)
-    assert ratio < 10  # four times the bytes: 4 if linear, 16 if quadratic
+    def task(times: int) -> Callable[[], object]:
+        stream = b"data: " + unit * (times // len(unit))
+        return lambda: feed(stream, size)
+
+    assert_linear_time(task, 2_000 * min(size, 16))
+
+
+def feed(stream: bytes, size: int) -> None:
+    decoder = SSEDecoder()
+    for start in range(0, len(stream), size):
+        decoder.feed(stream[start : start + size])

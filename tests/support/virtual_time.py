@@ -1,0 +1,69 @@
+"""An event loop with a virtual clock: waits take no real time, and calls take no virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """When every task waits for a timer, its clock jumps to the first one. It stands still while a request that goes
+    through `VirtualTimeTransport` is under way, so the order of events does not depend on the speed of the machine.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.requests_in_flight = 0
+        super().__init__(_Selector(self))
+
+    def time(self) -> float:
+        return self.now
+
+
+class _Selector(selectors.DefaultSelector):
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        if self._loop.requests_in_flight:
+            return super().select(None)
+        ready = super().select(0)
+        if not ready:
+            self._loop.now += timeout
+        return ready
+
+
+class VirtualTimeTransport(httpx.AsyncBaseTransport):
+    """Has the clock of a `VirtualTimeLoop` stand still from a request to the last byte of its response."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.requests_in_flight += 1
+        try:
+            response = await self._inner.handle_async_request(request)
+            body = await response.aread()
+            await response.aclose()
+        finally:
+            loop.requests_in_flight -= 1
+        return httpx.Response(response.status_code, headers=response.headers, content=body)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def run_in_virtual_time(main: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(main)
