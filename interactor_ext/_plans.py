@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextvars
 import inspect
+import logging
 import sys
 import threading
 import time
@@ -19,6 +20,11 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 
 T = TypeVar("T")
+
+logger = logging.getLogger("interactor")
+
+# Between looks whether the thread that a caller waits for is still there.
+_LOOK_SECONDS = 5.0
 
 
 class Call(NamedTuple):
@@ -200,56 +206,115 @@ def _without_stop_iteration(call: Callable[[], T]) -> T:
 class _LoopThread:
     """One event loop in a thread of its own, started when a synchronous caller first meets an asynchronous function.
 
-    It outlives the call, so a pool of connections that a function keeps stays usable from one call to the next.
+    It outlives the call, so a pool of connections that a function keeps stays usable from one call to the next. Many
+    callers share it, so it also outlives what ends other loops: SystemExit or KeyboardInterrupt in a task or a
+    callback, and `loop.stop()`.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._start_afresh()
         after_fork_in_child(self._forget_parent)
         atexit.register(self._stop)
 
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
     def wait_for(self, awaitable: Awaitable[T]) -> T:
-        if self._thread is threading.current_thread():
+        try:
+            if self._thread is threading.current_thread():
+                raise RuntimeError(
+                    "A synchronous call in an asynchronous function waits for itself: await its twin there."
+                )
+            loop, thread = self._running()
+        except BaseException:
             if inspect.iscoroutine(awaitable):
                 awaitable.close()
-            raise RuntimeError("A synchronous call in an asynchronous function waits for itself: await its twin there.")
-        future = asyncio.run_coroutine_threadsafe(_finish(awaitable), self._running_loop())
+            raise
+        future = asyncio.run_coroutine_threadsafe(_outcome(awaitable), loop)
         try:
-            return future.result()
+            outcome = _result_of(future, thread)
         except BaseException:
             future.cancel()
             raise
+        if outcome.error is not None:
+            raise outcome.error
+        value: T = outcome.value
+        return value
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
+    def _running(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
         with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="interactor-async-functions", daemon=True
-                )
-                self._thread.start()
-            return self._loop
+            if self._loop is None or self._thread is None or not self._thread.is_alive():
+                self._loop, self._thread = self._start()
+            return self._loop, self._thread
+
+    def _start(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+        loop, self._stopping = asyncio.new_event_loop(), threading.Event()
+        thread = threading.Thread(
+            target=_run_forever, args=(loop, self._stopping), name="interactor-async-functions", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:
+            loop.close()
+            raise no_thread("run asynchronous functions") from error
+        return loop, thread
 
     def _stop(self) -> None:
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
-        if loop is not None and thread is not None:
+            self._stopping.set()
+        if loop is not None and thread is not None and thread.is_alive():
             loop.call_soon_threadsafe(loop.stop)
             thread.join(timeout=1)
-            if not thread.is_alive():
-                loop.close()
 
     def _forget_parent(self) -> None:
         _inherited.append(self._loop)
-        self._lock = threading.Lock()
-        self._loop = self._thread = None
+        self._start_afresh()
 
 
-async def _finish(awaitable: Awaitable[T]) -> T:
-    return await awaitable
+def no_thread(purpose: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"No thread could be started to {purpose}: the process has as many as it may have, or is about to end. "
+        "Allow it more threads (`ulimit -u`, or the limit of processes of its container)."
+    )
+
+
+def _run_forever(loop: asyncio.AbstractEventLoop, stopping: threading.Event) -> None:
+    while not stopping.is_set() and not loop.is_closed():
+        try:
+            loop.run_forever()
+        except BaseException:
+            # Whoever waits for the task that raised it gets it as well.
+            logger.exception("An asynchronous function raised an error that ends event loops. This one goes on.")
+    loop.close()
+
+
+class _Outcome(NamedTuple):
+    value: Any
+    error: BaseException | None = None
+
+
+async def _outcome(awaitable: Awaitable[Any]) -> _Outcome:
+    """What comes of it. An error that ends programs would end the loop as well if it left the task."""
+    try:
+        return _Outcome(await awaitable)
+    except (SystemExit, KeyboardInterrupt) as error:
+        return _Outcome(None, error)
+
+
+def _result_of(future: Future[_Outcome], thread: threading.Thread) -> _Outcome:
+    """The result of a future, for as long as there is a thread that may set it."""
+    while True:
+        with suppress(TimeoutError):
+            return future.result(_LOOK_SECONDS)
+        if future.done():
+            return future.result()
+        if not thread.is_alive():
+            raise RuntimeError("The thread that ran this asynchronous function has ended.")
 
 
 # To close the parent's loop in a forked child would take down the selector that both share.
