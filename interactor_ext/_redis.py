@@ -1,5 +1,5 @@
-"""A Redis client of either colour, called from either colour. The redis package itself is imported nowhere: the caller
-has it.
+"""A Redis client, sync or async, called from sync or async code. The redis package is imported only where a client of
+the caller's shows that it is there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ import inspect
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._threads import DaemonThreads
 
+# Not the loop's default executor: a Redis that never answers would use it up, and hold up the end of `asyncio.run`.
+_THREADS = DaemonThreads("interactor-redis")
 _SETTINGS = frozenset(
     {
         "host",
@@ -39,21 +42,32 @@ async def call_async(redis: Any, method: str, *args: Any, **kwargs: Any) -> Any:
     function = getattr(redis, method)
     if is_async(redis):
         return await function(*args, **kwargs)
-    return await asyncio.to_thread(function, *args, **kwargs)
+    return await asyncio.wrap_future(_THREADS.submit(function, *args, **kwargs))
 
 
 def blocking(redis: Any) -> Any:
-    """The client itself, or for an asynchronous one a synchronous one with its settings: it lives in a loop, and
-    threads have none.
+    """The client itself, or for an asynchronous one a synchronous one with its settings: an asynchronous one belongs to
+    an event loop, and threads have none.
     """
     if not is_async(redis):
         return redis
     import redis as package
     from redis import connection
 
-    pool = redis.connection_pool
+    pool = getattr(redis, "connection_pool", None)
+    kind = getattr(connection, getattr(getattr(pool, "connection_class", None), "__name__", ""), None)
+    if pool is None or kind is None:
+        # A cluster, or sentinels: where its nodes are is not in its settings.
+        raise ConfigurationError(
+            f"A {type(redis).__module__}.{type(redis).__name__} cannot be used here: pass its synchronous twin, which "
+            "serves AsyncInteractorClient as well."
+        )
     settings = {
         name: value for name, value in pool.connection_kwargs.items() if name in _SETTINGS or name.startswith("ssl_")
     }
-    kind = getattr(connection, pool.connection_class.__name__, connection.Connection)
     return package.Redis(connection_pool=package.ConnectionPool(connection_class=kind, **settings))
+
+
+def is_wrong_type(error: Exception) -> bool:
+    """Whether Redis refused a command because the key holds something else. Only the text of its error says so."""
+    return "WRONGTYPE" in str(error)

@@ -108,10 +108,13 @@ class RateLimiter:
 class RedisRateLimiter(RateLimiter):
     """Keeps the calls of all processes that share a Redis within the tiers: one round trip to Redis before each call.
 
-    `redis` is a `redis.Redis`, or for AsyncInteractorClient a `redis.asyncio.Redis` (a `redis.Redis` is then called in
-    a thread). Give it a socket timeout: a synchronous call without a deadline waits for as long as that allows. Others
-    wait for two seconds at most, and no longer than half the time that is left to them. While Redis does not answer,
-    each process counts for itself, one call tries it again every ten seconds, and a warning says so once a minute.
+    `redis` is a `redis.Redis` or `redis.RedisCluster`, or for AsyncInteractorClient one of `redis.asyncio` (a
+    synchronous one is then called in a thread). An asynchronous one belongs to the event loop that uses it first: in
+    any other, as of a second `asyncio.run`, a synchronous one with its settings takes its place.
+
+    A call waits two seconds for Redis at most, and no longer than half the time that is left to it. While Redis does
+    not answer, each process counts for itself, one call tries it again every ten seconds, and a warning says so once a
+    minute.
     """
 
     def __init__(self, redis: Any, tiers: Tiers | None = None, *, prefix: str = "interactor:limits:") -> None:

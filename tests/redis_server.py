@@ -7,8 +7,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from socket import create_server
 
 import pytest
 
@@ -16,6 +17,34 @@ import pytest
 @contextmanager
 def redis_server() -> Iterator[str]:
     """The path of its socket. Skips the test where there is no server or no client."""
+    with _running("--port", "0") as socket:
+        yield socket
+
+
+@contextmanager
+def redis_cluster() -> Iterator[int]:
+    """The port of a cluster of one node, which has all slots."""
+    port, bus = _free_ports(2)
+    with _running("--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus)) as socket:
+        import redis
+
+        with redis.Redis(unix_socket_path=socket, decode_responses=True) as node:
+            node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            deadline = time.monotonic() + 30
+            while "cluster_state:ok" not in str(node.execute_command("CLUSTER INFO")).replace("': '", ":"):
+                assert time.monotonic() < deadline, "the cluster does not come up"
+                time.sleep(0.01)
+        yield port
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [listener.getsockname()[1] for listener in listeners]
+
+
+@contextmanager
+def _running(*options: str) -> Iterator[str]:
     pytest.importorskip("redis", reason="needs the Python package redis (pip install redis)")
     binary = shutil.which("redis-server")
     if binary is None:
@@ -25,8 +54,7 @@ def redis_server() -> Iterator[str]:
         socket = Path(folder, "s")
         command = [
             binary,
-            "--port",
-            "0",
+            *options,
             "--unixsocket",
             str(socket),
             "--dir",

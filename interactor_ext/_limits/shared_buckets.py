@@ -6,13 +6,14 @@ import asyncio
 import logging
 import math
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._limits.buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext._network.deadline import in_time
-from interactor_ext._redis import call, call_async
+from interactor_ext._redis import blocking, call, call_async, is_async
 
 logger = logging.getLogger("interactor")
 
@@ -25,7 +26,11 @@ local start, levels, lasts = now, {}, {}
 for i, key in ipairs(KEYS) do
   local interval, burst, reserve = tonumber(ARGV[i * 5 - 2]), tonumber(ARGV[i * 5 - 1]), tonumber(ARGV[i * 5])
   local remaining, closed_for = tonumber(ARGV[i * 5 + 1]), tonumber(ARGV[i * 5 + 2])
-  local stored = redis.call('HMGET', key, 'level', 'seen', 'last', 'closed')
+  local stored = redis.pcall('HMGET', key, 'level', 'seen', 'last', 'closed')
+  if stored.err then -- the key holds something else than a bucket
+    redis.call('DEL', key)
+    stored = {}
+  end
   local level, seen = tonumber(stored[1]) or burst, tonumber(stored[2]) or now
   local last, closed = tonumber(stored[3]) or 0, tonumber(stored[4]) or 0
   level = math.min(burst, level + math.max(0, now - seen) / interval)
@@ -68,6 +73,9 @@ class RedisBuckets:
 
     def __init__(self, redis: Any, prefix: str, tiers: Tiers) -> None:
         self._redis = redis
+        self._is_async = is_async(redis)
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
+        self._elsewhere: Any = None
         self._prefix = prefix
         self._tiers = tiers
         self._local = LocalBuckets(tiers)
@@ -122,14 +130,27 @@ class RedisBuckets:
 
     def _eval(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
         script = self._script(keys, max_wait, take)
-        # A thread costs about half of what Redis does. A token request is rare, and calls with deadlines wait for it.
-        if time_left == math.inf and keys[0][0] != "tokens":
-            return call(self._redis, "eval", *script)
+        # In a thread, for a client without a socket timeout would wait for ever. That costs half of what Redis does.
         return in_time(lambda: call(self._redis, "eval", *script), _patience(time_left), "interactor-limits")
 
     async def _eval_async(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
         async with asyncio.timeout(_patience(time_left)):
-            return await call_async(self._redis, "eval", *self._script(keys, max_wait, take))
+            return await call_async(self._redis_here(), "eval", *self._script(keys, max_wait, take))
+
+    def _redis_here(self) -> Any:
+        """An asynchronous client belongs to the event loop that uses it first. Other loops, as a second `asyncio.run`
+        has one, get a synchronous client with the same settings.
+        """
+        if not self._is_async:
+            return self._redis
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = weakref.ref(loop)
+        if self._loop() is loop:
+            return self._redis
+        if self._elsewhere is None:
+            self._elsewhere = blocking(self._redis)
+        return self._elsewhere
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
         meant, remaining, closed_for = observed(keys, status, headers, retry_after)
@@ -142,7 +163,8 @@ class RedisBuckets:
         for key in keys:
             tier = self._tiers.of(key)
             numbers += [tier.interval, tier.burst, tier.reserve, *self._heard.pop(key, (-1.0, -1.0))]
-        names = [self._prefix + ":".join(key) for key in keys]
+        # The braces keep the buckets of one OAuth client on one node of a cluster, as a script needs them.
+        names = [self._prefix + ":".join((f"{{{client}}}", tier, *rest)) for tier, client, *rest in keys]
         return [_RESERVE, len(names), *names, *numbers]
 
     @property

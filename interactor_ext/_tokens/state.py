@@ -113,4 +113,5 @@ def _lifetime(expires_in: object) -> float:
         seconds = float(expires_in)
     except (ValueError, OverflowError):
         return _DEFAULT_LIFETIME
-    return max(seconds, 0.0) if math.isfinite(seconds) else _DEFAULT_LIFETIME
+    # Some servers say 0 or -1 of a token that does not expire; taken at its word, it would be replaced for every call.
+    return seconds if math.isfinite(seconds) and seconds >= 1 else _DEFAULT_LIFETIME

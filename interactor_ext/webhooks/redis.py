@@ -11,20 +11,21 @@ from interactor_ext.webhooks.stores import DEFAULT_TTL, ClaimState
 
 # One script a step, so that each is atomic. The numbers are those of ClaimState.
 # redis-py sends a script again if the answer to it got lost: a claim that finds itself there is a claim.
+# GET through pcall: a key that holds something else than a text gives a table, and is replaced.
 _CLAIM = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
-local holder = redis.call('GET', KEYS[1])
+local holder = redis.pcall('GET', KEYS[1])
 if holder == 'completed' then return 3 end
-if holder ~= ARGV[1] then return 2 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if type(holder) == 'string' and holder ~= ARGV[1] then return 2 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 _COMPLETE = """
-if redis.call('GET', KEYS[1]) == 'completed' then return 0 end
+if redis.pcall('GET', KEYS[1]) == 'completed' then return 0 end
 redis.call('SET', KEYS[1], 'completed', 'PX', ARGV[1])
 return 1
 """
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+_RELEASE = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
 class Redis(Protocol):

@@ -158,13 +158,16 @@ class TestTokenResponses:
         assert "POST /oauth/token" in str(error)
         assert server.calls == []
 
-    def test_one_that_expires_at_once_serves_the_call_it_was_fetched_for(self, colour: str) -> None:
+    @pytest.mark.parametrize("expires_in", [0, -1, 1e-9])
+    def test_one_that_is_said_to_expire_at_once_is_not_requested_for_every_call(
+        self, colour: str, expires_in: float
+    ) -> None:
         with OddServer(
-            lambda asked: js(200, listing("a")), lambda asked: token_answer(f"t{len(server.token_requests)}", 0)
+            lambda asked: js(200, listing(f"a{len(server.calls)}", meta={"has_more": len(server.calls) < 3})),
+            lambda asked: token_answer(f"t{len(server.token_requests)}", expires_in),
         ) as server:
-            found = call(colour, server.settings, lambda client: client.assistants.iterate(per_page=2))
-        assert len(found) == 1
-        assert server.calls[0].token == "t1"
+            call(colour, server.settings, lambda client: client.assistants.iterate(per_page=1))
+        assert [asked.token for asked in server.calls] == ["t1"] * 3
 
     @pytest.mark.parametrize(
         ("answer", "cls", "code"),

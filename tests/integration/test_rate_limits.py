@@ -19,6 +19,7 @@ import pytest
 from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient
 from interactor_ext._limits import shared_buckets
 from interactor_ext._limits.buckets import Buckets, Key, Tier, Tiers, WouldWait
+from interactor_ext._network.deadline import in_time
 from interactor_ext.limits import RateLimiter, RedisRateLimiter
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
@@ -26,7 +27,7 @@ from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.odd_server import ASSISTANT as ODD_ASSISTANT
 from tests.odd_server import Answer, Asked, OddServer, js
-from tests.redis_server import redis_server
+from tests.redis_server import redis_cluster, redis_server
 from tests.support.virtual_time import VirtualTimeLoop, VirtualTimeTransport, run_in_virtual_time
 from tests.support.waiting import PATIENCE
 
@@ -312,6 +313,83 @@ async def test_while_redis_is_gone_each_process_counts_for_itself(
     limiter._source.give_back((("client", "c"),))
     await limiter._source.give_back_async((("client", "c"),))
     assert caplog.text.count("counts alone") == 1
+
+
+@pytest.mark.parametrize("command", [("LPUSH", "x"), ("SET", "x"), ("SADD", "x"), ("ZADD", "1", "x")])
+def test_a_key_of_another_type_in_redis_is_replaced(
+    redis_socket: str, command: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    import redis
+
+    limiter = limiter_on(redis_socket, Tiers(client=Tier(60, 2)))
+    with redis.Redis(unix_socket_path=redis_socket) as connection:
+        limiter.wait((("client", "c"),))
+        (name,) = connection.keys("*")
+        connection.delete(name)
+        connection.execute_command(command[0], name, *command[1:])
+        limiter.wait((("client", "c"),))
+        assert connection.type(name) == b"hash"
+        assert connection.pttl(name) > 0
+    assert caplog.text == ""
+
+
+async def test_a_call_counts_against_all_its_limits_in_a_redis_cluster(caplog: pytest.LogCaptureFixture) -> None:
+    redis = pytest.importorskip("redis")
+    keys: tuple[Key, ...] = (("client", "c"), ("namespace", "c", "u{1}"))
+    tiers = Tiers(client=Tier(60, 2), namespace=Tier(60, 2))
+    with redis_cluster() as port, redis.RedisCluster(host="127.0.0.1", port=port) as cluster:
+        async with redis.asyncio.RedisCluster(host="127.0.0.1", port=port) as async_cluster:
+            RedisRateLimiter(cluster, tiers).wait(keys)
+            await RedisRateLimiter(async_cluster, tiers).wait_async(keys)
+            with pytest.raises(WouldWait):
+                RedisRateLimiter(cluster, tiers).wait(keys, 0.1)
+        assert len(cluster.keys("*")) == 2
+    assert caplog.text == ""
+
+
+def test_an_asynchronous_redis_serves_one_event_loop_after_the_other(
+    redis_socket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    import redis.asyncio
+
+    connection = redis.asyncio.Redis(unix_socket_path=redis_socket)
+    limiter = RedisRateLimiter(connection, Tiers(client=Tier(60, 3)))
+
+    async def use(close: bool) -> None:
+        await limiter.wait_async((("client", "c"),), 10)
+        if close:
+            await connection.aclose()
+
+    for close in (True, False, False):
+        asyncio.run(use(close))
+    with pytest.raises(WouldWait):  # they counted together
+        limiter_on(redis_socket, Tiers(client=Tier(60, 3))).wait((("client", "c"),), 0.1)
+    assert caplog.text == ""
+
+
+@contextmanager
+def silent_redis() -> Iterator[Any]:
+    """A Redis that accepts and never answers, and a client without a timeout."""
+    import redis
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with redis.Redis(port=port, socket_timeout=None, retry=None) as connection:
+            yield connection
+
+
+@pytest.mark.parametrize("time_left", [None, 0.2])
+def test_a_redis_that_never_answers_holds_up_no_call(
+    time_left: float | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("interactor_ext._limits.shared_buckets._PATIENCE", 0.1)
+    with silent_redis() as connection:
+        limiter = RedisRateLimiter(connection)
+        for _ in range(3):
+            in_time(lambda: limiter.wait((("client", "c"),), time_left), 30, "test")
+        # Nor does its thread hold up the end of the loop.
+        in_time(lambda: asyncio.run(RedisRateLimiter(connection).wait_async((("client", "c"),), time_left)), 30, "test")
+    assert caplog.text.count("counts alone") == 2
 
 
 def test_an_asynchronous_redis_does_not_serve_threads() -> None:

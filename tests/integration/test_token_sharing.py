@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from interactor_ext import InteractorClient
+from interactor_ext import ConfigurationError, InteractorClient
 from interactor_ext._tokens.guarded import GuardedStore
 from interactor_ext.tokens import Token, TokenStore
 from tests.fault_server import FaultServer, fine, slow, token
 from tests.integration.token_worker import LOCK_EXPIRY, THREADS, open_store, settings
-from tests.redis_server import redis_server
+from tests.redis_server import redis_cluster, redis_server
 
 PROCESSES = 4
 KEY = "k" * 32
@@ -130,6 +130,66 @@ def test_a_lock_needs_an_expiry(expiry: float) -> None:
 
     with pytest.raises(ValueError, match="lock_expiry"):
         RedisTokenStore(object(), lock_expiry=expiry)
+
+
+@pytest.mark.parametrize("command", [("LPUSH", "x"), ("HSET", "f", "x"), ("SADD", "x"), ("ZADD", "1", "x")])
+def test_a_key_of_another_type_in_redis_is_replaced(command: tuple[str, ...], server: FaultServer) -> None:
+    redis = pytest.importorskip("redis")
+    from interactor_ext.tokens import RedisTokenStore
+
+    with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connection:
+        store = RedisTokenStore(connection)
+        for suffix in ("", ":lock"):
+            connection.execute_command(command[0], f"interactor:token:{KEY}{suffix}", *command[1:])
+        with pytest.raises(ValueError, match="no token"):
+            store.load(KEY)
+        with store.lock(KEY, 0) as held, store.lock(KEY, 0) as another:
+            assert (held, another) == (True, False)
+            saved = Token("t0ken", time.time() + 50, 900)
+            store.save(KEY, saved)
+        assert store.load(KEY) == saved
+        assert connection.pttl(f"interactor:token:{KEY}:lock") < 0
+
+
+def test_a_lock_whose_answer_got_lost_is_taken_by_the_repeated_request() -> None:
+    redis = pytest.importorskip("redis")
+    from interactor_ext.tokens import RedisTokenStore
+
+    class AnswerGetsLost(redis.Redis):  # type: ignore[misc, name-defined]
+        def eval(self, *arguments: object) -> object:
+            super().eval(*arguments)
+            return super().eval(*arguments)
+
+    with (
+        redis_server() as socket,
+        AnswerGetsLost(unix_socket_path=socket) as connection,
+        RedisTokenStore(connection).lock(KEY, 0) as held,
+    ):
+        assert held
+
+
+def test_a_redis_cluster_keeps_tokens() -> None:
+    redis = pytest.importorskip("redis")
+    from interactor_ext.tokens import RedisTokenStore
+
+    with redis_cluster() as port, redis.RedisCluster(host="127.0.0.1", port=port) as cluster:
+        store, saved = RedisTokenStore(cluster), Token("t0ken", time.time() + 50, 900)
+        with store.lock(KEY, 1) as held:
+            assert held
+            store.save(KEY, saved)
+        assert store.load(KEY) == saved
+
+
+def test_an_asynchronous_redis_that_has_no_synchronous_twin_with_its_settings_is_refused() -> None:
+    pytest.importorskip("redis")
+    from redis.asyncio import RedisCluster
+    from redis.asyncio.sentinel import Sentinel
+
+    from interactor_ext.tokens import RedisTokenStore
+
+    for client in (RedisCluster(host="127.0.0.1"), Sentinel([("127.0.0.1", 1)]).master_for("x")):
+        with pytest.raises(ConfigurationError, match="synchronous twin"):
+            RedisTokenStore(client)
 
 
 class Broken:

@@ -518,6 +518,22 @@ def test_redis_keys_have_a_prefix_and_an_end(redis: Any) -> None:
     assert 99_000 < redis.pttl("acme:k") <= 100_000
 
 
+@pytest.mark.parametrize("command", [("LPUSH", "x"), ("HSET", "f", "x"), ("SADD", "x"), ("ZADD", "1", "x")])
+def test_a_key_of_another_type_in_redis_is_replaced(redis: Any, command: tuple[str, ...]) -> None:
+    store, name = RedisEventStore(redis), "interactor:webhook:k"
+    for step in (
+        lambda: store.claim("k", "t", 60) == ClaimState.CLAIMED,
+        lambda: store.complete("k", "t"),
+        lambda: store.release("k", "t") is None,
+    ):
+        redis.delete(name)
+        redis.execute_command(command[0], name, *command[1:])
+        assert step()
+    redis.delete(name)
+    assert store.claim("k", "t", 60) == ClaimState.CLAIMED
+    assert store.claim("k", "u", 60) == ClaimState.IN_PROGRESS
+
+
 def test_redis_remembers_for_seven_days_by_default(redis: Any) -> None:
     RedisEventStore(redis).complete("k", "t")
     assert 604_000 < redis.ttl("interactor:webhook:k") <= 604_800

@@ -1,4 +1,4 @@
-"""The threads of synchronous stores."""
+"""The daemon threads for calls of stores that may never return."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from interactor_ext.webhooks import _threads
-from interactor_ext.webhooks._threads import DaemonThreads
+from interactor_ext import _threads
+from interactor_ext._threads import DaemonThreads
 
 
 def until(come_true: Callable[[], bool]) -> None:
@@ -23,7 +23,7 @@ def until(come_true: Callable[[], bool]) -> None:
 
 
 def test_as_many_threads_as_are_needed_and_no_more() -> None:
-    threads, go_on = DaemonThreads(), threading.Event()
+    threads, go_on = DaemonThreads("test"), threading.Event()
     for number in range(3):
         assert threads.submit(int, str(number)).result(10) == number
         until(lambda: threads._idle == 1)
@@ -35,7 +35,7 @@ def test_as_many_threads_as_are_needed_and_no_more() -> None:
 
 
 def test_errors_go_to_whoever_waits_and_a_cancelled_call_is_dropped() -> None:
-    threads, go_on, ran = DaemonThreads(), threading.Event(), list[int]()
+    threads, go_on, ran = DaemonThreads("test"), threading.Event(), list[int]()
     blocking = [threads.submit(go_on.wait, 10) for _ in range(_threads._MOST_THREADS)]
     dropped = threads.submit(ran.append, 1)
     assert dropped.cancel()
@@ -49,7 +49,7 @@ def test_errors_go_to_whoever_waits_and_a_cancelled_call_is_dropped() -> None:
 
 def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_threads, "_IDLE_SECONDS", 0.01)
-    threads = DaemonThreads()
+    threads = DaemonThreads("test")
     assert threads.submit(int, "7").result(10) == 7
     until(lambda: threads._threads == 0)
     assert threads.submit(int, "8").result(10) == 8
@@ -59,7 +59,7 @@ def test_a_call_for_which_no_thread_can_be_had_is_never_made(monkeypatch: pytest
     def fail(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    threads, ran = DaemonThreads(), list[int]()
+    threads, ran = DaemonThreads("test"), list[int]()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", fail)
         with pytest.raises(RuntimeError, match="new thread"):
@@ -71,7 +71,7 @@ def test_a_call_for_which_no_thread_can_be_had_is_never_made(monkeypatch: pytest
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_has_threads_of_its_own() -> None:
-    threads = DaemonThreads()
+    threads = DaemonThreads("test")
     assert threads.submit(int, "7").result(10) == 7
     child = os.fork()
     if child == 0:
