@@ -52,8 +52,9 @@ class Sandbox:
     State is in memory, or in the file `data`, which survives a restart and the death of the process; datafile.py says
     what it holds. One sandbox at a time may have it: it is free again when `run` or `serve` ends. `seed` is a file of
     what is there from the start and after `reset` (its form is in seeds.py); what `data` holds already comes before it.
-    The constructor raises OSError for a file that can't be had, ValueError for one that is something else; a seed is
-    checked, and planted whole or not at all. Where `data` can't be written, what was asked did not happen: methods
+    The constructor raises OSError for a file that can't be had, and for one that is damaged or something else a
+    ConfigurationError, which is a ValueError as well; the file stays as it is. A seed is checked, and planted whole or
+    not at all. Where `data` can't be written, what was asked did not happen: methods
     raise OSError, and calls of the API get 507.
     """
 

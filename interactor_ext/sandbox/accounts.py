@@ -138,7 +138,8 @@ class Accounts:
 
     def expire(self, token: str) -> None:
         """Make a token, if it is one, end now; `check` says that it has expired."""
-        if grant := self._find(token):
+        grant = self._find(token)
+        if grant is not None and grant.expires_at > -math.inf:
             self._end(grant)
             # For good, be the clock moved back.
             self._grants[token] = replace(grant, expires_at=-math.inf)

@@ -5,6 +5,9 @@ they stand ...), the answers under Idempotency-Keys, the key that signs tokens, 
 events that webhooks have still to get. Not kept are journals, the events of open streams, rate limits, faults, an
 answer that is half said, and how far the clock was moved. The file can be read by its owner alone: it holds secrets.
 
+A file is read as a whole before anything is written to it: one that is damaged, or of another kind or version, is
+refused and stays as it is. Each row has a digest, so that damage is noticed wherever it is.
+
 What one step of a handler writes is one transaction, committed before the answer goes out. The kernel has it then, so
 that it survives the end of the process; a power cut may lose the last moments, but never leaves half a step. Where
 the file can't be written, as on a full disk, the step did not happen: the call fails, and all is as the file has it.
@@ -13,44 +16,57 @@ the file can't be written, as on a full disk, the step did not happen: the call 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
+from .._errors import ConfigurationError
 from .keeping import Keeper, KeptAnswer, KeptLetter, KeptRecord, NotKept
 
 logger = logging.getLogger("interactor.sandbox")
 
 # "isbx": marks the file as one of ours. The version is that of the tables.
 APPLICATION_ID = 0x69736278
-VERSION = 1
+VERSION = 2
 TABLES = """
 CREATE TABLE records (
     position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, namespace TEXT NOT NULL,
-    parent TEXT NOT NULL, public TEXT NOT NULL, private TEXT NOT NULL
+    parent TEXT NOT NULL, public TEXT NOT NULL, private TEXT NOT NULL, digest TEXT NOT NULL
 );
 CREATE INDEX records_by_table ON records (kind, namespace, parent);
 CREATE TABLE answers (
     client TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, since REAL NOT NULL,
-    status INTEGER NOT NULL, content BLOB, PRIMARY KEY (client, namespace, key)
+    status INTEGER NOT NULL, content BLOB, digest TEXT NOT NULL, PRIMARY KEY (client, namespace, key)
 );
 CREATE TABLE letters (
     position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, is_duplicate INTEGER NOT NULL,
-    webhook_id TEXT NOT NULL, event TEXT NOT NULL, due REAL NOT NULL, attempt INTEGER NOT NULL,
+    webhook_id TEXT NOT NULL, event TEXT NOT NULL, due REAL NOT NULL, attempt INTEGER NOT NULL, digest TEXT NOT NULL,
     UNIQUE (id, is_duplicate)
 );
-CREATE TABLE revoked (id TEXT PRIMARY KEY, expires_at REAL NOT NULL);
-CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE revoked (id TEXT PRIMARY KEY, expires_at REAL NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest TEXT NOT NULL);
 """
+LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+# What the digest of a row is made of, in this order.
+DIGESTED = {
+    "records": "id, kind, namespace, parent, public, private",
+    "answers": "client, namespace, key, fingerprint, since, status, content",
+    "letters": "id, is_duplicate, webhook_id, event, due, attempt",
+    "revoked": "id, expires_at",
+    "values": "name, value",
+}
 
 
 class DataFile(Keeper):
     """The file at `path`, made if there is none, and held by one sandbox at a time.
 
-    Opening it raises OSError if it can't be opened or another sandbox has it, ValueError if it is something else.
+    Opening it raises OSError if it can't be opened or another sandbox has it, DamagedFile if it is something else.
     """
 
     keeps = True
@@ -68,7 +84,8 @@ class DataFile(Keeper):
         if self._connection is not None:
             return False
         with _translated(self.path):
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            if _make_if_missing(self.path):
+                _check(self.path)
             # The loop's thread and that of `Sandbox` take turns; no statement is run by two at once.
             connection = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
             try:
@@ -103,14 +120,15 @@ class DataFile(Keeper):
                 self._connection.execute("ROLLBACK")
 
     def add(self, record: KeptRecord) -> None:
+        values = _with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
         self._write(
-            "INSERT INTO records (id, kind, namespace, parent, public, private) VALUES (?, ?, ?, ?, ?, ?)",
-            (record.id, record.kind, record.namespace, record.parent, record.public, record.private),
+            "INSERT INTO records (id, kind, namespace, parent, public, private, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            values,
         )
 
     def change(self, record: KeptRecord) -> None:
-        values = (record.public, record.private, record.id)
-        self._write("UPDATE records SET public = ?, private = ? WHERE id = ?", values)
+        values = _with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
+        self._write("UPDATE records SET public = ?, private = ?, digest = ? WHERE id = ?", (*values[-3:], record.id))
 
     def remove(self, record_id: str) -> None:
         self._write("DELETE FROM records WHERE id = ?", (record_id,))
@@ -126,18 +144,21 @@ class DataFile(Keeper):
         return (KeptRecord(*row) for row in rows)
 
     def add_answer(self, answer: KeptAnswer) -> None:
-        values = (*answer.scope, answer.fingerprint, answer.since, answer.status, answer.content)
-        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        values = (*answer.scope, answer.fingerprint, float(answer.since), answer.status, answer.content)
+        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _with_digest(*values))
 
     def answers(self) -> Iterator[KeptAnswer]:
-        for client, namespace, key, *rest in self._open().execute("SELECT * FROM answers ORDER BY since"):
+        rows = self._open().execute(f"SELECT {DIGESTED['answers']} FROM answers ORDER BY since")  # noqa: S608  # from above
+        for client, namespace, key, *rest in rows:
             yield KeptAnswer((client, namespace, key), *rest)
 
     def put_letter(self, letter: KeptLetter) -> None:
+        is_duplicate, due = int(letter.is_duplicate), float(letter.due)
         self._write(
-            "INSERT INTO letters (id, is_duplicate, webhook_id, event, due, attempt) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id, is_duplicate) DO UPDATE SET due = excluded.due, attempt = excluded.attempt",
-            (letter.id, letter.is_duplicate, letter.webhook_id, letter.event, letter.due, letter.attempt),
+            "INSERT INTO letters (id, is_duplicate, webhook_id, event, due, attempt, digest)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, is_duplicate)"
+            " DO UPDATE SET due = excluded.due, attempt = excluded.attempt, digest = excluded.digest",
+            _with_digest(letter.id, is_duplicate, letter.webhook_id, letter.event, due, letter.attempt),
         )
 
     def remove_letter(self, letter_id: str, is_duplicate: bool) -> None:
@@ -150,7 +171,7 @@ class DataFile(Keeper):
         return (KeptLetter(letter_id, bool(is_duplicate), *rest) for letter_id, is_duplicate, *rest in rows)
 
     def revoke(self, token_id: str, expires_at: float) -> None:
-        self._write("INSERT OR REPLACE INTO revoked VALUES (?, ?)", (token_id, expires_at))
+        self._write("INSERT OR REPLACE INTO revoked VALUES (?, ?, ?)", _with_digest(token_id, float(expires_at)))
 
     def revoked(self) -> Iterator[tuple[str, float]]:
         return iter(self._open().execute("SELECT id, expires_at FROM revoked ORDER BY expires_at").fetchall())
@@ -164,7 +185,7 @@ class DataFile(Keeper):
         return None if row is None else str(row[0])
 
     def set_value(self, name: str, value: str) -> None:
-        self._write('INSERT OR REPLACE INTO "values" VALUES (?, ?)', (name, value))
+        self._write('INSERT OR REPLACE INTO "values" VALUES (?, ?, ?)', _with_digest(name, value))
 
     def clear(self) -> None:
         for table in ("records", "answers", "letters", "revoked"):
@@ -200,15 +221,100 @@ class DataFile(Keeper):
         return self._connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+class DamagedFile(ConfigurationError, ValueError):
+    """The file is none of a sandbox, or not in order any more. It was left as it is."""
+
+
+def _make_if_missing(path: Path) -> bool:
+    """Whether there is a file already, with something in it. Raises OSError."""
+    with suppress(FileExistsError):
+        # Never opened beside SQLite once it is there: closing it would drop the locks that this process has on it.
+        os.close(os.open(path.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(f"{path} can't be used: it is no ordinary file")
+    return found.st_size > 0
+
+
+def _check(path: Path) -> None:
+    """Read everything there is, and write nothing. Raises DamagedFile."""
+    log, index = (path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))
+    # What a process that was killed had not put into the file yet is read, too, and stays where it is.
+    has_log = log.exists() and log.stat().st_size > 0
+    address = f"{path.absolute().as_uri()}?mode=ro" + ("" if has_log else "&immutable=1")
+    connection = sqlite3.connect(address, uri=True, timeout=0.2, isolation_level=None)
+    try:
+        version, is_empty = _identity(connection, path)
+        if is_empty:
+            return
+        if version != VERSION:
+            age = "a later" if version > VERSION else "an earlier"
+            raise DamagedFile(f"{path} was made by {age} version of the sandbox: its form is {version}, not {VERSION}")
+        if (flaw := _flaw(connection)) is not None:
+            raise DamagedFile(f"{path} is damaged: {flaw}. It is left as it is; take it away to start anew")
+    finally:
+        connection.close()
+        # Made by SQLite to read the log; worth nothing without a process that has it open.
+        if has_log:
+            index.unlink(missing_ok=True)
+
+
+def _flaw(connection: sqlite3.Connection) -> str | None:
+    try:
+        [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            return "SQLite finds it inconsistent"
+        if _schema(connection) != _intended_schema():
+            return "its tables are others"
+        for table, columns in DIGESTED.items():
+            for *values, digest in connection.execute(f'SELECT {columns}, digest FROM "{table}"'):  # noqa: S608  # from above
+                if _with_digest(*values)[-1] != digest:
+                    return f"a row of the table {table} was changed"
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", None) in LOCKED:
+            raise
+        return "SQLite can't read it"
+    return None
+
+
+def _with_digest(*values: object) -> tuple[object, ...]:
+    digest = hashlib.blake2b(repr(values).encode("utf-8", "backslashreplace"), digest_size=16)
+    return (*values, digest.hexdigest())
+
+
+def _schema(connection: sqlite3.Connection) -> list[object]:
+    return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+
+
+@cache
+def _intended_schema() -> list[object]:
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.executescript(TABLES)
+        return _schema(connection)
+    finally:
+        connection.close()
+
+
+def _lock(connection: sqlite3.Connection) -> None:
     # Taken at the first access and held until the end, even by a process that only reads.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.execute("BEGIN EXCLUSIVE")
+
+
+def _identity(connection: sqlite3.Connection, path: Path) -> tuple[int, bool]:
+    """The version of the tables, and whether there are none. Raises DamagedFile if they are another program's."""
     mark, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if not is_empty and mark != APPLICATION_ID:
+        raise DamagedFile(f"{path} is not a data file of a sandbox")
+    return version, is_empty
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    _lock(connection)
+    connection.execute("BEGIN EXCLUSIVE")
+    _, is_empty = _identity(connection, path)
     connection.execute("COMMIT")
-    if not is_empty and (mark, version) != (APPLICATION_ID, VERSION):
-        raise ValueError(f"{path} is not a data file of this version of the sandbox")
     for each in (path, path.with_name(f"{path.name}-wal")):
         # One that was there before may be open to all.
         with suppress(FileNotFoundError, PermissionError):
@@ -228,4 +334,4 @@ def _translated(path: Path) -> Iterator[None]:
         reason = "another sandbox has it open" if "locked" in str(error) else str(error)
         raise OSError(f"{path} can't be used: {reason}") from None
     except sqlite3.DatabaseError:
-        raise ValueError(f"{path} is not a data file of a sandbox") from None
+        raise DamagedFile(f"{path} is not a data file of a sandbox") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -135,7 +136,8 @@ class State:
     def restore(self) -> None:
         """Go on from what the keeper has, in the place of everything here."""
         now = self.clock.now()
-        self.keeper.forget_before(answers=now - LIFETIME, tokens=now)
+        # A clock that was moved forward may go back, and a token be good again that nobody knows to be revoked.
+        self.keeper.forget_before(answers=now - LIFETIME, tokens=min(now, time.time()))
         self._reload()
 
     def _reload(self) -> None:

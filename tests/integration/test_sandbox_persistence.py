@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import re
 import resource
 import shutil
@@ -13,15 +15,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from interactor_ext import ConfigurationError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.__main__ import main
 from tests.integration.delivery_receiver import receiving
@@ -326,6 +329,203 @@ def test_what_a_full_disk_does_not_take_did_not_happen(path: Path) -> None:
         process.send_signal(signal.SIGKILL)
     with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
         assert [tool["name"] for tool in caller.read("/tools")] == ["before", "after"]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data file with something of everything; beside it, one of a process that was killed."""
+    path = tmp_path_factory.mktemp("good") / "platform.db"
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room(tools=[caller.make("/tools", name="t", description="", parameters={})["id"]])["id"]
+        caller.make("/webhooks", url="http://127.0.0.1:9/hook", events=["room.message.created"])
+        for content in ("Hello", "/tool t"):
+            key = {"idempotency-key": content}
+            assert caller.post(f"/rooms/{room}/messages", json={"content": content}, headers=key).is_success
+        workflow = caller.make("/workflows", **WORKFLOW)["id"]
+        instance = caller.make("/workflow-instances", workflow_id=workflow, context={"a": [1, {"b": None}]})["id"]
+        caller.make(f"/workflow-instances/{instance}/thread/messages", content="Well?")
+        sandbox.add_credential("google", namespace="user_1", refreshable=False)
+        caller.make("/oauth/initiate", provider="google", redirect_uri="https://app.test")
+        caller.make("/data-sources", name="D", type="url", config={})
+        caller.delete(f"/tools/{caller.make('/tools', name='u', description='', parameters={})['id']}")
+        token = {"token": fetch_token(sandbox), "client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
+        assert httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json=token).is_success
+        sandbox.wait_for_deliveries()
+        for end in ("", "-wal"):
+            shutil.copy(f"{path}{end}", path.parent / f"killed.db{end}")
+    return path
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Every byte of the file, and of what SQLite keeps beside it."""
+    return {each.name: each.read_bytes() for each in sorted(path.parent.iterdir())}
+
+
+def starts_or_says_why(path: Path) -> str:
+    """What is wrong with a data file, "" for nothing. Fails unless the sandbox has left it as it was, or can use it."""
+    before = contents(path)
+    try:
+        sandbox = Sandbox(data=path)
+    except (ConfigurationError, OSError) as error:
+        assert contents(path) == before
+        message = str(error)
+        assert str(path) in message
+        assert len(message.splitlines()) == 1
+        return message
+    sandbox.add_credential("google")
+    sandbox.close()
+    return ""
+
+
+def damage_bytes(path: Path, chance: random.Random) -> None:
+    content = bytearray(path.read_bytes())
+    at, size = chance.randrange(len(content)), chance.choice([1, 4, 100, 5000])
+    match chance.randrange(4):
+        case 0:
+            del content[at:]
+        case 1:
+            content[at : at + size] = chance.randbytes(size)
+        case 2:
+            content[at : at + size] = bytes(size)
+        case 3:
+            del content[at : at + size]
+    path.write_bytes(content)
+
+
+ODD: list[Any] = ["", "{", "[]", "null", '{"id": 1}', "x" * 10_000, 7, 1.5, b"\xff\x00", "[" * 5000, "\x00"]
+
+
+def damage_row(path: Path, chance: random.Random) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        table = chance.choice([name for name in tables if not name.startswith("sqlite_")])
+        columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+        rows = [row for (row,) in connection.execute(f'SELECT rowid FROM "{table}"')]
+        if not rows:
+            return
+        column, row = chance.choice(columns), chance.choice(rows)
+        with suppress(sqlite3.IntegrityError):
+            connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (chance.choice(ODD), row))
+        connection.commit()
+
+
+def change_json(path: Path, chance: random.Random) -> None:
+    """Another type somewhere in a record, however deep."""
+    with closing(sqlite3.connect(path)) as connection:
+        column = chance.choice(["public", "private"])
+        rows = connection.execute(f"SELECT position, {column} FROM records WHERE length({column}) > 2").fetchall()
+        position, text = chance.choice(rows)
+        value = json.loads(text)
+        place = value
+        while True:
+            key = chance.choice(list(place) if isinstance(place, dict) else range(len(place)))
+            if not isinstance(place[key], dict | list) or not place[key] or chance.random() < 0.2:
+                break
+            place = place[key]
+        place[key] = chance.choice([None, 7, "x", [], {}, [[]], {"a": 1}, 1e300, True])
+        connection.execute(f"UPDATE records SET {column} = ? WHERE position = ?", (json.dumps(value), position))
+        connection.commit()
+
+
+@pytest.mark.parametrize("damage", [damage_bytes, damage_row, change_json])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_file_is_told_in_one_line_and_left_as_it_is(
+    good: Path, tmp_path: Path, damage: Callable[[Path, random.Random], None], seed: int
+) -> None:
+    chance = random.Random(seed)
+    refused = 0
+    for number in range(15):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        path = folder / "platform.db"
+        shutil.copy(good, path)
+        damage(path, chance)
+        refused += starts_or_says_why(path) != ""
+    assert refused >= 5
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_damaged_file_of_a_process_that_was_killed_is_left_as_it_is(good: Path, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    for number in range(15):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        path = folder / "platform.db"
+        for end in ("", "-wal"):
+            shutil.copy(good.parent / f"killed.db{end}", f"{path}{end}")
+        damage_bytes(Path(f"{path}{chance.choice(['', '-wal'])}"), chance)
+        starts_or_says_why(path)
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("PRAGMA user_version = 3", "was made by a later version"),
+        ("PRAGMA user_version = 1", "was made by an earlier version"),
+        ("PRAGMA application_id = 7", "is not a data file of a sandbox"),
+        ("ALTER TABLE records ADD COLUMN more TEXT", "its tables are others"),
+        ("DROP TABLE letters", "its tables are others"),
+        ("UPDATE records SET public = '[]'", "a row of the table records was changed"),
+        ("UPDATE revoked SET expires_at = 0", "a row of the table revoked was changed"),
+        ("UPDATE \"values\" SET value = 'x' WHERE name = 'signing_key'", "a row of the table values was changed"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_wrong_with_its_file(
+    good: Path, path: Path, capsys: pytest.CaptureFixture[str], statement: str, message: str
+) -> None:
+    shutil.copy(good, path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+        # Into the file, so that its bytes can be compared.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = contents(path)
+    assert main(["--port", "0", "--data", str(path)]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert str(path) in line
+    assert contents(path) == before
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (tmp_path, pipe, Path("/dev/null"), tmp_path / "nowhere" / "x.db", tmp_path / ("x" * 300)):
+        assert main(["--port", "0", "--data", str(path)]) == 1
+        [line] = capsys.readouterr().err.splitlines()
+        assert str(path) in line
+
+
+def test_a_file_that_is_refused_while_another_sandbox_has_it_stays_locked(path: Path) -> None:
+    """POSIX locks are the process's: whoever closes the file once more would give them up."""
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        with pytest.raises(OSError, match="another sandbox has it open"):
+            Sandbox(data=path)
+        arguments = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", "--data", str(path)]
+        other = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+        assert (other.returncode, other.stderr.count("\n")) == (1, 1)
+        assert "another sandbox has it open" in other.stderr
+        caller.room()
+
+
+CUT_OFF = """
+import os, sys
+from interactor_ext import ConfigurationError
+from interactor_ext.sandbox import Sandbox
+sandbox = Sandbox(data=sys.argv[1])
+sandbox.add_credential("kept")
+sandbox._state.store.add("tool", "", {"name": "half"})
+sandbox._keeper.set_value("realm", "another")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_kill_in_the_middle_of_a_step_keeps_what_was_there_before(path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", CUT_OFF, str(path)], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox, None) as caller:
+        assert [each["provider"] for each in caller.read("/credentials")] == ["kept"]
+        assert caller.read("/tools") == []
 
 
 SEED: dict[str, Any] = {
