@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING
+
 import httpx
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 _LONGEST_KEY = 255
 # Thirty years: what is longer is no time, and overflows the arithmetic of sockets.
 _LONGEST_TIME = 1e9
+_LOCAL_IPV4 = ("0.0.0.0/32", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+_LOCAL_IPV6 = ("::/127", "fc00::/7", "fe80::/10")
 
 
 def namespace_problem(value: object) -> str | None:
@@ -74,6 +82,55 @@ def url_problem(name: str, value: object) -> str | None:
     return None
 
 
+def insecure_problem(name: str, value: object) -> str | None:
+    """What is wrong with a URL that passes `url_problem`, unless the caller allows unencrypted HTTP."""
+    if not isinstance(value, str) or url_problem(name, value):
+        return None
+    url = httpx.URL(value)
+    if url.scheme == "https" or is_local(url.raw_host.decode("ascii")):
+        return None
+    return (
+        f"{name} begins with http:// and {url.host} is not local: the client secret and the access tokens would travel "
+        "unencrypted. Use https://, or pass allow_insecure_http=True if the network between is trusted"
+    )
+
+
+def is_local(host: str) -> bool:
+    """Whether what is sent to this host stays on this machine or in its private network.
+
+    Local are loopback, link-local and private addresses, `localhost`, names of one label (as in containers) and those
+    under the suffixes that the public DNS never has: `.localhost`, `.local` and `.internal`.
+    """
+    address = _address(host.strip("[]"))
+    if address is not None:
+        return any(address in network for network in _local_networks() if network.version == address.version)
+    name = host.lower().removesuffix(".")
+    return "." not in host or name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    import socket
+    from ipaddress import IPv4Address, ip_address
+
+    try:
+        address = ip_address(host)
+    except ValueError:
+        try:
+            # What the resolver takes for an address as well: 127.1, 0x7f000001, 134744072.
+            return IPv4Address(socket.inet_aton(host))
+        except OSError:
+            return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@functools.cache
+def _local_networks() -> tuple[IPv4Network | IPv6Network, ...]:
+    from ipaddress import ip_network
+
+    # Not `is_private`, which holds for the documentation's networks and others that are routed publicly here and there.
+    return tuple(map(ip_network, (*_LOCAL_IPV4, *_LOCAL_IPV6)))
+
+
 def origin(url: object) -> tuple[str, str] | None:
     """Scheme and host, if they can be told."""
     if not isinstance(url, str):
@@ -91,6 +148,10 @@ def seconds_problem(name: str, value: object, *, zero: bool = False) -> str | No
     if not 0 <= value <= _LONGEST_TIME or (value == 0 and not zero):
         return f"{name} must be a finite number of seconds, {'not negative' if zero else 'more than 0'}, not {value!r}"
     return None
+
+
+def flag_problem(name: str, value: object) -> str | None:
+    return None if isinstance(value, bool) else f"{name} must be True or False, not {type(value).__name__}"
 
 
 def retries_problem(value: object) -> str | None:

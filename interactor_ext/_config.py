@@ -36,6 +36,7 @@ class ConfigFields(TypedDict, total=False):
     deadline: float | None
     max_retries: int | None
     user_agent_suffix: str | None
+    allow_insecure_http: bool | None
 
 
 # A dataclass, for attrs takes a tenth of the time that httpx takes to import.
@@ -47,6 +48,7 @@ class InteractorConfig:
     beats it. `token_refresh_buffer`: how long before its expiry a token is replaced. `timeout` bounds one attempt,
     `deadline` the whole call with its retries. `scopes`: a sequence, or one string with spaces; none means all that
     the OAuth client may have. `user_agent_suffix` tells the platform who calls, as in "acme-crm/4.2".
+    `allow_insecure_http` permits `http://` URLs of hosts that are not local, over which the secret goes unencrypted.
 
     This class does not look at environment variables; `from_env` and the clients do.
     """
@@ -63,6 +65,7 @@ class InteractorConfig:
     deadline: float | None = None
     max_retries: int = 3
     user_agent_suffix: str | None = None
+    allow_insecure_http: bool = False
 
     def __init__(self, **fields: Unpack[ConfigFields]) -> None:
         unknown = fields.keys() - ConfigFields.__annotations__.keys()
@@ -87,7 +90,8 @@ class InteractorConfig:
             *(checks.credential_problem(name, _VARIABLES[name], getattr(self, name)) for name in _REQUIRED),
             checks.environment_problem(self.environment, list(ENVIRONMENTS)),
             *(checks.url_problem(name, getattr(self, name)) for name in _URLS if getattr(self, name)),
-            *(self._contradiction(name) for name in _URLS),
+            *(self._server_problem(name) for name in _URLS),
+            checks.flag_problem("allow_insecure_http", self.allow_insecure_http),
             checks.scopes_problem(self.scopes),
             None if self.namespace is None else checks.namespace_problem(self.namespace),
             checks.seconds_problem("token_refresh_buffer", self.token_refresh_buffer, zero=True),
@@ -97,16 +101,20 @@ class InteractorConfig:
             None if self.user_agent_suffix is None else checks.user_agent_problem(self.user_agent_suffix),
         ]
 
-    def _contradiction(self, name: str) -> str | None:
+    def _server_problem(self, name: str) -> str | None:
+        """Why secrets and tokens must not be sent to this URL."""
         given = checks.origin(getattr(self, name))
         for environment, urls in ENVIRONMENTS.items():
             if given is None or given[1] not in {host for _, host in filter(None, map(checks.origin, urls))}:
                 continue
             if environment != self.environment:
-                return f"{name} is that of {environment!r}, but environment is {self.environment!r}"
+                return (
+                    f"{name} is that of {environment!r}, but environment is {self.environment!r}: pass "
+                    f"environment={environment!r}, or leave {name} out and {_VARIABLES[name]} unset"
+                )
             if given[0] != "https":
                 return f"{name} must begin with https://: the platform's secrets and tokens do not travel in the clear"
-        return None
+        return None if self.allow_insecure_http is True else checks.insecure_problem(name, getattr(self, name))
 
     @classmethod
     def from_env(cls, **overrides: Unpack[ConfigFields]) -> InteractorConfig:
@@ -114,8 +122,15 @@ class InteractorConfig:
 
         Read are INTERACTOR_CLIENT_ID, INTERACTOR_CLIENT_SECRET, INTERACTOR_ACCOUNT_SERVER_URL, INTERACTOR_CORE_API_URL
         and INTERACTOR_SCOPES (separated by spaces); empty ones count as not set.
+
+        Raises:
+            ConfigurationError: something is missing or wrong; or `environment` is given and a URL variable names a
+                server of another one, for it is unclear which of the two is meant.
         """
-        return cls(**_filled(overrides, _environment()))
+        variables = _environment()
+        if problem := _environment_conflict(overrides, variables):
+            raise ConfigurationError(problem)
+        return cls(**_filled(overrides, variables))
 
     def replace(self, **changes: Unpack[ConfigFields]) -> InteractorConfig:
         """A copy with some fields changed. URLs that `environment` stands for change with it."""
@@ -147,6 +162,23 @@ def _environment() -> dict[str, str]:
     # Secrets are often read from files, with the line break at their end.
     values = {name: os.environ.get(variable, "").strip() for name, variable in _VARIABLES.items()}
     return {name: value for name, value in values.items() if value}
+
+
+def _environment_conflict(overrides: ConfigFields, variables: Mapping[str, str]) -> str | None:
+    environment = overrides.get("environment")
+    if not isinstance(environment, str) or environment not in ENVIRONMENTS:
+        return None
+    others = [
+        _VARIABLES[name]
+        for name, url in zip(_URLS, ENVIRONMENTS[environment], strict=True)
+        if overrides.get(name) is None and name in variables and _without_slash(variables[name]) != url
+    ]
+    if not others:
+        return None
+    return (
+        f"environment={environment!r} is given, but the environment variable {' and '.join(others)} names another "
+        f"server: unset it to use {environment!r}, or leave environment out to use the server that it names"
+    )
 
 
 def _filled(fields: ConfigFields, others: Mapping[str, Any]) -> ConfigFields:

@@ -27,7 +27,7 @@ from interactor_ext._network.deadline import bound_reads
 from interactor_ext._network.loops import PerLoop
 from interactor_ext._network.over_aiohttp import AiohttpTransport
 from interactor_ext._network.pool import ConnectionSet
-from interactor_ext._network.proxies import Origin, environment_proxy, origin_of
+from interactor_ext._network.proxies import Origin, checked_proxy, environment_proxy, origin_of
 from interactor_ext._network.tls import Certificate, Verify, tls_context
 from interactor_ext._telemetry.events import Connections
 
@@ -58,10 +58,11 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         keepalive_expiry: float = 15.0,
     ) -> None:
         context = tls_context(verify, cert, trust_env=trust_env)
+        given = None if proxy is None else checked_proxy(proxy)
         one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_expiry)
 
         def connect(origin: Origin) -> httpx.AsyncBaseTransport:
-            chosen = environment_proxy(origin) if proxy is None and trust_env else proxy
+            chosen = environment_proxy(origin) if given is None and trust_env else given
             return httpx.AsyncHTTPTransport(verify=context, limits=one, proxy=chosen)
 
         def make() -> ConnectionSet:
@@ -105,13 +106,13 @@ class Transport(httpx.BaseTransport):
             max_connections=max_connections, max_keepalive_connections=100, keepalive_expiry=keepalive_expiry
         )
 
-        def connect(chosen: Proxy | None) -> httpx.HTTPTransport:
+        def connect(chosen: httpx.Proxy | str | None) -> httpx.HTTPTransport:
             transport = httpx.HTTPTransport(verify=context, limits=limits, proxy=chosen)
             bound_reads(transport, on_open=self._opened)
             return transport
 
         self._connect = connect
-        self._proxy = proxy
+        self._proxy = None if proxy is None else checked_proxy(proxy)
         self._trust_env = trust_env
         self._closed = False
         self._start_afresh()
@@ -119,7 +120,7 @@ class Transport(httpx.BaseTransport):
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
-        self._by_proxy: dict[Proxy | None, httpx.HTTPTransport] = {}
+        self._by_proxy: dict[httpx.Proxy | str | None, httpx.HTTPTransport] = {}
         self._by_origin: dict[Origin, httpx.HTTPTransport] = {}
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
 

@@ -11,7 +11,7 @@ import httpx
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._network.loops import PerLoop
-from interactor_ext._network.proxies import Origin, environment_proxy, origin_of
+from interactor_ext._network.proxies import Origin, checked_proxy, environment_proxy, origin_of
 from interactor_ext._network.tls import Certificate, Verify, tls_context
 
 Connect = Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]
@@ -78,7 +78,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._quoting: type[Exception] = aiohttp.ClientResponseError
         self._not_connected: type[Exception] = aiohttp.ClientConnectorError
         self._no_proxy: type[Exception] = aiohttp.ClientProxyConnectionError
-        self._sessions = PerLoop(lambda: _Sessions(connect, _as_proxy(proxy), trust_env=trust_env), _Sessions.aclose)
+        given = _as_proxy(proxy)
+        self._sessions = PerLoop(lambda: _Sessions(connect, given, trust_env=trust_env), _Sessions.aclose)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -150,9 +151,10 @@ def _as_proxy(proxy: httpx.Proxy | httpx.URL | str | None) -> httpx.Proxy | None
     """With its credentials as a header: httpx-aiohttp gives aiohttp an object for them that aiohttp is about to
     drop.
     """
-    if isinstance(proxy, str | httpx.URL):
-        proxy = httpx.Proxy(proxy)
-    if proxy is None or proxy.raw_auth is None:
+    if proxy is None:
+        return None
+    proxy = checked_proxy(proxy)
+    if proxy.raw_auth is None:
         return proxy
     credentials = base64.b64encode(b":".join(proxy.raw_auth)).decode()
     headers = {**proxy.headers, "Proxy-Authorization": f"Basic {credentials}"}

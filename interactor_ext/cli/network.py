@@ -6,11 +6,12 @@ import socket
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Literal, NamedTuple
 
 import httpx
 
+from interactor_ext._checks import is_local
+from interactor_ext._errors import ConfigurationError
 from interactor_ext._network.proxies import environment_proxy, origin_of
 from interactor_ext._redact import clean_text
 
@@ -32,7 +33,14 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
     """DNS, connection and TLS of the server at `url`. Ends with the first that fails."""
     parsed = httpx.URL(url)
     host, port = parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80)
-    if environment_proxy(origin_of(parsed)):
+    try:
+        proxy = environment_proxy(origin_of(parsed))
+    except ConfigurationError as error:
+        yield Finding(
+            "DNS", "failed", str(error), "Correct or unset the variable; NO_PROXY exempts hosts from proxies."
+        )
+        return
+    if proxy:
         yield Finding("DNS", "skipped", f"the {name} is reached through the proxy that the environment names")
         return
     try:
@@ -75,10 +83,6 @@ def _tls(connection: socket.socket, host: str, port: int, variable: str) -> Find
 
 
 def _plain(host: str, variable: str) -> Finding:
-    try:
-        own = ip_address(host).is_loopback
-    except ValueError:
-        own = host == "localhost"
-    if own:
-        return Finding("TLS", "skipped", f"{host} is this machine")
+    if is_local(host):
+        return Finding("TLS", "skipped", f"{host} is local")
     return Finding("TLS", "warning", f"{host} is spoken to in the clear", f"Let {variable} begin with https.")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gc
+import logging
 import socket
 import ssl
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,13 @@ import httpx
 import pytest
 import trustme
 
-from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
+from interactor_ext import (
+    APIConnectionError,
+    AsyncInteractorClient,
+    ConfigurationError,
+    InteractorClient,
+    InteractorError,
+)
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.fault_server import FaultServer
 
@@ -229,10 +238,78 @@ def test_hosts_that_the_environment_exempts(
     assert proxy.asked == []
 
 
+USER, PASSWORD = "bobby", "hunter2"
+ODD_PROXIES = [
+    *(f"http://{USER}:{PASSWORD}{character}more@127.0.0.1:9" for character in "#/?[]\\\x01"),
+    f"http://{USER}:{PASSWORD}@",
+    f"http://{USER}:{PASSWORD}@:3128",
+    f"http://{USER}:{PASSWORD}@127.0.0.1:99999",
+    f"http://{USER}:{PASSWORD}@[::1",
+    f"http://{USER}:{PASSWORD}@a..b:1",
+    f"http://{USER}:{PASSWORD}@xn--a.test:1",
+    f"http://{USER}#{PASSWORD}@127.0.0.1:9",
+    f"http://{USER}/{PASSWORD}@127.0.0.1:9",
+    f"http:/{USER}:{PASSWORD}@127.0.0.1:9",
+    f"http:{USER}:{PASSWORD}@127.0.0.1:9",
+    f"//{USER}:{PASSWORD}@127.0.0.1:9",
+    f"gopher://{USER}:{PASSWORD}@127.0.0.1:9",
+    f"socks5://{USER}:{PASSWORD}@127.0.0.1:9",
+    f"https://{USER}:{PASSWORD}@127.0.0.1:9",
+    f"{USER}:{PASSWORD}@127.0.0.1:9",
+    f"{USER}:{PASSWORD}#more@127.0.0.1:9",
+    f"{USER}:{PASSWORD}",
+]
+
+
+@pytest.mark.parametrize("given", ["HTTPS_PROXY", "ALL_PROXY", "argument"])
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_no_error_and_no_log_quotes_the_user_or_the_password_of_a_proxy(
+    make: Any, given: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for url in ODD_PROXIES:
+        if given != "argument":
+            monkeypatch.setenv(given, url)
+        with pytest.raises(InteractorError) as caught:
+            call(make(proxy=url) if given == "argument" else make(), "https://127.0.0.1:9")
+        told = "".join(traceback.format_exception(caught.value)) + caplog.text
+        assert USER not in told, url
+        assert PASSWORD not in told, url
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+@pytest.mark.parametrize("character", "#/?")
+def test_an_unescaped_password_in_a_proxy_variable_is_a_configuration_error_with_advice(
+    make: Any, character: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://{USER}:{PASSWORD}{character}@127.0.0.1:9"
+    monkeypatch.setenv("https_proxy", url)
+    with pytest.raises(ConfigurationError, match=r"HTTPS_PROXY cannot be used.*percent-encoded"):
+        call(make(), "https://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match=r"^proxy cannot be used.*percent-encoded"):
+        make(proxy=url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.raises(APIConnectionError):
+        call(make(), "https://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_what_is_no_proxy_at_all_is_refused(make: Any) -> None:
+    for proxy in (5, b"http://127.0.0.1:9", object()):
+        with pytest.raises(ConfigurationError, match="proxy cannot be used"):
+            make(proxy=proxy)
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_a_percent_encoded_password_reaches_the_proxy_decoded(make: Any, authority: trustme.CA, proxy: Proxy) -> None:
+    url = f"http://user:p%23a%2F%40@{proxy.address}"
+    with tls_server(authority) as server:
+        assert call(make(verify=trusting(authority), proxy=url), server.url) == "asst_1"
+    assert set(proxy.credentials) == {"Basic " + base64.b64encode(b"user:p#a/@").decode()}
+
+
 def test_without_the_extra_aiohttp_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
-
-    from interactor_ext import ConfigurationError
 
     monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
     with pytest.raises(ConfigurationError, match=r"interactor-sdk\[aiohttp\]"):

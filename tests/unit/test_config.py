@@ -53,10 +53,10 @@ def test_arguments_then_environment_then_defaults(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", "secret_env\n")
     monkeypatch.setenv("INTERACTOR_CORE_API_URL", "https://proxy.example/core/")
     monkeypatch.setenv("INTERACTOR_SCOPES", "assistants:read  rooms:write")
-    config = InteractorConfig.from_env(client_id="client_arg", environment="sandbox", timeout=None)
+    config = InteractorConfig.from_env(client_id="client_arg", timeout=None)
     assert (config.client_id, config.client_secret) == ("client_arg", "secret_env")
     assert config.core_api_url == "https://proxy.example/core"
-    assert config.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
+    assert config.account_server_url == "https://auth.interactor.com/api/v1"
     assert config.scopes == ("assistants:read", "rooms:write")
     assert config.timeout == 30
     # The class itself takes nothing from outside.
@@ -130,6 +130,8 @@ def test_validate_env_names_every_missing_variable_at_once(monkeypatch: pytest.M
         ({"account_server_url": "https//user:hunter2@h/"}, "account_server_url holds a user name or a password"),
         ({"account_server_url": "https://user:hun/ter2@h/"}, "account_server_url holds a user name or a password"),
         ({"account_server_url": "https://h/api?key=hunter2"}, "account_server_url must not have a query"),
+        ({"allow_insecure_http": "no"}, "allow_insecure_http must be True or False, not str"),
+        ({"allow_insecure_http": 1}, "allow_insecure_http must be True or False, not int"),
         ({"timeout": 0}, "timeout must be a finite number of seconds, more than 0"),
         ({"timeout": -1}, "timeout"),
         ({"timeout": float("nan")}, "timeout"),
@@ -175,6 +177,79 @@ def test_what_is_wrong_is_named_before_anything_is_sent(fields: dict[str, Any], 
         assert "hunter2" not in str(caught.value)
         assert SECRET not in str(caught.value)
     assert sent == []
+
+
+LOCAL = [
+    *(
+        "localhost",
+        "LOCALHOST:8765",
+        "app.localhost",
+        "localhost.",
+        "core-api",
+        "core_api:8000",
+        "127.0.0.1",
+        "127.1.2.3",
+    ),
+    *("10.0.0.7", "172.16.0.1", "172.31.255.255", "192.168.1.9", "169.254.3.4", "[::1]", "[fd00::7]", "[fe80::1]"),
+    *("[::ffff:10.0.0.7]", "127.1", "0x7f.1", "2130706433", "0.0.0.0", "core.default.svc.cluster.local"),
+    *("host.docker.internal", "printer.local:80"),
+]
+PUBLIC = [
+    *("core.example.com", "core.example.com.", "localhost.example.com", "notlocalhost.com", "127.0.0.1.nip.io", "ai."),
+    *("8.8.8.8", "203.0.113.7", "172.32.0.1", "172.15.0.1", "192.169.0.1", "100.64.0.1", "[2001:4860:4860::8888]"),
+    *("[::ffff:8.8.8.8]", "134744072", "0x08080808", "8.8", "internal.example", "core。example。com"),
+]
+
+
+@pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])
+@pytest.mark.parametrize("host", LOCAL)
+def test_unencrypted_http_is_fine_on_this_machine_and_in_private_networks(name: str, host: str) -> None:
+    url = f"http://{host}/api/v1"
+    assert getattr(InteractorConfig(**GIVEN, **{name: url}), name) == url
+
+
+@pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])
+@pytest.mark.parametrize("host", PUBLIC)
+def test_unencrypted_http_to_other_hosts_is_refused_unless_it_is_allowed(name: str, host: str) -> None:
+    url = f"http://{host}/api/v1"
+    for make in (InteractorConfig, InteractorClient, AsyncInteractorClient):
+        with pytest.raises(ConfigurationError, match=rf"{name} begins with http://.*allow_insecure_http=True"):
+            make(**GIVEN, **{name: url})
+    allowed = InteractorConfig(**GIVEN, **{name: url}, allow_insecure_http=True)
+    assert getattr(allowed, name) == url
+    assert getattr(InteractorConfig(**GIVEN, **{name: f"https://{host}/api/v1"}), name).startswith("https://")
+    assert allowed.replace(timeout=5).allow_insecure_http is True
+
+
+def test_the_platform_itself_is_never_called_over_unencrypted_http() -> None:
+    with pytest.raises(ConfigurationError, match="must begin with https://"):
+        InteractorConfig(**GIVEN, core_api_url="http://core.interactor.com/api/v1", allow_insecure_http=True)
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "production"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8765/api/v1", "https://proxy.example/api/v1"])
+@pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient, InteractorConfig.from_env])
+def test_an_environment_and_url_variables_of_another_server_exclude_each_other(
+    client: Any, url: str, environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", url)
+    with pytest.raises(ConfigurationError, match=r"INTERACTOR_CORE_API_URL names another server: unset it"):
+        client(**GIVEN, environment=environment)
+    client(**GIVEN)
+    client(**GIVEN, environment=environment, core_api_url=url)  # keywords that somebody chose together
+    preset = InteractorConfig(**GIVEN, environment=environment)
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", f"{preset.core_api_url}/")
+    monkeypatch.setenv("INTERACTOR_ACCOUNT_SERVER_URL", preset.account_server_url)
+    assert InteractorConfig.from_env(**GIVEN, environment=environment) == preset
+
+
+def test_a_url_of_the_other_environment_is_refused_with_advice() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        InteractorConfig(**GIVEN, core_api_url="https://sandbox-core.interactor.com/api/v1")
+    assert str(caught.value) == (
+        "core_api_url is that of 'sandbox', but environment is 'production': pass environment='sandbox', or leave "
+        "core_api_url out and INTERACTOR_CORE_API_URL unset"
+    )
 
 
 @pytest.mark.parametrize("namespace", ["user_123", "Zoë", "org acme", "日本", "a/b?c=d&e", "x" * 200])
