@@ -11,11 +11,12 @@ from interactor_client.client import AuthenticatedClient
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._http import AsyncViewClient, ViewClient
 from interactor_ext._responses import read_response
+from interactor_ext._view import Immutable
 
 T = TypeVar("T")
 
 
-class _ViewApi(AuthenticatedClient):
+class _ViewApi(Immutable, AuthenticatedClient):
     """Knows no token: the view's own auth flow fetches one, keeps it, and replaces it."""
 
     def __init__(self, http: ViewClient | AsyncViewClient) -> None:

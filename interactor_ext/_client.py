@@ -18,7 +18,7 @@ from interactor_ext._limits.observed import RateLimit
 from interactor_ext._parts import Parts, require_kind
 from interactor_ext._sender import AsyncViewSender, ViewSender
 from interactor_ext._sequences import AsyncSequences, Sequences
-from interactor_ext._view import View
+from interactor_ext._view import Immutable, View
 from interactor_ext.tokens import TokenStore
 
 if TYPE_CHECKING:
@@ -32,11 +32,10 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Core | AsyncCore)
 
 
-class _Client(Generic[C]):
-    """What both colours have that sends nothing."""
+class _Client(Immutable, Generic[C]):
+    """What the synchronous and the asynchronous client have that sends nothing."""
 
-    config: InteractorConfig
-    """The settings that the client was made with; a view may deviate from them."""
+    _config: InteractorConfig
     _core: C
     _view: View
     _is_view = False
@@ -47,11 +46,16 @@ class _Client(Generic[C]):
 
     def _derive(self, view: View) -> Self:
         derived = object.__new__(type(self))
-        derived.config = self.config
+        derived._config = self._config
         derived._core = self._core
         derived._is_view = True
         derived._open(view)
         return derived
+
+    @property
+    def config(self) -> InteractorConfig:
+        """The settings that the client was made with; a view may deviate from them."""
+        return self._config
 
     def __repr__(self) -> str:
         namespace = "" if self._view.namespace is None else f", namespace={self._view.namespace!r}"
@@ -150,7 +154,7 @@ class InteractorClient(_Client[Core], Sequences, Resources):
         telemetry: Telemetry | None = None,
         **fields: Unpack[ConfigFields],
     ) -> None:
-        self.config = _settings(config, fields, retry_policy)
+        self._config = _settings(config, fields, retry_policy)
         parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
         self._core = Core.build(self.config, parts)
         self._open(View.of(self.config))
@@ -230,7 +234,7 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
         telemetry: Telemetry | None = None,
         **fields: Unpack[ConfigFields],
     ) -> None:
-        self.config = _settings(config, fields, retry_policy)
+        self._config = _settings(config, fields, retry_policy)
         parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
         self._core = AsyncCore.build(self.config, parts)
         self._open(View.of(self.config))

@@ -48,6 +48,7 @@ class Sequences:
         Raises:
             WaitTimeoutError: not in time. Its `last` is the instance as last seen.
             UnexpectedStateError: it has ended in another state.
+            ValueError: `until` is empty, or has a value that is no status of an instance.
         """
         from interactor_ext._wait import wait_for_workflow
 
@@ -103,6 +104,7 @@ class AsyncSequences:
         Raises:
             WaitTimeoutError: not in time. Its `last` is the instance as last seen.
             UnexpectedStateError: it has ended in another state.
+            ValueError: `until` is empty, or has a value that is no status of an instance.
         """
         from interactor_ext._wait import wait_for_workflow_async
 

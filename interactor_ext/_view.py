@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 import uuid
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
@@ -17,6 +17,24 @@ from interactor_ext._errors import ConfigurationError
 _CONNECT_TIMEOUT = 5.0
 # Of bodies, whatever the operation: an error that echoes one must not be quoted.
 _SECRET_FIELDS = frozenset({"client_secret", "code", "secret", "token"})
+
+
+class ImmutableError(ConfigurationError, AttributeError):
+    """An attribute was assigned that cannot be."""
+
+
+class Immutable:
+    """Refuses to have public attributes assigned: what is sent would not change with them."""
+
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if not name.startswith("_"):
+                raise ImmutableError(
+                    f"{name} cannot be assigned, since clients and their views never change: make a view with "
+                    'client.namespace("...") or client.with_options(...), or another client'
+                )
+            object.__setattr__(self, name, value)
 
 
 class Call(NamedTuple):

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from interactor_ext._errors import (
     APIConnectionError,
@@ -63,9 +63,7 @@ class Wait(Generic[W]):
         timeout: float | None,
     ) -> None:
         """`get` makes, of a view, the call that looks. `timeout` is in seconds; None: as the view's deadline says."""
-        self._until = frozenset({until} if isinstance(until, str) else until)
-        if not self._until:
-            raise ValueError("until is empty: it must name the states to wait for")
+        self._until = frozenset(until)
         self._user = user if timeout is None else user.with_options(deadline=timeout)
         self._what = what
         self._get = get
@@ -132,7 +130,21 @@ def workflow_wait(user: Any, instance_id: str, until: Collection[str], timeout: 
     def get(view: Any) -> Callable[[], Any]:
         return partial(view.workflow_instances.get, instance_id)
 
-    return Wait(user, f"The workflow instance {instance_id}", get, until, timeout)
+    return Wait(user, f"The workflow instance {instance_id}", get, _statuses(until), timeout)
+
+
+def _statuses(until: Collection[str]) -> frozenset[str]:
+    from interactor_client.models.workflow_instance_status import WorkflowInstanceStatus
+
+    known = get_args(get_args(WorkflowInstanceStatus)[0])
+    given = {until} if isinstance(until, str) else until
+    advice = f"give one or several of {', '.join(map(repr, known))}, the statuses of an instance"
+    if not isinstance(given, Collection) or not given:
+        raise ValueError(f"until is empty: {advice}")
+    unknown = [value for value in given if value not in known]
+    if unknown:
+        raise ValueError(f"until has {unknown[0]!r}, which no instance will ever be: {advice}, not a state's name")
+    return frozenset(given)
 
 
 def oauth_wait(user: Any, flow_id: str, timeout: float | None) -> Wait[OAuthFlow]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import httpx
 
 from interactor_client.types import OnReconnect
-from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError, StreamError
+from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
 from interactor_ext._network.deadline import TimeLeft
 from interactor_ext._responses import describe_request, error_from_response
 from interactor_ext._streams.events import Received, event_reader
@@ -59,6 +59,7 @@ class SharedStream(Generic[E]):
         self._told_of = 0
         self._owner: object = None
         self._is_anew = False
+        self._is_entered = False
         self._watch = _watch(client, kwargs)
         self._state = StreamState(
             self._reader,
@@ -85,6 +86,12 @@ class SharedStream(Generic[E]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({_name(self._kwargs)})"
+
+    def _require_entered(self, statement: str) -> None:
+        if not self._is_entered:
+            raise ConfigurationError(
+                f"the stream is not open: iterate within `{statement} ... as stream:`, which also closes its connection"
+            )
 
     def _request(self, headers: dict[str, bytes]) -> httpx.Request:
         request: httpx.Request = self._client.build_request(

@@ -36,6 +36,7 @@ class Stream(SharedStream[E]):
         APIStatusError, APIConnectionError: it cannot be opened.
         APITimeoutError: the deadline has come.
         ResponseValidationError: an event does not fit its model; iterating again goes on after it.
+        ConfigurationError: it is iterated without having been entered.
     """
 
     def _set_up(self) -> None:
@@ -45,6 +46,7 @@ class Stream(SharedStream[E]):
         self._closed = threading.Event()
 
     def __enter__(self) -> Self:
+        self._is_entered = True
         self._arrive()
         self._raise_if_failed()
         self._is_anew = False
@@ -56,9 +58,11 @@ class Stream(SharedStream[E]):
         self.close()
 
     def __iter__(self) -> Generator[E, None, None]:
+        self._require_entered("with")
         return self._loop(self._reader.model)
 
     def __next__(self) -> E:
+        self._require_entered("with")
         event = self._take()
         if event is None:
             raise StopIteration
@@ -67,6 +71,7 @@ class Stream(SharedStream[E]):
 
     def raw(self) -> Generator[ServerSentEvent, None, None]:
         """The same events as they were sent: by type, text and id."""
+        self._require_entered("with")
         return self._loop(as_sent)
 
     def close(self) -> None:
@@ -175,6 +180,7 @@ class AsyncStream(SharedStream[E]):
         self._closed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
+        self._is_entered = True
         try:
             await self._arrive()
         except BaseException:
@@ -190,9 +196,11 @@ class AsyncStream(SharedStream[E]):
         await self.aclose()
 
     def __aiter__(self) -> AsyncGenerator[E, None]:
+        self._require_entered("async with")
         return self._loop(self._reader.model)
 
     async def __anext__(self) -> E:
+        self._require_entered("async with")
         self._owner = None
         event = await self._take()
         if event is None:
@@ -202,6 +210,7 @@ class AsyncStream(SharedStream[E]):
 
     def raw(self) -> AsyncGenerator[ServerSentEvent, None]:
         """The same events as they were sent: by type, text and id."""
+        self._require_entered("async with")
         return self._loop(as_sent)
 
     async def aclose(self) -> None:

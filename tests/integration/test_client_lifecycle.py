@@ -264,7 +264,7 @@ ENDINGS = {
         asyncio.run(client.assistants.list())
     """,
     "async, shared": "asyncio.run(get_async_client().assistants.list())",
-    "in a cycle": "client = InteractorClient(); client.itself = client; client.assistants.list()",
+    "in a cycle": "client = InteractorClient(); client._itself = client; client.assistants.list()",
     "in a thread": """
         client = InteractorClient()
         thread = threading.Thread(target=client.assistants.list)

@@ -324,7 +324,7 @@ def test_nobody_listens(colour: str) -> None:
 
 
 @both_colours
-@pytest.mark.parametrize("host", ["no-such-host.invalid", f"{'a' * 70}.invalid"])
+@pytest.mark.parametrize("host", ["no-such-host.local", f"{'a' * 70}.local"])
 def test_a_name_that_does_not_resolve(colour: str, host: str) -> None:
     url = f"http://{host}"
     settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}

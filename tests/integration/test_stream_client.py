@@ -161,3 +161,42 @@ def test_an_id_that_would_lead_elsewhere_is_refused(room_id: str) -> None:
         pytest.raises(ValueError, match="room_id"),
     ):
         client.rooms.stream(room_id)
+
+
+@pytest.mark.parametrize("resource", ["rooms", "workflow_instances"])
+def test_a_stream_that_was_not_entered_says_how_to_read_it(resource: str) -> None:
+    def stream(connection: Connection) -> None:
+        connection.head()
+        connection.send(delta(1) + b"event: done\ndata: {}\n\n")
+
+    platform = Platform(stream)
+    with RawServer(platform) as server:
+        settings: dict[str, Any] = {
+            "client_id": "id",
+            "client_secret": "a-secret",
+            "account_server_url": f"{server.url}/auth",
+            "core_api_url": f"{server.url}/core",
+        }
+        with InteractorClient(**settings) as client:
+            opened = getattr(client, resource).stream("id_1")
+            for read_it in (list, next, lambda stream: next(stream.raw()), lambda stream: next(iter(stream))):
+                with pytest.raises(ConfigurationError, match=r"within `with .* as stream:`"):
+                    read_it(opened)
+            assert platform.tokens == 0
+            with opened:
+                assert [event.content for event in opened] == ["1"]
+            assert list(opened) == []
+
+        async def main() -> None:
+            async with AsyncInteractorClient(**settings) as client:
+                opened = getattr(client, resource).stream("id_1")
+                with pytest.raises(ConfigurationError, match=r"within `async with .* as stream:`"):
+                    await anext(opened)
+                for iterated in (opened, opened.raw):
+                    with pytest.raises(ConfigurationError, match=r"within `async with .* as stream:`"):
+                        async for _ in iterated() if callable(iterated) else iterated:
+                            pass
+                async with opened:
+                    assert [event.content async for event in opened] == ["1"]
+
+        asyncio.run(main())

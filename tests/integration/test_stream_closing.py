@@ -83,14 +83,6 @@ def test_breaking_the_loop_closes_the_connection_and_a_later_loop_goes_on() -> N
         assert server.connections[1].last_event_id in {b"3", b"4", b"5"}
 
 
-def test_a_loop_needs_no_block() -> None:
-    with RawServer(endless) as server, a_stream(server.url) as stream:
-        for event in stream:
-            assert event.content == "1"
-            break
-        assert closed(server)
-
-
 def test_entering_connects() -> None:
     with RawServer(endless) as server, a_stream(server.url) as stream:
         assert server.connections == []
@@ -164,7 +156,7 @@ async def test_async_breaking_the_loop_closes_the_connection_and_a_later_loop_go
 
 async def test_async_an_error_of_the_loop_closes_the_connection() -> None:
     with RawServer(endless) as server:
-        async with an_async_stream(server.url) as stream:
+        async with an_async_stream(server.url) as stream, stream:
 
             async def read() -> None:
                 async for _ in stream:
@@ -177,7 +169,7 @@ async def test_async_an_error_of_the_loop_closes_the_connection() -> None:
 
 async def test_cancelling_the_task_closes_the_connection() -> None:
     with RawServer(endless) as server:
-        async with an_async_stream(server.url) as stream:
+        async with an_async_stream(server.url) as stream, stream:
             seen = asyncio.Event()
 
             async def read() -> None:
@@ -240,7 +232,7 @@ async def test_cancelling_while_it_waits_ends_the_wait() -> None:
         waiting.set()
 
     with RawServer(handler) as server:
-        async with an_async_stream(server.url, on_reconnect=note) as stream:
+        async with an_async_stream(server.url, on_reconnect=note) as stream, stream:
             task = asyncio.create_task(anext(stream.raw()))
             await task
             task = asyncio.create_task(anext(stream.raw()))
@@ -254,7 +246,7 @@ async def test_a_stream_that_is_dropped_closes_its_connection() -> None:
     with RawServer(endless) as server:
         transport = AsyncCallTransport(AsyncTransport(trust_env=False), RULES)
         async with httpx.AsyncClient(base_url=server.url, transport=transport) as client:
-            async for _ in AsyncStream[Any](client, KWARGS, "StreamEvent", policy=AT_ONCE):
+            async for _ in await AsyncStream[Any](client, KWARGS, "StreamEvent", policy=AT_ONCE).__aenter__():
                 break
             gc.collect()
             assert await asyncio.to_thread(closed, server)
@@ -338,7 +330,8 @@ async def test_a_time_limit_begins_neither_a_wait_nor_a_connection_anew() -> Non
 
     told: list[int] = []
     with RawServer(handler) as server:
-        async with an_async_stream(server.url, on_reconnect=lambda number, seconds: told.append(number)) as stream:
+        stream_of = an_async_stream(server.url, on_reconnect=lambda number, seconds: told.append(number))
+        async with stream_of as stream, stream:
             assert (await anext(stream)).content == "1"
             started = time.monotonic()
             while time.monotonic() - started < 5:
@@ -364,7 +357,7 @@ def test_closing_in_another_thread_ends_it(packed: bool) -> None:
             connection.send(delta(1))
         assert connection.wait_for_client_to_leave()
 
-    with RawServer(handler) as server, a_stream(server.url) as stream:
+    with RawServer(handler) as server, a_stream(server.url) as stream, stream:
         seen: list[str] = []
         waiting = threading.Event()
 
@@ -397,12 +390,16 @@ def test_closing_in_another_thread_ends_a_wait_and_an_opening() -> None:
             connection.send(delta(1))
             connection.wait_for_client_to_leave()
 
+    def read(stream: Stream[Any], seen: list[Any]) -> None:
+        with stream:
+            seen.extend([*stream, "the end"])
+
     arrived, go_on, waiting = threading.Event(), threading.Event(), threading.Event()
     with RawServer(handler) as server:
         for until in (waiting, arrived):
             with a_stream(server.url, on_reconnect=lambda number, seconds: waiting.set()) as stream:
                 seen: list[Any] = []
-                thread = threading.Thread(target=lambda: seen.extend([*stream, "the end"]), daemon=True)  # noqa: B023
+                thread = threading.Thread(target=read, args=(stream, seen), daemon=True)
                 thread.start()
                 assert until.wait(5)
                 stream.close()
@@ -416,7 +413,7 @@ def test_closing_in_another_thread_ends_a_wait_and_an_opening() -> None:
 
 async def test_async_closing_in_another_task_ends_it() -> None:
     with RawServer(endless) as server:
-        async with an_async_stream(server.url) as stream:
+        async with an_async_stream(server.url) as stream, stream:
             seen: list[str] = []
 
             note = seen.append
@@ -436,7 +433,8 @@ async def test_async_closing_in_another_task_ends_it() -> None:
 
 async def test_async_closing_in_another_task_ends_a_wait_and_an_opening() -> None:
     async def read(stream: AsyncStream[Any]) -> list[Any]:
-        return [event async for event in stream]
+        async with stream:
+            return [event async for event in stream]
 
     def handler(connection: Connection) -> None:
         if connection.number == 0:
@@ -489,7 +487,9 @@ async def test_a_stream_that_is_dropped_between_two_events_closes_its_connection
     with RawServer(endless) as server:
         transport = AsyncCallTransport(AsyncTransport(trust_env=False), RULES)
         async with httpx.AsyncClient(base_url=server.url, transport=transport) as client:
-            assert (await anext(AsyncStream[Any](client, KWARGS, "StreamEvent", policy=AT_ONCE))).content == "1"
+            stream = await AsyncStream[Any](client, KWARGS, "StreamEvent", policy=AT_ONCE).__aenter__()
+            assert (await anext(stream)).content == "1"
+            del stream
             gc.collect()
             assert await asyncio.to_thread(closed, server)
 

@@ -215,6 +215,16 @@ def test_what_cannot_be_waited_for(colour: str, sandbox: Sandbox) -> None:
         waited(colour, sandbox, lambda user: user.wait_for_workflow("wfi_1", timeout=-1))
 
 
+@both_colours
+@pytest.mark.parametrize("until", ["complete", "review", {"halted", "done"}, ["HALTED"], [None], None, 5, "", [[]]])
+def test_a_status_that_does_not_exist_is_refused_before_anything_is_sent(
+    colour: str, until: Any, sandbox: Sandbox
+) -> None:
+    with pytest.raises(ValueError, match=r"until .*'cancelled', 'completed', 'failed', 'halted', 'running'"):
+        waited(colour, sandbox, lambda user: user.wait_for_workflow("wfi_1", until=until))
+    assert list(sandbox.requests) == []
+
+
 def begun(sandbox: Sandbox) -> str:
     with sandbox.client(namespace=NAMESPACE) as user:
         flow = user.credentials.initiate_oauth(

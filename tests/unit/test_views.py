@@ -161,6 +161,34 @@ def test_options_are_checked_at_once(cls: Any, options: dict[str, Any], words: s
         client.with_options(colour="red")
 
 
+NAMES = ["namespace", "with_options", "timeout", "deadline", "max_retries", "idempotency_key", "headers", "config"]
+NAMES += ["client_secret", "api", "chat", "rooms", "assistants", "rate_limit", "is_closed", "anything"]
+
+
+@pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_attribute_of_a_client_or_a_view_can_be_assigned(cls: Any, name: str, wire: Wire) -> None:
+    client = cls(**wire.settings)
+    for owner in (client, client.namespace("a"), client.with_options(timeout=5), client.api, client.namespace("a").api):
+        for kind in (AttributeError, ConfigurationError):
+            with pytest.raises(kind, match=r'client\.namespace\("\.\.\."\)') as caught:
+                setattr(owner, name, "user_77")
+            assert "user_77" not in str(caught.value)
+        assert getattr(owner, name, None) != "user_77"
+    assert repr(client.namespace("b")).endswith("namespace='b')")
+
+
+@pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
+def test_no_attribute_of_a_resource_can_be_assigned(cls: Any, wire: Wire) -> None:
+    client = cls(**wire.settings)
+    for resource in (client.rooms, client.assistants, client.workflow_instances):
+        for name in ("namespace", "list", "iterate", "timeout"):
+            with pytest.raises(AttributeError):
+                setattr(resource, name, "user_77")
+        with pytest.raises(AttributeError):
+            client.config.namespace = "user_77"
+
+
 @both_colours
 def test_what_every_request_says_of_itself(colour: str, wire: Wire) -> None:
     call(colour, {**wire.settings, "user_agent_suffix": "acme/4.2"}, lambda client: client.assistants.list())
@@ -460,6 +488,10 @@ class TestApi:
                 cls(**{**wire.settings, "transport": transport})
 
 
+def entered(stream: Any) -> Any:
+    return stream.__enter__() if hasattr(stream, "__enter__") else stream.__aenter__()
+
+
 def holds_itself() -> dict[str, Any]:
     circle: dict[str, Any] = {}
     circle["itself"] = circle
@@ -483,7 +515,7 @@ BAD_CALLS: list[Callable[[Any], Any]] = [
     lambda client: client.assistants.get("x" * 70_000),
     lambda client: client.credentials.list(provider="x" * 70_000),
     lambda client: client.credentials.list(provider="\ud800"),
-    lambda client: client.rooms.stream("x" * 70_000),
+    lambda client: entered(client.rooms.stream("x" * 70_000)),
 ]
 
 
