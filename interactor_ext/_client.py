@@ -13,7 +13,7 @@ from interactor_client.api import AsyncResources, Resources
 from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._core import AsyncCore, Core
 from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext._health import Health, judge
+from interactor_ext._health import Health, judge, time_for_health
 from interactor_ext._limits.observed import RateLimit
 from interactor_ext._parts import Parts, require_kind
 from interactor_ext._sender import AsyncViewSender, ViewSender
@@ -181,13 +181,16 @@ class InteractorClient(_Client[Core], Sequences, Resources):
             AuthenticationError: the client id, the secret or the scopes were refused.
             APIConnectionError: the account server did not answer.
         """
-        return self._core.tokens.get().access_token
+        return self._core.tokens.get(self._view.ends_at()).access_token
 
     def health(self) -> Health:
-        """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError."""
+        """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError.
+
+        It takes no longer than the view's `timeout`, the token included.
+        """
         started, error = time.perf_counter(), None
         try:
-            self.with_options(max_retries=0).assistants.list(per_page=1)
+            self.with_options(max_retries=0, deadline=time_for_health(self._view)).assistants.list(per_page=1)
         except InteractorError as caught:
             error = caught
         return judge(error, time.perf_counter() - started, token_valid=self.is_authenticated())
@@ -261,13 +264,16 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
             AuthenticationError: the client id, the secret or the scopes were refused.
             APIConnectionError: the account server did not answer.
         """
-        return (await self._core.tokens.get()).access_token
+        return (await self._core.tokens.get(self._view.ends_at())).access_token
 
     async def health(self) -> Health:
-        """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError."""
+        """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError.
+
+        It takes no longer than the view's `timeout`, the token included.
+        """
         started, error = time.perf_counter(), None
         try:
-            await self.with_options(max_retries=0).assistants.list(per_page=1)
+            await self.with_options(max_retries=0, deadline=time_for_health(self._view)).assistants.list(per_page=1)
         except InteractorError as caught:
             error = caught
         return judge(error, time.perf_counter() - started, token_valid=self.is_authenticated())

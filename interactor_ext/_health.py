@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from interactor_ext._errors import APIStatusError, AuthenticationError, InteractorError
+from interactor_ext._view import View
 
 
 class Health(NamedTuple):
@@ -21,6 +22,11 @@ class Health(NamedTuple):
 # Whoever answers so lives and knows the token: that this client may not list, or has called too often, is no matter of
 # health. Every other status but success is a fault, or comes from something that stands in the platform's place.
 _ANSWERS = frozenset({403, 404, 429})
+
+
+def time_for_health(view: View) -> float:
+    """The deadline of the one request, in seconds: `timeout` is for an attempt, and the token may need another."""
+    return view.timeout if view.deadline is None else min(view.timeout, view.deadline)
 
 
 def judge(error: InteractorError | None, seconds: float, *, token_valid: bool) -> Health:

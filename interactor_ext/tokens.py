@@ -34,8 +34,10 @@ class TokenStore(Protocol):
     """What `token_store=` takes: it may be shared by threads, event loops, clients and processes.
 
     `key` stands for the account server, the client id and the scopes of a token, and is fit for a file name. The
-    methods may block; an asynchronous client calls them in a thread. Whatever they raise costs a warning and a token
-    request of one's own, never a call.
+    methods may block: they are called in a thread of their own. Whatever they raise costs a warning and a token request
+    of one's own, never a call. So does a store that does not answer within three seconds, or within half of what a call
+    has left until its deadline; it is not asked for the next ten seconds. A token is saved after the calls that waited
+    for it have gone on.
     """
 
     def load(self, key: str) -> Token | None:
@@ -49,8 +51,7 @@ class TokenStore(Protocol):
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
         """Held while a token is requested, so that others wait for that one instead of requesting theirs.
 
-        It gives False where it could not be had within `timeout` seconds: then a token is requested regardless. It may
-        be entered in one thread and left in another.
+        It gives False where it could not be had within `timeout` seconds: then a token is requested regardless.
         """
         ...
 

@@ -1,24 +1,30 @@
-"""The token that is there, who fetches the next, and who waits for it: what both colours of token source share."""
+"""The token that is there, who fetches the next, and who waits for it: what the token sources for threads and for tasks
+share.
+
+A caller may be interrupted in any line. So nothing here relies on a caller reaching its next line: locks are those
+of C, taken by `with`, and whoever waits for a flight looks again and again whether somebody still makes the request.
+"""
 
 from __future__ import annotations
 
 import copy
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from interactor_ext._errors import InteractorError
+from interactor_ext._errors import APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext._tokens.latch import Latch
 from interactor_ext._tokens.state import TokenState
 from interactor_ext.tokens import Token
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import Future
 
-    from interactor_ext._tokens.guarded import GuardedStore
+    from interactor_ext._tokens.guarded import GuardedStore, StoreSession
 
 logger = logging.getLogger("interactor")
 
@@ -26,15 +32,65 @@ Outcome = Token | Exception | None
 """What came of a token request: None where whoever made it gave up, so that another must."""
 
 
+# How often a caller looks whether whoever was to make the token request that it waits for is still at it.
+_LOOK_AGAIN = 1.0
+
+
 class Flight:
     """A token request under way, and what those hold on to who wait for it."""
 
     def __init__(self) -> None:
-        # Imported late, with what it brings along: only those who send requests need it.
-        from concurrent.futures import Future
-
-        self.landing: Future[Outcome] = Future()
+        self.landed = Latch()
+        self.outcome: Outcome = None
+        self.began = time.monotonic()
+        self.held = threading.Lock()
+        """Held by the thread that makes the request, for as long as it does; of tasks, see `task`."""
         self.task: asyncio.Task[None] | None = None
+        self.session: StoreSession | None = None
+        self.is_hurried = False
+
+    def hurry(self) -> None:
+        """A caller can no longer wait for the store: the request goes on without it."""
+        self.is_hurried = True
+        if self.session is not None:
+            self.session.give_up()
+
+
+class Wait:
+    """One caller's wait for a flight, in steps, for threads and tasks alike."""
+
+    def __init__(self, desk: Desk, flight: Flight, ends_at: float | None) -> None:
+        self._desk = desk
+        self._flight = flight
+        self._ends_at = ends_at
+        # A store that stalls leaves half the time to a token request and to the call.
+        self._hurry_at = math.inf if ends_at is None else (time.monotonic() + ends_at) / 2
+
+    def step(self) -> float | None:
+        """The seconds to wait until the next step; None once the flight has landed.
+
+        Raises:
+            APITimeoutError: the caller's time is over.
+        """
+        if self._flight.landed.is_set:
+            return None
+        check_deadline(self._ends_at)
+        if self._desk.is_adrift(self._flight):
+            self._desk.land(self._flight, None)
+            return None
+        now = time.monotonic()
+        if now >= self._hurry_at:
+            self._flight.hurry()
+            self._hurry_at = math.inf
+        ends = [self._hurry_at, now + _LOOK_AGAIN]
+        if self._ends_at is not None:
+            ends.append(self._ends_at)
+        return max(0.0, min(ends) - now)
+
+
+def check_deadline(ends_at: float | None) -> None:
+    if ends_at is not None and time.monotonic() >= ends_at:
+        raise APITimeoutError("The deadline came before there was an access token. The call was not sent.", sent=False)
 
 
 class Desk:
@@ -53,7 +109,8 @@ class Desk:
 
     def _renew(self) -> None:
         # In a forked child, neither the thread that held the lock nor the one that fetched a token lives on.
-        self._lock = threading.Lock()
+        # Reentrant, for a signal handler that makes a call of its own.
+        self._lock = threading.RLock()
         self._flight: Flight | None = None
 
     def valid(self) -> Token | None:
@@ -80,10 +137,27 @@ class Desk:
             token = self._state.valid(now)
             if token is not None and not self._state.due(now):
                 return token, None, False
+            if self._flight is not None and self.is_adrift(self._flight):
+                self._flight = None  # who waits for it finds out as well
             mine = self._flight is None
             if self._flight is None:
                 self._flight = Flight()
             return token, self._flight, mine
+
+    def is_adrift(self, flight: Flight) -> bool:
+        """Whether nobody makes the request: whoever was to do so was interrupted, or its event loop has ended."""
+        is_young = time.monotonic() - flight.began < _LOOK_AGAIN
+        return not (flight.landed.is_set or is_young or self._is_under_way(flight))
+
+    def _is_under_way(self, flight: Flight) -> bool:
+        raise NotImplementedError
+
+    def open_store(self, flight: Flight) -> StoreSession | None:
+        """Begin to look for the flight's token in the store, if there is one that can be asked."""
+        flight.session = None if self._store is None else self._store.begin(self.adopt)
+        if flight.session is not None and flight.is_hurried:
+            flight.session.give_up()
+        return flight.session
 
     def adopt(self, stored: Token | None) -> Token | None:
         with self._lock:
@@ -94,15 +168,18 @@ class Desk:
         old: Token | None = None
         with self._lock:
             now = self._clock()
-            if self._flight is flight:
-                self._flight = None
             if isinstance(outcome, Token):
                 self._state.accept(outcome)
             elif outcome is not None:
                 self._state.postpone(now)
                 old = self._state.valid(now)
-            if not flight.landing.done():
-                flight.landing.set_result(outcome)
+            if self._flight is flight:
+                self._flight = None
+            if not flight.landed.is_set:
+                flight.outcome = outcome
+        flight.landed.set()
+        if flight.session is not None:
+            flight.session.finish(outcome if isinstance(outcome, Token) else None)
         if isinstance(outcome, Token) and self.on_token is not None:
             self.on_token(outcome)
         if old is not None:

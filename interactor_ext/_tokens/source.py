@@ -1,4 +1,4 @@
-"""One token request, however many threads or tasks need its token: a loop for each colour."""
+"""One token request, however many threads or tasks need its token: a loop for threads, and one for tasks."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import functools
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from interactor_ext._errors import APIConnectionError, APITimeoutError
-from interactor_ext._tokens.desk import Desk, Flight, Outcome
+from interactor_ext._errors import APIConnectionError, InteractorError
+from interactor_ext._tokens.desk import Desk, Flight, Outcome, Wait, check_deadline
 from interactor_ext.tokens import Token
 
 if TYPE_CHECKING:
     from interactor_ext._tokens.guarded import GuardedStore
-
-# How often a task looks whether the event loop that requests its token, another than its own, is still running.
-_LOOK_AGAIN = 1.0
 
 
 class TokenSource(Desk):
@@ -41,50 +37,60 @@ class TokenSource(Desk):
             if flight is not None and mine:
                 self._take_off(flight)
             if token is None and flight is not None:
-                _check(ends_at)
-                try:
-                    token = self.claim(flight.landing.result(_left(ends_at)))
-                except TimeoutError:
-                    raise _too_late() from None
+                # A request that lands without a token is followed by another, however often.
+                check_deadline(ends_at)
+                wait = Wait(self, flight, ends_at)
+                while (seconds := wait.step()) is not None:
+                    flight.landed.wait(seconds)
+                token = self.claim(flight.outcome)
             if token is not None:
                 return token
 
     def _take_off(self, flight: Flight) -> None:
-        # In a thread of its own: whoever starts it keeps to its own deadline, and the others get their token.
+        # In a thread of its own: whoever starts it keeps to its own deadline, and may be interrupted.
         thread = threading.Thread(target=self._fly, args=(flight,), name="interactor-token", daemon=True)
         try:
             thread.start()
         except RuntimeError:  # there are too many threads, or the interpreter is about to end
-            self._fly(flight)
+            self._fly_here(flight)
 
     def _fly(self, flight: Flight) -> None:
         outcome: Outcome = None
-        try:
-            outcome = self._obtain()
-        except Exception as error:
-            outcome = error
-        except BaseException as error:
-            # Not for others to try again: whatever ends a thread would end theirs as well.
-            outcome = APIConnectionError(f"The token request was given up: {type(error).__name__}", sent=False)
-            raise
-        finally:
-            self.land(flight, outcome)
-
-    def _obtain(self) -> Token:
-        store = self._store
-        if store is None:
-            return self._fetch()
-        token = self.adopt(store.load())
-        if token is None:
-            lock = store.lock()
+        with flight.held:
+            if flight.landed.is_set:
+                return  # its start took so long that it was taken for lost
             try:
-                token = self.adopt(store.load())  # another may have been quicker
-                if token is None:
-                    token = self._fetch()
-                    store.save(token)
+                outcome = self._obtain(flight)
+            except Exception as error:
+                outcome = error
+            except BaseException as error:
+                # Not for others to try again: whatever ends a thread would end theirs as well.
+                outcome = APIConnectionError(f"The token request was given up: {type(error).__name__}", sent=False)
+                raise
             finally:
-                store.unlock(lock)
-        return token
+                self.land(flight, outcome)
+        if flight.session is not None:
+            flight.session.check_end()
+
+    def _fly_here(self, flight: Flight) -> None:
+        """In the thread of a caller. Whatever interrupts that is the caller's: the others start over."""
+        outcome: Outcome = None
+        with flight.held:
+            try:
+                outcome = self._obtain(flight)
+            except InteractorError as error:
+                outcome = error
+            finally:
+                self.land(flight, outcome)
+
+    def _is_under_way(self, flight: Flight) -> bool:
+        return flight.held.locked()
+
+    def _obtain(self, flight: Flight) -> Token:
+        session = self.open_store(flight)
+        if session is not None:
+            session.found.wait(session.patience)
+        return (None if session is None else session.conclude()) or self._fetch()
 
 
 class AsyncTokenSource(Desk):
@@ -115,8 +121,11 @@ class AsyncTokenSource(Desk):
                 # A task that is cancelled before its first step runs no `finally` of its own.
                 flight.task.add_done_callback(functools.partial(self._give_up, flight))
             if token is None and flight is not None:
-                _check(ends_at)
-                token = self.claim(await self._landing(flight, ends_at))
+                check_deadline(ends_at)
+                wait = Wait(self, flight, ends_at)
+                while (seconds := wait.step()) is not None:
+                    await flight.landed.wait_async(seconds)
+                token = self.claim(flight.outcome)
             if token is not None:
                 return token
 
@@ -137,70 +146,26 @@ class AsyncTokenSource(Desk):
     def _give_up(self, flight: Flight, _: object) -> None:
         self.land(flight, None)
 
-    async def _landing(self, flight: Flight, ends_at: float | None) -> Outcome:
+    async def _fly(self, flight: Flight) -> None:
         import asyncio
 
-        landing = asyncio.wrap_future(flight.landing)
-        while not landing.done():
-            # Unlike awaiting `landing`, this leaves it alone when the caller is cancelled.
-            left = _left(ends_at)
-            await asyncio.wait({landing}, timeout=_LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN))
-            task = flight.task
-            if task is not None and (task.get_loop().is_closed() or not task.get_loop().is_running()):
-                self.land(flight, None)
-            if left is not None and left <= _LOOK_AGAIN and not landing.done():
-                raise _too_late()
-        return landing.result()
-
-    async def _fly(self, flight: Flight) -> None:
+        flight.task = asyncio.current_task()  # whoever created it may not have come to note it
         outcome: Outcome = None
         try:
-            outcome = await self._obtain()
+            outcome = await self._obtain(flight)
         except Exception as error:
             outcome = error
         finally:
             self.land(flight, outcome)
+        if flight.session is not None:
+            asyncio.get_running_loop().call_later(flight.session.patience, flight.session.check_end, 0.0)
 
-    async def _obtain(self) -> Token:
-        from asyncio import to_thread
+    def _is_under_way(self, flight: Flight) -> bool:
+        task = flight.task
+        return task is not None and not task.done() and task.get_loop().is_running()
 
-        store = self._store
-        if store is None:
-            return await self._fetch()
-        token = self.adopt(await to_thread(store.load))
-        if token is None:
-            lock = await _hold(store)
-            try:
-                token = self.adopt(await to_thread(store.load))
-                if token is None:
-                    token = await self._fetch()
-                    await to_thread(store.save, token)
-            finally:
-                await to_thread(store.unlock, lock)
-        return token
-
-
-def _left(ends_at: float | None) -> float | None:
-    return None if ends_at is None else max(0.0, ends_at - time.monotonic())
-
-
-def _check(ends_at: float | None) -> None:
-    """A request that lands without a token is followed by another, however often."""
-    if ends_at is not None and time.monotonic() >= ends_at:
-        raise _too_late()
-
-
-def _too_late() -> APITimeoutError:
-    return APITimeoutError("The deadline came before there was an access token. The call was not sent.", sent=False)
-
-
-async def _hold(store: GuardedStore) -> ExitStack:
-    import asyncio
-
-    holding = asyncio.get_running_loop().run_in_executor(None, store.lock)
-    try:
-        return await asyncio.shield(holding)
-    except asyncio.CancelledError:
-        # The thread will have the lock in a moment, and nobody to tell.
-        holding.add_done_callback(lambda held: store.unlock(held.result()))
-        raise
+    async def _obtain(self, flight: Flight) -> Token:
+        session = self.open_store(flight)
+        if session is not None:
+            await session.found.wait_async(session.patience)
+        return (None if session is None else session.conclude()) or await self._fetch()

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 from interactor_ext import APIConnectionError, APITimeoutError, AuthenticationError, InteractorConfig
+from interactor_ext._network.deadline import in_time
 from interactor_ext._tokens.guarded import GuardedStore
 from interactor_ext._tokens.source import AsyncTokenSource, TokenSource
 from interactor_ext.tokens import MemoryTokenStore, Token
+from tests.interrupts import runs_interrupted_in_each_line
+from tests.support.waiting import PATIENCE, eventually
 
 CONFIG = InteractorConfig(client_id="client_x", client_secret="secret_x", timeout=5)
 
@@ -65,13 +68,6 @@ def clock() -> Clock:
 @pytest.fixture
 def issuer(clock: Clock) -> Issuer:
     return Issuer(clock)
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.001)
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
@@ -198,7 +194,7 @@ class TestBothColours:
         source = self.make(colour, issuer, clock, GuardedStore(BrokenStore(broken), CONFIG))
         with caplog.at_level(logging.WARNING, "interactor"):
             assert self.get(source) == "t1"
-        assert "store" in caplog.text
+            eventually(lambda: "store" in caplog.text)
         assert "hunter2" not in caplog.text
 
 
@@ -283,6 +279,134 @@ def test_where_no_thread_can_be_started_the_caller_fetches_by_itself(
     assert source.get().access_token == "t1"
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Callers look again at once for a request that nobody makes."""
+    monkeypatch.setattr("interactor_ext._tokens.desk._LOOK_AGAIN", 0.02)
+    yield
+    # Where an interrupt hits it, Thread.start leaves its thread there.
+    threading._limbo.clear()  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("state", ["cold", "due", "refused"])
+def test_a_caller_interrupted_in_any_line_leaves_nobody_waiting(state: str, issuer: Issuer, clock: Clock) -> None:
+    source: TokenSource
+
+    def prepare() -> None:
+        nonlocal source
+        issuer.lifetime = 3600
+        source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+        if state != "cold":
+            token = source.get()
+            eventually(lambda: source._flight is None)
+            if state == "due":
+                clock.now += 3550
+            else:
+                source.reject(token)
+
+    prepare()
+    runs = 0
+    for _ in runs_interrupted_in_each_line(lambda: source.get()):
+        clock.now += 100  # what was due has expired
+        in_time(source.get, PATIENCE, "next")
+        runs += 1
+        prepare()
+    assert runs > 40
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_caller_interrupted_while_it_fetches_by_itself_leaves_nobody_waiting(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+
+    def run() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_more)
+            source.get()
+
+    for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
+        in_time(source.get, PATIENCE, "next")
+        source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_loop_interrupted_in_any_line_leaves_no_other_waiting(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+
+    def run() -> None:
+        asyncio.run(source.get())
+
+    runs = 0
+    for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
+        in_time(run, PATIENCE, "next")
+        source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+        runs += 1
+    assert runs > 40
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_thread_that_starts_late_makes_no_second_request(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    late: list[threading.Thread] = []
+    start = threading.Thread.start
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", lambda thread: late.append(thread) if not late else start(thread))
+        assert source.get().access_token == "t1"
+    late[0].start()
+    late[0].join(PATIENCE)
+    assert issuer.count == 1
+
+
+def test_when_the_caller_that_fetches_by_itself_is_interrupted_the_others_start_over(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some task queues tell a task that its time is up by an Exception in the middle of what it does."""
+
+    class TimeIsUp(Exception):
+        pass
+
+    fetches: list[str] = []
+
+    def fetch() -> Token:
+        fetches.append(threading.current_thread().name)
+        if len(fetches) == 1:
+            eventually(lambda: source._flight is not None and source._flight.landed._wakers)
+            raise TimeIsUp
+        return Token("t2", clock.now + 3600, 3600)
+
+    def no_more(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    source = TokenSource(fetch, buffer=60, clock=clock)
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(int).result()
+        threads.submit(time.sleep, 0.01)
+        threads.submit(int).result()
+        monkeypatch.setattr(threading.Thread, "start", no_more)
+        first = threads.submit(source.get)
+        eventually(lambda: fetches)
+        second = threads.submit(source.get)
+        assert isinstance(first.exception(PATIENCE), TimeIsUp)
+        assert second.result(PATIENCE).access_token == "t2"
+
+
+def test_a_signal_handler_may_make_a_call_amid_another(issuer: Issuer, clock: Clock) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+
+    def call() -> Any:
+        with source._lock:  # where the signal came
+            return source.board()
+
+    assert in_time(call, PATIENCE, "interrupted")[2]
+
+
 def test_a_401_of_an_old_token_costs_no_new_one(issuer: Issuer, clock: Clock) -> None:
     source = TokenSource(issuer.fetch, buffer=60, clock=clock)
     old = source.get()
@@ -344,7 +468,7 @@ def test_closing_from_another_loop_gives_up_the_request_as_well(issuer: Issuer, 
         eventually(lambda: source._flight is not None and source._flight.task is not None)
         first = source._flight
         asyncio.run(source.aclose())
-        eventually(lambda: first is not None and first.landing.done())
+        eventually(lambda: first is not None and first.landed.is_set)
         issuer.gate.set()
         assert waiting.result(10).access_token == "t1"
 
@@ -406,7 +530,7 @@ def test_a_loop_that_is_closed_with_a_request_under_way_strands_nobody(issuer: I
 async def test_a_lock_that_comes_too_late_for_a_cancelled_task_is_given_back(issuer: Issuer, clock: Clock) -> None:
     memory = MemoryTokenStore()
     store = GuardedStore(memory, CONFIG)
-    held = store.lock()
+    held = store.lock(1)
     source = AsyncTokenSource(issuer.fetch_async, buffer=60, store=store, clock=clock)
     waiting = asyncio.create_task(source.get())
     while source._flight is None:

@@ -1,0 +1,66 @@
+"""Interrupts a piece of code in each of its lines, one run a line, as Ctrl-C or a signal handler that raises can."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+
+class Interrupt(BaseException):
+    pass
+
+
+def runs_interrupted_in_each_line(
+    run: Callable[[], object], within: tuple[str, ...] = ("interactor_ext", "threading", "concurrent/futures", "queue")
+) -> Iterator[int]:
+    """Call `run` again and again, interrupted in its first line, its second and so on, until it gets through.
+
+    Lines of modules whose path holds one of `within` count. Yields after each run that was interrupted.
+    """
+    number = 1
+    while _interrupted(run, number, within):
+        yield number
+        number += 1
+
+
+def _interrupted(run: Callable[[], object], number: int, within: tuple[str, ...]) -> bool:
+    seen = 0
+
+    def count() -> None:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            sys.settrace(None)
+            raise Interrupt
+
+    def trace_call(frame: FrameType, event: str, argument: Any) -> Any:
+        if not any(part in frame.f_code.co_filename for part in within):
+            return trace_call
+        entered: set[int] = set()
+
+        def trace(frame: FrameType, event: str, argument: Any) -> Any:
+            if event == "line":
+                # The interpreter handles signals after calls and jumps: neither at a `try`, nor at a `with` before its
+                # exit, where the tracing stops once more.
+                line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+                if line == "try:" or (line.startswith("with ") and frame.f_lineno in entered):
+                    return trace
+                entered.add(frame.f_lineno)
+            if event in {"line", "return"}:
+                count()
+            return trace
+
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace_call)
+    try:
+        run()
+    except Interrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return seen >= number
