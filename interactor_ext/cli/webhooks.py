@@ -48,7 +48,7 @@ def listen(
     router = WebhookRouter(WebhookVerifier(_secret(secret_file)))
     router.default(lambda event: _show(event.to_dict(), as_json))
     if save is not None:
-        save.mkdir(parents=True, exist_ok=True)
+        save.mkdir(mode=0o700, parents=True, exist_ok=True)
     application = _Keeping(router, save, as_json)
     with make_server(host, port, application, _Server, _Quiet) as server:
         if not as_json:
@@ -198,7 +198,11 @@ class _Keeping:
         event = parse_event(body)
         name = re.sub(r"[^\w.-]", "_", f"{next(self._numbers):04}-{event.event}-{event.id}")[:120]
         text = json.dumps({"headers": headers, "raw": body.decode()}, indent=2)
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        file = folder / f"{name}.json"
+        file.unlink(missing_ok=True)
+        # For its owner alone, as it holds what customers said.
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as writable:
+            writable.write(text)
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 from interactor_ext._fork import after_fork_in_child, pause_while_forking
@@ -77,6 +77,8 @@ class Database:
             self._connection = None
 
     def _open(self, deadline: float) -> sqlite3.Connection:
+        if self._path not in _OF_THE_CONNECTION_ALONE:
+            self._create_file()
         left = _milliseconds_until(deadline) / 1000
         connection = sqlite3.connect(self._path, timeout=left, isolation_level=None, check_same_thread=False)
         try:
@@ -85,6 +87,11 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _create_file(self) -> None:
+        """For its owner alone, as it holds what customers said; SQLite's own files beside it get the same mode."""
+        with suppress(OSError):  # it is there, or SQLite says why it cannot be
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     def _prepare(self, connection: sqlite3.Connection, deadline: float) -> None:
         while True:

@@ -185,6 +185,7 @@ def test_webhooks_listen_and_replay(terminal: Callable[..., Terminal], sandbox: 
     assert httpx.post(url, content=body, headers={**headers, "X-Interactor-Signature": "0" * 64}).status_code == 401
     listening.until("Refused with 401")
     (file,) = kept.iterdir()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, file)] == [0o700, 0o600]
     shown = terminal("webhooks", "replay", str(file), "--to", url, "--times", "2").end()
     assert shown.count("200") == 2
     assert "duplicate" in shown

@@ -15,8 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext._tokens.as_text import parse_token
+from interactor_ext import InteractorClient
+from interactor_ext._network.deadline import in_time
+from interactor_ext._tokens.as_text import dump_token, parse_token
 from interactor_ext.tokens import FileTokenStore, MemoryTokenStore, Token, TokenStore
+from tests.odd_server import ASSISTANT, OddServer, js
+from tests.support.waiting import PATIENCE
 
 KEY, OTHER = "a" * 32, "b" * 32
 
@@ -82,6 +86,142 @@ def test_a_file_of_another_user_is_not_trusted(store: FileTokenStore, monkeypatc
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(PermissionError):
         store.load(KEY)
+
+
+FILES = {"token": "tokens.json", "lock for writing": "tokens.json.lock", "lock": f"tokens.json.{KEY[:16]}.lock"}
+needs_users = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users of POSIX")
+
+
+def use(store: FileTokenStore) -> None:
+    """Everything that a client does with a store."""
+    store.load(KEY)
+    with store.lock(KEY, 1):
+        store.save(KEY, fresh())
+
+
+@needs_users
+@pytest.mark.parametrize("which", FILES)
+@pytest.mark.parametrize("leads", ["to a file", "nowhere"])
+def test_a_symbolic_link_is_refused(store: FileTokenStore, path: Path, which: str, leads: str) -> None:
+    path.parent.mkdir()
+    target = path.with_name("target")
+    if leads == "to a file":
+        target.write_text(json.dumps({"tokens": {}}))
+        target.chmod(0o600)
+    path.with_name(FILES[which]).symlink_to(target)
+    with pytest.raises(PermissionError, match=r"is a symbolic link.*name the file itself"):
+        use(store)
+    assert not target.exists() or target.read_text() == json.dumps({"tokens": {}})
+
+
+@needs_users
+@pytest.mark.parametrize("which", FILES)
+def test_a_file_of_another_user_is_refused(
+    store: FileTokenStore, path: Path, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    file = path.with_name(FILES[which])
+    file.write_text(json.dumps({"tokens": {KEY: dump_token(fresh("planted"))}}))
+    inode = file.stat().st_ino
+    status = os.fstat
+
+    def others(descriptor: int) -> os.stat_result:
+        found = status(descriptor)
+        fields = list(found)
+        if found.st_ino == inode:
+            fields[4] += 1
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(os, "fstat", others)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        use(store)
+
+
+@needs_users
+@pytest.mark.parametrize("which", FILES)
+def test_a_pipe_is_refused_at_once(store: FileTokenStore, path: Path, which: str) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path.with_name(FILES[which]), 0o600)
+
+    def refused() -> None:
+        with pytest.raises(PermissionError, match="no regular file"):
+            use(store)
+
+    in_time(refused, PATIENCE, "pipe")
+
+
+@needs_users
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_token_that_others_could_have_written_is_not_trusted_but_replaced(
+    store: FileTokenStore, path: Path, mode: int
+) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps({"tokens": {KEY: dump_token(fresh("planted"))}}))
+    path.chmod(mode)
+    with pytest.raises(ValueError, match="others could write"):
+        store.load(KEY)
+    token = fresh("ours")
+    store.save(KEY, token)
+    assert store.load(KEY) == token
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@needs_users
+def test_lock_files_are_closed_to_others(store: FileTokenStore, path: Path) -> None:
+    path.parent.mkdir()
+    for name in ("lock for writing", "lock"):
+        path.with_name(FILES[name]).touch(0o666)
+    use(store)
+    for name in ("lock for writing", "lock"):
+        assert stat.S_IMODE(path.with_name(FILES[name]).stat().st_mode) == 0o600
+
+
+def test_nothing_that_stands_ready_where_a_draft_was_once_written_is_used(store: FileTokenStore, path: Path) -> None:
+    path.parent.mkdir()
+    trap, target = path.with_name("tokens.json.new"), path.with_name("target")
+    target.touch()
+    trap.symlink_to(target)
+    store.save(KEY, fresh())
+    assert target.read_text() == ""
+    trap.unlink(missing_ok=True)
+    with trap.open("w+") as held_open:
+        store.save(KEY, fresh())
+        held_open.seek(0)
+        assert held_open.read() == ""
+
+
+def test_the_names_of_drafts_cannot_be_foreseen_and_none_is_left(
+    store: FileTokenStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts: list[str] = []
+    replace = os.replace
+
+    def fail(source: Path, target: Path) -> None:
+        drafts.append(source.name)
+        assert stat.S_IMODE(source.stat().st_mode) == 0o600
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", fail)
+    for _ in range(3):
+        with pytest.raises(OSError, match="no space"):
+            store.save(KEY, fresh())
+    monkeypatch.setattr(os, "replace", replace)
+    assert len(set(drafts)) == 3
+    path.with_name(drafts[0]).write_text("of a process that was killed")
+    store.save(KEY, fresh())
+    assert sorted(file.name for file in path.parent.iterdir()) == ["tokens.json", "tokens.json.lock"]
+
+
+@needs_users
+def test_a_refused_file_costs_a_client_a_warning_and_a_request(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.parent.mkdir()
+    path.symlink_to(path.with_name("target"))
+    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
+        with InteractorClient(**server.settings, token_store=FileTokenStore(path)) as client:
+            client.assistants.get("x")
+        assert len(server.token_requests) == 1
+    assert "is a symbolic link" in caplog.text
+    assert "token_1" not in caplog.text
 
 
 RUBBISH = [

@@ -7,6 +7,7 @@ import gc
 import itertools
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -516,6 +517,22 @@ def test_redis_keys_have_a_prefix_and_an_end(redis: Any) -> None:
     assert 59_000 < redis.pttl("acme:k") <= 60_000
     store.complete("k", "t")
     assert 99_000 < redis.pttl("acme:k") <= 100_000
+
+
+@pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue])
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs the modes of POSIX")
+def test_the_files_of_a_sqlite_database_are_for_their_owner_alone(kind: Any, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with kind(tmp_path / "events.db") as store:
+            if kind is SQLiteEventQueue:
+                store.put("k", b"body")
+            else:
+                store.claim("k", "t", 60)
+            files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert files == {"events.db": 0o600, "events.db-wal": 0o600, "events.db-shm": 0o600}
 
 
 @pytest.mark.parametrize("command", [("LPUSH", "x"), ("HSET", "f", "x"), ("SADD", "x"), ("ZADD", "1", "x")])
