@@ -98,7 +98,7 @@ class OddServer:
             "core_api_url": f"{self.url}/core",
             "account_server_url": f"{self.url}/account",
             "max_retries": 0,
-            "timeout": 10,
+            "timeout": 60,
         }
 
     @property
@@ -113,14 +113,14 @@ class OddServer:
 
     def __exit__(self, *exc_info: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._acceptor.join(10)
+        self._acceptor.join(60)
         self._listener.close()
         with self._lock:
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive(), "a connection of the odd server hangs"
         assert not self.errors, self.errors
 

@@ -36,7 +36,7 @@ class Prism:
                 yield f"http://127.0.0.1:{port}"
             finally:
                 process.terminate()
-                process.wait(30)
+                process.wait(60)
 
 
 def wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

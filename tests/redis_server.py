@@ -30,7 +30,7 @@ def redis_cluster() -> Iterator[int]:
 
         with redis.Redis(unix_socket_path=socket, decode_responses=True) as node:
             node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while "cluster_state:ok" not in str(node.execute_command("CLUSTER INFO")).replace("': '", ":"):
                 assert time.monotonic() < deadline, "the cluster does not come up"
                 time.sleep(0.01)
@@ -70,13 +70,13 @@ def _running(*options: str) -> Iterator[str]:
             yield str(socket)
         finally:
             server.terminate()
-            server.wait(10)
+            server.wait(60)
 
 
 def _wait_until_it_answers(socket: str, server: subprocess.Popen[bytes]) -> None:
     import redis
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     with redis.Redis(unix_socket_path=socket) as client:
         while True:
             assert server.poll() is None, "redis-server ended at once"

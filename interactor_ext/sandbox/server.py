@@ -33,6 +33,8 @@ class Server(uvicorn.Server):
             # The platform sends that of its own clock.
             date_header=False,
             timeout_graceful_shutdown=GRACE,
+            # Longer than clients keep an idle connection (httpx: 5 s), or one is closed under the next request.
+            timeout_keep_alive=75,
         )
         super().__init__(config)
         self.ready = threading.Event()

@@ -87,7 +87,7 @@ def new_room(sandbox: Sandbox, *tool_ids: str) -> str:
         return user.rooms.create(assistant_id=bot.id).id
 
 
-def eventually(condition: Callable[[], bool], *, within: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], *, within: float = 60) -> bool:
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:

@@ -44,7 +44,7 @@ class Receiver:
     def wait(self, count: int) -> list[Got]:
         """All that came, once it is so many."""
         with self.news:
-            assert self.news.wait_for(lambda: len(self.got) >= count, 10), self.got
+            assert self.news.wait_for(lambda: len(self.got) >= count, 60), self.got
             return list(self.got)
 
     def take(self, handler: BaseHTTPRequestHandler) -> None:
@@ -54,7 +54,7 @@ class Receiver:
             headers = {name.lower(): value for name, value in handler.headers.items()}
             self.got.append(Got(handler.path, headers, body))
             self.news.notify_all()
-        self.go_on.wait(30)
+        self.go_on.wait(60)
         handler.send_response(status)
         if self.location:
             handler.send_header("Location", self.location)

@@ -39,7 +39,7 @@ class Fault:
     sent: tuple[int, int, int, int] | None
     script: list[Action] = field(default_factory=lambda: [fine])
     token_script: list[Action] = field(default_factory=lambda: [fine])
-    timeout: float = 5.0
+    timeout: float = 60.0
     """Short where the fault is to make the client wait."""
     where: str = "server"
 
@@ -51,14 +51,15 @@ class Fault:
 
 
 CALLS = ["read", "create", "keyed", "delete"]
-SHORT = 0.15
+SHORT = 2.0
+"""For faults that let the client wait: long beside what it takes to send a request on a busy machine."""
 
 
-def always(name: str, outcome: str, *script: Action, sent: tuple[int, int, int, int], timeout: float = 5.0) -> Fault:
+def always(name: str, outcome: str, *script: Action, sent: tuple[int, int, int, int], timeout: float = 60.0) -> Fault:
     return Fault(name, outcome, outcome, outcome, outcome, sent, list(script), timeout=timeout)
 
 
-def lost(name: str, outcome: str, *script: Action, timeout: float = 5.0) -> Fault:
+def lost(name: str, outcome: str, *script: Action, timeout: float = 60.0) -> Fault:
     """The request may have arrived: all but the unkeyed POST are sent again, to no avail."""
     return always(name, outcome, *script, sent=(ALL, 1, ALL, ALL), timeout=timeout)
 
@@ -73,7 +74,7 @@ def passing(name: str, create: str, *script: Action) -> Fault:
     return Fault(name, "ok", create, "ok", "ok", (2, 2 if create == "ok" else 1, 2, 2), [*script, fine])
 
 
-def without_token(name: str, outcome: str, *script: Action, timeout: float = 5.0) -> Fault:
+def without_token(name: str, outcome: str, *script: Action, timeout: float = 60.0) -> Fault:
     return Fault(name, outcome, outcome, outcome, outcome, (0, 0, 0, 0), token_script=list(script), timeout=timeout)
 
 

@@ -48,7 +48,7 @@ class Connection:
         """Break off with a RST rather than a FIN."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def wait_for_client_to_leave(self, timeout: float = 10.0) -> bool:
+    def wait_for_client_to_leave(self, timeout: float = 60) -> bool:
         """True as soon as the client has closed its end."""
         self._socket.settimeout(timeout)
         try:
@@ -81,10 +81,10 @@ class RawServer:
     def __exit__(self, *exc_info: object) -> None:
         # Closing alone would not wake the thread that accepts.
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._acceptor.join(10)
+        self._acceptor.join(60)
         self._listener.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive(), "a handler of the raw server hangs"
         assert not self.errors, self.errors
 
@@ -101,7 +101,7 @@ class RawServer:
             number += 1
 
     def _serve(self, sock: socket.socket, number: int) -> None:
-        sock.settimeout(10)
+        sock.settimeout(60)
         with sock, contextlib.suppress(ConnectionError):
             received = b""
             while b"\r\n\r\n" not in received:
@@ -126,7 +126,7 @@ class RawServer:
                 self.errors.append(error)
 
 
-def eventually(condition: Callable[[], object], timeout: float = 10.0) -> None:
+def eventually(condition: Callable[[], object], timeout: float = 60) -> None:
     """Fail unless `condition` comes true in time."""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -103,7 +103,7 @@ class Caller(httpx.Client):
         headers = {b"authorization": f"Bearer {token or fetch_token(sandbox)}".encode()}
         if namespace is not None:
             headers[b"x-namespace"] = namespace.encode()
-        super().__init__(base_url=sandbox.core_api_url, headers=headers, timeout=10, event_hooks={"response": [_check]})
+        super().__init__(base_url=sandbox.core_api_url, headers=headers, timeout=60, event_hooks={"response": [_check]})
 
     def make(self, path: str, **body: Any) -> dict[str, Any]:
         """POST and return the data; fails unless it was a success."""
@@ -167,7 +167,7 @@ class Listener:
         self.lines: list[str] = []
         self.ended = threading.Event()
         self._news = threading.Condition()
-        self._response = caller.send(caller.build_request("GET", path, timeout=10, **options), stream=True)
+        self._response = caller.send(caller.build_request("GET", path, timeout=60, **options), stream=True)
         assert self._response.status_code == 200
         assert self._response.headers["x-request-id"].startswith("req_")
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -176,17 +176,17 @@ class Listener:
     def until(self, event_type: str) -> list[dict[str, Any]]:
         """All events so far, once one of this type is among them."""
         with self._news:
-            assert self._news.wait_for(lambda: any(each["type"] == event_type for each in self.events), 10), self.events
+            assert self._news.wait_for(lambda: any(each["type"] == event_type for each in self.events), 60), self.events
             return list(self.events)
 
     def end(self) -> list[dict[str, Any]]:
         """All events, once the server has ended the stream."""
-        assert self.ended.wait(10)
+        assert self.ended.wait(60)
         return self.events
 
     def until_line(self, line: str) -> None:
         with self._news:
-            assert self._news.wait_for(lambda: line in self.lines, 10), self.lines
+            assert self._news.wait_for(lambda: line in self.lines, 60), self.lines
 
     def close(self) -> None:
         """Go away, as a client does whose process is killed."""

@@ -41,7 +41,7 @@ class Outcome:
         return "".join(event.content for event in self.events if isinstance(event, MessageDelta))
 
 
-def collect(colour: str, url: str, *, raw: bool = False, timeout: float = 5.0, **options: Any) -> Outcome:
+def collect(colour: str, url: str, *, raw: bool = False, timeout: float = 60.0, **options: Any) -> Outcome:
     """Every event up to the end or an InteractorError; any other exception is raised."""
     outcome = Outcome()
     options = {

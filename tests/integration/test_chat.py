@@ -313,7 +313,7 @@ async def test_many_short_time_limits_find_the_answer_although_the_stream_breaks
                     break
                 except TimeoutError:
                     limits += 1
-                    assert limits < 500
+                    assert limits < 5000
             assert len(list(asked(sandbox, "stream_room"))) <= 4
 
 
@@ -330,7 +330,7 @@ def test_who_waits_for_an_answer_hears_that_the_chat_was_left(colour: str) -> No
                 assert eventually(lambda: bool(reply._state.events))
                 reply.close()
                 with pytest.raises(StreamError, match="left"):
-                    waiting.result(5)
+                    waiting.result(60)
 
         async def leave_in_another_task() -> None:
             async with sandbox.async_client(namespace=NAMESPACE) as user:
@@ -339,7 +339,7 @@ def test_who_waits_for_an_answer_hears_that_the_chat_was_left(colour: str) -> No
                 assert await asyncio.to_thread(eventually, lambda: bool(reply._state.events))
                 await reply.aclose()
                 with pytest.raises(StreamError, match="left"):
-                    await asyncio.wait_for(waiting, 5)
+                    await asyncio.wait_for(waiting, 60)
 
         if colour == "sync":
             leave_in_another_thread()
@@ -363,27 +363,27 @@ async def test_a_second_cancellation_leaves_the_room_to_others(turns: int, sandb
                 await reply.message()
 
         task = asyncio.create_task(follow())
-        await asyncio.wait_for(entered.wait(), 10)
+        await asyncio.wait_for(entered.wait(), 60)
         task.cancel()
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-        async with asyncio.timeout(10), user.chat(room, "again") as reply:
+        async with asyncio.timeout(60), user.chat(room, "again") as reply:
             assert (await reply.message()).content == "Bot here. You said: again"
         assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
 
 
 @both_colours
 def test_the_deadline_bounds_the_wait_for_an_answer_that_was_left(colour: str) -> None:
-    with Sandbox(word_delay=0.05).run() as sandbox:
+    with Sandbox(word_delay=1).run() as sandbox:
         room = new_room(sandbox)
         with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, "word " * 200):
             pass
         started = time.monotonic()
         with pytest.raises(APITimeoutError):
-            chat(colour, sandbox, room, "x", deadline=0.4)
-        assert time.monotonic() - started < 2
+            chat(colour, sandbox, room, "x", deadline=1)
+        assert time.monotonic() - started < 30
         assert len(list(asked(sandbox, "send_message"))) == 1
 
 
@@ -499,13 +499,13 @@ def test_the_deadline_bounds_the_wait_for_the_room(colour: str, sandbox: Sandbox
     def occupy() -> None:
         with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, WORDS):
             started.set()
-            leave.wait(10)
+            leave.wait(60)
 
     with ThreadPoolExecutor(1) as pool:
         occupied = pool.submit(occupy)
-        assert started.wait(10)
+        assert started.wait(60)
         with pytest.raises(APITimeoutError, match="another chat"):
-            chat(colour, sandbox, room, "x", deadline=0.1)
+            chat(colour, sandbox, room, "x", deadline=1)
         leave.set()
         occupied.result()
     assert len(list(asked(sandbox, "send_message"))) == 1

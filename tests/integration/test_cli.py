@@ -41,7 +41,7 @@ class Terminal:
     def __init__(self, env: dict[str, str], *arguments: str) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "INTERACTOR_WEBHOOK_SECRET": SECRET, **env}
         self.child = pexpect.spawn(
-            COMMAND[0], [*COMMAND[1:], *arguments], env=environment, encoding="utf-8", timeout=30, dimensions=(50, 300)
+            COMMAND[0], [*COMMAND[1:], *arguments], env=environment, encoding="utf-8", timeout=60, dimensions=(50, 300)
         )
         self.seen = ""
 
@@ -282,7 +282,7 @@ def call(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -14,7 +14,7 @@ from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext.sandbox import Sandbox
 
 NAMESPACES = [f"user_{number}" for number in range(49)] + ["Zoë 日本"]
-FEW, MANY = 2_000, 20_000
+FEW, MANY = 500, 20_000
 # Each round makes five calls.
 volumes = pytest.mark.parametrize("calls", [FEW, pytest.param(MANY, marks=pytest.mark.full)])
 

@@ -18,7 +18,7 @@ from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transpor
 from tests.colours import both_colours
 from tests.odd_server import ASSISTANT, Answer, Asked, OddServer, js
 
-SOON = 5.0
+SOON = 20.0
 """Far less than the pauses and timeouts that would otherwise be waited for."""
 
 
@@ -29,12 +29,12 @@ class Held:
         self.end = threading.Event()
 
     def __call__(self, asked: Asked) -> Answer:
-        self.end.wait(30)
+        self.end.wait(60)
         return None
 
 
 def busy(asked: Asked) -> Answer:
-    return js(503, {}, "Retry-After: 20")
+    return js(503, {}, "Retry-After: 30")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def held() -> Iterator[Held]:
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.005)
@@ -67,7 +67,7 @@ def close_amid_calls(colour: str, server: OddServer, ready: Callable[[Any], bool
         client = AsyncInteractorClient(**settings)
         await client.get_access_token()
         calls = [asyncio.create_task(client.assistants.get("a")) for _ in range(3)]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not ready(client):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.005)

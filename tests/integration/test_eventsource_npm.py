@@ -55,10 +55,10 @@ def reading(folder: Path, url: str) -> Iterator[Callable[[], Any]]:
         thread = Thread(target=listen)
         thread.start()
         try:
-            yield lambda: json.loads(said.get(timeout=20))
+            yield lambda: json.loads(said.get(timeout=60))
         finally:
             process.kill()
-            thread.join(10)
+            thread.join(60)
 
 
 def url_of(colour: str, sandbox: Sandbox, room: str) -> str:

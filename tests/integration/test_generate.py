@@ -164,6 +164,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 # The text
 
 
+@pytest.mark.full
 def test_two_runs_write_the_same_and_it_is_what_is_committed(tmp_path: Path) -> None:
     trees = [make_tree(tmp_path / "one"), make_tree(tmp_path / "elsewhere" / "two")]
     for seed, tree in enumerate(trees, 1):
@@ -176,6 +177,7 @@ def test_two_runs_write_the_same_and_it_is_what_is_committed(tmp_path: Path) -> 
     assert json.loads(first["openapi.json"])["info"]["version"] == "2.0.0"
 
 
+@pytest.mark.full
 def test_check_writes_nothing_and_shows_what_differs(tmp_path: Path) -> None:
     tree = make_tree(tmp_path, DOCUMENT)
     package = tree / "interactor_client"

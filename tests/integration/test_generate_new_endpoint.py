@@ -153,6 +153,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
+@pytest.mark.full
 def test_a_new_endpoint_is_called_in_both_colours(tmp_path: Path, server: ThreadingHTTPServer) -> None:
     for folder in ("generator-templates", "interactor_client", "interactor_ext"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -88,7 +88,7 @@ async def test_a_second_answer_that_lies_in_another_buffer_than_the_first() -> N
             while not asked.is_set():
                 await asyncio.sleep(0)
             # The event loop stands still meanwhile, so that all of it is there to be read at once.
-            assert sent.wait(10)
+            assert sent.wait(60)
             await deletion
             assert (await client.namespace("B").assistants.get("a")).name == "B"
 

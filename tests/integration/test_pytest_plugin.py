@@ -77,7 +77,7 @@ def run(folder: Path, *, plugins: str = "", ini: str = "", **files: str) -> tupl
     command = [sys.executable, "-m", "pytest", "-p", "interactor", *plugins.split()]
     # All the plugins that are installed here take a second to load.
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     return done.stdout, done.returncode
 
 
@@ -209,7 +209,7 @@ def test_what_the_developers_shell_says_does_not_reach_the_fixtures(
         monkeypatch.delenv(name, raising=False)
     output, status = run(tmp_path, plugins="-p asyncio", ini=ASYNCIO.format("auto"), test_it=FOREIGN_TEST)
     assert status == 0, output
-    done = subprocess.run([sys.executable, "-m", "interactor_ext.demo"], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([sys.executable, "-m", "interactor_ext.demo"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 

@@ -58,7 +58,7 @@ class BadNetwork(FaultServer):
         address = self._sandbox.core_api_url.split("/")[2]
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = http.client.HTTPConnection(address, timeout=30)
+            connection = self._local.connection = http.client.HTTPConnection(address, timeout=60)
         connection.request(request.method, request.path, request.body or None, request.headers)
         response = connection.getresponse()
         body = response.read()
@@ -126,7 +126,7 @@ def settings(network: BadNetwork) -> dict[str, Any]:
         "core_api_url": f"{network.url}/{core_path}",
         "account_server_url": f"{network.url}/{account_path}",
         "namespace": "user_1",
-        "timeout": 0.5,
+        "timeout": 2.0,
         "retry_policy": POLICY,
         "circuit_breaker": False,
     }

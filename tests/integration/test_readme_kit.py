@@ -20,6 +20,6 @@ def test_the_readmes_project_passes(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "interactor", "-p", "asyncio"]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.full  # a minute of type checkers, and the README changes seldom
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r'^```python(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
 # What the blocks import beside the package. Django ships no types of its own.

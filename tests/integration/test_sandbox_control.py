@@ -55,7 +55,7 @@ def test_what_is_wrong_is_told(lever: httpx.Client, path: str, body: Any, field:
 def test_the_clock_is_read_and_moved(sandbox: Sandbox, lever: httpx.Client) -> None:
     before = lever.get("/clock").json()
     after = lever.post("/clock", json={"advance": 900}).json()
-    assert 900 <= after["now"] - before["now"] < 910
+    assert 900 <= after["now"] - before["now"] < 960
     assert datetime.fromisoformat(after["time"]).timestamp() == pytest.approx(after["now"], abs=0.01)
     assert sandbox.clock.now() >= after["now"]
 
@@ -131,17 +131,22 @@ def test_a_deprecation_is_ordered_from_outside(caller: Caller, lever: httpx.Clie
     assert "sunset" not in answer.headers
 
 
-def test_a_sync_goes_on_by_the_clock(sandbox: Sandbox, caller: Caller) -> None:
+def test_a_sync_goes_on_by_the_clock() -> None:
+    with Sandbox(sync_time=2000).run() as sandbox, Caller(sandbox) as caller:
+        check_that_a_sync_goes_on(sandbox, caller)
+
+
+def check_that_a_sync_goes_on(sandbox: Sandbox, caller: Caller) -> None:
     source = caller.make("/data-sources", name="Orders", type="url", config={"url": "https://shop.test"})
     path = f"/data-sources/{source['id']}"
     assert "sync_status" not in source
     assert caller.post(f"{path}/sync").status_code == 202
     assert caller.read(path)["sync_status"] == "syncing"
-    sandbox.clock.advance(1)
+    sandbox.clock.advance(1000)
     assert 0.5 <= caller.read(path)["sync_progress"] < 1
     assert caller.post(f"{path}/sync").status_code == 202
     assert caller.read(path)["sync_progress"] >= 0.5
-    sandbox.clock.advance(1)
+    sandbox.clock.advance(1000)
     done = caller.read("/data-sources")[0]
     assert (done["sync_status"], done["sync_progress"], done["sync_error"]) == ("completed", 1.0, None)
     assert datetime.fromisoformat(done["synced_at"]).timestamp() <= sandbox.clock.now()
@@ -165,4 +170,4 @@ def test_answers_carry_the_time_of_the_clock(sandbox: Sandbox) -> None:
     answer = httpx.get(f"{sandbox.core_api_url}/rooms", headers={"authorization": f"Bearer {fetch_token(sandbox)}"})
     assert len(answer.headers.get_list("date")) == 1
     shown = datetime.strptime(answer.headers["date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-    assert abs(shown.timestamp() - sandbox.clock.now()) < 5
+    assert abs(shown.timestamp() - sandbox.clock.now()) < 60

@@ -139,7 +139,7 @@ def test_a_token_is_refreshed_when_it_is_needed(sandbox: Sandbox, caller: Caller
     later = another()
     second = later.read(f"{path}/token")
     assert second["access_token"] != first["access_token"]
-    assert 3590 < second["expires_in"] <= 3600
+    assert 3500 < second["expires_in"] <= 3600
     assert later.read(path)["expires_at"] > credential["expires_at"]
     assert [event["event"] for event in sandbox.events][-1] == "credential.refreshed"
     check_event("WebhookEvent", "event", sandbox.events[-1])
@@ -173,7 +173,7 @@ def event_types(sandbox: Sandbox) -> list[str]:
 
 
 def wait_for_events(sandbox: Sandbox, *types: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while event_types(sandbox) != [*types]:
         assert time.monotonic() < deadline, event_types(sandbox)
         time.sleep(0.005)

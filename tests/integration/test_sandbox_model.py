@@ -213,7 +213,7 @@ def world() -> Iterator[World]:
             yield World(sandbox, (first, second))
 
 
-@pytest.mark.parametrize("programs", [20, pytest.param(500, marks=pytest.mark.full)])
+@pytest.mark.parametrize("programs", [10, pytest.param(500, marks=pytest.mark.full)])
 def test_the_sandbox_equals_its_model(world: World, programs: int) -> None:
     run_state_machine_as_test(
         type("ProgramsHere", (Programs,), {"world": world}),

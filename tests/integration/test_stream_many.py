@@ -21,7 +21,6 @@ from interactor_ext.transports import AsyncTransport, Transport
 from tests.integration.raw_sse_server import Connection, RawServer
 from tests.integration.stream_reader import CONTEXT, KWARGS, RULES
 
-STREAMS = 200
 POLICY = RetryPolicy(base_delay=0.01)
 TEXT = "".join(f"{number} " for number in range(1, 21))
 
@@ -75,7 +74,8 @@ def many(url: str, count: int) -> list[tuple[str, int]]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts sockets in /proc")
 @pytest.mark.parametrize("colour", ["sync", "async"])
-def test_two_hundred_streams_through_three_reconnects(colour: str) -> None:
+@pytest.mark.parametrize("streams", [50, pytest.param(200, marks=pytest.mark.full)])
+def test_many_streams_through_three_reconnects(colour: str, streams: int) -> None:
     def run(url: str, count: int) -> list[tuple[str, int]]:
         return many(url, count) if colour == "sync" else asyncio.run(many_async(url, count))
 
@@ -85,12 +85,12 @@ def test_two_hundred_streams_through_three_reconnects(colour: str) -> None:
     gc.collect()
     objects = len(gc.get_objects())
     with RawServer(handler) as server:
-        assert run(server.url, STREAMS) == [(TEXT, 3)] * STREAMS
+        assert run(server.url, streams) == [(TEXT, 3)] * streams
     del server
     gc.collect()
     things = gc.get_objects()
     assert not [thing for thing in things if isinstance(thing, StreamState)]
     # A stream that stayed behind would be some hundreds each.
-    assert len(things) - objects < 20 * STREAMS
+    assert len(things) - objects < 20 * streams
     assert open_sockets() == sockets
     assert threading.active_count() == threads

@@ -157,9 +157,9 @@ def test_a_scrape_shows_what_the_script_has_counted(sandbox: Sandbox, colour: st
             tally.sent("GET", "/tools/{tool_id}", 422)
             tally.failed("validation", "VALIDATION_ERROR")
 
-            sandbox.faults.add("get_webhook", latency=5, times=1)
+            sandbox.faults.add("get_webhook", latency=60, times=1)
             with pytest.raises(APIConnectionError):
-                await settle(user.with_options(timeout=0.1, max_retries=0).webhooks.get("wh_1"))
+                await settle(user.with_options(timeout=1, max_retries=0).webhooks.get("wh_1"))
             tally.sent("GET", "/webhooks/{webhook_id}", "timeout")
             tally.failed("network", "TIMEOUT")
 
@@ -182,7 +182,7 @@ def test_a_scrape_shows_what_the_script_has_counted(sandbox: Sandbox, colour: st
             sandbox.emit(room_id, {"type": "error", "error": {"code": "X", "message": "no"}})
             with pytest.raises(InteractorError):
                 await take(stream)
-        async with entered(user.with_options(deadline=0.3).rooms.stream(room_id)) as stream:
+        async with entered(user.with_options(deadline=2).rooms.stream(room_id)) as stream:
             with pytest.raises(InteractorError):
                 await take(stream)
         tally.sent("GET", "/rooms/{room_id}/stream", *[200] * 6)
@@ -200,7 +200,7 @@ def test_a_scrape_shows_what_the_script_has_counted(sandbox: Sandbox, colour: st
     bounds = {dict(labels)["le"] for name, labels in samples if name == "interactor_request_duration_ms_bucket"}
     assert sorted(map(float, bounds)) == [10, 50, 100, 250, 500, 1000, 2500, 5000, float("inf")]
     slow = frozenset({"method": "GET", "endpoint": "/webhooks/{webhook_id}"}.items())
-    assert 100 <= values(samples, "interactor_request_duration_ms_sum")[slow] < 2000
+    assert 1000 <= values(samples, "interactor_request_duration_ms_sum")[slow] < 30_000
     assert values(samples, "interactor_token_refresh_total") == {
         frozenset({("status", "success")}): 2,
         frozenset({("status", "failure")}): 1,
@@ -320,7 +320,7 @@ def test_requests_that_wait_for_a_connection_are_shown(sandbox: Sandbox, colour:
                 pools.append(event.pool)
 
     def wait_for(numbers: tuple[int, int, int]) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while (seen := pools[0].connections()) != numbers:
             assert time.monotonic() < deadline, seen
             time.sleep(0.002)
@@ -453,11 +453,11 @@ def test_a_child_that_was_forked_during_a_scrape_can_be_scraped() -> None:
     def scrape_slowly() -> None:
         with telemetry._adding_up:
             holds.set()
-            may_go_on.wait(10)
+            may_go_on.wait(60)
 
     thread = threading.Thread(target=scrape_slowly)
     thread.start()
-    holds.wait(10)
+    holds.wait(60)
     child = os.fork()
     if not child:
         faulthandler.dump_traceback_later(10, exit=True)
@@ -579,7 +579,7 @@ async def test_a_call_that_is_given_up_is_no_error(sandbox: Sandbox) -> None:
     registry = prometheus_client.CollectorRegistry()
     async with sandbox.async_client(telemetry=PrometheusTelemetry(registry)) as client:
         await client.get_access_token()
-        sandbox.faults.add("list_tools", latency=5)
+        sandbox.faults.add("list_tools", latency=60)
         call = asyncio.ensure_future(client.tools.list())
         await asyncio.sleep(0.05)
         call.cancel()

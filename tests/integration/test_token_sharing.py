@@ -16,10 +16,11 @@ from interactor_ext import ConfigurationError, InteractorClient
 from interactor_ext._tokens.guarded import GuardedStore
 from interactor_ext.tokens import Token, TokenStore
 from tests.fault_server import FaultServer, fine, slow, token
-from tests.integration.token_worker import LOCK_EXPIRY, THREADS, open_store, settings
+from tests.integration.token_worker import THREADS, open_store, settings
 from tests.redis_server import redis_cluster, redis_server
+from tests.support.waiting import PATIENCE
 
-PROCESSES = 4
+PROCESSES = 3
 KEY = "k" * 32
 
 
@@ -82,11 +83,10 @@ def test_when_the_holder_of_the_lock_is_killed_the_others_go_on(store_name: str,
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held True\n"
         holder.kill()
-        started = time.monotonic()
+        with open_store(store_name).lock(key, PATIENCE) as held:
+            assert held
         client.assistants.get("asst_1")
-        took = time.monotonic() - started
     client.close()
-    assert took < (1.0 if store_name.startswith("file") else LOCK_EXPIRY + 1.0)
     assert len(server.token_requests()) == 1
 
 
@@ -96,7 +96,7 @@ def test_a_lock_that_has_expired_is_not_opened_by_its_former_holder() -> None:
 
     with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connection:
         first = RedisTokenStore(connection, lock_expiry=0.05).lock(KEY, 1)
-        second = RedisTokenStore(connection, lock_expiry=30).lock(KEY, 5)
+        second = RedisTokenStore(connection, lock_expiry=300).lock(KEY, PATIENCE)
         third = RedisTokenStore(connection).lock(KEY, 0)
         assert first.__enter__()
         assert second.__enter__()

@@ -67,7 +67,7 @@ class Tools(ToolSet):
         super().__init__()
         self.runs: Counter[str] = Counter()
         # Each of two calls waits for the other, so one after the other would never do.
-        self.both = threading.Barrier(2, timeout=10)
+        self.both = threading.Barrier(2, timeout=60)
 
         @self.tool
         def get_weather(city: str, unit: Literal["C", "F"] = "C") -> dict[str, Any]:

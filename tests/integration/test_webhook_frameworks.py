@@ -74,7 +74,7 @@ class Receiver:
                 stderr=subprocess.STDOUT,
                 pass_fds=[listener.fileno()],
             )
-        self.client = httpx.Client(base_url=self.url, timeout=20)
+        self.client = httpx.Client(base_url=self.url, timeout=60)
 
     def printed(self) -> str:
         return self._log.read_text()
@@ -85,14 +85,14 @@ class Receiver:
     def wait_until_it_answers(self) -> None:
         """Calls wait in the listening socket while the server starts, and are refused once it has died."""
         try:
-            self.client.get(PATH, timeout=30)
+            self.client.get(PATH, timeout=60)
         except httpx.TransportError:
             pytest.fail(self.printed())
 
     def close(self) -> None:
         self.client.close()
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(60)
 
 
 @pytest.fixture(scope="module", params=RECEIVERS)

@@ -66,12 +66,12 @@ def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
     return [body_of(key=f"idem_{number}") for number in keys]
 
 
-def check_deliveries(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float) -> None:
+def check_deliveries(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float, size: int) -> None:
     chance = random.Random(events)
     keys = [f"idem_{number}" for number in range(events)]
     open_store = opener(place, RedisEventStore, SQLiteEventStore)
     doomed = chance.sample(keys, victims)
-    fleet = Fleet(receive, open_store, size=8 if place[0] == "redis" else 4, lease=lease, victims=doomed)
+    fleet = Fleet(receive, open_store, size=size, lease=lease, victims=doomed)
     fleet.run(deliveries(events, total, chance), done=lambda: fleet.answers[200] == total)
     fleet.close()
 
@@ -84,15 +84,20 @@ def check_deliveries(place: tuple[str, str], *, events: int, total: int, victims
 
 
 def test_every_event_is_completed_once(place: tuple[str, str]) -> None:
-    check_deliveries(place, events=300, total=600, victims=4, lease=6)
+    check_deliveries(place, events=60, total=120, victims=0, lease=600, size=3)
+
+
+@pytest.mark.full
+def test_every_event_is_completed_once_although_processes_are_killed(place: tuple[str, str]) -> None:
+    check_deliveries(place, events=300, total=600, victims=4, lease=15, size=8 if place[0] == "redis" else 4)
 
 
 @pytest.mark.full
 def test_ten_thousand_deliveries(place: tuple[str, str]) -> None:
-    check_deliveries(place, events=6000, total=10_000, victims=40, lease=20)
+    check_deliveries(place, events=6000, total=10_000, victims=40, lease=20, size=8 if place[0] == "redis" else 4)
 
 
-def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float) -> None:
+def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float, size: int = 4) -> None:
     chance = random.Random(events)
     keys = [f"idem_{number}" for number in range(events)]
     open_queue = opener(place, RedisEventQueue, SQLiteEventQueue)
@@ -102,8 +107,8 @@ def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int
     assert Counter(answer.status for answer in answers) == {200: total}
 
     doomed = chance.sample(keys, victims)
-    fleet = Fleet(work, open_queue, size=4, lease=lease, victims=doomed)
-    fleet.run(["empty the queue"] * 4, done=lambda: fleet.completions.total() == events)
+    fleet = Fleet(work, open_queue, size=size, lease=lease, victims=doomed)
+    fleet.run(["empty the queue"] * size, done=lambda: fleet.completions.total() == events)
     fleet.close()
     assert fleet.kills == Counter(doomed)
     assert fleet.completions == Counter(keys)
@@ -113,4 +118,9 @@ def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int
 
 
 def test_every_queued_event_is_completed_once(place: tuple[str, str]) -> None:
-    check_queue(place, events=200, total=300, victims=3, lease=6)
+    check_queue(place, events=60, total=90, victims=0, lease=600, size=3)
+
+
+@pytest.mark.full
+def test_every_queued_event_is_completed_once_although_processes_are_killed(place: tuple[str, str]) -> None:
+    check_queue(place, events=200, total=300, victims=3, lease=15)

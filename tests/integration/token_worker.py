@@ -13,18 +13,17 @@ from interactor_ext._tokens import guarded
 from interactor_ext.tokens import FileTokenStore, RedisTokenStore, TokenStore
 
 THREADS = 50
-LOCK_EXPIRY = 2.0
 
 
-def open_store(name: str) -> TokenStore:
+def open_store(name: str, lock_expiry: float = 300) -> TokenStore:
     kind, _, where = name.partition(":")
     if kind == "file":
         return FileTokenStore(where)
     import redis
 
     if kind == "redis":
-        return RedisTokenStore(redis.Redis(unix_socket_path=where), lock_expiry=LOCK_EXPIRY)
-    return RedisTokenStore(redis.asyncio.Redis(unix_socket_path=where), lock_expiry=LOCK_EXPIRY)
+        return RedisTokenStore(redis.Redis(unix_socket_path=where), lock_expiry=lock_expiry)
+    return RedisTokenStore(redis.asyncio.Redis(unix_socket_path=where), lock_expiry=lock_expiry)
 
 
 def settings(store: TokenStore, url: str) -> dict[str, Any]:
@@ -78,4 +77,4 @@ if __name__ == "__main__":
     elif task == "tasks":
         asyncio.run(call_from_tasks(open_store(name), argument))
     else:
-        hold_the_lock(open_store(name), argument)
+        hold_the_lock(open_store(name, lock_expiry=0.5), argument)

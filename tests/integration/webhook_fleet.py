@@ -108,7 +108,7 @@ class Fleet:
     def close(self) -> None:
         for connection, process in self._processes.items():
             connection.send(None)
-            process.join(30)
+            process.join(60)
             assert process.exitcode == 0
             connection.close()
 

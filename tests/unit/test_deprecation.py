@@ -244,7 +244,7 @@ def test_threads_that_meet_an_operation_at_once_get_one_warning(monkeypatch: pyt
 
     def parse_together(*args: Any, **settings: Any) -> Deprecation | None:
         # Here, all have seen that nobody had met the operation.
-        meeting.wait(10)
+        meeting.wait(60)
         return parse(*args, **settings)
 
     monkeypatch.setattr(module, "parse_deprecation", parse_together)

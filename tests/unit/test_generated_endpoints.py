@@ -301,14 +301,14 @@ def test_no_repr_of_a_client_shows_a_secret() -> None:
 
 
 def test_with_something_is_a_new_client_and_changes_nothing(server: RawServer) -> None:
-    client = Client(server.url, headers={"X-One": "1"}, timeout=5)
+    client = Client(server.url, headers={"X-One": "1"}, timeout=60)
     live = client.get_httpx_client()
     others = (client.with_headers({"X-Two": "2"}), client.with_cookies({"c": "3"}), client.with_timeout(7))
     assert all(other.get_httpx_client() is not live for other in others)
     assert client.get_httpx_client() is live
     assert "x-two" not in live.headers
     assert not live.cookies
-    assert live.timeout == httpx.Timeout(5)
+    assert live.timeout == httpx.Timeout(60)
     assert others[0].get_httpx_client().headers["x-one"] == "1"
     assert others[0].get_httpx_client().headers["x-two"] == "2"
     assert others[1].get_httpx_client().cookies["c"] == "3"

@@ -207,18 +207,18 @@ async def test_a_busy_namespace_does_not_hold_up_a_quiet_one() -> None:
 
 
 async def test_a_wait_beyond_the_time_left_is_refused_at_once() -> None:
-    limiter = RateLimiter(Tiers(client=Tier(60, 1)))
+    limiter = RateLimiter(Tiers(client=Tier(0.1, 1)))
     limiter.wait(CLIENT)
     started = time.monotonic()
     with pytest.raises(WouldWait):
-        limiter.wait(CLIENT, 0.5)
+        limiter.wait(CLIENT, 60)
     with pytest.raises(WouldWait):
-        await limiter.wait_async(CLIENT, 0.5)
-    assert time.monotonic() - started < 0.3
+        await limiter.wait_async(CLIENT, 60)
+    assert time.monotonic() - started < 30
 
 
 async def test_standing_in_line_ends_with_the_time_left() -> None:
-    limiter = RateLimiter(Tiers(client=Tier(60, 1)))
+    limiter = RateLimiter(Tiers(client=Tier(0.1, 1)))
     limiter.wait(CLIENT)
     first = asyncio.create_task(limiter.wait_async(CLIENT))
     await asyncio.sleep(0)
@@ -232,24 +232,25 @@ async def test_standing_in_line_ends_with_the_time_left() -> None:
 
 
 async def test_who_is_cancelled_gives_the_place_back_and_holds_up_nobody() -> None:
-    limiter = RateLimiter(Tiers(client=Tier(600, 1)))
+    limiter = RateLimiter(Tiers(client=Tier(60, 1)))
     await limiter.wait_async(CLIENT)
     tasks = [asyncio.create_task(limiter.wait_async(CLIENT)) for _ in range(30)]
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
     for task in tasks[::2]:
         task.cancel()
         await asyncio.sleep(0)
     for task in tasks[1:-2:2]:
         task.cancel()
+    # Two wait before it. With the places of those who gave up, it would be half a minute.
     started = time.monotonic()
     await tasks[-1]
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 15
     await asyncio.gather(*tasks, return_exceptions=True)
     assert not limiter._turns.has_line(CLIENT[-1])
 
 
 async def test_an_interrupted_wait_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    limiter = RateLimiter(Tiers(client=Tier(60, 1)))
+    limiter = RateLimiter(Tiers(client=Tier(1, 1)))
     limiter.wait(CLIENT)
 
     def interrupt(seconds: float) -> None:
@@ -260,7 +261,7 @@ async def test_an_interrupted_wait_gives_its_place_back(monkeypatch: pytest.Monk
         limiter.wait(CLIENT)
     with pytest.raises(WouldWait) as caught:
         limiter.wait(CLIENT, 0.1)
-    assert caught.value.seconds < 1.1
+    assert caught.value.seconds < 61
 
 
 def test_a_repr_shows_the_tiers() -> None:

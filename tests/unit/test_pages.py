@@ -14,6 +14,7 @@ import pytest
 from interactor_client.models import AssistantListResponse
 from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext._pages import PageWalk, aiterate, check_paging, check_prefetch, iterate, page_of
+from tests.support.waiting import PATIENCE
 
 Fetch = Callable[[int], Page[Any]]
 
@@ -178,16 +179,16 @@ def test_without_prefetch_no_page_is_asked_for_before_it_is_needed(colour: str) 
 @both
 @pytest.mark.parametrize("prefetch", [1, 4])
 def test_so_many_pages_run_ahead_and_no_more(colour: str, prefetch: int) -> None:
-    lock, running, most, asked = threading.Lock(), 0, 0, set()
+    news, running, most, asked = threading.Condition(), 0, 0, set()
 
     def fetch(number: int) -> Page[Any]:
         nonlocal running, most
-        with lock:
+        with news:
             running += 1
             most = max(most, running)
             asked.add(number)
-        time.sleep(0.01)
-        with lock:
+            news.notify_all()
+            assert number == 1 or news.wait_for(lambda: most >= prefetch, PATIENCE)
             running -= 1
         return page(items(f"{number}"), total_pages=30)
 

@@ -116,7 +116,7 @@ async def test_a_proxy_of_the_async_clients_own_is_asked_for_nothing(proxy: Prox
 
 
 def test_no_request_of_another_client_passes_through_its_proxy(proxy: Proxy) -> None:
-    connection = http.client.HTTPSConnection("127.0.0.1", proxy.port, timeout=10)
+    connection = http.client.HTTPSConnection("127.0.0.1", proxy.port, timeout=60)
     connection.set_tunnel("core.interactor.com", 443)
     with contextlib.closing(connection), pytest.raises(PlatformRefused):
         connection.request("GET", "/api/v1/assistants")

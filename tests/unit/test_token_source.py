@@ -22,7 +22,7 @@ from interactor_ext.tokens import MemoryTokenStore, Token
 from tests.interrupts import runs_interrupted_in_each_line
 from tests.support.waiting import PATIENCE, eventually
 
-CONFIG = InteractorConfig(client_id="client_x", client_secret="secret_x", timeout=5)
+CONFIG = InteractorConfig(client_id="client_x", client_secret="secret_x", timeout=60)
 
 
 class Clock:
@@ -51,7 +51,7 @@ class Issuer:
         return Token(f"t{self.count}", self.clock.now + self.lifetime, self.lifetime)
 
     def fetch(self) -> Token:
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         return self.issue()
 
     async def fetch_async(self) -> Token:
@@ -126,9 +126,9 @@ class TestBothColours:
             self.get(source, time.monotonic() + 0.05)
         with pytest.raises(APITimeoutError):
             self.get(source, time.monotonic() - 1)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 30
         issuer.gate.set()
-        assert self.get(source, time.monotonic() + 10) == "t1"
+        assert self.get(source, time.monotonic() + 60) == "t1"
 
     def test_one_that_expires_at_once_serves_once(self, source: Any, issuer: Issuer) -> None:
         issuer.lifetime = 0
@@ -470,7 +470,7 @@ def test_closing_from_another_loop_gives_up_the_request_as_well(issuer: Issuer, 
         asyncio.run(source.aclose())
         eventually(lambda: first is not None and first.landed.is_set)
         issuer.gate.set()
-        assert waiting.result(10).access_token == "t1"
+        assert waiting.result(60).access_token == "t1"
 
 
 def test_tasks_of_two_event_loops_share_one_request(issuer: Issuer, clock: Clock) -> None:
@@ -484,7 +484,7 @@ def test_tasks_of_two_event_loops_share_one_request(issuer: Issuer, clock: Clock
         loops = [threads.submit(asyncio.run, hundred()) for _ in range(4)]
         eventually(lambda: source._flight is not None)
         issuer.gate.set()
-        assert [loop.result(10) for loop in loops] == [{"t1"}] * 4
+        assert [loop.result(60) for loop in loops] == [{"t1"}] * 4
     assert issuer.count == 1
 
 
@@ -501,7 +501,7 @@ def test_when_the_loop_that_fetches_ends_another_takes_over(issuer: Issuer, cloc
     with ThreadPoolExecutor(1) as threads:
         asyncio.run(give_up())
         issuer.gate.set()
-        assert threads.submit(asyncio.run, source.get()).result(10).access_token == "t1"
+        assert threads.submit(asyncio.run, source.get()).result(60).access_token == "t1"
 
 
 def test_a_loop_that_is_closed_with_a_request_under_way_strands_nobody(issuer: Issuer, clock: Clock) -> None:
@@ -540,7 +540,7 @@ async def test_a_lock_that_comes_too_late_for_a_cancelled_task_is_given_back(iss
     await source.aclose()
     store.unlock(held)
     (lock,) = memory._locks.values()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not lock.acquire(blocking=False):
         assert time.monotonic() < deadline, "the lock is stuck"
         await asyncio.sleep(0.001)
@@ -563,7 +563,7 @@ def test_a_child_forked_amid_a_request_makes_its_own(issuer: Issuer, clock: Cloc
             os._exit(0 if source.get().access_token == "t1" else 1)
     _, status = os.waitpid(child, 0)
     issuer.gate.set()
-    leader.join(10)
+    leader.join(60)
     assert os.waitstatus_to_exitcode(status) == 0
 
 

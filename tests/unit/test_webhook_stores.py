@@ -39,18 +39,22 @@ CLAIMED, IN_PROGRESS, COMPLETED = ClaimState.CLAIMED, ClaimState.IN_PROGRESS, Cl
 
 
 class Clock:
-    """For Redis, whose clock cannot be set, time passes for real."""
+    """The clock of a redis-server cannot be set: there, everything that has a time comes sooner instead."""
 
-    def __init__(self, *, real: bool) -> None:
-        self.real = real
+    def __init__(self, redis: Any = None) -> None:
+        self.redis = redis
         self.now = 1_000_000.0
 
     def __call__(self) -> float:
         return self.now
 
     def pass_(self, seconds: float) -> None:
-        if self.real:
-            time.sleep(seconds)
+        for key in () if self.redis is None else self.redis.keys("*"):
+            if (left := self.redis.pttl(key)) >= 0:
+                self.redis.pexpire(key, max(0, int(left - 1000 * seconds)))
+            elif self.redis.type(key) == b"zset":
+                for member in self.redis.zrange(key, 0, -1):
+                    self.redis.zincrby(key, -seconds, member)
         self.now += seconds
 
 
@@ -86,7 +90,7 @@ Make = Callable[..., Any]
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Makes stores of one kind; `make.clock` is theirs, and two of them share what is stored if the kind can."""
     kind: str = request.param
-    clock, closing = Clock(real="redis" in kind), []
+    clock, closing = Clock(request.getfixturevalue("redis") if "redis" in kind else None), []
     if kind == "memory":
         made = lambda ttl=1000: MemoryEventStore(ttl=ttl, clock=clock)  # noqa: E731
     elif kind == "sqlite":
@@ -160,9 +164,9 @@ def test_nobody_releases_what_is_completed(make: Make) -> None:
 
 def test_a_lease_runs_out(make: Make) -> None:
     store = make()
-    store.claim("k", "one", 0.2)
+    store.claim("k", "one", 300)
     assert store.claim("k", "two", 60) == IN_PROGRESS
-    pass_time(make, 0.25)
+    pass_time(make, 301)
     assert store.claim("k", "two", 60) == CLAIMED
     store.release("k", "one")
     assert store.claim("k", "three", 60) == IN_PROGRESS
@@ -170,8 +174,8 @@ def test_a_lease_runs_out(make: Make) -> None:
 
 def test_the_first_completion_counts_whoever_holds_the_claim(make: Make) -> None:
     store = make()
-    store.claim("k", "slow", 0.1)
-    pass_time(make, 0.15)
+    store.claim("k", "slow", 300)
+    pass_time(make, 301)
     assert store.claim("k", "fast", 60) == CLAIMED
     assert store.complete("k", "slow") is True
     assert store.complete("k", "fast") is False
@@ -186,11 +190,11 @@ def test_a_completion_without_a_claim_counts(make: Make) -> None:
 
 
 def test_a_handled_event_is_forgotten_after_its_ttl(make: Make) -> None:
-    store = make(ttl=0.2)
+    store = make(ttl=300)
     store.claim("k", "one", 60)
     store.complete("k", "one")
     assert store.claim("k", "two", 60) == COMPLETED
-    pass_time(make, 0.25)
+    pass_time(make, 301)
     assert store.claim("k", "two", 60) == CLAIMED
 
 
@@ -212,7 +216,7 @@ def test_many_threads_complete_each_event_once(make: Make) -> None:
 
 
 def test_memory_sweeps_what_ran_out_and_is_bounded() -> None:
-    clock = Clock(real=False)
+    clock = Clock()
     store = MemoryEventStore(ttl=10, max_events=50, clock=clock)
     for number in range(100):
         store.claim(f"k{number}", "t", 60)
@@ -247,7 +251,7 @@ def test_sqlite_remembers_across_restarts_and_writes_ahead(tmp_path: Path) -> No
 
 
 def test_sqlite_sweeps_what_ran_out(tmp_path: Path) -> None:
-    clock = Clock(real=False)
+    clock = Clock()
     with SQLiteEventStore(tmp_path / "events.db", ttl=10, clock=clock) as store:
         for number in range(20):
             store.complete(f"k{number}", "t")
@@ -333,11 +337,11 @@ def test_the_patience_of_sqlite_is_not_multiplied_by_the_threads_that_wait(tmp_p
             store.claim(f"k{number}", "t", 60)
         return time.monotonic() - began
 
-    with SQLiteEventStore(tmp_path / "events.db", timeout=0.4) as store, ThreadPoolExecutor(8) as pool:
+    with SQLiteEventStore(tmp_path / "events.db", timeout=1) as store, ThreadPoolExecutor(40) as pool:
         store.claim("k", "one", 60)
         other = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        assert max(pool.map(waited, range(8))) < 1.2
+        assert max(pool.map(waited, range(40))) < 20
         other.close()
         assert store.claim("k0", "one", 60) == CLAIMED
 
@@ -389,13 +393,13 @@ def interrupted(number: int, call: Callable[[], object]) -> bool:
 def test_sqlite_survives_a_signal_handler_that_raises_wherever_it_is(tmp_path: Path, is_new: bool) -> None:
     with ThreadPoolExecutor(1) as other_thread:
         for number in itertools.count(1):
-            with SQLiteEventStore(tmp_path / "events.db", timeout=2) as store:
+            with SQLiteEventStore(tmp_path / "events.db", timeout=60) as store:
                 if not is_new:
                     store.claim("before", "t", 60)
                 hit = interrupted(number, lambda store=store: store.claim("k", "t", 60))  # type: ignore[misc]
                 assert store.complete("k", "t"), number
                 store.release("before", "t")
-                assert other_thread.submit(store.claim, "k", "u", 60).result(30) == COMPLETED
+                assert other_thread.submit(store.claim, "k", "u", 60).result(60) == COMPLETED
                 with sqlite3.connect(tmp_path / "events.db", timeout=0) as another:
                     another.execute("DELETE FROM interactor_webhook_claims")
                 another.close()
@@ -470,7 +474,7 @@ def test_what_a_child_writes_to_sqlite_outlives_its_parents_connection(tmp_path:
 @needs_fork
 @in_threads
 def test_a_child_of_a_parent_whose_threads_write_can_write_to_sqlite(tmp_path: Path) -> None:
-    with SQLiteEventStore(tmp_path / "events.db", timeout=5) as store, ThreadPoolExecutor(2) as pool:
+    with SQLiteEventStore(tmp_path / "events.db", timeout=60) as store, ThreadPoolExecutor(2) as pool:
         stop = threading.Event()
 
         def write(name: int) -> int:
@@ -500,7 +504,7 @@ def test_a_fork_takes_nothing_from_a_store_in_memory() -> None:
 def test_many_processes_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:
     code = (
         "import sys; from interactor_ext.webhooks import SQLiteEventStore\n"
-        "with SQLiteEventStore(sys.argv[1]) as store: print(store.claim('k', sys.argv[2], 60).name)"
+        "with SQLiteEventStore(sys.argv[1], timeout=60) as store: print(store.claim('k', sys.argv[2], 60).name)"
     )
     processes = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "new.db"), str(number)], stdout=subprocess.PIPE)
@@ -575,7 +579,7 @@ def test_redis_stores_take_the_client_of_their_colour(redis: Any) -> None:
 @pytest.fixture(params=["sqlite", "redis", "redis, decoded"])
 def make_queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     kind: str = request.param
-    clock, closing = Clock(real="redis" in kind), []
+    clock, closing = Clock(request.getfixturevalue("redis") if "redis" in kind else None), []
     if kind == "sqlite":
 
         def made(ttl: float = 1000) -> EventQueue:
@@ -617,7 +621,7 @@ def test_the_event_that_is_due_for_longest_comes_first(make_queue: Make) -> None
     queue = make_queue()
     for key in "abc":
         queue.put(key, b"")
-        pass_time(make_queue, 0.002)
+        pass_time(make_queue, 1)
     assert [queue.take(token, 60).key for token in "123"] == ["a", "b", "c"]
 
 
@@ -625,17 +629,17 @@ def test_a_retry_comes_when_it_is_due(make_queue: Make) -> None:
     queue = make_queue()
     queue.put("k", b"x")
     queue.take("one", 60)
-    assert queue.retry("k", "one", 0.2, "broken") is True
+    assert queue.retry("k", "one", 300, "broken") is True
     assert queue.take("two", 60) is None
-    pass_time(make_queue, 0.25)
+    pass_time(make_queue, 301)
     assert queue.take("two", 60) == ("k", b"x", 2)
 
 
 def test_a_worker_that_lost_its_lease_changes_nothing_but_can_complete(make_queue: Make) -> None:
     queue = make_queue()
     queue.put("k", b"x")
-    queue.take("slow", 0.1)
-    pass_time(make_queue, 0.15)
+    queue.take("slow", 300)
+    pass_time(make_queue, 301)
     assert queue.take("fast", 60) == ("k", b"x", 2)
     assert queue.retry("k", "slow", 0, "") is False
     assert queue.bury("k", "slow", "") is False
@@ -651,7 +655,7 @@ def test_dead_letters_are_inspected_replayed_and_discarded(make_queue: Make) -> 
         queue.put(key, key.encode())
         queue.take("t", 60)
         assert queue.bury(key, "t", f"{key} é" + "x" * 5000) is True
-        pass_time(make_queue, 0.002)
+        pass_time(make_queue, 1)
     assert queue.take("t", 60) is None
     letters = queue.dead_letters()
     assert [(letter.key, letter.body, letter.attempts) for letter in letters] == [
@@ -661,7 +665,7 @@ def test_dead_letters_are_inspected_replayed_and_discarded(make_queue: Make) -> 
     ]
     assert letters[0].error.startswith("a éx")
     assert len(letters[0].error) == 1000
-    assert 0 <= letters[1].failed_at - letters[0].failed_at < 5
+    assert 0 <= letters[1].failed_at - letters[0].failed_at < 60
     assert [letter.key for letter in queue.dead_letters(limit=2)] == ["a", "b"]
     assert queue.put("a", b"") is False
 
@@ -678,11 +682,11 @@ def test_dead_letters_are_inspected_replayed_and_discarded(make_queue: Make) -> 
 
 
 def test_a_handled_event_of_a_queue_is_forgotten_after_its_ttl(make_queue: Make) -> None:
-    queue = make_queue(ttl=0.2)
+    queue = make_queue(ttl=300)
     queue.put("k", b"x")
     queue.take("t", 60)
     queue.complete("k", "t")
-    pass_time(make_queue, 4000 if not make_queue.clock.real else 0.25)  # type: ignore[attr-defined]
+    pass_time(make_queue, 4000)
     queue.take("t", 60)
     assert queue.put("k", b"y") is True
 
