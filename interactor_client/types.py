@@ -100,6 +100,10 @@ OnReconnect = Callable[[int, float], object]
 """Called before each reconnect with its number, from 1, and the seconds waited before it."""
 
 
+OnInvalid = Callable[[Any], object]
+"""Called with an error for each item of a list that does not fit its model; the item itself is its `item`."""
+
+
 class RawEvent(Protocol):
     """An event as it stood on the wire."""
 
@@ -187,6 +191,7 @@ class Sender(Protocol):
         *,
         per_page: int | Unset,
         prefetch: int,
+        on_invalid: OnInvalid | None,
     ) -> Iterator[T]:
         """`get_kwargs` takes the number of a page, from 1."""
         ...
@@ -218,6 +223,7 @@ class AsyncSender(Protocol):
         *,
         per_page: int | Unset,
         prefetch: int,
+        on_invalid: OnInvalid | None,
     ) -> AsyncIterator[T]:
         """`get_kwargs` takes the number of a page, from 1."""
         ...
@@ -241,6 +247,7 @@ __all__ = [
     "AsyncSender",
     "EventStream",
     "ListEnvelope",
+    "OnInvalid",
     "OnReconnect",
     "Operation",
     "Page",

@@ -138,16 +138,21 @@ class ServerError(APIStatusError):
 class ResponseValidationError(InteractorError):
     """A success response whose body does not fit its model.
 
-    `model` and `field` name the place; `field` is "" where the body as a whole is at fault. The status says success:
-    what was asked for has been done.
+    `model` and `field` name the place; `field` is "" where the body as a whole is at fault. `path` leads there through
+    the body, as in `data[3].id`. The status says success: what was asked for has been done. `item` is what was sent in
+    that place of a list, for `iterate(on_invalid=...)`; it may hold secrets, so think before you log it.
     """
 
     default_code = "RESPONSE_VALIDATION_ERROR"
 
-    def __init__(self, message: str = "", *, model: str = "", field: str = "", **about: Any) -> None:
+    def __init__(
+        self, message: str = "", *, model: str = "", field: str = "", path: str = "", item: Any = None, **about: Any
+    ) -> None:
         super().__init__(message, **about)
         self.model = model
         self.field = field
+        self.path = path
+        self.item = item
 
 
 class CircuitOpenError(InteractorError):

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import contextvars
+import inspect
+import json
+import re
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
-from interactor_client.types import ListEnvelope, Page, PageMeta
+import httpx
+
+from interactor_client.errors import DecodeError
+from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
+from interactor_ext._errors import ResponseValidationError
+from interactor_ext._log import logger
+from interactor_ext._network.closer import close_later, start_closer
+from interactor_ext._responses import read_response
 
 if TYPE_CHECKING:
     import asyncio
@@ -16,6 +29,10 @@ T = TypeVar("T")
 
 _LARGEST_PAGE = 100
 _MOST_PREFETCHED = 100
+MOST_EMPTY_PAGES = 100
+"""In a row, after which a server that promises more is not believed."""
+# Seconds for cancelled requests to end; what they do in a thread, such as reading a token store, cannot be cancelled.
+_GRACE = 1.0
 
 
 def check_paging(params: Mapping[str, Any]) -> None:
@@ -31,9 +48,59 @@ def check_prefetch(prefetch: object) -> None:
         raise ValueError(f"prefetch must be a whole number from 0 to {_MOST_PREFETCHED}, not {prefetch!r}")
 
 
-def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any]) -> Page[T]:
-    """The page in canonical form. `params` are those of the request: they say what a server leaves out."""
-    meta, count = envelope.meta, len(envelope.data)
+def name_of(kwargs: dict[str, Any]) -> str:
+    """`GET /assistants`: how errors name a request of which there are only the arguments."""
+    operation = kwargs["extensions"]["operation"]
+    return f"{operation.method} {operation.path}"
+
+
+@dataclass(slots=True)
+class PartialPage(Page[T]):
+    """A page without the items that do not fit their model."""
+
+    invalid: list[ResponseValidationError] = field(default_factory=list)
+
+
+def read_page(response: httpx.Response, parse: Callable[[httpx.Response], ListEnvelope[T]], params: Any) -> Page[T]:
+    """The page that a response holds. ResponseValidationError if any of its items does not fit."""
+    return page_of(read_response(response, parse), params)
+
+
+def read_partial_page(
+    response: httpx.Response, parse: Callable[[httpx.Response], ListEnvelope[T]], params: Any
+) -> Page[T]:
+    """The page that a response holds, with an error for each item that does not fit, in place of the item."""
+    try:
+        return read_page(response, parse, params)
+    except ResponseValidationError as error:
+        if not error.path.startswith("data["):
+            raise
+    body = json.loads(response.content)
+    items, invalid = body["data"], []
+    envelope = read_response(response, lambda _: parse(_with_data(body, [])))
+    for index, item in enumerate(items):
+        try:
+            envelope.data.extend(parse(_with_data(body, [item])).data)
+        except DecodeError as error:
+            from interactor_ext._response_errors import misfit
+
+            error.path, error.field = (
+                re.sub(r"^data\[0\]", f"data[{index}]", place) for place in (error.path, error.field)
+            )
+            invalid.append(misfit(response, error, item=item))
+    page = page_of(envelope, params, count=len(items))
+    return PartialPage(page.data, page.meta, invalid)
+
+
+def _with_data(body: dict[str, Any], data: list[Any]) -> httpx.Response:
+    return httpx.Response(200, content=json.dumps({**body, "data": data}))
+
+
+def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | None = None) -> Page[T]:
+    """The page in canonical form. `params` are those of the request: they say what a server leaves out. `count` is how
+    many items the page had, where not all of them are in `envelope`.
+    """
+    meta, count = envelope.meta, len(envelope.data) if count is None else count
     page = _first(meta, ("page", "current_page"), 1) or params.get("page", 1)
     per_page = _first(meta, ("per_page",), 1)
     total = _first(meta, ("total", "total_count"), 0)
@@ -44,7 +111,8 @@ def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any]) -> Page[T]:
         if total_pages is not None:
             has_more = page < total_pages
         elif total is not None:
-            has_more = page * size < total
+            # A size of 0 is that of an empty page whose server tells no other.
+            has_more = size > 0 and page * size < total
         else:
             # A full page is all the hint there is; if it is the last, an empty one will follow.
             has_more = per_page is not None and count >= per_page
@@ -66,10 +134,13 @@ def _is_whole(value: object, least: int) -> TypeGuard[int]:
 class PageWalk(Generic[T]):
     """The way through the pages of a list, for a loop that fetches them."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: str = "the list") -> None:
+        """`request` is how errors name what is listed."""
         self.done = False
+        self._request = request
         self._asked = 0
         self._taken = 0
+        self._empty = 0  # in a row
         self._last: int | None = None
         self._previous: list[T] = []
         self._seen: set[int] = set()
@@ -84,14 +155,35 @@ class PageWalk(Generic[T]):
         return numbers
 
     def take(self, page: Page[T]) -> list[T]:
-        """The items of the next page to hand out."""
+        """The items of the next page to hand out.
+
+        Raises:
+            ResponseValidationError: the server promises more, but sends nothing.
+        """
         self._taken += 1
         self._last = page.meta.total_pages
-        if not page.data or self._is_repeated(page.data):
+        self.done = not page.meta.has_more or (self._last is not None and self._taken >= self._last)
+        if not page.data:
+            self._count_empty(page)
+        elif self._is_repeated(page.data):
+            if not self.done:
+                logger.warning("%s: page %d repeats an earlier one, so the list ends here", self._request, self._taken)
             self.done = True
             return []
-        self.done = not page.meta.has_more or (self._last is not None and self._taken >= self._last)
+        else:
+            self._empty = 0
         return page.data
+
+    def _count_empty(self, page: Page[T]) -> None:
+        self._empty = 0 if isinstance(page, PartialPage) and page.invalid else self._empty + 1
+        if self._empty >= MOST_EMPTY_PAGES and not self.done:
+            raise ResponseValidationError(
+                f"The answers to {self._request} contradict themselves: each says that more follows, but the last "
+                f"{self._empty} pages (up to page {self._taken}) are empty. Report it to the platform's support.",
+                model="PaginationMeta",
+                field="has_more",
+                path="meta.has_more",
+            )
 
     def _is_repeated(self, data: list[T]) -> bool:
         ids = tuple(getattr(item, "id", None) for item in data)
@@ -106,53 +198,103 @@ class PageWalk(Generic[T]):
         return repeated
 
 
-def iterate(fetch: Callable[[int], Page[T]], prefetch: int) -> Iterator[T]:
+def iterate(
+    fetch: Callable[[int], Page[T]],
+    prefetch: int,
+    on_invalid: OnInvalid | None = None,
+    *,
+    cancel: Callable[[], object] = lambda: None,
+    request: str = "the list",
+) -> Iterator[T]:
     """Every item of every page, in order. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads.
 
-    An error comes after the items of the pages before it. However the iteration ends, no thread outlives it.
+    An error comes after the items of the pages before it. Threads are not waited for: `cancel` is called to end those
+    that fetch when the iteration ends, soon and in another thread, for the garbage collector may be what ends it.
     """
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    def start(number: int) -> Future[Page[T]]:
-        if prefetch:
-            # A context each: one is not entered twice at a time, and tracing finds its span there.
-            return threads.submit(contextvars.copy_context().run, fetch, number)
-        here: Future[Page[T]] = Future()
-        here.set_result(fetch(number))
-        return here
-
-    walk: PageWalk[T] = PageWalk()
+    walk: PageWalk[T] = PageWalk(request)
     pending: deque[Future[Page[T]]] = deque()
-    # It starts no thread before something is submitted.
-    with ThreadPoolExecutor(max(prefetch, 1), thread_name_prefix="interactor-pages") as threads:
+    if prefetch:
+        start_closer()
+    try:
+        while not walk.done:
+            pending.extend(_start(fetch, number, in_thread=prefetch > 0) for number in walk.to_ask(1))
+            page = pending.popleft().result()
+            items = walk.take(page)
+            pending.extend(_start(fetch, number, in_thread=True) for number in walk.to_ask(prefetch))
+            for error in _invalid(page):
+                if on_invalid is not None:
+                    on_invalid(error)
+            yield from items
+    finally:
+        if pending:
+            close_later(cancel)
+
+
+def _start(fetch: Callable[[int], Page[T]], number: int, *, in_thread: bool) -> Future[Page[T]]:
+    future: Future[Page[T]] = Future()
+    # A context each: one is not entered twice at a time, and tracing finds its span there.
+    arguments = (contextvars.copy_context(), fetch, number, future)
+    if in_thread:
         try:
-            while not walk.done:
-                pending.extend(map(start, walk.to_ask(1)))
-                items = walk.take(pending.popleft().result())
-                pending.extend(map(start, walk.to_ask(prefetch)))
-                yield from items
-        finally:
-            for abandoned in pending:
-                abandoned.cancel()
+            threading.Thread(target=_fetch_into, args=arguments, name="interactor-pages", daemon=True).start()
+        except RuntimeError:  # no thread can be had
+            in_thread = False
+    if not in_thread:
+        _fetch_into(*arguments)
+    return future
 
 
-async def aiterate(fetch: Callable[[int], Coroutine[Any, Any, Page[T]]], prefetch: int) -> AsyncIterator[T]:
-    """`iterate` for coroutines: up to `prefetch` pages run ahead, in tasks, which end with the iteration."""
+def _fetch_into(
+    context: contextvars.Context, fetch: Callable[[int], Page[T]], number: int, future: Future[Page[T]]
+) -> None:
+    try:
+        page = context.run(fetch, number)
+    except BaseException as error:
+        future.set_exception(error)
+        del future  # otherwise it and the traceback of its exception would hold each other
+    else:
+        future.set_result(page)
+
+
+async def aiterate(
+    fetch: Callable[[int], Coroutine[Any, Any, Page[T]]],
+    prefetch: int,
+    on_invalid: OnInvalid | None = None,
+    *,
+    request: str = "the list",
+) -> AsyncIterator[T]:
+    """`iterate` for coroutines: up to `prefetch` pages run ahead, in tasks, which are cancelled with the iteration."""
     import asyncio
 
     def start(number: int) -> asyncio.Task[Page[T]]:
         return asyncio.get_running_loop().create_task(fetch(number))
 
-    walk: PageWalk[T] = PageWalk()
+    walk: PageWalk[T] = PageWalk(request)
     pending: deque[asyncio.Task[Page[T]]] = deque()
     try:
         while not walk.done:
             pending.extend(map(start, walk.to_ask(1)))
-            items = walk.take(await pending.popleft())
+            page = await pending.popleft()
+            items = walk.take(page)
             pending.extend(map(start, walk.to_ask(prefetch)))
+            for error in _invalid(page):
+                result = None if on_invalid is None else on_invalid(error)
+                if inspect.isawaitable(result):
+                    await result
             for item in items:
                 yield item
     finally:
         for abandoned in pending:
+            abandoned.add_done_callback(_forget)
             abandoned.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        if pending:
+            await asyncio.wait(pending, timeout=_GRACE)
+
+
+def _forget(task: asyncio.Task[Page[T]]) -> None:
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio does not report it
+
+
+def _invalid(page: Page[T]) -> Sequence[ResponseValidationError]:
+    return page.invalid if isinstance(page, PartialPage) else ()

@@ -87,13 +87,13 @@ def class_for(status: int) -> type[APIStatusError]:
     return _CLASSES.get(status) or (ServerError if 500 <= status <= 599 else APIStatusError)
 
 
-def misfit(response: httpx.Response, error: DecodeError) -> ResponseValidationError:
-    """The error for a success whose body does not fit. What `error` says repeats nothing of the body."""
+def misfit(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
+    """The error for a success whose body does not fit, or for one item of a list. Its text repeats nothing of it."""
     about = _about(response, secrets_of(requested_by(response)))
     message = f"The answer to {describe_request(response)} does not fit its model: {error}"
     if about["request_id"]:
         message += f" (request id {about['request_id']})"
-    return ResponseValidationError(message, model=error.model, field=error.field, **about)
+    return ResponseValidationError(message, model=error.model, field=error.field, path=error.path, item=item, **about)
 
 
 def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from interactor_client.types import AsyncEventStream, EventStream, ListEnvelope, OnReconnect, Page, Unset
+from interactor_client.types import AsyncEventStream, EventStream, ListEnvelope, OnInvalid, OnReconnect, Page, Unset
 from interactor_ext._http import AsyncViewClient, ViewClient
 from interactor_ext._responses import read_response
 
@@ -26,8 +26,9 @@ class ViewSender:
     def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
         from interactor_ext import _pages as pages
 
-        pages.check_paging(kwargs.get("params", {}))
-        return pages.page_of(self.send(kwargs, parse), kwargs.get("params", {}))
+        params = kwargs.get("params", {})
+        pages.check_paging(params)
+        return pages.read_page(self.http.request(**kwargs), parse, params)
 
     def iterate(
         self,
@@ -36,13 +37,21 @@ class ViewSender:
         *,
         per_page: int | Unset,
         prefetch: int,
+        on_invalid: OnInvalid | None,
     ) -> Iterator[T]:
         from interactor_ext import _pages as pages
 
         # Here and not in the generator, which would complain no sooner than it is used.
-        pages.check_paging(get_kwargs(1).get("params", {}))
+        first = get_kwargs(1)
+        pages.check_paging(first.get("params", {}))
         pages.check_prefetch(prefetch)
-        return pages.iterate(lambda number: self.page(get_kwargs(number), parse), prefetch)
+        read = pages.read_page if on_invalid is None else pages.read_partial_page
+
+        def fetch(number: int) -> Page[T]:
+            kwargs = get_kwargs(number)
+            return read(self.http.request(**kwargs), parse, kwargs.get("params", {}))
+
+        return pages.iterate(fetch, prefetch, on_invalid, request=pages.name_of(first))
 
     def stream(
         self,
@@ -81,8 +90,9 @@ class AsyncViewSender:
     async def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
         from interactor_ext import _pages as pages
 
-        pages.check_paging(kwargs.get("params", {}))
-        return pages.page_of(await self.send(kwargs, parse), kwargs.get("params", {}))
+        params = kwargs.get("params", {})
+        pages.check_paging(params)
+        return pages.read_page(await self.http.request(**kwargs), parse, params)
 
     def iterate(
         self,
@@ -91,12 +101,20 @@ class AsyncViewSender:
         *,
         per_page: int | Unset,
         prefetch: int,
+        on_invalid: OnInvalid | None,
     ) -> AsyncIterator[T]:
         from interactor_ext import _pages as pages
 
-        pages.check_paging(get_kwargs(1).get("params", {}))
+        first = get_kwargs(1)
+        pages.check_paging(first.get("params", {}))
         pages.check_prefetch(prefetch)
-        return pages.aiterate(lambda number: self.page(get_kwargs(number), parse), prefetch)
+        read = pages.read_page if on_invalid is None else pages.read_partial_page
+
+        async def fetch(number: int) -> Page[T]:
+            kwargs = get_kwargs(number)
+            return read(await self.http.request(**kwargs), parse, kwargs.get("params", {}))
+
+        return pages.aiterate(fetch, prefetch, on_invalid, request=pages.name_of(first))
 
     def stream(
         self,

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from .data_source import DataSource
     from .data_source_list_response import DataSourceListResponse
     from .data_source_response import DataSourceResponse
+    from .data_source_sync import DataSourceSync
+    from .data_source_sync_response import DataSourceSyncResponse
     from .data_source_type import DataSourceType
     from .error_body import ErrorBody
     from .error_code import ErrorCode
@@ -229,6 +231,8 @@ _MODULES = {
     "DataSource": "data_source",
     "DataSourceListResponse": "data_source_list_response",
     "DataSourceResponse": "data_source_response",
+    "DataSourceSync": "data_source_sync",
+    "DataSourceSyncResponse": "data_source_sync_response",
     "DataSourceType": "data_source_type",
     "ErrorBody": "error_body",
     "ErrorCode": "error_code",
@@ -380,6 +384,8 @@ __all__ = [
     "DataSource",
     "DataSourceListResponse",
     "DataSourceResponse",
+    "DataSourceSync",
+    "DataSourceSyncResponse",
     "DataSourceType",
     "ErrorBody",
     "ErrorCode",

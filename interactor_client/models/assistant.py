@@ -8,6 +8,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..errors import DecodeError
+from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, misfit, names_only, to_json
 
 
@@ -20,20 +21,20 @@ class Assistant:
         name: Name of the assistant.
         model: The language model, such as `gpt-4`.
         system_prompt: What the assistant is told before every conversation.
-        tools: Tools that it may call, as ids or whole.
-        data_sources: Data sources that it may consult, as ids or whole.
         created_at: When it was created.
         updated_at: When it last changed.
+        tools: Tools that it may call, as ids or whole.
+        data_sources: Data sources that it may consult, as ids or whole.
     """
 
     id: str
     name: str
     model: str
     system_prompt: str
-    tools: list[Tool | str]
-    data_sources: list[DataSource | str]
     created_at: datetime.datetime
     updated_at: datetime.datetime
+    tools: list[Tool | str] = _field(factory=list)
+    data_sources: list[DataSource | str] = _field(factory=list)
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,10 +44,10 @@ class Assistant:
         _json["name"] = self.name
         _json["model"] = self.model
         _json["system_prompt"] = self.system_prompt
-        _json["tools"] = to_json(self.tools)
-        _json["data_sources"] = to_json(self.data_sources)
         _json["created_at"] = to_json(self.created_at)
         _json["updated_at"] = to_json(self.updated_at)
+        _json["tools"] = to_json(self.tools)
+        _json["data_sources"] = to_json(self.data_sources)
         return _json
 
     @classmethod
@@ -69,49 +70,57 @@ class Assistant:
         system_prompt = _json.pop("system_prompt", ABSENT)
         if type(system_prompt) is not str:
             system_prompt = as_str("Assistant", "system_prompt", system_prompt)
-        tools = _json.pop("tools", ABSENT)
-        if type(tools) is not list:
-            tools = as_list("Assistant", "tools", tools)
-        _tools_items = tools
-        tools = []
-        for _tools_item in _tools_items:
-            if type(_tools_item) is dict:
-                try:
-                    _tools_item = Tool.from_dict(_tools_item)
-                except DecodeError as _error:
-                    raise _error.at("Assistant", f"tools[{len(tools)}]") from None
-            elif type(_tools_item) is not str:
-                misfit("Assistant", f"tools[{len(tools)}]", "an object or a string", _tools_item)
-
-            tools.append(_tools_item)
-        data_sources = _json.pop("data_sources", ABSENT)
-        if type(data_sources) is not list:
-            data_sources = as_list("Assistant", "data_sources", data_sources)
-        _data_sources_items = data_sources
-        data_sources = []
-        for _data_sources_item in _data_sources_items:
-            if type(_data_sources_item) is dict:
-                try:
-                    _data_sources_item = DataSource.from_dict(_data_sources_item)
-                except DecodeError as _error:
-                    raise _error.at("Assistant", f"data_sources[{len(data_sources)}]") from None
-            elif type(_data_sources_item) is not str:
-                misfit("Assistant", f"data_sources[{len(data_sources)}]", "an object or a string", _data_sources_item)
-
-            data_sources.append(_data_sources_item)
         created_at = _json.pop("created_at", ABSENT)
         created_at = as_datetime("Assistant", "created_at", created_at)
         updated_at = _json.pop("updated_at", ABSENT)
         updated_at = as_datetime("Assistant", "updated_at", updated_at)
+        tools = _json.pop("tools", ABSENT)
+        if tools is None or tools is UNSET:
+            tools = []
+        else:
+            if type(tools) is not list:
+                tools = as_list("Assistant", "tools", tools)
+            _tools_items = tools
+            tools = []
+            for _tools_item in _tools_items:
+                if type(_tools_item) is dict:
+                    try:
+                        _tools_item = Tool.from_dict(_tools_item)
+                    except DecodeError as _error:
+                        raise _error.at("Assistant", f"tools[{len(tools)}]") from None
+                elif type(_tools_item) is not str:
+                    misfit("Assistant", f"tools[{len(tools)}]", "an object or a string", _tools_item)
+
+                tools.append(_tools_item)
+        data_sources = _json.pop("data_sources", ABSENT)
+        if data_sources is None or data_sources is UNSET:
+            data_sources = []
+        else:
+            if type(data_sources) is not list:
+                data_sources = as_list("Assistant", "data_sources", data_sources)
+            _data_sources_items = data_sources
+            data_sources = []
+            for _data_sources_item in _data_sources_items:
+                if type(_data_sources_item) is dict:
+                    try:
+                        _data_sources_item = DataSource.from_dict(_data_sources_item)
+                    except DecodeError as _error:
+                        raise _error.at("Assistant", f"data_sources[{len(data_sources)}]") from None
+                elif type(_data_sources_item) is not str:
+                    misfit(
+                        "Assistant", f"data_sources[{len(data_sources)}]", "an object or a string", _data_sources_item
+                    )
+
+                data_sources.append(_data_sources_item)
         return cls(
             id=id,
             name=name,
             model=model,
             system_prompt=system_prompt,
-            tools=tools,
-            data_sources=data_sources,
             created_at=created_at,
             updated_at=updated_at,
+            tools=tools,
+            data_sources=data_sources,
             additional_properties=_json,
         )
 

@@ -28,10 +28,10 @@ class CreateAssistantRequest:
     name: str
     model: str
     system_prompt: str
-    tools: list[str] | Unset = UNSET
-    data_sources: list[str] | Unset = UNSET
-    temperature: float | Unset = UNSET
-    max_tokens: int | Unset = UNSET
+    tools: list[str] | None | Unset = UNSET
+    data_sources: list[str] | None | Unset = UNSET
+    temperature: float | None | Unset = UNSET
+    max_tokens: int | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -45,9 +45,9 @@ class CreateAssistantRequest:
         if self.data_sources is not UNSET and self.data_sources is not None:
             _json["data_sources"] = to_json(self.data_sources)
         if self.temperature is not UNSET and self.temperature is not None:
-            _json["temperature"] = self.temperature
+            _json["temperature"] = to_json(self.temperature)
         if self.max_tokens is not UNSET and self.max_tokens is not None:
-            _json["max_tokens"] = self.max_tokens
+            _json["max_tokens"] = to_json(self.max_tokens)
         return _json
 
     @classmethod
@@ -68,9 +68,7 @@ class CreateAssistantRequest:
         if type(system_prompt) is not str:
             system_prompt = as_str("CreateAssistantRequest", "system_prompt", system_prompt)
         tools = _json.pop("tools", ABSENT)
-        if tools is None:
-            tools = UNSET
-        elif tools is not UNSET:
+        if tools is not UNSET and tools is not None:
             if type(tools) is not list:
                 tools = as_list("CreateAssistantRequest", "tools", tools)
             _tools_items = tools
@@ -80,9 +78,7 @@ class CreateAssistantRequest:
                     _tools_item = as_str("CreateAssistantRequest", f"tools[{len(tools)}]", _tools_item)
                 tools.append(_tools_item)
         data_sources = _json.pop("data_sources", ABSENT)
-        if data_sources is None:
-            data_sources = UNSET
-        elif data_sources is not UNSET:
+        if data_sources is not UNSET and data_sources is not None:
             if type(data_sources) is not list:
                 data_sources = as_list("CreateAssistantRequest", "data_sources", data_sources)
             _data_sources_items = data_sources
@@ -94,13 +90,13 @@ class CreateAssistantRequest:
                     )
                 data_sources.append(_data_sources_item)
         temperature = _json.pop("temperature", ABSENT)
-        if type(temperature) is not float and type(temperature) is not int and temperature is not UNSET:
-            temperature = (
-                UNSET if temperature is None else as_number("CreateAssistantRequest", "temperature", temperature)
-            )
+        if temperature is not UNSET and temperature is not None:
+            if type(temperature) is not float and type(temperature) is not int:
+                temperature = as_number("CreateAssistantRequest", "temperature", temperature)
         max_tokens = _json.pop("max_tokens", ABSENT)
-        if type(max_tokens) is not int and max_tokens is not UNSET:
-            max_tokens = UNSET if max_tokens is None else as_int("CreateAssistantRequest", "max_tokens", max_tokens)
+        if max_tokens is not UNSET and max_tokens is not None:
+            if type(max_tokens) is not int:
+                max_tokens = as_int("CreateAssistantRequest", "max_tokens", max_tokens)
         return cls(
             name=name,
             model=model,

@@ -25,7 +25,7 @@ class CreateDataSourceRequest:
     name: str
     type: DataSourceType
     config: JsonObject = _field(repr=redacted)
-    semantic_mappings: list[SemanticMapping] | Unset = UNSET
+    semantic_mappings: list[SemanticMapping] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,9 +56,7 @@ class CreateDataSourceRequest:
         if type(config) is not dict:
             config = as_dict("CreateDataSourceRequest", "config", config)
         semantic_mappings = _json.pop("semantic_mappings", ABSENT)
-        if semantic_mappings is None:
-            semantic_mappings = UNSET
-        elif semantic_mappings is not UNSET:
+        if semantic_mappings is not UNSET and semantic_mappings is not None:
             if type(semantic_mappings) is not list:
                 semantic_mappings = as_list("CreateDataSourceRequest", "semantic_mappings", semantic_mappings)
             _semantic_mappings_items = semantic_mappings

@@ -16,11 +16,11 @@ class CreateRoomRequest:
 
     Attributes:
         assistant_id: The assistant to talk to (`asst_...`).
-        metadata: A free JSON object. In Python it is a plain `dict`.
+        metadata: Whatever you want to keep with the room. The platform does not read it.
     """
 
     assistant_id: str
-    metadata: JsonObject | Unset = UNSET
+    metadata: JsonObject | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,8 +43,9 @@ class CreateRoomRequest:
         if type(assistant_id) is not str:
             assistant_id = as_str("CreateRoomRequest", "assistant_id", assistant_id)
         metadata = _json.pop("metadata", ABSENT)
-        if type(metadata) is not dict and metadata is not UNSET:
-            metadata = UNSET if metadata is None else as_dict("CreateRoomRequest", "metadata", metadata)
+        if metadata is not UNSET and metadata is not None:
+            if type(metadata) is not dict:
+                metadata = as_dict("CreateRoomRequest", "metadata", metadata)
         return cls(assistant_id=assistant_id, metadata=metadata, additional_properties=_json)
 
 

@@ -24,7 +24,7 @@ class CreateTokenRequest:
     grant_type: Literal["client_credentials"] = "client_credentials"
     client_id: str
     client_secret: str = _field(repr=redacted)
-    scope: str | Unset = UNSET
+    scope: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -34,7 +34,7 @@ class CreateTokenRequest:
         _json["client_id"] = self.client_id
         _json["client_secret"] = self.client_secret
         if self.scope is not UNSET and self.scope is not None:
-            _json["scope"] = self.scope
+            _json["scope"] = to_json(self.scope)
         return _json
 
     @classmethod
@@ -55,8 +55,9 @@ class CreateTokenRequest:
         if type(client_secret) is not str:
             client_secret = as_str("CreateTokenRequest", "client_secret", client_secret)
         scope = _json.pop("scope", ABSENT)
-        if type(scope) is not str and scope is not UNSET:
-            scope = UNSET if scope is None else as_str("CreateTokenRequest", "scope", scope)
+        if scope is not UNSET and scope is not None:
+            if type(scope) is not str:
+                scope = as_str("CreateTokenRequest", "scope", scope)
         return cls(
             grant_type=grant_type,
             client_id=client_id,

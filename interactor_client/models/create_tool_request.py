@@ -24,7 +24,7 @@ class CreateToolRequest:
     name: str
     description: str
     parameters: JsonObject
-    callback_url: str | Unset = UNSET
+    callback_url: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -34,7 +34,7 @@ class CreateToolRequest:
         _json["description"] = self.description
         _json["parameters"] = to_json(self.parameters)
         if self.callback_url is not UNSET and self.callback_url is not None:
-            _json["callback_url"] = self.callback_url
+            _json["callback_url"] = to_json(self.callback_url)
         return _json
 
     @classmethod
@@ -55,8 +55,9 @@ class CreateToolRequest:
         if type(parameters) is not dict:
             parameters = as_dict("CreateToolRequest", "parameters", parameters)
         callback_url = _json.pop("callback_url", ABSENT)
-        if type(callback_url) is not str and callback_url is not UNSET:
-            callback_url = UNSET if callback_url is None else as_str("CreateToolRequest", "callback_url", callback_url)
+        if callback_url is not UNSET and callback_url is not None:
+            if type(callback_url) is not str:
+                callback_url = as_str("CreateToolRequest", "callback_url", callback_url)
         return cls(
             name=name,
             description=description,

@@ -23,8 +23,8 @@ class CreateWebhookRequest:
 
     url: str
     events: list[WebhookEventType]
-    secret: str | Unset = _field(default=UNSET, repr=redacted)
-    active: bool | Unset = UNSET
+    secret: str | None | Unset = _field(default=UNSET, repr=redacted)
+    active: bool | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -33,9 +33,9 @@ class CreateWebhookRequest:
         _json["url"] = self.url
         _json["events"] = to_json(self.events)
         if self.secret is not UNSET and self.secret is not None:
-            _json["secret"] = self.secret
+            _json["secret"] = to_json(self.secret)
         if self.active is not UNSET and self.active is not None:
-            _json["active"] = self.active
+            _json["active"] = to_json(self.active)
         return _json
 
     @classmethod
@@ -59,11 +59,13 @@ class CreateWebhookRequest:
                 _events_item = as_str("CreateWebhookRequest", f"events[{len(events)}]", _events_item)
             events.append(_events_item)
         secret = _json.pop("secret", ABSENT)
-        if type(secret) is not str and secret is not UNSET:
-            secret = UNSET if secret is None else as_str("CreateWebhookRequest", "secret", secret)
+        if secret is not UNSET and secret is not None:
+            if type(secret) is not str:
+                secret = as_str("CreateWebhookRequest", "secret", secret)
         active = _json.pop("active", ABSENT)
-        if type(active) is not bool and active is not UNSET:
-            active = UNSET if active is None else as_bool("CreateWebhookRequest", "active", active)
+        if active is not UNSET and active is not None:
+            if type(active) is not bool:
+                active = as_bool("CreateWebhookRequest", "active", active)
         return cls(url=url, events=events, secret=secret, active=active, additional_properties=_json)
 
 

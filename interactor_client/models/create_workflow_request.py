@@ -25,7 +25,7 @@ class CreateWorkflowRequest:
     name: str
     states: list[WorkflowState]
     initial_state: str
-    description: str | Unset = UNSET
+    description: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class CreateWorkflowRequest:
         _json["states"] = to_json(self.states)
         _json["initial_state"] = self.initial_state
         if self.description is not UNSET and self.description is not None:
-            _json["description"] = self.description
+            _json["description"] = to_json(self.description)
         return _json
 
     @classmethod
@@ -64,8 +64,9 @@ class CreateWorkflowRequest:
         if type(initial_state) is not str:
             initial_state = as_str("CreateWorkflowRequest", "initial_state", initial_state)
         description = _json.pop("description", ABSENT)
-        if type(description) is not str and description is not UNSET:
-            description = UNSET if description is None else as_str("CreateWorkflowRequest", "description", description)
+        if description is not UNSET and description is not None:
+            if type(description) is not str:
+                description = as_str("CreateWorkflowRequest", "description", description)
         return cls(
             name=name, states=states, initial_state=initial_state, description=description, additional_properties=_json
         )

@@ -7,6 +7,7 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
 
 
@@ -19,19 +20,19 @@ class Credential:
         provider: The service that the user connected, such as `google`.
         status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
             by the user at the provider.
-        scopes: What the user granted, in the provider's own words.
         created_at: When the user connected.
         updated_at: When the credential last changed.
+        scopes: What the user granted, in the provider's own words.
         expires_at: When the current token of the provider expires; null if it does not expire.
     """
 
     id: str
     provider: str
     status: CredentialStatus
-    scopes: list[str]
     created_at: datetime.datetime
     updated_at: datetime.datetime
-    expires_at: datetime.datetime | None
+    scopes: list[str] = _field(factory=list)
+    expires_at: datetime.datetime | None = None
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,9 +41,9 @@ class Credential:
         _json["id"] = self.id
         _json["provider"] = self.provider
         _json["status"] = self.status
-        _json["scopes"] = to_json(self.scopes)
         _json["created_at"] = to_json(self.created_at)
         _json["updated_at"] = to_json(self.updated_at)
+        _json["scopes"] = to_json(self.scopes)
         _json["expires_at"] = to_json(self.expires_at)
         return _json
 
@@ -63,29 +64,34 @@ class Credential:
         status = _json.pop("status", ABSENT)
         if type(status) is not str:
             status = as_str("Credential", "status", status)
-        scopes = _json.pop("scopes", ABSENT)
-        if type(scopes) is not list:
-            scopes = as_list("Credential", "scopes", scopes)
-        _scopes_items = scopes
-        scopes = []
-        for _scopes_item in _scopes_items:
-            if type(_scopes_item) is not str:
-                _scopes_item = as_str("Credential", f"scopes[{len(scopes)}]", _scopes_item)
-            scopes.append(_scopes_item)
         created_at = _json.pop("created_at", ABSENT)
         created_at = as_datetime("Credential", "created_at", created_at)
         updated_at = _json.pop("updated_at", ABSENT)
         updated_at = as_datetime("Credential", "updated_at", updated_at)
+        scopes = _json.pop("scopes", ABSENT)
+        if scopes is None or scopes is UNSET:
+            scopes = []
+        else:
+            if type(scopes) is not list:
+                scopes = as_list("Credential", "scopes", scopes)
+            _scopes_items = scopes
+            scopes = []
+            for _scopes_item in _scopes_items:
+                if type(_scopes_item) is not str:
+                    _scopes_item = as_str("Credential", f"scopes[{len(scopes)}]", _scopes_item)
+                scopes.append(_scopes_item)
         expires_at = _json.pop("expires_at", ABSENT)
-        if expires_at is not None:
+        if expires_at is None or expires_at is UNSET:
+            expires_at = None
+        else:
             expires_at = as_datetime("Credential", "expires_at", expires_at)
         return cls(
             id=id,
             provider=provider,
             status=status,
-            scopes=scopes,
             created_at=created_at,
             updated_at=updated_at,
+            scopes=scopes,
             expires_at=expires_at,
             additional_properties=_json,
         )

@@ -24,9 +24,9 @@ class CredentialToken:
 
     access_token: str = _field(repr=redacted)
     token_type: str
-    expires_in: int
-    refresh_token: str | Unset = _field(default=UNSET, repr=redacted)
-    scope: str | Unset = UNSET
+    expires_in: int | None = None
+    refresh_token: str | None | Unset = _field(default=UNSET, repr=redacted)
+    scope: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -34,11 +34,11 @@ class CredentialToken:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["access_token"] = self.access_token
         _json["token_type"] = self.token_type
-        _json["expires_in"] = self.expires_in
-        if self.refresh_token is not UNSET and self.refresh_token is not None:
-            _json["refresh_token"] = self.refresh_token
-        if self.scope is not UNSET and self.scope is not None:
-            _json["scope"] = self.scope
+        _json["expires_in"] = to_json(self.expires_in)
+        if self.refresh_token is not UNSET:
+            _json["refresh_token"] = to_json(self.refresh_token)
+        if self.scope is not UNSET:
+            _json["scope"] = to_json(self.scope)
         return _json
 
     @classmethod
@@ -56,16 +56,19 @@ class CredentialToken:
         if type(token_type) is not str:
             token_type = as_str("CredentialToken", "token_type", token_type)
         expires_in = _json.pop("expires_in", ABSENT)
-        if type(expires_in) is not int:
-            expires_in = as_int("CredentialToken", "expires_in", expires_in)
+        if expires_in is None or expires_in is UNSET:
+            expires_in = None
+        else:
+            if type(expires_in) is not int:
+                expires_in = as_int("CredentialToken", "expires_in", expires_in)
         refresh_token = _json.pop("refresh_token", ABSENT)
-        if type(refresh_token) is not str and refresh_token is not UNSET:
-            refresh_token = (
-                UNSET if refresh_token is None else as_str("CredentialToken", "refresh_token", refresh_token)
-            )
+        if refresh_token is not UNSET and refresh_token is not None:
+            if type(refresh_token) is not str:
+                refresh_token = as_str("CredentialToken", "refresh_token", refresh_token)
         scope = _json.pop("scope", ABSENT)
-        if type(scope) is not str and scope is not UNSET:
-            scope = UNSET if scope is None else as_str("CredentialToken", "scope", scope)
+        if scope is not UNSET and scope is not None:
+            if type(scope) is not str:
+                scope = as_str("CredentialToken", "scope", scope)
         return cls(
             access_token=access_token,
             token_type=token_type,

@@ -7,6 +7,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..errors import DecodeError
+from ..types import UNSET
 from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, redacted, to_json
 
 
@@ -26,7 +27,7 @@ class DataSource:
     name: str
     type: DataSourceType
     config: JsonObject = _field(repr=redacted)
-    semantic_mappings: list[SemanticMapping]
+    semantic_mappings: list[SemanticMapping] = _field(factory=list)
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,16 +61,19 @@ class DataSource:
         if type(config) is not dict:
             config = as_dict("DataSource", "config", config)
         semantic_mappings = _json.pop("semantic_mappings", ABSENT)
-        if type(semantic_mappings) is not list:
-            semantic_mappings = as_list("DataSource", "semantic_mappings", semantic_mappings)
-        _semantic_mappings_items = semantic_mappings
-        semantic_mappings = []
-        for _semantic_mappings_item in _semantic_mappings_items:
-            try:
-                _semantic_mappings_item = SemanticMapping.from_dict(_semantic_mappings_item)
-            except DecodeError as _error:
-                raise _error.at("DataSource", f"semantic_mappings[{len(semantic_mappings)}]") from None
-            semantic_mappings.append(_semantic_mappings_item)
+        if semantic_mappings is None or semantic_mappings is UNSET:
+            semantic_mappings = []
+        else:
+            if type(semantic_mappings) is not list:
+                semantic_mappings = as_list("DataSource", "semantic_mappings", semantic_mappings)
+            _semantic_mappings_items = semantic_mappings
+            semantic_mappings = []
+            for _semantic_mappings_item in _semantic_mappings_items:
+                try:
+                    _semantic_mappings_item = SemanticMapping.from_dict(_semantic_mappings_item)
+                except DecodeError as _error:
+                    raise _error.at("DataSource", f"semantic_mappings[{len(semantic_mappings)}]") from None
+                semantic_mappings.append(_semantic_mappings_item)
         return cls(
             id=id,
             name=name,

@@ -18,30 +18,30 @@ class HaltingPresentation:
 
     Attributes:
         type: What to show to the person whose input is awaited.
-        config: A free JSON object. In Python it is a plain `dict`.
+        config: How to show it. Which keys it has depends on `type`.
         title: A heading.
         description: What is to be decided.
         fields: The fields of the form.
     """
 
     type: HaltingPresentationType
-    config: JsonObject | Unset = UNSET
-    title: str | Unset = UNSET
-    description: str | Unset = UNSET
-    fields: list[PresentationField] | Unset = UNSET
+    config: JsonObject | None | Unset = UNSET
+    title: str | None | Unset = UNSET
+    description: str | None | Unset = UNSET
+    fields: list[PresentationField] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["type"] = self.type
-        if self.config is not UNSET and self.config is not None:
+        if self.config is not UNSET:
             _json["config"] = to_json(self.config)
-        if self.title is not UNSET and self.title is not None:
-            _json["title"] = self.title
-        if self.description is not UNSET and self.description is not None:
-            _json["description"] = self.description
-        if self.fields is not UNSET and self.fields is not None:
+        if self.title is not UNSET:
+            _json["title"] = to_json(self.title)
+        if self.description is not UNSET:
+            _json["description"] = to_json(self.description)
+        if self.fields is not UNSET:
             _json["fields"] = to_json(self.fields)
         return _json
 
@@ -57,18 +57,19 @@ class HaltingPresentation:
         if type(type_) is not str:
             type_ = as_str("HaltingPresentation", "type", type_)
         config = _json.pop("config", ABSENT)
-        if type(config) is not dict and config is not UNSET:
-            config = UNSET if config is None else as_dict("HaltingPresentation", "config", config)
+        if config is not UNSET and config is not None:
+            if type(config) is not dict:
+                config = as_dict("HaltingPresentation", "config", config)
         title = _json.pop("title", ABSENT)
-        if type(title) is not str and title is not UNSET:
-            title = UNSET if title is None else as_str("HaltingPresentation", "title", title)
+        if title is not UNSET and title is not None:
+            if type(title) is not str:
+                title = as_str("HaltingPresentation", "title", title)
         description = _json.pop("description", ABSENT)
-        if type(description) is not str and description is not UNSET:
-            description = UNSET if description is None else as_str("HaltingPresentation", "description", description)
+        if description is not UNSET and description is not None:
+            if type(description) is not str:
+                description = as_str("HaltingPresentation", "description", description)
         fields = _json.pop("fields", ABSENT)
-        if fields is None:
-            fields = UNSET
-        elif fields is not UNSET:
+        if fields is not UNSET and fields is not None:
             if type(fields) is not list:
                 fields = as_list("HaltingPresentation", "fields", fields)
             _fields_items = fields

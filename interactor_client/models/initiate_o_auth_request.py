@@ -23,9 +23,9 @@ class InitiateOAuthRequest:
     """
 
     redirect_uri: str
-    provider: str | Unset = UNSET
-    service_id: str | Unset = UNSET
-    scopes: list[str] | Unset = UNSET
+    provider: str | None | Unset = UNSET
+    service_id: str | None | Unset = UNSET
+    scopes: list[str] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -33,9 +33,9 @@ class InitiateOAuthRequest:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["redirect_uri"] = self.redirect_uri
         if self.provider is not UNSET and self.provider is not None:
-            _json["provider"] = self.provider
+            _json["provider"] = to_json(self.provider)
         if self.service_id is not UNSET and self.service_id is not None:
-            _json["service_id"] = self.service_id
+            _json["service_id"] = to_json(self.service_id)
         if self.scopes is not UNSET and self.scopes is not None:
             _json["scopes"] = to_json(self.scopes)
         return _json
@@ -52,15 +52,15 @@ class InitiateOAuthRequest:
         if type(redirect_uri) is not str:
             redirect_uri = as_str("InitiateOAuthRequest", "redirect_uri", redirect_uri)
         provider = _json.pop("provider", ABSENT)
-        if type(provider) is not str and provider is not UNSET:
-            provider = UNSET if provider is None else as_str("InitiateOAuthRequest", "provider", provider)
+        if provider is not UNSET and provider is not None:
+            if type(provider) is not str:
+                provider = as_str("InitiateOAuthRequest", "provider", provider)
         service_id = _json.pop("service_id", ABSENT)
-        if type(service_id) is not str and service_id is not UNSET:
-            service_id = UNSET if service_id is None else as_str("InitiateOAuthRequest", "service_id", service_id)
+        if service_id is not UNSET and service_id is not None:
+            if type(service_id) is not str:
+                service_id = as_str("InitiateOAuthRequest", "service_id", service_id)
         scopes = _json.pop("scopes", ABSENT)
-        if scopes is None:
-            scopes = UNSET
-        elif scopes is not UNSET:
+        if scopes is not UNSET and scopes is not None:
             if type(scopes) is not list:
                 scopes = as_list("InitiateOAuthRequest", "scopes", scopes)
             _scopes_items = scopes

@@ -20,17 +20,17 @@ class Message:
         id: Id of the message (`msg_...`).
         room_id: The room that it was said in (`room_...`).
         role: Who speaks.
-        content: What was said. Empty when the message only calls tools.
         created_at: When it was said.
+        content: What was said. Empty when the message only calls tools.
         tool_calls: Tools that the assistant asks for.
     """
 
     id: str
     room_id: str
     role: MessageRole
-    content: str
     created_at: datetime.datetime
-    tool_calls: list[ToolCall] | Unset = UNSET
+    content: str = ""
+    tool_calls: list[ToolCall] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -39,9 +39,9 @@ class Message:
         _json["id"] = self.id
         _json["room_id"] = self.room_id
         _json["role"] = self.role
-        _json["content"] = self.content
         _json["created_at"] = to_json(self.created_at)
-        if self.tool_calls is not UNSET and self.tool_calls is not None:
+        _json["content"] = to_json(self.content)
+        if self.tool_calls is not UNSET:
             _json["tool_calls"] = to_json(self.tool_calls)
         return _json
 
@@ -62,15 +62,16 @@ class Message:
         role = _json.pop("role", ABSENT)
         if type(role) is not str:
             role = as_str("Message", "role", role)
-        content = _json.pop("content", ABSENT)
-        if type(content) is not str:
-            content = as_str("Message", "content", content)
         created_at = _json.pop("created_at", ABSENT)
         created_at = as_datetime("Message", "created_at", created_at)
+        content = _json.pop("content", ABSENT)
+        if content is None or content is UNSET:
+            content = ""
+        else:
+            if type(content) is not str:
+                content = as_str("Message", "content", content)
         tool_calls = _json.pop("tool_calls", ABSENT)
-        if tool_calls is None:
-            tool_calls = UNSET
-        elif tool_calls is not UNSET:
+        if tool_calls is not UNSET and tool_calls is not None:
             if type(tool_calls) is not list:
                 tool_calls = as_list("Message", "tool_calls", tool_calls)
             _tool_calls_items = tool_calls
@@ -85,8 +86,8 @@ class Message:
             id=id,
             room_id=room_id,
             role=role,
-            content=content,
             created_at=created_at,
+            content=content,
             tool_calls=tool_calls,
             additional_properties=_json,
         )

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..types import UNSET
 from ..wire import ABSENT, as_const, as_object, as_str, names_only, to_json
 
 
@@ -19,14 +20,14 @@ class MessageDelta:
     """
 
     type: Literal["message.delta"] = "message.delta"
-    content: str
+    content: str = ""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["type"] = self.type
-        _json["content"] = self.content
+        _json["content"] = to_json(self.content)
         return _json
 
     @classmethod
@@ -41,6 +42,9 @@ class MessageDelta:
         if type_ != "message.delta":
             type_ = as_const("MessageDelta", "type", type_, "message.delta")
         content = _json.pop("content", ABSENT)
-        if type(content) is not str:
-            content = as_str("MessageDelta", "content", content)
+        if content is None or content is UNSET:
+            content = ""
+        else:
+            if type(content) is not str:
+                content = as_str("MessageDelta", "content", content)
         return cls(type=type_, content=content, additional_properties=_json)

@@ -7,7 +7,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_bool, as_int, as_object, names_only, to_json
+from ..wire import ABSENT, as_bool, as_int, as_object, names_only, number_in, to_json
 
 
 @_define(kw_only=True)
@@ -62,24 +62,36 @@ class PaginationMeta:
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("PaginationMeta", src_dict)
         page = _json.pop("page", ABSENT)
+        if type(page) is str:
+            page = number_in(page)
         if type(page) is not int and page is not UNSET:
             page = UNSET if page is None else as_int("PaginationMeta", "page", page)
         per_page = _json.pop("per_page", ABSENT)
+        if type(per_page) is str:
+            per_page = number_in(per_page)
         if type(per_page) is not int and per_page is not UNSET:
             per_page = UNSET if per_page is None else as_int("PaginationMeta", "per_page", per_page)
         total = _json.pop("total", ABSENT)
+        if type(total) is str:
+            total = number_in(total)
         if type(total) is not int and total is not UNSET:
             total = UNSET if total is None else as_int("PaginationMeta", "total", total)
         total_pages = _json.pop("total_pages", ABSENT)
+        if type(total_pages) is str:
+            total_pages = number_in(total_pages)
         if type(total_pages) is not int and total_pages is not UNSET:
             total_pages = UNSET if total_pages is None else as_int("PaginationMeta", "total_pages", total_pages)
         has_more = _json.pop("has_more", ABSENT)
         if type(has_more) is not bool and has_more is not UNSET:
             has_more = UNSET if has_more is None else as_bool("PaginationMeta", "has_more", has_more)
         current_page = _json.pop("current_page", ABSENT)
+        if type(current_page) is str:
+            current_page = number_in(current_page)
         if type(current_page) is not int and current_page is not UNSET:
             current_page = UNSET if current_page is None else as_int("PaginationMeta", "current_page", current_page)
         total_count = _json.pop("total_count", ABSENT)
+        if type(total_count) is str:
+            total_count = number_in(total_count)
         if type(total_count) is not int and total_count is not UNSET:
             total_count = UNSET if total_count is None else as_int("PaginationMeta", "total_count", total_count)
         return cls(

@@ -23,8 +23,8 @@ class PresentationField:
 
     name: str
     type: str
-    label: str | Unset = UNSET
-    required: bool | Unset = UNSET
+    label: str | None | Unset = UNSET
+    required: bool | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -32,10 +32,10 @@ class PresentationField:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["name"] = self.name
         _json["type"] = self.type
-        if self.label is not UNSET and self.label is not None:
-            _json["label"] = self.label
-        if self.required is not UNSET and self.required is not None:
-            _json["required"] = self.required
+        if self.label is not UNSET:
+            _json["label"] = to_json(self.label)
+        if self.required is not UNSET:
+            _json["required"] = to_json(self.required)
         return _json
 
     @classmethod
@@ -53,9 +53,11 @@ class PresentationField:
         if type(type_) is not str:
             type_ = as_str("PresentationField", "type", type_)
         label = _json.pop("label", ABSENT)
-        if type(label) is not str and label is not UNSET:
-            label = UNSET if label is None else as_str("PresentationField", "label", label)
+        if label is not UNSET and label is not None:
+            if type(label) is not str:
+                label = as_str("PresentationField", "label", label)
         required = _json.pop("required", ABSENT)
-        if type(required) is not bool and required is not UNSET:
-            required = UNSET if required is None else as_bool("PresentationField", "required", required)
+        if required is not UNSET and required is not None:
+            if type(required) is not bool:
+                required = as_bool("PresentationField", "required", required)
         return cls(name=name, type=type_, label=label, required=required, additional_properties=_json)

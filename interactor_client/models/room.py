@@ -7,6 +7,7 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_dict, as_object, as_str, names_only, to_json
 
 
@@ -17,16 +18,16 @@ class Room:
     Attributes:
         id: Id of the room (`room_...`).
         assistant_id: The assistant that answers in it (`asst_...`).
-        namespace: The tenant that the room belongs to.
-        metadata: A free JSON object. In Python it is a plain `dict`.
         created_at: When it was opened.
+        namespace: The tenant that the room belongs to. Empty for the default namespace.
+        metadata: Whatever you keep with the room. The platform does not read it. May be empty.
     """
 
     id: str
     assistant_id: str
-    namespace: str
-    metadata: JsonObject
     created_at: datetime.datetime
+    namespace: str = ""
+    metadata: JsonObject = _field(factory=dict)
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -34,9 +35,9 @@ class Room:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["assistant_id"] = self.assistant_id
-        _json["namespace"] = self.namespace
-        _json["metadata"] = to_json(self.metadata)
         _json["created_at"] = to_json(self.created_at)
+        _json["namespace"] = to_json(self.namespace)
+        _json["metadata"] = to_json(self.metadata)
         return _json
 
     @classmethod
@@ -53,20 +54,26 @@ class Room:
         assistant_id = _json.pop("assistant_id", ABSENT)
         if type(assistant_id) is not str:
             assistant_id = as_str("Room", "assistant_id", assistant_id)
-        namespace = _json.pop("namespace", ABSENT)
-        if type(namespace) is not str:
-            namespace = as_str("Room", "namespace", namespace)
-        metadata = _json.pop("metadata", ABSENT)
-        if type(metadata) is not dict:
-            metadata = as_dict("Room", "metadata", metadata)
         created_at = _json.pop("created_at", ABSENT)
         created_at = as_datetime("Room", "created_at", created_at)
+        namespace = _json.pop("namespace", ABSENT)
+        if namespace is None or namespace is UNSET:
+            namespace = ""
+        else:
+            if type(namespace) is not str:
+                namespace = as_str("Room", "namespace", namespace)
+        metadata = _json.pop("metadata", ABSENT)
+        if metadata is None or metadata is UNSET:
+            metadata = {}
+        else:
+            if type(metadata) is not dict:
+                metadata = as_dict("Room", "metadata", metadata)
         return cls(
             id=id,
             assistant_id=assistant_id,
+            created_at=created_at,
             namespace=namespace,
             metadata=metadata,
-            created_at=created_at,
             additional_properties=_json,
         )
 

@@ -18,12 +18,12 @@ class SendMessageRequest:
         content: What to say.
         stream: True to answer at once and bring the reply through the room's stream. Left out, the call
             waits for it.
-        role: Who speaks.
+        role: Who speaks. Left out, the user.
     """
 
     content: str
-    stream: bool | Unset = UNSET
-    role: MessageRole | Unset = UNSET
+    stream: bool | None | Unset = UNSET
+    role: MessageRole | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -31,9 +31,9 @@ class SendMessageRequest:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["content"] = self.content
         if self.stream is not UNSET and self.stream is not None:
-            _json["stream"] = self.stream
+            _json["stream"] = to_json(self.stream)
         if self.role is not UNSET and self.role is not None:
-            _json["role"] = self.role
+            _json["role"] = to_json(self.role)
         return _json
 
     @classmethod
@@ -48,11 +48,13 @@ class SendMessageRequest:
         if type(content) is not str:
             content = as_str("SendMessageRequest", "content", content)
         stream = _json.pop("stream", ABSENT)
-        if type(stream) is not bool and stream is not UNSET:
-            stream = UNSET if stream is None else as_bool("SendMessageRequest", "stream", stream)
+        if stream is not UNSET and stream is not None:
+            if type(stream) is not bool:
+                stream = as_bool("SendMessageRequest", "stream", stream)
         role = _json.pop("role", ABSENT)
-        if type(role) is not str and role is not UNSET:
-            role = UNSET if role is None else as_str("SendMessageRequest", "role", role)
+        if role is not UNSET and role is not None:
+            if type(role) is not str:
+                role = as_str("SendMessageRequest", "role", role)
         return cls(content=content, stream=stream, role=role, additional_properties=_json)
 
 

@@ -16,11 +16,11 @@ class StartWorkflowInstanceRequest:
 
     Attributes:
         workflow_id: The workflow to run (`wf_...`).
-        context: A free JSON object. In Python it is a plain `dict`.
+        context: The data that the instance begins with. Left out, none.
     """
 
     workflow_id: str
-    context: JsonObject | Unset = UNSET
+    context: JsonObject | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,8 +43,9 @@ class StartWorkflowInstanceRequest:
         if type(workflow_id) is not str:
             workflow_id = as_str("StartWorkflowInstanceRequest", "workflow_id", workflow_id)
         context = _json.pop("context", ABSENT)
-        if type(context) is not dict and context is not UNSET:
-            context = UNSET if context is None else as_dict("StartWorkflowInstanceRequest", "context", context)
+        if context is not UNSET and context is not None:
+            if type(context) is not dict:
+                context = as_dict("StartWorkflowInstanceRequest", "context", context)
         return cls(workflow_id=workflow_id, context=context, additional_properties=_json)
 
 

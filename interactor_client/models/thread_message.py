@@ -7,6 +7,7 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_object, as_str, names_only, to_json
 
 
@@ -17,14 +18,14 @@ class ThreadMessage:
     Attributes:
         id: Id of the message (`msg_...`).
         role: Who speaks in the conversation of an instance.
-        content: What was said.
         created_at: When it was said.
+        content: What was said.
     """
 
     id: str
     role: ThreadMessageRole
-    content: str
     created_at: datetime.datetime
+    content: str = ""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -32,8 +33,8 @@ class ThreadMessage:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["role"] = self.role
-        _json["content"] = self.content
         _json["created_at"] = to_json(self.created_at)
+        _json["content"] = to_json(self.content)
         return _json
 
     @classmethod
@@ -50,12 +51,15 @@ class ThreadMessage:
         role = _json.pop("role", ABSENT)
         if type(role) is not str:
             role = as_str("ThreadMessage", "role", role)
-        content = _json.pop("content", ABSENT)
-        if type(content) is not str:
-            content = as_str("ThreadMessage", "content", content)
         created_at = _json.pop("created_at", ABSENT)
         created_at = as_datetime("ThreadMessage", "created_at", created_at)
-        return cls(id=id, role=role, content=content, created_at=created_at, additional_properties=_json)
+        content = _json.pop("content", ABSENT)
+        if content is None or content is UNSET:
+            content = ""
+        else:
+            if type(content) is not str:
+                content = as_str("ThreadMessage", "content", content)
+        return cls(id=id, role=role, created_at=created_at, content=content, additional_properties=_json)
 
 
 # At the foot, where models that contain each other find this one defined.

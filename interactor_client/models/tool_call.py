@@ -17,16 +17,16 @@ class ToolCall:
     Attributes:
         id: Id of the call, for `submit_tool_result` (`tc_...`).
         tool_id: The tool to run (`tool_...`).
-        arguments: A free JSON object. In Python it is a plain `dict`.
         status: `pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and
             will have none.
+        arguments: What to run it with. A model wrote it, so check it against the tool's schema first.
         result: Any JSON value.
     """
 
     id: str
     tool_id: str
-    arguments: JsonObject
     status: ToolCallStatus
+    arguments: JsonObject = _field(factory=dict)
     result: Any | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
@@ -35,8 +35,8 @@ class ToolCall:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["tool_id"] = self.tool_id
-        _json["arguments"] = to_json(self.arguments)
         _json["status"] = self.status
+        _json["arguments"] = to_json(self.arguments)
         if self.result is not UNSET:
             _json["result"] = to_json(self.result)
         return _json
@@ -55,15 +55,18 @@ class ToolCall:
         tool_id = _json.pop("tool_id", ABSENT)
         if type(tool_id) is not str:
             tool_id = as_str("ToolCall", "tool_id", tool_id)
-        arguments = _json.pop("arguments", ABSENT)
-        if type(arguments) is not dict:
-            arguments = as_dict("ToolCall", "arguments", arguments)
         status = _json.pop("status", ABSENT)
         if type(status) is not str:
             status = as_str("ToolCall", "status", status)
+        arguments = _json.pop("arguments", ABSENT)
+        if arguments is None or arguments is UNSET:
+            arguments = {}
+        else:
+            if type(arguments) is not dict:
+                arguments = as_dict("ToolCall", "arguments", arguments)
         result = _json.pop("result", ABSENT)
         return cls(
-            id=id, tool_id=tool_id, arguments=arguments, status=status, result=result, additional_properties=_json
+            id=id, tool_id=tool_id, status=status, arguments=arguments, result=result, additional_properties=_json
         )
 
 

@@ -16,11 +16,11 @@ class TriggerWorkflowEventRequest:
 
     Attributes:
         event: Name of the event, as a transition of the current state has it.
-        payload: A free JSON object. In Python it is a plain `dict`.
+        payload: Data to merge into the instance's context.
     """
 
     event: str
-    payload: JsonObject | Unset = UNSET
+    payload: JsonObject | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,8 +43,9 @@ class TriggerWorkflowEventRequest:
         if type(event) is not str:
             event = as_str("TriggerWorkflowEventRequest", "event", event)
         payload = _json.pop("payload", ABSENT)
-        if type(payload) is not dict and payload is not UNSET:
-            payload = UNSET if payload is None else as_dict("TriggerWorkflowEventRequest", "payload", payload)
+        if payload is not UNSET and payload is not None:
+            if type(payload) is not dict:
+                payload = as_dict("TriggerWorkflowEventRequest", "payload", payload)
         return cls(event=event, payload=payload, additional_properties=_json)
 
 

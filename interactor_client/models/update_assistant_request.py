@@ -23,29 +23,29 @@ class UpdateAssistantRequest:
         max_tokens: How long an answer may get, in tokens of the model.
     """
 
-    name: str | Unset = UNSET
-    system_prompt: str | Unset = UNSET
-    tools: list[str] | Unset = UNSET
-    data_sources: list[str] | Unset = UNSET
-    temperature: float | Unset = UNSET
-    max_tokens: int | Unset = UNSET
+    name: str | None | Unset = UNSET
+    system_prompt: str | None | Unset = UNSET
+    tools: list[str] | None | Unset = UNSET
+    data_sources: list[str] | None | Unset = UNSET
+    temperature: float | None | Unset = UNSET
+    max_tokens: int | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.name is not UNSET and self.name is not None:
-            _json["name"] = self.name
+            _json["name"] = to_json(self.name)
         if self.system_prompt is not UNSET and self.system_prompt is not None:
-            _json["system_prompt"] = self.system_prompt
+            _json["system_prompt"] = to_json(self.system_prompt)
         if self.tools is not UNSET and self.tools is not None:
             _json["tools"] = to_json(self.tools)
         if self.data_sources is not UNSET and self.data_sources is not None:
             _json["data_sources"] = to_json(self.data_sources)
         if self.temperature is not UNSET and self.temperature is not None:
-            _json["temperature"] = self.temperature
+            _json["temperature"] = to_json(self.temperature)
         if self.max_tokens is not UNSET and self.max_tokens is not None:
-            _json["max_tokens"] = self.max_tokens
+            _json["max_tokens"] = to_json(self.max_tokens)
         return _json
 
     @classmethod
@@ -57,17 +57,15 @@ class UpdateAssistantRequest:
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateAssistantRequest", src_dict)
         name = _json.pop("name", ABSENT)
-        if type(name) is not str and name is not UNSET:
-            name = UNSET if name is None else as_str("UpdateAssistantRequest", "name", name)
+        if name is not UNSET and name is not None:
+            if type(name) is not str:
+                name = as_str("UpdateAssistantRequest", "name", name)
         system_prompt = _json.pop("system_prompt", ABSENT)
-        if type(system_prompt) is not str and system_prompt is not UNSET:
-            system_prompt = (
-                UNSET if system_prompt is None else as_str("UpdateAssistantRequest", "system_prompt", system_prompt)
-            )
+        if system_prompt is not UNSET and system_prompt is not None:
+            if type(system_prompt) is not str:
+                system_prompt = as_str("UpdateAssistantRequest", "system_prompt", system_prompt)
         tools = _json.pop("tools", ABSENT)
-        if tools is None:
-            tools = UNSET
-        elif tools is not UNSET:
+        if tools is not UNSET and tools is not None:
             if type(tools) is not list:
                 tools = as_list("UpdateAssistantRequest", "tools", tools)
             _tools_items = tools
@@ -77,9 +75,7 @@ class UpdateAssistantRequest:
                     _tools_item = as_str("UpdateAssistantRequest", f"tools[{len(tools)}]", _tools_item)
                 tools.append(_tools_item)
         data_sources = _json.pop("data_sources", ABSENT)
-        if data_sources is None:
-            data_sources = UNSET
-        elif data_sources is not UNSET:
+        if data_sources is not UNSET and data_sources is not None:
             if type(data_sources) is not list:
                 data_sources = as_list("UpdateAssistantRequest", "data_sources", data_sources)
             _data_sources_items = data_sources
@@ -91,13 +87,13 @@ class UpdateAssistantRequest:
                     )
                 data_sources.append(_data_sources_item)
         temperature = _json.pop("temperature", ABSENT)
-        if type(temperature) is not float and type(temperature) is not int and temperature is not UNSET:
-            temperature = (
-                UNSET if temperature is None else as_number("UpdateAssistantRequest", "temperature", temperature)
-            )
+        if temperature is not UNSET and temperature is not None:
+            if type(temperature) is not float and type(temperature) is not int:
+                temperature = as_number("UpdateAssistantRequest", "temperature", temperature)
         max_tokens = _json.pop("max_tokens", ABSENT)
-        if type(max_tokens) is not int and max_tokens is not UNSET:
-            max_tokens = UNSET if max_tokens is None else as_int("UpdateAssistantRequest", "max_tokens", max_tokens)
+        if max_tokens is not UNSET and max_tokens is not None:
+            if type(max_tokens) is not int:
+                max_tokens = as_int("UpdateAssistantRequest", "max_tokens", max_tokens)
         return cls(
             name=name,
             system_prompt=system_prompt,

@@ -17,24 +17,24 @@ class UpdateDataSourceRequest:
 
     Attributes:
         name: Name of the data source.
-        type: Where the data comes from, an uploaded file, a web address or a database.
-        config: A free JSON object. In Python it is a plain `dict`.
+        type: Where the data comes from.
+        config: How to reach the data. Replaces the whole of it.
         semantic_mappings: What its fields mean. Replaces all of them.
     """
 
-    name: str | Unset = UNSET
-    type: DataSourceType | Unset = UNSET
-    config: JsonObject | Unset = _field(default=UNSET, repr=redacted)
-    semantic_mappings: list[SemanticMapping] | Unset = UNSET
+    name: str | None | Unset = UNSET
+    type: DataSourceType | None | Unset = UNSET
+    config: JsonObject | None | Unset = _field(default=UNSET, repr=redacted)
+    semantic_mappings: list[SemanticMapping] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.name is not UNSET and self.name is not None:
-            _json["name"] = self.name
+            _json["name"] = to_json(self.name)
         if self.type is not UNSET and self.type is not None:
-            _json["type"] = self.type
+            _json["type"] = to_json(self.type)
         if self.config is not UNSET and self.config is not None:
             _json["config"] = to_json(self.config)
         if self.semantic_mappings is not UNSET and self.semantic_mappings is not None:
@@ -50,18 +50,19 @@ class UpdateDataSourceRequest:
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateDataSourceRequest", src_dict)
         name = _json.pop("name", ABSENT)
-        if type(name) is not str and name is not UNSET:
-            name = UNSET if name is None else as_str("UpdateDataSourceRequest", "name", name)
+        if name is not UNSET and name is not None:
+            if type(name) is not str:
+                name = as_str("UpdateDataSourceRequest", "name", name)
         type_ = _json.pop("type", ABSENT)
-        if type(type_) is not str and type_ is not UNSET:
-            type_ = UNSET if type_ is None else as_str("UpdateDataSourceRequest", "type", type_)
+        if type_ is not UNSET and type_ is not None:
+            if type(type_) is not str:
+                type_ = as_str("UpdateDataSourceRequest", "type", type_)
         config = _json.pop("config", ABSENT)
-        if type(config) is not dict and config is not UNSET:
-            config = UNSET if config is None else as_dict("UpdateDataSourceRequest", "config", config)
+        if config is not UNSET and config is not None:
+            if type(config) is not dict:
+                config = as_dict("UpdateDataSourceRequest", "config", config)
         semantic_mappings = _json.pop("semantic_mappings", ABSENT)
-        if semantic_mappings is None:
-            semantic_mappings = UNSET
-        elif semantic_mappings is not UNSET:
+        if semantic_mappings is not UNSET and semantic_mappings is not None:
             if type(semantic_mappings) is not list:
                 semantic_mappings = as_list("UpdateDataSourceRequest", "semantic_mappings", semantic_mappings)
             _semantic_mappings_items = semantic_mappings

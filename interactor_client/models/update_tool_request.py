@@ -17,27 +17,27 @@ class UpdateToolRequest:
     Attributes:
         name: Name by which the assistant calls it.
         description: What it does and when to use it, in words for the assistant.
-        parameters: A free JSON object. In Python it is a plain `dict`.
+        parameters: JSON Schema of the arguments.
         callback_url: Where the platform shall post calls of this tool.
     """
 
-    name: str | Unset = UNSET
-    description: str | Unset = UNSET
-    parameters: JsonObject | Unset = UNSET
-    callback_url: str | Unset = UNSET
+    name: str | None | Unset = UNSET
+    description: str | None | Unset = UNSET
+    parameters: JsonObject | None | Unset = UNSET
+    callback_url: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.name is not UNSET and self.name is not None:
-            _json["name"] = self.name
+            _json["name"] = to_json(self.name)
         if self.description is not UNSET and self.description is not None:
-            _json["description"] = self.description
+            _json["description"] = to_json(self.description)
         if self.parameters is not UNSET and self.parameters is not None:
             _json["parameters"] = to_json(self.parameters)
         if self.callback_url is not UNSET and self.callback_url is not None:
-            _json["callback_url"] = self.callback_url
+            _json["callback_url"] = to_json(self.callback_url)
         return _json
 
     @classmethod
@@ -49,17 +49,21 @@ class UpdateToolRequest:
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateToolRequest", src_dict)
         name = _json.pop("name", ABSENT)
-        if type(name) is not str and name is not UNSET:
-            name = UNSET if name is None else as_str("UpdateToolRequest", "name", name)
+        if name is not UNSET and name is not None:
+            if type(name) is not str:
+                name = as_str("UpdateToolRequest", "name", name)
         description = _json.pop("description", ABSENT)
-        if type(description) is not str and description is not UNSET:
-            description = UNSET if description is None else as_str("UpdateToolRequest", "description", description)
+        if description is not UNSET and description is not None:
+            if type(description) is not str:
+                description = as_str("UpdateToolRequest", "description", description)
         parameters = _json.pop("parameters", ABSENT)
-        if type(parameters) is not dict and parameters is not UNSET:
-            parameters = UNSET if parameters is None else as_dict("UpdateToolRequest", "parameters", parameters)
+        if parameters is not UNSET and parameters is not None:
+            if type(parameters) is not dict:
+                parameters = as_dict("UpdateToolRequest", "parameters", parameters)
         callback_url = _json.pop("callback_url", ABSENT)
-        if type(callback_url) is not str and callback_url is not UNSET:
-            callback_url = UNSET if callback_url is None else as_str("UpdateToolRequest", "callback_url", callback_url)
+        if callback_url is not UNSET and callback_url is not None:
+            if type(callback_url) is not str:
+                callback_url = as_str("UpdateToolRequest", "callback_url", callback_url)
         return cls(
             name=name,
             description=description,

@@ -20,20 +20,20 @@ class UpdateWebhookRequest:
         active: Whether to post events.
     """
 
-    url: str | Unset = UNSET
-    events: list[WebhookEventType] | Unset = UNSET
-    active: bool | Unset = UNSET
+    url: str | None | Unset = UNSET
+    events: list[WebhookEventType] | None | Unset = UNSET
+    active: bool | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.url is not UNSET and self.url is not None:
-            _json["url"] = self.url
+            _json["url"] = to_json(self.url)
         if self.events is not UNSET and self.events is not None:
             _json["events"] = to_json(self.events)
         if self.active is not UNSET and self.active is not None:
-            _json["active"] = self.active
+            _json["active"] = to_json(self.active)
         return _json
 
     @classmethod
@@ -45,12 +45,11 @@ class UpdateWebhookRequest:
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateWebhookRequest", src_dict)
         url = _json.pop("url", ABSENT)
-        if type(url) is not str and url is not UNSET:
-            url = UNSET if url is None else as_str("UpdateWebhookRequest", "url", url)
+        if url is not UNSET and url is not None:
+            if type(url) is not str:
+                url = as_str("UpdateWebhookRequest", "url", url)
         events = _json.pop("events", ABSENT)
-        if events is None:
-            events = UNSET
-        elif events is not UNSET:
+        if events is not UNSET and events is not None:
             if type(events) is not list:
                 events = as_list("UpdateWebhookRequest", "events", events)
             _events_items = events
@@ -60,8 +59,9 @@ class UpdateWebhookRequest:
                     _events_item = as_str("UpdateWebhookRequest", f"events[{len(events)}]", _events_item)
                 events.append(_events_item)
         active = _json.pop("active", ABSENT)
-        if type(active) is not bool and active is not UNSET:
-            active = UNSET if active is None else as_bool("UpdateWebhookRequest", "active", active)
+        if active is not UNSET and active is not None:
+            if type(active) is not bool:
+                active = as_bool("UpdateWebhookRequest", "active", active)
         return cls(url=url, events=events, active=active, additional_properties=_json)
 
 

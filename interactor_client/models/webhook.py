@@ -19,18 +19,18 @@ class Webhook:
         id: Id of the webhook (`wh_...`).
         url: Where events are posted.
         events: The types of event that are posted.
-        active: Whether events are posted at present.
         created_at: When it was registered.
         secret: What deliveries are signed with (`whsec_...`). Only in the answers of creation and rotation.
             Never log it.
+        active: Whether events are posted at present.
     """
 
     id: str
     url: str
     events: list[WebhookEventType]
-    active: bool
     created_at: datetime.datetime
-    secret: str | Unset = _field(default=UNSET, repr=redacted)
+    secret: str | None | Unset = _field(default=UNSET, repr=redacted)
+    active: bool = True
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -39,10 +39,10 @@ class Webhook:
         _json["id"] = self.id
         _json["url"] = self.url
         _json["events"] = to_json(self.events)
-        _json["active"] = self.active
         _json["created_at"] = to_json(self.created_at)
-        if self.secret is not UNSET and self.secret is not None:
-            _json["secret"] = self.secret
+        if self.secret is not UNSET:
+            _json["secret"] = to_json(self.secret)
+        _json["active"] = to_json(self.active)
         return _json
 
     @classmethod
@@ -68,21 +68,25 @@ class Webhook:
             if type(_events_item) is not str:
                 _events_item = as_str("Webhook", f"events[{len(events)}]", _events_item)
             events.append(_events_item)
-        active = _json.pop("active", ABSENT)
-        if type(active) is not bool:
-            active = as_bool("Webhook", "active", active)
         created_at = _json.pop("created_at", ABSENT)
         created_at = as_datetime("Webhook", "created_at", created_at)
         secret = _json.pop("secret", ABSENT)
-        if type(secret) is not str and secret is not UNSET:
-            secret = UNSET if secret is None else as_str("Webhook", "secret", secret)
+        if secret is not UNSET and secret is not None:
+            if type(secret) is not str:
+                secret = as_str("Webhook", "secret", secret)
+        active = _json.pop("active", ABSENT)
+        if active is None or active is UNSET:
+            active = True
+        else:
+            if type(active) is not bool:
+                active = as_bool("Webhook", "active", active)
         return cls(
             id=id,
             url=url,
             events=events,
-            active=active,
             created_at=created_at,
             secret=secret,
+            active=active,
             additional_properties=_json,
         )
 

@@ -8,6 +8,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..errors import DecodeError
+from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
 
 
@@ -18,20 +19,20 @@ class Workflow:
     Attributes:
         id: Id of the workflow (`wf_...`).
         name: Name of the workflow.
-        description: What it is for. Empty if nothing was said.
         states: Its states.
         initial_state: Name of the state in which instances begin.
         created_at: When it was created.
         updated_at: When it last changed.
+        description: What it is for. Empty if nothing was said.
     """
 
     id: str
     name: str
-    description: str
     states: list[WorkflowState]
     initial_state: str
     created_at: datetime.datetime
     updated_at: datetime.datetime
+    description: str = ""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -39,11 +40,11 @@ class Workflow:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["name"] = self.name
-        _json["description"] = self.description
         _json["states"] = to_json(self.states)
         _json["initial_state"] = self.initial_state
         _json["created_at"] = to_json(self.created_at)
         _json["updated_at"] = to_json(self.updated_at)
+        _json["description"] = to_json(self.description)
         return _json
 
     @classmethod
@@ -60,9 +61,6 @@ class Workflow:
         name = _json.pop("name", ABSENT)
         if type(name) is not str:
             name = as_str("Workflow", "name", name)
-        description = _json.pop("description", ABSENT)
-        if type(description) is not str:
-            description = as_str("Workflow", "description", description)
         states = _json.pop("states", ABSENT)
         if type(states) is not list:
             states = as_list("Workflow", "states", states)
@@ -81,14 +79,20 @@ class Workflow:
         created_at = as_datetime("Workflow", "created_at", created_at)
         updated_at = _json.pop("updated_at", ABSENT)
         updated_at = as_datetime("Workflow", "updated_at", updated_at)
+        description = _json.pop("description", ABSENT)
+        if description is None or description is UNSET:
+            description = ""
+        else:
+            if type(description) is not str:
+                description = as_str("Workflow", "description", description)
         return cls(
             id=id,
             name=name,
-            description=description,
             states=states,
             initial_state=initial_state,
             created_at=created_at,
             updated_at=updated_at,
+            description=description,
             additional_properties=_json,
         )
 

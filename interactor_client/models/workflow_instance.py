@@ -7,6 +7,7 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_dict, as_object, as_str, names_only, to_json
 
 
@@ -17,23 +18,23 @@ class WorkflowInstance:
     Attributes:
         id: Id of the instance (`wfi_...`).
         workflow_id: The workflow that it runs (`wf_...`).
-        namespace: The tenant that it belongs to.
         current_state: Name of the state that it is in, or that it ended in.
-        context: A free JSON object. In Python it is a plain `dict`.
         status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
             and `cancelled` have ended.
         created_at: When it was started.
         updated_at: When it last moved.
+        namespace: The tenant that it belongs to. Empty for the default namespace.
+        context: Its data, from the start, from actions, from input and from events. May be empty.
     """
 
     id: str
     workflow_id: str
-    namespace: str
     current_state: str
-    context: JsonObject
     status: WorkflowInstanceStatus
     created_at: datetime.datetime
     updated_at: datetime.datetime
+    namespace: str = ""
+    context: JsonObject = _field(factory=dict)
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,12 +42,12 @@ class WorkflowInstance:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["workflow_id"] = self.workflow_id
-        _json["namespace"] = self.namespace
         _json["current_state"] = self.current_state
-        _json["context"] = to_json(self.context)
         _json["status"] = self.status
         _json["created_at"] = to_json(self.created_at)
         _json["updated_at"] = to_json(self.updated_at)
+        _json["namespace"] = to_json(self.namespace)
+        _json["context"] = to_json(self.context)
         return _json
 
     @classmethod
@@ -63,15 +64,9 @@ class WorkflowInstance:
         workflow_id = _json.pop("workflow_id", ABSENT)
         if type(workflow_id) is not str:
             workflow_id = as_str("WorkflowInstance", "workflow_id", workflow_id)
-        namespace = _json.pop("namespace", ABSENT)
-        if type(namespace) is not str:
-            namespace = as_str("WorkflowInstance", "namespace", namespace)
         current_state = _json.pop("current_state", ABSENT)
         if type(current_state) is not str:
             current_state = as_str("WorkflowInstance", "current_state", current_state)
-        context = _json.pop("context", ABSENT)
-        if type(context) is not dict:
-            context = as_dict("WorkflowInstance", "context", context)
         status = _json.pop("status", ABSENT)
         if type(status) is not str:
             status = as_str("WorkflowInstance", "status", status)
@@ -79,15 +74,27 @@ class WorkflowInstance:
         created_at = as_datetime("WorkflowInstance", "created_at", created_at)
         updated_at = _json.pop("updated_at", ABSENT)
         updated_at = as_datetime("WorkflowInstance", "updated_at", updated_at)
+        namespace = _json.pop("namespace", ABSENT)
+        if namespace is None or namespace is UNSET:
+            namespace = ""
+        else:
+            if type(namespace) is not str:
+                namespace = as_str("WorkflowInstance", "namespace", namespace)
+        context = _json.pop("context", ABSENT)
+        if context is None or context is UNSET:
+            context = {}
+        else:
+            if type(context) is not dict:
+                context = as_dict("WorkflowInstance", "context", context)
         return cls(
             id=id,
             workflow_id=workflow_id,
-            namespace=namespace,
             current_state=current_state,
-            context=context,
             status=status,
             created_at=created_at,
             updated_at=updated_at,
+            namespace=namespace,
+            context=context,
             additional_properties=_json,
         )
 

@@ -20,15 +20,14 @@ class WorkflowState:
         type: `action` does something and moves on, `halting` waits for input, `terminal` ends the instance.
         actions: What it does when it is entered, in order.
         transitions: Where it leads. The first one that applies is taken. A terminal state has none.
-        presentation: What to show to the person whose input is awaited. Servers say it in `config`, or in
-            `title`, `description` and `fields`: expect either.
+        presentation: What a halting state shows.
     """
 
     name: str
     type: WorkflowStateType
-    actions: list[WorkflowAction] | Unset = UNSET
-    transitions: list[WorkflowTransition] | Unset = UNSET
-    presentation: HaltingPresentation | Unset = UNSET
+    actions: list[WorkflowAction] | None | Unset = UNSET
+    transitions: list[WorkflowTransition] | None | Unset = UNSET
+    presentation: HaltingPresentation | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -36,11 +35,11 @@ class WorkflowState:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["name"] = self.name
         _json["type"] = self.type
-        if self.actions is not UNSET and self.actions is not None:
+        if self.actions is not UNSET:
             _json["actions"] = to_json(self.actions)
-        if self.transitions is not UNSET and self.transitions is not None:
+        if self.transitions is not UNSET:
             _json["transitions"] = to_json(self.transitions)
-        if self.presentation is not UNSET and self.presentation is not None:
+        if self.presentation is not UNSET:
             _json["presentation"] = to_json(self.presentation)
         return _json
 
@@ -59,9 +58,7 @@ class WorkflowState:
         if type(type_) is not str:
             type_ = as_str("WorkflowState", "type", type_)
         actions = _json.pop("actions", ABSENT)
-        if actions is None:
-            actions = UNSET
-        elif actions is not UNSET:
+        if actions is not UNSET and actions is not None:
             if type(actions) is not list:
                 actions = as_list("WorkflowState", "actions", actions)
             _actions_items = actions
@@ -73,9 +70,7 @@ class WorkflowState:
                     raise _error.at("WorkflowState", f"actions[{len(actions)}]") from None
                 actions.append(_actions_item)
         transitions = _json.pop("transitions", ABSENT)
-        if transitions is None:
-            transitions = UNSET
-        elif transitions is not UNSET:
+        if transitions is not UNSET and transitions is not None:
             if type(transitions) is not list:
                 transitions = as_list("WorkflowState", "transitions", transitions)
             _transitions_items = transitions
@@ -87,9 +82,7 @@ class WorkflowState:
                     raise _error.at("WorkflowState", f"transitions[{len(transitions)}]") from None
                 transitions.append(_transitions_item)
         presentation = _json.pop("presentation", ABSENT)
-        if presentation is None:
-            presentation = UNSET
-        elif presentation is not UNSET:
+        if presentation is not UNSET and presentation is not None:
             try:
                 presentation = HaltingPresentation.from_dict(presentation)
             except DecodeError as _error:

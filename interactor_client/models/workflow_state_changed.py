@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..types import UNSET
 from ..wire import ABSENT, as_const, as_dict, as_object, as_str, names_only, to_json
 
 
@@ -16,12 +17,12 @@ class WorkflowStateChanged:
     Attributes:
         type: Always `workflow.state_changed`.
         state: Name of the state that it is in now.
-        context: A free JSON object. In Python it is a plain `dict`.
+        context: Its data as it is now.
     """
 
     type: Literal["workflow.state_changed"] = "workflow.state_changed"
     state: str
-    context: JsonObject
+    context: JsonObject = _field(factory=dict)
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,8 +48,11 @@ class WorkflowStateChanged:
         if type(state) is not str:
             state = as_str("WorkflowStateChanged", "state", state)
         context = _json.pop("context", ABSENT)
-        if type(context) is not dict:
-            context = as_dict("WorkflowStateChanged", "context", context)
+        if context is None or context is UNSET:
+            context = {}
+        else:
+            if type(context) is not dict:
+                context = as_dict("WorkflowStateChanged", "context", context)
         return cls(type=type_, state=state, context=context, additional_properties=_json)
 
 

@@ -8,6 +8,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..errors import DecodeError
+from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
 
 
@@ -18,14 +19,14 @@ class WorkflowThread:
     Attributes:
         id: Id of the thread (`thr_...`).
         instance_id: The instance that it belongs to (`wfi_...`).
-        messages: All that was said, oldest first.
         created_at: When the conversation began.
+        messages: All that was said, oldest first.
     """
 
     id: str
     instance_id: str
-    messages: list[ThreadMessage]
     created_at: datetime.datetime
+    messages: list[ThreadMessage] = _field(factory=list)
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -33,8 +34,8 @@ class WorkflowThread:
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["instance_id"] = self.instance_id
-        _json["messages"] = to_json(self.messages)
         _json["created_at"] = to_json(self.created_at)
+        _json["messages"] = to_json(self.messages)
         return _json
 
     @classmethod
@@ -51,21 +52,24 @@ class WorkflowThread:
         instance_id = _json.pop("instance_id", ABSENT)
         if type(instance_id) is not str:
             instance_id = as_str("WorkflowThread", "instance_id", instance_id)
-        messages = _json.pop("messages", ABSENT)
-        if type(messages) is not list:
-            messages = as_list("WorkflowThread", "messages", messages)
-        _messages_items = messages
-        messages = []
-        for _messages_item in _messages_items:
-            try:
-                _messages_item = ThreadMessage.from_dict(_messages_item)
-            except DecodeError as _error:
-                raise _error.at("WorkflowThread", f"messages[{len(messages)}]") from None
-            messages.append(_messages_item)
         created_at = _json.pop("created_at", ABSENT)
         created_at = as_datetime("WorkflowThread", "created_at", created_at)
+        messages = _json.pop("messages", ABSENT)
+        if messages is None or messages is UNSET:
+            messages = []
+        else:
+            if type(messages) is not list:
+                messages = as_list("WorkflowThread", "messages", messages)
+            _messages_items = messages
+            messages = []
+            for _messages_item in _messages_items:
+                try:
+                    _messages_item = ThreadMessage.from_dict(_messages_item)
+                except DecodeError as _error:
+                    raise _error.at("WorkflowThread", f"messages[{len(messages)}]") from None
+                messages.append(_messages_item)
         return cls(
-            id=id, instance_id=instance_id, messages=messages, created_at=created_at, additional_properties=_json
+            id=id, instance_id=instance_id, created_at=created_at, messages=messages, additional_properties=_json
         )
 
 

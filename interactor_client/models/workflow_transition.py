@@ -21,18 +21,18 @@ class WorkflowTransition:
     """
 
     to: str
-    condition: str | Unset = UNSET
-    event: str | Unset = UNSET
+    condition: str | None | Unset = UNSET
+    event: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["to"] = self.to
-        if self.condition is not UNSET and self.condition is not None:
-            _json["condition"] = self.condition
-        if self.event is not UNSET and self.event is not None:
-            _json["event"] = self.event
+        if self.condition is not UNSET:
+            _json["condition"] = to_json(self.condition)
+        if self.event is not UNSET:
+            _json["event"] = to_json(self.event)
         return _json
 
     @classmethod
@@ -47,9 +47,11 @@ class WorkflowTransition:
         if type(to) is not str:
             to = as_str("WorkflowTransition", "to", to)
         condition = _json.pop("condition", ABSENT)
-        if type(condition) is not str and condition is not UNSET:
-            condition = UNSET if condition is None else as_str("WorkflowTransition", "condition", condition)
+        if condition is not UNSET and condition is not None:
+            if type(condition) is not str:
+                condition = as_str("WorkflowTransition", "condition", condition)
         event = _json.pop("event", ABSENT)
-        if type(event) is not str and event is not UNSET:
-            event = UNSET if event is None else as_str("WorkflowTransition", "event", event)
+        if event is not UNSET and event is not None:
+            if type(event) is not str:
+                event = as_str("WorkflowTransition", "event", event)
         return cls(to=to, condition=condition, event=event, additional_properties=_json)

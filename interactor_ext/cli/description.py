@@ -11,6 +11,8 @@ from interactor_ext.cli.output import write, write_json
 
 _INDENT = 20
 
+_NULL = {"type": "null"}
+
 
 def show(described: Described, *, as_json: bool) -> None:
     """For people, or as one JSON object with the schemas of its parameters and its body."""
@@ -49,16 +51,16 @@ def _field(name: str, schema: Json, description: str | None, required: bool | No
 
 
 def _type(schema: Json) -> str:
-    """`string`, `one of a, b`, `array of string`."""
+    """`string`, `one of a, b`, `array of string`. Without null, which means to leave a field out."""
     schema = resolve(schema)
     known = schema.get("x-extensible-enum") or schema.get("enum")
     if known or "const" in schema:
         return f"one of {', '.join(map(str, known))}" if known else json.dumps(schema["const"])
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
-            return " or ".join(dict.fromkeys(map(_type, schema[choice])))
+            return " or ".join(dict.fromkeys(map(_type, filter(_NULL.__ne__, schema[choice]))))
     kind = schema.get("type", "any JSON")
-    name = " or ".join(kind) if isinstance(kind, list) else str(kind)
+    name = " or ".join(each for each in kind if each != "null") if isinstance(kind, list) else str(kind)
     return f"{name} of {_type(schema['items'])}" if "items" in schema else name
 
 

@@ -146,7 +146,7 @@ def delete_data_source(call: Call) -> None:
 
 
 @handles("sync_data_source", status=202)
-def sync_data_source(call: Call) -> None:
+def sync_data_source(call: Call) -> JsonObject:
     """Begins, and goes on by the clock. One that goes on already is left to it."""
     source = call.named("data source", "data_source_id")
     _notice_progress(call.state, source)
@@ -156,6 +156,7 @@ def sync_data_source(call: Call) -> None:
             {"sync_status": "syncing", "sync_progress": 0.0, "sync_error": None},
             private={"sync_since": call.state.clock.now()},
         )
+    return data({name: source.public[name] for name in ("id", "sync_status", "sync_progress")})
 
 
 def _notice_progress(state: State, source: Record) -> None:

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from .limits import Tier
 from .problems import Problem, invalid
-from .validation import Document, Parameter, Schemas, problems_of
+from .validation import Document, Parameter, Schemas, problems_of, without_nulls
 
 CORE_PREFIX = "/api/v1"
 ACCOUNT_PREFIX = "/auth/api/v1"
@@ -61,10 +61,17 @@ class Operation:
         by_header = headers.get("x-namespace", "") if "X-Namespace" in names else ""
         return by_header or (query.get("namespace", "") if "namespace" in names else "")
 
-    def check_body(self, body: Any) -> None:
-        """Raises Problem with a detail for each field that the contract doesn't allow."""
-        if self.body is not None and (wrong := problems_of(self.body, body)):
+    def read_body(self, body: Any) -> Any:
+        """The body without the optional fields that are null, which means that they are left out.
+
+        Raises Problem with a detail for each field that the contract doesn't allow.
+        """
+        if self.body is None:
+            return body
+        body = without_nulls(self.body.schema, body)
+        if wrong := problems_of(self.body, body):
             raise invalid(*wrong)
+        return body
 
 
 @dataclass(slots=True)
@@ -162,7 +169,7 @@ def _operation(schemas: Schemas, document: Document, path: str, method: str, ite
         status=int(status),
         idempotent=any(each.name == "Idempotency-Key" for each in parameters),
         parameters=parameters,
-        body=None if schema is None else schemas.compile(schema),
+        body=None if schema is None else schemas.compile_request(schema),
         body_required=request.get("required", False),
     )
 

@@ -72,7 +72,9 @@ def complete_oauth(call: Call) -> JsonObject:
 
 @handles("get_oauth_status")
 def get_oauth_status(call: Call) -> JsonObject:
-    flow = call.named("flow", "flow_id")
+    # Without a namespace its id will do, as it does at the provider's: nobody can guess it.
+    flow = call.state.store.search("flow", call.path["flow_id"]) if not call.namespace else None
+    flow = flow or call.named("flow", "flow_id")
     _status(call.state, flow)
     shown = {name: value for name, value in flow.public.items() if name != "id"}
     return data({"flow_id": flow.id, **shown})

@@ -110,7 +110,7 @@ class Inspector:
         if not isinstance(path, dict) or set(path) != set(operation.path_names):
             raise invalid(("path", f"must have {', '.join(operation.path_names)}"))
         body = asked.get("body")
-        operation.check_body(body)
+        body = operation.read_body(body)
         call = Call(
             state=self._state,
             operation=operation,

@@ -162,7 +162,7 @@ class Platform:
         self._count(exchange, operation, body)
         query = operation.read_parameters("query", exchange.query)
         headers = operation.read_parameters("header", exchange.headers)
-        operation.check_body(body)
+        body = operation.read_body(body)
         call = Call(
             state=self._state,
             operation=operation,

@@ -146,7 +146,7 @@ class Seeds:
                 raise Problem(422, "", details=[("expires_in", str(error))]) from None
             return record.id
         operation = self._contract.operations[CREATORS[group]]
-        operation.check_body(body)
+        body = operation.read_body(body)
         call = Call(
             state=state,
             operation=operation,

@@ -86,6 +86,10 @@ class Schemas:
     def compile(self, schema: Any) -> Draft202012Validator:
         return Validator(self.inline(schema), format_checker=self._formats)
 
+    def compile_request(self, schema: Any) -> Draft202012Validator:
+        """For what `without_nulls` gives: no message offers null to whoever sends something else."""
+        return Validator(_not_null(self.inline(schema), {}), format_checker=self._formats)
+
     def inline(self, schema: Any) -> Any:
         if isinstance(schema, list):
             return [self.inline(item) for item in schema]
@@ -114,6 +118,55 @@ class Schemas:
         for part in reference.removeprefix("#/").split("/"):
             target = target[part.replace("~1", "/").replace("~0", "~")]
         return target
+
+
+def without_nulls(schema: Any, value: Any) -> Any:
+    """The value without the optional fields that are null, as far down as the schema names fields."""
+    parts = _parts(schema)
+    if isinstance(value, list):
+        items = [part["items"] for part in parts if "items" in part]
+        return [without_nulls({"allOf": items}, item) for item in value] if items else value
+    if not isinstance(value, dict):
+        return value
+    required = {name for part in parts for name in part.get("required", ())}
+    known: dict[str, list[Any]] = {}
+    for part in parts:
+        for name, inner in part.get("properties", {}).items():
+            known.setdefault(name, []).append(inner)
+    return {
+        name: without_nulls({"allOf": known[name]}, inner) if name in known else inner
+        for name, inner in value.items()
+        if inner is not None or name not in known or name in required
+    }
+
+
+def _parts(schema: Any) -> list[dict[str, Any]]:
+    """The schemas that apply to the same value as this one, itself included."""
+    if not isinstance(schema, dict):
+        return []
+    return [schema, *(part for each in schema.get("allOf", ()) for part in _parts(each))]
+
+
+def _not_null(schema: Any, done: dict[int, dict[str, Any]]) -> Any:
+    """The schema without null as an alternative. `done` has what was changed already, by the id of the original."""
+    if isinstance(schema, list):
+        return [_not_null(each, done) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if id(schema) in done:
+        return done[id(schema)]
+    changed = done[id(schema)] = {}
+    for key, value in schema.items():
+        changed[key] = _not_null(value, done)
+    if isinstance(kinds := schema.get("type"), list):
+        kinds = [kind for kind in kinds if kind != "null"]
+        changed["type"] = kinds[0] if len(kinds) == 1 else kinds
+    variants = schema.get("anyOf")
+    if isinstance(variants, list) and {"type": "null"} in variants:
+        left = [_not_null(each, done) for each in variants if each != {"type": "null"}]
+        changed.pop("anyOf")
+        changed["allOf"] = [*changed.get("allOf", ()), *left]
+    return changed
 
 
 def problems_of(validator: Draft202012Validator, value: Any, prefix: str = "") -> list[Detail]:

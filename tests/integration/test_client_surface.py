@@ -70,7 +70,7 @@ def tour(user: Any, sandbox: Sandbox) -> Script:
     assert (yield user.data_sources.get(source.id)).type == "url"
     assert (yield user.data_sources.update(source.id, name="Guides")).name == "Guides"
     assert [item.id for item in (yield user.data_sources.list(type="url"))] == [source.id]
-    assert (yield user.data_sources.sync(source.id)) is None
+    assert (yield user.data_sources.sync(source.id)).sync_status == "syncing"
 
     bot = yield user.assistants.create(name="Bot", model="gpt-4", system_prompt="x", tools=[tool.id])
     assert (yield user.assistants.get(bot.id)).name == "Bot"

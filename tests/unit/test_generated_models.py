@@ -19,6 +19,7 @@ from interactor_client.models.assistant import Assistant
 from interactor_client.models.credential import Credential
 from interactor_client.models.credential_token import CredentialToken
 from interactor_client.models.message_delta import MessageDelta
+from interactor_client.models.pagination_meta import PaginationMeta
 from interactor_client.models.room import Room
 from interactor_client.models.tool import Tool
 from interactor_client.models.update_assistant_request import UpdateAssistantRequest
@@ -181,9 +182,67 @@ def test_an_unknown_enum_value_is_kept() -> None:
 
 
 def test_null_in_an_optional_field_reads_as_not_there() -> None:
+    meta = PaginationMeta.from_dict({"page": None, "total": 3})
+    assert meta.page is UNSET
+    assert meta.to_dict() == {"total": 3}
+
+
+def test_null_where_it_is_documented_is_kept() -> None:
     tool = Tool.from_dict({**TOOL, "callback_url": None})
-    assert tool.callback_url is UNSET
-    assert "callback_url" not in tool.to_dict()
+    assert tool.callback_url is None
+    assert tool.to_dict()["callback_url"] is None
+    assert Tool.from_dict(TOOL).callback_url is UNSET
+
+
+# What creation makes optional, or has no word of, and what it reads as when a server says null or nothing.
+ABSENT = {
+    "Assistant": {"tools": [], "data_sources": []},
+    "Credential": {"scopes": [], "expires_at": None},
+    "CredentialToken": {"expires_in": None, "refresh_token": UNSET, "scope": UNSET},
+    "DataSource": {"semantic_mappings": []},
+    "Message": {"content": "", "tool_calls": UNSET},
+    "MessageDelta": {"content": ""},
+    "Room": {"namespace": "", "metadata": {}},
+    "ThreadMessage": {"content": ""},
+    "Tool": {"callback_url": UNSET},
+    "ToolCall": {"arguments": {}, "result": UNSET},
+    "Webhook": {"secret": UNSET, "active": True},
+    "Workflow": {"description": ""},
+    "WorkflowInstance": {"namespace": "", "context": {}},
+    "WorkflowState": {"actions": UNSET, "transitions": UNSET, "presentation": UNSET},
+    "WorkflowStateChanged": {"context": {}},
+    "WorkflowThread": {"messages": []},
+    "WorkflowTransition": {"condition": UNSET, "event": UNSET},
+}
+
+
+@pytest.mark.parametrize(("model", "field"), [(model, field) for model, fields in ABSENT.items() for field in fields])
+def test_what_creation_makes_optional_may_be_null_or_absent(model: str, field: str) -> None:
+    cls = getattr(models, model)
+    example = SCHEMAS[model]["examples"][0]
+    absent = cls.from_dict({name: value for name, value in example.items() if name != field})
+    null = cls.from_dict({**example, field: None})
+    expected = ABSENT[model][field]
+    assert getattr(absent, field) == expected
+    assert getattr(null, field) == (None if expected is UNSET else expected)
+    # And what was read can be written, and read again.
+    for read in (absent, null):
+        assert cls.from_dict(json.loads(json.dumps(read.to_dict()))) == read
+
+
+def test_two_models_do_not_share_what_stands_for_an_absent_field() -> None:
+    body = {"id": "r", "assistant_id": "a", "created_at": 0}
+    Room.from_dict(body).metadata["email"] = "x"
+    assert Room.from_dict(body).metadata == {}
+
+
+def test_none_in_a_request_is_left_out() -> None:
+    request = models.CreateWorkflowRequest(
+        name="Order", description=None, initial_state="a", states=[models.WorkflowState(name="a", type="terminal")]
+    )
+    assert set(request.to_dict()) == {"name", "initial_state", "states"}
+    assert UpdateAssistantRequest(name=None, temperature=0).to_dict() == {"temperature": 0}
+    assert models.SubmitToolResultRequest(tool_call_id="tc_1", result=None).to_dict()["result"] is None
 
 
 def test_free_json_is_a_plain_dict() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -13,9 +14,11 @@ import pytest
 
 from interactor_client.models import AssistantListResponse
 from interactor_client.types import UNSET, Page, PageMeta
+from interactor_ext import ResponseValidationError, _pages
 from interactor_ext._pages import PageWalk, aiterate, check_paging, check_prefetch, iterate, page_of
 from tests.support.waiting import PATIENCE
 
+MOST_EMPTY_PAGES = 100
 Fetch = Callable[[int], Page[Any]]
 
 
@@ -146,8 +149,14 @@ def test_every_item_of_every_page_in_order(colour: str, prefetch: int) -> None:
         pytest.param(
             [page(items("a"), total_pages=2), page(items("b"), total_pages=2)], "ab", id="total_pages reached"
         ),
-        pytest.param([page(items("a")), page([])], "a", id="an empty page"),
-        pytest.param([page([])], "", id="nothing at all"),
+        pytest.param([page(items("a")), page([], has_more=False)], "a", id="an empty page at the end"),
+        pytest.param([page([], has_more=False)], "", id="nothing at all"),
+        pytest.param(
+            [page(items("a")), page([]), page([]), page(items("b")), page([]), page(items("c"), has_more=False)],
+            "abc",
+            id="empty pages in between",
+        ),
+        pytest.param([page([]), *(page([], total_pages=3) for _ in range(2))], "", id="an empty page by total_pages"),
         pytest.param([page(items("a", "b")), page(items("a", "b"))], "ab", id="the same page again"),
         pytest.param([page(items("a")), page(items("b")), page(items("a"))], "ab", id="an earlier page again"),
     ],
@@ -155,6 +164,45 @@ def test_every_item_of_every_page_in_order(colour: str, prefetch: int) -> None:
 def test_where_it_stops(colour: str, prefetch: int, pages: list[Page[Any]], expected: str) -> None:
     # Beyond the end the server goes on with its last page for ever.
     assert "".join(run(colour, lambda number: pages[min(number, len(pages)) - 1], prefetch)) == expected
+
+
+@both
+@prefetching
+def test_a_server_that_promises_more_and_sends_nothing_is_an_error(colour: str, prefetch: int) -> None:
+    asked: set[int] = set()
+
+    def fetch(number: int) -> Page[Any]:
+        asked.add(number)
+        return page(items("a") if number == 1 else [])
+
+    with pytest.raises(ResponseValidationError, match=r"the last 100 pages \(up to page 101\) are empty") as caught:
+        run(colour, fetch, prefetch)
+    assert (caught.value.model, caught.value.field) == ("PaginationMeta", "has_more")
+    assert max(asked) <= 1 + MOST_EMPTY_PAGES + prefetch
+
+
+def test_empty_pages_are_counted_in_a_row() -> None:
+    pages = [page([]) if number % MOST_EMPTY_PAGES else page(items(str(number))) for number in range(1, 500)]
+    pages.append(page(items("last"), has_more=False))
+    assert [item.id for item in iterate(lambda number: pages[number - 1], 0)] == ["100", "200", "300", "400", "last"]
+
+
+def test_an_empty_page_says_nothing_of_more_by_itself() -> None:
+    """As a server may answer that tells a total, but no size of a page, when it is asked beyond the end."""
+    envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=3, total=3))
+    assert not page_of(envelope, {"page": 3}).meta.has_more
+    assert page_of(envelope, {"page": 1, "per_page": 2}).meta.has_more is False
+    envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=1, per_page=2, total=3))
+    assert page_of(envelope, {"page": 1}).meta.has_more
+
+
+def test_a_repeated_page_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    pages = [page(items("a")), page(items("b")), page(items("b"))]
+    with caplog.at_level("WARNING", "interactor"):
+        assert len(list(iterate(lambda number: pages[min(number, 3) - 1], 0, request="GET /assistants"))) == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "GET /assistants: page 3 repeats an earlier one, so the list ends here"
+    ]
 
 
 def test_pages_of_items_without_ids_repeat_if_they_are_equal() -> None:
@@ -226,12 +274,82 @@ def test_an_error_comes_after_the_items_before_it(colour: str, prefetch: int) ->
     assert found == ["1", "2"]
 
 
-def test_no_thread_outlives_an_iteration_that_is_given_up() -> None:
-    iterator = iterate(lambda number: page(items(f"{number}")), 8)
-    next(iterator)
-    assert [thread for thread in threading.enumerate() if thread.name.startswith("interactor-pages")]
+def test_an_iteration_that_is_given_up_waits_for_no_page_and_cancels_them_in_another_thread() -> None:
+    cancelled_by: list[threading.Thread] = []
+    cancelled = threading.Event()
+    fetching = threading.Semaphore(0)
+
+    def fetch(number: int) -> Page[Any]:
+        if number > 1:
+            fetching.release()
+            assert cancelled.wait(30)
+        return page(items(f"{number}"))
+
+    def cancel() -> None:
+        cancelled_by.append(threading.current_thread())
+        cancelled.set()
+
+    def page_threads() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name == "interactor-pages"]
+
+    iterator = iterate(fetch, 4, cancel=cancel)
+    assert next(iterator).id == "1"
+    for _ in range(4):
+        assert fetching.acquire(timeout=30)
+    threads = page_threads()
+    assert len(threads) == 4
+    assert all(thread.daemon for thread in threads)
     del iterator
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("interactor-pages")]
+    assert cancelled.wait(30)
+    assert cancelled_by[0] is not threading.main_thread()
+    for thread in threads:
+        thread.join(30)
+    assert not page_threads()
+
+
+def test_where_no_thread_can_be_had_pages_are_fetched_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def fetch(number: int) -> Page[Any]:
+        if number == 3:
+            raise LookupError("page 3")
+        return page(items(f"{number}"))
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    found: list[str] = []
+    with pytest.raises(LookupError):
+        found.extend(item.id for item in iterate(fetch, 2))
+    assert [item.id for item in iterate(lambda number: page(items(f"{number}"), has_more=number < 9), 2)] == [
+        f"{number}" for number in range(1, 10)
+    ]
+
+
+async def test_an_async_iteration_that_is_given_up_does_not_wait_for_what_cannot_be_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_pages, "_GRACE", 0.01)
+    release = asyncio.Event()
+    asking: list[int] = []
+
+    async def fetch(number: int) -> Page[Any]:
+        if number > 1:
+            asking.append(number)
+            while not release.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await release.wait()
+            raise LookupError("nobody hears of it")
+        return page(items(f"{number}"))
+
+    iterator = aiterate(fetch, 2)
+    assert (await anext(iterator)).id == "1"
+    while len(asking) < 2:
+        await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        await iterator.aclose()  # type: ignore[attr-defined]
+    release.set()
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0)
 
 
 async def test_tasks_of_an_iteration_that_is_given_up_are_cancelled() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from ...models.assistant import Assistant
-    from ...types import AsyncSender, Page, Sender, Unset
+    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class Assistants:
@@ -33,19 +33,25 @@ class Assistants:
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
-    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> Iterator[Assistant]:
+    def iterate(
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+    ) -> Iterator[Assistant]:
         """Every item of every page, in order, as `list` gives them.
 
         Args:
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_assistants as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     def create(
         self,
@@ -53,10 +59,10 @@ class Assistants:
         name: str,
         model: str,
         system_prompt: str,
-        tools: _list[str] | Unset = UNSET,
-        data_sources: _list[str] | Unset = UNSET,
-        temperature: float | Unset = UNSET,
-        max_tokens: int | Unset = UNSET,
+        tools: _list[str] | None | Unset = UNSET,
+        data_sources: _list[str] | None | Unset = UNSET,
+        temperature: float | None | Unset = UNSET,
+        max_tokens: int | None | Unset = UNSET,
     ) -> Assistant:
         """Create an assistant.
 
@@ -114,12 +120,12 @@ class Assistants:
         self,
         assistant_id: str,
         *,
-        name: str | Unset = UNSET,
-        system_prompt: str | Unset = UNSET,
-        tools: _list[str] | Unset = UNSET,
-        data_sources: _list[str] | Unset = UNSET,
-        temperature: float | Unset = UNSET,
-        max_tokens: int | Unset = UNSET,
+        name: str | None | Unset = UNSET,
+        system_prompt: str | None | Unset = UNSET,
+        tools: _list[str] | None | Unset = UNSET,
+        data_sources: _list[str] | None | Unset = UNSET,
+        temperature: float | None | Unset = UNSET,
+        max_tokens: int | None | Unset = UNSET,
     ) -> Assistant:
         """Change some fields of an assistant.
 
@@ -173,19 +179,25 @@ class AsyncAssistants:
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
-    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> AsyncIterator[Assistant]:
+    def iterate(
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+    ) -> AsyncIterator[Assistant]:
         """Every item of every page, in order, as `list` gives them.
 
         Args:
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_assistants as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     async def create(
         self,
@@ -193,10 +205,10 @@ class AsyncAssistants:
         name: str,
         model: str,
         system_prompt: str,
-        tools: _list[str] | Unset = UNSET,
-        data_sources: _list[str] | Unset = UNSET,
-        temperature: float | Unset = UNSET,
-        max_tokens: int | Unset = UNSET,
+        tools: _list[str] | None | Unset = UNSET,
+        data_sources: _list[str] | None | Unset = UNSET,
+        temperature: float | None | Unset = UNSET,
+        max_tokens: int | None | Unset = UNSET,
     ) -> Assistant:
         """Create an assistant.
 
@@ -256,12 +268,12 @@ class AsyncAssistants:
         self,
         assistant_id: str,
         *,
-        name: str | Unset = UNSET,
-        system_prompt: str | Unset = UNSET,
-        tools: _list[str] | Unset = UNSET,
-        data_sources: _list[str] | Unset = UNSET,
-        temperature: float | Unset = UNSET,
-        max_tokens: int | Unset = UNSET,
+        name: str | None | Unset = UNSET,
+        system_prompt: str | None | Unset = UNSET,
+        tools: _list[str] | None | Unset = UNSET,
+        data_sources: _list[str] | None | Unset = UNSET,
+        temperature: float | None | Unset = UNSET,
+        max_tokens: int | None | Unset = UNSET,
     ) -> Assistant:
         """Change some fields of an assistant.
 

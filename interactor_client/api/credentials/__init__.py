@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...models.credential_token import CredentialToken
     from ...models.o_auth_authorization import OAuthAuthorization
     from ...models.o_auth_flow import OAuthFlow
-    from ...types import AsyncSender, Page, Sender, Unset
+    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class Credentials:
@@ -59,6 +59,7 @@ class Credentials:
         status: CredentialStatus | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> Iterator[Credential]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -68,13 +69,17 @@ class Credentials:
                 by the user at the provider.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_credentials as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(provider=provider, status=status, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     def get(self, credential_id: str) -> Credential:
         """Get a credential.
@@ -129,9 +134,9 @@ class Credentials:
         self,
         *,
         redirect_uri: str,
-        provider: str | Unset = UNSET,
-        service_id: str | Unset = UNSET,
-        scopes: _list[str] | Unset = UNSET,
+        provider: str | None | Unset = UNSET,
+        service_id: str | None | Unset = UNSET,
+        scopes: _list[str] | None | Unset = UNSET,
     ) -> OAuthAuthorization:
         """Start connecting a user's account at a provider.
 
@@ -230,6 +235,7 @@ class AsyncCredentials:
         status: CredentialStatus | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[Credential]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -239,13 +245,17 @@ class AsyncCredentials:
                 by the user at the provider.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_credentials as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(provider=provider, status=status, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     async def get(self, credential_id: str) -> Credential:
         """Get a credential.
@@ -300,9 +310,9 @@ class AsyncCredentials:
         self,
         *,
         redirect_uri: str,
-        provider: str | Unset = UNSET,
-        service_id: str | Unset = UNSET,
-        scopes: _list[str] | Unset = UNSET,
+        provider: str | None | Unset = UNSET,
+        service_id: str | None | Unset = UNSET,
+        scopes: _list[str] | None | Unset = UNSET,
     ) -> OAuthAuthorization:
         """Start connecting a user's account at a provider.
 

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from ...models.data_source import DataSource
+    from ...models.data_source_sync import DataSourceSync
     from ...models.data_source_type import DataSourceType
     from ...models.json_object import JsonObject
     from ...models.semantic_mapping import SemanticMapping
-    from ...types import AsyncSender, Page, Sender, Unset
+    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class DataSources:
@@ -42,7 +43,12 @@ class DataSources:
         )
 
     def iterate(
-        self, *, type: DataSourceType | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+        self,
+        *,
+        type: DataSourceType | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> Iterator[DataSource]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -50,13 +56,17 @@ class DataSources:
             type: Where the data comes from, an uploaded file, a web address or a database.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_data_sources as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(type=type, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     def create(
         self,
@@ -64,7 +74,7 @@ class DataSources:
         name: str,
         type: DataSourceType,
         config: JsonObject,
-        semantic_mappings: _list[SemanticMapping] | Unset = UNSET,
+        semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
     ) -> DataSource:
         """Add a data source.
 
@@ -112,10 +122,10 @@ class DataSources:
         self,
         data_source_id: str,
         *,
-        name: str | Unset = UNSET,
-        type: DataSourceType | Unset = UNSET,
-        config: JsonObject | Unset = UNSET,
-        semantic_mappings: _list[SemanticMapping] | Unset = UNSET,
+        name: str | None | Unset = UNSET,
+        type: DataSourceType | None | Unset = UNSET,
+        config: JsonObject | None | Unset = UNSET,
+        semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
     ) -> DataSource:
         """Change some fields of a data source.
 
@@ -124,8 +134,8 @@ class DataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
             name: Name of the data source.
-            type: Where the data comes from, an uploaded file, a web address or a database.
-            config: A free JSON object. In Python it is a plain `dict`.
+            type: Where the data comes from.
+            config: How to reach the data. Replaces the whole of it.
             semantic_mappings: What its fields mean. Replaces all of them.
         """
         from ...models.update_data_source_request import UpdateDataSourceRequest
@@ -139,7 +149,7 @@ class DataSources:
             _endpoint._parse_success,
         ).data
 
-    def sync(self, data_source_id: str) -> None:
+    def sync(self, data_source_id: str) -> DataSourceSync | None:
         """Read a data source anew.
 
         The call starts the synchronisation and does not wait for it.
@@ -149,7 +159,8 @@ class DataSources:
         """
         from . import sync_data_source as _endpoint
 
-        self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
+        _envelope = self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
+        return None if _envelope is None else _envelope.data
 
 
 class AsyncDataSources:
@@ -177,7 +188,12 @@ class AsyncDataSources:
         )
 
     def iterate(
-        self, *, type: DataSourceType | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+        self,
+        *,
+        type: DataSourceType | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[DataSource]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -185,13 +201,17 @@ class AsyncDataSources:
             type: Where the data comes from, an uploaded file, a web address or a database.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_data_sources as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(type=type, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     async def create(
         self,
@@ -199,7 +219,7 @@ class AsyncDataSources:
         name: str,
         type: DataSourceType,
         config: JsonObject,
-        semantic_mappings: _list[SemanticMapping] | Unset = UNSET,
+        semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
     ) -> DataSource:
         """Add a data source.
 
@@ -251,10 +271,10 @@ class AsyncDataSources:
         self,
         data_source_id: str,
         *,
-        name: str | Unset = UNSET,
-        type: DataSourceType | Unset = UNSET,
-        config: JsonObject | Unset = UNSET,
-        semantic_mappings: _list[SemanticMapping] | Unset = UNSET,
+        name: str | None | Unset = UNSET,
+        type: DataSourceType | None | Unset = UNSET,
+        config: JsonObject | None | Unset = UNSET,
+        semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
     ) -> DataSource:
         """Change some fields of a data source.
 
@@ -263,8 +283,8 @@ class AsyncDataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
             name: Name of the data source.
-            type: Where the data comes from, an uploaded file, a web address or a database.
-            config: A free JSON object. In Python it is a plain `dict`.
+            type: Where the data comes from.
+            config: How to reach the data. Replaces the whole of it.
             semantic_mappings: What its fields mean. Replaces all of them.
         """
         from ...models.update_data_source_request import UpdateDataSourceRequest
@@ -282,7 +302,7 @@ class AsyncDataSources:
             )
         ).data
 
-    async def sync(self, data_source_id: str) -> None:
+    async def sync(self, data_source_id: str) -> DataSourceSync | None:
         """Read a data source anew.
 
         The call starts the synchronisation and does not wait for it.
@@ -292,7 +312,8 @@ class AsyncDataSources:
         """
         from . import sync_data_source as _endpoint
 
-        await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
+        _envelope = await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
+        return None if _envelope is None else _envelope.data
 
 
 __all__ = ["AsyncDataSources", "DataSources"]

@@ -6,6 +6,7 @@ import httpx
 
 from ...client import Client
 from ...errors import DecodeError
+from ...models.data_source_sync_response import DataSourceSyncResponse
 from ...models.error_response import ErrorResponse
 from ...types import UNSET, Operation, Response, Unset
 from ...wire import decode, path_segment
@@ -33,25 +34,27 @@ def _get_kwargs(data_source_id: str, *, x_namespace: str | Unset = UNSET) -> dic
     }
 
 
-def _parse_success(response: httpx.Response) -> None:
-    return None
+def _parse_success(response: httpx.Response) -> DataSourceSyncResponse | None:
+    if not response.content:
+        return None
+    return decode(response, "DataSourceSyncResponse", DataSourceSyncResponse.from_dict)
 
 
-def _parse_response(response: httpx.Response) -> ErrorResponse | None:
+def _parse_response(response: httpx.Response) -> DataSourceSyncResponse | None | ErrorResponse:
     """What is documented for the status; None where nothing is, or where the body does not fit it."""
     try:
         if response.is_success:
-            return None
+            return _parse_success(response)
         return decode(response, "ErrorResponse", ErrorResponse.from_dict)
     except DecodeError:
         return None
 
 
-def _detail(response: httpx.Response) -> Response[ErrorResponse]:
+def _detail(response: httpx.Response) -> Response[DataSourceSyncResponse | None | ErrorResponse]:
     return Response(response.status_code, response.content, response.headers, _parse_response(response))
 
 
-def sync(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> None:
+def sync(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> DataSourceSyncResponse | None:
     """Read a data source anew.
 
     The call starts the synchronisation and does not wait for it.
@@ -70,12 +73,16 @@ def sync(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSE
     )
 
 
-def sync_detailed(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
+def sync_detailed(
+    data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET
+) -> Response[DataSourceSyncResponse | None | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
     return _detail(client.get_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace)))
 
 
-async def asyncio(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> None:
+async def asyncio(
+    data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET
+) -> DataSourceSyncResponse | None:
     """Read a data source anew.
 
     The call starts the synchronisation and does not wait for it.
@@ -97,7 +104,7 @@ async def asyncio(data_source_id: str, *, client: Client, x_namespace: str | Uns
 
 async def asyncio_detailed(
     data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET
-) -> Response[ErrorResponse]:
+) -> Response[DataSourceSyncResponse | None | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace))

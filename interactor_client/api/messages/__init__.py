@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ...models.message import Message
     from ...models.message_role import MessageRole
     from ...models.sort_order import SortOrder
-    from ...types import AsyncSender, Page, Sender, Unset
+    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class Messages:
@@ -48,7 +48,13 @@ class Messages:
         )
 
     def iterate(
-        self, room_id: str, *, order: SortOrder | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+        self,
+        room_id: str,
+        *,
+        order: SortOrder | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> Iterator[Message]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -57,16 +63,25 @@ class Messages:
             order: Oldest first (`asc`) or newest first (`desc`).
             per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_messages as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(room_id, order=order, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     def send(
-        self, room_id: str, *, content: str, stream: bool | Unset = UNSET, role: MessageRole | Unset = UNSET
+        self,
+        room_id: str,
+        *,
+        content: str,
+        stream: bool | None | Unset = UNSET,
+        role: MessageRole | None | Unset = UNSET,
     ) -> Message:
         """Send a message into a room.
 
@@ -80,7 +95,7 @@ class Messages:
             content: What to say.
             stream: True to answer at once and bring the reply through the room's stream. Left out, the call
                 waits for it.
-            role: Who speaks.
+            role: Who speaks. Left out, the user.
         """
         from ...models.send_message_request import SendMessageRequest
         from . import send_message as _endpoint
@@ -124,7 +139,13 @@ class AsyncMessages:
         )
 
     def iterate(
-        self, room_id: str, *, order: SortOrder | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+        self,
+        room_id: str,
+        *,
+        order: SortOrder | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[Message]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -133,16 +154,25 @@ class AsyncMessages:
             order: Oldest first (`asc`) or newest first (`desc`).
             per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_messages as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(room_id, order=order, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     async def send(
-        self, room_id: str, *, content: str, stream: bool | Unset = UNSET, role: MessageRole | Unset = UNSET
+        self,
+        room_id: str,
+        *,
+        content: str,
+        stream: bool | None | Unset = UNSET,
+        role: MessageRole | None | Unset = UNSET,
     ) -> Message:
         """Send a message into a room.
 
@@ -156,7 +186,7 @@ class AsyncMessages:
             content: What to say.
             stream: True to answer at once and bring the reply through the room's stream. Left out, the call
                 waits for it.
-            role: Who speaks.
+            role: Who speaks. Left out, the user.
         """
         from ...models.send_message_request import SendMessageRequest
         from . import send_message as _endpoint

@@ -26,7 +26,7 @@ class Oauth:
         grant_type: Literal["client_credentials"] = "client_credentials",
         client_id: str,
         client_secret: str,
-        scope: str | Unset = UNSET,
+        scope: str | None | Unset = UNSET,
     ) -> AccessToken:
         """Exchange the client id and secret for an access token.
 
@@ -97,7 +97,7 @@ class AsyncOauth:
         grant_type: Literal["client_credentials"] = "client_credentials",
         client_id: str,
         client_secret: str,
-        scope: str | Unset = UNSET,
+        scope: str | None | Unset = UNSET,
     ) -> AccessToken:
         """Exchange the client id and secret for an access token.
 

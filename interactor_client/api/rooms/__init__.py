@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ...models import StreamEvent
     from ...models.json_object import JsonObject
     from ...models.room import Room
-    from ...types import AsyncEventStream, AsyncSender, EventStream, OnReconnect, Page, Sender, Unset
+    from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
 
 
 class Rooms:
@@ -40,7 +40,12 @@ class Rooms:
         )
 
     def iterate(
-        self, *, assistant_id: str | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+        self,
+        *,
+        assistant_id: str | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> Iterator[Room]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -48,22 +53,26 @@ class Rooms:
             assistant_id: Only rooms of this assistant.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_rooms as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(assistant_id=assistant_id, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
-    def create(self, *, assistant_id: str, metadata: JsonObject | Unset = UNSET) -> Room:
+    def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).
-            metadata: A free JSON object. In Python it is a plain `dict`.
+            metadata: Whatever you want to keep with the room. The platform does not read it.
         """
         from ...models.create_room_request import CreateRoomRequest
         from . import create_room as _endpoint
@@ -166,7 +175,12 @@ class AsyncRooms:
         )
 
     def iterate(
-        self, *, assistant_id: str | Unset = UNSET, per_page: int | Unset = UNSET, prefetch: int = 0
+        self,
+        *,
+        assistant_id: str | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[Room]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -174,22 +188,26 @@ class AsyncRooms:
             assistant_id: Only rooms of this assistant.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_rooms as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(assistant_id=assistant_id, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
-    async def create(self, *, assistant_id: str, metadata: JsonObject | Unset = UNSET) -> Room:
+    async def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).
-            metadata: A free JSON object. In Python it is a plain `dict`.
+            metadata: Whatever you want to keep with the room. The platform does not read it.
         """
         from ...models.create_room_request import CreateRoomRequest
         from . import create_room as _endpoint

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ...models.json_object import JsonObject
     from ...models.message import Message
     from ...models.tool import Tool
-    from ...types import AsyncSender, Page, Sender, Unset
+    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class Tools:
@@ -53,21 +53,29 @@ class Tools:
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
-    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> Iterator[Tool]:
+    def iterate(
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+    ) -> Iterator[Tool]:
         """Every item of every page, in order, as `list` gives them.
 
         Args:
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_tools as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
-    def create(self, *, name: str, description: str, parameters: JsonObject, callback_url: str | Unset = UNSET) -> Tool:
+    def create(
+        self, *, name: str, description: str, parameters: JsonObject, callback_url: str | None | Unset = UNSET
+    ) -> Tool:
         """Define a tool that assistants may call.
 
         A tool does nothing until an assistant lists its id in `tools`.
@@ -116,10 +124,10 @@ class Tools:
         self,
         tool_id: str,
         *,
-        name: str | Unset = UNSET,
-        description: str | Unset = UNSET,
-        parameters: JsonObject | Unset = UNSET,
-        callback_url: str | Unset = UNSET,
+        name: str | None | Unset = UNSET,
+        description: str | None | Unset = UNSET,
+        parameters: JsonObject | None | Unset = UNSET,
+        callback_url: str | None | Unset = UNSET,
     ) -> Tool:
         """Change some fields of a tool.
 
@@ -129,7 +137,7 @@ class Tools:
             tool_id: Id of the tool, such as `tool_5Rw3`.
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
-            parameters: A free JSON object. In Python it is a plain `dict`.
+            parameters: JSON Schema of the arguments.
             callback_url: Where the platform shall post calls of this tool.
         """
         from ...models.update_tool_request import UpdateToolRequest
@@ -186,22 +194,28 @@ class AsyncTools:
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
-    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> AsyncIterator[Tool]:
+    def iterate(
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+    ) -> AsyncIterator[Tool]:
         """Every item of every page, in order, as `list` gives them.
 
         Args:
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_tools as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     async def create(
-        self, *, name: str, description: str, parameters: JsonObject, callback_url: str | Unset = UNSET
+        self, *, name: str, description: str, parameters: JsonObject, callback_url: str | None | Unset = UNSET
     ) -> Tool:
         """Define a tool that assistants may call.
 
@@ -253,10 +267,10 @@ class AsyncTools:
         self,
         tool_id: str,
         *,
-        name: str | Unset = UNSET,
-        description: str | Unset = UNSET,
-        parameters: JsonObject | Unset = UNSET,
-        callback_url: str | Unset = UNSET,
+        name: str | None | Unset = UNSET,
+        description: str | None | Unset = UNSET,
+        parameters: JsonObject | None | Unset = UNSET,
+        callback_url: str | None | Unset = UNSET,
     ) -> Tool:
         """Change some fields of a tool.
 
@@ -266,7 +280,7 @@ class AsyncTools:
             tool_id: Id of the tool, such as `tool_5Rw3`.
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
-            parameters: A free JSON object. In Python it is a plain `dict`.
+            parameters: JSON Schema of the arguments.
             callback_url: Where the platform shall post calls of this tool.
         """
         from ...models.update_tool_request import UpdateToolRequest

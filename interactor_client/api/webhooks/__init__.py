@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ...models.webhook import Webhook
     from ...models.webhook_event_type import WebhookEventType
-    from ...types import AsyncSender, Page, Sender, Unset
+    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class Webhooks:
@@ -36,22 +36,33 @@ class Webhooks:
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
-    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> Iterator[Webhook]:
+    def iterate(
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+    ) -> Iterator[Webhook]:
         """Every item of every page, in order, as `list` gives them.
 
         Args:
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_webhooks as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     def create(
-        self, *, url: str, events: _list[WebhookEventType], secret: str | Unset = UNSET, active: bool | Unset = UNSET
+        self,
+        *,
+        url: str,
+        events: _list[WebhookEventType],
+        secret: str | None | Unset = UNSET,
+        active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Register an endpoint for events.
 
@@ -97,9 +108,9 @@ class Webhooks:
         self,
         webhook_id: str,
         *,
-        url: str | Unset = UNSET,
-        events: _list[WebhookEventType] | Unset = UNSET,
-        active: bool | Unset = UNSET,
+        url: str | None | Unset = UNSET,
+        events: _list[WebhookEventType] | None | Unset = UNSET,
+        active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
 
@@ -153,22 +164,33 @@ class AsyncWebhooks:
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
-    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> AsyncIterator[Webhook]:
+    def iterate(
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+    ) -> AsyncIterator[Webhook]:
         """Every item of every page, in order, as `list` gives them.
 
         Args:
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_webhooks as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     async def create(
-        self, *, url: str, events: _list[WebhookEventType], secret: str | Unset = UNSET, active: bool | Unset = UNSET
+        self,
+        *,
+        url: str,
+        events: _list[WebhookEventType],
+        secret: str | None | Unset = UNSET,
+        active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Register an endpoint for events.
 
@@ -216,9 +238,9 @@ class AsyncWebhooks:
         self,
         webhook_id: str,
         *,
-        url: str | Unset = UNSET,
-        events: _list[WebhookEventType] | Unset = UNSET,
-        active: bool | Unset = UNSET,
+        url: str | None | Unset = UNSET,
+        events: _list[WebhookEventType] | None | Unset = UNSET,
+        active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
 

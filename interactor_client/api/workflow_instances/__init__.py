@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...models.workflow_instance import WorkflowInstance
     from ...models.workflow_instance_status import WorkflowInstanceStatus
     from ...models.workflow_thread import WorkflowThread
-    from ...types import AsyncEventStream, AsyncSender, EventStream, OnReconnect, Page, Sender, Unset
+    from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
 
 
 class WorkflowInstances:
@@ -59,6 +59,7 @@ class WorkflowInstances:
         status: WorkflowInstanceStatus | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> Iterator[WorkflowInstance]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -68,15 +69,19 @@ class WorkflowInstances:
                 and `cancelled` have ended.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_workflow_instances as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(workflow_id=workflow_id, status=status, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
-    def start(self, *, workflow_id: str, context: JsonObject | Unset = UNSET) -> WorkflowInstance:
+    def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.
 
         The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
@@ -84,7 +89,7 @@ class WorkflowInstances:
 
         Args:
             workflow_id: The workflow to run (`wf_...`).
-            context: A free JSON object. In Python it is a plain `dict`.
+            context: The data that the instance begins with. Left out, none.
         """
         from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
         from . import start_workflow_instance as _endpoint
@@ -120,7 +125,9 @@ class WorkflowInstances:
 
         return self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success).data
 
-    def trigger_event(self, instance_id: str, *, event: str, payload: JsonObject | Unset = UNSET) -> WorkflowInstance:
+    def trigger_event(
+        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET
+    ) -> WorkflowInstance:
         """Send an event to an instance.
 
         The instance takes the transition of its current state that names the event; `payload` is merged into its
@@ -129,7 +136,7 @@ class WorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             event: Name of the event, as a transition of the current state has it.
-            payload: A free JSON object. In Python it is a plain `dict`.
+            payload: Data to merge into the instance's context.
         """
         from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
         from . import trigger_workflow_event as _endpoint
@@ -251,6 +258,7 @@ class AsyncWorkflowInstances:
         status: WorkflowInstanceStatus | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[WorkflowInstance]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -260,15 +268,19 @@ class AsyncWorkflowInstances:
                 and `cancelled` have ended.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_workflow_instances as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(workflow_id=workflow_id, status=status, per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
-    async def start(self, *, workflow_id: str, context: JsonObject | Unset = UNSET) -> WorkflowInstance:
+    async def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.
 
         The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
@@ -276,7 +288,7 @@ class AsyncWorkflowInstances:
 
         Args:
             workflow_id: The workflow to run (`wf_...`).
-            context: A free JSON object. In Python it is a plain `dict`.
+            context: The data that the instance begins with. Left out, none.
         """
         from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
         from . import start_workflow_instance as _endpoint
@@ -315,7 +327,7 @@ class AsyncWorkflowInstances:
         return (await self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success)).data
 
     async def trigger_event(
-        self, instance_id: str, *, event: str, payload: JsonObject | Unset = UNSET
+        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET
     ) -> WorkflowInstance:
         """Send an event to an instance.
 
@@ -325,7 +337,7 @@ class AsyncWorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             event: Name of the event, as a transition of the current state has it.
-            payload: A free JSON object. In Python it is a plain `dict`.
+            payload: Data to merge into the instance's context.
         """
         from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
         from . import trigger_workflow_event as _endpoint

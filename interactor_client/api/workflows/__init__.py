@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ...models.workflow import Workflow
     from ...models.workflow_state import WorkflowState
-    from ...types import AsyncSender, Page, Sender, Unset
+    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class Workflows:
@@ -34,22 +34,28 @@ class Workflows:
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
-    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> Iterator[Workflow]:
+    def iterate(
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+    ) -> Iterator[Workflow]:
         """Every item of every page, in order, as `list` gives them.
 
         Args:
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_workflows as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     def create(
-        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | Unset = UNSET
+        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | None | Unset = UNSET
     ) -> Workflow:
         """Define a workflow.
 
@@ -116,22 +122,28 @@ class AsyncWorkflows:
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
-    def iterate(self, *, per_page: int | Unset = UNSET, prefetch: int = 0) -> AsyncIterator[Workflow]:
+    def iterate(
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+    ) -> AsyncIterator[Workflow]:
         """Every item of every page, in order, as `list` gives them.
 
         Args:
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
+                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_workflows as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch)
+        return self._sender.iterate(
+            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
+        )
 
     async def create(
-        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | Unset = UNSET
+        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | None | Unset = UNSET
     ) -> Workflow:
         """Define a workflow.
 

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_object, as_str, names_only, to_json
+
+
+@_define(kw_only=True)
+class DataSourceSync:
+    """A synchronisation that was started. How much is said of it depends on the server's version.
+
+    Attributes:
+        id: Id of the data source (`ds_...`).
+        sync_status: How far it has come, such as `syncing`.
+    """
+
+    id: str | None | Unset = UNSET
+    sync_status: str | None | Unset = UNSET
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        if self.id is not UNSET:
+            _json["id"] = to_json(self.id)
+        if self.sync_status is not UNSET:
+            _json["sync_status"] = to_json(self.sync_status)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("DataSourceSync", src_dict)
+        id = _json.pop("id", ABSENT)
+        if id is not UNSET and id is not None:
+            if type(id) is not str:
+                id = as_str("DataSourceSync", "id", id)
+        sync_status = _json.pop("sync_status", ABSENT)
+        if sync_status is not UNSET and sync_status is not None:
+            if type(sync_status) is not str:
+                sync_status = as_str("DataSourceSync", "sync_status", sync_status)
+        return cls(id=id, sync_status=sync_status, additional_properties=_json)

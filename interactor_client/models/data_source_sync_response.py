@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import define as _define
+from attrs import field as _field
+
+from ..errors import DecodeError
+from ..wire import ABSENT, as_object, names_only, to_json
+
+
+@_define(kw_only=True)
+class DataSourceSyncResponse:
+    """The envelope of a synchronisation that was started.
+
+    Attributes:
+        data: A synchronisation that was started. How much is said of it depends on the server's version.
+    """
+
+    data: DataSourceSync
+    additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, without what is UNSET."""
+        _json: dict[str, Any] = to_json(self.additional_properties)
+        _json["data"] = to_json(self.data)
+        return _json
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        """The model of a JSON object; what it does not document goes to `additional_properties`.
+
+        Raises:
+            DecodeError: a field is missing, or not of its type.
+        """
+        _json = src_dict.copy() if type(src_dict) is dict else as_object("DataSourceSyncResponse", src_dict)
+        if "data" not in _json:
+            # Some servers send what belongs into this envelope without it.
+            _json = {"data": _json}
+        data = _json.pop("data", ABSENT)
+        try:
+            data = DataSourceSync.from_dict(data)
+        except DecodeError as _error:
+            raise _error.at("DataSourceSyncResponse", "data") from None
+        return cls(data=data, additional_properties=_json)
+
+
+# At the foot, where models that contain each other find this one defined.
+from .data_source_sync import DataSourceSync  # noqa: E402
