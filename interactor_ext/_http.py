@@ -290,5 +290,6 @@ def _quotable(error: Exception, request: httpx.Request) -> Exception | None:
     # This one's text quotes the header that it does not like.
     if isinstance(error, httpx.LocalProtocolError):
         return None
-    text = str(error)
-    return None if any(secret in text for secret in secrets_of(request)) else error
+    from interactor_ext._redact import holds_secret
+
+    return None if holds_secret(str(error), secrets_of(request)) else error

@@ -141,5 +141,8 @@ def _short(request: httpx.Request, text: str | None) -> str | None:
         return None
     for secret in secrets_of(request):
         if secret in text:
-            return None
+            from interactor_ext._redact import holds_secret
+
+            if holds_secret(text, (secret,)):
+                return None
     return text[:_LONGEST_ID]

@@ -26,10 +26,11 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 class RedactingFilter(logging.Filter):
     """Takes secrets out of records: of the message, its arguments, the extra fields and the traceback.
 
-    Masked are `secrets`, the values of INTERACTOR_CLIENT_SECRET and INTERACTOR_WEBHOOK_SECRET, what looks like a secret
-    (bearer tokens, JWTs, `client_secret=...` and the like), and what is named like one: an extra field, the value of a
-    mapping, the second of a pair. All else stays as it is, white space and the length of texts included. Put it on
-    handlers, for a logger's own filters do not see what its children log:
+    Masked are `secrets` and the values of INTERACTOR_CLIENT_SECRET and INTERACTOR_WEBHOOK_SECRET (of 8 characters and
+    more, as words of their own, so that no ordinary word is replaced), what looks like a secret (bearer tokens, JWTs,
+    keys with the prefix of their provider, passwords in URLs, `client_secret=...` and the like), and what is named like
+    one: an extra field, the value of a mapping, the second of a pair. All else stays as it is, white space and the
+    length of texts included. Put it on handlers, for a logger's own filters do not see what its children log:
 
         handler.addFilter(RedactingFilter())
     """

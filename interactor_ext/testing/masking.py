@@ -1,8 +1,9 @@
 """What must not reach a cassette, taken out of addresses, headers and bodies.
 
-A secret is known by its name (`client_secret`, `X-Api-Key`, `dbPassword`), by its place (the whole `config` of a data
-source, `user:password@` in a URL), or by its form (a signed token). To mask twice is to mask once: a replay masks what
-is sent and what was recorded, and compares the two.
+A secret is known by its name (`client_secret`, `X-Api-Key`, `dbPassword`, `credentials`), by its place (the whole
+`config` of a data source, `user:password@` in a URL), or by its form (a signed token or URL, a key with the prefix of
+its provider, a PEM block). To mask twice is to mask once: a replay masks what is sent and what was recorded, and
+compares the two.
 """
 
 from __future__ import annotations
@@ -14,29 +15,41 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from interactor_ext._redact import mask_forms
+
 MASK = "MASKED"
 
+_KEYS = "(?:api|access|private|secret|account|shared|signing|signature|encryption|master|subscription)[_-]?key"
 _NAMES = (
-    "token|secret|password|passwd|passphrase|pwd|dsn|authorization|cookie|"
-    "(?:api|access|private|secret)[_-]?key|client[_-]?id|connection[_-]?string|code[_-]?verifier"
+    f"token|secret|password|passwd|passphrase|pwd|dsn|authorization|cookie|{_KEYS}|client[_-]?id|connection[_-]?string|"
+    "code[_-]?verifier|x-(?:amz|goog)-(?:credential|signature)|aws[_-]?access[_-]?key[_-]?id|google[_-]?access[_-]?id|"
+    "key[_-]?pair[_-]?id"
 )
-_SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES})\Z")
+# Of several, and of what holds them. `max_tokens` and the like count tokens of a language model.
+_SEVERAL = (
+    "secrets|passwords|passphrases|credentials|cookies|dsns|connection[_-]?strings|"
+    f"{_KEYS}s|(?:access|refresh|api|auth|bearer|session|csrf|xsrf|device|oauth|client|user|secret|security|id)[_-]?tokens"
+)
+_SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES}|{_SEVERAL}|\A(?:tokens|signature|sig))\Z")
 # What a browser carries from the provider to the application and back.
 _OAUTH_NAMES = frozenset({"code", "state"})
 _NO_NAMES: frozenset[str] = frozenset()
 _DATA_SOURCE_TYPES = ("file", "url", "database")
 
-_USER_INFO = re.compile(r"""(?i)\b(https?://|wss?://)[^\s/?#"'<>\\]*@""")
 # Passwords stand unescaped in them, slashes included.
 _OTHER_USER_INFO = re.compile(r"""(?i)\b(?!https?:|wss?:)([a-z][a-z0-9+.-]{1,30}://)(?:(?!://)[^\s"'<>\\])*@""")
-_ASSIGNED = re.compile(rf"""(?i)(?<![\w.-])([\w.-]*(?:{_NAMES})=)[^&#\s"'<>;,\\]+""")
-_OAUTH_ASSIGNED = re.compile(r"""(?i)([?&#](?:code|state)=)[^&#\s"'<>\\]+""")
-_QUOTED = re.compile(
-    rf"""(?i)(["'][\w.-]*(?:{_NAMES})\\*["']\s*:\s*)(?:"(?:[^"\\]|\\.)*"|'[^'\\]*'|\\+"[^"\\]*\\+"|-?[0-9][0-9.]*)"""
+# Also as the value of another parameter, where = and & are %3D and %26.
+_ASSIGNED = re.compile(
+    rf"""(?i)((?:(?<![\w.-])|(?<=%26)|(?<=%3f))[\w.-]*(?:{_NAMES}|{_SEVERAL})(?:=|%3d))(?:(?!%26)[^&#\s"'<>;,\\])+"""
 )
-_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")
+_OAUTH_ASSIGNED = re.compile(r"""(?i)((?:[?&#]|%26|%3f)(?:code|state)(?:=|%3d))(?:(?!%26)[^&#\s"'<>\\])+""")
+_QUOTED = re.compile(
+    rf"""(?i)(["'](?:[\w.-]*(?:{_NAMES}|{_SEVERAL})|tokens|signature|sig)\\*["']\s*:\s*)"""
+    r"""(?:"(?:[^"\\]|\\.)*"|'[^'\\]*'|\\+"[^"\\]*\\+"|[\[{][^\[\]{}]*[\]}]?|-?[0-9][0-9.]*)"""
+)
+# A number under one of these says how many there are.
+_COUNTED = re.compile(r"(?i)(?:tokens|secrets|credentials|cookies|keys)\Z")
 _LINES = re.compile(r"(\r\n|\r|\n)")  # not `splitlines`, which knows more ends of a line than event streams do
-_BEARER = re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{16,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +72,30 @@ def is_secret_name(name: str) -> bool:
 
 
 def masked_uri(uri: str) -> str:
-    """Without user and password, and with what is secret in the query masked."""
+    """Without user and password, and with what is secret in the rest masked."""
     parts = urlsplit(uri)
     parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     clean = _masked_pairs(pairs)
-    return urlunsplit(parts if clean == pairs else parts._replace(query=urlencode(clean)))
+    return mask_forms(urlunsplit(parts if clean == pairs else parts._replace(query=urlencode(clean))), MASK)
 
 
 def masked_text(text: str, mask: str = MASK) -> str:
-    for pattern in (_USER_INFO, _OTHER_USER_INFO):
-        text = pattern.sub(rf"\1{mask}@", text)
-    for pattern in (_ASSIGNED, _OAUTH_ASSIGNED, _BEARER):
+    text = mask_forms(_OTHER_USER_INFO.sub(rf"\1{mask}@", text), mask)
+    for pattern in (_ASSIGNED, _OAUTH_ASSIGNED):
         text = pattern.sub(rf"\1{mask}", text)
-    return _QUOTED.sub(rf'\1"{mask}"', _JWT.sub(mask, text))
+    return _QUOTED.sub(rf'\1"{mask}"', text)
 
 
 def masked_value(value: Any, place: Place) -> Any:
     """`value`, as `json.loads` made it."""
     if isinstance(value, str):
-        return masked_text(value)
+        return _masked_string(value, place)
     if isinstance(value, list):
         return [masked_value(item, place) for item in value]
     if not isinstance(value, dict):
         return value
-    return {key: _masked_item(value, key, item, place) for key, item in value.items()}
+    return {mask_forms(key, MASK): _masked_item(value, key, item, place) for key, item in value.items()}
 
 
 def masked_body(body: Any, headers: Mapping[str, Any], place: Place) -> Any:
@@ -124,8 +136,11 @@ def masked_headers(headers: Mapping[str, Any], secret: frozenset[str]) -> dict[s
 def _masked_item(parent: Mapping[str, Any], key: str, item: Any, place: Place) -> Any:
     if item is None or isinstance(item, bool):
         return item
+    if isinstance(item, int | float) and _COUNTED.search(key):
+        return item
     if key in place.names or is_secret_name(key):
-        return MASK
+        # What is in a container stays a container, so that the models of a replay can be read.
+        return _masked_whole(item) if isinstance(item, dict | list) else MASK
     if key == "config" and (
         place.is_data_source or "semantic_mappings" in parent or parent.get("type") in _DATA_SOURCE_TYPES
     ):
@@ -134,9 +149,22 @@ def _masked_item(parent: Mapping[str, Any], key: str, item: Any, place: Place) -
     return masked_value(item, place)
 
 
+def _masked_string(text: str, place: Place) -> str:
+    """A text that is JSON itself is masked as such."""
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            value = json.loads(text)
+            clean = masked_value(value, place)
+        except (ValueError, RecursionError):
+            return masked_text(text)
+        if clean != value:
+            text = json.dumps(clean, ensure_ascii=False)
+    return masked_text(text)
+
+
 def _masked_whole(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _masked_whole(item) for key, item in value.items()}
+        return {mask_forms(key, MASK): _masked_whole(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_masked_whole(item) for item in value]
     return value if value is None or isinstance(value, bool) else MASK
@@ -157,6 +185,8 @@ def _masked_lines(body: bytes, kind: str, place: Place) -> str:
         return text if clean == pairs else urlencode(clean)
     if "event-stream" not in kind:
         return masked_text(text)
+    # Blocks of several lines first.
+    text = mask_forms(text, MASK)
     return "".join(_masked_line(line, place) for line in _LINES.split(text))
 
 

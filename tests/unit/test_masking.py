@@ -25,7 +25,13 @@ def read(body: Any, path: str = "/rooms") -> Any:
 
 @pytest.mark.parametrize(
     "name",
-    ["client_secret", "access_token", "apiKey", "X-Api-Key", "dbPassword", "dsn", "private_key", "Authorization"],
+    [
+        *("client_secret", "access_token", "apiKey", "X-Api-Key", "dbPassword", "dsn", "private_key", "Authorization"),
+        *("tokens", "accessTokens", "refresh_tokens", "secrets", "client_secrets", "credentials", "dbCredentials"),
+        *("passwords", "api_keys", "privateKeys", "cookies", "accountKey", "signing_key", "SharedAccessKey"),
+        *("signature", "sig", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "AWSAccessKeyId"),
+        *("GoogleAccessId", "X-Goog-Signature", "Key-Pair-Id", "aws_access_key_id", "aws_secret_access_key"),
+    ],
 )
 def test_a_secret_is_known_by_its_name_at_any_depth(name: str) -> None:
     assert read({"data": [{"config": {"headers": {name: "s"}}}]}) == {
@@ -34,7 +40,13 @@ def test_a_secret_is_known_by_its_name_at_any_depth(name: str) -> None:
     assert masked_headers({name: ["s"]}, frozenset()) == {name: ["MASKED"]}
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "token_type", "secret_expires_at", "current_state", "idempotency_key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("max_tokens", "token_type", "secret_expires_at", "current_state", "idempotency_key", "totalTokens"),
+        *("completion_tokens", "tokens_used", "credential_id", "public_key", "keys", "signature_version", "design"),
+    ],
+)
 def test_what_only_sounds_like_one_stays(name: str) -> None:
     assert read({name: "x"}) == {name: "x"}
 
@@ -68,11 +80,116 @@ def test_code_and_state_are_secret_where_oauth_is_spoken() -> None:
         ("Bearer abcdefghijklmnop.q", "Bearer MASKED"),
         ("eyJhbGciOiJI.eyJzdWIiOiIx.sig", "MASKED"),
         ("a state=of affairs", "a state=of affairs"),
+        ("X: Basic dXNlcjpwYXNz", "X: Basic MASKED"),
+        ("http://u:p#a/s?s@x.test/a", "http://MASKED@x.test/a"),
+        ("k: -----BEGIN RSA PRIVATE KEY-----\nMIIE\nxyz=\n-----END RSA PRIVATE KEY-----\nend", "k: MASKED\nend"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl", "MASKED"),
+        ('{"pem": "-----BEGIN PRIVATE KEY-----\\nMIIE\\n-----END PRIVATE KEY-----\\n"}', '{"pem": "MASKED\\n"}'),
+        (
+            "https://b.s3.amazonaws.com/k?X-Amz-Credential=AK%2F1&X-Amz-Date=2&X-Amz-Signature=ab12",
+            "https://b.s3.amazonaws.com/k?X-Amz-Credential=MASKED&X-Amz-Date=2&X-Amz-Signature=MASKED",
+        ),
+        (
+            "https://a.blob.core.windows.net/c?sv=1&sig=a%2B%3D&se=2",
+            "https://a.blob.core.windows.net/c?sv=1&sig=MASKED&se=2",
+        ),
+        ("/x?AWSAccessKeyId=AK&Signature=s%3D&Expires=1", "/x?AWSAccessKeyId=MASKED&Signature=MASKED&Expires=1"),
+        (
+            "u=https%3A%2F%2Fx%3Fsig%3Da%252B%26token%3Dt%26n%3D1",
+            "u=https%3A%2F%2Fx%3Fsig%3DMASKED%26token%3DMASKED%26n%3D1",
+        ),
+        ('{"a": {"tokens": ["t1", 2], "n": 1}}', '{"a": {"tokens": "MASKED", "n": 1}}'),
+        ('[{"credentials": {"user": "u"}}]', '[{"credentials": "MASKED"}]'),
+        ('{"secrets": ["a', '{"secrets": "MASKED"'),
     ],
 )
 def test_secrets_within_a_text(text: str, masked: str) -> None:
     assert read({"a": text}) == {"a": masked}
     assert read({"a": masked}) == {"a": masked}
+
+
+KEYS = [
+    *("sk-abcdEFGH1234567890abcd", "sk-proj-Ab3_x-9yzABC", "sk-ant-api03-Ab3dEf6hIj9", "sk_live_4eC39HqLyjWDarjtT1"),
+    *(
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+        "gho_16C7e42F292c",
+        "github_pat_11ABCDEFG0abcdefg",
+        "glpat-AbCd3f6hIj9kLmN",
+    ),
+    *(
+        "xoxb-123456789012-abcdefGHIJ",
+        "xoxp-1-abcdefgh",
+        "xapp-1-A02-abcdef",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ASIAIOSFODNN7EXAMPLE",
+    ),
+    *(
+        "AIzaSyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY",
+        "ya29.a0AfH6SMBx-yz_1",
+        "GOCSPX-abcdefghijkl",
+        "npm_a1b2c3d4e5f6g7h8i9",
+    ),
+    *("hf_AbCdEf123456", "SG.ngeVfQFYQlKU0ufo.8x5d1TwL2iGABf9DHoTf", "shpat_0123456789abcdef", "pypi-AgEIcHlwaS5vcmc1"),
+    *("eyJhbGciOiJI.eyJzdWIiOiIx.sig", "hooks.slack.com/services/T00/B00/Xyz1Xyz1"),
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_known_by_the_prefix_of_its_provider_wherever_it_stands(key: str) -> None:
+    for text in (key, f"the key {key}, or ({key})", f"a={key}&b", f'{{"a": "{key}"}}', f"x%3D{key} \\n{key}"):
+        for place in ("/rooms", "/data-sources"):
+            assert key not in str(read({"a": [text], key: {"b": text}}, place))
+        assert key not in str(masked_body(text, {}, Place()))
+        assert key not in str(
+            masked_body(f"a={key}&b=1", {"content-type": "application/x-www-form-urlencoded"}, Place())
+        )
+        assert key not in masked_uri(f"https://x.test/{key}/y?q={key}#{key}")
+        assert key not in str(masked_headers({"X-Upstream": text}, frozenset()))
+        stream = f"data: {text}\ndata: {json.dumps({'a': text})}\n\n"
+        assert key not in masked_body(stream, {"content-type": "text/event-stream"}, Place()).decode()
+
+
+def test_whsec_secrets_keep_their_prefix() -> None:
+    assert read({"a": "whsec_abc123def456"}) == {"a": "whsec_MASKED"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The token has expired. Basic authentication or a bearer token is required.",
+        "A secret of good passwords: credentials, tokens and cookies are kept apart.",
+        "scikit's sk-learn-based, ask-me-2024-anything, the AKIA prefix, eyJ and ghp_ too",
+        "The signature of the design; sign and resign; a sig of 2",
+        "https://x.test/tokens/2?page=1&q=the+tokens",
+        "-----BEGIN of it",
+    ],
+)
+def test_ordinary_prose_stays(text: str) -> None:
+    assert read({"a": text, "tokens": 512, "credentials": None, "secrets": True}) == {
+        "a": text,
+        "tokens": 512,
+        "credentials": None,
+        "secrets": True,
+    }
+    assert masked_headers({"X": text}, frozenset()) == {"X": text}
+
+
+def test_a_container_of_secrets_keeps_its_form() -> None:
+    assert read(
+        {"credentials": {"user": "u", "port": 5432, "ssl": True}, "tokens": ["a", {"b": None}], "passwords": []}
+    ) == {
+        "credentials": {"user": "MASKED", "port": "MASKED", "ssl": True},
+        "tokens": ["MASKED", {"b": None}],
+        "passwords": [],
+    }
+
+
+def test_a_key_block_in_an_event_stream_leaves_the_other_events() -> None:
+    block = "data: -----BEGIN PRIVATE KEY-----\ndata: MIIE\ndata: -----END PRIVATE KEY-----\n\n"
+    cut = 'data: {"content": "-----BEGIN PRIVATE KEY-----MIIE"}\n\n'
+    body = f'data: {{"n": 1}}\n\n{block}{cut}data: {{"n": 2}}\n\n'
+    clean = cleaned_body(body, {"content-type": "text/event-stream"}, Place())
+    assert clean.decode() == 'data: {"n": 1}\n\ndata: MASKED\n\ndata: {"content": "MASKED"}\n\ndata: {"n": 2}\n\n'
 
 
 def test_an_address_loses_its_user_and_the_secrets_of_its_query() -> None:
@@ -114,7 +231,26 @@ def test_a_form_of_several_parts_is_masked_whole() -> None:
     assert cleaned_body(b"--x ...", {"Content-Type": ["multipart/form-data; boundary=x"]}, Place()) == b"MASKED"
 
 
-@pytest.mark.parametrize("part", ["a_", "\\", '"a', "://", "token", "eyJ.", "bearer ", "a.", "postgres://", "'token"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "sig%3D",
+        "sk-a",
+        '"tokens":[',
+        "-----BEGIN A-----",
+        "http://a:",
+        "a_",
+        "\\",
+        '"a',
+        "://",
+        "token",
+        "eyJ.",
+        "bearer ",
+        "a.",
+        "postgres://",
+        "'token",
+    ],
+)
 def test_the_time_it_takes_grows_with_the_length_alone(part: str) -> None:
     def task(size: int) -> Callable[[], object]:
         text = (part * size)[:size]

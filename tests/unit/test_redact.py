@@ -121,6 +121,13 @@ def test_what_cannot_be_looked_at_breaks_no_call() -> None:
         ("token=malformed", "token=malformed"),
         ("password=bob", "password=***"),
         ("{'password': b'opaque', 'api_key': ('opaque',)}", "{'password': b'***', 'api_key': ('***',)}"),
+        ("Basic dXNlcjpwYXNz", "Basic ***"),
+        ("Bearer tok_1", "Bearer ***"),
+        ("at http://user:p#a/s?s@proxy.test:3128!", "at http://***@proxy.test:3128!"),
+        ("redis://:hunter2@h:6379/0 and https://token@h/x", "redis://***@h:6379/0 and https://***@h/x"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY----- it was", "*** it was"),
+        ("sk-proj-Ab3dEf6hIj9, AKIAIOSFODNN7EXAMPLE, xoxb-17653672481-aBc", "***, ***, ***"),
+        ("GET https://b.s3.test/k?X-Amz-Signature=ab%2F&x=1", "GET https://b.s3.test/k?X-Amz-Signature=***&x=1"),
     ],
 )
 def test_what_looks_like_a_secret(text: str, cleaned: str) -> None:
@@ -128,8 +135,74 @@ def test_what_looks_like_a_secret(text: str, cleaned: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Basic authentication is required, not a bearer token.",
+        "The token has expired; the client secret is wrong; password: too short.",
+        "This is Bearer-only, see RFC 6750; a basic plan of 2024.",
+        "see https://x.test:8080/@user?mail=a@b.test or mail to a@b.test",
+        "scikit's sk-learn-based task-2024-list, ask-me-2024-anything, npm_config_registry",
+        "-----BEGIN of a message, that is",
+    ],
+)
+def test_ordinary_words_stay(text: str) -> None:
+    assert passed(text).getMessage() == text
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("secret", ["client", "secret", "token", "id", "and", "Bearer", "response"])
+def test_a_secret_that_is_an_ordinary_word_masks_no_other_word(secret: str) -> None:
+    text = "The client secret is wrong: responses have no token. Bearers and identities are unknown."
+    assert passed(text, secrets=(secret,)).getMessage() == text
+    assert clean_text(text, (secret,)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("is hunter22, or 'hunter22'", "is ***, or '***'"),
+        ("hunter221 xhunter22 hunter22s my_hunter22", "hunter221 xhunter22 hunter22s my_hunter22"),
+        ("a\\nhunter22\\n", "a\\n***\\n"),
+        ("a%20hunter22%20", "a%20***%20"),
+        ("\\u003dhunter22", "\\u003d***"),
+        ("\x1b[31mhunter22\x1b[0m \x1b[1mhunter22", "\x1b[31m***\x1b[0m \x1b[1m***"),
+    ],
+)
+def test_a_short_secret_is_masked_where_it_is_a_word_of_its_own(text: str, cleaned: str) -> None:
+    assert passed(text, secrets=("hunter22",)).getMessage() == cleaned
+
+
+def test_a_long_secret_with_a_digit_is_masked_within_other_words_too() -> None:
+    assert clean_text("xsecret_8f3a61c9d2y", ("secret_8f3a61c9d2",)) == "x***y"
+
+
+def test_marks_of_direction_and_controls_get_into_no_error() -> None:
+    assert clean_text("a\u202eb\u2066c\u200fd\x9be\x7ff\u061cg\x85h") == "a b c d e f g h"
+
+
+@pytest.mark.parametrize(
     "part",
-    ["token=", "eyJ-", "-eyJ", "eyJa.", "eyJ.a-", "secret=a", "sk_a", "basic ", "token:'aaaaaa ", 'password="', "a-"],
+    [
+        "http://a:",
+        "://a:b",
+        "-----BEGIN A-----",
+        "x-amz-signature=",
+        "sig%3D",
+        "SG.aaaaaaaa",
+        "sk-a",
+        "\\",
+        "token=",
+        "eyJ-",
+        "-eyJ",
+        "eyJa.",
+        "eyJ.a-",
+        "secret=a",
+        "sk_a",
+        "basic ",
+        "token:'aaaaaa ",
+        'password="',
+        "a-",
+    ],
 )
 def test_the_cost_of_redaction_grows_with_the_text_alone(part: str) -> None:
     filtering = RedactingFilter()
