@@ -2,12 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# Else each of the hundreds of processes that tests start would compile the packages anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo test test-full nightly check format generate sandbox cassettes bench clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
-	@echo "test       the test suite, with the coverage gate (under five minutes)"
+	@echo "test       the test suite, with the coverage gate (about two minutes on two cores)"
 	@echo "test-full  the longer tests as well"
 	@echo "nightly    the same with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"

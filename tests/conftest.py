@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
+
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["interactor_ext.pytest_plugin"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts a job in the background has it ignore Ctrl-C, and so would every process that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples in every run, whatever the machine is busy with; `make nightly` looks for new ones.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize="INTERACTOR_EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
 
 
 def pytest_collection_finish() -> None:

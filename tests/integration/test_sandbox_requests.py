@@ -244,7 +244,7 @@ json_values = st.recursive(
 WITH_A_BODY = [path for method, path, _ in OPERATIONS.values() if method in {"POST", "PATCH"}]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(path=st.sampled_from(WITH_A_BODY), body=json_values, method=st.sampled_from(["POST", "PATCH"]))
 def test_no_body_makes_the_sandbox_fail(caller: Caller, path: Any, body: Any, method: str) -> None:
     url = path.pattern.replace("[^/]+", "some_id").replace("\\", "")

@@ -167,7 +167,7 @@ def test_a_caller_with_a_deadline_does_not_wait_for_the_store_of_one_that_has_no
         patient = threading.Thread(target=client.assistants.get, args=("x",))
         patient.start()
         eventually(lambda: store.stalled, "the first caller")
-        assert watched(lambda: client.with_options(deadline=1).assistants.get("x")).id == "asst_1"
+        assert watched(lambda: client.with_options(deadline=2).assistants.get("x")).id == "asst_1"
         patient.join(PATIENCE)
         assert not patient.is_alive()
     store.go_on.set()
@@ -240,8 +240,10 @@ def test_a_backend_that_is_silent_holds_up_no_call(
 
 @both_colours
 @pytest.mark.parametrize("silent", ["account server", "store", "lock", "both"])
-@pytest.mark.parametrize("bound", [{"timeout": 0.4}, {"timeout": 60, "deadline": 0.4}])
-def test_health_takes_no_longer_than_its_timeout(silent: str, colour: str, bound: dict[str, float]) -> None:
+@pytest.mark.parametrize("bound", ["timeout", "deadline"])
+def test_health_takes_no_longer_than_its_timeout(silent: str, colour: str, bound: str) -> None:
+    # Where the store alone is silent, half of the time is left for the call.
+    bounds = {"timeout": 60, bound: 2 if silent in {"store", "lock"} else 0.4}
     stop = threading.Event()
     store = Stalls("lock" if silent == "lock" else "load" if silent in {"store", "both"} else "")
 
@@ -252,13 +254,13 @@ def test_health_takes_no_longer_than_its_timeout(silent: str, colour: str, bound
         return token_answer("t")
 
     with OddServer(lambda asked: js(200, {"data": []}), answer_token) as server:
-        settings = server.settings | {"token_store": store, **bound}
+        settings = server.settings | {"token_store": store, **bounds}
         found, took = watched(lambda: timed(lambda: call(colour, settings, lambda client: client.health())))
         stop.set()
         store.go_on.set()
         eventually(no_store_threads, "the store's thread")
     assert took < 30
-    assert found.latency_ms < 5000
+    assert found.latency_ms < 30_000
     if silent in {"store", "lock"}:
         assert found.status == "healthy"
     else:
