@@ -23,7 +23,7 @@ from tests.fault_server import Action, Connection, FaultServer, Request, error
 
 POLICY = RetryPolicy(max_retries=8, base_delay=0.002, max_delay=0.02)
 REFUSED = error(429, "RATE_LIMITED")
-volumes = pytest.mark.parametrize("calls", [400, pytest.param(2_000, marks=pytest.mark.full)])
+volumes = pytest.mark.parametrize("calls", [200, pytest.param(2_000, marks=pytest.mark.full)])
 
 
 class BadNetwork(FaultServer):
@@ -198,4 +198,4 @@ async def test_without_a_key_nothing_that_may_have_arrived_is_sent_again(network
     sent = Counter(name_in(request) for request in network.calls())
     assert sent.keys() == {f"tool_{number}" for number in range(calls)}
     assert all(times <= 1 + network.refused[name] for name, times in sent.items())
-    assert 0.5 * calls < len(done) < 0.8 * calls
+    assert 0.45 * calls < len(done) < 0.85 * calls

@@ -69,7 +69,7 @@ BREAKS = how_it_breaks()
 
 @both_colours
 def test_the_connection_breaks_once_at_every_byte(colour: str) -> None:
-    count = 3
+    count = 2
     whole = b"".join(delta(number) for number in range(1, count + 1)) + DONE
     offset = 0
 
@@ -85,11 +85,12 @@ def test_the_connection_breaks_once_at_every_byte(colour: str) -> None:
 
 @both_colours
 @pytest.mark.parametrize("breaks", BREAKS.values(), ids=BREAKS)
-@pytest.mark.parametrize("every", [61, 250, 4096])
+@pytest.mark.parametrize(
+    ("every", "count"), [(61, 50), (250, 200), (4096, 200), pytest.param(61, 200, marks=pytest.mark.full)]
+)
 def test_the_connection_breaks_after_every_so_many_bytes(
-    colour: str, breaks: Callable[[Connection, bytes], None], every: int
+    colour: str, breaks: Callable[[Connection, bytes], None], every: int, count: int
 ) -> None:
-    count = 200
 
     def handler(connection: Connection) -> None:
         breaks(connection, after(connection, count)[:every])

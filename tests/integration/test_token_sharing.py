@@ -62,7 +62,18 @@ def workers(count: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]
             process.communicate()
 
 
-@pytest.mark.parametrize("task", ["threads", "tasks"])
+@pytest.mark.parametrize(
+    ("store_name", "task"),
+    [
+        ("file", "threads"),
+        ("redis", "tasks"),
+        ("redis.asyncio", "tasks"),
+        pytest.param("file", "tasks", marks=pytest.mark.full),
+        pytest.param("redis", "threads", marks=pytest.mark.full),
+        pytest.param("redis.asyncio", "threads", marks=pytest.mark.full),
+    ],
+    indirect=["store_name"],
+)
 def test_processes_that_start_cold_at_once_make_one_token_request(
     store_name: str, server: FaultServer, task: str
 ) -> None:
