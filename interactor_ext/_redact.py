@@ -101,6 +101,7 @@ _NAMED = re.compile(
 _NAMED_LOOSELY = re.compile(r"(?i)\b(secret|token)" + _ASSIGNED + r"""(?=[^\s"'&,;}\d]{0,100}\d)[^\s"'&,;}]{6,}""")
 # C0, DEL and C1 would let a server forge log lines or drive a terminal, and marks of direction show a text in another
 # order than it has; lone surrogates cannot be written at all.
+_CONTROL = re.compile(f"[{CONTROLS}]")
 _UNPRINTABLE = re.compile(rf"[\n\t{CONTROLS}]+")
 
 
@@ -174,6 +175,14 @@ def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
         text = text[: max(0, len(text) - max(map(len, secrets), default=0))]
     text = _UNPRINTABLE.sub(" ", text).strip()
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+
+def escape_controls(text: str) -> str:
+    """`text` for a terminal: what would drive it, or show the text in another order, as Python writes it (`\\x9b`).
+
+    Tabs and line breaks stay.
+    """
+    return _CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def clean_json(value: Any, secrets: Iterable[str] = ()) -> Any:

@@ -20,6 +20,7 @@ from interactor_client.models import (
 )
 
 from . import InteractorClient, NotFoundError, validate_env
+from ._redact import escape_controls
 from .sandbox import Sandbox
 from .testing.environment import environment_of
 
@@ -133,7 +134,7 @@ def _begin(step: str) -> None:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
+    sys.stdout.write(escape_controls(text))
     sys.stdout.flush()
 
 

@@ -12,7 +12,7 @@ import typer
 from interactor_client.models import MessageDelta, Room, ToolCallStart
 from interactor_ext import InteractorClient
 from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext.cli.output import complain, console, printable, write
+from interactor_ext.cli.output import complain, write, write_part
 from interactor_ext.cli.settings import Environment, Namespace, settings
 
 _HISTORY = 20
@@ -60,8 +60,7 @@ def _say(user: InteractorClient, room: Room, text: str) -> None:
         try:
             for event in reply:
                 if isinstance(event, MessageDelta):
-                    console.file.write(printable(event.content))
-                    console.file.flush()
+                    write_part(event.content)
                 elif isinstance(event, ToolCallStart):
                     write(
                         f"(calls {event.tool_call.tool_id}; tools are not run here, /history shows what comes)", "dim"
@@ -71,7 +70,7 @@ def _say(user: InteractorClient, room: Room, text: str) -> None:
             write(" ... (not waiting for the rest)", "dim")
             return
         finally:
-            console.file.write("\n")
+            write("")
 
 
 def _ask() -> str | None:

@@ -1,4 +1,6 @@
-"""What commands write: for people, for programs, and never a secret."""
+"""What commands write: for people, for programs, and never a secret. Nothing else in this package writes, so that no
+text of a server reaches a terminal that it could drive.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
 from interactor_ext._errors import InteractorError
-from interactor_ext._redact import MASK, clean_text, is_secret_name
+from interactor_ext._redact import CONTROLS, MASK, clean_text, escape_controls, is_secret_name
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-# C0 but for tab and line break, DEL and C1 drive terminals; lone surrogates cannot be written.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = re.compile(f"[{CONTROLS}]")
 
 
 def masked(value: Any) -> Any:
@@ -34,7 +35,7 @@ def masked(value: Any) -> Any:
 
 def printable(text: str) -> str:
     """Text of others, fit for a terminal, and for what the terminal can show."""
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    text = escape_controls(text)
     return text if can_show(text) else text.encode(console.encoding, "replace").decode(console.encoding)
 
 
@@ -51,17 +52,27 @@ def write(text: str, style: str = "", *, end: str = "\n") -> None:
     console.print(Text(printable(text), style=style), end=end)
 
 
+def write_part(text: str) -> None:
+    """A part of a line, at once."""
+    console.file.write(printable(text))
+    console.file.flush()
+
+
+def _as_json(text: str) -> str:
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def write_json(value: Any, *, compact: bool = False) -> None:
     """On one line for programs, else indented and, on a terminal, coloured."""
-    text = json.dumps(masked(value), ensure_ascii=False, indent=None if compact else 2)
-    if not can_show(_CONTROL.sub("", text)):
-        text = json.dumps(masked(value), indent=None if compact else 2)
-    text = _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    indent = None if compact else 2
+    text = _as_json(json.dumps(masked(value), ensure_ascii=False, indent=indent))
+    if not can_show(text):
+        text = _as_json(json.dumps(masked(value), indent=indent))
     if compact or not console.is_terminal:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     else:
-        console.print_json(text, ensure_ascii=False)
+        console.print(JSONHighlighter()(text))
 
 
 def note(text: str) -> None:
@@ -84,3 +95,13 @@ def complain(error: BaseException, *, verbose: bool) -> None:
     for line in "".join(traceback.format_exception(error)).splitlines():
         indent = " " * (len(line) - len(line.lstrip(" ")))
         errors.print(Text(indent + clean_text(line), style="dim"))
+
+
+class PrintableStream:
+    """A text stream for the messages of others, such as wsgiref's tracebacks."""
+
+    def write(self, text: str) -> None:
+        errors.file.write(escape_controls(text))
+
+    def flush(self) -> None:
+        errors.file.flush()

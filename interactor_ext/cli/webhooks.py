@@ -17,7 +17,7 @@ import typer
 
 from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookError
 from interactor_ext._redact import clean_text
-from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.output import PrintableStream, write, write_json
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 
 webhooks = typer.Typer(
@@ -72,7 +72,8 @@ def sign_body(
     if as_json:
         write_json(headers, compact=True)
     else:
-        sys.stdout.writelines(f"{name}: {value}\n" for name, value in headers.items())
+        for name, value in headers.items():
+            write(f"{name}: {value}")
 
 
 @webhooks.command()
@@ -210,5 +211,8 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
+    def get_stderr(self) -> Any:
+        return PrintableStream()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name that it has there)
         pass

@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 
+from .._redact import escape_controls
 from ._sandbox import Sandbox
 
 EPILOG = "Stop it with Ctrl-C. Without --data, state is in memory and ends with the process."
@@ -14,7 +15,9 @@ EPILOG = "Stop it with Ctrl-C. Without --data, state is in memory and ends with 
 def main(arguments: list[str] | None = None, *, prog: str = "python -m interactor_ext.sandbox") -> int:
     """Exit status: 0 after Ctrl-C, 1 if the port or a file can't be had. `prog` is what its help calls it."""
     options = _parser(prog).parse_args(arguments)
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Printable("%(asctime)s %(message)s"))
+    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
     try:
         sandbox = Sandbox(
             token_lifetime=options.token_lifetime,
@@ -25,7 +28,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "python -m interacto
             allowed_hosts=options.allow_host,
         )
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{escape_controls(str(error))}\n")
         return 1
 
     def announce() -> None:
@@ -41,6 +44,17 @@ def main(arguments: list[str] | None = None, *, prog: str = "python -m interacto
     except KeyboardInterrupt:
         sys.stdout.write("\nStopped.\n")
     return 0
+
+
+class _Printable(logging.Formatter):
+    """Lines in which no request can drive the terminal, or begin a line of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name that it has there)
+        record.message = record.message.replace("\n", "\\n")
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return escape_controls(super().format(record))
 
 
 def _port(text: str) -> int:

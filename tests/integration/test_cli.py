@@ -157,7 +157,7 @@ def test_chat(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
 
         user.messages.send(room, content="\x1b]0;owned\x07 and \x9b31m")
         again = terminal("chat", room, "-n", NAMESPACE)
-        again.until("user> ", "Hello there", "\N{REPLACEMENT CHARACTER}]0;owned", "you> ")
+        again.until("user> ", "Hello there", "\\x1b]0;owned\\x07 and \\x9b31m", "you> ")
         again.child.sendeof()
         again.end()
         other = user.assistants.create(name="Other Bot", model="gpt-4", system_prompt="Help.")
