@@ -80,10 +80,10 @@ def test_a_wait_before_the_next_attempt_that_would_outlast_the_deadline_is_not_b
 @both_colours
 def test_a_view_sets_a_deadline_for_each_of_its_calls(colour: str) -> None:
     # Three calls take as long as the deadline that each of them has.
-    with FaultServer([slow(1, fine)]) as server:
+    with FaultServer([slow(0.5, fine)]) as server:
 
         def three(client: Any) -> Any:
-            hasty = client.with_options(deadline=3)
+            hasty = client.with_options(deadline=1.5)
             if colour == "sync":
                 return [hasty.assistants.get("asst_1") for _ in range(3)]
 

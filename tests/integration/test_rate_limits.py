@@ -28,7 +28,7 @@ from interactor_ext.transports import AsyncTransport, Transport
 from tests.odd_server import ASSISTANT as ODD_ASSISTANT
 from tests.odd_server import Answer, Asked, OddServer, js
 from tests.redis_server import redis_cluster, redis_server
-from tests.support.virtual_time import VirtualTimeLoop, VirtualTimeTransport, run_in_virtual_time
+from tests.support.virtual_time import StillClock, VirtualTimeLoop, VirtualTimeTransport, run_in_virtual_time
 from tests.support.waiting import PATIENCE
 
 # Real limits for what runs in real time: far below what the sandbox gives, whose clock runs ten times faster, so a call
@@ -119,10 +119,6 @@ def test_with_the_limiter_no_call_after_call_is_refused(monkeypatch: pytest.Monk
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
         clock.advance(seconds)
-
-    class StillClock(Clock):
-        def now(self) -> float:
-            return 1.8e9 + self._offset
 
     clock = StillClock()
     with enforcing(clock).run() as sandbox, sandbox.client(rate_limiter=RateLimiter(clock=clock.now)) as client:

@@ -178,7 +178,7 @@ def test_silence_is_a_dead_connection_and_a_comment_is_life(colour: str) -> None
         connection.head()
         if connection.number == 0:
             connection.send(delta(1))
-            for _ in range(6):
+            for _ in range(4):
                 silent.wait(0.3)
                 connection.send(b":\n")
             connection.send(delta(2))
@@ -187,7 +187,7 @@ def test_silence_is_a_dead_connection_and_a_comment_is_life(colour: str) -> None
             connection.send(after(connection, 3))
 
     with RawServer(handler) as server:
-        outcome = collect(colour, server.url, idle_timeout=1.5)
+        outcome = collect(colour, server.url, idle_timeout=1.1)
     assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 2 3 ", 1)
 
 

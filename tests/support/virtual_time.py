@@ -1,4 +1,4 @@
-"""An event loop with a virtual clock: waits take no real time, and calls take no virtual time."""
+"""Clocks of tests. On an event loop with a virtual clock waits take no real time, and calls take no virtual time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import httpx
+
+from interactor_ext.sandbox.clock import Clock
 
 T = TypeVar("T")
 
@@ -24,6 +26,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.now
+
+
+class StillClock(Clock):
+    """A sandbox's clock that passes only by `advance`."""
+
+    def now(self) -> float:
+        return 1.8e9 + self._offset
 
 
 class _Selector(selectors.DefaultSelector):
