@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._errors import CircuitOpenError, ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 
 T = TypeVar("T")
@@ -25,19 +25,25 @@ logger = logging.getLogger("interactor")
 
 # Between looks whether the thread that a caller waits for is still there.
 _LOOK_SECONDS = 5.0
+# How long an open circuit is waited for where no deadline says, and before it is asked again.
+_LONGEST_OUTAGE = 300.0
+_SHORTEST_PAUSE = 0.05
 
 
 class Call(NamedTuple):
     """Call this, wait for what it returns if that can be awaited, and send the result (or throw the error) back.
 
     What is `shielded` is called and waited for even if the caller is cancelled: it records what has happened. A
-    synchronous function of an asynchronous caller runs in `executor`, or in the loop's default one.
+    synchronous function of an asynchronous caller runs in `executor`, or in the loop's default one. One that is
+    `detached` runs in a thread of its own that nobody waits for: a caller that is cancelled goes at once, and the plan
+    hears of the cancellation in that thread, once the function has returned.
     """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     shielded: bool = False
     executor: Executor | None = None
+    detached: bool = False
 
 
 class Collect(NamedTuple):
@@ -68,6 +74,24 @@ Step = Call | Collect | Join | Pause
 Plan = Generator[Step, Any, T]
 
 
+def despite_open_circuit(call: Callable[[], Call], ends_at: float | None) -> Plan[Any]:
+    """What a call gives, made again as soon as an open circuit lets it through.
+
+    Not beyond `ends_at`, an instant of `time.monotonic()`, nor for longer than some minutes: then it raises the
+    CircuitOpenError.
+    """
+    longest = time.monotonic() + _LONGEST_OUTAGE
+    ends_at = longest if ends_at is None else min(ends_at, longest)
+    while True:
+        try:
+            return (yield call())
+        except CircuitOpenError as error:
+            seconds = max(error.retry_after or 0.0, _SHORTEST_PAUSE)
+            if time.monotonic() + seconds >= ends_at:
+                raise
+            yield Pause(seconds)
+
+
 def drive(plan: Plan[T]) -> T:
     try:
         step = next(plan)
@@ -94,6 +118,9 @@ async def adrive(plan: Plan[T]) -> T:
         while True:
             try:
                 result = await _aperform(step, cancellation)
+            except _LeftBehindError as left:
+                left.future.add_done_callback(partial(_cancel_late, plan))
+                raise left.cancellation from None
             except BaseException as error:
                 step = plan.throw(error)
             else:
@@ -106,6 +133,30 @@ async def adrive(plan: Plan[T]) -> T:
         # Whoever catches errors and goes on, as a worker does, must not take a cancelled task for one that may.
         cancellation.raise_if_due(error)
         raise
+
+
+class _LeftBehindError(BaseException):
+    """The caller was cancelled while a detached function ran."""
+
+    def __init__(self, future: Future[Any], cancellation: asyncio.CancelledError) -> None:
+        super().__init__()
+        self.future = future
+        self.cancellation = cancellation
+
+
+def _cancel_late(plan: Plan[Any], future: Future[Any]) -> None:
+    """Tell the plan how its last step ended, and that there will be no other."""
+    with suppress(BaseException):
+        error = future.exception()
+        if error is not None:
+            plan.throw(error)
+        elif inspect.isawaitable(result := future.result()):
+            if inspect.iscoroutine(result):
+                result.close()
+        else:
+            plan.send(result)
+        while True:
+            plan.throw(asyncio.CancelledError())
 
 
 def require_asyncio() -> None:
@@ -169,9 +220,11 @@ async def _aperform(step: Step, cancellation: _Cancellation) -> Any:
     if not (isinstance(step, Call) and step.shielded):
         cancellation.raise_if_due()
     match step:
-        case Call(function, args, shielded, executor):
+        case Call(function, args, shielded, executor, detached):
             if inspect.iscoroutinefunction(function):
                 result = function(*args)
+            elif detached:
+                result = await _detached(partial(function, *args))
             else:
                 result = await cancellation.outlast(_in_thread(partial(function, *args), executor))
             if not inspect.isawaitable(result):
@@ -188,6 +241,37 @@ async def _aperform(step: Step, cancellation: _Cancellation) -> Any:
             return await asyncio.wrap_future(future)
         case Pause(seconds):
             return await asyncio.sleep(seconds)
+
+
+async def _detached(call: Callable[[], T]) -> T:
+    future = in_daemon_thread(call, "interactor-tools")
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError as error:
+        if future.done() and isinstance(future.exception(), asyncio.CancelledError):
+            raise
+        raise _LeftBehindError(future, error) from None
+
+
+def in_daemon_thread(call: Callable[[], T], name: str) -> Future[T]:
+    """The outcome of a call in a thread that holds up neither the end of a loop nor that of the interpreter.
+
+    Raises ConfigurationError where no thread can be had.
+    """
+    future: Future[T] = promise()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            future.set_result(context.run(_without_stop_iteration, call))
+        except BaseException as error:
+            future.set_exception(error)
+
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError as error:
+        raise no_thread("run a function") from error
+    return future
 
 
 def _in_thread(call: Callable[[], T], executor: Executor | None) -> asyncio.Future[T]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from interactor_ext._client import AsyncInteractorClient, InteractorClient
     from interactor_ext._conversation.chat import AsyncReply, Reply
     from interactor_ext._plans import Plan
-    from interactor_ext.tools import ToolSet
+    from interactor_ext.tools import Tools
 
 T = TypeVar("T")
 
@@ -20,15 +20,18 @@ _RESTING: frozenset[str] = frozenset({"completed", "halted"})
 class Sequences:
     """The part of `InteractorClient` that makes several calls at a time."""
 
-    def chat(self, room_id: str, content: str, *, tools: ToolSet | None = None) -> Reply:
+    def chat(self, room_id: str, content: str, *, tools: Tools | None = None) -> Reply:
         """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
 
         The stream is opened before the message is sent, so no word is missed. With `tools`, calls of tools are answered
         until the assistant has its say: several at once where it asks for several at once. A tool that the set does not
-        know is answered with an error, unless the platform calls it by its `callback_url`.
+        know is answered with an error, unless the platform calls it by its `callback_url`. A list of functions does as
+        well as a ToolSet; they too must be registered and given to the assistant before.
 
-        The platform's events do not name the message that they belong to. So in one room one chat of this process goes
-        on at a time, and the next one waits for it; other processes must not chat there meanwhile.
+        The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
+        next one, of this process or of another, waits for its end: as long as words of it come, or half a minute in
+        silence. Where two messages are sent at the same time nevertheless, the order of the room's messages tells which
+        answer is whose, and it comes in one piece; where it does not, a StreamError says so.
         """
         from interactor_ext._conversation.chat import Reply
 
@@ -76,15 +79,18 @@ class Sequences:
 class AsyncSequences:
     """The part of `AsyncInteractorClient` that makes several calls at a time."""
 
-    def chat(self, room_id: str, content: str, *, tools: ToolSet | None = None) -> AsyncReply:
+    def chat(self, room_id: str, content: str, *, tools: Tools | None = None) -> AsyncReply:
         """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
 
         The stream is opened before the message is sent, so no word is missed. With `tools`, calls of tools are answered
         until the assistant has its say: several at once where it asks for several at once. A tool that the set does not
-        know is answered with an error, unless the platform calls it by its `callback_url`.
+        know is answered with an error, unless the platform calls it by its `callback_url`. A list of functions does as
+        well as a ToolSet; they too must be registered and given to the assistant before.
 
-        The platform's events do not name the message that they belong to. So in one room one chat of this process goes
-        on at a time, and the next one waits for it; other processes must not chat there meanwhile.
+        The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
+        next one, of this process or of another, waits for its end: as long as words of it come, or half a minute in
+        silence. Where two messages are sent at the same time nevertheless, the order of the room's messages tells which
+        answer is whose, and it comes in one piece; where it does not, a StreamError says so.
         """
         from interactor_ext._conversation.chat import AsyncReply
 

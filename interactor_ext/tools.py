@@ -22,12 +22,12 @@ function sees them; arguments that do not fit, and exceptions, become results th
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from interactor_ext._errors import NotFoundError, ValidationError
-from interactor_ext._plans import Call, Collect, Plan
+from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
+from interactor_ext._plans import Call, Collect, Plan, despite_open_circuit
 from interactor_ext._tools.calls import PendingCall, execute, pending_call, require_sendable, submit
 from interactor_ext._tools.function import ToolContext, ToolFunction
 from interactor_ext._tools.ledger import Ledger
@@ -182,7 +182,8 @@ class ToolSet:
         if name is not None:
             return name, False
         try:
-            tool: Tool = yield Call(partial(user.tools.get, call.tool_id), ())
+            look = Call(partial(user.tools.get, call.tool_id), ())
+            tool: Tool = yield from despite_open_circuit(lambda: look, user._view.ends_at())
         except (NotFoundError, ValidationError, ValueError):  # deleted; or an id that no server, or no request, takes
             return call.tool_id, False
         if tool.name in self:
@@ -194,6 +195,30 @@ class ToolSet:
             self._names[api_url, tool_id] = name
             if len(self._names) > _REMEMBERED_IDS:
                 del self._names[next(iter(self._names))]
+
+
+Tools = ToolSet | Iterable[Callable[..., Any]]
+
+
+def tool_set(tools: Tools) -> ToolSet:
+    """A set as it is, or one made of functions.
+
+    Raises:
+        ConfigurationError: it is neither.
+        TypeError, ValueError: see `ToolSet.tool`.
+    """
+    if isinstance(tools, ToolSet):
+        return tools
+    functions = list(tools) if isinstance(tools, Iterable) and not isinstance(tools, str | bytes) else [None]
+    if not all(callable(function) for function in functions):
+        raise ConfigurationError(
+            "tools= takes a ToolSet, or a list of functions (`tools=[get_weather]`). The ids of tools belong to the "
+            "assistant: `user.assistants.create(..., tools=[tool.id for tool in tool_set.register(user)])`."
+        )
+    made = ToolSet()
+    for function in functions:
+        made.tool(function)
+    return made
 
 
 __all__ = ["ToolContext", "ToolFunction", "ToolSet"]

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from concurrent.futures import wait
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
-from interactor_ext._conversation.room_line import ROOMS, Place, too_long
+from interactor_ext._conversation.room_line import Place, too_long
 from interactor_ext._conversation.shared import SERVING, SharedReply
 from interactor_ext._conversation.state import Look, Pause, Read, Run
 from interactor_ext._errors import InteractorError
+from interactor_ext._network.closer import close_later
+from interactor_ext._plans import Plan, in_daemon_thread
+from interactor_ext._streams.shared import Gap
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall
@@ -44,10 +48,7 @@ class Reply(SharedReply):
         place = self._join_line(threading.get_ident())
         try:
             self._await_turn(place)
-            self._user._carry_out(ROOMS.until_quiet(self._user, self._room, self._ends_at))
-            self._stream = self._in_time().rooms.stream(self._room.id)
-            self._stream.__enter__()
-            self._sent(self._in_time().messages.send(self._room.id, content=self._content, stream=True))
+            self._user._carry_out(self._sending(self._open, self._speaks))
         except BaseException:
             self.close()
             raise
@@ -57,7 +58,12 @@ class Reply(SharedReply):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        if exc_type is GeneratorExit:
+            # Perhaps of the garbage collector's, while this very thread holds a lock that closing needs.
+            self._state.closed()
+            close_later(self._let_go_if_over)
+        else:
+            self.close()
 
     def __iter__(self) -> Iterator[StreamEvent]:
         self._require_entered()
@@ -93,11 +99,11 @@ class Reply(SharedReply):
 
     def _await_turn(self, place: Place) -> None:
         for ahead in place.those_ahead():
-            if ahead.owner == place.owner:
-                while not ahead.chat._is_over():
+            if ahead.owner == place.owner and (chat := ahead.chat()) is not None:
+                while not chat._is_over():
                     if self._time_to_wait() == 0:
                         raise too_long()
-                    ahead.chat._step()
+                    chat._step()
             try:
                 ahead.over.result(self._time_to_wait())
             except TimeoutError as error:
@@ -111,10 +117,7 @@ class Reply(SharedReply):
                 except InteractorError as error:
                     self._broke(error)
             case Look():
-                try:
-                    self._state.listed(self._in_time().messages.list(self._room.id, order="desc").data)
-                except InteractorError as error:
-                    self._state.look_failed(error)
+                self._user._carry_out(self._looking())
             case Run(calls):
                 try:
                     self._run(calls)
@@ -127,18 +130,50 @@ class Reply(SharedReply):
         self._let_go_if_over()
 
     def _run(self, calls: tuple[ToolCall, ...]) -> None:
+        plans = deque(self._plans(calls))
         token = SERVING.set(SERVING.get() | {self._room})
         try:
-            if len(calls) == 1:
-                for plan in self._plans(calls):
-                    self._user._carry_out(plan)
-                return
-            with ThreadPoolExecutor(min(len(calls), _MOST_AT_ONCE), "interactor-tools") as pool:
-                running = [pool.submit(copy_context().run, self._user._carry_out, plan) for plan in self._plans(calls)]
-            for future in running:
-                future.result()
+            if len(calls) == 1 and self._ends_at is None:
+                self._carry_out_all(plans)
+            else:
+                self._run_in_threads(calls, plans)
         finally:
             SERVING.reset(token)
+
+    def _run_in_threads(self, calls: tuple[ToolCall, ...], plans: deque[Plan[Any]]) -> None:
+        """Those that are not done at the deadline are left to their threads."""
+        try:
+            threads = [
+                in_daemon_thread(partial(self._carry_out_all, plans), "interactor-tools")
+                for _ in range(min(len(calls), _MOST_AT_ONCE))
+            ]
+            done, late = wait(threads, self._time_to_wait())
+        finally:
+            plans.clear()  # nobody begins another
+        for thread in done:
+            thread.result()
+        if late:
+            raise self._tools_too_slow(calls)
+
+    def _carry_out_all(self, plans: deque[Plan[Any]]) -> None:
+        while True:
+            try:
+                plan = plans.popleft()
+            except IndexError:  # by another thread
+                return
+            self._user._carry_out(plan)
+
+    def _open(self) -> None:
+        self._stream = self._in_time().rooms.stream(self._room.id)
+        self._stream.__enter__()
+
+    def _speaks(self, seconds: float) -> bool:
+        stream: Any = self._user.with_options(deadline=seconds).rooms.stream(self._room.id)
+        try:
+            with stream:
+                return stream.next_or_gap() not in (None, Gap.GAP)
+        except InteractorError:
+            return False
 
     def _let_go_if_over(self) -> None:
         if self._is_over():
@@ -159,10 +194,7 @@ class AsyncReply(SharedReply):
         place = self._join_line(asyncio.current_task())
         try:
             await self._await_turn(place)
-            await self._user._carry_out(ROOMS.until_quiet(self._user, self._room, self._ends_at))
-            self._stream = self._in_time().rooms.stream(self._room.id)
-            await self._stream.__aenter__()
-            self._sent(await self._in_time().messages.send(self._room.id, content=self._content, stream=True))
+            await self._user._carry_out(self._sending(self._open, self._speaks))
         except BaseException:
             await self.aclose()
             raise
@@ -204,19 +236,15 @@ class AsyncReply(SharedReply):
     async def aclose(self) -> None:
         """Stop listening, at once. Tools are cancelled; one that runs in a thread finishes there, but goes unheard."""
         self._state.closed()
-        if self._work is not None:
-            # Not waited for, because a thread can't be stopped; held, because a loop holds its tasks weakly.
-            _cancelled.add(self._work)
-            self._work.add_done_callback(_forget)
-            self._work.cancel()
         await self._let_go_if_over()
 
     async def _await_turn(self, place: Place) -> None:
         for ahead in place.those_ahead():
             try:
                 async with asyncio.timeout(self._time_to_wait()):
-                    while ahead.owner is place.owner and not ahead.chat._is_over():
-                        await ahead.chat._step()
+                    chat = ahead.chat() if ahead.owner is place.owner else None
+                    while chat is not None and not chat._is_over():
+                        await chat._step()
                     await asyncio.wrap_future(ahead.over)
             except TimeoutError as error:
                 raise too_long() from error
@@ -229,10 +257,7 @@ class AsyncReply(SharedReply):
                 except InteractorError as error:
                     self._broke(error)
             case Look():
-                try:
-                    self._state.listed((await self._in_time().messages.list(self._room.id, order="desc")).data)
-                except InteractorError as error:
-                    self._state.look_failed(error)
+                await self._user._carry_out(self._looking())
             case Run(calls):
                 try:
                     await self._run(calls)
@@ -248,7 +273,13 @@ class AsyncReply(SharedReply):
         # Shielded: who gives up waiting for the answer, by a timeout say, has not left yet, and may wait again.
         if self._work is None:
             self._work = asyncio.create_task(self._answer_all(calls))
-        await asyncio.shield(self._work)
+        try:
+            async with asyncio.timeout(self._time_to_wait()) as limit:
+                await asyncio.shield(self._work)
+        except TimeoutError as error:
+            if limit.expired():
+                raise self._tools_too_slow(calls) from error
+            raise
         self._work = None
 
     async def _answer_all(self, calls: tuple[ToolCall, ...]) -> None:
@@ -264,13 +295,34 @@ class AsyncReply(SharedReply):
             if isinstance(outcome, BaseException):
                 raise outcome
 
+    async def _open(self) -> None:
+        self._stream = self._in_time().rooms.stream(self._room.id)
+        await self._stream.__aenter__()
+
+    async def _speaks(self, seconds: float) -> bool:
+        stream: Any = self._user.with_options(deadline=seconds).rooms.stream(self._room.id)
+        try:
+            async with stream:
+                return await stream.next_or_gap() not in (None, Gap.GAP)
+        except InteractorError:
+            return False
+
     async def _let_go_if_over(self) -> None:
         if self._is_over():
             try:
+                self._leave_tools()
                 if self._stream is not None:
                     await self._stream.aclose()
             finally:
                 self._leave_line()
+
+    def _leave_tools(self) -> None:
+        work, self._work = self._work, None
+        if work is not None and not work.done():
+            # Not waited for, because a thread can't be stopped; held, because a loop holds its tasks weakly.
+            _cancelled.add(work)
+            work.add_done_callback(_forget)
+            work.cancel()
 
 
 def _forget(task: asyncio.Task[None]) -> None:

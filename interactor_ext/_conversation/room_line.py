@@ -1,29 +1,40 @@
 """One conversation at a time in a room, because the platform's events do not say whose answer they belong to.
 
 The answers of a room come one after the other, and a piece of text on its stream names no message. So whoever starts to
-chat in a room waits until the chats that this process began there before are over. It cannot know of other processes.
+chat in a room waits until the chats that this process began there before are over, and until the room's messages show
+no message of anybody's that is still to be answered.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from interactor_ext._conversation.turns import Turns
 from interactor_ext._errors import APITimeoutError
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext._plans import Call, Pause, Plan, promise
+from interactor_ext._plans import Call, Pause, Plan, despite_open_circuit, promise
 
 if TYPE_CHECKING:
     from interactor_client.models import Message
 
-# How many rooms with an answer that nobody read to its end are remembered.
-_MOST_UNFINISHED = 1024
-# Between looks whether such an answer is over: half a minute in all. Then it counts as cut off.
+# Of so many rooms it is remembered that an answer was waited for in vain.
+_MOST_GIVEN_UP = 1024
+# Between looks whether an answer is over: half a minute in all. Then it counts as cut off, unless words of it come.
 _LOOKS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 10.0)
+_LATER_LOOKS = 10.0
+_LISTEN_SECONDS = 5.0
+# What was not answered after so long will not be.
+_LONGEST_ANSWER = timedelta(minutes=5)
+_NEWEST = 20
+
+Speaks = Callable[[float], Any]
+"""Whether the stream of the room brings anything within so many seconds: of whoever waits, sync or async as he is."""
 
 
 class Room(NamedTuple):
@@ -35,8 +46,9 @@ class Room(NamedTuple):
 class Place:
     """A chat's place in the line of its room."""
 
-    def __init__(self, chat: Any, room: Hashable, owner: object, ahead: Place | None) -> None:
+    def __init__(self, chat: Callable[[], Any], room: Hashable, owner: object, ahead: Place | None) -> None:
         self.chat = chat
+        """The chat, or None where it was dropped."""
         self.room = room
         self.owner = owner
         """The thread or task that began it: only another can be expected to read it to its end."""
@@ -65,15 +77,16 @@ class RoomLine:
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
         self._last: dict[Hashable, Place] = {}
-        self._unfinished: dict[Hashable, Message] = {}
+        # The newest message that a room had when its silence was taken for the end of an answer.
+        self._given_up: dict[Hashable, str] = {}
 
-    def join(self, room: Hashable, chat: Any, owner: object) -> Place:
+    def join(self, room: Hashable, chat: Callable[[], Any], owner: object) -> Place:
         with self._lock:
             place = self._last[room] = Place(chat, room, owner, self._last.get(room))
         return place
 
-    def leave(self, place: Place, unanswered: Message | None) -> None:
-        """Twice does no harm. `unanswered` is the message whose answer may still be on its way."""
+    def leave(self, place: Place) -> None:
+        """Twice does no harm."""
         with self._lock:
             if place.over.done():
                 return
@@ -83,34 +96,57 @@ class RoomLine:
                     del self._last[place.room]
                 else:
                     self._last[place.room] = before
-            if unanswered is not None:
-                self._unfinished[place.room] = unanswered
-                if len(self._unfinished) > _MOST_UNFINISHED:
-                    del self._unfinished[next(iter(self._unfinished))]
             place.over.set_result(None)
 
-    def until_quiet(self, user: Any, room: Room, ends_at: float | None) -> Plan[None]:
-        """Wait for the rest of an answer that was left early: its words would pass for those of the next.
+    def until_quiet(self, user: Any, room: Room, ends_at: float | None, speaks: Speaks) -> Plan[str | None]:
+        """Wait for the end of what is being said: its words would pass for those of the next answer. Returns the id of
+        the room's newest message.
 
-        Raises APITimeoutError if that takes until `ends_at`, an instant of `time.monotonic()`.
+        An answer that is never completed is waited for only as long as words of it come. Raises APITimeoutError if
+        that takes until `ends_at`, an instant of `time.monotonic()`.
         """
-        unanswered = self._unfinished.get(room)
-        if unanswered is None:
-            return
-        for wait in _LOOKS:
+        looks = iter(_LOOKS)
+        while True:
+            messages: list[Message] = yield from self._newest(user, room, ends_at)
+            newest = messages[0].id if messages else None
+            if newest is None or not self._is_answering(room, messages):
+                return newest
+            wait = next(looks, None)
+            if wait is None:
+                if not (yield Call(speaks, (_within(_LISTEN_SECONDS, ends_at),))):
+                    self._give_up(room, newest)
+                    return newest
+                wait = _LATER_LOOKS
+            yield Pause(_within(wait, ends_at))
+
+    def _newest(self, user: Any, room: Room, ends_at: float | None) -> Plan[list[Message]]:
+        def look() -> Call:
             view = user if ends_at is None else user.with_options(deadline=_left(ends_at))
-            page = yield Call(partial(view.messages.list, room.id, order="desc"), ())
-            if not _is_on_its_way(page.data, unanswered):
-                break
-            yield Pause(wait if ends_at is None else min(wait, _left(ends_at)))
-        if ends_at is not None:
-            _left(ends_at)
+            return Call(partial(view.messages.list, room.id, order="desc", per_page=_NEWEST), ())
+
+        page = yield from despite_open_circuit(look, ends_at)
+        messages: list[Message] = page.data
+        return messages
+
+    def _is_answering(self, room: Room, newest_first: list[Message]) -> bool:
+        """Whether an answer is still to come. An assistant that waits for the results of tools says nothing either."""
+        since = datetime.now(UTC) - _LONGEST_ANSWER
+        alive = [each for each in reversed(newest_first) if each.role != "user" or each.created_at > since]
+        return bool(Turns(alive, None, settled=self._given_up.get(room)).line)
+
+    def _give_up(self, room: Room, newest: str) -> None:
         with self._lock:
-            self._unfinished.pop(room, None)
+            self._given_up[room] = newest
+            if len(self._given_up) > _MOST_GIVEN_UP:
+                del self._given_up[next(iter(self._given_up))]
 
 
 def too_long() -> APITimeoutError:
     return APITimeoutError("The deadline has come while another chat of this room was not over. Nothing was sent.")
+
+
+def _within(seconds: float, ends_at: float | None) -> float:
+    return seconds if ends_at is None else min(seconds, _left(ends_at))
 
 
 def _left(ends_at: float) -> float:
@@ -118,16 +154,6 @@ def _left(ends_at: float) -> float:
     if left <= 0:
         raise too_long()
     return left
-
-
-def _is_on_its_way(newest_first: list[Message], unanswered: Message) -> bool:
-    """An assistant that waits for the results of tools says nothing either."""
-    for message in newest_first:
-        if message.id == unanswered.id:
-            return True
-        if message.role == "assistant":
-            return False
-    return False
 
 
 ROOMS = RoomLine()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from interactor_ext._conversation.room_line import ROOMS, Place, Room
+from interactor_ext._conversation.room_line import ROOMS, Place, Room, Speaks
 from interactor_ext._conversation.state import Done, ReplyState
-from interactor_ext._errors import InteractorError, ResponseValidationError
+from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
+from interactor_ext._network.closer import close_when_dropped, start_closer
+from interactor_ext._plans import Call, Plan, despite_open_circuit
+from interactor_ext._redact import clean_text
 from interactor_ext._streams.shared import Gap
 from interactor_ext._tools.calls import PendingCall
 
 if TYPE_CHECKING:
-    from interactor_client.models import Message, ToolCall
-    from interactor_ext.tools import ToolSet
+    from interactor_client.models import ToolCall
+    from interactor_ext.tools import Tools, ToolSet
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 """The rooms that wait for the result of what runs in this context."""
@@ -27,10 +32,10 @@ _NO_TIME = 1e-6
 class SharedReply:
     """A message, its answer, and its place in the line of its room."""
 
-    def __init__(self, user: Any, room_id: str, content: str, tools: ToolSet | None) -> None:
+    def __init__(self, user: Any, room_id: str, content: str, tools: Tools | None) -> None:
         self._user = user
         self._content = content
-        self._tools = tools
+        self._tools = None if tools is None else _tool_set(tools)
         self._room = Room(user.config.core_api_url, user._view.namespace, room_id)
         self._state = ReplyState(runs_tools=tools is not None)
         self._place: Place | None = None
@@ -47,16 +52,43 @@ class SharedReply:
         if self._room in SERVING.get():
             raise RuntimeError("a tool cannot chat in the room that waits for its result")
         self._ends_at = self._user._view.ends_at()
-        self._place = ROOMS.join(self._room, self, owner)
-        return self._place
+        start_closer()
+        place = self._place = ROOMS.join(self._room, weakref.ref(self), owner)
+        # Whoever drops a chat without leaving it does not keep others out of the room.
+        self._watch = close_when_dropped(self, partial(ROOMS.leave, place))
+        return place
 
     def _leave_line(self) -> None:
         if self._place is not None:
-            ROOMS.leave(self._place, self._state.unanswered)
+            self._watch.cancel()
+            ROOMS.leave(self._place)
 
-    def _sent(self, message: Message) -> None:
+    def _sending(self, open_stream: Callable[[], Any], speaks: Speaks) -> Plan[None]:
+        """Wait until the room is quiet, listen, and only then speak: so no word of the answer is missed."""
+        self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, speaks)))
+        yield from despite_open_circuit(lambda: Call(open_stream, ()), self._ends_at)
+        message = yield from despite_open_circuit(self._send, self._ends_at)
         # Who chooses the key himself may be repeating a chat that broke off.
         self._state.sent(message, is_repeat=self._user._view.idempotency_key is not None)
+
+    def _send(self) -> Call:
+        send = self._in_time().messages.send
+        return Call(partial(send, self._room.id, content=self._content, stream=True), ())
+
+    def _looking(self) -> Plan[None]:
+        try:
+            page = yield from despite_open_circuit(self._look, self._ends_at)
+        except InteractorError as error:
+            self._state.look_failed(error)
+        else:
+            self._state.listed(page.data)
+
+    def _look(self) -> Call:
+        return Call(partial(self._in_time().messages.list, self._room.id, order="desc"), ())
+
+    def _tools_too_slow(self, calls: tuple[ToolCall, ...]) -> APITimeoutError:
+        names = ", ".join(clean_text(call.id) for call in calls)
+        return APITimeoutError(f"The deadline of the chat has come while tools were running (calls {names}).")
 
     def _take(self, event: Any) -> None:
         """What the stream gave."""
@@ -111,3 +143,9 @@ class SharedReply:
     def _woken(self) -> None:
         self._wakes_at = None
         self._state.woken()
+
+
+def _tool_set(tools: Tools) -> ToolSet:
+    from interactor_ext.tools import tool_set
+
+    return tool_set(tools)

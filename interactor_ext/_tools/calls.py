@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from interactor_ext._errors import APIConnectionError, ConflictError, ResponseValidationError, ServerError
+from interactor_ext._errors import (
+    APIConnectionError,
+    APIStatusError,
+    ConflictError,
+    ResponseValidationError,
+    ServerError,
+)
 from interactor_ext._log import logger
-from interactor_ext._plans import Call, Pause, Plan
+from interactor_ext._plans import Call, Pause, Plan, despite_open_circuit
 from interactor_ext._redact import clean_text
 from interactor_ext._tools.function import ToolContext, ToolFunction
 from interactor_ext._tools.jsonable import NotJSONError, to_json
@@ -85,7 +91,7 @@ def execute(tool: ToolFunction | None, name: str, call: PendingCall) -> Plan[Any
         logger.exception("the arguments for the tool %s could not be read (call %s)", tool.name, call_id)
         return error_result("tool_failed", _told(error))
     try:
-        value = yield Call(partial(tool.function, *args, **kwargs), ())
+        value = yield Call(partial(tool.function, *args, **kwargs), (), detached=True)
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
             raise
@@ -105,27 +111,32 @@ def error_result(kind: str, message: str, details: list[dict[str, str]] | None =
     return {"error": {**error, "details": details} if details else error}
 
 
+_CONTENT_TOO_LARGE = 413
+_TOO_LARGE = error_result(
+    "result_too_large", "The result of the tool is larger than the platform takes. Ask for less of it."
+)
+
+
 def submit(user: Any, call: PendingCall, result: Any) -> Plan[Message]:
     """Hand in a result, once, and return the message that the platform answers with.
 
     The request has no idempotency key. Where its answer is lost, the room's messages tell whether it had arrived; then
-    the newest of them is returned.
+    the newest of them is returned. An open circuit is waited for.
     """
     message: Message
+    ends_at = user._view.ends_at()
     failures = 0
     while True:
         try:
             if failures:
                 yield Pause(_SUBMISSIONS.backoff(failures - 1))
-                messages = yield from _newest(user, call)
+                messages = yield from _newest(user, call, ends_at)
                 if not _waits(messages, call):
                     return messages[0]
-            message = yield Call(
-                partial(user.tools.submit_result, call.room_id, tool_call_id=call.id, result=result), ()
-            )
+            message = yield from despite_open_circuit(partial(_submission, user, call, result), ends_at)
         except ConflictError:
             # It has a result: this one, if the answer to it got lost, or one from another process.
-            messages = yield from _newest(user, call)
+            messages = yield from _newest(user, call, ends_at)
             if not messages:
                 raise
             return messages[0]
@@ -135,8 +146,17 @@ def submit(user: Any, call: PendingCall, result: Any) -> Plan[Message]:
                 raise
         except ValueError as error:
             raise _unanswerable(call) from error
+        except APIStatusError as error:
+            if error.status != _CONTENT_TOO_LARGE or result is _TOO_LARGE:
+                raise
+            logger.error("the result of a tool is too large for the platform (call %s)", clean_text(call.id))
+            result = _TOO_LARGE
         else:
             return message
+
+
+def _submission(user: Any, call: PendingCall, result: Any) -> Call:
+    return Call(partial(user.tools.submit_result, call.room_id, tool_call_id=call.id, result=result), ())
 
 
 def require_sendable(call: PendingCall) -> None:
@@ -155,8 +175,9 @@ def _unanswerable(call: PendingCall) -> ResponseValidationError:
     )
 
 
-def _newest(user: Any, call: PendingCall) -> Plan[list[Message]]:
-    page = yield Call(partial(user.messages.list, call.room_id, order="desc"), ())
+def _newest(user: Any, call: PendingCall, ends_at: float | None) -> Plan[list[Message]]:
+    look = Call(partial(user.messages.list, call.room_id, order="desc"), ())
+    page = yield from despite_open_circuit(lambda: look, ends_at)
     messages: list[Message] = page.data
     return messages
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from interactor_client.models import Message
+from interactor_ext import APITimeoutError
 from interactor_ext._conversation import room_line
 from interactor_ext._conversation.room_line import Room, RoomLine
 from interactor_ext._plans import Call, Plan, adrive, drive
@@ -99,59 +103,99 @@ def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(job.ledger._jobs) == 3
 
 
-def message(message_id: str, role: str) -> Message:
-    return Message(id=message_id, room_id=ROOM.id, role=role, content="", created_at=datetime.now(UTC))
+NOW = datetime.now(UTC)
 
 
-def left_early(line: RoomLine, room: Room, message_id: str = "msg_1") -> None:
-    line.leave(line.join(room, None, None), message(message_id, "user"))
+def message(message_id: str, role: str, at: datetime = NOW) -> Message:
+    content = "" if role == "user" else "Yes."
+    return Message(id=message_id, room_id=ROOM.id, role=role, content=content, created_at=at)
 
 
-def waits(line: RoomLine, lists: list[list[Message]], monkeypatch: pytest.MonkeyPatch) -> int:
-    """How often it looks before the next chat may begin."""
-    looks = 0
+def looks(
+    line: RoomLine, lists: list[list[Message]], *, speaks: Sequence[bool] = (), ends_at: float | None = None
+) -> int:
+    """How often it looks before the next chat may begin. The last of the lists stays as it is."""
+    asked = 0
+    spoken = iter(speaks)
 
-    def listed(room_id: str, *, order: str) -> Any:
-        nonlocal looks
-        looks += 1
-        return SimpleNamespace(data=lists[min(looks, len(lists)) - 1])
+    def listed(room_id: str, **_: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return SimpleNamespace(data=lists[min(asked, len(lists)) - 1])
 
+    user = SimpleNamespace(messages=SimpleNamespace(list=listed))
+    user.with_options = lambda deadline: user
+    newest = drive(line.until_quiet(user, ROOM, ends_at, lambda seconds: next(spoken)))
+    last = lists[min(asked, len(lists)) - 1]
+    assert newest == (last[0].id if last else None)
+    with pytest.raises(StopIteration):
+        next(spoken)
+    return asked
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room_line, "_LOOKS", (0.0,) * 5)
-    drive(line.until_quiet(SimpleNamespace(messages=SimpleNamespace(list=listed)), ROOM, None))
-    return looks
+    monkeypatch.setattr(room_line, "_LATER_LOOKS", 0.0)
 
 
-def test_it_waits_for_the_rest_of_an_answer_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+OLDER = [message("msg_1", "assistant"), message("msg_0", "user")]
+ASKED = [message("msg_2", "user"), *OLDER]
+ANSWERED = [message("msg_3", "assistant"), *ASKED]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_chat_waits_for_an_answer_that_is_still_to_come() -> None:
     line = RoomLine()
-    asked = [message("msg_1", "user"), message("msg_0", "assistant")]
-    assert waits(line, [asked], monkeypatch) == 0
-    left_early(line, ROOM)
-    assert waits(line, [asked, asked, [message("msg_2", "assistant"), *asked]], monkeypatch) == 3
-    assert waits(line, [asked], monkeypatch) == 0
-    left_early(line, ROOM)
-    assert waits(line, [asked], monkeypatch) == 5
-    left_early(line, ROOM)
-    assert waits(line, [[]], monkeypatch) == 1
+    assert looks(line, [[]]) == 1
+    assert looks(line, [OLDER]) == 1
+    assert looks(line, [ASKED, ASKED, ANSWERED]) == 3
+    # Two messages, the first of which is answered.
+    both = [message("msg_3", "user"), *ASKED]
+    first = [message("msg_4", "assistant"), *both]
+    assert looks(line, [both, first, [message("msg_5", "assistant"), *first]]) == 3
 
 
+@pytest.mark.usefixtures("no_pauses")
+def test_answer_that_never_comes_is_waited_for_once_and_as_long_as_there_are_words() -> None:
+    line = RoomLine()
+    assert looks(line, [ASKED], speaks=[True, True, False]) == 8
+    assert looks(line, [ASKED]) == 1
+    assert looks(line, [[message("msg_9", "user"), *ASKED]], speaks=[False]) == 6
+    other = RoomLine()
+    assert looks(other, [ASKED] * 7 + [ANSWERED], speaks=[True, True]) == 8
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_message_that_was_left_without_an_answer_long_ago_is_not_waited_for() -> None:
+    old = message("msg_2", "user", NOW - timedelta(minutes=6))
+    assert looks(RoomLine(), [[old]]) == 1
+    assert looks(RoomLine(), [[message("msg_4", "assistant"), message("msg_3", "user"), old]]) == 1
+
+
+def test_deadline_ends_the_wait_for_an_answer() -> None:
+    with pytest.raises(APITimeoutError, match="Nothing was sent"):
+        looks(RoomLine(), [ASKED], ends_at=time.monotonic() + 0.1)
+
+
+@pytest.mark.usefixtures("no_pauses")
 def test_only_so_many_rooms_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_line, "_MOST_UNFINISHED", 3)
+    monkeypatch.setattr(room_line, "_MOST_GIVEN_UP", 3)
     line = RoomLine()
     for number in range(5):
-        left_early(line, ROOM._replace(id=f"room_{number}"))
-    assert [room.id for room in line._unfinished] == ["room_2", "room_3", "room_4"]
-    assert not line._last
+        line._give_up(ROOM._replace(id=f"room_{number}"), "msg_1")
+    assert [room.id for room in line._given_up] == ["room_2", "room_3", "room_4"]  # type: ignore[attr-defined]
 
 
 def test_a_line_with_some_who_gave_up() -> None:
     line = RoomLine()
-    first, second, third = (line.join(ROOM, name, name) for name in ("first", "second", "third"))
-    line.leave(third, None)
-    fourth = line.join(ROOM, "fourth", "fourth")
-    assert [place.chat for place in fourth.those_ahead()] == ["second", "first"]
-    line.leave(second, None)
-    line.leave(first, None)
-    line.leave(first, None)
-    line.leave(fourth, None)
+    first, second, third = (line.join(ROOM, partial(str, name), name) for name in ("first", "second", "third"))
+    line.leave(third)
+    fourth = line.join(ROOM, lambda: "fourth", "fourth")
+    assert [place.chat() for place in fourth.those_ahead()] == ["second", "first"]
+    line.leave(second)
+    line.leave(first)
+    line.leave(first)
+    line.leave(fourth)
     assert not line._last
-    assert list(line.join(ROOM, "fifth", "fifth").those_ahead()) == []
+    assert list(line.join(ROOM, lambda: "fifth", "fifth").those_ahead()) == []

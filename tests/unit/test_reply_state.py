@@ -34,11 +34,17 @@ def call(call_id: str, status: str = "pending") -> ToolCall:
 
 QUESTION = message("msg_1", "Hello?", "user")
 ANSWER = message("msg_9", "Hello there")
+RESULT = message("msg_3", "3", "tool")
 
 
 def asked(*, runs_tools: bool = True) -> ReplyState:
+    """A message that was sent in a room where nobody else is."""
     state = ReplyState(runs_tools=runs_tools)
+    state.quiet(None)
     state.sent(QUESTION)
+    assert state.action == Read()
+    state.resumed("1")
+    state.listed([QUESTION])
     assert state.action == Read()
     return state
 
@@ -53,7 +59,6 @@ def test_words_and_then_the_message() -> None:
         state.received(event)
     assert (state.message, state.action, text(state)) == (ANSWER, Done(), "Hello there")
     assert len(state.events) == 3
-    assert state.unanswered is None
 
 
 def test_a_message_without_its_words() -> None:
@@ -156,11 +161,14 @@ def test_calls_within_a_complete_message() -> None:
 
 def test_calls_are_left_alone_where_nobody_asked_to_run_them() -> None:
     state = asked(runs_tools=False)
+    asking = message("msg_2", "", "assistant", call("tc_1"))
     state.received(ToolCallStart(tool_call=call("tc_1")))
-    state.received(MessageComplete(message=message("msg_2", "", "assistant", call("tc_1"))))
+    state.listed([asking, QUESTION])
+    state.received(MessageComplete(message=asking))
     assert state.action == Read()
     state.received(ToolCallComplete(tool_call=call("tc_1", "completed")))
     state.received(MessageComplete(message=ANSWER))
+    state.listed([ANSWER, RESULT, message("msg_2", "", "assistant", call("tc_1", "completed")), QUESTION])
     assert state.message == ANSWER
 
 
@@ -228,7 +236,6 @@ def test_without_the_stream_it_looks_again_and_again() -> None:
     state = asked()
     state.stream_failed(StreamError("broken"))
     assert state.action == Done()
-    assert state.unanswered == QUESTION
     assert state.go_without_stream()
     assert state.action == Look()
     state.listed([QUESTION])
