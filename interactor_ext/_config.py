@@ -176,8 +176,8 @@ def _environment_conflict(overrides: ConfigFields, variables: Mapping[str, str])
     if not others:
         return None
     return (
-        f"environment={environment!r} is given, but the environment variable {' and '.join(others)} names another "
-        f"server: unset it to use {environment!r}, or leave environment out to use the server that it names"
+        f"environment={environment!r} is given, but another server is named by {' and '.join(others)}: unset that to use "
+        f"{environment!r}, or leave environment out"
     )
 
 

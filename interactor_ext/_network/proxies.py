@@ -45,8 +45,8 @@ def checked_proxy(proxy: httpx.Proxy | httpx.URL | str, source: str = "proxy") -
         checked = proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(proxy)
         problem = _problem(checked.url)
     except (httpx.InvalidURL, ValueError, TypeError):
-        problem = "it is no URL with the scheme http, https, socks5 or socks5h"
-    if problem is not None:
+        checked, problem = None, "it is no URL with the scheme http, https, socks5 or socks5h"
+    if checked is None or problem is not None:
         raise ConfigurationError(
             f"{source} cannot be used: {problem}. Write it as http://host:port or http://user:password@host:port, "
             "with the special characters of user name and password percent-encoded (# as %23, / as %2F, @ as %40)."

@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 
 import httpx
 
-from interactor_ext._checks import is_local
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._network.proxies import environment_proxy, origin_of
 from interactor_ext._redact import clean_text
@@ -60,7 +59,10 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
         return
     with connection:
         yield Finding("connection", "ok", f"{host}:{port} answers")
-        yield _tls(connection, host, port, variable) if parsed.scheme == "https" else _plain(host, variable)
+        if parsed.scheme == "https":
+            yield _tls(connection, host, port, variable)
+        else:
+            yield Finding("TLS", "skipped", f"{host} is local")  # or the settings would not have passed
 
 
 def _tls(connection: socket.socket, host: str, port: int, variable: str) -> Finding:
@@ -80,9 +82,3 @@ def _tls(connection: socket.socket, host: str, port: int, variable: str) -> Find
         advice = f"Check that {host}:{port} speaks TLS, and whether {variable} should begin with https."
         return Finding("TLS", "failed", f"no secure connection to {host}:{port}: {reason}", advice)
     return Finding("TLS", "ok", detail)
-
-
-def _plain(host: str, variable: str) -> Finding:
-    if is_local(host):
-        return Finding("TLS", "skipped", f"{host} is local")
-    return Finding("TLS", "warning", f"{host} is spoken to in the clear", f"Let {variable} begin with https.")

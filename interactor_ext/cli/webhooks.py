@@ -123,7 +123,12 @@ def replay(
         for _ in range(times):
             try:
                 answer = client.post(to, content=raw, headers=headers)
-            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            except (httpx.InvalidURL, ValueError):
+                # It may quote a part of a password.
+                raise ConfigurationError(
+                    "--to is no URL of a receiver, such as http://localhost:8000/webhooks"
+                ) from None
+            except httpx.HTTPError as error:
                 raise APIConnectionError(f"No answer from {to}: {error or type(error).__name__}") from error
             accepted = accepted and answer.is_success
             if as_json:

@@ -230,6 +230,23 @@ def check_replay(run: Callable[..., str], tmp_path: Path) -> None:
                 run("webhooks", "replay", str(file), "--to", server.url, *options, status=0 if status == 200 else 1)
 
 
+def test_replay_quotes_no_password_of_a_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", SECRET)
+    file = tmp_path / "body.json"
+    file.write_bytes(body_of())
+    for url in (
+        "http://bob:hunter2@127.0.0.1:9/",
+        "http://bob:hunter2#more@127.0.0.1:9/",
+        "ftp://bob:hunter2@127.0.0.1",
+    ):
+        assert main(["--verbose", "webhooks", "replay", str(file), "--to", url]) == 1
+        shown = "".join(capsys.readouterr())
+        assert "bob" not in shown
+        assert "hunter2" not in shown
+
+
 def check_sign_and_verify(run: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "body.json"
     file.write_bytes(body_of("custom.event", data={HOSTILE: HOSTILE}))

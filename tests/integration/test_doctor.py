@@ -106,6 +106,27 @@ def test_a_host_where_nothing_listens(examine: Examine, sandbox: Sandbox) -> Non
     assert "127.0.0.1:9" in checks["connection"]["detail"]
 
 
+def test_a_proxy_variable_that_is_no_url(examine: Examine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://bob:hunter2#more@proxy.test:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    status, checks = examine(sandbox.env)
+    assert (status, failed(checks)) == (1, {"DNS"})
+    assert "HTTP_PROXY cannot be used" in checks["DNS"]["detail"]
+    assert "hunter2" not in str(checks)
+
+
+def test_settings_that_would_send_the_secret_unencrypted_or_contradict_each_other(
+    examine: Examine, sandbox: Sandbox
+) -> None:
+    status, checks = examine({**sandbox.env, "INTERACTOR_CORE_API_URL": "http://core.example.com/api/v1"})
+    assert (status, failed(checks)) == (1, {"environment"})
+    assert "core.example.com is not local" in checks["environment"]["detail"]
+    status, checks = examine(sandbox.env, "--environment", "sandbox")
+    assert (status, failed(checks)) == (1, {"environment"})
+    assert "INTERACTOR_ACCOUNT_SERVER_URL and INTERACTOR_CORE_API_URL" in checks["environment"]["detail"]
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Passes everything on to `target`, with a clock of its own; without a target, it is any web server."""
 

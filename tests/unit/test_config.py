@@ -233,7 +233,7 @@ def test_an_environment_and_url_variables_of_another_server_exclude_each_other(
     client: Any, url: str, environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INTERACTOR_CORE_API_URL", url)
-    with pytest.raises(ConfigurationError, match=r"INTERACTOR_CORE_API_URL names another server: unset it"):
+    with pytest.raises(ConfigurationError, match=r"another server is named by INTERACTOR_CORE_API_URL: unset that"):
         client(**GIVEN, environment=environment)
     client(**GIVEN)
     client(**GIVEN, environment=environment, core_api_url=url)  # keywords that somebody chose together
