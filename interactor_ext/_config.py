@@ -176,8 +176,8 @@ def _environment_conflict(overrides: ConfigFields, variables: Mapping[str, str])
     if not others:
         return None
     return (
-        f"environment={environment!r} is given, but another server is named by {' and '.join(others)}: unset that to use "
-        f"{environment!r}, or leave environment out"
+        f"environment={environment!r} is given, but another server is named by {' and '.join(others)}: unset that to "
+        f"use {environment!r}, or leave environment out"
     )
 
 
