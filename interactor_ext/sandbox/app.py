@@ -16,13 +16,21 @@ from .control import Control
 from .inspector import Inspector
 from .keeping import NotKept
 from .pipeline import Platform
-from .problems import Problem, not_kept
+from .problems import FAILED, Problem, not_kept
 from .records import new_id
 from .state import State
+from .wire import ClientGone
 
 
 def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> Starlette:
     """`on_loop` is called on the serving loop: at the start, and at each request, as not every server starts apps."""
+
+    async def forget(request: Request, error: Exception) -> Response:
+        # Nobody is there to read it.
+        return Response(status_code=400)
+
+    async def fail(request: Request, error: Exception) -> Response:
+        return JSONResponse(Problem(500, FAILED).envelope(new_id("req")), 500)
 
     async def refuse(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
@@ -44,7 +52,13 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop).routes(),
         ],
-        exception_handlers={Problem: refuse, HTTPException: refuse, NotKept: refuse},
+        exception_handlers={
+            Problem: refuse,
+            HTTPException: refuse,
+            NotKept: refuse,
+            ClientGone: forget,
+            Exception: fail,
+        },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False

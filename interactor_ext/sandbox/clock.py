@@ -7,7 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import formatdate
 from weakref import WeakMethod
+
+# Unix seconds: the beginnings of 1970, 9000 and 10000.
+FIRST, LAST, END = 0.0, 221_845_392_000.0, 253_402_300_800.0
+
+
+def http_date(moment: float) -> bytes:
+    """The moment, or the nearest that a header can say."""
+    return formatdate(min(max(moment, FIRST), END - 1), usegmt=True).encode()
 
 
 class Clock:
@@ -31,10 +40,19 @@ class Clock:
         return self._start + (time.monotonic() - self._mark) * self._speed + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move forward by `seconds`, or back if they are negative. Safe from any thread."""
-        if not math.isfinite(seconds):
-            raise ValueError(f"seconds must be a finite number, not {seconds!r}")
+        """Move forward by `seconds`, or back if they are negative. Safe from any thread.
+
+        Raises ValueError for a time before 1970 or after 8999: around each there must be times that can be written.
+        """
+        try:
+            is_finite = math.isfinite(seconds)
+        except OverflowError:
+            is_finite = False
         with self._lock:
+            if not is_finite or not FIRST <= self.now() + seconds <= LAST:
+                raise ValueError(
+                    f"seconds must be a finite number that leads to the years 1970 to 8999, not {seconds!r}"
+                )
             self._offset += seconds
         self._tell()
 

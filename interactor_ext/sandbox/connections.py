@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .problems import Problem
+from .records import new_id
 
 EXTENSION = "interactor.sandbox.cut"
 # On, with no time to linger: closing sends a reset instead of an orderly end.
@@ -44,6 +49,38 @@ class CuttableProtocol(H11Protocol):
             await app(scope, receive, send)
 
         self.app = with_extension
+
+    def shutdown(self) -> None:
+        """As the server ends: who has not sent all of a request by now is not waited for."""
+        if self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body:
+            self.abort()
+            return
+        try:
+            super().shutdown()
+        except h11.LocalProtocolError:
+            self.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP, or more of it than the server reads, gets the contract's envelope as all other errors do."""
+        request_id = new_id("req")
+        content = json.dumps(Problem(400, msg).envelope(request_id)).encode()
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            "x-request-id": request_id,
+            "connection": "close",
+        }
+        answer = h11.Response(status_code=400, headers=list(headers.items()), reason=b"Bad Request")
+        try:
+            for event in (answer, h11.Data(data=content), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        except h11.LocalProtocolError:
+            # Another answer was under way, a stream for example.
+            self.abort()
+        self.transport.close()
+
+    def abort(self) -> None:
+        self.transport.abort()
 
 
 def is_cuttable(scope: Scope) -> bool:

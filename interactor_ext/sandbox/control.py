@@ -17,11 +17,11 @@ What is wrong is answered with 422 and the contract's error envelope. Calls from
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from .contract import Contract
@@ -33,7 +33,7 @@ from .problems import Problem, invalid
 from .records import JsonObject
 from .state import State
 from .validation import Validator, problems_of
-from .wire import parse_body, read_body
+from .wire import encode, read_json
 
 NUMBER = {"type": "number"}
 TEXT = {"type": "string"}
@@ -69,7 +69,7 @@ class Control:
             ("GET", "faults", self._faults),
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", self._clear_faults),
-            ("DELETE", "faults/{id:int}", self._remove_fault),
+            ("DELETE", "faults/{id}", self._remove_fault),
             ("GET", "clock", self._time),
             ("POST", "clock", self._advance),
             ("GET", "deprecations", self._deprecations),
@@ -86,8 +86,8 @@ class Control:
             check_host(request, self._state.settings.allowed_hosts)
             check_origin(request)
             self._on_loop()
-            content = await read_body(request.receive) if request.method == "POST" else b""
-            body = parse_body(content, request.headers.get("content-type", "").encode()) if content else None
+            content_type = request.headers.get("content-type", "").encode()
+            body = await read_json(request.receive, content_type) if request.method == "POST" else None
             response = act(request, body)
             self._state.keeper.commit()
             return response
@@ -110,7 +110,8 @@ class Control:
         return Response(status_code=204)
 
     def _remove_fault(self, request: Request, body: Any) -> Response:
-        if not self._state.faults.remove(request.path_params["id"]):
+        known = {str(fault.id): fault.id for fault in self._state.faults.snapshot()}
+        if not self._state.faults.remove(known.get(request.path_params["id"], 0)):
             raise Problem(404, "There is no such fault in force.")
         return Response(status_code=204)
 
@@ -120,10 +121,9 @@ class Control:
     def _advance(self, request: Request, body: Any) -> Response:
         seconds = _arguments(body, {"advance": NUMBER}, "advance")["advance"]
         try:
-            self._state.clock.stamp(seconds)
-        except ValueError as error:
-            raise invalid(("advance", str(error))) from None
-        self._state.clock.advance(seconds)
+            self._state.clock.advance(seconds)
+        except ValueError:
+            raise invalid(("advance", "leads to no time from 1970 to 8999")) from None
         return self._time(request, None)
 
     def _deprecations(self, request: Request, body: Any) -> Response:
@@ -145,14 +145,26 @@ class Control:
         return Response(status_code=204)
 
     def _requests(self, request: Request, body: Any) -> Response:
-        return JSONResponse({"requests": [_asked(record) for record in self._state.requests]})
+        return _listing("requests", map(_asked, self._state.requests.snapshot()))
 
     def _events(self, request: Request, body: Any) -> Response:
-        return JSONResponse({"events": list(self._state.events)})
+        return _listing("events", self._state.events.snapshot())
 
     def _reset(self, request: Request, body: Any) -> Response:
         self._state.clear()
         return Response(status_code=204)
+
+
+def _listing(name: str, items: Iterable[JsonObject]) -> Response:
+    """A long list, written piece by piece: Starlette does it in a thread, and others are answered meanwhile."""
+
+    def pieces() -> Iterator[bytes]:
+        yield encode({name: []})[:-2]
+        for number, item in enumerate(items):
+            yield (b"," if number else b"") + encode(item)
+        yield b"]}"
+
+    return StreamingResponse(pieces(), media_type="application/json")
 
 
 def _arguments(body: Any, fields: JsonObject, *required: str) -> JsonObject:
@@ -160,8 +172,12 @@ def _arguments(body: Any, fields: JsonObject, *required: str) -> JsonObject:
     schema = {"type": "object", "properties": fields, "required": list(required), "additionalProperties": False}
     if wrong := problems_of(Validator(schema), body):
         raise invalid(*wrong)
-    arguments: JsonObject = body
-    return arguments
+    # To JSON Schema, 5.0 is an integer.
+    return {name: _whole(value) if "integer" in fields[name].get("type", ()) else value for name, value in body.items()}
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) else value
 
 
 def _deprecated(deprecated: Deprecated) -> JsonObject:

@@ -38,9 +38,9 @@ async def send_message(call: Call) -> JsonObject:
     role, content = call.body.get("role", "user"), call.body["content"]
     if role != "user":
         return data(add_message(call.state, room, role, content).public)
+    rounds = replies.requested_tools(content)
     async with _turn(call.state, room, streamed=call.body.get("stream", False)) as turn:
         message = add_message(call.state, room, role, content)
-        rounds = replies.requested_tools(content)
         return data(await turn.give(message, rounds, [] if rounds else [replies.echo_line(content)]))
 
 
@@ -160,8 +160,9 @@ class Turn:
         """Issue what can be issued of one round; the lines grow by what can't."""
         store, room = self._state.store, self._room
         asked: list[Record] = []
+        tools = self._tools()
         for request in wanted:
-            tool = self._tool(request.name)
+            tool = tools.get(request.name)
             if tool is None or request.arguments is None:
                 problem = replies.unreadable_line if tool else replies.unknown_line
                 lines = [*lines, problem(request.name)]
@@ -180,11 +181,15 @@ class Turn:
             _publish_call(self._state, "pending", room, tool_call, arguments=tool_call.public["arguments"])
         return asking, lines
 
-    def _tool(self, name: str) -> Record | None:
-        """By its name, among those that the assistant lists."""
+    def _tools(self) -> dict[str, Record]:
+        """Those that the assistant lists, by their names."""
         ids = self._assistant.public["tools"]
         listed_tools = (self._state.store.find("tool", self._room.namespace, tool_id) for tool_id in ids)
-        return next((tool for tool in listed_tools if tool and tool.public["name"] == name), None)
+        tools: dict[str, Record] = {}
+        for tool in listed_tools:
+            if tool is not None:
+                tools.setdefault(tool.public["name"], tool)
+        return tools
 
     def _emit(self, event: JsonObject) -> None:
         self._state.streams.emit(self._room.id, event)

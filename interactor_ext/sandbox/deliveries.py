@@ -5,8 +5,8 @@
   the next attempt on.
 - An attempt waits its turn from the end of the one before. What ends the tries is a 2xx, the sixth attempt, or the
   webhook's end. A redirect is a failure: it is not followed.
-- A webhook gets up to 8 deliveries at a time, and has up to 1000 waiting. What comes on top of that is recorded as
-  not sent, and not tried again unless `redeliver` asks for it.
+- A webhook gets up to 8 deliveries at a time, all webhooks together 128; up to 1000 of them, or 64 MiB, wait for it.
+  What comes on top of that is recorded as not sent, and not tried again unless `redeliver` asks for it.
 - Only receivers on this machine and in private networks get anything, unless `DeliveryOptions.public` says otherwise:
   what a test does must not reach the webhook that production uses.
 - Whoever stops the server cuts off what is under way; if the same Sandbox is served again, it is sent again.

@@ -6,7 +6,8 @@
 
 Names are paths into the context (`context.total` is the same as `total`). Literals are JSON's, strings in either quote.
 `&&`/`and`, `||`/`or`, `!`/`not`, `== != < <= > >= in`, lists and parentheses. What is missing reads as null. Values of
-different types are unequal and have no order: such a comparison is false, never an error.
+different types are unequal and have no order: such a comparison is false, never an error. What a condition costs
+depends on the context: each value that is looked at is paid from a Budget.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn
 
-Evaluate = Callable[[Mapping[str, Any]], Any]
+from .work import MAX_WORK, Budget
+
+Evaluate = Callable[[Mapping[str, Any], Budget], Any]
 
 MAX_LENGTH = 2_000
 MAX_DEPTH = 50
@@ -30,6 +33,8 @@ TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
+# Of a text, as many are compared at the cost of one value.
+CHARACTERS = 1000
 LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None}
 COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "in"}
 
@@ -39,10 +44,21 @@ class ExpressionError(ValueError):
 
 
 @lru_cache(maxsize=1024)
-def compile_expression(text: str) -> Callable[[Mapping[str, Any]], bool]:
-    """A function from a context to whether the condition holds. Raises ExpressionError; the function never raises."""
-    evaluate = _Parser(text).whole()
-    return lambda context: bool(evaluate(context))
+def compile_expression(text: str) -> Condition:
+    """Raises ExpressionError."""
+    return Condition(_Parser(text).whole())
+
+
+class Condition:
+    """A function from a context to whether the condition holds. Raises TooMuchWork, and nothing else."""
+
+    __slots__ = ("_evaluate",)
+
+    def __init__(self, evaluate: Evaluate) -> None:
+        self._evaluate = evaluate
+
+    def __call__(self, context: Mapping[str, Any], budget: Budget | None = None) -> bool:
+        return bool(self._evaluate(context, budget or Budget(MAX_WORK)))
 
 
 class _Parser:
@@ -65,13 +81,13 @@ class _Parser:
         terms = [self._both()]
         while self._take("||", "or"):
             terms.append(self._both())
-        return terms[0] if len(terms) == 1 else lambda context: any(term(context) for term in terms)
+        return terms[0] if len(terms) == 1 else lambda context, budget: any(term(context, budget) for term in terms)
 
     def _both(self) -> Evaluate:
         terms = [self._negated()]
         while self._take("&&", "and"):
             terms.append(self._negated())
-        return terms[0] if len(terms) == 1 else lambda context: all(term(context) for term in terms)
+        return terms[0] if len(terms) == 1 else lambda context, budget: all(term(context, budget) for term in terms)
 
     def _negated(self) -> Evaluate:
         negations = 0
@@ -81,7 +97,7 @@ class _Parser:
         if not negations:
             return inner
         wanted = negations % 2 == 0
-        return lambda context: bool(inner(context)) is wanted
+        return lambda context, budget: bool(inner(context, budget)) is wanted
 
     def _comparison(self) -> Evaluate:
         left = self._value()
@@ -89,19 +105,19 @@ class _Parser:
         if not operator:
             return left
         right = self._value()
-        return lambda context: _compare(operator, left(context), right(context))
+        return lambda context, budget: _compare(operator, left(context, budget), right(context, budget), budget)
 
     def _value(self) -> Evaluate:
         kind, text = self._peek()
         self._next += 1
         if kind == "number":
             number = float(text) if re.search(r"[.eE]", text) else int(text)
-            return lambda _: number
+            return lambda _, budget: number
         if kind == "string":
             string = _unquoted(text)
-            return lambda _: string
+            return lambda _, budget: string
         if kind == "name" and text in LITERALS:
-            return lambda _: LITERALS[text]
+            return lambda _, budget: LITERALS[text]
         if kind == "name" and text not in {"and", "or", "not", "in"}:
             return self._path(text)
         if text in {"(", "["}:
@@ -128,7 +144,7 @@ class _Parser:
             if items:
                 self._expect(",")
             items.append(self._value())
-        return lambda context: [item(context) for item in items]
+        return lambda context, budget: [item(context, budget) for item in items]
 
     def _path(self, first: str) -> Evaluate:
         steps: list[str | int] = [first]
@@ -146,7 +162,12 @@ class _Parser:
                 self._fail("expected a name" if sign == "." else "expected an index or a key")
             if sign == "[":
                 self._expect("]")
-        return lambda context: look_up(context, steps)
+
+        def value(context: Mapping[str, Any], budget: Budget) -> Any:
+            budget.spend(len(steps))
+            return look_up(context, steps)
+
+        return value
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._next][:2] if self._next < len(self._tokens) else ("end", "")
@@ -207,26 +228,35 @@ def _unquoted(text: str) -> str:
         raise ExpressionError("a string has an escape that JSON does not know") from error
 
 
-def _compare(operator: str, left: Any, right: Any) -> bool:
+def _compare(operator: str, left: Any, right: Any, budget: Budget) -> bool:
     if operator in {"==", "!="}:
-        return _equal(left, right) is (operator == "==")
+        return _equal(left, right, budget) is (operator == "==")
     if operator == "in":
-        return isinstance(right, list) and any(_equal(left, item) for item in right)
+        return isinstance(right, list) and any(_equal(left, item, budget) for item in right)
+    budget.spend(1 + _size(left) // CHARACTERS)
     if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
         return False
     before, same = bool(left < right), bool(left == right)
     return {"<": before, "<=": before or same, ">": not before and not same, ">=": not before}[operator]
 
 
-def _equal(left: Any, right: Any) -> bool:
+def _equal(left: Any, right: Any, budget: Budget) -> bool:
+    budget.spend(1 + _size(left) // CHARACTERS)
     # Python's True == 1 is no equality of JSON.
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_equal, left, right))
+        return len(left) == len(right) and all(
+            _equal(one, other, budget) for one, other in zip(left, right, strict=True)
+        )
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_equal(value, right[name]) for name, value in left.items())
+        budget.spend(len(left))
+        return left.keys() == right.keys() and all(_equal(value, right[name], budget) for name, value in left.items())
     return bool(left == right)
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str) else 1
 
 
 def _is_number(value: Any) -> bool:

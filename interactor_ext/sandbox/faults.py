@@ -48,6 +48,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 IN_A_HANDLER: frozenset[Kind] = frozenset({"latency", "status"})
 # Their subject is an answer with a body, which a stream is not.
 OF_A_BODY: frozenset[Kind] = frozenset({"truncated", "malformed"})
+# Seconds.
+MAX_SKEW = 100 * 365 * 86_400
 
 
 @dataclass(slots=True, eq=False)
@@ -207,6 +209,8 @@ def _check(fault: Fault, operation: Operation | None) -> None:
         raise ValueError("a fault needs a kind, a status or a latency")
     if fault.kind == "clock_skew" and not (_is_finite(fault.skew) and fault.skew):
         raise ValueError(f"a clock_skew needs a skew other than 0, not {fault.skew!r}")
+    if abs(fault.skew) > MAX_SKEW:
+        raise ValueError(f"a skew is of at most a hundred years, not {fault.skew!r}")
     if fault.left is not None and fault.left < 1:
         raise ValueError(f"times must be at least 1, not {fault.left}")
     if not 0 < fault.probability <= 1:

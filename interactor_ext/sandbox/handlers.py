@@ -11,6 +11,7 @@ from .problems import invalid
 from .records import JsonObject, Record
 from .state import State
 from .streams import Subscription
+from .work import in_thread
 
 # The body to answer with (None: no body), or a stream that goes on.
 Result = JsonObject | Subscription | None
@@ -29,6 +30,8 @@ class Call:
     body: Any = field(repr=False)
     origin: str
     last_event_id: str
+    # How to compute what may take long; it must touch nothing of the state.
+    beside: Callable[[Callable[[], Any]], Awaitable[Any]] = field(default=in_thread, repr=False)
 
     def named(self, kind: str, path_name: str) -> Record:
         """The record whose id stands in the path; raises Problem 404."""

@@ -23,7 +23,8 @@ from .problems import Problem, conflict, invalid, not_found
 from .records import JsonObject
 from .snapshot import snapshot
 from .state import State
-from .wire import origin_of, parse_body, read_body
+from .wire import origin_of, read_json
+from .work import in_thread
 
 FILES = {
     "page.css": "text/css",
@@ -109,8 +110,7 @@ class Inspector:
         path = asked.get("path")
         if not isinstance(path, dict) or set(path) != set(operation.path_names):
             raise invalid(("path", f"must have {', '.join(operation.path_names)}"))
-        body = asked.get("body")
-        body = operation.read_body(body)
+        body = await in_thread(lambda: operation.read_body(asked.get("body")))
         call = Call(
             state=self._state,
             operation=operation,
@@ -150,7 +150,7 @@ class Inspector:
         check_action(request, self._state.settings.allowed_hosts)
         self._on_request()
         content_type = request.headers.get("content-type", "").encode()
-        asked = parse_body(await read_body(request.receive), content_type)
+        asked = await read_json(request.receive, content_type)
         if not isinstance(asked, dict):
             raise invalid(("", "must be an object"))
         return asked

@@ -5,35 +5,35 @@ A message to an instance's thread is answered there by the workflow, which says 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from . import engine
-from .actions import ContextTooLarge, merged
 from .handlers import Call, data, handles, listed, refer
-from .problems import conflict, invalid
+from .problems import conflict
 from .records import JsonObject, Record
 from .state import FINISHED
 from .streams import Subscription
 
 
 @handles("start_workflow_instance")
-def start_workflow_instance(call: Call) -> JsonObject:
+async def start_workflow_instance(call: Call) -> JsonObject:
     workflow = refer(call, "workflow", "workflow_id", call.body["workflow_id"])
     now = call.state.clock.stamp()
     public = {
         "workflow_id": workflow.id,
         "namespace": call.namespace,
         "current_state": workflow.public["initial_state"],
-        "context": _context(call),
+        "context": call.body.get("context", {}),
         "status": "running",
         "created_at": now,
         "updated_at": now,
     }
-    private = {"states": {state["name"]: state for state in workflow.public["states"]}}
-    instance = call.state.store.add("workflow instance", call.namespace, public, private=private)
-    thread = {"instance_id": instance.id, "created_at": now}
-    call.state.store.add("thread", call.namespace, thread, parent=instance.id)
-    engine.start(call.state, instance)
+    states = {state["name"]: state for state in workflow.public["states"]}
+    step = await engine.computed(call.state, states, public, engine.Step.start, call.beside)
+    call.state.store.check_still_there(workflow)
+    instance = call.state.store.add("workflow instance", call.namespace, step.public, private={"states": states})
+    call.state.store.add("thread", call.namespace, {"instance_id": instance.id, "created_at": now}, parent=instance.id)
+    step.apply(call.state, instance)
     return data(instance.public)
 
 
@@ -48,22 +48,18 @@ def get_workflow_instance(call: Call) -> JsonObject:
 
 
 @handles("submit_workflow_input")
-def submit_workflow_input(call: Call) -> JsonObject:
-    instance = _instance(call)
-    engine.give_input(call.state, instance, call.body)
-    return data(instance.public)
+async def submit_workflow_input(call: Call) -> JsonObject:
+    return await _moved(call, lambda step: step.give_input(call.body))
 
 
 @handles("trigger_workflow_event")
-def trigger_workflow_event(call: Call) -> JsonObject:
-    instance = _instance(call)
-    engine.trigger(call.state, instance, call.body["event"], call.body.get("payload", {}))
-    return data(instance.public)
+async def trigger_workflow_event(call: Call) -> JsonObject:
+    return await _moved(call, lambda step: step.trigger(call.body["event"], call.body.get("payload", {})))
 
 
 @handles("cancel_workflow_instance")
-def cancel_workflow_instance(call: Call) -> None:
-    engine.cancel(call.state, _instance(call))
+async def cancel_workflow_instance(call: Call) -> None:
+    await _moved(call, engine.Step.cancel)
 
 
 @handles("stream_workflow_instance")
@@ -94,6 +90,12 @@ def _instance(call: Call) -> Record:
     return call.named("workflow instance", "instance_id")
 
 
+async def _moved(call: Call, act: Callable[[engine.Step], None]) -> JsonObject:
+    instance = _instance(call)
+    await engine.move(call.state, instance, act, call.beside)
+    return data(instance.public)
+
+
 def _thread(call: Call, instance: Record) -> Record:
     return next(call.state.store.all("thread", call.namespace, parent=instance.id))
 
@@ -101,10 +103,3 @@ def _thread(call: Call, instance: Record) -> Record:
 def _say(call: Call, thread: Record, role: str, content: str) -> JsonObject:
     public = {"role": role, "content": content, "created_at": call.state.clock.stamp()}
     return call.state.store.add("thread message", call.namespace, public, parent=thread.id).public
-
-
-def _context(call: Call) -> dict[str, Any]:
-    try:
-        return merged({}, call.body.get("context", {}))
-    except ContextTooLarge as error:
-        raise invalid(("context", str(error))) from None

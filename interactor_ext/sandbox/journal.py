@@ -14,6 +14,10 @@ from .strict_json import parse_json
 T = TypeVar("T")
 
 MASK = "***"
+# Of a journal, in bytes.
+MAX_SIZE = 64 * 1024 * 1024
+# What an entry itself takes, however little it says.
+OVERHEAD = 1000
 # Of an OAuth flow, as the application brings it back.
 CODE = "code"
 # Whoever reads a journal knows the sandbox's clients, and wants to know which of them asked.
@@ -21,23 +25,34 @@ CLIENT = "client_id"
 
 
 class Journal(Sequence[T]):
-    """The newest `limit` entries, oldest first. Reading works on a copy, so it is safe while the server writes."""
+    """The newest `limit` entries, oldest first. Reading works on a copy, so it is safe while the server writes.
+
+    Together they hold no more than MAX_SIZE bytes, but the newest is always there.
+    """
 
     def __init__(self, limit: int) -> None:
-        self._entries: deque[T] = deque(maxlen=limit)
+        self._limit = limit
+        self._entries: deque[tuple[int, T]] = deque()
+        self._size = 0
         self._lock = threading.Lock()
 
-    def append(self, entry: T) -> None:
+    def append(self, entry: T, size: int = 0) -> None:
+        """`size` is about how many bytes it holds."""
+        size += OVERHEAD
         with self._lock:
-            self._entries.append(entry)
+            self._entries.append((size, entry))
+            self._size += size
+            while len(self._entries) > self._limit or (self._size > MAX_SIZE and len(self._entries) > 1):
+                self._size -= self._entries.popleft()[0]
 
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()
+            self._size = 0
 
     def snapshot(self) -> list[T]:
         with self._lock:
-            return list(self._entries)
+            return [entry for _, entry in self._entries]
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -76,6 +91,10 @@ class RequestRecord:
     fault: str = ""
 
     @property
+    def size(self) -> int:
+        return len(self.content) + sum(len(name) + len(value) for name, value in self.raw_headers)
+
+    @property
     def headers(self) -> dict[str, str]:
         """Lower-case names; what authenticates is masked, wherever it stands."""
         decoded = ((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in self.raw_headers)
@@ -102,7 +121,10 @@ def masked(value: Any, *secret: str) -> Any:
         return [masked(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {name: MASK if _opens(name, item) or name in secret else masked(item) for name, item in value.items()}
+    return {
+        masked_text(name, MASK): MASK if _opens(name, item) or name in secret else masked(item)
+        for name, item in value.items()
+    }
 
 
 def _opens(name: str, value: Any) -> bool:

@@ -13,16 +13,19 @@ from .records import JsonObject, Record
 # For one webhook: one that is slow holds up itself alone.
 AT_ONCE = 8
 MAX_WAITING = 1000
+# Bytes of what waits for one webhook.
+MAX_SIZE = 64 * 1024 * 1024
 
 _numbers = itertools.count()
 
 
 @dataclass(slots=True, eq=False)
 class Letter:
-    """An event on its way to a webhook. `due` is a time of the clock."""
+    """An event on its way to a webhook, and the `body` that says it. `due` is a time of the clock."""
 
     id: str
     event: JsonObject
+    body: bytes = field(repr=False)
     due: float
     is_duplicate: bool = False
     attempt: int = 1
@@ -38,22 +41,25 @@ class Lane:
     next_due: asyncio.TimerHandle | None = None
     end_of_hold: asyncio.TimerHandle | None = None
     _waiting: list[tuple[float, int, Letter]] = field(default_factory=list)
+    _size: int = 0
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self.under_way) + (self.held is not None)
 
     @property
     def is_full(self) -> bool:
-        return len(self._waiting) >= MAX_WAITING
+        return len(self._waiting) >= MAX_WAITING or self._size >= MAX_SIZE
 
     def add(self, letter: Letter) -> None:
         # The number keeps letters that are due at the same time in the order in which they came.
         heapq.heappush(self._waiting, (letter.due, next(_numbers), letter))
+        self._size += len(letter.body)
 
     def take(self, now: float) -> Iterator[Letter]:
         """What may go now; it counts as under way until the caller removes it there."""
         while self._waiting and self._waiting[0][0] <= now and len(self.under_way) < AT_ONCE:
             letter = heapq.heappop(self._waiting)[2]
+            self._size -= len(letter.body)
             self.under_way.add(letter)
             yield letter
 
@@ -80,6 +86,7 @@ class Lane:
         if self.held is not None:
             given_up.append(self.held)
         self._waiting.clear()
+        self._size = 0
         self.held = None
         self.stop_timers()
         return given_up

@@ -22,7 +22,7 @@ from .clock import Clock
 from .deliveries import WAITS, Delivery, DeliveryOptions
 from .journal import Journal
 from .keeping import Keeper, KeptLetter
-from .lanes import MAX_WAITING, Lane, Letter
+from .lanes import MAX_SIZE, MAX_WAITING, Lane, Letter
 from .posting import Outcome, post
 from .records import JsonObject, Record, Store, new_id
 
@@ -32,6 +32,8 @@ logger = logging.getLogger("interactor.sandbox")
 HOLD = 1.0
 # Real seconds until what was restored is sent: on a full disk it may just have been, and be lost again.
 PAUSE = 1.0
+# Attempts at a time, to all webhooks together: each has a socket.
+AT_ONCE = 128
 
 
 class Outbox:
@@ -48,6 +50,7 @@ class Outbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._finished = asyncio.Event()
+        self._sockets = asyncio.Semaphore(AT_ONCE)
         clock.on_move(self._moved)
 
     def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -56,6 +59,7 @@ class Outbox:
             self._interrupt()
             self._loop = loop
             self._finished = asyncio.Event()
+            self._sockets = asyncio.Semaphore(AT_ONCE)
             self._pump_all()
 
     def stop(self) -> None:
@@ -75,30 +79,32 @@ class Outbox:
         webhooks = {webhook.id: webhook for webhook in self._store.everything("webhook")}
         for kept in self._keeper.letters():
             if webhook := webhooks.get(kept.webhook_id):
-                letter = Letter(kept.id, json.loads(kept.event), kept.due, kept.is_duplicate, kept.attempt)
+                body = kept.event.encode()
+                letter = Letter(kept.id, json.loads(body), body, kept.due, kept.is_duplicate, kept.attempt)
                 self._lanes.setdefault(webhook.id, Lane(webhook)).add(letter)
         if self._loop is not None:
             self._loop.call_later(PAUSE, self._pump_all)
 
-    def post(self, event: JsonObject) -> None:
-        """Send an event to whoever listens for it."""
+    def post(self, event: JsonObject, body: bytes) -> None:
+        """Send an event, which `body` says as JSON, to whoever listens for it."""
         for webhook in self._listeners(event):
-            self._post(webhook, event)
+            self._post(webhook, event, body)
 
     def redeliver(self, delivery: Delivery) -> None:
         """Send what a delivery held once more, with six attempts. Raises ValueError if its webhook is gone or off."""
         webhook = self._store.find("webhook", delivery.namespace, delivery.webhook_id)
         if webhook is None or not webhook.public["active"]:
             raise ValueError(f"the webhook {delivery.webhook_id} was deleted or is not active")
-        self._post(webhook, delivery.event)
+        self._post(webhook, delivery.event, _encoded(delivery.event))
 
     def repost(self, event: JsonObject) -> None:
         """Send an event once more to all who listen for it now. Raises ValueError if nobody does."""
         webhooks = list(self._listeners(event))
         if not webhooks:
             raise ValueError(f"no active webhook listens for {event['event']} in this namespace")
+        body = _encoded(event)
         for webhook in webhooks:
-            self._post(webhook, event)
+            self._post(webhook, event, body)
 
     def forget(self, webhook: Record) -> None:
         """Give up what a webhook has not got yet. What is under way comes to its end, but is not tried again."""
@@ -118,16 +124,17 @@ class Outbox:
             if webhook.public["active"] and event["event"] in webhook.public["events"]:
                 yield webhook
 
-    def _post(self, webhook: Record, event: JsonObject) -> None:
+    def _post(self, webhook: Record, event: JsonObject, body: bytes) -> None:
         lane = self._lanes.setdefault(webhook.id, Lane(webhook))
         delivery_id = new_id("dlv")
         copies = 2 if _happens(self.options.duplicate) else 1
         for number in range(copies):
             due = self._clock.now() + random.uniform(0, self.options.delay)  # noqa: S311  # only has to vary
-            letter = Letter(delivery_id, event, due, is_duplicate=number > 0)
+            letter = Letter(delivery_id, event, body, due, is_duplicate=number > 0)
             if lane.is_full:
                 letter.attempt = 0
-                error = f"not sent: {MAX_WAITING} deliveries to this webhook are waiting already"
+                much = f"{MAX_WAITING} deliveries to this webhook, or {MAX_SIZE >> 20} MiB of them,"
+                error = f"not sent: {much} are waiting already"
                 self._record(lane, letter, Outcome(error=error), sent_at=self._clock.stamp())
                 continue
             self._keep(lane, letter)
@@ -169,12 +176,12 @@ class Outbox:
         self._pump(lane)
 
     async def _attempt(self, lane: Lane, letter: Letter) -> None:
-        started, sent_at, request_id = time.monotonic(), self._clock.stamp(), new_id("req")
-        try:
-            outcome = await self._send(lane.webhook, letter.event, request_id)
-        except Exception:
-            logger.exception("the sandbox failed at delivery %s", letter.id)
-            outcome = Outcome(error="the sandbox itself failed")
+        request_id = new_id("req")
+        async with self._sockets:
+            if self._lanes.get(lane.webhook.id) is not lane:
+                return
+            started, sent_at = time.monotonic(), self._clock.stamp()
+            outcome = await self._outcome(lane, letter, request_id)
         duration = time.monotonic() - started
         lane.under_way.discard(letter)
         next_attempt = self._try_again(lane, letter) if not outcome.is_success else None
@@ -197,6 +204,13 @@ class Outbox:
             del self._lanes[lane.webhook.id]
         self._finished.set()
 
+    async def _outcome(self, lane: Lane, letter: Letter, request_id: str) -> Outcome:
+        try:
+            return await self._send(lane.webhook, letter, request_id)
+        except Exception:
+            logger.exception("the sandbox failed at delivery %s", letter.id)
+            return Outcome(error="the sandbox itself failed")
+
     def _try_again(self, lane: Lane, letter: Letter) -> str | None:
         """Put a letter back, if it has attempts left and its webhook still wants it; returns when the next is due."""
         forgotten = self._lanes.get(lane.webhook.id) is not lane
@@ -209,15 +223,15 @@ class Outbox:
 
     def _keep(self, lane: Lane, letter: Letter) -> None:
         if self._keeper.keeps:
-            event = json.dumps(letter.event)
+            event = letter.body.decode()
             self._keeper.put_letter(
                 KeptLetter(letter.id, letter.is_duplicate, lane.webhook.id, event, letter.due, letter.attempt)
             )
 
-    async def _send(self, webhook: Record, event: JsonObject, request_id: str) -> Outcome:
-        body = json.dumps(event, separators=(",", ":")).encode()
+    async def _send(self, webhook: Record, letter: Letter, request_id: str) -> Outcome:
+        body = letter.body
         try:
-            signed = sign(body, webhook.private["secret"], timestamp=self._clock.now(), event=event["event"])
+            signed = sign(body, webhook.private["secret"], timestamp=self._clock.now(), event=letter.event["event"])
         except (ConfigurationError, ValueError):
             return Outcome(error="not sent: nothing can be signed with the secret of this webhook")
         headers = {**signed, "X-Request-Id": request_id, "User-Agent": "Interactor-Webhooks/1.0"}
@@ -250,7 +264,8 @@ class Outbox:
                 duration=duration,
                 next_attempt_at=next_attempt_at,
                 is_duplicate=letter.is_duplicate,
-            )
+            ),
+            size=len(letter.body),
         )
 
     def _interrupt(self) -> None:
@@ -267,6 +282,10 @@ class Outbox:
         if self._loop is not None:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._pump_all)
+
+
+def _encoded(event: JsonObject) -> bytes:
+    return json.dumps(event, separators=(",", ":")).encode()
 
 
 def _happens(probability: float) -> bool:

@@ -9,13 +9,13 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from . import agents, conversation, credentials, instances, oauth, webhooks, workflows
+from .clock import http_date
 from .connections import Interrupted, cut_off, is_cuttable
 from .contract import Contract, Operation
 from .faults import Fault
@@ -24,14 +24,16 @@ from .handlers import HANDLERS, STATUSES, Call
 from .journal import RequestRecord
 from .keeping import NotKept
 from .limits import Allowance
-from .problems import Problem, conflict, invalid, not_kept, unauthorized
+from .problems import FAILED, Problem, conflict, invalid, not_kept, unauthorized
 from .records import new_id
 from .state import State
 from .streams import Subscription
 from .wire import (
+    SMALL,
     Answer,
     ClientGone,
     RawHeaders,
+    encode_page,
     origin_of,
     parse_body,
     parse_headers,
@@ -45,6 +47,8 @@ from .wire import (
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
 
 logger = logging.getLogger("interactor.sandbox")
+
+T = TypeVar("T")
 
 
 class Outdated(Exception):
@@ -104,7 +108,7 @@ class Platform:
             extra = [(name.encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
-            answer = Answer.of(500, Problem(500, "The sandbox itself failed.").envelope(exchange.request_id))
+            answer = Answer.of(500, Problem(500, FAILED).envelope(exchange.request_id))
         self._record(exchange, answer)
         headers = [*self._headers(exchange), *extra]
         try:
@@ -158,11 +162,11 @@ class Platform:
         self._state.deprecations.check(operation.id)
         if not operation.open:
             self._admit(exchange, operation)
-        body = self._body(exchange, operation)
-        self._count(exchange, operation, body)
+        given = await self._beside(exchange, lambda: self._body(exchange, operation))
+        self._count(exchange, operation, given)
         query = operation.read_parameters("query", exchange.query)
         headers = operation.read_parameters("header", exchange.headers)
-        body = operation.read_body(body)
+        body = await self._beside(exchange, lambda: operation.read_body(given))
         call = Call(
             state=self._state,
             operation=operation,
@@ -173,10 +177,19 @@ class Platform:
             body=body,
             origin=origin_of(scope),
             last_event_id=exchange.headers.get("last-event-id", ""),
+            beside=self._state.beside,
         )
         if key := headers.get("Idempotency-Key"):
             return await self._once(exchange, call, key)
         return await self._handle(exchange, call)
+
+    async def _beside(self, exchange: Exchange, work: Callable[[], T]) -> T:
+        """The result of what looks at the body alone, done on the loop only if it is small."""
+        if len(exchange.content) <= SMALL:
+            return work()
+        result = await self._state.beside(work)
+        self._check_generation(exchange)
+        return result
 
     async def _misbehave(self, exchange: Exchange, operation: Operation) -> None:
         """What a fault does before the request is looked at; the rest of it is done to the answer."""
@@ -217,8 +230,7 @@ class Platform:
             raise problem
 
     async def _once(self, exchange: Exchange, call: Call, key: str) -> Answer | Subscription:
-        asked = json.dumps([call.operation.id, call.path, call.body], sort_keys=True)
-        fingerprint = hashlib.sha256(asked.encode()).hexdigest()
+        fingerprint = await self._beside(exchange, lambda: _fingerprint(call))
         scope = (call.client_id, call.namespace, key)
         answer: Answer | Subscription = await self._state.answers.once(
             scope, fingerprint, lambda: self._handle(exchange, call)
@@ -238,7 +250,10 @@ class Platform:
             result = await result
         if isinstance(result, Subscription):
             return result
-        return Answer.of(STATUSES.get(call.operation.id, call.operation.status), result)
+        status = STATUSES.get(call.operation.id, call.operation.status)
+        if result is not None and isinstance(result.get("data"), list):
+            return Answer(status, await encode_page(result))
+        return Answer.of(status, result)
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
         if exchange.allowance is None:
@@ -249,7 +264,7 @@ class Platform:
         headers = [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers(skew)]
         # Other servers send one of their own.
         if is_cuttable(exchange.scope):
-            headers.append((b"date", formatdate(self._state.clock.now() + skew, usegmt=True).encode()))
+            headers.append((b"date", http_date(self._state.clock.now() + skew)))
         if exchange.operation and (deprecated := self._state.deprecations.of(exchange.operation.id)):
             headers.extend(deprecated.headers())
         return headers
@@ -257,22 +272,26 @@ class Platform:
     def _record(self, exchange: Exchange, answer: Answer | Subscription | None) -> None:
         scope = exchange.scope
         status = answer.status if isinstance(answer, Answer) else 200 if answer else 0
-        self._state.requests.append(
-            RequestRecord(
-                method=scope["method"],
-                path=scope["path"],
-                operation=exchange.operation.id if exchange.operation else None,
-                client_id=exchange.client_id,
-                namespace=exchange.namespace,
-                status=status,
-                request_id=exchange.request_id,
-                raw_headers=tuple(scope["headers"]),
-                content=exchange.content,
-                fault=exchange.fault.kind if exchange.fault else "",
-            )
+        record = RequestRecord(
+            method=scope["method"],
+            path=scope["path"],
+            operation=exchange.operation.id if exchange.operation else None,
+            client_id=exchange.client_id,
+            namespace=exchange.namespace,
+            status=status,
+            request_id=exchange.request_id,
+            raw_headers=tuple(scope["headers"]),
+            content=exchange.content,
+            fault=exchange.fault.kind if exchange.fault else "",
         )
+        self._state.requests.append(record, record.size)
         # The path alone: a stream's query holds a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
+
+
+def _fingerprint(call: Call) -> str:
+    asked = json.dumps([call.operation.id, call.path, call.body], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _token(exchange: Exchange) -> str:

@@ -6,13 +6,14 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 import httpx
+
+from .work import on_own_thread
 
 # Of an answer no more is read than this; that it came is what counts.
 MAX_ANSWER = 1 << 20
@@ -105,26 +106,10 @@ async def _addresses(host: str, port: int | None) -> list[str]:
     """
     with suppress(ValueError):
         return [str(ipaddress.ip_address(host))]
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[str] | Exception] = loop.create_future()
-
-    def settle(result: list[str] | Exception) -> None:
-        if not found.done():
-            found.set_result(result)
-
-    def look_up() -> None:
-        result: list[str] | Exception
-        try:
-            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            result = list(dict.fromkeys(str(info[4][0]) for info in infos))
-        except Exception as error:
-            result = error
-        # The loop may be over by now.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, result)
-
-    threading.Thread(target=look_up, name="interactor-sandbox-lookup", daemon=True).start()
-    result = await found
-    if isinstance(result, Exception):
-        raise Undeliverable(f"{host or 'no host'} was not found: {result}")
-    return result
+    try:
+        infos = await on_own_thread(
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), "interactor-lookup"
+        )
+    except Exception as error:
+        raise Undeliverable(f"{host or 'no host'} was not found: {error}") from None
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))

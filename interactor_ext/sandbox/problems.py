@@ -17,6 +17,8 @@ CODES = {
 # A body with a thousand wrong fields is told about the first of them only.
 MAX_DETAILS = 50
 
+FAILED = "The sandbox itself failed."
+
 Detail = tuple[str, str]
 
 

@@ -100,6 +100,11 @@ class Store:
             raise not_found(kind)
         return record
 
+    def check_still_there(self, record: Record) -> None:
+        """For who has waited. Raises Problem 404 if it is gone; after a reset, another may have its id."""
+        if self.find(record.kind, record.namespace, record.id, parent=record.parent) is not record:
+            raise not_found(record.kind)
+
     def search(self, kind: str, record_id: str) -> Record | None:
         """The record in whichever namespace it is, for a request that carries none."""
         tables = (table for (each, _, _), table in self._tables.items() if each == kind)

@@ -7,7 +7,8 @@ among those that it lists:
     /tool get_time
 
 Calls in one message are issued together; a line `/then` makes those below it wait for the results of those above. The
-arguments are a JSON object, or nothing. When the last result is in, the answer quotes them all.
+arguments are a JSON object, or nothing. When the last result is in, the answer quotes them all. A message that orders
+more than 100 calls is refused.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from .problems import invalid
 from .strict_json import parse_json
 
 # A long answer comes in larger pieces, so that it fits into what a stream keeps for a resumption.
 MAX_PIECES = 1000
 QUOTED = 400
+MAX_CALLS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,18 @@ class ToolRequest:
 
 
 def requested_tools(content: str) -> list[list[ToolRequest]]:
-    """The rounds of tool calls that a message orders; empty if it orders none."""
+    """The rounds of tool calls that a message orders; empty if it orders none. Raises Problem 422 for too many."""
+    left = MAX_CALLS
     rounds: list[list[ToolRequest]] = [[]]
     for line in content.splitlines():
         words = line.split(None, 2)
         if line.strip() == "/then":
-            rounds.append([])
+            if rounds[-1]:
+                rounds.append([])
         elif len(words) > 1 and words[0] == "/tool":
+            left -= 1
+            if left < 0:
+                raise invalid(("content", f"orders more than {MAX_CALLS} tool calls"))
             rounds[-1].append(ToolRequest(words[1], _arguments(words[2] if len(words) > 2 else "{}")))
     return [each for each in rounds if each]
 

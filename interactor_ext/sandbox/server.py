@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,8 +13,11 @@ from starlette.applications import Starlette
 
 from .connections import CuttableProtocol
 
-# What is still open a second after the streams were told to end is cut.
-GRACE = 1
+# Seconds for answers that are under way, once the streams were told to end. Then connections are cut, be it that a
+# client takes nothing of what it is sent.
+GRACE = 0.5
+# For a task that goes on even so. None should.
+LAST = 10
 BACKLOG = 2048
 START_TIMEOUT = 30.0
 
@@ -32,7 +36,7 @@ class Server(uvicorn.Server):
             access_log=False,
             # The platform sends that of its own clock.
             date_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=LAST,
             # Longer than clients keep an idle connection (httpx: 5 s), or one is closed under the next request.
             timeout_keep_alive=75,
         )
@@ -46,7 +50,14 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._before_shutdown()
+        cut = asyncio.get_running_loop().call_later(GRACE, self._cut)
         await super().shutdown(sockets=sockets)
+        cut.cancel()
+
+    def _cut(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, CuttableProtocol):
+                connection.abort()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -7,15 +7,17 @@ so no lock is needed; other threads come in through the methods of `Sandbox`.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from .accounts import Accounts
 from .clock import Clock
+from .connections import Interrupted
 from .deliveries import Delivery, DeliveryOptions
 from .deprecations import Deprecations
 from .expiry import Expiries
@@ -28,8 +30,11 @@ from .outbox import Outbox
 from .records import JsonObject, Store, new_id
 from .streams import Streams
 from .wire import Answer
+from .work import in_thread
 
 logger = logging.getLogger("interactor.sandbox")
+
+T = TypeVar("T")
 
 # Of a workflow instance.
 FINISHED = {"completed", "failed", "cancelled"}
@@ -99,8 +104,10 @@ class State:
             "namespace": namespace,
             "data": data,
         }
-        self.events.append(body)
-        self.outbox.post(body)
+        # Written once, for all who get it.
+        encoded = json.dumps(body, separators=(",", ":")).encode()
+        self.events.append(body, len(encoded))
+        self.outbox.post(body, encoded)
 
     def redeliver(self, what: Delivery | str) -> None:
         """A delivery, or the event with this id, once more. Raises ValueError where nobody would get it."""
@@ -117,6 +124,19 @@ class State:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+
+    async def beside(self, work: Callable[[], T]) -> T:
+        """What `work` returns, computed in a thread; it must touch nothing of this. Raises Interrupted at the end."""
+        done = asyncio.ensure_future(in_thread(work))
+        stopped = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait({done, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if done.done():
+                return await done
+            raise Interrupted(reset=False)
+        finally:
+            done.cancel()
+            stopped.cancel()
 
     def start(self) -> None:
         """The running loop is the one that serves from now on."""

@@ -21,6 +21,8 @@ KEEPALIVE = b": keepalive\n\n"
 GREETING = "{}id: {}\n: connected\n\n"
 # A subscriber who reads nothing is kept so many events, and no more.
 MAX_BEHIND = 50_000
+# Of a channel, so many bytes are kept; of that, who listens may lack the oldest.
+MAX_BYTES = 32 * 1024 * 1024
 # Of so many channels that are gone it is remembered how far they had counted.
 MAX_GONE = 100_000
 
@@ -33,15 +35,17 @@ class Channel:
         self.subscribers: set[Subscription] = set()
         self._keep = keep
         self._events: list[bytes] = []
+        self._bytes = 0
         self._first = first_id
 
     @property
     def newest(self) -> int:
         return self._first + len(self._events) - 1
 
-    def append(self, event: dict[str, Any]) -> None:
-        text = json.dumps(event, separators=(",", ":"))
-        self._events.append(f"id: {self.newest + 1}\ndata: {text}\n\n".encode())
+    def append(self, text: str) -> None:
+        event = f"id: {self.newest + 1}\ndata: {text}\n\n".encode()
+        self._events.append(event)
+        self._bytes += len(event)
         self._trim()
         self.wake()
 
@@ -61,6 +65,8 @@ class Channel:
 
     def _trim(self) -> None:
         """In steps, because each moves what stays. What somebody who listens has still to get is no part of it."""
+        if self._bytes > MAX_BYTES:
+            self._drop(self._half())
         dropped = len(self._events) - self._keep
         if dropped < self._keep:
             return
@@ -68,8 +74,20 @@ class Channel:
             slowest = min((subscriber.sent for subscriber in self.subscribers), default=self.newest)
             dropped = min(dropped, slowest + 1 - self._first)
         if dropped >= self._keep:
-            del self._events[:dropped]
-            self._first += dropped
+            self._drop(dropped)
+
+    def _half(self) -> int:
+        """How many of the oldest events make half of the bytes, but for the newest one."""
+        dropped, size = 0, self._bytes
+        while size > MAX_BYTES // 2 and dropped < len(self._events) - 1:
+            size -= len(self._events[dropped])
+            dropped += 1
+        return dropped
+
+    def _drop(self, count: int) -> None:
+        self._bytes -= sum(map(len, self._events[:count]))
+        del self._events[:count]
+        self._first += count
 
 
 class Subscription:
@@ -126,7 +144,11 @@ class Streams:
         self._first_id = first_id
 
     def emit(self, channel_id: str, event: dict[str, Any]) -> None:
-        self._channel(channel_id).append(event)
+        self.emit_json(channel_id, json.dumps(event, separators=(",", ":")))
+
+    def emit_json(self, channel_id: str, text: str) -> None:
+        """An event that is JSON already, on one line."""
+        self._channel(channel_id).append(text)
 
     def subscribe(self, channel_id: str, last_event_id: str) -> Subscription:
         return Subscription(self._channel(channel_id), last_event_id)

@@ -8,6 +8,9 @@ from typing import Any
 # Deeper than anything real, and safely less than what Python's recursion bears.
 MAX_DEPTH = 64
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
+# Objects, lists, texts, numbers ... Each costs more than its characters do, at every step that it goes through.
+MAX_VALUES = 250_000
+TOO_MANY = f"holds more than {MAX_VALUES} values"
 
 
 class Unfit(ValueError):
@@ -20,8 +23,9 @@ def parse_json(text: str) -> Any:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         raise Unfit(TOO_DEEP) from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise Unfit(TOO_DEEP)
+    brackets = text.count("[") + text.count("{")
+    if brackets > MAX_DEPTH or brackets + text.count(",") >= MAX_VALUES:
+        _check_shape(value)
     # A lone surrogate can be escaped in JSON but is no character: it has no UTF-8.
     if "\\u" in text and _has_surrogate(value):
         raise Unfit("holds half a surrogate pair")
@@ -61,12 +65,20 @@ def _has_surrogate(value: Any) -> bool:
     return False
 
 
-def _depth(root: Any) -> int:
-    deepest, pending = 0, [(root, 1)]
-    while pending:
-        value, depth = pending.pop()
-        deepest = max(deepest, depth)
-        if isinstance(value, dict | list):
-            children = value.values() if isinstance(value, dict) else value
-            pending.extend((child, depth + 1) for child in children)
-    return deepest
+def _check_shape(root: Any) -> None:
+    """Raises Unfit."""
+    count, level, depth = 1, [root], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise Unfit(TOO_DEEP)
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+        count += len(below)
+        if count > MAX_VALUES:
+            raise Unfit(TOO_MANY)
+        level = below

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +32,8 @@ TYPE_NAMES = {
 MAX_NAME = 100
 # Python reads no number of more than 4300 digits.
 MAX_DIGITS = 1000
+# Of wrong fields, so many are counted.
+MAX_FOUND = 1000
 # The characters of RFC 3986, to which a browser would have reduced what a user typed.
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 
@@ -60,8 +64,16 @@ def _expression(wanted: str) -> re.Pattern[str]:
     return re.compile(re.sub(parts, lambda part: r"\Z" if part[0] == "$" else part[0], wanted, flags=re.DOTALL))
 
 
+def _unique_items(validator: Any, wanted: bool, value: Any, _: Any) -> Iterator[ValidationError]:
+    # jsonschema's own compares each item with each other where they can't be sorted.
+    if wanted and validator.is_type(value, "array"):
+        seen = {json.dumps(item, sort_keys=True) for item in value}
+        if len(seen) < len(value):
+            yield ValidationError("holds the same item twice")
+
+
 Validator: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]  # so its stubs
-    Draft202012Validator, {"pattern": _pattern}
+    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique_items}
 )
 
 
@@ -170,9 +182,9 @@ def _not_null(schema: Any, done: dict[int, dict[str, Any]]) -> Any:
 
 
 def problems_of(validator: Draft202012Validator, value: Any, prefix: str = "") -> list[Detail]:
-    """Everything that is wrong with a value, in the order of the fields."""
-    found = [detail for error in validator.iter_errors(value) for detail in _details(error, prefix)]
-    return sorted(set(found), key=found.index)
+    """What is wrong with a value, in the order of the fields; of very much, the beginning."""
+    found = (detail for error in validator.iter_errors(value) for detail in _details(error, prefix))
+    return list(dict.fromkeys(islice(found, MAX_FOUND)))
 
 
 def join(path: str, part: str | int) -> str:

@@ -16,8 +16,15 @@ from .faults import OF_A_BODY, Fault
 from .problems import Problem, invalid
 from .streams import Subscription
 from .strict_json import Unfit, parse_json
+from .work import in_thread
 
+# Bytes of a body that are read and checked on the loop; of more, it takes longer than others should wait.
+SMALL = 32 * 1024
 MAX_BODY = 8 * 1024 * 1024
+# Of a list in an answer.
+MAX_PAGE = 64 * 1024 * 1024
+# Bytes that are written in one go.
+TURN = 256 * 1024
 MAX_QUERY_FIELDS = 100
 JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
@@ -43,6 +50,23 @@ class Answer:
 
 def encode(body: dict[str, Any]) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
+
+
+async def encode_page(body: dict[str, Any]) -> bytes:
+    """As `encode`, of a list, letting others have their turn. Raises Problem 422 for one that is too large to send."""
+    parts: list[bytes] = []
+    size = since = 0
+    for item in body["data"]:
+        part = encode(item)
+        parts.append(part)
+        size, since = size + len(part), since + len(part)
+        if size > MAX_PAGE:
+            raise invalid(("per_page", f"this page would be larger than {MAX_PAGE >> 20} MiB; ask for fewer"))
+        if since > TURN:
+            since = 0
+            await asyncio.sleep(0)
+    rest = encode({name: value for name, value in body.items() if name != "data"})
+    return b'{"data":[' + b",".join(parts) + (b"]," + rest[1:] if len(rest) > 2 else b"]}")
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -74,6 +98,16 @@ def parse_body(content: bytes, content_type: bytes) -> Any:
     except ValueError as error:
         where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise invalid(("", f"the body is not valid JSON{where}")) from None
+
+
+async def read_json(receive: Receive, content_type: bytes) -> Any:
+    """The body's JSON value, None without a body. Raises Problem as `read_body` and `parse_body`."""
+    content = await read_body(receive)
+    if not content:
+        return None
+    if len(content) <= SMALL:
+        return parse_body(content, content_type)
+    return await in_thread(lambda: parse_body(content, content_type))
 
 
 def parse_query(query_string: bytes) -> dict[str, str]:

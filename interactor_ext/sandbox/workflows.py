@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from .expressions import ExpressionError, compile_expression
 from .handlers import Call, data, handles, listed
-from .problems import Detail, invalid
+from .problems import MAX_DETAILS, Detail, invalid
 from .records import JsonObject
+from .strict_json import weight
+
+# Characters and values. Each instance has its own copy in the data file.
+MAX_DEFINITION = 250_000
 
 
 @handles("create_workflow")
-def create_workflow(call: Call) -> JsonObject:
+async def create_workflow(call: Call) -> JsonObject:
     """Every state that is named must exist, once, and every condition must be readable."""
-    if wrong := list(flaws(call.body)):
+    if weight(call.body, MAX_DEFINITION) > MAX_DEFINITION:
+        raise invalid(("", f"the definition holds more than {MAX_DEFINITION} characters and values"))
+    if wrong := await call.beside(lambda: list(islice(flaws(call.body), MAX_DETAILS))):
         raise invalid(*wrong)
     now = call.state.clock.stamp()
     public = {"description": "", **call.body, "created_at": now, "updated_at": now}
