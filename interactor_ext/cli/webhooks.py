@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import traceback
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Annotated, Any
@@ -213,6 +214,9 @@ class _Keeping:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        traceback.print_exc(file=PrintableStream())
 
 
 class _Quiet(WSGIRequestHandler):

@@ -30,7 +30,9 @@ _SEVERAL = (
     "secrets|passwords|passphrases|credentials|cookies|dsns|connection[_-]?strings|"
     f"{_KEYS}s|(?:access|refresh|api|auth|bearer|session|csrf|xsrf|device|oauth|client|user|secret|security|id)[_-]?tokens"
 )
-_SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES}|{_SEVERAL}|\A(?:tokens|signature|sig))\Z")
+# `password2`, `passwordConfirmation`, `tokens[0]`, `user[password]`
+_END = r"(?:[_-]?(?:\d{1,3}|confirm|confirmation|again))?(?:\]|\[\w{0,40}\])*"
+_SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES}|{_SEVERAL}|\A(?:tokens|signature|sig)){_END}\Z")
 # What a browser carries from the provider to the application and back.
 _OAUTH_NAMES = frozenset({"code", "state"})
 _NO_NAMES: frozenset[str] = frozenset()
@@ -40,11 +42,15 @@ _DATA_SOURCE_TYPES = ("file", "url", "database")
 _OTHER_USER_INFO = re.compile(r"""(?i)\b(?!https?:|wss?:)([a-z][a-z0-9+.-]{1,30}://)(?:(?!://)[^\s"'<>\\])*@""")
 # Also as the value of another parameter, where = and & are %3D and %26.
 _ASSIGNED = re.compile(
-    rf"""(?i)((?:(?<![\w.-])|(?<=%26)|(?<=%3f))[\w.-]*(?:{_NAMES}|{_SEVERAL})(?:=|%3d))(?:(?!%26)[^&#\s"'<>;,\\])+"""
+    rf"""(?i)((?:(?<![\w.-])|(?<=%26)|(?<=%3f))[\w.-]*(?:{_NAMES}|{_SEVERAL}){_END}(?:=|%3d))(?:(?!%26)[^&#\s"'<>;,\\])+"""
+)
+# As in YAML and in headers. What follows the colon in a sentence has no digit in it.
+_LISTED = re.compile(
+    rf"""(?i)(?<![\w.-])([\w.-]*(?:{_NAMES}){_END}:[ \t]{{1,8}})(?=[^\s"'&,;}}\d]{{0,100}}\d)[^\s"'&,;}}]{{6,}}"""
 )
 _OAUTH_ASSIGNED = re.compile(r"""(?i)((?:[?&#]|%26|%3f)(?:code|state)(?:=|%3d))(?:(?!%26)[^&#\s"'<>\\])+""")
 _QUOTED = re.compile(
-    rf"""(?i)(["'](?:[\w.-]*(?:{_NAMES}|{_SEVERAL})|tokens|signature|sig)\\*["']\s*:\s*)"""
+    rf"""(?i)(["'](?:[\w.-]*(?:{_NAMES}|{_SEVERAL}){_END}|tokens|signature|sig)\\*["']\s*:\s*)"""
     r"""(?:"(?:[^"\\]|\\.)*"|'[^'\\]*'|\\+"[^"\\]*\\+"|[\[{][^\[\]{}]*[\]}]?|-?[0-9][0-9.]*)"""
 )
 # A number under one of these says how many there are.
@@ -82,7 +88,7 @@ def masked_uri(uri: str) -> str:
 
 def masked_text(text: str, mask: str = MASK) -> str:
     text = mask_forms(_OTHER_USER_INFO.sub(rf"\1{mask}@", text), mask)
-    for pattern in (_ASSIGNED, _OAUTH_ASSIGNED):
+    for pattern in (_ASSIGNED, _OAUTH_ASSIGNED, _LISTED):
         text = pattern.sub(rf"\1{mask}", text)
     return _QUOTED.sub(rf'\1"{mask}"', text)
 

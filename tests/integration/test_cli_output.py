@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler
 
 import httpx
 import pytest
@@ -208,6 +209,19 @@ def check_listen() -> None:
             shown, errors = process.communicate(timeout=60)
         assert "owned" in shown
         assert_harmless(shown, errors)
+
+
+def test_the_receiver_reports_its_own_errors_without_controls(capsys: pytest.CaptureFixture[str]) -> None:
+    from interactor_ext.cli.webhooks import _Server
+
+    with _Server(("127.0.0.1", 0), WSGIRequestHandler) as server:
+        try:
+            raise ValueError(HOSTILE)
+        except ValueError:
+            server.handle_error(None, ("127.0.0.1", 9))
+    written = capsys.readouterr().err
+    assert "owned" in written
+    assert_harmless(written)
 
 
 def eventually_listens(port: int) -> None:
