@@ -1,12 +1,16 @@
 """vcrpy, set so that a cassette can be committed: no secret that masking.py knows reaches the file, whatever else a
-test configures.
+test configures. And so that event streams can be recorded, which vcrpy would read to their end before anybody else.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from interactor_ext.testing.masking import Place, cleaned_body, masked_body, masked_headers, masked_uri, masked_value
 
@@ -34,6 +38,7 @@ def recorder(folder: str | Path, **settings: Any) -> Any:
         import vcr
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("cassettes need vcrpy: pip install vcrpy", name="vcr") from error
+    _record_streams_as_they_come()
     recording = is_recording()
     made: Any = vcr.VCR(
         **{
@@ -87,6 +92,111 @@ class _Persister:
             clean["metadata"] = masked_value(metadata, Place())
         FilesystemPersister.save_cassette(path, clean, serializer)
         _recorded.add(key)
+
+
+def _record_streams_as_they_come() -> None:
+    """An event stream has no end, so what came of it goes onto the cassette when it is closed."""
+    from vcr.stubs import httpx_stubs
+
+    for name, is_async in (("vcr_handle_request", False), ("vcr_handle_async_request", True)):
+        make = getattr(httpx_stubs, name)
+        if not hasattr(make, "records_streams"):
+            setattr(httpx_stubs, name, _recording_streams(make, is_async=is_async))
+
+
+def _recording_streams(make: Any, *, is_async: bool) -> Any:
+    """vcrpy's factory of handlers for an httpx transport; those it makes hand on what is an event stream."""
+
+    def make_handler(cassette: Any, real: Any, *rest: Any) -> Any:
+        def real_unless_stream(transport: Any, request: httpx.Request) -> httpx.Response:
+            return _unless_stream(real(transport, request))
+
+        async def real_unless_stream_async(transport: Any, request: httpx.Request) -> httpx.Response:
+            return _unless_stream(await real(transport, request))
+
+        handle = make(cassette, real_unless_stream_async if is_async else real_unless_stream, *rest)
+
+        @functools.wraps(real)
+        def handle_stream(transport: Any, request: httpx.Request) -> httpx.Response:
+            try:
+                response: httpx.Response = handle(transport, request)
+            except _EventStreamError as found:
+                return _recorded_when_closed(cassette, request, found.response)
+            return response
+
+        @functools.wraps(real)
+        async def handle_stream_async(transport: Any, request: httpx.Request) -> httpx.Response:
+            try:
+                response: httpx.Response = await handle(transport, request)
+            except _EventStreamError as found:
+                return _recorded_when_closed(cassette, request, found.response)
+            return response
+
+        return handle_stream_async if is_async else handle_stream
+
+    make_handler.records_streams = True  # type: ignore[attr-defined]
+    return make_handler
+
+
+class _EventStreamError(Exception):
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+def _unless_stream(response: httpx.Response) -> httpx.Response:
+    if response.headers.get("content-type", "").startswith("text/event-stream"):
+        raise _EventStreamError(response)
+    return response
+
+
+def _recorded_when_closed(cassette: Any, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    from vcr.request import Request
+
+    chunks: list[bytes] = []
+    headers = {name: response.headers.get_list(name) for name in response.headers}
+    status = {"code": response.status_code, "message": response.reason_phrase}
+
+    def record() -> None:
+        body = {"string": b"".join(chunks)}
+        asked = Request(request.method, str(request.url), b"", request.headers)
+        cassette.append(asked, {"status": status, "headers": headers, "body": body})
+
+    response.stream = _Recorded(response.stream, chunks, record)
+    return response
+
+
+class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A stream of bytes, sync or async, that keeps what passes, and records it once it is closed."""
+
+    def __init__(self, inner: Any, chunks: list[bytes], record: Callable[[], None]) -> None:
+        self._inner = inner
+        self._chunks = chunks
+        self._record = record
+        self._is_recorded = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._inner:
+            self._chunks.append(chunk)
+            yield chunk
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._inner:
+            self._chunks.append(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        self._record_once()
+        self._inner.close()
+
+    async def aclose(self) -> None:
+        self._record_once()
+        await self._inner.aclose()
+
+    def _record_once(self) -> None:
+        if not self._is_recorded:
+            self._is_recorded = True
+            self._record()
 
 
 def _clean_request(request: Any) -> Any:

@@ -486,7 +486,7 @@ async def test_who_gives_up_waiting_in_line_is_passed_over(sandbox: Sandbox) -> 
 
 @both_colours
 def test_the_deadline_bounds_the_wait_for_an_answer(colour: str, sandbox: Sandbox) -> None:
-    outcome = chat(colour, sandbox, new_room(sandbox), WORDS * 100, deadline=0.3)
+    outcome = chat(colour, sandbox, new_room(sandbox), WORDS * 100, deadline=1.5)
     assert isinstance(outcome.error, APITimeoutError)
     assert outcome.message is None
 

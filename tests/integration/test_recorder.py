@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import sys
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import APIConnectionError, InteractorClient
+from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import recorder, recording
+from tests.integration.conversations import eventually
 
 SECRETS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
 
@@ -111,6 +114,48 @@ def test_recording_anew_forgets_what_was_there(
     second = (tmp_path / "walk.yaml").read_text()
     assert first != second
     assert first.count("uri:") == second.count("uri:")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_chat_is_recorded_and_replayed(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_async: bool
+) -> None:
+    """Its stream has no end of its own, and what is recorded of it ends where the chat does."""
+
+    settings = {**SECRETS, **settings_of(sandbox), "namespace": "user_1"}
+
+    def chat(room: str) -> str:
+        with InteractorClient(**settings) as user, user.chat(room, "one two three") as reply:
+            return "".join(reply.text())
+
+    async def chat_async(room: str) -> str:
+        async with AsyncInteractorClient(**settings) as user, user.chat(room, "one two three") as reply:
+            return "".join([word async for word in reply.text()])
+
+    def chat_on(cassette: Any) -> str:
+        answers: list[str] = []
+
+        def run() -> None:
+            with cassette:
+                answers.append(asyncio.run(chat_async(room)) if is_async else chat(room))
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(30)
+        assert answers, "recording a chat hangs"
+        return answers[0]
+
+    with sandbox.client(namespace="user_1") as user:
+        bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+        room = user.rooms.create(assistant_id=bot.id).id
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    assert chat_on(recorder(tmp_path).use_cassette("chat")) == "Bot here. You said: one two three"
+    assert eventually(lambda: sandbox.open_streams == 0)
+    assert "message.complete" in (tmp_path / "chat.yaml").read_text()
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    asked = len(sandbox.requests)
+    assert chat_on(recorder(tmp_path).use_cassette("chat")) == "Bot here. You said: one two three"
+    assert len(sandbox.requests) == asked
 
 
 def test_the_token_in_a_url_and_a_cookie_are_masked(
