@@ -382,14 +382,14 @@ def test_names_that_a_site_can_have(host: str) -> None:
 
 def test_the_state_of_the_page_stays_small_whatever_there_is(sandbox: Sandbox) -> None:
     """It is asked for each second by every page that is open."""
-    wide, long = {f"key_{number}": [] for number in range(20_000)}, "word " * 50_000
+    wide, long = {f"key_{number}": [] for number in range(20_000)}, "word " * 40_000
     state = {"name": "wait", "type": "halting", "presentation": {"type": "form", "config": wide}}
     with Caller(sandbox) as caller:
         room = caller.room(name=long)
         for _ in range(5):
             caller.make(f"/rooms/{room['id']}/messages", content=long)
         caller.patch(f"/rooms/{room['id']}", json={"metadata": wide})
-        workflow = caller.make("/workflows", name=long, initial_state="wait", states=[state])
+        workflow = caller.make("/workflows", name=long[:9000], initial_state="wait", states=[state])
         for _ in range(5):
             caller.make("/workflow-instances", workflow_id=workflow["id"], context=wide)
         caller.make("/oauth/initiate", provider=long, scopes=[long], redirect_uri="https://app.test")

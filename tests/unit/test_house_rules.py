@@ -15,7 +15,7 @@ CORE_DEPENDENCIES = {"attr", "attrs", "httpx", "dateutil"}
 # What one room may import besides: the extra that unlocks it, or what httpx itself is made of.
 EXTRA_ROOMS = {
     "cli": {"typer", "rich"},
-    "sandbox": {"starlette", "uvicorn", "jsonschema", "jwt", "cryptography"},
+    "sandbox": {"starlette", "uvicorn", "h11", "jsonschema", "jwt", "cryptography"},
     "pytest_plugin.py": {"pytest"},
     "_network": {"httpcore"},
 }
