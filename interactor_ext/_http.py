@@ -17,6 +17,7 @@ from interactor_ext._errors import APIConnectionError, APITimeoutError, Configur
 from interactor_ext._limits.observed import RateLimits
 from interactor_ext._log import log_answer, log_failure
 from interactor_ext._network.closing import CLOSED
+from interactor_ext._network.interrupts import interrupt_behind
 from interactor_ext._responses import describe_request, secrets_of, url_variable
 from interactor_ext._version import __version__
 from interactor_ext._view import SENDABLE, View
@@ -134,6 +135,8 @@ class ViewClient(httpx.Client):
         except Warning:
             raise  # the caller has made an error of it, and the token request of this call met with it
         except Exception as error:
+            if (interrupt := interrupt_behind(error)) is not None:
+                raise interrupt from interrupt.__cause__
             failure = connection_error(error, request)
             log_failure(request, failure, began)
             raise failure from _quotable(error, request)
@@ -201,6 +204,8 @@ class AsyncViewClient(httpx.AsyncClient):
         except Warning:
             raise  # the caller has made an error of it, and the token request of this call met with it
         except Exception as error:
+            if (interrupt := interrupt_behind(error)) is not None:
+                raise interrupt from interrupt.__cause__
             failure = connection_error(error, request)
             log_failure(request, failure, began)
             raise failure from _quotable(error, request)

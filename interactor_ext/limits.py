@@ -10,7 +10,6 @@ its own, and the heads of the lines are served in turn, so a busy namespace dela
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 from interactor_ext._limits.buckets import Key, LocalBuckets, Tier, Tiers, WouldWait
 from interactor_ext._limits.shared_buckets import RedisBuckets
 from interactor_ext._limits.turns import Turns
+from interactor_ext._network.closing import Closing
 
 __all__ = ["RateLimiter", "RedisRateLimiter", "Tier", "Tiers"]
 
@@ -57,43 +57,47 @@ class RateLimiter:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._tiers!r})"
 
-    def wait(self, keys: Sequence[Key], time_left: float | None = None) -> None:
+    def wait(self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None) -> None:
         """Return when a call may go that counts against `keys`. `WouldWait` if that is more than `time_left` seconds
-        away.
+        away, ConfigurationError as soon as the client is closed.
         """
+        closing = closing or Closing()
         left = math.inf if time_left is None else time_left
         deadline = time.monotonic() + left
         line = keys[-1]
         if not self._turns.has_line(line) and self._source.reserve(keys, 0.0, left)[1]:
             return
         try:
-            with self._turns.wait(line, time_left):
+            with self._turns.wait(line, time_left, closing):
                 left = deadline - time.monotonic()
                 delay, reserved = self._source.reserve(keys, left, left)
                 if not reserved:
                     raise WouldWait(delay)
                 try:
-                    time.sleep(delay)
+                    closing.pause(delay)
                 except BaseException:
                     self._source.give_back(keys)
                     raise
         except TimeoutError as error:
             raise WouldWait(time_left or 0.0) from error
 
-    async def wait_async(self, keys: Sequence[Key], time_left: float | None = None) -> None:
+    async def wait_async(
+        self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None
+    ) -> None:
+        closing = closing or Closing()
         left = math.inf if time_left is None else time_left
         deadline = time.monotonic() + left
         line = keys[-1]
         if not self._turns.has_line(line) and (await self._source.reserve_async(keys, 0.0, left))[1]:
             return
         try:
-            async with self._turns.wait_async(line, time_left):
+            async with self._turns.wait_async(line, time_left, closing):
                 left = deadline - time.monotonic()
                 delay, reserved = await self._source.reserve_async(keys, left, left)
                 if not reserved:
                     raise WouldWait(delay)
                 try:
-                    await asyncio.sleep(delay)
+                    await closing.pause_async(delay)
                 except BaseException:
                     await self._source.give_back_async(keys)
                     raise

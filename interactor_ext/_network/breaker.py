@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,19 +22,27 @@ class Circuit:
 
     failures: int = 0
     opens_at: float | None = None
-    probing: bool = False
+    probe: weakref.ref[Permit] | None = None
     era: int = 0
 
-    def refusal(self, now: float, patience: float) -> float | None:
-        """None where a call may go; otherwise in how many seconds to try again, `patience` while a probe is out."""
+    @property
+    def probing(self) -> bool:
+        # An interrupt can drop a permit before anybody says how its attempt ended.
+        return self.probe is not None and self.probe() is not None
+
+    def refusal(self, permit: Permit, now: float, patience: float) -> float | None:
+        """None where the call with this permit may go; otherwise in how many seconds to try again, `patience` while a
+        probe is out.
+        """
         if self.opens_at is None:
             return None
         if now < self.opens_at:
             return self.opens_at - now
         if self.probing:
             return patience
-        self.probing = True
+        self.probe = weakref.ref(permit)
         self.era += 1
+        permit.era = self.era
         return None
 
     def record(self, era: int, failed: bool | None, now: float, threshold: int, cool_down: float) -> None:
@@ -41,13 +50,13 @@ class Circuit:
         if era != self.era:
             return  # it began before the circuit last changed
         if failed is None:
-            self.probing = False
+            self.probe = None
         elif not failed:
-            self.failures, self.opens_at, self.probing = 0, None, False
+            self.failures, self.opens_at, self.probe = 0, None, None
         else:
             self.failures += 1
             if self.probing or self.failures >= threshold:
-                self.opens_at, self.probing = now + cool_down, False
+                self.opens_at, self.probe = now + cool_down, None
                 self.era += 1
 
 
@@ -86,8 +95,9 @@ class CircuitBreaker:
             circuit = self._circuits.get(host)
             if circuit is None:
                 circuit = self._circuits[host] = Circuit()
-            refusal = circuit.refusal(self._clock(), min(1.0, self._cool_down))
-            return Permit(self, circuit, circuit.era) if refusal is None else refusal
+            permit = Permit(self, circuit, circuit.era)
+            refusal = circuit.refusal(permit, self._clock(), min(1.0, self._cool_down))
+            return permit if refusal is None else refusal
 
     def _record(self, circuit: Circuit, era: int, failed: bool | None) -> None:
         with self._lock:
@@ -95,19 +105,20 @@ class CircuitBreaker:
 
     def _start_afresh(self) -> None:
         # A child must not wait for a lock that a thread of its parent held, nor for a probe that its parent sent.
-        self._lock = threading.Lock()
+        # Reentrant, for the garbage collector may run anybody's code amid the few lines that hold it.
+        self._lock = threading.RLock()
         self._circuits: dict[str, Circuit] = {}
 
 
 class Permit:
-    """Leave to make one attempt. Whoever holds it must say how it ended, or the next probe never comes."""
+    """Leave to make one attempt. Whoever holds it says how it ended."""
 
-    __slots__ = ("_breaker", "_circuit", "_era")
+    __slots__ = ("__weakref__", "_breaker", "_circuit", "era")
 
     def __init__(self, breaker: CircuitBreaker, circuit: Circuit, era: int) -> None:
         self._breaker = breaker
         self._circuit = circuit
-        self._era = era
+        self.era = era
 
     def end(self, *, failed: bool | None) -> None:
-        self._breaker._record(self._circuit, self._era, failed)
+        self._breaker._record(self._circuit, self.era, failed)

@@ -32,17 +32,22 @@ _SECONDS_AT_EXIT = 2.0
 
 
 class Watch(weakref.ref[Any]):
-    """Has `close` called when the owner is garbage. `cancel` is for whoever has closed it before."""
+    """Has something closed when its owner is garbage. `cancel` is for whoever has closed it before."""
 
-    __slots__ = ("close",)
+    __slots__ = ("_close",)
 
-    close: Close
+    _close: Close
     # By identity, and in C: those of a reference are those of its referent.
     __hash__ = object.__hash__
     __eq__ = object.__eq__
 
     def cancel(self) -> None:
-        _closer.watches.discard(self)
+        closer.watches.discard(self)
+
+    def close(self) -> None:
+        if self in closer.watches:
+            self.cancel()
+            self._close()
 
 
 class _Closer:
@@ -52,7 +57,8 @@ class _Closer:
 
     def _start_afresh(self) -> None:
         # What the parent of a forked child has dropped, the parent closes.
-        self.queue: SimpleQueue[Watch | Close | None] = SimpleQueue()
+        # Holds what is to be called, weak references whose `close` is to be called, or None for the end.
+        self.queue: SimpleQueue[Any] = SimpleQueue()
         self.watches: set[Watch] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -68,21 +74,13 @@ class _Closer:
                         thread.start()
                         self._thread = thread
 
-    def _run(self, queue: SimpleQueue[Watch | Close | None]) -> None:
+    def _run(self, queue: SimpleQueue[Any]) -> None:
         while (item := queue.get()) is not None:
-            self._close(item)
+            try:
+                getattr(item, "close", item)()
+            except Exception:
+                logger.debug("What was abandoned could not be closed.", exc_info=True)
             del item  # it may hold the last reference to something large
-
-    def _close(self, item: Watch | Close) -> None:
-        if isinstance(item, Watch):
-            if item not in self.watches:
-                return
-            self.watches.discard(item)
-            item = item.close
-        try:
-            item()
-        except Exception:
-            logger.debug("What was abandoned could not be closed.", exc_info=True)
 
     def finish(self) -> None:
         """The interpreter ends: close what is still watched as well."""
@@ -93,19 +91,19 @@ class _Closer:
             self._thread.join(_SECONDS_AT_EXIT)
 
 
-_closer = _Closer()
-atexit.register(_closer.finish)
+closer = _Closer()
+atexit.register(closer.finish)
 
 
 def start_closer() -> None:
     """Have the thread run that closes. Not for finalisers, since to start a thread waits for it."""
-    _closer.start()
+    closer.start()
 
 
 def close_later(close: Close) -> None:
     """Have the closer thread call `close`. Neither waits nor takes a lock, so a finaliser may call it."""
     # Written in C, and reentrant by documentation.
-    _closer.queue.put(close)
+    closer.queue.put(close)
 
 
 def close_when_dropped(owner: object, close: Close) -> Watch:
@@ -113,7 +111,7 @@ def close_when_dropped(owner: object, close: Close) -> Watch:
     latest when the interpreter ends.
     """
     # A callback written in C: no signal handler can interrupt it, and what a handler raises cannot be lost in it.
-    watch = Watch(owner, _closer.queue.put)
-    watch.close = close
-    _closer.watches.add(watch)
+    watch = Watch(owner, closer.queue.put)
+    watch._close = close
+    closer.watches.add(watch)
     return watch

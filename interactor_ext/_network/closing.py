@@ -1,23 +1,17 @@
-"""The end of a client, as its calls meet it: whatever they are at, they make no attempt any more."""
+"""Lets the pending calls of a closed client stop waiting: pauses and retries end with a ConfigurationError."""
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from typing import TYPE_CHECKING
-
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
-
-if TYPE_CHECKING:
-    import asyncio
+from interactor_ext._network.waiters import TaskWaiter, ThreadWaiter, Waiter
 
 CLOSED = "the client is closed: make a new one, or close it later"
 TRANSPORT_CLOSED = "the transport is closed: make a new one"
 
 
 class Closing:
-    """Whether it has come, for threads and for tasks of any event loop; it cuts their pauses short."""
+    """Whether the client was closed, for threads and for tasks of any event loop. Takes no lock."""
 
     def __init__(self) -> None:
         self.has_come = False
@@ -25,47 +19,38 @@ class Closing:
         after_fork_in_child(self._start_afresh)
 
     def _start_afresh(self) -> None:
-        self._lock = threading.Lock()
-        self._event = threading.Event()
-        self._sleepers: set[asyncio.Future[None]] = set()
+        self._waiters: set[Waiter] = set()
 
     def come(self) -> None:
         self.has_come = True
-        self._event.set()
-        with self._lock:
-            sleepers = list(self._sleepers)
-        for sleeper in sleepers:
-            with contextlib.suppress(RuntimeError):  # its loop has ended
-                sleeper.get_loop().call_soon_threadsafe(_wake, sleeper)
+        for waiter in list(self._waiters):
+            waiter.wake()
 
     def check(self) -> None:
         if self.has_come:
             raise ConfigurationError(CLOSED)
 
     def pause(self, seconds: float) -> None:
-        # Asked first, for in a forked child the event knows nothing of the past.
-        self.check()
-        self._event.wait(seconds)
-        self.check()
+        self.wait(ThreadWaiter(), seconds)
 
     async def pause_async(self, seconds: float) -> None:
-        import asyncio
+        await self.wait_async(TaskWaiter(), seconds)
 
-        loop = asyncio.get_running_loop()
-        sleeper = loop.create_future()
-        with self._lock:
-            self._sleepers.add(sleeper)
-        timer = loop.call_later(seconds, _wake, sleeper)
+    def wait(self, waiter: ThreadWaiter, seconds: float) -> None:
+        """Wait until `waiter` is woken by whomever, for `seconds` at most."""
+        self._waiters.add(waiter)
+        try:
+            self.check()  # after the waiter was added, or neither side would see the other
+            waiter.wait(seconds)
+        finally:
+            self._waiters.discard(waiter)
+        self.check()
+
+    async def wait_async(self, waiter: TaskWaiter, seconds: float) -> None:
+        self._waiters.add(waiter)
         try:
             self.check()
-            await sleeper
-            self.check()
+            await waiter.wait(seconds)
         finally:
-            timer.cancel()
-            with self._lock:
-                self._sleepers.discard(sleeper)
-
-
-def _wake(sleeper: asyncio.Future[None]) -> None:
-    if not sleeper.done():
-        sleeper.set_result(None)
+            self._waiters.discard(waiter)
+        self.check()

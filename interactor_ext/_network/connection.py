@@ -1,14 +1,49 @@
-"""One connection of the asynchronous pool: a transport of httpx that has at most one socket."""
+"""One connection of a pool: a transport of httpx that has at most one socket."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Iterable
 from typing import Any
 
 import httpcore
 import httpx
 
+from interactor_ext._network.deadline import bound_reads
 from interactor_ext._network.proxies import Origin
+
+
+class SyncConnection:
+    """Closed by its socket alone: httpx's own way takes locks, and one that was interrupted may hold them for ever."""
+
+    __slots__ = ("_network", "idle_since", "origin", "transport")
+
+    def __init__(self, origin: Origin, transport: httpx.HTTPTransport) -> None:
+        self.origin = origin
+        self.transport = transport
+        self.idle_since = 0.0
+        self._network = bound_reads(transport)
+
+    @property
+    def is_closed(self) -> bool:
+        stream = None if self._network is None else self._network.opened_last
+        return stream is None or stream.is_closed
+
+    def close(self) -> None:
+        """Neither waits nor takes a lock. Twice does no harm."""
+        if self._network is not None:
+            self._network.closed = True
+            if self._network.opened_last is not None:
+                self._network.opened_last.close()
+
+    def shut_down(self) -> None:
+        """Wake the thread that reads or writes, with an error. Its own business is to close."""
+        if self._network is not None:
+            self._network.closed = True
+            if self._network.opened_last is not None:
+                with contextlib.suppress(OSError):  # it is closed already
+                    self._network.opened_last.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 class Connection:

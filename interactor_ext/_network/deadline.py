@@ -20,7 +20,6 @@ import httpcore
 import httpx
 
 T = TypeVar("T")
-OnOpen = Callable[[httpcore.NetworkStream], object]
 
 
 class TimeLeft(float):
@@ -46,10 +45,8 @@ class TimeLeft(float):
         return left
 
 
-def bound_reads(transport: httpx.BaseTransport, on_open: OnOpen | None = None) -> None:
+def bound_reads(transport: httpx.BaseTransport) -> Network | None:
     """Have a transport of httpx ask how much time is left before it waits for the network.
-
-    `on_open` is told of each connection that it opens.
 
     httpx offers no setting for the network backend that httpcore takes, so its pool is told directly. With any other
     transport a call is checked between two chunks of the body instead.
@@ -57,14 +54,22 @@ def bound_reads(transport: httpx.BaseTransport, on_open: OnOpen | None = None) -
     pool: Any = getattr(transport, "_pool", None)
     if isinstance(pool, httpcore.ConnectionPool):
         backend = getattr(pool, "_network_backend", None)
-        if isinstance(backend, httpcore.NetworkBackend) and not isinstance(backend, _Network):
-            pool._network_backend = _Network(backend, on_open or (lambda stream: None))
+        if isinstance(backend, httpcore.NetworkBackend) and not isinstance(backend, Network):
+            # httpcore's own is written in Python, where an interrupt can leave it taken for ever; and not reentrant,
+            # so the garbage collector can wait in a thread for what that very thread holds.
+            pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
+            pool._network_backend = network = Network(backend)
+            return network
+    return None
 
 
-class _Network(httpcore.NetworkBackend):
-    def __init__(self, inner: httpcore.NetworkBackend, on_open: OnOpen) -> None:
+class Network(httpcore.NetworkBackend):
+    """Remembers the socket that was opened last. After the end it lets none open, which httpcore would not know of."""
+
+    def __init__(self, inner: httpcore.NetworkBackend) -> None:
         self._inner = inner
-        self._on_open = on_open
+        self.opened_last: _Stream | None = None
+        self.closed = False
 
     def connect_tcp(
         self,
@@ -87,22 +92,28 @@ class _Network(httpcore.NetworkBackend):
                 if not addresses:
                     raise
             else:
-                return _Stream(stream, self._on_open)
+                return self._opened(stream)
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.connect_unix_socket(path, timeout, socket_options), self._on_open)
+        return self._opened(self._inner.connect_unix_socket(path, timeout, socket_options))
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
 
+    def _opened(self, stream: httpcore.NetworkStream) -> _Stream:
+        opened = self.opened_last = _Stream(stream)
+        if self.closed:  # asked after it is known, so that whoever closes meanwhile sees it, or is seen
+            opened.close()
+            raise httpcore.ConnectError("the transport was closed meanwhile")
+        return opened
+
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream, on_open: OnOpen) -> None:
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
-        self._on_open = on_open
-        on_open(self)
+        self.is_closed = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._inner.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
@@ -115,13 +126,15 @@ class _Stream(httpcore.NetworkStream):
             self._inner.write(piece, _remaining(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
+        self.is_closed = True
         self._inner.close()
 
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        left = _remaining(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._on_open)
+        # Still the same object: whoever knows it knows the socket that is read, encrypted or not.
+        self._inner = self._inner.start_tls(ssl_context, server_hostname, _remaining(timeout, httpcore.ConnectTimeout))
+        return self
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -131,7 +144,7 @@ _PIECE = 64 * 1024
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.%]*")
 
 
-def _resolve(host: str, port: int, seconds: float | None) -> list[str]:
+def _resolve(host: str, port: int, seconds: float | None) -> list[Any]:
     """The addresses of a host. The system's resolver knows no timeout, so where there is one a thread waits for it."""
     if seconds is None or _ADDRESS.fullmatch(host):
         return _look_up(host, port)
@@ -155,12 +168,15 @@ def in_time(work: Callable[[], T], seconds: float, name: str) -> T:
     return answer.result(seconds)
 
 
-def _look_up(host: str, port: int) -> list[str]:
+def _look_up(host: str, port: int) -> list[Any]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # As bytes, names and addresses spare Python its "idna" codec, which makes another exception of one that a
+        # signal handler raises amid it. httpx has encoded the name already.
+        name = host.encode("ascii")
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found)) or [host]
+    return list(dict.fromkeys(str(address[0]).encode() for *_, address in found)) or [name]
 
 
 def _remaining(timeout: float | None, expired: type[Exception]) -> float | None:

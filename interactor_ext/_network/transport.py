@@ -20,6 +20,7 @@ from interactor_ext._network.attempts import Attempts, EndedWith, Rules
 from interactor_ext._network.breaker import is_failure
 from interactor_ext._network.closing import Closing
 from interactor_ext._network.deadline import bound_reads
+from interactor_ext._network.interrupts import interrupt_behind
 from interactor_ext._network.leftovers import retire, retire_stream
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class CallTransport(httpx.BaseTransport):
                     if delay is None:
                         return attempts.outcome(response)
                 except httpx.TransportError as error:
+                    if interrupt_behind(error) is not None:
+                        raise
                     self._closing.check()
                     delay = attempts.after_error(error)
                     if delay is None:
@@ -56,7 +59,7 @@ class CallTransport(httpx.BaseTransport):
     def _attempt(self, attempts: Attempts) -> httpx.Response:
         if attempts.limiter is not None:
             try:
-                attempts.limiter.wait(attempts.keys, attempts.time_left())
+                attempts.limiter.wait(attempts.keys, attempts.time_left(), self._closing)
             except WouldWait as refusal:
                 attempts.would_wait(refusal)
         self._closing.check()
@@ -111,6 +114,8 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                     if delay is None:
                         return attempts.outcome(response)
                 except httpx.TransportError as error:
+                    if interrupt_behind(error) is not None:
+                        raise
                     self._closing.check()
                     delay = attempts.after_error(error)
                     if delay is None:
@@ -124,7 +129,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
     async def _attempt(self, attempts: Attempts) -> httpx.Response:
         if attempts.limiter is not None:
             try:
-                await attempts.limiter.wait_async(attempts.keys, attempts.time_left())
+                await attempts.limiter.wait_async(attempts.keys, attempts.time_left(), self._closing)
             except WouldWait as refusal:
                 attempts.would_wait(refusal)
         self._closing.check()

@@ -115,10 +115,9 @@ async def run_async(
 
 
 def busy_connections(client: InteractorClient) -> int:
-    """What httpx's pools hold that is not free for the next call. A token request may outlive the call's deadline."""
-    transport = client._core.transport._inner._inner
-    pools = [inner._pool for inner in transport._by_proxy.values()]
-    return sum(len(pool._requests) + sum(not c.is_idle() for c in pool.connections) for pool in pools)
+    """How many are not free for the next call. A token request may outlive the call's deadline."""
+    connections = client._core.transport._inner._inner.connections()
+    return int(connections.open - connections.idle)
 
 
 def busy_async_connections(client: AsyncInteractorClient) -> int:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactor_ext._limits.buckets import Bucket, Buckets, Key, Tier, Tiers, WouldWait, call_keys, observed
+from interactor_ext._network.closing import Closing
 from interactor_ext.limits import RateLimiter
 
 CLIENT: tuple[Key, ...] = (("client", "c"),)
@@ -253,10 +254,10 @@ async def test_an_interrupted_wait_gives_its_place_back(monkeypatch: pytest.Monk
     limiter = RateLimiter(Tiers(client=Tier(1, 1)), clock=lambda: 1000.0)
     limiter.wait(CLIENT)
 
-    def interrupt(seconds: float) -> None:
+    def interrupt(closing: Closing, seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(time, "sleep", interrupt)
+    monkeypatch.setattr(Closing, "pause", interrupt)
     with pytest.raises(KeyboardInterrupt):
         limiter.wait(CLIENT)
     with pytest.raises(WouldWait) as caught:

@@ -1,0 +1,39 @@
+"""Tells what a signal handler raised in the midst of a call from what went wrong with the call.
+
+The time limits of task queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx takes
+for a failure of the network. Such a one is nobody's to translate or to try again.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from types import CodeType, TracebackType
+
+
+def interrupt_behind(error: BaseException) -> BaseException | None:
+    """The exception of a signal handler that led to `error`, or is `error`."""
+    if threading.current_thread() is not threading.main_thread():
+        return None  # Python runs handlers nowhere else
+    handlers = set(_handlers())
+    link: BaseException | None = error
+    while handlers and link is not None:
+        if any(code in handlers for code in _codes(link.__traceback__)):
+            return link
+        link = link.__cause__ or link.__context__
+    return None
+
+
+def _handlers() -> Iterator[CodeType]:
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        code = getattr(getattr(handler, "__func__", handler), "__code__", None)
+        if code is not None:
+            yield code
+
+
+def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
+    while traceback is not None:
+        yield traceback.tb_frame.f_code
+        traceback = traceback.tb_next
