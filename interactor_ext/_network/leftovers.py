@@ -10,7 +10,8 @@ only what `httpx.Response.extensions` tells can be used.
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -19,7 +20,21 @@ _STEPS = ("_body", "_httpcore_stream", "_stream", "_connection", "_h11_state")
 _WITHOUT_BODY = (204, 304)
 
 
-def retire(response: httpx.Response, stream: object) -> Any:
+class Head(NamedTuple):
+    """What a response says before its body. A body that held the response itself would make a reference cycle, and
+    with it an interrupted call would keep its connection until the garbage collector runs.
+    """
+
+    status_code: int
+    headers: httpx.Headers
+    extensions: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, response: httpx.Response) -> Head:
+        return cls(response.status_code, response.headers, response.extensions)
+
+
+def retire(response: Head, stream: object) -> Any:
     """Before an answer that was read is closed: see that its connection serves no other call, if it must not.
 
     Returns the network stream, if there is one and the caller has to close it.
@@ -54,7 +69,7 @@ def _parser_of(stream: Any) -> Any:
     return stream if hasattr(stream, "trailing_data") else None
 
 
-def _has_impossible_body(response: httpx.Response) -> bool:
+def _has_impossible_body(response: Head) -> bool:
     """The body of an answer that can have none is on its way, and is left to the next one to stumble over."""
     if response.status_code not in _WITHOUT_BODY:
         return False

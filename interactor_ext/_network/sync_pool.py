@@ -61,7 +61,7 @@ class SyncConnectionSet:
             raise ConfigurationError(TRANSPORT_CLOSED)
         if self._dropped:
             self._close_dropped()
-        body = _Body()
+        body = HeldBody()
         dropped: Callable[[Any], object] = self._dropped.append
         if getattr(request.extensions.get("operation"), "stream", False):
             # Its reader may drop it, and no other call come along for hours.
@@ -219,7 +219,7 @@ def _idle_since(idle: deque[SyncConnection]) -> float:
         return math.inf
 
 
-class _Call(weakref.ref["_Body"]):
+class _Call(weakref.ref["HeldBody"]):
     """What a call has in hand. It ends with its body: one that was interrupted or abandoned is told of to `dropped`."""
 
     __slots__ = ("chunks", "connections", "pool")
@@ -230,7 +230,7 @@ class _Call(weakref.ref["_Body"]):
 
     pool: SyncConnectionSet
 
-    def __init__(self, body: _Body, dropped: Callable[[Any], object]) -> None:
+    def __init__(self, body: HeldBody, dropped: Callable[[Any], object]) -> None:
         self.connections: list[SyncConnection] = []
         # The generators of httpx wait for locks when the collector closes them. Held here, they are not collected.
         self.chunks: Iterator[bytes] | None = None
@@ -239,7 +239,7 @@ class _Call(weakref.ref["_Body"]):
         self.pool.discard(self)
 
 
-class _Body(httpx.SyncByteStream):
+class HeldBody(httpx.SyncByteStream):
     """The body of a response, which holds the connection until it is closed or dropped."""
 
     def __init__(self) -> None:

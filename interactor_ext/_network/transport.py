@@ -8,20 +8,23 @@ to its reader.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from interactor_ext._limits.buckets import WouldWait
 from interactor_ext._network.attempts import Attempts, EndedWith, Rules
 from interactor_ext._network.breaker import is_failure
+from interactor_ext._network.closer import close_when_dropped, start_closer
 from interactor_ext._network.closing import Closing
 from interactor_ext._network.deadline import bound_reads
 from interactor_ext._network.interrupts import interrupt_behind
-from interactor_ext._network.leftovers import retire, retire_stream
+from interactor_ext._network.leftovers import Head, retire, retire_stream
+from interactor_ext._network.sync_pool import HeldBody
 
 if TYPE_CHECKING:
     from interactor_ext._telemetry.requests import Measured
@@ -89,6 +92,8 @@ class CallTransport(httpx.BaseTransport):
         response = self._inner.handle_request(attempts.request)
         if attempts.is_stream and response.is_success:
             retire_stream(response)
+            if not isinstance(response.stream, HeldBody):
+                response.stream = _ForeignBody(response.stream)
         else:
             response = _read(response, ends_at)
         return response
@@ -180,7 +185,7 @@ class _Body(httpx.SyncByteStream):
 
     def __init__(self, response: httpx.Response, ends_at: float) -> None:
         assert isinstance(response.stream, httpx.SyncByteStream)
-        self._response = response
+        self._head = Head.of(response)
         self._stream = response.stream
         self._ends_at = ends_at
 
@@ -191,23 +196,53 @@ class _Body(httpx.SyncByteStream):
                 raise httpx.ReadTimeout("no complete answer in time")
 
     def close(self) -> None:
-        network = retire(self._response, self._stream)
+        network = retire(self._head, self._stream)
         if network is not None:
             network.close()
         self._stream.close()
 
 
+class _ForeignBody(httpx.SyncByteStream):
+    """The body of a stream over a transport that is none of ours, closed by the closer thread if its reader drops it.
+
+    The generators of httpx close themselves when the garbage collector finds them, and take locks then that the very
+    thread may hold. So they are held elsewhere.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        start_closer()
+        self._stream = stream
+        self._chunks: list[Iterator[bytes]] = []
+        self._watch = close_when_dropped(self, functools.partial(_close_held, stream, self._chunks))
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._chunks[:] = [iter(self._stream)]
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._chunks[0])
+
+    def close(self) -> None:
+        self._watch.cancel()
+        self._stream.close()
+
+
+def _close_held(stream: Any, chunks: list[Iterator[bytes]]) -> None:
+    stream.close()
+    chunks.clear()
+
+
 class _AsyncBody(httpx.AsyncByteStream):
     def __init__(self, response: httpx.Response) -> None:
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        self._response = response
+        self._head = Head.of(response)
         self._stream = response.stream
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return aiter(self._stream)
 
     async def aclose(self) -> None:
-        network = retire(self._response, self._stream)
+        network = retire(self._head, self._stream)
         if network is not None:
             await network.aclose()
         await self._stream.aclose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -152,12 +153,11 @@ class SharedStream(Generic[E]):
             error = self._state.action.error if isinstance(self._state.action, End) else None
             self._watch.ends(error, done=isinstance(self._state.action, End) and error is None)
 
-    def _let_go(self) -> None:
-        """The connection is about to be closed."""
+    def _let_go(self) -> Callable[[], None]:
+        """The connection is about to be closed. Returns what tells the telemetry of it, which may take a lock."""
         if isinstance(self._state.action, Read):
             self._state.woken()
-        if self._watch is not None:
-            self._watch.disconnected()
+        return _tell_nobody if self._watch is None else self._watch.disconnected()
 
     def _announced(self, number: int, seconds: float) -> Any:
         """Tell the caller of a reconnect, once: who gives up waiting for an event comes here again for the same one."""
@@ -169,7 +169,9 @@ class SharedStream(Generic[E]):
     def _hand_out(self) -> Received | None:
         try:
             event = self._state.ready.popleft()
-        except IndexError:  # closed by another thread at this very moment
+        except IndexError:
+            if not isinstance(self._state.action, End):  # closed by another thread at this very moment
+                raise two_readers() from None
             return None
         self._last_event_id = event.block.id
         return event
@@ -177,6 +179,10 @@ class SharedStream(Generic[E]):
     def _raise_if_failed(self) -> None:
         if isinstance(self._state.action, End) and self._state.action.error is not None:
             raise self._state.action.error
+
+
+def _tell_nobody() -> None:
+    pass
 
 
 def _watch(client: Any, kwargs: dict[str, Any]) -> StreamWatch | None:
@@ -200,6 +206,13 @@ def _no_event_stream(response: httpx.Response) -> StreamError:
         status=response.status_code,
         headers=response.headers,
         request_id=response.headers.get("x-request-id"),
+    )
+
+
+def two_readers() -> StreamError:
+    return StreamError(
+        "Another thread is reading this stream, which has one reader at a time: let one thread read it and hand the "
+        "events over, by a queue.Queue for instance, or open a stream for each thread."
     )
 
 

@@ -14,9 +14,12 @@ from typing import Self, TypeVar
 
 import httpx
 
+from interactor_ext._network.closer import close_later, start_closer
+from interactor_ext._network.interrupts import interrupt_behind
+from interactor_ext._network.waiters import ThreadWaiter
 from interactor_ext._streams.chunks import BROKEN, ReadAhead, chunks_of
 from interactor_ext._streams.events import Received
-from interactor_ext._streams.shared import Gap, SharedStream, as_sent
+from interactor_ext._streams.shared import Gap, SharedStream, as_sent, two_readers
 from interactor_ext._streams.state import Connect, End, Read, Wait
 from interactor_ext.sse import ServerSentEvent
 
@@ -28,8 +31,9 @@ class Stream(SharedStream[E]):
     """The events of one room or workflow instance as they happen: a context manager and an iterator.
 
     It connects on entering, and again by itself when the connection breaks, is silent for 45 seconds, or ends without
-    a `done`; what the server can replay is not lost, and no event comes twice. Leaving the block or a `for` loop closes
-    the connection at once; a later loop goes on after the last event.
+    a `done`; what the server can replay is not lost, and no event comes twice. Leaving the block closes the connection
+    at once, and so does leaving a `for` loop, where a thread of its own closes it; a later loop goes on after the last
+    event. One thread at a time reads a stream; any thread may close it.
 
     Raises, on entering or on iterating:
         StreamError: an `error` event came, or the stream cannot be resumed.
@@ -43,11 +47,17 @@ class Stream(SharedStream[E]):
         self._response: httpx.Response | None = None
         self._chunks: Iterator[bytes] = iter(())
         self._is_reading = False
-        self._closed = threading.Event()
+        self._waiter = ThreadWaiter()
+        self._readers: dict[None, int] = {}  # the thread that reads
 
     def __enter__(self) -> Self:
         self._is_entered = True
-        self._arrive()
+        start_closer()
+        try:
+            self._arrive()
+        except BaseException:
+            self._hang_up()
+            raise
         self._raise_if_failed()
         self._is_anew = False
         return self
@@ -55,7 +65,10 @@ class Stream(SharedStream[E]):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
-        self.close()
+        if exc_type is GeneratorExit:  # a generator around the block was left early, maybe by the garbage collector
+            close_later(self.close)
+        else:
+            self.close()
 
     def __iter__(self) -> Generator[E, None, None]:
         self._require_entered("with")
@@ -77,7 +90,7 @@ class Stream(SharedStream[E]):
     def close(self) -> None:
         """End the stream. Iterating gives nothing from then on; a thread that waits for an event is woken."""
         self._state.closed()
-        self._closed.set()
+        self._waiter.wake()
         if not self._is_reading:
             self._hang_up()
         elif self._response is not None:
@@ -86,14 +99,17 @@ class Stream(SharedStream[E]):
 
     def _loop(self, decode: Callable[[Received], T]) -> Generator[T, None, None]:
         me = self._owner = object()
+        hang_up = self._hang_up
         try:
             while (event := self._take()) is not None:
                 yield decode(event)
+        except GeneratorExit:  # by `break`, or by the garbage collector, and nobody can tell which
+            hang_up = self._hang_up_later
+            raise
         finally:
-            # Also where the caller breaks the loop: the generator is then closed at once. If another loop has taken
-            # over meanwhile, the connection is that one's.
+            # If another loop has taken over meanwhile, the connection is that one's.
             if self._owner is me:
-                self._hang_up()
+                hang_up()
 
     def _take(self) -> Received | None:
         state = self._state
@@ -125,13 +141,23 @@ class Stream(SharedStream[E]):
             self._approach()
 
     def _approach(self) -> None:
-        match self._state.action:
-            case Connect(headers):
-                self._connect(headers)
-            case Wait(seconds, number, until):
-                self._announced(number, seconds)
-                self._closed.wait(max(0.0, until - time.monotonic()))
-                self._state.woken()
+        self._require_only_reader()
+        try:
+            match self._state.action:
+                case Connect(headers):
+                    self._connect(headers)
+                case Wait(seconds, number, until):
+                    self._announced(number, seconds)
+                    self._waiter.wait(max(0.0, until - time.monotonic()))
+                    self._state.woken()
+        finally:
+            self._readers.clear()
+
+    def _require_only_reader(self) -> None:
+        """Who returns from it is the only one until it clears `_readers`."""
+        me = threading.get_ident()
+        if self._readers.setdefault(None, me) != me:
+            raise two_readers()
 
     def _connect(self, headers: dict[str, bytes]) -> None:
         try:
@@ -142,29 +168,50 @@ class Stream(SharedStream[E]):
                 response.read()
                 self._refused(response)
         except BROKEN as error:
-            self._broke(error)
+            self._broke_unless_interrupted(error)
         if not isinstance(self._state.action, Read):
             self._hang_up()
 
     def _read(self) -> None:
+        self._require_only_reader()
         # First this and then the look: `close` does it the other way round, so one of the two sees the other.
         self._is_reading = True
         try:
             chunk = next(self._chunks, None) if isinstance(self._state.action, Read) else None
         except BROKEN as error:
-            self._broke(error)
+            self._broke_unless_interrupted(error)
         else:
             self._came(chunk)
         finally:
             self._is_reading = False
+            self._readers.clear()
         if not isinstance(self._state.action, Read):
             self._hang_up()
 
+    def _broke_unless_interrupted(self, error: Exception) -> None:
+        if (interrupt := interrupt_behind(error)) is not None:
+            self._hang_up()
+            raise interrupt from interrupt.__cause__
+        self._broke(error)
+
     def _hang_up(self) -> None:
-        self._let_go()
+        self._detach()()
+
+    def _hang_up_later(self) -> None:
+        """Neither waits nor takes a lock."""
+        close_later(self._detach())
+
+    def _detach(self) -> Callable[[], None]:
+        """A later loop opens a connection of its own from here on. Returns what closes this one."""
+        tell = self._let_go()
         response, self._response = self._response, None
-        if response is not None:
-            response.close()
+
+        def close() -> None:
+            tell()
+            if response is not None:
+                response.close()
+
+        return close
 
 
 class AsyncStream(SharedStream[E]):
@@ -323,7 +370,7 @@ class AsyncStream(SharedStream[E]):
         await self._disconnect()
 
     async def _disconnect(self) -> None:
-        self._let_go()
+        self._let_go()()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.aclose()

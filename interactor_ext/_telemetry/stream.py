@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import httpx
@@ -28,7 +29,12 @@ class StreamWatch:
             silent = isinstance(error, httpx.TimeoutException | APITimeoutError | TimeoutError)
             self._reason = "timeout" if silent else "error"
 
-    def disconnected(self) -> None:
+    def disconnected(self) -> Callable[[], None]:
+        """The connection is closed, or about to be: returns what tells of it, once."""
         reason, self._reason = self._reason, None
-        if reason is not None:
-            self._reporter.record(StreamDisconnected(self._kind, reason))
+
+        def tell() -> None:
+            if reason is not None:
+                self._reporter.record(StreamDisconnected(self._kind, reason))
+
+        return tell

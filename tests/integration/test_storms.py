@@ -45,7 +45,7 @@ def storm(server: FaultServer, name: str, calls: int, seed: int = 1) -> dict[str
     return outcome
 
 
-NAMES = ["interrupts sync", "interrupts async", "collector sync", "collector async"]
+NAMES = ["lines call", "lines stream", "interrupts sync", "interrupts async", "collector sync", "collector async"]
 
 
 @pytest.mark.parametrize("name", NAMES)
