@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 import httpcore
 import httpx
 
+from interactor_ext._network.interrupts import interrupt_behind
+
 T = TypeVar("T")
 
 
@@ -79,6 +81,22 @@ class Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
+        try:
+            return self._opened(self._connect_to_any(host, port, timeout, local_address, socket_options))
+        except Exception as error:
+            # Python's "idna" codec makes another exception of one that is raised amid it, and httpcore forgets which.
+            if (interrupt := interrupt_behind(error)) is not None:
+                raise interrupt from interrupt.__cause__
+            raise
+
+    def _connect_to_any(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None,
+        local_address: str | None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None,
+    ) -> httpcore.NetworkStream:
         # A timeout of the socket module is for one address, and a name may have several: the time is shared out.
         seconds = _remaining(timeout, httpcore.ConnectTimeout)
         left = None if seconds is None else TimeLeft.until(time.monotonic() + seconds)
@@ -87,12 +105,10 @@ class Network(httpcore.NetworkBackend):
             address = addresses.pop(0)
             share = None if left is None else left.now(httpcore.ConnectTimeout) / (len(addresses) + 1)
             try:
-                stream = self._inner.connect_tcp(address, port, share, local_address, socket_options)
+                return self._inner.connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if not addresses:
                     raise
-            else:
-                return self._opened(stream)
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
@@ -144,7 +160,7 @@ _PIECE = 64 * 1024
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.%]*")
 
 
-def _resolve(host: str, port: int, seconds: float | None) -> list[Any]:
+def _resolve(host: str, port: int, seconds: float | None) -> list[str]:
     """The addresses of a host. The system's resolver knows no timeout, so where there is one a thread waits for it."""
     if seconds is None or _ADDRESS.fullmatch(host):
         return _look_up(host, port)
@@ -168,15 +184,12 @@ def in_time(work: Callable[[], T], seconds: float, name: str) -> T:
     return answer.result(seconds)
 
 
-def _look_up(host: str, port: int) -> list[Any]:
+def _look_up(host: str, port: int) -> list[str]:
     try:
-        # As bytes, names and addresses spare Python its "idna" codec, which makes another exception of one that a
-        # signal handler raises amid it. httpx has encoded the name already.
-        name = host.encode("ascii")
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
-    return list(dict.fromkeys(str(address[0]).encode() for *_, address in found)) or [name]
+    return list(dict.fromkeys(str(address[0]) for *_, address in found)) or [host]
 
 
 def _remaining(timeout: float | None, expired: type[Exception]) -> float | None:

@@ -14,6 +14,7 @@ import pytest
 
 from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient
 from interactor_ext._network.breaker import CircuitBreaker
+from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.colours import both_colours
 from tests.odd_server import ASSISTANT, Answer, Asked, OddServer, js
@@ -122,6 +123,23 @@ def test_calls_that_wait_for_a_connection(colour: str, held: Held) -> None:
         eventually(lambda: not server.open_connections)
         assert len(server.calls) == 1
     assert [type(error) for error in errors] == [ConfigurationError] * 3
+
+
+@both_colours
+def test_calls_that_wait_in_the_rate_limiter(colour: str) -> None:
+    """The first of those that wait sleeps until its time, the other until its turn."""
+    limiter = RateLimiter(Tiers(client=Tier(1, 1)))
+    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
+        # One call goes at once, and each further one a minute later.
+        errors = close_amid_calls(colour, server, lambda _: limiter_waits(limiter, 2), rate_limiter=limiter)
+        assert len(server.calls) <= 1
+    refused = [error for error in errors if error is not None]  # the first may have its answer by then
+    assert len(refused) >= 2
+    assert {type(error) for error in refused} == {ConfigurationError}
+
+
+def limiter_waits(limiter: RateLimiter, calls: int) -> bool:
+    return any(len(line) == calls for line in list(limiter._turns._lines.values()))
 
 
 def test_calls_in_another_event_loop(held: Held) -> None:
