@@ -207,6 +207,6 @@ def test_no_delete_that_worked_raises_under_faults(colour: str) -> None:
 def test_an_answer_that_comes_after_the_timeout_is_a_lost_one(colour: str) -> None:
     stalled = send_and(b"", lambda connection: connection.stall())
     with FaultServer([stalled, NOT_FOUND]) as server:
-        call(colour, settings(server, timeout=0.2), delete)
+        call(colour, settings(server, timeout=1), delete)
     with FaultServer([stalled]) as server, pytest.raises(APITimeoutError):
         call(colour, settings(server, timeout=0.1, max_retries=1), delete)

@@ -326,7 +326,7 @@ def test_so_many_deliveries_are_under_way_whatever_the_number_of_webhooks(monkey
         receiver.wait(3)
         assert len(receiver.got) == 3
         receiver.go_on.set()
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         assert [delivery.status for delivery in sandbox.deliveries] == [200] * 10
 
 

@@ -62,7 +62,7 @@ def statuses(sandbox: Sandbox) -> list[int | None]:
 
 
 def only(sandbox: Sandbox) -> Delivery:
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     (delivery,) = sandbox.deliveries
     return delivery
 
@@ -107,7 +107,7 @@ def test_every_event_of_the_catalogue_arrives_signed_and_typed(
     sandbox: Sandbox, caller: Caller, application: Application
 ) -> None:
     happens_everything(sandbox, caller)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert {event.event for event in application.handled} == set(CATALOGUE)
     assert "UnknownWebhookEvent" not in {type(event).__name__ for event in application.handled}
     typed = {event.id: (event.event, event.namespace, event.data.to_dict().keys()) for event in application.handled}
@@ -119,7 +119,7 @@ def test_every_event_of_the_catalogue_arrives_signed_and_typed(
 def test_a_delivery_is_as_the_contract_says(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     webhook = hook(caller, f"{url}/in?a=1", "credential.connected")
     connect(sandbox, 2)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     first, second = receiver.got
     assert first.path == "/in?a=1"
     assert first.headers["host"] == url.removeprefix("http://")
@@ -147,13 +147,13 @@ def test_a_failure_is_tried_again_by_the_schedule(
     receiver.answers.extend([500, 404, 301, 503, 400][:failures])
     connect(sandbox)
     for attempt, wait in enumerate(WAITS[:failures], start=1):
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         assert len(receiver.got) == attempt
         sandbox.clock.advance(wait - 20)
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         assert len(receiver.got) == attempt, "too early"
         sandbox.clock.advance(20)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert statuses(sandbox) == [*[500, 404, 301, 503, 400][:failures], 200]
     assert [delivery.attempt for delivery in sandbox.deliveries] == list(range(1, failures + 2))
     assert len({delivery.id for delivery in sandbox.deliveries}) == 1
@@ -163,7 +163,7 @@ def test_a_failure_is_tried_again_by_the_schedule(
     assert all(delivery.next_attempt_at > delivery.sent_at for delivery in failed)
     assert last.next_attempt_at is None
     sandbox.clock.advance(100_000)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == failures + 1
 
 
@@ -172,9 +172,9 @@ def test_after_six_attempts_it_gives_up(sandbox: Sandbox, caller: Caller, receiv
     receiver.answers.extend([500] * 10)
     connect(sandbox)
     for _ in range(8):
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         sandbox.clock.advance(7200)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == len(sandbox.deliveries) == 6
     assert sandbox.deliveries[-1].next_attempt_at is None
 
@@ -189,7 +189,7 @@ def test_the_schedule_runs_by_itself_and_to_scale(
     connect(sandbox)
     receiver.wait(6)
     assert time.monotonic() - began > 0.9
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert statuses(sandbox) == [500] * 6
 
 
@@ -214,7 +214,7 @@ def test_reordering_lets_the_next_one_pass(sandbox: Sandbox, caller: Caller, rec
     hook(caller, url)
     sandbox.delivery.reorder = 1
     connect(sandbox, 4)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     ids = [json.loads(got.body)["id"] for got in receiver.got]
     assert sorted(ids) == sorted(event["id"] for event in sandbox.events)
     assert ids[0] != sandbox.events[0]["id"]
@@ -227,7 +227,7 @@ def test_one_that_nothing_overtakes_is_held_for_a_second(
     sandbox.delivery.reorder = 1
     began = time.monotonic()
     connect(sandbox)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert time.monotonic() - began > 0.9
     assert statuses(sandbox) == [200]
 
@@ -239,11 +239,11 @@ def test_a_copy_is_sent_with_everything_that_is_to_be_doubled(
     sandbox.delivery.duplicate = 1
     receiver.answers.extend([500, 500])
     connect(sandbox)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     one, other = receiver.got
     assert one.body == other.body
     sandbox.clock.advance(7200)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == 3, "a copy has one attempt"
     assert [delivery.is_duplicate for delivery in sandbox.deliveries].count(True) == 1
 
@@ -256,7 +256,7 @@ def test_a_delay_is_one_of_the_clock(sandbox: Sandbox, caller: Caller, receiver:
         sandbox.wait_for_deliveries(0.1)
     assert len(receiver.got) < 5
     sandbox.clock.advance(100_000)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == 5
 
 
@@ -264,10 +264,10 @@ def test_a_rotated_secret_signs_from_then_on(sandbox: Sandbox, caller: Caller, r
     webhook = hook(caller, url)
     receiver.answers.append(500)
     connect(sandbox)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     new = caller.make(f"/webhooks/{webhook['id']}/rotate-secret")["secret"]
     sandbox.clock.advance(30)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     before, after = receiver.got
     assert before.body == after.body
     assert WebhookVerifier(SECRET, tolerance=None).verify(before.body, before.headers)
@@ -286,7 +286,7 @@ def test_events_reach_those_who_listen_in_their_namespace(
     connect(sandbox)
     connect(sandbox, namespace="user_2")
     connect(sandbox, namespace="")
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     seen = sorted((got.path, got.verified(SECRET, sandbox).namespace) for got in receiver.got)
     assert seen == [("/also", "user_1"), ("/none", ""), ("/one", "user_1"), ("/two", "user_2")]
 
@@ -299,7 +299,7 @@ def test_a_webhook_that_is_gone_or_off_gets_no_more(
     path = f"/webhooks/{webhook['id']}"
     receiver.answers.append(500)
     connect(sandbox)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     if way == "delete":
         assert caller.delete(path).status_code == 204
     else:
@@ -308,11 +308,11 @@ def test_a_webhook_that_is_gone_or_off_gets_no_more(
         connect(sandbox)
         caller.patch(path, json={"active": True})
     sandbox.clock.advance(100_000)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == 1
     if way == "deactivate":
         connect(sandbox)
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         assert len(receiver.got) == 2
 
 
@@ -332,7 +332,7 @@ def test_what_is_under_way_at_the_end_of_a_webhook_is_not_tried_again(
         time.sleep(0.01)
     assert {delivery.next_attempt_at for delivery in sandbox.deliveries} == {None}
     sandbox.clock.advance(100_000)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == lanes.AT_ONCE
 
 
@@ -342,10 +342,10 @@ def test_another_address_counts_from_the_next_attempt(
     webhook = hook(caller, f"{url}/old")
     receiver.answers.append(500)
     connect(sandbox)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     caller.patch(f"/webhooks/{webhook['id']}", json={"url": f"{url}/new"})
     sandbox.clock.advance(30)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert [got.path for got in receiver.got] == ["/old", "/new"]
     assert [delivery.url for delivery in sandbox.deliveries] == [f"{url}/old", f"{url}/new"]
 
@@ -362,7 +362,7 @@ def test_a_receiver_that_hangs_holds_up_nobody_else(
     assert len(receiver.wait(lanes.AT_ONCE)) == lanes.AT_ONCE
     assert caller.read("/rooms") == []
     receiver.go_on.set()
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == 40
 
 
@@ -380,7 +380,7 @@ def test_the_end_comes_at_once_and_nothing_is_lost(receiver: Receiver, url: str)
     connect(sandbox)
     receiver.go_on.set()
     with sandbox.run():
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
     assert Counter(statuses(sandbox)) == {200: 21}
     assert {json.loads(got.body)["id"] for got in receiver.got} == {event["id"] for event in sandbox.events}
 
@@ -415,7 +415,7 @@ def test_a_reset_ends_what_is_under_way(sandbox: Sandbox, caller: Caller, receiv
     sandbox.reset()
     receiver.go_on.set()
     assert sandbox.delivery == DeliveryOptions()
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert list(sandbox.deliveries) == []
     with Caller(sandbox) as fresh:
         hook(fresh, url)
@@ -436,10 +436,10 @@ def test_who_has_too_much_to_get_gets_no_more(
     assert [(delivery.attempt, delivery.status) for delivery in refused] == [(0, None)] * 2
     assert "are waiting already" in str(refused[0].error)
     receiver.go_on.set()
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == lanes.AT_ONCE + 5
     sandbox.redeliver(refused[0])
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert json.loads(receiver.got[-1].body) == refused[0].event
 
 
@@ -464,7 +464,7 @@ def test_an_answer_has_its_time(sandbox: Sandbox, caller: Caller, receiver: Rece
     assert delivery.next_attempt_at is not None
     receiver.go_on.set()
     sandbox.clock.advance(30)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     assert statuses(sandbox) == [None, 200]
 
 
@@ -489,7 +489,7 @@ def test_what_cannot_be_reached_is_a_failed_attempt(
     }.items():
         webhook = hook(caller, address)
         connect(sandbox)
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         delivery = sandbox.deliveries[-1]
         assert (delivery.status, error in str(delivery.error)) == (None, True), delivery
         assert delivery.next_attempt_at is not None
@@ -518,12 +518,12 @@ def test_tls_is_checked_under_the_name_in_the_url(
         assert "CERTIFICATE_VERIFY_FAILED" in str(only(sandbox).error)
         monkeypatch.setattr(posting, "_tls", lambda: trusting)
         sandbox.clock.advance(30)
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         assert receiver.got[0].verified(SECRET, sandbox)
         caller.delete(f"/webhooks/{named['id']}")
         hook(caller, address)
         connect(sandbox)
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         assert statuses(sandbox) == [None, 200, None]
         assert "CERTIFICATE_VERIFY_FAILED" in str(sandbox.deliveries[-1].error)
 
@@ -587,11 +587,11 @@ def test_anything_can_be_sent_once_more(sandbox: Sandbox, caller: Caller, receiv
     connect(sandbox)
     delivery = only(sandbox)
     sandbox.redeliver(delivery)
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     with receiving() as (late, address):
         hook(caller, address)
         sandbox.redeliver(delivery.event_id)
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         assert {got.body for got in [*receiver.got, *late.got]} == {receiver.got[0].body}
         assert (len(receiver.got), len(late.got)) == (3, 1)
     for each in caller.read("/webhooks"):
@@ -623,4 +623,4 @@ def test_options_come_with_the_sandbox_and_come_back() -> None:
     sandbox.reset()
     assert sandbox.delivery.duplicate == 0.2
     with pytest.raises(RuntimeError, match="another thread serves"):
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)

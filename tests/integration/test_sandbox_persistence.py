@@ -190,17 +190,17 @@ def test_what_a_webhook_has_not_got_yet_is_sent_after_a_kill(path: Path) -> None
         receiver.go_on.set()
         with Sandbox(data=path).run() as sandbox:
             receiver.wait(2)
-            sandbox.wait_for_deliveries()
+            sandbox.wait_for_deliveries(60)
             [refused] = sandbox.deliveries
             assert (refused.attempt, refused.status) == (1, 500)
         with Sandbox(data=path).run() as sandbox:
             sandbox.clock.advance(3600)
             assert len({got.verified(hook["secret"], sandbox).id for got in receiver.wait(3)[2:]}) == 1
-            sandbox.wait_for_deliveries()
+            sandbox.wait_for_deliveries(60)
             assert [(each.id, each.attempt, each.status) for each in sandbox.deliveries] == [(refused.id, 2, 200)]
         with Sandbox(data=path).run() as sandbox:
             sandbox.clock.advance(86400)
-            sandbox.wait_for_deliveries()
+            sandbox.wait_for_deliveries(60)
             assert list(sandbox.deliveries) == []
         assert len({json.loads(got.body)["id"] for got in receiver.got}) == 1
 
@@ -211,12 +211,12 @@ def test_a_webhook_that_is_deleted_gets_nothing_after_a_restart(path: Path) -> N
         with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
             hook = caller.make("/webhooks", url=url, events=["room.message.created"])
             caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hello")
-            sandbox.wait_for_deliveries()
+            sandbox.wait_for_deliveries(60)
             assert any(delivery.next_attempt_at for delivery in sandbox.deliveries)
             caller.delete(f"/webhooks/{hook['id']}")
         with Sandbox(data=path).run() as sandbox:
             sandbox.clock.advance(3600)
-            sandbox.wait_for_deliveries()
+            sandbox.wait_for_deliveries(60)
             assert list(sandbox.deliveries) == []
 
 
@@ -350,7 +350,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
         caller.delete(f"/tools/{caller.make('/tools', name='u', description='', parameters={})['id']}")
         token = {"token": fetch_token(sandbox), "client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
         assert httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json=token).is_success
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         for end in ("", "-wal"):
             shutil.copy(f"{path}{end}", path.parent / f"killed.db{end}")
     return path

@@ -194,7 +194,7 @@ def test_a_delivery_of_the_sandbox_is_handled_and_one_with_another_secret_refuse
         genuine = expire_a_credential(sandbox, user)
         user.webhooks.rotate_secret(webhook.id)
         forged = expire_a_credential(sandbox, user)
-        sandbox.wait_for_deliveries()
+        sandbox.wait_for_deliveries(60)
         answers = {delivery.event["data"]["credential_id"]: delivery.status for delivery in sandbox.deliveries}
     assert answers == {genuine: 200, forged: 401}
     assert f"user_123 must reconnect {genuine}" in receiver.printed()
@@ -205,5 +205,5 @@ def expire_a_credential(sandbox: Sandbox, user: Any) -> str:
     """The id of a credential that expired; the first delivery of that has been answered when this returns."""
     credential = sandbox.add_credential("google", namespace="user_123", expires_in=-1, refreshable=False)
     assert user.credentials.get(credential["id"]).status == "expired"
-    sandbox.wait_for_deliveries()
+    sandbox.wait_for_deliveries(60)
     return str(credential["id"])
