@@ -134,7 +134,9 @@ def test_a_type_that_is_none_is_unknown(colour: str, data: str) -> None:
 
 @both_colours
 def test_an_event_that_does_not_fit_names_model_and_field_and_the_stream_can_go_on(colour: str) -> None:
-    outcome = served(colour, sse({"type": "message.delta", "content": "a"}) + sse({"type": "message.delta"}))
+    outcome = served(
+        colour, sse({"type": "message.delta", "content": "a"}) + sse({"type": "message.delta", "content": 5})
+    )
     assert isinstance(outcome.error, ResponseValidationError)
     assert (outcome.error.model, outcome.error.field) == ("MessageDelta", "content")
     assert "message.delta" in str(outcome.error)
