@@ -7,6 +7,7 @@ No message repeats a value: it may be a secret.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
@@ -25,6 +26,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # dateutil reads letter by letter, and a hostile server could send it megabytes.
 _LONGEST_TIME = 100
 _DEFAULTS = ((2000, 1, 1), (2001, 2, 2))
+# Seconds of the year 5138; milliseconds, micro- and nanoseconds of this century are more.
+_MOST_SECONDS = 100_000_000_000
+_LEAP_SECOND = re.compile(r"(?<=:\d\d):60(?!\d)")
 _KINDS = {
     bool: "a boolean",
     int: "an integer",
@@ -178,7 +182,10 @@ def as_date(model: str, field: str, value: object) -> date:
 
 
 def as_datetime(model: str, field: str, value: object) -> datetime:
-    """A time with its zone, which is UTC where none is said, from ISO 8601 or Unix seconds."""
+    """A time with its zone, which is UTC where none is said, from ISO 8601 or Unix time.
+
+    Unix time may be in seconds, milliseconds, microseconds or nanoseconds. A leap second is read as the one before it.
+    """
     if isinstance(value, str):
         moment = _from_text(value)
     elif isinstance(value, datetime):
@@ -198,7 +205,7 @@ def _from_text(text: str) -> datetime | None:
         try:
             return datetime.fromisoformat(text)
         except ValueError:
-            return _from_any_notation(text)
+            return _from_any_notation(_LEAP_SECOND.sub(":59", text))
     try:
         seconds = float(text)
     except ValueError:
@@ -208,6 +215,9 @@ def _from_text(text: str) -> datetime | None:
 
 def _from_seconds(seconds: float) -> datetime | None:
     try:
+        for _ in range(3):
+            if abs(seconds) >= _MOST_SECONDS:
+                seconds /= 1000
         return _EPOCH + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
         return None

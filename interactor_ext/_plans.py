@@ -7,19 +7,25 @@ import atexit
 import contextvars
 import inspect
 import logging
+import math
 import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from interactor_ext._errors import CircuitOpenError, ConfigurationError
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext._threads import DaemonThreads
 
 T = TypeVar("T")
+
+# What a function in a thread has left, of a time limit, once the task that waits for it is cancelled: less than service
+# managers commonly leave a process.
+_GRACE_SECONDS = 20.0
 
 logger = logging.getLogger("interactor")
 
@@ -28,6 +34,8 @@ _LOOK_SECONDS = 5.0
 # How long an open circuit is waited for where no deadline says, and before it is asked again.
 _LONGEST_OUTAGE = 300.0
 _SHORTEST_PAUSE = 0.05
+# For a function to end once it is cancelled.
+_CANCEL_SECONDS = 2.0
 
 
 class Call(NamedTuple):
@@ -37,13 +45,17 @@ class Call(NamedTuple):
     synchronous function of an asynchronous caller runs in `executor`, or in the loop's default one. One that is
     `detached` runs in a thread of its own that nobody waits for: a caller that is cancelled goes at once, and the plan
     hears of the cancellation in that thread, once the function has returned.
+
+    After `timeout` seconds TimeoutError is thrown in. An awaitable is cancelled; a synchronous function goes on in its
+    thread of `executor`, where another takes its place. With both, that of a synchronous caller runs in a thread as well.
     """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     shielded: bool = False
-    executor: Executor | None = None
+    executor: DaemonThreads | None = None
     detached: bool = False
+    timeout: float | None = None
 
 
 class Collect(NamedTuple):
@@ -181,17 +193,35 @@ class _Cancellation:
             error, self._error = self._error, None
             raise error from cause
 
-    async def outlast(self, future: asyncio.Future[T]) -> T:
-        """What comes of the future, whoever cancels this task meanwhile."""
+    async def outlast(self, future: asyncio.Future[T], timeout: float | None = None) -> T:
+        """What comes of the future, whoever cancels this task meanwhile.
+
+        Raises TimeoutError if nothing has after `timeout` seconds, of which no more than a grace is left to a future
+        whose task is cancelled.
+        """
         try:
-            await asyncio.wait([future])
+            began = time.monotonic()
+            await asyncio.wait([future], timeout=timeout)
         except asyncio.CancelledError as error:
             self._error = self._error or error
+            if timeout is not None:
+                timeout = min(timeout, time.monotonic() - began + _GRACE_SECONDS)
             with _no_scope_of_anyio():
-                while not future.done():
+                while not future.done() and (left := _left(timeout, began)) != 0:
                     with suppress(asyncio.CancelledError):
-                        await asyncio.wait([future])
+                        await asyncio.wait([future], timeout=left)
+        if not future.done() and timeout is not None:
+            future.cancel()
+            raise _timed_out(timeout)
         return future.result()
+
+
+def _left(timeout: float | None, began: float) -> float | None:
+    return None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
+
+
+def _timed_out(timeout: float) -> TimeoutError:
+    return TimeoutError(f"It did not end within {timeout:.3g} s.")
 
 
 def _no_scope_of_anyio() -> AbstractContextManager[object]:
@@ -205,9 +235,10 @@ def _no_scope_of_anyio() -> AbstractContextManager[object]:
 
 def _perform(step: Step) -> Any:
     match step:
-        case Call(function, args):
-            result = function(*args)
-            return _loop_thread.wait_for(result) if inspect.isawaitable(result) else result
+        case Call(function, args, _, executor, _, timeout):
+            if executor is not None and timeout is not None and not inspect.iscoroutinefunction(function):
+                return call_in_thread(partial(function, *args), executor, timeout)
+            return _finished(partial(function, *args), timeout)
         case Collect(function, args):
             return list(function(*args))
         case Join(future):
@@ -216,15 +247,50 @@ def _perform(step: Step) -> Any:
             return time.sleep(seconds)
 
 
+def _finished(call: Callable[[], Any], timeout: float | None) -> Any:
+    result = call()
+    if not inspect.isawaitable(result):
+        return result
+    return _loop_thread.wait_for(result, timeout)
+
+
+def call_in_thread(call: Callable[[], Any], executor: DaemonThreads, timeout: float) -> Any:
+    """What comes of the call, awaited if it can be. Raises TimeoutError if nothing has after `timeout` seconds."""
+    context = contextvars.copy_context()
+    future = executor.submit(context.run, _finished, call, timeout)
+    try:
+        return future.result(timeout)
+    except TimeoutError:
+        if not future.done():
+            raise _timed_out(timeout) from None
+        return future.result()  # or the function's own TimeoutError
+    finally:
+        if not future.done():
+            executor.abandon(future)
+
+
+async def _limited(awaitable: Awaitable[T], timeout: float) -> T:
+    try:
+        async with asyncio.timeout(timeout) as scope:
+            return await awaitable
+    except TimeoutError:
+        if scope.expired():
+            raise _timed_out(timeout) from None
+        raise
+
+
 async def _aperform(step: Step, cancellation: _Cancellation) -> Any:
     if not (isinstance(step, Call) and step.shielded):
         cancellation.raise_if_due()
     match step:
-        case Call(function, args, shielded, executor, detached):
+        case Call(function, args, shielded, executor, detached, timeout):
+            began = time.monotonic()
             if inspect.iscoroutinefunction(function):
                 result = function(*args)
             elif detached:
                 result = await _detached(partial(function, *args))
+            elif executor is not None and timeout is not None:
+                result = await _aperform_in_thread(partial(function, *args), executor, timeout, cancellation)
             else:
                 result = await cancellation.outlast(_in_thread(partial(function, *args), executor))
             if not inspect.isawaitable(result):
@@ -234,7 +300,8 @@ async def _aperform(step: Step, cancellation: _Cancellation) -> Any:
             if cancellation.is_due and inspect.iscoroutine(result):
                 result.close()
             cancellation.raise_if_due()
-            return await result
+            left = _left(timeout, began)
+            return await (result if left is None else _limited(result, left))
         case Collect(function, args):
             return [item async for item in function(*args)]
         case Join(future):
@@ -274,7 +341,19 @@ def in_daemon_thread(call: Callable[[], T], name: str) -> Future[T]:
     return future
 
 
-def _in_thread(call: Callable[[], T], executor: Executor | None) -> asyncio.Future[T]:
+async def _aperform_in_thread(
+    call: Callable[[], Any], executor: DaemonThreads, timeout: float, cancellation: _Cancellation
+) -> Any:
+    context = contextvars.copy_context()
+    work = executor.submit(context.run, _without_stop_iteration, call)
+    try:
+        return await cancellation.outlast(asyncio.wrap_future(work), timeout)
+    finally:
+        if not work.done():
+            executor.abandon(work)
+
+
+def _in_thread(call: Callable[[], T], executor: DaemonThreads | None) -> asyncio.Future[T]:
     context = contextvars.copy_context()
     return asyncio.get_running_loop().run_in_executor(executor, lambda: context.run(_without_stop_iteration, call))
 
@@ -306,7 +385,7 @@ class _LoopThread:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
 
-    def wait_for(self, awaitable: Awaitable[T]) -> T:
+    def wait_for(self, awaitable: Awaitable[T], timeout: float | None = None) -> T:
         try:
             if self._thread is threading.current_thread():
                 raise RuntimeError(
@@ -317,9 +396,13 @@ class _LoopThread:
             if inspect.iscoroutine(awaitable):
                 awaitable.close()
             raise
-        future = asyncio.run_coroutine_threadsafe(_outcome(awaitable), loop)
+        limited = awaitable if timeout is None else _limited(awaitable, timeout)
+        future = asyncio.run_coroutine_threadsafe(_outcome(limited), loop)
         try:
-            outcome = _result_of(future, thread)
+            outcome = _result_of(future, thread, timeout)
+        except _LoopBlocked:
+            self._replace(loop)
+            raise _timed_out(timeout or 0) from None
         except BaseException:
             future.cancel()
             raise
@@ -345,6 +428,13 @@ class _LoopThread:
             loop.close()
             raise no_thread("run asynchronous functions") from error
         return loop, thread
+
+    def _replace(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Leave a loop that a function blocks to those who wait in it; the next caller starts another."""
+        logger.error("An asynchronous function blocks the event loop that runs it. The next one runs in another.")
+        with self._lock:
+            if self._loop is loop:
+                self._loop = self._thread = None
 
     def _stop(self) -> None:
         with self._lock:
@@ -390,15 +480,25 @@ async def _outcome(awaitable: Awaitable[Any]) -> _Outcome:
         return _Outcome(None, error)
 
 
-def _result_of(future: Future[_Outcome], thread: threading.Thread) -> _Outcome:
-    """The result of a future, for as long as there is a thread that may set it."""
+class _LoopBlocked(Exception):
+    pass
+
+
+def _result_of(future: Future[_Outcome], thread: threading.Thread, timeout: float | None) -> _Outcome:
+    """The result of a future, for as long as there is a thread that may set it.
+
+    A function that is cancelled after `timeout` seconds has a moment to end; a loop that it blocks cancels nothing.
+    """
+    deadline = math.inf if timeout is None else time.monotonic() + timeout + _CANCEL_SECONDS
     while True:
         with suppress(TimeoutError):
-            return future.result(_LOOK_SECONDS)
+            return future.result(max(0.0, min(_LOOK_SECONDS, deadline - time.monotonic())))
         if future.done():
             return future.result()
         if not thread.is_alive():
             raise RuntimeError("The thread that ran this asynchronous function has ended.")
+        if time.monotonic() >= deadline:
+            raise _LoopBlocked
 
 
 # To close the parent's loop in a forked child would take down the selector that both share.

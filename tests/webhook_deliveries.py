@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 from interactor_ext.webhooks import sign
@@ -35,12 +37,21 @@ DATA: dict[str, dict[str, Any]] = {
 }
 
 
+def timestamp(age: float = 0) -> str:
+    """Of an event that happened `age` seconds ago."""
+    return datetime.fromtimestamp(time.time() - age, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# The same in every body of this process, whose bytes are signed.
+JUST_NOW = timestamp()
+
+
 def envelope(event: Any = "room.message.created", key: str = "idem_1", **changes: Any) -> dict[str, Any]:
     """One event's JSON. A change to `...` leaves the field out."""
     document = {
         "id": f"evt_{key}",
         "event": event,
-        "timestamp": "2024-01-15T10:31:00Z",
+        "timestamp": JUST_NOW,
         "idempotency_key": key,
         "namespace": "user_123",
         "data": DATA.get(str(event), {"anything": 1}),

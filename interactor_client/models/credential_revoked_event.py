@@ -18,17 +18,18 @@ class CredentialRevokedEvent:
     Attributes:
         id: Id of the event (`evt_...`).
         event: Always `credential.revoked`.
-        timestamp: When it happened. Order events by it.
+        timestamp: When it happened. Order events by it. Null where a delivery says nothing that can be
+            read.
         idempotency_key: The same in every delivery of the event: handle each key once.
-        namespace: The tenant that it happened to.
+        namespace: The tenant that it happened to; null for the default one.
         data: The credential that was revoked.
     """
 
     id: str
     event: Literal["credential.revoked"] = "credential.revoked"
-    timestamp: datetime.datetime
+    timestamp: datetime.datetime | None
     idempotency_key: str
-    namespace: str
+    namespace: str | None
     data: CredentialRevokedData
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
@@ -39,7 +40,7 @@ class CredentialRevokedEvent:
         _json["event"] = self.event
         _json["timestamp"] = to_json(self.timestamp)
         _json["idempotency_key"] = self.idempotency_key
-        _json["namespace"] = self.namespace
+        _json["namespace"] = to_json(self.namespace)
         _json["data"] = to_json(self.data)
         return _json
 
@@ -58,13 +59,15 @@ class CredentialRevokedEvent:
         if event != "credential.revoked":
             event = as_const("CredentialRevokedEvent", "event", event, "credential.revoked")
         timestamp = _json.pop("timestamp", ABSENT)
-        timestamp = as_datetime("CredentialRevokedEvent", "timestamp", timestamp)
+        if timestamp is not None:
+            timestamp = as_datetime("CredentialRevokedEvent", "timestamp", timestamp)
         idempotency_key = _json.pop("idempotency_key", ABSENT)
         if type(idempotency_key) is not str:
             idempotency_key = as_str("CredentialRevokedEvent", "idempotency_key", idempotency_key)
         namespace = _json.pop("namespace", ABSENT)
-        if type(namespace) is not str:
-            namespace = as_str("CredentialRevokedEvent", "namespace", namespace)
+        if namespace is not None:
+            if type(namespace) is not str:
+                namespace = as_str("CredentialRevokedEvent", "namespace", namespace)
         data = _json.pop("data", ABSENT)
         try:
             data = CredentialRevokedData.from_dict(data)

@@ -18,17 +18,18 @@ class RoomMessageCreatedEvent:
     Attributes:
         id: Id of the event (`evt_...`).
         event: Always `room.message.created`.
-        timestamp: When it happened. Order events by it.
+        timestamp: When it happened. Order events by it. Null where a delivery says nothing that can be
+            read.
         idempotency_key: The same in every delivery of the event: handle each key once.
-        namespace: The tenant that it happened to.
+        namespace: The tenant that it happened to; null for the default one.
         data: The new message.
     """
 
     id: str
     event: Literal["room.message.created"] = "room.message.created"
-    timestamp: datetime.datetime
+    timestamp: datetime.datetime | None
     idempotency_key: str
-    namespace: str
+    namespace: str | None
     data: RoomMessageCreatedData
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
@@ -39,7 +40,7 @@ class RoomMessageCreatedEvent:
         _json["event"] = self.event
         _json["timestamp"] = to_json(self.timestamp)
         _json["idempotency_key"] = self.idempotency_key
-        _json["namespace"] = self.namespace
+        _json["namespace"] = to_json(self.namespace)
         _json["data"] = to_json(self.data)
         return _json
 
@@ -58,13 +59,15 @@ class RoomMessageCreatedEvent:
         if event != "room.message.created":
             event = as_const("RoomMessageCreatedEvent", "event", event, "room.message.created")
         timestamp = _json.pop("timestamp", ABSENT)
-        timestamp = as_datetime("RoomMessageCreatedEvent", "timestamp", timestamp)
+        if timestamp is not None:
+            timestamp = as_datetime("RoomMessageCreatedEvent", "timestamp", timestamp)
         idempotency_key = _json.pop("idempotency_key", ABSENT)
         if type(idempotency_key) is not str:
             idempotency_key = as_str("RoomMessageCreatedEvent", "idempotency_key", idempotency_key)
         namespace = _json.pop("namespace", ABSENT)
-        if type(namespace) is not str:
-            namespace = as_str("RoomMessageCreatedEvent", "namespace", namespace)
+        if namespace is not None:
+            if type(namespace) is not str:
+                namespace = as_str("RoomMessageCreatedEvent", "namespace", namespace)
         data = _json.pop("data", ABSENT)
         try:
             data = RoomMessageCreatedData.from_dict(data)

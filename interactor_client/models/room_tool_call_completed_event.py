@@ -18,17 +18,18 @@ class RoomToolCallCompletedEvent:
     Attributes:
         id: Id of the event (`evt_...`).
         event: Always `room.tool_call.completed`.
-        timestamp: When it happened. Order events by it.
+        timestamp: When it happened. Order events by it. Null where a delivery says nothing that can be
+            read.
         idempotency_key: The same in every delivery of the event: handle each key once.
-        namespace: The tenant that it happened to.
+        namespace: The tenant that it happened to; null for the default one.
         data: The call that was answered.
     """
 
     id: str
     event: Literal["room.tool_call.completed"] = "room.tool_call.completed"
-    timestamp: datetime.datetime
+    timestamp: datetime.datetime | None
     idempotency_key: str
-    namespace: str
+    namespace: str | None
     data: RoomToolCallCompletedData
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
@@ -39,7 +40,7 @@ class RoomToolCallCompletedEvent:
         _json["event"] = self.event
         _json["timestamp"] = to_json(self.timestamp)
         _json["idempotency_key"] = self.idempotency_key
-        _json["namespace"] = self.namespace
+        _json["namespace"] = to_json(self.namespace)
         _json["data"] = to_json(self.data)
         return _json
 
@@ -58,13 +59,15 @@ class RoomToolCallCompletedEvent:
         if event != "room.tool_call.completed":
             event = as_const("RoomToolCallCompletedEvent", "event", event, "room.tool_call.completed")
         timestamp = _json.pop("timestamp", ABSENT)
-        timestamp = as_datetime("RoomToolCallCompletedEvent", "timestamp", timestamp)
+        if timestamp is not None:
+            timestamp = as_datetime("RoomToolCallCompletedEvent", "timestamp", timestamp)
         idempotency_key = _json.pop("idempotency_key", ABSENT)
         if type(idempotency_key) is not str:
             idempotency_key = as_str("RoomToolCallCompletedEvent", "idempotency_key", idempotency_key)
         namespace = _json.pop("namespace", ABSENT)
-        if type(namespace) is not str:
-            namespace = as_str("RoomToolCallCompletedEvent", "namespace", namespace)
+        if namespace is not None:
+            if type(namespace) is not str:
+                namespace = as_str("RoomToolCallCompletedEvent", "namespace", namespace)
         data = _json.pop("data", ABSENT)
         try:
             data = RoomToolCallCompletedData.from_dict(data)

@@ -7,28 +7,30 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
-from ..wire import ABSENT, as_datetime, as_dict, as_object, as_str, names_only, to_json
+from ..types import UNSET
+from ..wire import ABSENT, as_datetime, as_object, as_str, misfit, names_only, to_json
 
 
 @_define(kw_only=True)
 class UnknownWebhookEvent:
-    """An event of a type that is newer than this contract.
+    """An event of a type that is newer than this contract, or one that does not fit what the contract says.
 
     Attributes:
         id: Id of the event (`evt_...`).
         event: The type of the event.
-        timestamp: When it happened. Order events by it.
+        timestamp: When it happened. Order events by it. Null where a delivery says nothing that can be
+            read.
         idempotency_key: The same in every delivery of the event: handle each key once.
-        namespace: The tenant that it happened to.
-        data: A free JSON object. In Python it is a plain `dict`.
+        namespace: The tenant that it happened to; null for the default one.
+        data: Any JSON value.
     """
 
     id: str
     event: str
-    timestamp: datetime.datetime
+    timestamp: datetime.datetime | None
     idempotency_key: str
-    namespace: str
-    data: JsonObject
+    namespace: str | None
+    data: Any
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -38,7 +40,7 @@ class UnknownWebhookEvent:
         _json["event"] = self.event
         _json["timestamp"] = to_json(self.timestamp)
         _json["idempotency_key"] = self.idempotency_key
-        _json["namespace"] = self.namespace
+        _json["namespace"] = to_json(self.namespace)
         _json["data"] = to_json(self.data)
         return _json
 
@@ -57,16 +59,18 @@ class UnknownWebhookEvent:
         if type(event) is not str:
             event = as_str("UnknownWebhookEvent", "event", event)
         timestamp = _json.pop("timestamp", ABSENT)
-        timestamp = as_datetime("UnknownWebhookEvent", "timestamp", timestamp)
+        if timestamp is not None:
+            timestamp = as_datetime("UnknownWebhookEvent", "timestamp", timestamp)
         idempotency_key = _json.pop("idempotency_key", ABSENT)
         if type(idempotency_key) is not str:
             idempotency_key = as_str("UnknownWebhookEvent", "idempotency_key", idempotency_key)
         namespace = _json.pop("namespace", ABSENT)
-        if type(namespace) is not str:
-            namespace = as_str("UnknownWebhookEvent", "namespace", namespace)
+        if namespace is not None:
+            if type(namespace) is not str:
+                namespace = as_str("UnknownWebhookEvent", "namespace", namespace)
         data = _json.pop("data", ABSENT)
-        if type(data) is not dict:
-            data = as_dict("UnknownWebhookEvent", "data", data)
+        if data is UNSET:
+            misfit("UnknownWebhookEvent", "data", "any value", data)
         return cls(
             id=id,
             event=event,
@@ -76,7 +80,3 @@ class UnknownWebhookEvent:
             data=data,
             additional_properties=_json,
         )
-
-
-# At the foot, where models that contain each other find this one defined.
-from .json_object import JsonObject  # noqa: E402

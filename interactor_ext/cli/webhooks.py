@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import re
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Annotated, Any
@@ -16,10 +18,18 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import httpx
 import typer
 
-from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookError
+from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookError, WebhookPayloadError
 from interactor_ext._redact import clean_text
 from interactor_ext.cli.output import PrintableStream, write, write_json
-from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
+from interactor_ext.webhooks import (
+    InvalidWebhookEvent,
+    MemoryEventStore,
+    WebhookEvent,
+    WebhookRouter,
+    WebhookVerifier,
+    parse_event,
+    sign,
+)
 
 webhooks = typer.Typer(
     help="Receive, sign, check and repeat webhook deliveries.", no_args_is_help=True, rich_markup_mode=None
@@ -41,13 +51,15 @@ _SIGNED = {"x-interactor-signature": "--signature", "x-interactor-timestamp": "-
 def listen(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
     host: Annotated[str, typer.Option(help="Whose connections are taken.")] = "127.0.0.1",
-    save: Annotated[Path | None, typer.Option(help="A folder to keep deliveries in, for `replay`.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="A folder to keep deliveries in, refused ones too, for `replay`.")
+    ] = None,
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Take deliveries, check them and show their events, until Ctrl-C."""
-    router = WebhookRouter(WebhookVerifier(_secret(secret_file)))
-    router.default(lambda event: _show(event.to_dict(), as_json))
+    router = WebhookRouter(WebhookVerifier(_secret(secret_file)), MemoryEventStore(ttl=math.inf))
+    router.default(lambda event: _show_received(event, as_json))
     if save is not None:
         save.mkdir(mode=0o700, parents=True, exist_ok=True)
     application = _Keeping(router, save, as_json)
@@ -118,7 +130,7 @@ def replay(
 ) -> None:
     """Deliver a body, signed anew and as of now. The exit status is 1 unless every answer is a 2xx."""
     raw, _ = _read(body)
-    headers = sign(raw, _secret(secret_file), event=parse_event(raw).event)
+    headers = sign(raw, _secret(secret_file), event=_type_of(raw))
     accepted = True
     with httpx.Client(timeout=30) as client:
         for _ in range(times):
@@ -141,6 +153,14 @@ def replay(
         raise typer.Exit(1)
 
 
+def _type_of(raw: bytes) -> str | None:
+    """None where a body says none, or one that no header can carry: a receiver may be tried with anything."""
+    with suppress(WebhookPayloadError):
+        kind = parse_event(raw).event
+        return kind if kind.isascii() and kind.isprintable() else None
+    return None
+
+
 def _secret(file: Path | None) -> str:
     secret = file.read_text(encoding="utf-8") if file else os.environ.get("INTERACTOR_WEBHOOK_SECRET", "")
     if not secret.strip():
@@ -153,7 +173,7 @@ def _read(name: str) -> tuple[bytes, dict[str, str]]:
     raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     try:
         kept = json.loads(raw)
-        return kept["raw"].encode(), dict(kept["headers"])
+        return kept["raw"].encode("utf-8", "surrogateescape"), dict(kept["headers"])
     except (ValueError, TypeError, KeyError, AttributeError):
         return raw, {}
 
@@ -165,6 +185,13 @@ def _show(event: dict[str, Any], as_json: bool) -> None:
     write(f"{event.get('event')} ", "bold cyan", end="")
     write(f"{event.get('id')} of {event.get('namespace') or 'no namespace'} at {event.get('timestamp')}")
     write_json(event.get("data"))
+
+
+def _show_received(event: WebhookEvent, as_json: bool) -> None:
+    _show(event.to_dict(), as_json)
+    if isinstance(event, InvalidWebhookEvent) and not as_json:
+        write("It does not fit its type, so typed handlers do not get it: ", "red", end="")
+        write(clean_text(event.validation_error))
 
 
 class _Keeping:
@@ -185,8 +212,8 @@ class _Keeping:
         answer = self._router.handle(body, headers, method=environ["REQUEST_METHOD"])
         if answer.status >= 400:
             self._refused(json.loads(answer.body)["error"], answer.status)
-        elif self._folder is not None:
-            self._keep(self._folder, body, headers)
+        if self._folder is not None and environ["REQUEST_METHOD"] == "POST":
+            self._keep(self._folder, body, headers, answer.status)
         start_response(f"{answer.status} Answered", list(answer.headers.items()))
         return [answer.body]
 
@@ -201,10 +228,15 @@ class _Keeping:
             write(f"Refused with {status}: ", "red", end="")
             write(error["message"])
 
-    def _keep(self, folder: Path, body: bytes, headers: dict[str, str]) -> None:
-        event = parse_event(body)
-        name = re.sub(r"[^\w.-]", "_", f"{next(self._numbers):04}-{event.event}-{event.id}")[:120]
-        text = json.dumps({"headers": headers, "raw": body.decode()}, indent=2)
+    def _keep(self, folder: Path, body: bytes, headers: dict[str, str], status: int) -> None:
+        try:
+            event = parse_event(body)
+            what = f"{event.event}-{event.id}"
+        except WebhookPayloadError:
+            what = "unnamed"
+        refused = f"refused-{status}-" if status >= 400 else ""
+        name = re.sub(r"[^\w.-]", "_", f"{next(self._numbers):04}-{refused}{what}")[:120]
+        text = json.dumps({"headers": headers, "raw": body.decode("utf-8", "surrogateescape")}, indent=2)
         file = folder / f"{name}.json"
         file.unlink(missing_ok=True)
         # For its owner alone, as it holds what customers said.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_client import models as _models
 from interactor_ext.webhooks.answers import WebhookAnswer
-from interactor_ext.webhooks.events import parse_event
+from interactor_ext.webhooks.events import InvalidWebhookEvent, parse_event
 from interactor_ext.webhooks.memory import MemoryEventStore
 from interactor_ext.webhooks.queues import DeadLetter, EventQueue, QueuedEvent
 from interactor_ext.webhooks.redis import AsyncRedisEventStore, RedisEventStore
@@ -74,6 +74,7 @@ __all__ = [
     "DeadLetter",
     "EventQueue",
     "EventStore",
+    "InvalidWebhookEvent",
     "MemoryEventStore",
     "QueuedEvent",
     "RedisEventQueue",

@@ -6,13 +6,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
 from interactor_ext._fork import after_fork_in_child, pause_while_forking
 from interactor_ext.webhooks._settings import from_zero_up
 
+# Seconds. A clock that is adjusted by less is not worth a write.
+_LEAST_STEP = 1.0
 # Databases without a file, which end with their connection.
 _OF_THE_CONNECTION_ALONE = (":memory:", "")
 
@@ -26,9 +28,9 @@ class Database:
 
     def __init__(self, path: str | os.PathLike[str], schema: str, *, timeout: float) -> None:
         path = os.fspath(path)
-        self._has_file = path not in _OF_THE_CONNECTION_ALONE
+        self.has_file = path not in _OF_THE_CONNECTION_ALONE
         # Opened again after a fork, when a daemon may have changed its working directory.
-        self._path = os.path.abspath(path) if self._has_file else path
+        self._path = os.path.abspath(path) if self.has_file else path
         self._schema = schema
         self._timeout: float = from_zero_up(timeout, "The timeout of a SQLite database")
         self._lock = threading.RLock()
@@ -111,7 +113,7 @@ class Database:
 
     def _pause(self) -> None:
         self._lock.acquire()
-        if self._has_file:
+        if self.has_file:
             self._close()
 
     def _resume(self) -> None:
@@ -133,10 +135,39 @@ def _milliseconds_until(deadline: float) -> int:
 _inherited: list[sqlite3.Connection] = []
 
 
+class StoredClock:
+    """The time of day, for instants that are stored in `table`. Where the clock was set back, `shift` moves them by the
+    same, that nothing waits until the clock has come so far again: an UPDATE with the parameter `:by`, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float], table: str, shift: str) -> None:
+        self.schema = f"CREATE TABLE IF NOT EXISTS {table} (latest REAL NOT NULL)"
+        self._clock = clock
+        self._table = table
+        self._shift = shift
+
+    def now(self, connection: sqlite3.Connection) -> float:
+        """Call it within a transaction: then nobody else has written a later time meanwhile."""
+        now = self._clock()
+        row = connection.execute(f"SELECT latest FROM {self._table}").fetchone()  # noqa: S608
+        if row is None:
+            connection.execute(f"INSERT INTO {self._table} VALUES (?)", (now,))  # noqa: S608
+        elif not -_LEAST_STEP <= now - row[0] <= _LEAST_STEP:
+            if now < row[0]:
+                connection.execute(self._shift, {"by": now - row[0]})
+            connection.execute(f"UPDATE {self._table} SET latest = ?", (now,))  # noqa: S608
+        return now
+
+
 class SQLiteBacked:
     """Closing, for what keeps a `Database`."""
 
     _database: Database
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can open it."""
+        return self._database.has_file
 
     def close(self) -> None:
         """Close this process's connection; the next call opens it again."""

@@ -1,7 +1,13 @@
-"""Threads for the calls of synchronous stores: handlers that hang in the loop's own threads must not hold these up."""
+"""Threads of daemons for stores and handlers: one that hangs holds up neither the others nor the end of the process."""
 
 from __future__ import annotations
 
 from interactor_ext._threads import DaemonThreads
 
 STORE_THREADS = DaemonThreads("interactor-webhook-store")
+# Where Redis hangs, and its client has no time limit of its own, each call keeps its thread.
+REDIS_THREADS = DaemonThreads("interactor-webhook-redis", most=64)
+# For the handlers of event loops, where nothing else bounds how many run at once.
+HANDLER_THREADS = DaemonThreads("interactor-webhook-handler", most=32)
+# For those of synchronous callers: each of them waits for one thread, so the callers are the bound.
+CALLER_THREADS = DaemonThreads("interactor-webhook-handler", most=1_000_000)

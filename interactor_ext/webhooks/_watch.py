@@ -1,15 +1,21 @@
-"""Tells a telemetry of deliveries."""
+"""Logs each delivery and tells a telemetry of it."""
 
 from __future__ import annotations
 
 import json
+import logging
 import time
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._plans import Plan
 from interactor_ext._telemetry.events import Reporter, WebhookReceived
 from interactor_ext.webhooks.answers import WebhookAnswer
+
+if TYPE_CHECKING:
+    from interactor_client.models import WebhookEvent
+
+logger = logging.getLogger("interactor.webhooks")
 
 Outcome = Literal["processed", "duplicate", "failed"]
 
@@ -21,45 +27,89 @@ _OUTCOMES: dict[str, Outcome | None] = {
     "in_progress": "duplicate",
     "accepted": None,
 }
+_LONGEST = 200
 
 
 class DeliveryWatch:
-    """One delivery. `event` is its type, as soon as that is known."""
+    """One delivery. `event` is set as soon as it is known."""
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, reporter: Reporter | None) -> None:
         self._reporter = reporter
         self._began = time.perf_counter()
-        self.event: str | None = None
+        self.event: WebhookEvent | None = None
 
     def follow(self, plan: Plan[WebhookAnswer]) -> Plan[WebhookAnswer]:
-        answer = yield from plan
+        try:
+            answer = yield from plan
+        except GeneratorExit:  # the collector's, perhaps: it may wait for no lock of a log handler's
+            raise
+        except BaseException as error:
+            _log("interrupted", self.event, self._began, None, type(error).__name__)
+            raise
         self.answered(answer)
         return answer
 
     def answered(self, answer: WebhookAnswer) -> None:
-        outcome = _OUTCOMES.get(_says(answer), "failed")
-        if outcome is not None:
-            event = "unknown" if self.event is None else label(self.event)
-            self._reporter.record(WebhookReceived(event, outcome, time.perf_counter() - self._began))
+        said, reason = _says(answer)
+        _log(said, self.event, self._began, answer.status, reason)
+        outcome = _OUTCOMES.get(said, "failed")
+        if outcome is not None and self._reporter is not None:
+            self._reporter.record(WebhookReceived(label(self.event), outcome, time.perf_counter() - self._began))
 
 
-def follow_handlers(reporter: Reporter, event: str, plan: Plan[None]) -> Plan[None]:
+def follow_handlers(reporter: Reporter | None, event: WebhookEvent, plan: Plan[None]) -> Plan[None]:
     """The handlers of an event that comes from a queue."""
     began = time.perf_counter()
+
+    def ended(said: str, outcome: Outcome, reason: str = "") -> None:
+        _log(said, event, began, None, reason)
+        if reporter is not None:
+            reporter.record(WebhookReceived(label(event), outcome, time.perf_counter() - began))
+
     try:
         yield from plan
-    except Exception:
-        reporter.record(WebhookReceived(label(event), "failed", time.perf_counter() - began))
+    except GeneratorExit:
         raise
-    reporter.record(WebhookReceived(label(event), "processed", time.perf_counter() - began))
+    except BaseException as error:
+        ended("failed" if isinstance(error, Exception) else "interrupted", "failed", type(error).__name__)
+        raise
+    ended("handled", "processed")
 
 
-def label(event: str) -> str:
+def label(event: WebhookEvent | None) -> str:
     """The type of an event, as one of a bounded number of labels."""
-    return event if event in EVENT_MODELS["WebhookEvent"] else "other"
+    if event is None:
+        return "unknown"
+    return event.event if event.event in EVENT_MODELS["WebhookEvent"] else "other"
 
 
-def _says(answer: WebhookAnswer) -> str:
+def _log(outcome: str, event: WebhookEvent | None, began: float, status: int | None, reason: str) -> None:
+    level = logging.INFO if not reason else logging.WARNING
+    if not logger.isEnabledFor(level):
+        return
+    milliseconds = round((time.perf_counter() - began) * 1000, 1)
+    fields: dict[str, Any] = {
+        "event_id": None if event is None else event.id[:_LONGEST],
+        "event_type": None if event is None else event.event[:_LONGEST],
+        "namespace": None if event is None else event.namespace,
+        "outcome": outcome,
+        "status_code": status,
+        "duration_ms": milliseconds,
+    }
+    logger.log(
+        level,
+        "Webhook delivery %s: event %r (%r) of namespace %r, in %.0f ms%s",
+        outcome,
+        *(fields[name] for name in ("event_id", "event_type", "namespace")),
+        milliseconds,
+        f" ({reason})" if reason else "",
+        extra=fields,
+    )
+
+
+def _says(answer: WebhookAnswer) -> tuple[str, str]:
+    """The outcome in one word, and the reason where it was refused."""
     document: dict[str, Any] = json.loads(answer.body)
-    said: str = document["status"] if "status" in document else document["error"]["code"]
-    return said
+    if "status" in document:
+        return document["status"], ""
+    return document["error"]["code"], document["error"]["message"]

@@ -37,6 +37,15 @@ def length_required() -> WebhookAnswer:
     return refused(411, "length_required", "This server reads no body without a Content-Length.")
 
 
+def too_old(age: float) -> WebhookAnswer:
+    return refused(
+        400,
+        "too_old",
+        f"The event is {age / 86_400:.1f} days old, and what was handled so long ago is forgotten here: it may be a "
+        "replay. A store with a longer `ttl` takes it.",
+    )
+
+
 def handler_failed() -> WebhookAnswer:
     # What the handler raised stays in this machine's log: it can hold what the platform has no business to know.
     return refused(500, "handler_failed", "The handler failed. Deliver again.")

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from attrs import define, field
+
 from interactor_client import models
+from interactor_client.errors import DecodeError
+from interactor_client.models import UnknownWebhookEvent
+from interactor_client.wire import as_datetime
 from interactor_ext._errors import WebhookPayloadError
 
 if TYPE_CHECKING:
@@ -20,6 +27,19 @@ _FALLBACK = ""
 _WHITESPACE = " \t\n\r"
 # Event type -> model class, filled as types arrive: a receiver imports the models of what it receives.
 _classes: dict[str, Any] = {}
+
+
+@define(kw_only=True)
+class InvalidWebhookEvent(UnknownWebhookEvent):
+    """A genuine event of a known type that does not fit the model of its type.
+
+    Attributes:
+        validation_error: The model, the field and what is wrong with it.
+        raw: The body as it came.
+    """
+
+    validation_error: str = ""
+    raw: bytes = field(default=b"", repr=False)
 
 
 def raw_body(body: Body) -> bytes:
@@ -38,29 +58,64 @@ def parse_event(body: Body) -> WebhookEvent:
     """The event in a body whose signature was checked before; nothing is verified here.
 
     Also reads bodies whose type stands in `type`, whose time stands in `created_at`, that lack `idempotency_key` (then
-    `id` serves) or `namespace` (then `data.namespace`). A type that is not in the catalogue becomes
-    `UnknownWebhookEvent`. Raises WebhookPayloadError, which names the model and the field where one does not fit.
+    `id` serves, and the other way round) or `namespace` (then `data.namespace`, else None: the default one), whose ids
+    are numbers, and whose time is missing or cannot be read (None). A type that is not in the catalogue becomes
+    `UnknownWebhookEvent`; an event that does not fit the model of its type becomes `InvalidWebhookEvent`, which is one
+    as well and says what does not fit. Raises WebhookPayloadError where no type, or neither key nor id, can be found.
     """
     return read_event(body if type(body) is bytes else raw_body(body))
 
 
 def read_event(raw: bytes) -> WebhookEvent:
-    document = _json_object(raw)
-    kind = document.get("event")
+    try:
+        document = _json_object(raw)
+    except WebhookPayloadError:
+        members = _loose_json_object(raw)
+        if members is None:
+            raise
+        return _read_odd(raw, members)
+    kind: Any = document.get("event")
     if kind is None:
         kind = document["event"] = document.get("type")
-    if not isinstance(kind, str) or not kind:
-        raise WebhookPayloadError("The body names no event: neither `event` nor `type` holds a text.")
-    _fill_gaps(document)
     try:
+        _fill_gaps(document)
         event: WebhookEvent = (_classes.get(kind) or _load(kind)).from_dict(document)
-    except Exception as error:
-        # A model raises DecodeError; the rest of what hostile JSON can provoke (huge numbers, deep nesting) joins it.
-        raise WebhookPayloadError(f"A {kind[:80]!r} event that does not fit its model: {error}") from error
-    if not event.idempotency_key:
+    except Exception:
+        # A model raises DecodeError; the rest of what hostile JSON can provoke (a type that is a list) joins it.
+        return _read_odd(raw, document)
+    return event if kind and event.idempotency_key else _read_odd(raw, document)
+
+
+def _read_odd(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
+    """The event, once what may be odd in any event is put right."""
+    kind = next((kind for name in ("event", "type") if (kind := document.get(name)) and isinstance(kind, str)), None)
+    if kind is None:
+        raise WebhookPayloadError("The body names no event: neither `event` nor `type` holds a text.")
+    document["event"] = kind
+    key, own_id = _id_text(document.get("idempotency_key") or None), _id_text(document.get("id"))
+    document["idempotency_key"], document["id"] = key or own_id, own_id or key
+    if not document["id"]:
         raise WebhookPayloadError(
             "The body has neither `idempotency_key` nor `id`, so a replay could not be told apart."
         )
+    _fill_gaps(document)
+    if _is_number(document["namespace"]):
+        document["namespace"] = str(document["namespace"])
+    document["timestamp"] = _time_or_none(document["timestamp"])
+    try:
+        event: WebhookEvent = _load(kind).from_dict({"data": None} | document)
+    except Exception as error:
+        # Not only DecodeError: data may be nested too deep.
+        return _invalid(raw, document, error)
+    return event
+
+
+def _invalid(raw: bytes, document: dict[str, Any], error: Exception) -> InvalidWebhookEvent:
+    what = str(error) if isinstance(error, DecodeError) else f"cannot be read ({type(error).__name__})"
+    if not isinstance(document["namespace"], str | None):
+        document["namespace"] = None
+    event = InvalidWebhookEvent.from_dict({"data": None} | document)
+    event.validation_error, event.raw = what, raw
     return event
 
 
@@ -73,6 +128,24 @@ def _fill_gaps(document: dict[str, Any]) -> None:
     if document.get("namespace") is None:
         data = document.get("data")
         document["namespace"] = data.get("namespace") if isinstance(data, dict) else None
+
+
+def _id_text(value: Any) -> str:
+    """An id as text; "" for what is none."""
+    if isinstance(value, str):
+        return value
+    return str(value) if _is_number(value) else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _time_or_none(value: Any) -> Any:
+    try:
+        return as_datetime("", "", value)
+    except DecodeError:
+        return None
 
 
 def _load(kind: str) -> Any:
@@ -109,3 +182,64 @@ def _refuse_constant(name: str) -> NoReturn:
 
 # raw_decode, for decode() searches for white space with a regular expression at both ends.
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+
+# What follows reads bodies that `json` refuses: another encoding, bytes that are no text, numbers of too many digits,
+# values nested too deep. Each member of the outermost object is read by itself; one that cannot be read is kept as the
+# text that stands for it.
+
+
+def _loose_json_object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        text = raw.decode(json.detect_encoding(raw), "surrogateescape").strip(_WHITESPACE)
+    except UnicodeDecodeError:  # UTF-16 and UTF-32 have no escape for half a character
+        return None
+    members = _members(text)
+    return None if members is None else {name: _loose_value(value) for name, value in members.items()}
+
+
+def _loose_value(text: str) -> Any:
+    with suppress(ValueError, RecursionError):
+        return _decode_loosely(text)
+    return text
+
+
+def _number_or_text(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:  # more digits than Python converts
+        return digits
+
+
+_decode_loosely = json.JSONDecoder(parse_int=_number_or_text).decode
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_TOKEN = re.compile(rf"{_STRING}|[\[\]{{}},:]|[^\s\[\]{{}},:\"]+", re.DOTALL)
+_CLOSING = {"[": "]", "{": "}"}
+
+
+def _members(text: str) -> dict[str, str] | None:
+    """The members of the JSON object `text`, each value as it is written; None if its brackets do not match."""
+    members: dict[str, str] = {}
+    open_brackets: list[str] = []
+    name: str | None = None
+    begin = 0
+    for token in _TOKEN.finditer(text):
+        what = token[0]
+        if not open_brackets and (what != "{" or token.start()):
+            return None  # no object, or something behind it
+        if what in _CLOSING:
+            open_brackets.append(_CLOSING[what])
+        if what in ("]", "}") and open_brackets.pop() != what:
+            return None
+        if len(open_brackets) == 1 and what == ":" and name is None:
+            name = _loose_name(text[begin : token.start()])
+            begin = token.end()
+        elif (len(open_brackets) == 1 and what in (",", "{")) or not open_brackets:
+            if name is not None:
+                members[name] = text[begin : token.start()].strip(_WHITESPACE)
+            name, begin = None, token.end()
+    return None if open_brackets or begin != len(text) or not text else members
+
+
+def _loose_name(text: str) -> str:
+    value = _loose_value(text.strip(_WHITESPACE))
+    return value if isinstance(value, str) else ""

@@ -29,7 +29,7 @@ class MemoryEventStore:
     def __init__(
         self, *, ttl: float = DEFAULT_TTL, max_events: int = 100_000, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
+        self.ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
         self._max_events = max_events
         self._clock = clock
         self._lock = threading.Lock()
@@ -56,7 +56,7 @@ class MemoryEventStore:
             if entry is not None and entry.completed and entry.until > now:
                 self._entries[key] = entry
                 return False
-            self._entries[key] = _Entry("", now + self._ttl, completed=True)
+            self._entries[key] = _Entry("", now + self.ttl, completed=True)
             self._forget_oldest()
             return True
 

@@ -32,7 +32,9 @@ class DeadLetter(NamedTuple):
 
     @property
     def event(self) -> WebhookEvent:
-        """The event. Raises WebhookPayloadError where that was what went wrong."""
+        """The event, an `InvalidWebhookEvent` where it does not fit its type. Raises WebhookPayloadError where the body
+        names no event.
+        """
         return parse_event(self.body)
 
 
@@ -59,6 +61,10 @@ class EventQueue(Protocol):
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
         """Put the event back, due in `delay` seconds. False if another worker has it by now."""
+        ...
+
+    def put_back(self, key: str, token: str, delay: float) -> bool:
+        """As `retry`, for an event that nobody has begun to handle: the attempt does not count."""
         ...
 
     def bury(self, key: str, token: str, error: str) -> bool:

@@ -8,7 +8,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._redis import is_async
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.queues import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
-from interactor_ext.webhooks.redis import Redis, milliseconds
+from interactor_ext.webhooks.redis import DEFAULT_TIMEOUT, Redis, Scripts, logger, milliseconds
 from interactor_ext.webhooks.stores import DEFAULT_TTL
 
 # Every event is a hash; `due` and `dead` are sorted sets of keys by Redis's own clock, which all machines share.
@@ -33,7 +33,12 @@ local function finish(key)
 end
 """
 _PUT = """
-if redis.call('EXISTS', prefix .. ARGV[2]) == 1 then return 0 end
+local key = prefix .. ARGV[2]
+if redis.call('EXISTS', key) == 1 then
+    if redis.call('HEXISTS', key, 'done') == 1 then return 0 end
+    if redis.call('ZSCORE', due, ARGV[2]) or redis.call('ZSCORE', dead, ARGV[2]) then return 0 end
+    -- Redis has evicted the set that had it in line
+end
 redis.call('HSET', prefix .. ARGV[2], 'body', ARGV[3], 'attempts', 0)
 redis.call('ZADD', due, now, ARGV[2])
 return 1
@@ -56,6 +61,15 @@ redis.call('ZADD', due, now + ARGV[3], key)
 redis.call('HSET', prefix .. key, 'token', ARGV[2])
 redis.call('SET', mine, key, 'PX', math.max(1, math.floor(ARGV[3] * 1000)))
 return {key, body, redis.call('HINCRBY', prefix .. key, 'attempts', 1)}
+"""
+_LEAVE = """
+local key = ARGV[2]
+if redis.call('HGET', prefix .. key, 'token') ~= ARGV[3] then return 0 end
+forget_attempt(ARGV[3])
+redis.call('HSET', prefix .. key, 'token', '')
+redis.call('HINCRBY', prefix .. key, 'attempts', -1)
+redis.call('ZADD', due, now + ARGV[4], key)
+return 1
 """
 _COMPLETE = """
 if redis.call('HEXISTS', prefix .. ARGV[2], 'done') == 1 then return 0 end
@@ -95,14 +109,25 @@ class RedisEventQueue:
     """See `EventQueue`. Takes a `redis.Redis`; asynchronous receivers and workers call it in threads.
 
     What survives a crash of Redis itself is what Redis has written: turn on `appendonly`. `ttl` is how long a handled
-    event is remembered, in seconds. The braces in `prefix` keep all keys on one node of a cluster.
+    event is remembered, in seconds; `timeout` after how many seconds without an answer a call fails. The braces in
+    `prefix` keep all keys on one node of a cluster. A warning is logged where Redis evicts keys (`maxmemory-policy`):
+    it must not, for an event that was acknowledged is then lost.
     """
 
-    def __init__(self, redis: Redis, ttl: float = DEFAULT_TTL, *, prefix: str = "{interactor:webhook:queue}:") -> None:
+    is_shared = True
+
+    def __init__(
+        self,
+        redis: Redis,
+        ttl: float = DEFAULT_TTL,
+        *,
+        prefix: str = "{interactor:webhook:queue}:",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
         if is_async(redis):
             raise ConfigurationError("RedisEventQueue takes a redis.Redis, also in an asynchronous application.")
-        self._redis = redis
-        self._ttl = milliseconds(above_zero(ttl, "The ttl of a webhook queue"))
+        self._scripts = Scripts(redis, timeout)
+        self.ttl: float = above_zero(ttl, "The ttl of a webhook queue")
         self._prefix = prefix
 
     def put(self, key: str, body: bytes) -> bool:
@@ -113,16 +138,19 @@ class RedisEventQueue:
             row = self._run(_TAKE, token, lease)
             if row is None:
                 return None
-            # A row without a body was evicted by Redis or expired: the script has dropped it.
             if len(row) > 1:
                 key, body, attempt = row
                 return QueuedEvent(_text(key), _bytes(body), int(attempt))
+            logger.error("Webhook event %r is lost: Redis has evicted it from the queue.", _text(row[0]))
 
     def complete(self, key: str, token: str) -> bool:
-        return bool(self._run(_COMPLETE, key, self._ttl))
+        return bool(self._run(_COMPLETE, key, milliseconds(self.ttl)))
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
         return bool(self._run(_PUT_BACK, key, token, delay, error[:MAX_ERROR_LENGTH], "open"))
+
+    def put_back(self, key: str, token: str, delay: float) -> bool:
+        return bool(self._run(_LEAVE, key, token, delay))
 
     def bury(self, key: str, token: str, error: str) -> bool:
         return bool(self._run(_PUT_BACK, key, token, 0, error[:MAX_ERROR_LENGTH], "dead"))
@@ -137,12 +165,11 @@ class RedisEventQueue:
         return bool(self._run(_REPLAY, key))
 
     def discard(self, key: str) -> bool:
-        return bool(self._run(_DISCARD, key, self._ttl))
+        return bool(self._run(_DISCARD, key, milliseconds(self.ttl)))
 
     def _run(self, script: str, *args: Any) -> Any:
-        return self._redis.eval(
-            _HEAD + script, 2, f"{self._prefix}due", f"{self._prefix}dead", f"{self._prefix}event:", *args
-        )
+        keys = f"{self._prefix}due", f"{self._prefix}dead"
+        return self._scripts.run(_HEAD + script, *keys, f"{self._prefix}event:", *args, keys=2)
 
 
 # A client with decode_responses=True answers str, any other bytes.

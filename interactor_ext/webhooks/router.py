@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import secrets
+import time
 import warnings
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError, WebhookVerificationError
 from interactor_ext._plans import Call, Pause, Plan, adrive, drive
 from interactor_ext._telemetry.events import Reporter
+from interactor_ext._threads import DaemonThreads
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, from_zero_up
-from interactor_ext.webhooks._threads import STORE_THREADS
+from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
-from interactor_ext.webhooks.events import Body, raw_body
+from interactor_ext.webhooks.events import Body, InvalidWebhookEvent, raw_body
 from interactor_ext.webhooks.memory import MemoryEventStore
 from interactor_ext.webhooks.queues import EventQueue
-from interactor_ext.webhooks.stores import ClaimState, EventStore, store_key
+from interactor_ext.webhooks.stores import ClaimState, EventStore, body_key, store_key
 from interactor_ext.webhooks.wsgi import WSGIReceiver
 
 if TYPE_CHECKING:
@@ -40,8 +43,27 @@ H = TypeVar("H", bound=Handler)
 _POLL_SECONDS = 0.1
 
 
+# How often and after how many seconds it is tried again to record that an event was handled.
+_RECORD_AGAIN = (0.1, 0.5, 1.0)
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
 class Verifier(Protocol):
     def verify(self, body: Body, headers: Headers) -> WebhookEvent: ...
+
+
+class Registration(NamedTuple):
+    pattern: re.Pattern[str]
+    takes_any_event: bool
+    handler: Handler
+
+
+class HandlerRun(NamedTuple):
+    """How handlers are run: in which threads, if not in the caller's, for how many seconds, and wrapped in what."""
+
+    threads: DaemonThreads | None
+    timeout: float | None
+    wrap: Callable[[Handler], Handler] | None = None
 
 
 class WebhookRouter:
@@ -49,16 +71,22 @@ class WebhookRouter:
 
     `store` remembers what was handled (this process's memory if not given) and is what stops replays, since a
     signature does not cover the timestamp. With `queue` in its place an event is stored and answered at once, and a
-    `WebhookWorker` runs the handlers.
+    `WebhookWorker` runs the handlers. `name` is that of your service: events are remembered under it, so that services
+    which share a store or a queue do not take each other's for duplicates. Never change it: under another name every
+    event is new.
 
     `lease` is how many seconds a handler has before a copy of the event may be handled by someone else: its process
-    may have died. The platform waits 30 s for an answer. `max_body` is in bytes. A copy that arrives while the event
-    is being handled waits up to `duplicate_wait` seconds for the outcome. `telemetry` (see `interactor_ext.telemetry`)
-    is told of each delivery.
+    may have died. The platform waits 30 s for an answer. `handler_timeout` is after how many seconds the handlers of an
+    event count as failed, however they hang; `lease` if not given, `math.inf` for no limit. `handle` runs synchronous
+    handlers in its caller's thread and cannot stop them there; with `handler_timeout` given, they run in another.
 
-    Answers: 200 handled, duplicate, or nobody's concern; 400 not understood; 401 not genuine; 405; 411 a body whose end
-    a WSGI server does not mark; 413; 500 a handler failed (the event is free for the next attempt); 503 the store is
-    out of reach, or the event is being handled.
+    `max_body` is in bytes. A copy that arrives while the event is being handled waits up to `duplicate_wait` seconds
+    for the outcome. `telemetry` (see `interactor_ext.telemetry`) is told of each delivery.
+
+    Answers: 200 handled, duplicate, or nobody's concern; 400 names no event, or is older than the store remembers and
+    may be a replay; 401 not genuine; 405; 411 a body whose end a WSGI server does not mark; 413; 500 a handler failed,
+    or the event does not fit the class that its handlers take (it is free for the next attempt); 503 the store is out
+    of reach, or the event is being handled. With `queue`, whatever is genuine is 200 and stays in the queue.
     """
 
     def __init__(
@@ -67,7 +95,9 @@ class WebhookRouter:
         store: EventStore | None = None,
         *,
         queue: EventQueue | None = None,
+        name: str | None = None,
         lease: float = 60.0,
+        handler_timeout: float | None = None,
         max_body: int = 1 << 20,
         duplicate_wait: float = 2.0,
         telemetry: Telemetry | None = None,
@@ -76,14 +106,27 @@ class WebhookRouter:
             raise ConfigurationError(
                 "A queue remembers events by itself: give the router a store or a queue, not both."
             )
+        if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
+            raise ConfigurationError("The name of a webhook router is 1 to 64 ASCII letters, digits, '_', '.' or '-'.")
         self._verifier = verifier
         self._store = MemoryEventStore() if store is None else store
         self.queue = queue
+        if name is None and getattr(queue or self._store, "is_shared", False):
+            warnings.warn(
+                f"This webhook router has no name, and another service may use the same {_kind(queue or self._store)}: "
+                'each would take events that the other has handled for duplicates. Pass name="...", the same in every '
+                "process of this service.",
+                stacklevel=2,
+            )
+        self.key_prefix = "" if name is None else f"{name}:"
         self._lease: float = above_zero(lease, "The lease of a webhook router")
+        timeout = handler_timeout_of(handler_timeout, self._lease)
+        self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
+        self._in_loop = HandlerRun(HANDLER_THREADS, timeout)
         self.max_body: int = from_zero_up(max_body, "max_body")
         self._duplicate_wait: float = from_zero_up(duplicate_wait, "duplicate_wait")
         self.reporter = None if telemetry is None else Reporter(telemetry)
-        self._handlers: list[tuple[re.Pattern[str], Handler]] = []
+        self._registrations: list[Registration] = []
         self._default: Handler | None = None
 
     def on(self, *patterns: str) -> Callable[[H], H]:
@@ -91,6 +134,9 @@ class WebhookRouter:
 
         Every handler that matches runs, in the order of registration, under one claim: if one fails, all of them run
         again at the next attempt. A UserWarning says so where a pattern looks like a misspelt event type.
+
+        An event that does not fit the class of its type goes, as `InvalidWebhookEvent`, to the handlers of `"*"` alone,
+        or to the default one if there are none. Where it has other handlers too, it counts as failed after that.
         """
         if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
             raise ConfigurationError(
@@ -103,7 +149,7 @@ class WebhookRouter:
         pattern = re.compile("|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns), re.DOTALL)
 
         def register(handler: H) -> H:
-            self._handlers.append((pattern, handler))
+            self._registrations.append(Registration(pattern, "*" in patterns, handler))
             return handler
 
         return register
@@ -117,15 +163,16 @@ class WebhookRouter:
 
     def handle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
         """Take one delivery. Asynchronous handlers run on an event loop that this process keeps in a thread."""
-        return drive(self._deliver(body, headers, method))
+        return drive(self._deliver(body, headers, method, self._in_caller))
 
     async def ahandle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
-        """Take one delivery. Synchronous handlers run in the loop's default executor, and hold up nobody.
+        """Take one delivery. Synchronous handlers run in threads of their own, and hold up nobody.
 
-        A caller that is cancelled meanwhile hears of it once such a handler has ended, for a thread cannot be stopped,
-        and an event that was handled is recorded as such. Needs asyncio: under trio it raises ConfigurationError.
+        A caller that is cancelled meanwhile hears of it once such a handler has ended (or after 20 s), for a thread
+        cannot be stopped, and an event that was handled is recorded as such. Needs asyncio: under trio it raises
+        ConfigurationError.
         """
-        return await adrive(self._deliver(body, headers, method))
+        return await adrive(self._deliver(body, headers, method, self._in_loop))
 
     @cached_property
     def asgi(self) -> ASGIReceiver:
@@ -137,28 +184,36 @@ class WebhookRouter:
         """A WSGI application that takes deliveries at whatever path it is put."""
         return WSGIReceiver(self)
 
-    def run_handlers(self, event: WebhookEvent) -> Plan[None]:
-        for handler in self._handlers_for(event.event):
-            yield Call(handler, (event,))
+    def has_handlers(self, kind: str) -> bool:
+        return self._default is not None or any(each.pattern.fullmatch(kind) for each in self._registrations)
 
-    def _handlers_for(self, kind: str) -> list[Handler]:
-        matching = [handler for pattern, handler in self._handlers if pattern.fullmatch(kind)]
-        return matching or ([self._default] if self._default is not None else [])
+    def run_handlers(self, event: WebhookEvent, run: HandlerRun) -> Plan[None]:
+        """Raises WebhookPayloadError, at the end, for handlers whose class the event does not fit."""
+        matching = [each for each in self._registrations if each.pattern.fullmatch(event.event)]
+        invalid = isinstance(event, InvalidWebhookEvent)
+        handlers = [each.handler for each in matching if each.takes_any_event or not invalid]
+        if not handlers and self._default is not None:
+            handlers = [self._default]
+        began = time.monotonic()
+        for handler in handlers:
+            left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
+            wrapped = handler if run.wrap is None else run.wrap(handler)
+            yield Call(wrapped, (event,), executor=run.threads, timeout=left)
+        if isinstance(event, InvalidWebhookEvent) and not all(each.takes_any_event for each in matching):
+            raise WebhookPayloadError(f"It does not fit the class that its handlers take: {event.validation_error}.")
 
     def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer:
-        """The answer to a delivery whose body a receiver has not read to its end, once telemetry has heard of it."""
-        if self.reporter is not None:
-            DeliveryWatch(self.reporter).answered(answer)
+        """The answer to a delivery whose body a receiver has not read to its end, once it has been logged."""
+        DeliveryWatch(self.reporter).answered(answer)
         return answer
 
-    def _deliver(self, body: Body, headers: Headers, method: str) -> Plan[WebhookAnswer]:
-        if self.reporter is None or method != "POST":
-            return self._take(body, headers, method)
+    def _deliver(self, body: Body, headers: Headers, method: str, run: HandlerRun) -> Plan[WebhookAnswer]:
         watch = DeliveryWatch(self.reporter)
-        return watch.follow(self._take(body, headers, method, watch))
+        plan = self._take(body, headers, method, run, watch)
+        return plan if method != "POST" else watch.follow(plan)
 
     def _take(
-        self, body: Body, headers: Headers, method: str, watch: DeliveryWatch | None = None
+        self, body: Body, headers: Headers, method: str, run: HandlerRun, watch: DeliveryWatch
     ) -> Plan[WebhookAnswer]:
         if method != "POST":
             return answers.wrong_method()
@@ -167,30 +222,53 @@ class WebhookRouter:
         try:
             event = self._verifier.verify(body, headers)
         except WebhookVerificationError as error:
-            logger.warning("Refused a webhook delivery: %s", error)
             return answers.refused(401, "not_genuine", str(error))
         except WebhookPayloadError as error:
-            logger.error("A genuine webhook delivery was not understood: %s", error)
-            return answers.refused(400, "not_understood", str(error))
-        if watch is not None:
-            watch.event = event.event
+            return (yield from self._take_nameless(raw_body(body), error))
+        watch.event = event
+        if isinstance(event, InvalidWebhookEvent):
+            logger.error(
+                "Webhook event %r is genuine and does not fit its type, %r: %s.",
+                *(event.id, event.event, event.validation_error),
+            )
+        if age := self._age_beyond_memory(event):
+            return answers.too_old(age)
         if self.queue is not None:
             # Whether anybody handles it is for the worker to say: the receiver may not have imported the handlers.
-            return (yield from self._accept(event, raw_body(body), self.queue))
-        if not self._handlers_for(event.event):
+            return (yield from self._accept(store_key(event.idempotency_key), raw_body(body), self.queue))
+        if not self.has_handlers(event.event):
             return answers.handled("ignored")
-        return (yield from self._handle_once(event))
+        return (yield from self._handle_once(event, run))
 
-    def _accept(self, event: WebhookEvent, body: bytes, queue: EventQueue) -> Plan[WebhookAnswer]:
+    def _take_nameless(self, body: bytes, error: WebhookPayloadError) -> Plan[WebhookAnswer]:
+        """A genuine delivery that says neither what it is nor which: a queue keeps it, for a worker to bury."""
+        logger.error("A genuine webhook delivery was not understood: %s", error)
+        if self.queue is None:
+            return answers.refused(400, "not_understood", str(error))
+        return (yield from self._accept(body_key(body), body, self.queue))
+
+    def _age_beyond_memory(self, event: WebhookEvent) -> float | None:
+        """The event's age in seconds, if it is more than the store remembers.
+
+        The signature covers this time, unlike that of the header. So a replay cannot wait until its key is forgotten.
+        """
+        ttl: float | None = getattr(self.queue or self._store, "ttl", None)
+        if ttl is None or event.timestamp is None:
+            return None
+        clock: Callable[[], float] = getattr(self._verifier, "clock", time.time)
+        age = clock() - event.timestamp.timestamp()
+        return age if age > ttl else None
+
+    def _accept(self, key: str, body: bytes, queue: EventQueue) -> Plan[WebhookAnswer]:
         try:
-            added = yield Call(queue.put, (store_key(event.idempotency_key), body), executor=STORE_THREADS)
+            added = yield Call(queue.put, (self.key_prefix + key, body), executor=STORE_THREADS)
         except Exception:
-            logger.exception("Webhook event %r could not be queued.", event.id)
+            logger.exception("Webhook event %r could not be queued.", key)
             return answers.store_down()
         return answers.handled("accepted" if added else "duplicate")
 
-    def _handle_once(self, event: WebhookEvent) -> Plan[WebhookAnswer]:
-        key, token = store_key(event.idempotency_key), secrets.token_hex(16)
+    def _handle_once(self, event: WebhookEvent, run: HandlerRun) -> Plan[WebhookAnswer]:
+        key, token = self.key_prefix + store_key(event.idempotency_key), secrets.token_hex(16)
         try:
             state = yield from self._claim(key, token)
         except Exception:
@@ -207,7 +285,7 @@ class WebhookRouter:
         if state == ClaimState.IN_PROGRESS:
             return answers.in_progress()
         try:
-            yield from self.run_handlers(event)
+            yield from self.run_handlers(event, run)
         except Exception:
             logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
             yield from self._release(key, token)
@@ -218,7 +296,7 @@ class WebhookRouter:
             yield from self._release(key, token)
             raise
         try:
-            yield Call(self._store.complete, (key, token), shielded=True, executor=STORE_THREADS)
+            yield from record(self._store.complete, key, token)
         except Exception:
             # Still 200: the handlers ran, and asking for another attempt would run them again for certain.
             logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
@@ -238,6 +316,31 @@ class WebhookRouter:
             yield Call(self._store.release, (key, token), shielded=True, executor=STORE_THREADS)
         except Exception:
             logger.exception("The claim of webhook event %r stays until its lease runs out.", key)
+
+
+def record(method: Callable[..., Any], *args: object) -> Plan[Any]:
+    """What has happened to an event is written down, whoever cancels the caller, and again if the store fails for a
+    moment.
+    """
+    for pause in _RECORD_AGAIN:
+        try:
+            return (yield Call(method, args, shielded=True, executor=STORE_THREADS))
+        except Exception as error:
+            logger.warning("What came of webhook event %r could not be recorded: %r. Trying again.", args[0], error)
+        # Not Pause: it would be cut short.
+        yield Call(time.sleep, (pause,), shielded=True, executor=STORE_THREADS)
+    return (yield Call(method, args, shielded=True, executor=STORE_THREADS))
+
+
+def handler_timeout_of(given: float | None, lease: float) -> float | None:
+    """In seconds, or None for no limit."""
+    if given is None:
+        return lease
+    return None if above_zero(given, "handler_timeout", endless=True) == math.inf else given
+
+
+def _kind(store: object) -> str:
+    return type(store).__name__
 
 
 def _size(body: Body) -> int:

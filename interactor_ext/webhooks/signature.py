@@ -78,7 +78,7 @@ class WebhookVerifier:
         if tolerance is not None and not (math.isfinite(tolerance) and tolerance >= 0):
             raise ConfigurationError("A webhook tolerance is a number of seconds from 0 up, or None to switch it off.")
         self._tolerance = tolerance
-        self._clock = clock
+        self.clock = clock
 
     def __repr__(self) -> str:
         return f"WebhookVerifier({len(self._keys)} secret(s), tolerance={self._tolerance})"
@@ -107,8 +107,11 @@ class WebhookVerifier:
         """The event of a genuine delivery.
 
         `body` is the raw body as it came: a parsed one is a TypeError, for its bytes are gone and with them what was
-        signed. Raises WebhookVerificationError (not genuine: answer 401) before anything is parsed, and
-        WebhookPayloadError (genuine, but not understood: answer 400). No other error, whatever arrives.
+        signed. An event that does not fit the class of its type is an `InvalidWebhookEvent`, and so an
+        `UnknownWebhookEvent` (see `parse_event`): keep it, or answer 500, for the platform to try again.
+
+        Raises WebhookVerificationError (not genuine: answer 401) before anything is parsed, and WebhookPayloadError
+        (genuine, but it names no event: answer 400). No other error, whatever arrives.
         """
         return read_event(self.verify_signature(body, headers))
 
@@ -155,7 +158,7 @@ class WebhookVerifier:
         sent_at = _parse_timestamp(timestamps[0])
         if sent_at is None:
             raise WebhookVerificationError(f"{TIMESTAMP} is neither Unix seconds nor ISO 8601.")
-        skew = sent_at - self._clock()
+        skew = sent_at - self.clock()
         if not -tolerance <= skew <= tolerance:
             direction = "ahead of" if skew > 0 else "behind"
             raise WebhookVerificationError(

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
-from interactor_ext.webhooks._database import Database, SQLiteBacked
+from interactor_ext.webhooks._database import Database, SQLiteBacked, StoredClock
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores import DEFAULT_TTL, ClaimState
 
@@ -31,6 +31,7 @@ _RELEASE = "DELETE FROM interactor_webhook_claims WHERE key = :key AND token = :
 _STATE = "SELECT completed FROM interactor_webhook_claims WHERE key = :key"
 _SWEEP = "DELETE FROM interactor_webhook_claims WHERE until <= :now"
 _SWEEP_EVERY = 3600.0
+_SHIFT = "UPDATE interactor_webhook_claims SET until = until + :by WHERE completed = 0"
 
 
 class SQLiteEventStore(SQLiteBacked):
@@ -48,14 +49,14 @@ class SQLiteEventStore(SQLiteBacked):
         timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._database = Database(path, _SCHEMA, timeout=timeout)
-        self._ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
-        self._clock = clock
+        self._clock = StoredClock(clock, "interactor_webhook_claims_clock", _SHIFT)
+        self._database = Database(path, f"{_SCHEMA};{self._clock.schema}", timeout=timeout)
+        self.ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
         self._next_sweep = 0.0
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
         with self._database.transaction() as connection:
-            now = self._clock()
+            now = self._clock.now(connection)
             if now >= self._next_sweep:
                 connection.execute(_SWEEP, {"now": now})
                 self._next_sweep = now + _SWEEP_EVERY
@@ -67,8 +68,8 @@ class SQLiteEventStore(SQLiteBacked):
 
     def complete(self, key: str, token: str) -> bool:
         with self._database.transaction() as connection:
-            now = self._clock()
-            done = {"key": key, "until": now + self._ttl, "now": now}
+            now = self._clock.now(connection)
+            done = {"key": key, "until": now + self.ttl, "now": now}
             return connection.execute(_COMPLETE, done).rowcount > 0
 
     def release(self, key: str, token: str) -> None:

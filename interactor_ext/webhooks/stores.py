@@ -31,6 +31,9 @@ class EventStore(Protocol):
     The signature of a delivery does not cover its timestamp, so this store is what stops a replay: for as long as it
     remembers an `idempotency_key`, no copy of that delivery runs a handler. Methods may raise anything when the store
     is out of reach; the router answers 503 then. They may be coroutine functions as well.
+
+    A store that forgets has an attribute `ttl`: the seconds for which it remembers what was handled. The router refuses
+    events that are older, for they may be replays. One that several services can reach has `is_shared = True`.
     """
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState | Awaitable[ClaimState]:
@@ -58,3 +61,8 @@ def store_key(idempotency_key: str) -> str:
         return idempotency_key
     # surrogatepass: JSON can spell half a character, which no database would take.
     return "sha256:" + hashlib.sha256(idempotency_key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def body_key(body: bytes) -> str:
+    """The key of a delivery that has none of its own."""
+    return "body:" + hashlib.sha256(body).hexdigest()

@@ -20,6 +20,7 @@ import pytest
 
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.webhooks import sign
 from tests.webhook_deliveries import SECRET, body_of, delivery
 
 pytest.importorskip("typer", reason="pip install typer rich")
@@ -205,7 +206,19 @@ def test_webhooks_listen_and_replay(
     listening.until("room.message.created", "evt_k1 of user_123", '"room_id"')
     assert httpx.post(url, content=body, headers={**headers, "X-Interactor-Signature": "0" * 64}).status_code == 401
     listening.until("Refused with 401")
-    (file,) = kept.iterdir()
+    assert httpx.post(url, content=b"\xff", headers=sign(b"\xff", SECRET)).status_code == 400
+    listening.until("Refused with 400")
+    invalid, signed = delivery(key="k2", data=None)
+    assert httpx.post(url, content=invalid, headers=signed).status_code == 200
+    listening.until("does not fit its type", "data must be an object")
+    file, refused, unnamed, other = sorted(kept.iterdir())
+    assert [each.name for each in (refused, unnamed, other)] == [
+        "0002-refused-401-room.message.created-evt_k1.json",
+        "0003-refused-400-unnamed.json",
+        "0004-room.message.created-evt_k2.json",
+    ]
+    assert "400" in terminal("webhooks", "replay", str(unnamed), "--to", url).end(1)
+    assert "200" in terminal("webhooks", "replay", str(refused), "--to", url).end()
     assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, file)] == [0o700, 0o600]
     shown = terminal("webhooks", "replay", str(file), "--to", url, "--times", "2").end()
     assert shown.count("200") == 2

@@ -22,7 +22,7 @@ from interactor_ext.webhooks import (
     WebhookVerifier,
     sign,
 )
-from tests.integration.webhook_fleet import Fleet, receive, work
+from tests.integration.webhook_fleet import NAME, Fleet, receive, work
 from tests.redis_server import redis_server
 from tests.webhook_deliveries import SECRET, body_of
 
@@ -80,7 +80,7 @@ def check_deliveries(place: tuple[str, str], *, events: int, total: int, victims
     assert fleet.runs == Counter(keys) + fleet.kills
     assert set(fleet.answers) <= {200, 503}
     with closing_if_it_can(open_store()) as store:
-        assert {store.claim(key, "late", 60) for key in keys} == {ClaimState.COMPLETED}
+        assert {store.claim(f"{NAME}:{key}", "late", 60) for key in keys} == {ClaimState.COMPLETED}
 
 
 def test_every_event_is_completed_once(place: tuple[str, str]) -> None:
@@ -102,7 +102,7 @@ def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int
     keys = [f"idem_{number}" for number in range(events)]
     open_queue = opener(place, RedisEventQueue, SQLiteEventQueue)
     with closing_if_it_can(open_queue()) as queue:
-        receiver = WebhookRouter(WebhookVerifier(SECRET), queue=queue)
+        receiver = WebhookRouter(WebhookVerifier(SECRET), name=NAME, queue=queue)
         answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(events, total, chance)]
     assert Counter(answer.status for answer in answers) == {200: total}
 

@@ -18,6 +18,7 @@ from typing import Any
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, WebhookWorker, sign
 from tests.webhook_deliveries import SECRET
 
+NAME = "shop"
 RETRY_DELAY = 0.25
 PATIENCE = 240.0
 
@@ -34,14 +35,14 @@ class Reporting:
     def complete(self, key: str, token: str) -> bool:
         first: bool = self._inner.complete(key, token)
         if first:
-            self._parent.send(("completed", key))
+            self._parent.send(("completed", key.removeprefix(f"{NAME}:")))
         return first
 
 
 def receive(parent: Connection, open_store: Callable[[], Any], lease: float) -> None:
     """The life of one process: deliveries one at a time, as under a WSGI server."""
     router = WebhookRouter(
-        WebhookVerifier(SECRET), Reporting(open_store(), parent), lease=lease, duplicate_wait=0, max_body=1 << 20
+        WebhookVerifier(SECRET), Reporting(open_store(), parent), name=NAME, lease=lease, duplicate_wait=0
     )
     _register(router, parent)
     while (job := parent.recv()) is not None:
@@ -50,7 +51,7 @@ def receive(parent: Connection, open_store: Callable[[], Any], lease: float) -> 
 
 def work(parent: Connection, open_queue: Callable[[], Any], lease: float) -> None:
     """The life of one worker process of a queue: every job is to empty it, and 503 says that nothing more is due."""
-    router = WebhookRouter(WebhookVerifier(SECRET), queue=Reporting(open_queue(), parent))
+    router = WebhookRouter(WebhookVerifier(SECRET), name=NAME, queue=Reporting(open_queue(), parent))
     _register(router, parent)
     worker = WebhookWorker(router, lease=lease)
     while parent.recv() is not None:
