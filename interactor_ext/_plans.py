@@ -47,7 +47,7 @@ class Call(NamedTuple):
     hears of the cancellation in that thread, once the function has returned.
 
     After `timeout` seconds TimeoutError is thrown in. An awaitable is cancelled; a synchronous function goes on in its
-    thread of `executor`, where another takes its place. With both, that of a synchronous caller runs in a thread as well.
+    thread of `executor`, where another takes its place. With both, that of a synchronous caller runs in one as well.
     """
 
     function: Callable[..., Any]
