@@ -40,13 +40,13 @@ _DATA_SOURCE_TYPES = ("file", "url", "database")
 
 # Passwords stand unescaped in them, slashes included.
 _OTHER_USER_INFO = re.compile(r"""(?i)\b(?!https?:|wss?:)([a-z][a-z0-9+.-]{1,30}://)(?:(?!://)[^\s"'<>\\])*@""")
-# Also as the value of another parameter, where = and & are %3D and %26.
-_ASSIGNED = re.compile(
-    rf"""(?i)((?:(?<![\w.-])|(?<=%26)|(?<=%3f))[\w.-]*(?:{_NAMES}|{_SEVERAL}){_END}(?:=|%3d))(?:(?!%26)[^&#\s"'<>;,\\])+"""
-)
-# As in YAML and in headers. What follows the colon in a sentence has no digit in it.
-_LISTED = re.compile(
-    rf"""(?i)(?<![\w.-])([\w.-]*(?:{_NAMES}){_END}:[ \t]{{1,8}})(?=[^\s"'&,;}}\d]{{0,100}}\d)[^\s"'&,;}}]{{6,}}"""
+# Names and values: `name=value`, and the same within the value of another parameter, where = and & are %3D and %26;
+# `name: value`, as in YAML and in headers, unless it is a sentence, which has no digit there.
+_NAME = r"(?<![\w.-])([\w.-][\w.\[\]-]*+)"
+_ASSIGNMENTS = (
+    ("=", re.compile(f"{_NAME}="), re.compile(r"""[^&#\s"'<>;,\\]+""")),
+    ("%3", re.compile(r"(?i)%(?:26|3f)([\w.-]+)%3d"), re.compile(r"""(?i)(?:(?!%26)[^&#\s"'<>;,\\])+""")),
+    (": ", re.compile(f"{_NAME}: {{1,8}}"), re.compile(r"""(?=[^\s"'&,;}\d]{0,100}\d)[^\s"'&,;}]{6,}""")),
 )
 _OAUTH_ASSIGNED = re.compile(r"""(?i)((?:[?&#]|%26|%3f)(?:code|state)(?:=|%3d))(?:(?!%26)[^&#\s"'<>\\])+""")
 _QUOTED = re.compile(
@@ -87,10 +87,27 @@ def masked_uri(uri: str) -> str:
 
 
 def masked_text(text: str, mask: str = MASK) -> str:
-    text = mask_forms(_OTHER_USER_INFO.sub(rf"\1{mask}@", text), mask)
-    for pattern in (_ASSIGNED, _OAUTH_ASSIGNED, _LISTED):
-        text = pattern.sub(rf"\1{mask}", text)
+    if "@" in text:
+        text = _OTHER_USER_INFO.sub(rf"\1{mask}@", text)
+    text = mask_forms(text, mask)
+    for sign, name, value in _ASSIGNMENTS:
+        if sign in text:
+            text = _mask_values(text, name, value, mask)
+    text = _OAUTH_ASSIGNED.sub(rf"\1{mask}", text)
     return _QUOTED.sub(rf'\1"{mask}"', text)
+
+
+def _mask_values(text: str, name: re.Pattern[str], value: re.Pattern[str], mask: str) -> str:
+    """`text` with a mask for each value behind the name of a secret."""
+    parts, at = [], 0
+    for found in name.finditer(text):
+        if found.start() < at or not is_secret_name(found[1]):
+            continue
+        held = value.match(text, found.end())
+        if held is not None and not (held[0].isdigit() and _COUNTED.search(found[1])):
+            parts += [text[at : found.end()], mask]
+            at = held.end()
+    return "".join([*parts, text[at:]])
 
 
 def masked_value(value: Any, place: Place) -> Any:

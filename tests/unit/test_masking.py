@@ -164,7 +164,7 @@ def test_whsec_secrets_keep_their_prefix() -> None:
         "scikit's sk-learn-based, ask-me-2024-anything, the AKIA prefix, eyJ and ghp_ too",
         "The token: it has expired. Password: at least 8 characters, of 2 kinds; see token 2",
         "The signature of the design; sign and resign; a sig of 2",
-        "https://x.test/tokens/2?page=1&q=the+tokens",
+        "https://x.test/tokens/2?page=1&q=the+tokens&tokens=512",
         "-----BEGIN of it",
     ],
 )
