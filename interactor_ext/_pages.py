@@ -226,7 +226,7 @@ def iterate(
                     on_invalid(error)
             yield from items
     finally:
-        if pending:
+        if prefetch:
             close_later(cancel)
 
 

@@ -40,6 +40,7 @@ class ViewSender:
         on_invalid: OnInvalid | None,
     ) -> Iterator[T]:
         from interactor_ext import _pages as pages
+        from interactor_ext._network.cancellation import Cancellation
 
         # Here and not in the generator, which would complain no sooner than it is used.
         first = get_kwargs(1)
@@ -47,11 +48,15 @@ class ViewSender:
         pages.check_prefetch(prefetch)
         read = pages.read_page if on_invalid is None else pages.read_partial_page
 
+        cancellation = Cancellation()
+
         def fetch(number: int) -> Page[T]:
             kwargs = get_kwargs(number)
+            if prefetch:
+                kwargs["extensions"]["cancellation"] = cancellation
             return read(self.http.request(**kwargs), parse, kwargs.get("params", {}))
 
-        return pages.iterate(fetch, prefetch, on_invalid, request=pages.name_of(first))
+        return pages.iterate(fetch, prefetch, on_invalid, cancel=cancellation.come, request=pages.name_of(first))
 
     def stream(
         self,

@@ -21,6 +21,8 @@ from interactor_ext._responses import describe_request
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 
 if TYPE_CHECKING:
+    from interactor_ext._network.cancellation import Cancellation
+    from interactor_ext._network.closing import Closing
     from interactor_ext._telemetry.requests import Measured
     from interactor_ext.limits import RateLimiter
 
@@ -51,8 +53,10 @@ class Rules(NamedTuple):
 class Attempts:
     """The attempts of one call."""
 
-    def __init__(self, request: httpx.Request, rules: Rules) -> None:
+    def __init__(self, request: httpx.Request, rules: Rules, closing: Closing) -> None:
         extensions = request.extensions
+        self._cancellation: Cancellation | None = extensions.get("cancellation")
+        self.closing = closing if self._cancellation is None else self._cancellation.within(closing)
         about = extensions.get("interactor")
         operation = extensions.get("operation")
         self.request = request
@@ -107,7 +111,7 @@ class Attempts:
 
     def timeouts(self, ends_at: float) -> dict[str, float | None]:
         """httpx's timeouts for a synchronous attempt: each wait for the network ends with the attempt."""
-        left = TimeLeft.until(ends_at)
+        left = TimeLeft.until(ends_at, cancellation=self._cancellation)
         return {"connect": TimeLeft.until(ends_at, self._connect_timeout), "read": left, "write": left, "pool": left}
 
     def timeouts_async(self, ends_at: float) -> dict[str, float | None]:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import httpcore
 import httpx
 
+from interactor_ext._network.cancellation import Cancellation
 from interactor_ext._network.interrupts import interrupt_behind
 
 T = TypeVar("T")
@@ -33,14 +34,17 @@ class TimeLeft(float):
 
     instant: float
     most: float
+    cancellation: Cancellation | None
 
     @classmethod
-    def until(cls, instant: float, most: float = math.inf) -> TimeLeft:
+    def until(cls, instant: float, most: float = math.inf, cancellation: Cancellation | None = None) -> TimeLeft:
         left = cls(max(0.0, min(most, instant - time.monotonic())))
-        left.instant, left.most = instant, most
+        left.instant, left.most, left.cancellation = instant, most, cancellation
         return left
 
     def now(self, expired: type[Exception]) -> float:
+        if self.cancellation is not None:
+            self.cancellation.check()
         left = min(self.most, self.instant - time.monotonic())
         if left <= 0:
             raise expired("no time is left")
@@ -132,6 +136,9 @@ class _Stream(httpcore.NetworkStream):
         self.is_closed = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if isinstance(timeout, TimeLeft) and timeout.cancellation is not None:
+            left = timeout.now(httpcore.ReadTimeout)
+            return timeout.cancellation.cut(self, lambda: self._inner.read(max_bytes, left))
         return self._inner.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -22,7 +22,7 @@ import httpx
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._network.closer import closer
-from interactor_ext._network.closing import TRANSPORT_CLOSED
+from interactor_ext._network.closing import TRANSPORT_CLOSED, Closing
 from interactor_ext._network.connection import SyncConnection
 from interactor_ext._network.proxies import Origin, origin_of
 from interactor_ext._network.waiters import ThreadWaiter
@@ -89,8 +89,11 @@ class SyncConnectionSet:
     def _wait_for_place(self, call: _Call, request: httpx.Request) -> None:
         timeout = request.extensions.get("timeout", {}).get("pool")
         ends_at = math.inf if timeout is None else time.monotonic() + timeout
+        cancellation: Closing | None = request.extensions.get("cancellation")
         waiter = self._waiting[call] = ThreadWaiter()
         while not self._has_place(call):
+            if cancellation is not None:
+                cancellation.check()
             if self._closed:
                 raise httpx.ConnectError("the transport was closed while this call waited for its turn")
             left = ends_at - time.monotonic()

@@ -38,7 +38,7 @@ class CallTransport(httpx.BaseTransport):
         bound_reads(inner)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        attempts = Attempts(request, self._rules)
+        attempts = Attempts(request, self._rules, self._closing)
         try:
             while True:
                 try:
@@ -49,11 +49,11 @@ class CallTransport(httpx.BaseTransport):
                 except httpx.TransportError as error:
                     if interrupt_behind(error) is not None:
                         raise
-                    self._closing.check()
+                    attempts.closing.check()
                     delay = attempts.after_error(error)
                     if delay is None:
                         raise
-                self._closing.pause(delay)
+                attempts.closing.pause(delay)
         except EndedWith as ended:
             return ended.response()
         finally:
@@ -62,10 +62,10 @@ class CallTransport(httpx.BaseTransport):
     def _attempt(self, attempts: Attempts) -> httpx.Response:
         if attempts.limiter is not None:
             try:
-                attempts.limiter.wait(attempts.keys, attempts.time_left(), self._closing)
+                attempts.limiter.wait(attempts.keys, attempts.time_left(), attempts.closing)
             except WouldWait as refusal:
                 attempts.would_wait(refusal)
-        self._closing.check()
+        attempts.closing.check()
         permit = attempts.enter_circuit()
         failed: bool | None = None
         measured: Measured | None = None
@@ -78,7 +78,7 @@ class CallTransport(httpx.BaseTransport):
             if measured is not None:
                 measured.failed(error)
             if isinstance(error, httpx.TransportError):
-                failed = None if self._closing.has_come else attempts.blames_host(error)
+                failed = None if attempts.closing.has_come else attempts.blames_host(error)
             raise
         finally:
             if permit is not None:
@@ -110,7 +110,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         self._closing = Closing()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        attempts = Attempts(request, self._rules)
+        attempts = Attempts(request, self._rules, self._closing)
         try:
             while True:
                 try:
@@ -121,11 +121,11 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                 except httpx.TransportError as error:
                     if interrupt_behind(error) is not None:
                         raise
-                    self._closing.check()
+                    attempts.closing.check()
                     delay = attempts.after_error(error)
                     if delay is None:
                         raise
-                await self._closing.pause_async(delay)
+                await attempts.closing.pause_async(delay)
         except EndedWith as ended:
             return ended.response()
         finally:
@@ -134,10 +134,10 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
     async def _attempt(self, attempts: Attempts) -> httpx.Response:
         if attempts.limiter is not None:
             try:
-                await attempts.limiter.wait_async(attempts.keys, attempts.time_left(), self._closing)
+                await attempts.limiter.wait_async(attempts.keys, attempts.time_left(), attempts.closing)
             except WouldWait as refusal:
                 attempts.would_wait(refusal)
-        self._closing.check()
+        attempts.closing.check()
         permit = attempts.enter_circuit()
         failed: bool | None = None
         measured: Measured | None = None
@@ -150,7 +150,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
             if measured is not None:
                 measured.failed(error)
             if isinstance(error, httpx.TransportError):
-                failed = None if self._closing.has_come else attempts.blames_host(error)
+                failed = None if attempts.closing.has_come else attempts.blames_host(error)
             raise
         finally:
             if permit is not None:

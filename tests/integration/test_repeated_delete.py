@@ -13,6 +13,7 @@ import pytest
 
 from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient, NotFoundError
 from interactor_ext._network.attempts import Attempts, Rules
+from interactor_ext._network.closing import Closing
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AiohttpTransport
 from tests.colours import both_colours, call
@@ -151,7 +152,7 @@ def test_over_aiohttp_as_well() -> None:
 
 def test_an_attempt_that_was_never_sent_is_no_first_attempt() -> None:
     request = httpx.Request("DELETE", "http://host/x")
-    attempts = Attempts(request, Rules(QUICK))
+    attempts = Attempts(request, Rules(QUICK), Closing())
     attempts.begin()
     assert attempts.after_error(httpx.ConnectError("refused")) is not None
     assert attempts.outcome(httpx.Response(404)).status_code == 404
