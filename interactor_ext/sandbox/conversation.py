@@ -30,6 +30,7 @@ from .records import JsonObject, Record
 from .replies import ToolRequest
 from .state import State
 from .streams import Subscription
+from .wire import SMALL
 
 
 @handles("send_message")
@@ -38,7 +39,7 @@ async def send_message(call: Call) -> JsonObject:
     role, content = call.body.get("role", "user"), call.body["content"]
     if role != "user":
         return data(add_message(call.state, room, role, content).public)
-    rounds = replies.requested_tools(content)
+    rounds = await _requested_tools(call, room, content)
     async with _turn(call.state, room, streamed=call.body.get("stream", False)) as turn:
         message = add_message(call.state, room, role, content)
         return data(await turn.give(message, rounds, [] if rounds else [replies.echo_line(content)]))
@@ -68,6 +69,14 @@ async def submit_tool_result(call: Call) -> JsonObject:
             return data(asking.public)
         rounds = [[ToolRequest(**each) for each in later] for later in asking.private["rounds"]]
         return data(await turn.give(asking, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
+
+
+async def _requested_tools(call: Call, room: Record, content: str) -> list[list[ToolRequest]]:
+    if len(content) <= SMALL:
+        return replies.requested_tools(content)
+    rounds: list[list[ToolRequest]] = await call.beside(lambda: replies.requested_tools(content))
+    call.state.store.check_still_there(room)
+    return rounds
 
 
 def add_message(state: State, room: Record, role: str, content: str, **more: Any) -> Record:

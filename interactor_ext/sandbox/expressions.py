@@ -43,7 +43,7 @@ class ExpressionError(ValueError):
     """The text is not an expression; the message says where and why."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def compile_expression(text: str) -> Condition:
     """Raises ExpressionError."""
     return Condition(_Parser(text).whole())

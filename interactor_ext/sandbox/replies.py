@@ -25,6 +25,8 @@ from .strict_json import parse_json
 MAX_PIECES = 1000
 QUOTED = 400
 MAX_CALLS = 100
+# Characters of a piece, on average, beyond which nobody cares where it ends.
+LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ def unreadable_line(tool: str) -> str:
 
 def pieces(text: str) -> list[str]:
     """The text word by word, each with the space after it; joined again they are the text."""
+    if len(text) > MAX_PIECES * LONGEST:
+        # Its words would take more memory than it does.
+        size = -(-len(text) // MAX_PIECES)
+        return [text[start : start + size] for start in range(0, len(text), size)]
     words = re.findall(r"\s*\S+\s*|\s+", text)
     together = -(-len(words) // MAX_PIECES) or 1
     return ["".join(words[start : start + together]) for start in range(0, len(words), together)]

@@ -34,6 +34,8 @@ MAX_NAME = 100
 MAX_DIGITS = 1000
 # Of wrong fields, so many are counted.
 MAX_FOUND = 1000
+# RFC 9110 section 4.1: what everybody should be able to handle.
+MAX_URL = 8_000
 # The characters of RFC 3986, to which a browser would have reduced what a user typed.
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 
@@ -42,7 +44,7 @@ def is_absolute_url(value: object) -> bool:
     """Whether a string is an absolute URI with a host or a path; what is no string is left to the schema's `type`."""
     if not isinstance(value, str):
         return True
-    if not URI.fullmatch(value):
+    if len(value) > MAX_URL or not URI.fullmatch(value):
         return False
     try:
         parts = urlsplit(value)

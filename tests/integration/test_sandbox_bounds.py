@@ -23,7 +23,7 @@ from interactor_ext.sandbox.streams import Streams
 from interactor_ext.sandbox.strict_json import MAX_VALUES, weight
 from interactor_ext.sandbox.work import INLINE, MAX_WORK, Budget, TooMuchWork
 from tests.integration.delivery_receiver import receiving
-from tests.integration.sandbox_caller import Caller, problem
+from tests.integration.sandbox_caller import Caller, listening, problem
 
 pytest_plugins = ["tests.integration.sandbox_fixtures"]
 
@@ -250,6 +250,28 @@ def test_a_message_that_orders_too_many_tool_calls_is_refused(caller: Caller) ->
     assert caller.read(path) == []
     asking = caller.make(path, content="\n/then\n".join(["/tool t"] * 100) + "\n/then" * 100_000)
     assert len(asking["tool_calls"]) == 1
+
+
+@pytest.mark.parametrize("content", ["a " * 300_000, "\n" * 600_000])
+def test_a_long_message_is_answered_in_so_many_pieces(caller: Caller, content: str) -> None:
+    room = f"/rooms/{caller.room()['id']}"
+    with listening(caller, f"{room}/stream") as stream:
+        answer = caller.make(f"{room}/messages", content=content)
+        events = stream.until("message.complete")
+    words = [event["content"] for event in events if event["type"] == "message.delta"]
+    assert len(words) <= 1000
+    assert "".join(words) == answer["content"] == f"Bot here. You said: {content}"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/oauth/initiate", {"provider": "google", "redirect_uri": "https://a.test/?" + "&" * 8_000}, "redirect_uri"),
+        ("/webhooks", {"url": "https://a.test/" + "a" * 8_000, "events": ["credential.expired"]}, "url"),
+    ],
+)
+def test_an_endless_url_is_refused(caller: Caller, path: str, body: Any, field: str) -> None:
+    assert set(problem(caller.post(path, json=body), 422, "VALIDATION_ERROR")) == {field}
 
 
 def test_a_page_too_large_to_send_is_refused(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
