@@ -15,6 +15,10 @@ answered with 422 and a detail for each field. What the contract leaves open, it
 - Only the answer of a success is kept under an Idempotency-Key. The key holds for one operation, path and body.
 - X-RateLimit-Remaining is how many calls would pass right now, -Reset when the burst is whole again.
 
+- No request holds up the others. What takes long is done beside the loop, and its work is bounded: bodies of 8 MiB and
+  250,000 values, pages of 64 MiB, URLs of 8,000 characters, contexts and definitions of workflows of 250,000 characters
+  and values, 100 tool calls a message, and what one step of a workflow does (work.py). Journals hold 64 MiB each.
+
 What else it decides stands at the head of its modules: assistants, tools and streams in conversation.py, replies.py and
 streams.py; workflows in engine.py, expressions.py and actions.py; OAuth flows and credentials in credentials.py;
 faults in faults.py, levers for other processes in control.py; data files in datafile.py, seeds in seeds.py;
