@@ -42,7 +42,12 @@ async def call_async(redis: Any, method: str, *args: Any, **kwargs: Any) -> Any:
     function = getattr(redis, method)
     if is_async(redis):
         return await function(*args, **kwargs)
-    return await asyncio.wrap_future(_THREADS.submit(function, *args, **kwargs))
+    future = _THREADS.submit(function, *args, **kwargs)
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        _THREADS.abandon(future)
+        raise
 
 
 def blocking(redis: Any) -> Any:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext._tokens.latch import start_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class DaemonThreads(Executor):
 
     def _start_if_needed(self, calls: int) -> None:
         if calls > self._idle and self._threads < self._most:
-            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+            start_thread(self._work, self._name)
             self._threads += 1
 
     def _work(self) -> None:

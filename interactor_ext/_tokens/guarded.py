@@ -7,7 +7,6 @@ import hashlib
 import json
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from contextlib import ExitStack
 from interactor_ext._config import InteractorConfig
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._tokens.as_text import FAR_FUTURE
-from interactor_ext._tokens.latch import Latch
+from interactor_ext._tokens.latch import Latch, start_thread
 from interactor_ext._tokens.state import is_sendable
 from interactor_ext.tokens import Token, TokenStore
 
@@ -51,7 +50,7 @@ class GuardedStore:
             return None
         session = StoreSession(self, adopt)
         try:
-            threading.Thread(target=session.run, name="interactor-token-store", daemon=True).start()
+            start_thread(session.run, "interactor-token-store")
         except RuntimeError as error:
             self._warn("ask", error)
             return None

@@ -1,7 +1,8 @@
-"""An event for threads and event loops that an interrupt cannot tear."""
+"""What an interrupt cannot tear: an event for threads and event loops, and the start of a thread."""
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import threading
 from collections.abc import Callable
@@ -50,3 +51,19 @@ class Latch:
                 async with asyncio.timeout(seconds):
                     await woken.wait()
         return self.is_set
+
+
+def start_thread(target: Callable[[], object], name: str) -> None:
+    """Start a daemon thread. RuntimeError where the system gives none.
+
+    `Thread.start` waits for the new thread in Python: an interrupt there can end that before it comes to `target`. So
+    another thread does it, whose own start is a single step of C.
+    """
+
+    def start() -> None:
+        try:
+            threading.Thread(target=target, name=name, daemon=True).start()
+        except RuntimeError:
+            target()  # one more is not to be had, so this one it is
+
+    _thread.start_new_thread(start, ())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from interactor_ext._errors import APIConnectionError, InteractorError
 from interactor_ext._tokens.desk import Desk, Flight, Outcome, Wait, check_deadline
+from interactor_ext._tokens.latch import start_thread
 from interactor_ext.tokens import Token
 
 if TYPE_CHECKING:
@@ -48,9 +48,8 @@ class TokenSource(Desk):
 
     def _take_off(self, flight: Flight) -> None:
         # In a thread of its own: whoever starts it keeps to its own deadline, and may be interrupted.
-        thread = threading.Thread(target=self._fly, args=(flight,), name="interactor-token", daemon=True)
         try:
-            thread.start()
+            start_thread(functools.partial(self._fly, flight), "interactor-token")
         except RuntimeError:  # there are too many threads, or the interpreter is about to end
             self._fly_here(flight)
 

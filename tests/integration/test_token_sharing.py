@@ -167,9 +167,9 @@ def test_a_lock_whose_answer_got_lost_is_taken_by_the_repeated_request() -> None
     from interactor_ext.tokens import RedisTokenStore
 
     class AnswerGetsLost(redis.Redis):  # type: ignore[misc, name-defined]
-        def eval(self, *arguments: object) -> object:
-            super().eval(*arguments)
-            return super().eval(*arguments)
+        def execute_command(self, *arguments: object, **options: object) -> object:
+            super().execute_command(*arguments, **options)
+            return super().execute_command(*arguments, **options)
 
     with (
         redis_server() as socket,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from collections.abc import Callable
 import pytest
 
 from interactor_ext import _threads
+from interactor_ext._network.deadline import in_time
 from interactor_ext._threads import DaemonThreads
+from tests.interrupts import runs_interrupted_in_each_line
+from tests.support.waiting import PATIENCE
 
 
 def until(come_true: Callable[[], bool]) -> None:
@@ -56,16 +60,28 @@ def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_call_for_which_no_thread_can_be_had_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(thread: threading.Thread) -> None:
+    def fail(*arguments: object) -> None:
         raise RuntimeError("can't start new thread")
 
     threads, ran = DaemonThreads("test"), list[int]()
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", fail)
+        patch.setattr(_thread, "start_new_thread", fail)
         with pytest.raises(RuntimeError, match="new thread"):
             threads.submit(ran.append, 1)
     assert threads.submit(int, "7").result(60) == 7
     assert ran == []
+
+
+def test_a_caller_interrupted_in_any_line_leaves_the_threads_usable() -> None:
+    threads = DaemonThreads("test")
+
+    def submit() -> None:
+        nonlocal threads
+        threads = DaemonThreads("test")
+        threads.submit(int, "7")
+
+    for _ in runs_interrupted_in_each_line(submit):
+        assert in_time(lambda: threads.submit(int, "8").result(), PATIENCE, "next") == 8
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
