@@ -12,12 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from interactor_ext._errors import CircuitOpenError, ConfigurationError
+from interactor_ext._errors import APITimeoutError, CircuitOpenError, ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._threads import DaemonThreads
 
@@ -34,6 +34,8 @@ _LOOK_SECONDS = 5.0
 # How long an open circuit is waited for where no deadline says, and before it is asked again.
 _LONGEST_OUTAGE = 300.0
 _SHORTEST_PAUSE = 0.05
+# A deadline that is over when it is looked at, for a view takes none of 0.
+_NO_TIME = 1e-6
 # For a function to end once it is cancelled.
 _CANCEL_SECONDS = 2.0
 
@@ -43,8 +45,9 @@ class Call(NamedTuple):
 
     What is `shielded` is called and waited for even if the caller is cancelled: it records what has happened. A
     synchronous function of an asynchronous caller runs in `executor`, or in the loop's default one. One that is
-    `detached` runs in a thread of its own that nobody waits for: a caller that is cancelled goes at once, and the plan
-    hears of the cancellation in that thread, once the function has returned.
+    `detached` runs in a thread of its own that nobody waits for: a caller that is cancelled goes at once, one whose
+    `timeout` is over with an APITimeoutError; and the plan hears in that thread, once the function has returned, what
+    it gave, and that there will be no other step.
 
     After `timeout` seconds TimeoutError is thrown in. An awaitable is cancelled; a synchronous function goes on in its
     thread of `executor`, where another takes its place. With both, that of a synchronous caller runs in one as well.
@@ -66,9 +69,13 @@ class Collect(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Wait for what another thread or task has in hand. The future must be a `promise`, which nobody can cancel."""
+    """Wait for what another thread or task has in hand. The future must be a `promise`, which nobody can cancel.
+
+    After `timeout` seconds an APITimeoutError is thrown in.
+    """
 
     future: Future[Any]
+    timeout: float | None = None
 
 
 class Pause(NamedTuple):
@@ -104,12 +111,23 @@ def despite_open_circuit(call: Callable[[], Call], ends_at: float | None) -> Pla
             yield Pause(seconds)
 
 
+def view_until(user: Any, ends_at: float | None) -> Any:
+    """The view, for one call or one stream that ends when all of them must: at an instant of `time.monotonic()`."""
+    return user if ends_at is None else user.with_options(deadline=max(ends_at - time.monotonic(), _NO_TIME))
+
+
+def seconds_until(ends_at: float | None) -> float | None:
+    return None if ends_at is None else max(0.0, ends_at - time.monotonic())
+
+
 def drive(plan: Plan[T]) -> T:
     try:
         step = next(plan)
         while True:
             try:
                 result = _perform(step)
+            except _LeftBehindError as left:
+                raise left.take_leave(plan) from None
             except BaseException as error:
                 step = plan.throw(error)
             else:
@@ -131,8 +149,7 @@ async def adrive(plan: Plan[T]) -> T:
             try:
                 result = await _aperform(step, cancellation)
             except _LeftBehindError as left:
-                left.future.add_done_callback(partial(_cancel_late, plan))
-                raise left.cancellation from None
+                raise left.take_leave(plan) from None
             except BaseException as error:
                 step = plan.throw(error)
             else:
@@ -148,12 +165,19 @@ async def adrive(plan: Plan[T]) -> T:
 
 
 class _LeftBehindError(BaseException):
-    """The caller was cancelled while a detached function ran."""
+    """The caller goes, for this reason, while a detached function runs: in a thread, if there is a future of it."""
 
-    def __init__(self, future: Future[Any], cancellation: asyncio.CancelledError) -> None:
+    def __init__(self, reason: BaseException, future: Future[Any] | None = None) -> None:
         super().__init__()
-        self.future = future
-        self.cancellation = cancellation
+        self._reason = reason
+        self._future = future
+
+    def take_leave(self, plan: Plan[Any]) -> BaseException:
+        if self._future is None:
+            plan.close()
+        else:
+            self._future.add_done_callback(partial(_cancel_late, plan))
+        return self._reason
 
 
 def _cancel_late(plan: Plan[Any], future: Future[Any]) -> None:
@@ -235,16 +259,48 @@ def _no_scope_of_anyio() -> AbstractContextManager[object]:
 
 def _perform(step: Step) -> Any:
     match step:
+        case Call(function, args, detached=True, timeout=timeout) if timeout is not None:
+            return _perform_detached(function, args, timeout)
         case Call(function, args, _, executor, _, timeout):
             if executor is not None and timeout is not None and not inspect.iscoroutinefunction(function):
                 return call_in_thread(partial(function, *args), executor, timeout)
             return _finished(partial(function, *args), timeout)
         case Collect(function, args):
             return list(function(*args))
-        case Join(future):
+        case Join(future, timeout):
+            wait([future], timeout)
+            if not future.done():
+                raise _too_late("what is asked for was in hand elsewhere")
             return future.result()
         case Pause(seconds):
             return time.sleep(seconds)
+
+
+def _perform_detached(function: Callable[..., Any], args: tuple[Any, ...], timeout: float) -> Any:
+    began = time.monotonic()
+    if inspect.iscoroutinefunction(function):
+        result = function(*args)
+    else:
+        future = in_daemon_thread(partial(function, *args), "interactor-tools")
+        try:
+            wait([future], timeout)
+        except BaseException as error:  # KeyboardInterrupt, say
+            raise _LeftBehindError(error, future) from None
+        if not future.done():
+            raise _LeftBehindError(_too_late("a function was running"), future)
+        result = future.result()
+    if not inspect.isawaitable(result):
+        return result
+    try:
+        return _loop_thread.wait_for(result, _left(timeout, began))
+    except TimeoutError:
+        if _left(timeout, began) == 0:
+            raise _LeftBehindError(_too_late("a function was running")) from None
+        raise
+
+
+def _too_late(meanwhile: str) -> APITimeoutError:
+    return APITimeoutError(f"The deadline has come while {meanwhile}.")
 
 
 def _finished(call: Callable[[], Any], timeout: float | None) -> Any:
@@ -288,7 +344,7 @@ async def _aperform(step: Step, cancellation: _Cancellation) -> Any:
             if inspect.iscoroutinefunction(function):
                 result = function(*args)
             elif detached:
-                result = await _detached(partial(function, *args))
+                result = await _detached(partial(function, *args), timeout)
             elif executor is not None and timeout is not None:
                 result = await _aperform_in_thread(partial(function, *args), executor, timeout, cancellation)
             else:
@@ -301,23 +357,39 @@ async def _aperform(step: Step, cancellation: _Cancellation) -> Any:
                 result.close()
             cancellation.raise_if_due()
             left = _left(timeout, began)
-            return await (result if left is None else _limited(result, left))
+            try:
+                return await (result if left is None else _limited(result, left))
+            except TimeoutError:
+                if detached and _left(timeout, began) == 0:
+                    raise _LeftBehindError(_too_late("a function was running")) from None
+                raise
         case Collect(function, args):
             return [item async for item in function(*args)]
-        case Join(future):
-            return await asyncio.wrap_future(future)
+        case Join(future, timeout):
+            try:
+                async with asyncio.timeout(timeout) as limit:
+                    return await asyncio.wrap_future(future)
+            except TimeoutError:
+                if limit.expired():
+                    raise _too_late("what is asked for was in hand elsewhere") from None
+                raise
         case Pause(seconds):
             return await asyncio.sleep(seconds)
 
 
-async def _detached(call: Callable[[], T]) -> T:
+async def _detached(call: Callable[[], T], timeout: float | None) -> T:
     future = in_daemon_thread(call, "interactor-tools")
     try:
-        return await asyncio.wrap_future(future)
+        async with asyncio.timeout(timeout) as limit:
+            return await asyncio.wrap_future(future)
     except asyncio.CancelledError as error:
         if future.done() and isinstance(future.exception(), asyncio.CancelledError):
-            raise
-        raise _LeftBehindError(future, error) from None
+            raise  # by the function
+        raise _LeftBehindError(error, future) from None
+    except TimeoutError:
+        if limit.expired():
+            raise _LeftBehindError(_too_late("a function was running"), future) from None
+        raise
 
 
 def in_daemon_thread(call: Callable[[], T], name: str) -> Future[T]:

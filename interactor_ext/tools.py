@@ -27,7 +27,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
-from interactor_ext._plans import Call, Collect, Plan, despite_open_circuit
+from interactor_ext._plans import Call, Collect, Plan, despite_open_circuit, view_until
 from interactor_ext._tools.calls import PendingCall, execute, pending_call, require_sendable, submit
 from interactor_ext._tools.function import ToolContext, ToolFunction
 from interactor_ext._tools.ledger import Ledger
@@ -142,22 +142,25 @@ class ToolSet:
 
         Raises:
             ValueError: the room is missing, or the event belongs to another tenant than `user`.
+            APITimeoutError: the view's deadline has come. A synchronous function that still runs is left to its thread.
             InteractorError: the result could not be handed in. To do that, call it again: the function has run.
         """
         view, call = pending_call(user, tool_call, room_id)
-        answer: Message | Awaitable[Message] = view._carry_out(self._answer(view, call))
+        answer: Message | Awaitable[Message] = view._carry_out(self._answer(view, call, view._view.ends_at()))
         return answer
 
     def _registration(self, user: Any) -> Plan[list[Tool]]:
+        ends_at = user._view.ends_at()
         existing: list[Tool] = yield Collect(partial(user.tools.iterate, per_page=100), ())
         registered: list[Tool] = []
         for tool in self:
             about = {"description": tool.description, "parameters": tool.parameters}
             namesakes = [each for each in existing if each.name == tool.name]
             if not namesakes:
-                known: Tool = yield Call(partial(user.tools.create, name=tool.name, **about), ())
+                create = view_until(user, ends_at).tools.create
+                known: Tool = yield Call(partial(create, name=tool.name, **about), ())
             elif (namesakes[0].description, namesakes[0].parameters) != (tool.description, tool.parameters):
-                known = yield Call(partial(user.tools.update, namesakes[0].id, **about), ())
+                known = yield Call(partial(view_until(user, ends_at).tools.update, namesakes[0].id, **about), ())
             else:
                 known = namesakes[0]
             registered.append(known)
@@ -165,25 +168,30 @@ class ToolSet:
                 self._remember(user.config.core_api_url, each.id, tool.name)
         return registered
 
-    def _answer(self, user: Any, call: PendingCall, *, only_ours: bool = False) -> Plan[Message | None]:
+    def _answer(
+        self, user: Any, call: PendingCall, ends_at: float | None, *, only_ours: bool = False
+    ) -> Plan[Message | None]:
         """None, with `only_ours`, for a call for which the platform itself turns to somebody else."""
         require_sendable(call)
-        name, has_callback = yield from self._identify(user, call)
+        name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:
             return None
-        run = partial(execute, self._tools.get(name), name, call)
+        run = partial(execute, self._tools.get(name), name, call, ends_at)
         key = (user.config.core_api_url, call.namespace, call.room_id, call.id)
-        return (yield from self._ledger.once(key, run, partial(submit, user, call)))
+        return (yield from self._ledger.once(key, run, partial(submit, user, call, ends_at), ends_at))
 
-    def _identify(self, user: Any, call: PendingCall) -> Plan[tuple[str, bool]]:
+    def _identify(self, user: Any, call: PendingCall, ends_at: float | None) -> Plan[tuple[str, bool]]:
         """The name of the tool that is called, and whether the platform posts its calls to a URL."""
         api_url = user.config.core_api_url
         name = call.tool_name or self._names.get((api_url, call.tool_id))
         if name is not None:
             return name, False
+
+        def look() -> Call:
+            return Call(partial(view_until(user, ends_at).tools.get, call.tool_id), ())
+
         try:
-            look = Call(partial(user.tools.get, call.tool_id), ())
-            tool: Tool = yield from despite_open_circuit(lambda: look, user._view.ends_at())
+            tool: Tool = yield from despite_open_circuit(look, ends_at)
         except (NotFoundError, ValidationError, ValueError):  # deleted; or an id that no server, or no request, takes
             return call.tool_id, False
         if tool.name in self:

@@ -133,7 +133,7 @@ class Reply(SharedReply):
         plans = deque(self._plans(calls))
         token = SERVING.set(SERVING.get() | {self._room})
         try:
-            if len(calls) == 1 and self._ends_at is None:
+            if len(calls) == 1:
                 self._carry_out_all(plans)
             else:
                 self._run_in_threads(calls, plans)

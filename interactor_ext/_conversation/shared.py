@@ -13,7 +13,7 @@ from interactor_ext._conversation.room_line import ROOMS, Place, Room, Speaks
 from interactor_ext._conversation.state import Done, ReplyState
 from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
 from interactor_ext._network.closer import close_when_dropped, start_closer
-from interactor_ext._plans import Call, Plan, despite_open_circuit
+from interactor_ext._plans import Call, Plan, despite_open_circuit, view_until
 from interactor_ext._redact import clean_text
 from interactor_ext._streams.shared import Gap
 from interactor_ext._tools.calls import PendingCall
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 """The rooms that wait for the result of what runs in this context."""
-
-# A deadline that is over when it is looked at, for a view takes none of 0.
-_NO_TIME = 1e-6
 
 
 class SharedReply:
@@ -109,7 +106,7 @@ class SharedReply:
         for call in calls:
             pending = PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
             assert self._tools is not None
-            yield self._tools._answer(self._user, pending, only_ours=True)
+            yield self._tools._answer(self._user, pending, self._ends_at, only_ours=True)
 
     def _is_over(self) -> bool:
         return isinstance(self._state.action, Done)
@@ -128,9 +125,7 @@ class SharedReply:
         return None if self._ends_at is None else max(0.0, self._ends_at - time.monotonic())
 
     def _in_time(self) -> Any:
-        """The view, for one call or one stream that ends when the whole chat must."""
-        left = self._time_to_wait()
-        return self._user if left is None else self._user.with_options(deadline=max(left, _NO_TIME))
+        return view_until(self._user, self._ends_at)
 
     def _left_of_pause(self, seconds: float) -> float:
         """Who gives up waiting for the answer, and waits again, sleeps only for what is left."""

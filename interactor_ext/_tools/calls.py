@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from interactor_ext._errors import (
     ServerError,
 )
 from interactor_ext._log import logger
-from interactor_ext._plans import Call, Pause, Plan, despite_open_circuit
+from interactor_ext._plans import Call, Pause, Plan, despite_open_circuit, seconds_until, view_until
 from interactor_ext._redact import clean_text
 from interactor_ext._tools.function import ToolContext, ToolFunction
 from interactor_ext._tools.jsonable import NotJSONError, to_json
@@ -74,7 +75,7 @@ def pending_call(user: Any, told: Any, room_id: str | None) -> tuple[Any, Pendin
     return user, PendingCall(data.tool_call_id, data.room_id, data.tool_id, data.tool_name, data.arguments, namespace)
 
 
-def execute(tool: ToolFunction | None, name: str, call: PendingCall) -> Plan[Any]:
+def execute(tool: ToolFunction | None, name: str, call: PendingCall, ends_at: float | None = None) -> Plan[Any]:
     """The result of a call as JSON. What goes wrong becomes a result that the model can read, and a line in the log."""
     call_id = clean_text(call.id)
     if tool is None:
@@ -91,7 +92,7 @@ def execute(tool: ToolFunction | None, name: str, call: PendingCall) -> Plan[Any
         logger.exception("the arguments for the tool %s could not be read (call %s)", tool.name, call_id)
         return error_result("tool_failed", _told(error))
     try:
-        value = yield Call(partial(tool.function, *args, **kwargs), (), detached=True)
+        value = yield Call(partial(tool.function, *args, **kwargs), (), detached=True, timeout=seconds_until(ends_at))
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
             raise
@@ -117,23 +118,23 @@ _TOO_LARGE = error_result(
 )
 
 
-def submit(user: Any, call: PendingCall, result: Any) -> Plan[Message]:
+def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Plan[Message]:
     """Hand in a result, once, and return the message that the platform answers with.
 
     The request has no idempotency key. Where its answer is lost, the room's messages tell whether it had arrived; then
     the newest of them is returned. An open circuit is waited for.
     """
     message: Message
-    ends_at = user._view.ends_at()
     failures = 0
     while True:
         try:
             if failures:
-                yield Pause(_SUBMISSIONS.backoff(failures - 1))
+                pause = _SUBMISSIONS.backoff(failures - 1)
+                yield Pause(pause if ends_at is None else max(0.0, min(pause, ends_at - time.monotonic())))
                 messages = yield from _newest(user, call, ends_at)
                 if not _waits(messages, call):
                     return messages[0]
-            message = yield from despite_open_circuit(partial(_submission, user, call, result), ends_at)
+            message = yield from despite_open_circuit(partial(_submission, user, call, ends_at, result), ends_at)
         except ConflictError:
             # It has a result: this one, if the answer to it got lost, or one from another process.
             messages = yield from _newest(user, call, ends_at)
@@ -142,7 +143,7 @@ def submit(user: Any, call: PendingCall, result: Any) -> Plan[Message]:
             return messages[0]
         except _UNSURE:
             failures += 1
-            if failures > _SUBMISSIONS.max_retries:
+            if failures > _SUBMISSIONS.max_retries or (ends_at is not None and time.monotonic() >= ends_at):
                 raise
         except ValueError as error:
             raise _unanswerable(call) from error
@@ -155,8 +156,9 @@ def submit(user: Any, call: PendingCall, result: Any) -> Plan[Message]:
             return message
 
 
-def _submission(user: Any, call: PendingCall, result: Any) -> Call:
-    return Call(partial(user.tools.submit_result, call.room_id, tool_call_id=call.id, result=result), ())
+def _submission(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Call:
+    submit_result = view_until(user, ends_at).tools.submit_result
+    return Call(partial(submit_result, call.room_id, tool_call_id=call.id, result=result), ())
 
 
 def require_sendable(call: PendingCall) -> None:
@@ -176,8 +178,10 @@ def _unanswerable(call: PendingCall) -> ResponseValidationError:
 
 
 def _newest(user: Any, call: PendingCall, ends_at: float | None) -> Plan[list[Message]]:
-    look = Call(partial(user.messages.list, call.room_id, order="desc"), ())
-    page = yield from despite_open_circuit(lambda: look, ends_at)
+    def look() -> Call:
+        return Call(partial(view_until(user, ends_at).messages.list, call.room_id, order="desc"), ())
+
+    page = yield from despite_open_circuit(look, ends_at)
     messages: list[Message] = page.data
     return messages
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext._plans import Join, Plan, promise
+from interactor_ext._plans import Join, Plan, promise, seconds_until
 
 A = TypeVar("A")
 
@@ -29,12 +29,19 @@ class Ledger(Generic[A]):
         self._lock = threading.Lock()
         self._jobs: dict[object, _Job[A]] = {}
 
-    def once(self, key: object, run: Callable[[], Plan[Any]], hand_in: Callable[[Any], Plan[A]]) -> Plan[A]:
+    def once(
+        self,
+        key: object,
+        run: Callable[[], Plan[Any]],
+        hand_in: Callable[[Any], Plan[A]],
+        ends_at: float | None = None,
+    ) -> Plan[A]:
+        """Who only waits for another does so until `ends_at`, an instant of `time.monotonic()`."""
         while True:
             job, is_ours = self._claim(key)
             if is_ours:
                 return (yield from self._do(key, job, run, hand_in))
-            answers: list[A] = yield Join(job.answers)
+            answers: list[A] = yield Join(job.answers, seconds_until(ends_at))
             # Empty if the other gave up: then it is our turn, or a third one's.
             if answers:
                 return answers[0]

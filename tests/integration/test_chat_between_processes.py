@@ -95,7 +95,7 @@ def test_chat_in_a_real_other_process(sandbox: Sandbox) -> None:
         with InteractorClient(
             client_id={sandbox.client_id!r}, client_secret={sandbox.client_secret!r}, namespace={NAMESPACE!r},
             core_api_url={sandbox.core_api_url!r}, account_server_url={sandbox.account_server_url!r},
-        ) as user, user.chat({room!r}, {WORDS!r} * 4) as reply:
+        ) as user, user.chat({room!r}, {WORDS!r} * 15) as reply:
             next(reply.text())
             print("left", flush=True)
         """

@@ -9,6 +9,7 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def test_deadline_is_kept_while_tools_run(colour: str, calls: str, sandbox: Sand
     tools.go_on.set()
     assert took < LONG / 2
     assert isinstance(outcome.error, APITimeoutError)
-    assert "tools were running" in str(outcome.error)
+    assert "deadline" in str(outcome.error)
     assert outcome.message is None
     assert tools.runs == calls.count("/tool")
 
@@ -106,6 +107,48 @@ def test_tool_that_returns_after_the_deadline_is_not_run_again(colour: str, sand
         assert eventually(lambda: "done" in user.messages.list(room, order="desc").data[0].content)
     assert tools.runs == 1
     assert len(list(asked(sandbox, "submit_tool_result"))) == 1
+
+
+@both_colours
+@pytest.mark.parametrize("name", ["sleep", "sleep_async"])
+def test_run_of_a_tool_keeps_the_deadline(colour: str, name: str, sandbox: Sandbox) -> None:
+    """Whoever waits for another's run of the same call as well."""
+    tools = SlowTools()
+    room = room_with(sandbox, tools)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        asking = user.messages.send(room, content=f"/tool {name}")
+        assert asking.tool_calls
+        (call,) = asking.tool_calls
+
+        def run(_: int) -> None:
+            with pytest.raises(APITimeoutError, match="deadline"):
+                tools.run(user.with_options(deadline=1.0), call, room_id=room)
+
+        async def run_async() -> None:
+            async with sandbox.async_client(namespace=NAMESPACE) as client:
+                with pytest.raises(APITimeoutError, match="deadline"):
+                    await tools.run(client.with_options(deadline=1.0), call, room_id=room)
+
+        started = time.monotonic()
+        with ThreadPoolExecutor(2) as pool:
+            list(
+                pool.map(run, range(2)) if colour == "sync" else pool.map(lambda _: asyncio.run(run_async()), range(2))
+            )
+        assert time.monotonic() - started < LONG / 2
+        tools.go_on.set()
+    assert tools.runs in (1, 2)
+
+
+@both_colours
+def test_result_is_not_handed_in_again_after_the_deadline(colour: str, sandbox: Sandbox) -> None:
+    tools = ToolSet()
+    tools.tool(add)
+    room = room_with(sandbox, tools)
+    sandbox.faults.add("submit_tool_result", status=503, times=None)
+    started = time.monotonic()
+    outcome = chat(colour, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools, deadline=1.5, max_retries=0)
+    assert isinstance(outcome.error, ServerError | APITimeoutError)
+    assert time.monotonic() - started < LONG / 2
 
 
 async def test_cancelled_task_does_not_wait_for_a_tool_in_a_thread(sandbox: Sandbox) -> None:
