@@ -7,6 +7,7 @@ no message of anybody's that is still to be answered.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -19,9 +20,12 @@ from interactor_ext._conversation.turns import Turns
 from interactor_ext._errors import APITimeoutError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._plans import Call, Pause, Plan, despite_open_circuit, promise
+from interactor_ext._redact import clean_text
 
 if TYPE_CHECKING:
     from interactor_client.models import Message
+
+logger = logging.getLogger("interactor")
 
 # Of so many rooms it is remembered that an answer was waited for in vain.
 _MOST_GIVEN_UP = 1024
@@ -112,8 +116,13 @@ class RoomLine:
             if newest is None or not self._is_answering(room, messages):
                 return newest
             wait = next(looks, None)
+            if wait == _LOOKS[0]:
+                logger.info("Room %s: an answer is still to come, and the chat waits for it.", clean_text(room.id))
             if wait is None:
                 if not (yield Call(speaks, (_within(_LISTEN_SECONDS, ends_at),))):
+                    logger.warning(
+                        "No answer to what was said in room %s before: the chat goes on.", clean_text(room.id)
+                    )
                     self._give_up(room, newest)
                     return newest
                 wait = _LATER_LOOKS
