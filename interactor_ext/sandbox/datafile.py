@@ -317,8 +317,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("COMMIT")
     for each in (path, path.with_name(f"{path.name}-wal")):
         # One that was there before may be open to all.
-        with suppress(FileNotFoundError, PermissionError):
-            each.chmod(0o600)
+        with suppress(FileNotFoundError):
+            with suppress(PermissionError):
+                each.chmod(0o600)
+            if stat.S_IMODE(each.stat().st_mode) & 0o077:
+                logger.warning("%s holds secrets, and others can read it", each)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     if is_empty:

@@ -20,7 +20,7 @@ from interactor_ext.sandbox.expressions import compile_expression
 from interactor_ext.sandbox.journal import Journal
 from interactor_ext.sandbox.records import Record
 from interactor_ext.sandbox.streams import Streams
-from interactor_ext.sandbox.strict_json import MAX_VALUES, weight
+from interactor_ext.sandbox.strict_json import MAX_VALUES, Unfit, parse_json, weight
 from interactor_ext.sandbox.work import INLINE, MAX_WORK, Budget, TooMuchWork
 from tests.integration.delivery_receiver import receiving
 from tests.integration.sandbox_caller import Caller, listening, problem
@@ -239,6 +239,16 @@ def test_a_body_of_too_much_is_refused_and_told_in_short(caller: Caller, path: s
     assert field in found
     assert len(found) <= 50
     assert len(refused.content) < 20_000
+
+
+def test_too_many_values_are_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading them would hold up every thread: the interpreter does it in one go."""
+    commas = "," * MAX_VALUES
+    assert parse_json(json.dumps([commas, "\\", commas])) == [commas, "\\", commas]
+    monkeypatch.setattr("interactor_ext.sandbox.strict_json.json.loads", lambda *_, **__: pytest.fail("was read"))
+    for text in (f"[1{',1' * MAX_VALUES}]", f'["a\\"b",{commas}', f"[{commas}" + '"' + '\\"' * 200_000):
+        with pytest.raises(Unfit, match="more than 250000 values"):
+            parse_json(text)
 
 
 def test_a_message_that_orders_too_many_tool_calls_is_refused(caller: Caller) -> None:

@@ -294,6 +294,19 @@ def test_the_file_is_its_owners_alone(path: Path, there: bool) -> None:
             assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
 
 
+def test_a_file_that_cannot_be_closed_to_others_is_warned_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError
+
+    path.touch()
+    path.chmod(0o644)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    Sandbox(data=path).close()
+    assert f"{path} holds secrets, and others can read it" in caplog.text
+
+
 def test_memory_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="in memory alone"):
