@@ -24,6 +24,7 @@ import pytest
 from interactor_client.api import Resources
 from interactor_client.models import ToolCall, WorkflowState
 from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient, ToolSet
+from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore, Token
 from tests.colours import both_colours
 from tests.contract import operations
@@ -71,6 +72,18 @@ def arguments(function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
 
 def take_first(iterator: Any) -> Any:
     return anext(iterator) if hasattr(iterator, "__anext__") else next(iterator)
+
+
+def message_of(reply: Any) -> Any:
+    if hasattr(reply, "__enter__"):
+        with reply:
+            return reply.message()
+
+    async def enter_async() -> Any:
+        async with reply:
+            return await reply.message()
+
+    return enter_async()
 
 
 def enter(manager: Any) -> Any:
@@ -344,3 +357,42 @@ def test_how_long_every_method_takes(colour: str, who: str, capsys: pytest.Captu
         print(f"\n{colour}, the {who} is silent: {len(found)} methods, over their deadline by {over[0][0]:.3f} to")
         print("  " + ", ".join(f"{seconds:.3f} s ({name})" for seconds, name in reversed(over[-3:])))
     assert [each for each in found if each.problem] == []
+
+
+@both_colours
+@pytest.mark.parametrize("what", ["chat", "run"])
+def test_a_tool_that_sleeps_holds_nobody_beyond_the_deadline(colour: str, what: str) -> None:
+    tools, end = ToolSet(), threading.Event()
+
+    @tools.tool
+    def sleep() -> str:
+        end.wait(TIMEOUT)
+        return "rested"
+
+    def use(user: Any) -> Any:
+        if what == "chat":
+            return message_of(user.with_options(deadline=2 * DEADLINE).chat(room_id, "/tool sleep {}", tools=tools))
+        return tools.run(
+            user.with_options(deadline=2 * DEADLINE),
+            ToolCall(id=call_id, tool_id=tool_id, arguments={}, status="pending"),
+            room_id=room_id,
+        )
+
+    with Sandbox().run() as sandbox:
+        with sandbox.client(namespace="user_1") as user:
+            tool_id = tools.register(user)[0].id
+            bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Help.", tools=[tool_id])
+            room_id = user.rooms.create(assistant_id=bot.id).id
+            call_id = ""
+            if what == "run":
+                call_id = (user.messages.send(room_id, content="/tool sleep {}").tool_calls or [])[0].id
+        settings = {"namespace": "user_1"}
+        row = Row(what, use)
+        try:
+            if colour == "sync":
+                found = measure_at_once(settings, [row], sandbox.client)
+            else:
+                found = asyncio.run(measure_at_once_async(settings, [row], sandbox.async_client))
+        finally:
+            end.set()
+    assert found[0].problem is None, found
