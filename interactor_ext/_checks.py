@@ -160,6 +160,12 @@ def retries_problem(value: object) -> str | None:
     return f"max_retries must not be negative, but is {value}" if value < 0 else None
 
 
+def size_problem(name: str, value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return f"{name} must be a whole number of bytes, not {type(value).__name__}"
+    return f"{name} must be at least 1 byte, not {value}" if value < 1 else None
+
+
 def scopes_problem(value: object) -> str | None:
     if not isinstance(value, tuple) or not all(isinstance(scope, str) for scope in value):
         return "scopes must be strings: a sequence of them, or one with spaces in between"

@@ -15,6 +15,7 @@ from interactor_ext._core import AsyncCore, Core
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._health import Health, judge, time_for_health
 from interactor_ext._limits.observed import RateLimit
+from interactor_ext._network.waiters import require_asyncio
 from interactor_ext._parts import Parts, require_kind
 from interactor_ext._sender import AsyncViewSender, ViewSender
 from interactor_ext._sequences import AsyncSequences, Sequences
@@ -264,6 +265,7 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
             AuthenticationError: the client id, the secret or the scopes were refused.
             APIConnectionError: the account server did not answer.
         """
+        require_asyncio()
         return (await self._core.tokens.get(self._view.ends_at())).access_token
 
     async def health(self) -> Health:
@@ -292,10 +294,12 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
 
     async def aclose(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
+        require_asyncio()
         if not self._is_view:
             await self._core.close()
 
     async def __aenter__(self) -> Self:
+        require_asyncio()
         self._require_open()
         return self
 

@@ -35,6 +35,7 @@ class ConfigFields(TypedDict, total=False):
     timeout: float | None
     deadline: float | None
     max_retries: int | None
+    max_response_size: int | None
     user_agent_suffix: str | None
     allow_insecure_http: bool | None
 
@@ -46,9 +47,11 @@ class InteractorConfig:
 
     Times are in seconds. `environment` is "production" or "sandbox" and stands for the two URLs; a URL that is given
     beats it. `token_refresh_buffer`: how long before its expiry a token is replaced. `timeout` bounds one attempt,
-    `deadline` the whole call with its retries. `scopes`: a sequence, or one string with spaces; none means all that
-    the OAuth client may have. `user_agent_suffix` tells the platform who calls, as in "acme-crm/4.2".
-    `allow_insecure_http` permits `http://` URLs of hosts that are not local, over which the secret goes unencrypted.
+    `deadline` the whole call with its retries. `max_response_size` is in bytes, after unpacking: a larger response is
+    refused while it comes, and so is an event of a stream that has more than a quarter of it. `scopes`: a sequence, or
+    one string with spaces; none means all that the OAuth client may have. `user_agent_suffix` tells the platform who
+    calls, as in "acme-crm/4.2". `allow_insecure_http` permits `http://` URLs of hosts that are not local, over which
+    the secret goes unencrypted.
 
     This class does not look at environment variables; `from_env` and the clients do.
     """
@@ -64,6 +67,7 @@ class InteractorConfig:
     timeout: float = 30.0
     deadline: float | None = None
     max_retries: int = 3
+    max_response_size: int = 64 * 1024 * 1024
     user_agent_suffix: str | None = None
     allow_insecure_http: bool = False
 
@@ -98,6 +102,7 @@ class InteractorConfig:
             checks.seconds_problem("timeout", self.timeout),
             None if self.deadline is None else checks.seconds_problem("deadline", self.deadline),
             checks.retries_problem(self.max_retries),
+            checks.size_problem("max_response_size", self.max_response_size),
             None if self.user_agent_suffix is None else checks.user_agent_problem(self.user_agent_suffix),
         ]
 

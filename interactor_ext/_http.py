@@ -17,7 +17,9 @@ from interactor_ext._errors import APIConnectionError, APITimeoutError, Configur
 from interactor_ext._limits.observed import RateLimits
 from interactor_ext._log import log_answer, log_failure
 from interactor_ext._network.closing import CLOSED
+from interactor_ext._network.decoding import ACCEPT_ENCODING, BodyRefused
 from interactor_ext._network.interrupts import interrupt_behind
+from interactor_ext._network.waiters import require_asyncio
 from interactor_ext._responses import describe_request, secrets_of, url_variable
 from interactor_ext._version import __version__
 from interactor_ext._view import SENDABLE, View
@@ -54,7 +56,7 @@ class Common(NamedTuple):
         agent = f"interactor-sdk-python/{__version__} (python/{platform.python_version()}; httpx/{httpx.__version__})"
         if config.user_agent_suffix:
             agent = f"{agent} {config.user_agent_suffix}"
-        headers = httpx.Headers({"User-Agent": agent, "Accept": "application/json"})
+        headers = httpx.Headers({"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING})
         return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
 
 
@@ -195,6 +197,7 @@ class AsyncViewClient(httpx.AsyncClient):
             return super().build_request(method, url, **arguments)
 
     async def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
+        require_asyncio()
         began = time.perf_counter()
         try:
             response = await super().send(request, **arguments)
@@ -283,9 +286,17 @@ def connection_error(error: Exception, request: httpx.Request) -> APIConnectionE
         return APITimeoutError(f"{what}: no answer within {waited} s. The request may have arrived.")
     if isinstance(error, httpx.LocalProtocolError):
         return APIConnectionError(f"{what}: the request breaks the rules of HTTP")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        # Names are looked up in threads, and nothing else that is done before a request is sent needs one.
+        return APIConnectionError(
+            f"{what}: no thread could be started to look up the host. Nothing was sent. This process has as many "
+            "threads as it may have: use fewer, or raise the limit (`ulimit -u`, the pids limit of a container)",
+            sent=False,
+        )
     text = clean_text(str(error), secrets_of(request)) or "no reason was given"
     if isinstance(error, httpx.DecodingError):
-        return APIConnectionError(f"{what}: the answer cannot be unpacked: {text}")
+        problem = "was refused" if isinstance(error, BodyRefused) else "cannot be unpacked"
+        return APIConnectionError(f"{what}: the answer {problem}: {text}")
     advice = f". Check {url_variable(request)}" if isinstance(error, httpx.ConnectError) else ""
     return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
 

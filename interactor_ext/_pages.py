@@ -20,6 +20,7 @@ from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
 from interactor_ext._errors import ResponseValidationError
 from interactor_ext._log import logger
 from interactor_ext._network.closer import close_later, start_closer
+from interactor_ext._network.waiters import require_asyncio
 from interactor_ext._responses import read_response
 
 if TYPE_CHECKING:
@@ -265,6 +266,8 @@ async def aiterate(
 ) -> AsyncIterator[T]:
     """`iterate` for coroutines: up to `prefetch` pages run ahead, in tasks, which are cancelled with the iteration."""
     import asyncio
+
+    require_asyncio()
 
     def start(number: int) -> asyncio.Task[Page[T]]:
         return asyncio.get_running_loop().create_task(fetch(number))

@@ -55,7 +55,7 @@ class Parts(NamedTuple):
             require_kind("rate_limiter", self.rate_limiter, RateLimiter)
         identity = f"{config.account_server_url} {config.client_id}"
         client = hashlib.sha256(identity.encode()).hexdigest()[:16]
-        return Rules(policy, self._breaker(), self.rate_limiter, client, _measure(reporter))
+        return Rules(policy, self._breaker(), self.rate_limiter, client, config.max_response_size, _measure(reporter))
 
     def _breaker(self) -> CircuitBreaker | None:
         from interactor_ext._network.breaker import CircuitBreaker

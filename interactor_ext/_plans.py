@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from interactor_ext._errors import APITimeoutError, CircuitOpenError, ConfigurationError
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext._network.waiters import require_asyncio
 from interactor_ext._threads import DaemonThreads
 
 T = TypeVar("T")
@@ -193,13 +194,6 @@ def _cancel_late(plan: Plan[Any], future: Future[Any]) -> None:
             plan.send(result)
         while True:
             plan.throw(asyncio.CancelledError())
-
-
-def require_asyncio() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError as error:
-        raise ConfigurationError("This needs a running event loop of asyncio; under trio there is none.") from error
 
 
 class _Cancellation:

@@ -80,6 +80,7 @@ class ViewSender:
             on_reconnect=on_reconnect,
             policy=attrs.evolve(self.http.policy, max_retries=self.http.view.max_retries),
             deadline=self.http.view.ends_at(),
+            max_event_size=max(1, self.http.view.config.max_response_size // 4),
         )
 
 
@@ -143,4 +144,5 @@ class AsyncViewSender:
             on_reconnect=on_reconnect,
             policy=attrs.evolve(self.http.policy, max_retries=self.http.view.max_retries),
             deadline=self.http.view.ends_at(),
+            max_event_size=max(1, self.http.view.config.max_response_size // 4),
         )

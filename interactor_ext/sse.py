@@ -161,7 +161,9 @@ class SSEDecoder:
         self._line.clear()
         self._data.clear()
         error = EventTooLargeError(
-            f"an event of the stream is larger than {self._max} bytes; raise max_event_size if it is meant to be"
+            f"an event of the stream is larger than {self._max} bytes. If it is meant to be, raise max_response_size= "
+            "of the client, a quarter of which an event may have (max_event_size= of a decoder of your own); otherwise "
+            "see to it that less is sent at once, as the result of a tool for instance"
         )
         error.blocks = blocks
         raise error

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from interactor_ext.limits import RateLimiter
 
 DEFAULT_TIMEOUT = 30.0
+DEFAULT_MAX_RESPONSE_SIZE = 64 * 1024 * 1024
 DEFAULT_CONNECT_TIMEOUT = 5.0
 # Until one of these is over, not a byte of the request has been sent.
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -46,6 +47,7 @@ class Rules(NamedTuple):
     limiter: RateLimiter | None = None
     client: str = ""
     """Whose limits are counted: one limiter may serve several OAuth clients."""
+    max_response_size: int = DEFAULT_MAX_RESPONSE_SIZE
     measure: Callable[[httpx.Request, int], Measured] | None = None
     """Begins to measure a request, for a telemetry; the number is that of the attempts before it."""
 

@@ -22,6 +22,7 @@ from interactor_ext._network.breaker import is_failure
 from interactor_ext._network.closer import close_when_dropped, start_closer
 from interactor_ext._network.closing import Closing
 from interactor_ext._network.deadline import bound_reads
+from interactor_ext._network.decoding import Decoding, check_size
 from interactor_ext._network.interrupts import interrupt_behind
 from interactor_ext._network.leftovers import Head, retire, retire_stream
 from interactor_ext._network.sync_pool import HeldBody
@@ -94,8 +95,14 @@ class CallTransport(httpx.BaseTransport):
             retire_stream(response)
             if not isinstance(response.stream, HeldBody):
                 response.stream = _ForeignBody(response.stream)
+            if "content-encoding" in response.headers:
+                try:
+                    response.stream = _DecodedBody(response.stream, _decoding(response, None))
+                except httpx.DecodingError:
+                    response.close()
+                    raise
         else:
-            response = _read(response, ends_at)
+            response = _read(response, ends_at, self._rules.max_response_size)
         return response
 
     def close(self) -> None:
@@ -167,8 +174,14 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                 response = await self._inner.handle_async_request(attempts.request)
                 if attempts.is_stream and response.is_success:
                     retire_stream(response)
+                    if "content-encoding" in response.headers:
+                        try:
+                            response.stream = _AsyncDecodedBody(response.stream, _decoding(response, None))
+                        except httpx.DecodingError:
+                            await response.aclose()
+                            raise
                 else:
-                    response = await _aread(response)
+                    response = await _aread(response, self._rules.max_response_size)
         except TimeoutError as error:
             if response is None or response.is_success:
                 raise httpx.ReadTimeout("no complete answer in time") from error
@@ -183,15 +196,16 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
 class _Body(httpx.SyncByteStream):
     """A body that is cut between two chunks at the latest; over a transport of httpx, sooner."""
 
-    def __init__(self, response: httpx.Response, ends_at: float) -> None:
+    def __init__(self, response: httpx.Response, ends_at: float, limit: int) -> None:
         assert isinstance(response.stream, httpx.SyncByteStream)
+        self._decoding = _decoding(response, limit)
         self._head = Head.of(response)
         self._stream = response.stream
         self._ends_at = ends_at
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._stream:
-            yield chunk
+            yield from self._decoding.pieces(chunk)
             if time.monotonic() > self._ends_at:
                 raise httpx.ReadTimeout("no complete answer in time")
 
@@ -233,13 +247,16 @@ def _close_held(stream: Any, chunks: list[Iterator[bytes]]) -> None:
 
 
 class _AsyncBody(httpx.AsyncByteStream):
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, limit: int) -> None:
         assert isinstance(response.stream, httpx.AsyncByteStream)
+        self._decoding = _decoding(response, limit)
         self._head = Head.of(response)
         self._stream = response.stream
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._stream)
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            for piece in self._decoding.pieces(chunk):
+                yield piece
 
     async def aclose(self) -> None:
         network = retire(self._head, self._stream)
@@ -248,12 +265,50 @@ class _AsyncBody(httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
-def _read(response: httpx.Response, ends_at: float) -> httpx.Response:
+class _DecodedBody(httpx.SyncByteStream):
+    """The body of a stream that was sent packed, in pieces of which each is small."""
+
+    def __init__(self, stream: Any, decoding: Decoding) -> None:
+        self._stream = stream
+        self._decoding = decoding
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._stream:
+            yield from self._decoding.pieces(chunk)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _AsyncDecodedBody(httpx.AsyncByteStream):
+    def __init__(self, stream: Any, decoding: Decoding) -> None:
+        self._stream = stream
+        self._decoding = decoding
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            for piece in self._decoding.pieces(chunk):
+                yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def _decoding(response: httpx.Response, limit: int | None) -> Decoding:
+    """From here on the body counts as one that was sent as it is, so that httpx does not decode it as well."""
+    content_encoding = response.headers.get("content-encoding", "")
+    if content_encoding:
+        del response.headers["content-encoding"]
+    return Decoding(content_encoding, limit)
+
+
+def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Response:
     """Read the body, and decode it, so that httpx has nothing left to read: twice would take a twentieth of a call."""
     began = time.perf_counter()
-    response.stream = _Body(response, ends_at)
     try:
+        response.stream = _Body(response, ends_at, limit)
         response.read()
+        check_size(len(response.content), limit)  # a foreign transport may have read it itself
     except (httpx.TransportError, httpx.DecodingError):
         if response.is_success:
             raise
@@ -265,11 +320,12 @@ def _read(response: httpx.Response, ends_at: float) -> httpx.Response:
     return response
 
 
-async def _aread(response: httpx.Response) -> httpx.Response:
+async def _aread(response: httpx.Response, limit: int) -> httpx.Response:
     began = time.perf_counter()
-    response.stream = _AsyncBody(response)
     try:
+        response.stream = _AsyncBody(response, limit)
         await response.aread()
+        check_size(len(response.content), limit)
     except (httpx.TransportError, httpx.DecodingError):
         if response.is_success:
             raise

@@ -11,6 +11,21 @@ import threading
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from interactor_ext._errors import ConfigurationError
+
+
+def require_asyncio() -> None:
+    """ConfigurationError where no event loop of asyncio runs, as under trio."""
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "This needs a running event loop of asyncio, and there is none: under trio, use InteractorClient in "
+            "threads (trio.to_thread.run_sync), or run this part with trio-asyncio or asyncio.run"
+        ) from None
+
 
 class Waiter(Protocol):
     def wake(self) -> None:

@@ -19,15 +19,10 @@ BROKEN = (InteractorError, httpx.HTTPError, httpx.StreamError, OSError)
 """What may be raised while a connection is opened or read. OSError is for transports that do not translate it."""
 # Enough that the two tasks seldom take turns, and so few that the first event does not wait for many others.
 _MOST_AHEAD, _MOST_BYTES_AHEAD = 32, 64 * 1024
-# A compressed chunk may be a thousand times as large unpacked, and what is unpacked is taken apart in pieces.
-_PACKED_PIECE, _PIECE = 1024, 64 * 1024
 
 
 def chunks_of(response: httpx.Response) -> Iterator[bytes]:
     assert isinstance(response.stream, httpx.SyncByteStream)
-    if "content-encoding" in response.headers:
-        response.stream = _Pieces(response.stream)
-        return _unpacked(response)
     # What iter_raw counts and regroups costs more than the events themselves.
     return iter(response.stream)
 
@@ -37,13 +32,8 @@ class ReadAhead:
 
     def __init__(self, response: httpx.Response) -> None:
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        if "content-encoding" in response.headers:
-            response.stream = _AsyncPieces(response.stream)
-            chunks = _aunpacked(response)
-        else:
-            chunks = aiter(response.stream)
         self._flow = _Flow()
-        self._task = asyncio.create_task(_read(response, chunks, self._flow))
+        self._task = asyncio.create_task(_read(response, aiter(response.stream), self._flow))
 
     def take(self) -> bytes | None:
         """The next chunk, if it has come."""
@@ -123,44 +113,3 @@ async def _read(response: httpx.Response, chunks: AsyncIterator[bytes], flow: _F
         flow.news.set()
         with contextlib.suppress(*BROKEN):  # it is lost already, and is to be closed
             await response.aclose()
-
-
-class _Pieces(httpx.SyncByteStream):
-    def __init__(self, stream: httpx.SyncByteStream) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._stream:
-            yield from _cut(chunk, _PACKED_PIECE)
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-class _AsyncPieces(httpx.AsyncByteStream):
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            for piece in _cut(chunk, _PACKED_PIECE):
-                yield piece
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-def _unpacked(response: httpx.Response) -> Iterator[bytes]:
-    for chunk in response.iter_bytes():
-        yield from _cut(chunk, _PIECE)
-
-
-async def _aunpacked(response: httpx.Response) -> AsyncIterator[bytes]:
-    async for chunk in response.aiter_bytes():
-        for piece in _cut(chunk, _PIECE):
-            yield piece
-
-
-def _cut(chunk: bytes, size: int) -> Iterator[bytes]:
-    for start in range(0, len(chunk), size):
-        yield chunk[start : start + size]

@@ -17,7 +17,7 @@ from interactor_ext._responses import describe_request, error_from_response
 from interactor_ext._streams.events import Received, event_reader
 from interactor_ext._streams.state import End, Read, StreamState
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.sse import ServerSentEvent
+from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent
 
 if TYPE_CHECKING:
     from interactor_ext._telemetry.stream import StreamWatch
@@ -49,7 +49,14 @@ class SharedStream(Generic[E]):
         policy: RetryPolicy,
         deadline: float | None = None,
         idle_timeout: float = IDLE_TIMEOUT,
+        max_event_size: int = DEFAULT_MAX_EVENT_SIZE,
     ) -> None:
+        if not isinstance(last_event_id, str):
+            kind = type(last_event_id).__name__
+            raise ConfigurationError(
+                f"last_event_id must be a string, not {kind}: the id of the last event that was handled, "
+                'or "" to begin with what happens from now on'
+            )
         self._client = client
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
@@ -69,6 +76,7 @@ class SharedStream(Generic[E]):
             max_reconnects=max_reconnects,
             policy=policy,
             deadline=deadline,
+            max_event_size=max_event_size,
         )
         self._set_up()
 

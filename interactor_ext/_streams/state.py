@@ -26,7 +26,7 @@ from interactor_ext._errors import (
 )
 from interactor_ext._streams.events import CONTROL, EventReader, Received, stream_error
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.sse import Block, EventTooLargeError, SSEDecoder
+from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, Block, EventTooLargeError, SSEDecoder
 
 GIVE_UP_AFTER = 20
 """Failures in a row after which a stream is given up: with the default waits, some four minutes."""
@@ -75,6 +75,7 @@ class StreamState:
         max_reconnects: int | None = None,
         policy: RetryPolicy,
         deadline: float | None = None,
+        max_event_size: int = DEFAULT_MAX_EVENT_SIZE,
     ) -> None:
         self.ready: deque[Received] = deque()
         self.action: Connect | Read | Wait | End
@@ -84,7 +85,8 @@ class StreamState:
         self._max_reconnects = max_reconnects
         self._policy = policy
         self._deadline = deadline
-        self._decoder = SSEDecoder(last_event_id)
+        self._max_event_size = max_event_size
+        self._decoder = SSEDecoder(last_event_id, max_event_size)
         self._retry_ms: int | None = None
         self._seen = _Seen()
         self._failures = 0  # in a row
@@ -97,7 +99,7 @@ class StreamState:
         """The server answered with an event stream."""
         self._ever_connected = True
         self._connected_at = self._heard_at = now
-        self._decoder = SSEDecoder(self._decoder.last_event_id)
+        self._decoder = SSEDecoder(self._decoder.last_event_id, self._max_event_size)
         self._seen.start_connection()
         self._go(Read())
 

@@ -16,7 +16,7 @@ import httpx
 
 from interactor_ext._network.closer import close_later, start_closer
 from interactor_ext._network.interrupts import interrupt_behind
-from interactor_ext._network.waiters import ThreadWaiter
+from interactor_ext._network.waiters import ThreadWaiter, require_asyncio
 from interactor_ext._streams.chunks import BROKEN, ReadAhead, chunks_of
 from interactor_ext._streams.events import Received
 from interactor_ext._streams.shared import Gap, SharedStream, as_sent, two_readers
@@ -227,6 +227,7 @@ class AsyncStream(SharedStream[E]):
         self._closed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
+        require_asyncio()
         self._is_entered = True
         try:
             await self._arrive()

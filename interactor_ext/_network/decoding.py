@@ -1,0 +1,88 @@
+"""Unpacks bodies in small pieces, up to a limit. What a few kilobytes unpack to may fill the memory otherwise.
+
+Only codings whose decoders can stop in the midst of a chunk are offered to the server and accepted from it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+
+import httpx
+
+ACCEPT_ENCODING = "gzip, deflate"
+_PIECE = 64 * 1024
+_WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+
+
+class BodyRefused(httpx.DecodingError):
+    """It is too large, or nobody can tell how large it would be."""
+
+
+class Decoding:
+    """What has been unpacked of one body. `limit` is for all of it, in bytes; None where its reader has one.
+
+    Raises httpx.DecodingError where it cannot be unpacked, or may not.
+    """
+
+    def __init__(self, content_encoding: str, limit: int | None) -> None:
+        names = [name.strip().lower() for name in content_encoding.split(",")]
+        # The last to be applied is the first to be undone.
+        self._inflaters = [_inflater(name) for name in reversed(names) if name not in ("", "identity")]
+        self._limit = limit
+        self._size = 0
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        for piece in _through(self._inflaters, chunk):
+            self._size += len(piece)
+            check_size(self._size, self._limit)
+            yield piece
+
+
+def check_size(size: int, limit: int | None) -> None:
+    if limit is not None and size > limit:
+        raise BodyRefused(
+            f"it has more than {limit} bytes, which is max_response_size. Ask for less at once, by a smaller per_page "
+            "for instance, or raise max_response_size= of the client if you trust the server"
+        )
+
+
+def _through(inflaters: Sequence[_Inflater], chunk: bytes) -> Iterator[bytes]:
+    if not inflaters:
+        yield chunk
+        return
+    for piece in inflaters[0].pieces(chunk):
+        yield from _through(inflaters[1:], piece)
+
+
+class _Inflater:
+    def __init__(self, window: int) -> None:
+        self._inflate = zlib.decompressobj(window)
+        # Some servers send "deflate" without the header that it should have.
+        self._may_be_raw = window == zlib.MAX_WBITS
+
+    def pieces(self, packed: bytes) -> Iterator[bytes]:
+        while True:
+            try:
+                piece = self._inflate.decompress(packed, _PIECE)
+            except zlib.error as error:
+                if not self._may_be_raw:
+                    raise httpx.DecodingError(str(error)) from error
+                self._may_be_raw = False
+                self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+                continue
+            self._may_be_raw = False
+            if piece:
+                yield piece
+            packed = self._inflate.unconsumed_tail
+            if not packed and len(piece) < _PIECE:
+                return
+
+
+def _inflater(name: str) -> _Inflater:
+    if name not in _WINDOWS:
+        raise BodyRefused(
+            f"it is packed as {name[:40]!r}, which was not asked for, since it cannot be unpacked within a limit. "
+            f"Have the server, or what stands in between, obey the request's `Accept-Encoding: {ACCEPT_ENCODING}`"
+        )
+    return _Inflater(_WINDOWS[name])
