@@ -51,6 +51,40 @@ def test_errors_go_to_whoever_waits_and_a_cancelled_call_is_dropped() -> None:
     assert ran == []
 
 
+def test_a_call_that_is_abandoned_has_its_thread_replaced() -> None:
+    threads, go_on, ran = DaemonThreads("test", most=2), threading.Event(), list[int]()
+    hanging = [threads.submit(go_on.wait, 60) for _ in range(2)]
+    until(lambda: all(future.running() for future in hanging))
+    waiting, dropped = threads.submit(int, "7"), threads.submit(ran.append, 1)
+    threads.abandon(dropped)
+    assert dropped.cancelled()
+    assert not waiting.running()
+    threads.abandon(hanging[0])
+    assert waiting.result(60) == 7
+    assert threads._threads == 2
+    go_on.set()
+    assert all(future.result(60) for future in hanging)
+    until(lambda: threads._abandoned == 0 and not threads._running)
+    assert threads.submit(int, "8").result(60) == 8
+    threads.abandon(waiting)  # it is done
+    assert threads._threads <= 2
+    assert ran == []
+
+
+def test_threads_that_hang_are_not_replaced_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_threads, "_MOST_ABANDONED", 1)
+    threads, go_on = DaemonThreads("test", most=1), threading.Event()
+    for _ in range(2):
+        future = threads.submit(go_on.wait, 60)
+        until(future.running)
+        threads.abandon(future)
+    waiting = threads.submit(int, "7")
+    assert not waiting.running()
+    assert (threads._threads, threads._abandoned) == (1, 1)
+    go_on.set()
+    assert waiting.result(60) == 7
+
+
 def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_threads, "_IDLE_SECONDS", 0.01)
     threads = DaemonThreads("test")

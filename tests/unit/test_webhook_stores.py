@@ -6,10 +6,12 @@ import asyncio
 import gc
 import itertools
 import os
+import socket
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,9 +33,12 @@ from interactor_ext.webhooks import (
     RedisEventStore,
     SQLiteEventQueue,
     SQLiteEventStore,
+    WebhookRouter,
+    WebhookVerifier,
     _database,
 )
 from tests.redis_server import redis_server
+from tests.webhook_deliveries import SECRET, delivery
 
 CLAIMED, IN_PROGRESS, COMPLETED = ClaimState.CLAIMED, ClaimState.IN_PROGRESS, ClaimState.COMPLETED
 
@@ -172,6 +177,14 @@ def test_a_lease_runs_out(make: Make) -> None:
     assert store.claim("k", "three", 60) == IN_PROGRESS
 
 
+def test_services_with_names_of_their_own_share_a_store(make: Make) -> None:
+    store = make()
+    for name in ("shop", "billing"):
+        assert store.claim(f"{name}:k", "t", 60) == CLAIMED
+        assert store.complete(f"{name}:k", "t") is True
+        assert store.claim(f"{name}:k", "t", 60) == COMPLETED
+
+
 def test_the_first_completion_counts_whoever_holds_the_claim(make: Make) -> None:
     store = make()
     store.claim("k", "slow", 300)
@@ -259,6 +272,23 @@ def test_sqlite_sweeps_what_ran_out(tmp_path: Path) -> None:
         store.claim("new", "t", 60)
         with store._database.transaction() as connection:
             assert connection.execute("SELECT count(*) FROM interactor_webhook_claims").fetchone() == (1,)
+
+
+def test_a_claim_in_sqlite_ends_when_its_lease_does_though_the_clock_is_set_back(tmp_path: Path) -> None:
+    clock = Clock()
+    with SQLiteEventStore(tmp_path / "events.db", clock=clock) as store:
+        store.claim("k", "dead", 60)
+        clock.now += 30
+        store.claim("other", "t", 60)
+        clock.now -= 7200
+        assert store.claim("k", "two", 60) == IN_PROGRESS
+        clock.now += 29
+        assert store.claim("k", "two", 60) == IN_PROGRESS
+        clock.now += 2
+        assert store.claim("k", "two", 60) == CLAIMED
+        store.complete("k", "two")
+        clock.now -= 7200
+        assert store.claim("k", "three", 60) == COMPLETED
 
 
 def test_sqlite_says_so_when_another_writer_stays(tmp_path: Path) -> None:
@@ -635,6 +665,57 @@ def test_a_retry_comes_when_it_is_due(make_queue: Make) -> None:
     assert queue.take("two", 60) == ("k", b"x", 2)
 
 
+def test_an_event_that_is_put_back_comes_again_and_has_had_no_attempt(make_queue: Make) -> None:
+    queue = make_queue()
+    queue.put("k", b"x")
+    for number in range(3):
+        assert queue.take(f"{number}", 60) == ("k", b"x", 1)
+        assert queue.put_back("k", "another", 0) is False
+        assert queue.put_back("k", f"{number}", 0.2) is True
+        assert queue.put_back("k", f"{number}", 0.2) is False
+        assert queue.take("t", 60) is None
+        pass_time(make_queue, 0.25)
+    assert queue.take("last", 60) == ("k", b"x", 1)
+    assert queue.complete("k", "last") is True
+    assert queue.put_back("k", "last", 0) is False
+
+
+@pytest.mark.parametrize("back", [10, 3600, 86_400])
+def test_nothing_waits_longer_in_sqlite_for_a_clock_that_was_set_back(tmp_path: Path, back: float) -> None:
+    clock = Clock()
+    with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
+        for key in ("new", "leased", "delayed"):
+            queue.put(key, b"")
+            clock.now += 2
+        taken = [queue.take(token, 60) for token in ("a", "b", "c")]
+        assert [event.key for event in taken if event] == ["new", "leased", "delayed"]
+        queue.put_back("new", "a", 0)
+        queue.retry("delayed", "c", 30, "")
+    clock.now -= back
+    # By a process that has not seen the clock before.
+    with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
+        due = queue.take("d", 600)
+        assert due is not None
+        assert due.key == "new"
+        assert queue.take("e", 600) is None
+        clock.now += 31
+        due = queue.take("f", 600)
+        assert due is not None
+        assert due.key == "delayed"
+        clock.now += 31
+        due = queue.take("g", 600)
+        assert due is not None
+        assert due.key == "leased"
+
+
+def test_an_event_that_was_put_before_the_clock_was_set_back_is_due_at_once(tmp_path: Path) -> None:
+    clock = Clock()
+    with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
+        queue.put("k", b"")
+        clock.now -= 3600
+        assert queue.take("t", 60) == ("k", b"", 1)
+
+
 def test_a_worker_that_lost_its_lease_changes_nothing_but_can_complete(make_queue: Make) -> None:
     queue = make_queue()
     queue.put("k", b"x")
@@ -709,13 +790,136 @@ def test_many_threads_take_each_event_once(make_queue: Make) -> None:
     assert len(taken) == len(set(taken)) == 100
 
 
-def test_redis_drops_an_event_whose_body_was_evicted(redis: Any) -> None:
+def test_redis_drops_an_event_whose_body_was_evicted(redis: Any, caplog: pytest.LogCaptureFixture) -> None:
     queue = RedisEventQueue(redis, prefix="q:")
     queue.put("a", b"x")
     queue.put("b", b"y")
     redis.delete("q:event:a")
     assert queue.take("t", 60) == ("b", b"y", 1)
     assert redis.zrange("q:due", 0, -1) == [b"b"]
+    assert "Webhook event 'a' is lost: Redis has evicted it" in caplog.text
+
+
+def test_redis_puts_an_event_in_line_again_whose_line_was_evicted(redis: Any) -> None:
+    queue = RedisEventQueue(redis, prefix="q:")
+    queue.put("a", b"x")
+    redis.delete("q:due")
+    assert queue.take("t", 60) is None
+    assert queue.put("a", b"x") is True
+    assert queue.take("t", 60) == ("a", b"x", 1)
+    assert queue.put("a", b"x") is False
+    queue.complete("a", "t")
+    assert queue.put("a", b"x") is False
+
+
+@pytest.fixture
+def evicting(redis: Any) -> Iterator[Any]:
+    redis.config_set("maxmemory-policy", "allkeys-lru")
+    yield redis
+    redis.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_redis_that_evicts_is_warned_of_once(
+    evicting: Any, redis_socket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, queue = RedisEventStore(evicting), RedisEventQueue(evicting)
+    for number in range(3):
+        assert store.claim(f"k{number}", "t", 60) == CLAIMED
+        assert queue.put(f"k{number}", b"") is True
+    assert caplog.text.count("maxmemory-policy allkeys-lru") == 2
+
+    async def with_async_client() -> None:
+        from redis.asyncio import Redis as AsyncRedis
+
+        async with AsyncRedis(unix_socket_path=redis_socket) as client:
+            asynchronous = AsyncRedisEventStore(client)
+            for number in range(3):
+                assert await asynchronous.claim(f"a{number}", "t", 60) == CLAIMED
+
+    asyncio.run(with_async_client())
+    assert caplog.text.count("maxmemory-policy allkeys-lru") == 3
+
+
+def test_a_redis_that_keeps_everything_is_not_warned_of(redis: Any, caplog: pytest.LogCaptureFixture) -> None:
+    RedisEventStore(redis).claim("k", "t", 60)
+    RedisEventQueue(redis).put("k", b"")
+    assert caplog.records == []
+
+
+def test_a_redis_that_does_not_tell_its_policy_is_used_all_the_same(
+    redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.execute_command("ACL", "SETUSER", "default", "-info")
+    try:
+        assert RedisEventStore(redis).claim("k", "t", 60) == CLAIMED
+    finally:
+        redis.execute_command("ACL", "SETUSER", "default", "+info")
+    assert caplog.records == []
+
+
+def test_a_claim_in_redis_that_has_no_end_gets_one(redis: Any) -> None:
+    store = RedisEventStore(redis, prefix="s:")
+    store.claim("k", "dead", 60)
+    redis.persist("s:k")
+    assert store.claim("k", "two", 0.05) == IN_PROGRESS
+    time.sleep(0.1)
+    assert store.claim("k", "two", 60) == CLAIMED
+
+
+@pytest.fixture
+def silent_redis() -> Iterator[str]:
+    """The socket of a server that accepts and never answers."""
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder, socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{folder}/s")
+        server.listen(200)
+        yield f"{folder}/s"
+
+
+def test_a_redis_that_hangs_is_an_error_in_time(silent_redis: str) -> None:
+    from redis import Redis
+
+    client = Redis(unix_socket_path=silent_redis, socket_timeout=None)
+    store, queue = RedisEventStore(client, timeout=0.05), RedisEventQueue(client, timeout=0.05)
+    for call in (
+        lambda: store.claim("k", "t", 60),
+        lambda: store.complete("k", "t"),
+        lambda: queue.put("k", b""),
+        lambda: queue.take("t", 60),
+    ):
+        with pytest.raises(TimeoutError, match=r"did not end within 0\.05 s"):
+            call()
+
+    def hangs(_: int) -> bool:
+        with pytest.raises(TimeoutError):
+            store.claim("k", "t", 60)
+        return True
+
+    with ThreadPoolExecutor(100) as pool:  # more than there are threads for Redis
+        assert all(pool.map(hangs, range(100)))
+    router = WebhookRouter(WebhookVerifier(SECRET), store, name="shop")
+    router.on("*")(print)
+    assert router.handle(*delivery()).status == 503
+    assert asyncio.run(router.ahandle(*delivery())).status == 503
+
+
+async def test_a_redis_that_hangs_is_an_error_in_time_for_async_callers(silent_redis: str) -> None:
+    from redis.asyncio import Redis as AsyncRedis
+
+    client = AsyncRedis(unix_socket_path=silent_redis, socket_timeout=None)
+    store = AsyncRedisEventStore(client, timeout=0.05)
+    with pytest.raises(TimeoutError):
+        await store.claim("k", "t", 60)
+    router = WebhookRouter(WebhookVerifier(SECRET), store, name="shop")
+    router.on("*")(print)
+    assert (await router.ahandle(*delivery())).status == 503
+    await client.aclose()
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5"])
+def test_the_patience_with_redis_is_a_number_of_seconds(redis: Any, timeout: Any) -> None:
+    for kind in (RedisEventStore, RedisEventQueue):
+        with pytest.raises(ConfigurationError, match="timeout"):
+            kind(redis, timeout=timeout)
 
 
 @pytest.fixture
