@@ -217,8 +217,8 @@ class _Cancellation:
         Raises TimeoutError if nothing has after `timeout` seconds, of which no more than a grace is left to a future
         whose task is cancelled.
         """
+        began = time.monotonic()
         try:
-            began = time.monotonic()
             await asyncio.wait([future], timeout=timeout)
         except asyncio.CancelledError as error:
             self._error = self._error or error
@@ -320,11 +320,12 @@ def call_in_thread(call: Callable[[], Any], executor: DaemonThreads, timeout: fl
 
 
 async def _limited(awaitable: Awaitable[T], timeout: float) -> T:
+    limit = asyncio.timeout(timeout)
     try:
-        async with asyncio.timeout(timeout) as scope:
+        async with limit:
             return await awaitable
     except TimeoutError:
-        if scope.expired():
+        if limit.expired():
             raise _timed_out(timeout) from None
         raise
 

@@ -212,7 +212,7 @@ def _number_or_text(digits: str) -> int | str:
 
 _decode_loosely = json.JSONDecoder(parse_int=_number_or_text).decode
 _STRING = r'"(?:[^"\\]|\\.)*"'
-_TOKEN = re.compile(rf"{_STRING}|[\[\]{{}},:]|[^\s\[\]{{}},:\"]+", re.DOTALL)
+_TOKEN = re.compile(rf"{_STRING}|[\[\]{{}},:]|[^\s\[\]{{}},:\"]+|\"", re.DOTALL)
 _CLOSING = {"[": "]", "{": "}"}
 
 
@@ -224,8 +224,8 @@ def _members(text: str) -> dict[str, str] | None:
     begin = 0
     for token in _TOKEN.finditer(text):
         what = token[0]
-        if not open_brackets and (what != "{" or token.start()):
-            return None  # no object, or something behind it
+        if what == '"' or (not open_brackets and (what != "{" or token.start())):
+            return None  # a string without an end, no object, or something behind it
         if what in _CLOSING:
             open_brackets.append(_CLOSING[what])
         if what in ("]", "}") and open_brackets.pop() != what:
