@@ -1,7 +1,7 @@
 """Webhooks: from the bytes of a delivery to a handler that ran once. Needs no client and no framework.
 
     verifier = WebhookVerifier(os.environ["INTERACTOR_WEBHOOK_SECRET"])
-    router = WebhookRouter(verifier, store=SQLiteEventStore("webhooks.db"))
+    router = WebhookRouter(verifier, store=SQLiteEventStore("webhooks.db"), name="shop")
 
     @router.on("credential.expired")
     def ask_to_reconnect(event: CredentialExpiredEvent) -> None: ...

@@ -260,7 +260,9 @@ def test_an_event_from_a_queue_is_counted_when_it_is_handled(tmp_path: Any) -> N
     registry = prometheus_client.CollectorRegistry()
     failures = iter([RuntimeError(), None])
     with SQLiteEventQueue(tmp_path / "queue.db") as queue:
-        router = WebhookRouter(WebhookVerifier(SECRET), queue=queue, telemetry=PrometheusTelemetry(registry))
+        router = WebhookRouter(
+            WebhookVerifier(SECRET), queue=queue, name="shop", telemetry=PrometheusTelemetry(registry)
+        )
 
         @router.on("*")
         def handle(event: Any) -> None:
