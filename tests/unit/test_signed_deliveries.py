@@ -17,7 +17,7 @@ import pytest
 from interactor_client.models import EVENT_MODELS
 from interactor_ext import WebhookVerificationError
 from interactor_ext.testing import SignedDelivery, WebhookFactory
-from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
+from interactor_ext.webhooks import InvalidWebhookEvent, MemoryEventStore, WebhookRouter, WebhookVerifier
 from tests.integration.sandbox_caller import check_event
 
 SECRET = "whsec_mine"
@@ -63,6 +63,13 @@ def test_an_event_that_is_not_in_the_catalogue_carries_its_data_alone(make: Webh
     delivery = make("room.archived", {"room_id": "room_1"})
     assert json.loads(delivery.body)["data"] == {"room_id": "room_1"}
     assert WebhookVerifier(SECRET).verify(delivery.body, delivery.headers).event == "room.archived"
+
+
+def test_data_that_does_not_fit_makes_an_event_that_says_so(make: WebhookFactory, router: WebhookRouter) -> None:
+    delivery = make("credential.expired", {"credential_id": None}, namespace=None)
+    assert isinstance(delivery.event, InvalidWebhookEvent)
+    assert delivery.event.namespace is None
+    assert delivery.send(router.wsgi).status == 200
 
 
 def test_each_delivery_is_another_event_unless_told_otherwise(make: WebhookFactory) -> None:
