@@ -19,6 +19,7 @@ import pytest
 from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient
 from interactor_ext._limits import shared_buckets
 from interactor_ext._limits.buckets import Buckets, Key, Tier, Tiers, WouldWait
+from interactor_ext._network.closing import Closing
 from interactor_ext._network.deadline import in_time
 from interactor_ext.limits import RateLimiter, RedisRateLimiter
 from interactor_ext.sandbox import Sandbox
@@ -116,17 +117,16 @@ def test_with_the_limiter_no_call_after_call_is_refused(monkeypatch: pytest.Monk
     """Under the documented limits, on one clock for limiter and sandbox, which waits move."""
     pauses: list[float] = []
 
-    def sleep(seconds: float) -> None:
+    def pause(self: Closing, seconds: float) -> None:
         pauses.append(seconds)
         clock.advance(seconds)
 
     clock = StillClock()
     with enforcing(clock).run() as sandbox, sandbox.client(rate_limiter=RateLimiter(clock=clock.now)) as client:
         client.get_access_token()
-        monkeypatch.setattr("interactor_ext.limits.time.sleep", sleep)
+        monkeypatch.setattr(Closing, "pause", pause)
         for number in range(150):
             client.namespace(NAMESPACES[number % 6]).assistants.list()
-        monkeypatch.undo()
         assert statuses(sandbox) == {200: 150}
     assert len(pauses) > 20
 
