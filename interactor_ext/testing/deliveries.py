@@ -41,8 +41,9 @@ class SignedDelivery:
 
     @cached_property
     def event(self) -> WebhookEvent:
-        """The event, as a receiver's `verify` returns it: an `InvalidWebhookEvent` where it does not fit its type. Raises
-        WebhookPayloadError where the body names none.
+        """The event, as a receiver's `verify` returns it: an `InvalidWebhookEvent` where it does not fit its type.
+
+        Raises WebhookPayloadError where the body names none.
         """
         return parse_event(self.body)
 
@@ -109,7 +110,7 @@ class WebhookFactory:
         """A delivery of `event`, as the platform makes it.
 
         `data` is put over that of the contract's own example of the event, so that it need name only what matters to
-        the test; an event that the contract doesn't have carries `data` alone. A `namespace` of None is the default one.
+        the test; an event that the contract doesn't have carries `data` alone. None as `namespace` is the default.
         `event_id` and `idempotency_key` are new each time unless given. `timestamp`, Unix seconds or an aware datetime,
         is when it was sent, now by default: an old one makes a delivery that is refused as stale. Another `secret`
         makes a forged one.
