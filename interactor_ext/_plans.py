@@ -361,8 +361,9 @@ async def _aperform(step: Step, cancellation: _Cancellation) -> Any:
         case Collect(function, args):
             return [item async for item in function(*args)]
         case Join(future, timeout):
+            limit = asyncio.timeout(timeout)
             try:
-                async with asyncio.timeout(timeout) as limit:
+                async with limit:
                     return await asyncio.wrap_future(future)
             except TimeoutError:
                 if limit.expired():
@@ -374,8 +375,9 @@ async def _aperform(step: Step, cancellation: _Cancellation) -> Any:
 
 async def _detached(call: Callable[[], T], timeout: float | None) -> T:
     future = in_daemon_thread(call, "interactor-tools")
+    limit = asyncio.timeout(timeout)
     try:
-        async with asyncio.timeout(timeout) as limit:
+        async with limit:
             return await asyncio.wrap_future(future)
     except asyncio.CancelledError as error:
         if future.done() and isinstance(future.exception(), asyncio.CancelledError):

@@ -217,7 +217,7 @@ def tool_set(tools: Tools) -> ToolSet:
     """
     if isinstance(tools, ToolSet):
         return tools
-    functions = list(tools) if isinstance(tools, Iterable) and not isinstance(tools, str | bytes) else [None]
+    functions: list[Any] = list(tools) if isinstance(tools, Iterable) and not isinstance(tools, str | bytes) else [None]
     if not all(callable(function) for function in functions):
         raise ConfigurationError(
             "tools= takes a ToolSet, or a list of functions (`tools=[get_weather]`). The ids of tools belong to the "

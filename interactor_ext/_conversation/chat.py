@@ -273,8 +273,9 @@ class AsyncReply(SharedReply):
         # Shielded: who gives up waiting for the answer, by a timeout say, has not left yet, and may wait again.
         if self._work is None:
             self._work = asyncio.create_task(self._answer_all(calls))
+        limit = asyncio.timeout(self._time_to_wait())
         try:
-            async with asyncio.timeout(self._time_to_wait()) as limit:
+            async with limit:
                 await asyncio.shield(self._work)
         except TimeoutError as error:
             if limit.expired():

@@ -201,7 +201,7 @@ def test_tool_of_an_asynchronous_client_that_no_thread_can_be_had_for(
 @both_colours
 def test_open_circuit_is_waited_for_before_the_message_is_sent(colour: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
-    breaker = CircuitBreaker(failures=1, cool_down=0.3)
+    breaker = CircuitBreaker(failures=1, cool_down=1.0)
     sandbox.faults.add("list_assistants", status=500, times=1)
     with sandbox.client(namespace=NAMESPACE, circuit_breaker=breaker, max_retries=0) as user:
         with pytest.raises(ServerError):
@@ -225,7 +225,7 @@ def test_open_circuit_is_waited_for_while_tools_are_answered(colour: str, operat
         return a + b
 
     room = room_with(sandbox, tools)
-    breaker = CircuitBreaker(failures=1, cool_down=0.3)
+    breaker = CircuitBreaker(failures=1, cool_down=1.0)
     outcome = chat(
         colour, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools, circuit_breaker=breaker, max_retries=0
     )
