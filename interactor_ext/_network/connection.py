@@ -25,10 +25,10 @@ class SyncConnection:
         self.idle_since = 0.0
         self._network = bound_reads(transport)
 
-    @property
-    def is_closed(self) -> bool:
-        stream = None if self._network is None else self._network.opened_last
-        return stream is None or stream.is_closed
+    def is_idle(self) -> bool:
+        """Whether it can serve another call: the last response was read to the end, and nobody closed it."""
+        connections = self.transport._pool.connections
+        return len(connections) == 1 and connections[0].is_idle() and not (self._network and self._network.closed)
 
     def close(self) -> None:
         """Neither waits nor takes a lock. Twice does no harm."""

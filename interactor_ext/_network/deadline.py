@@ -133,7 +133,6 @@ class Network(httpcore.NetworkBackend):
 class _Stream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
-        self.is_closed = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if isinstance(timeout, TimeLeft) and timeout.cancellation is not None:
@@ -149,7 +148,6 @@ class _Stream(httpcore.NetworkStream):
             self._inner.write(piece, _remaining(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
-        self.is_closed = True
         self._inner.close()
 
     def start_tls(

@@ -45,6 +45,7 @@ class SyncConnectionSet:
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._closed = False
+        self._looks_at = 0.0  # for connections that were idle too long
         self._start_afresh()
 
     def _start_afresh(self) -> None:
@@ -68,7 +69,7 @@ class SyncConnectionSet:
             closer.start()
             dropped = closer.queue.put
         call = _Call(body, dropped)
-        call.pool = self
+        call.pool, call.connections = self, []
         try:
             with self._lock:
                 has_place = not self._waiting and len(self._calls) < self._max_connections
@@ -78,7 +79,7 @@ class SyncConnectionSet:
                 self._wait_for_place(call, request)
             connection = self._take(origin_of(request.url), call)
             response = connection.transport.handle_request(request)
-            body.open(call, response.stream)
+            body._body, body._call = response.stream, call
         except BaseException:
             # Interrupted at an unlucky instant, a pool of httpx may hold a connection that it will never use nor drop.
             self.discard(call)
@@ -129,33 +130,37 @@ class SyncConnectionSet:
         return call.connections[0]
 
     def release(self, call: _Call) -> None:
-        """Its response was read to the end: its connection serves another call, if it can."""
+        """Its response was closed: its connection serves another call, if the response was read to the end."""
         connection = call.connections[0]
         idle = self._idle.get(connection.origin)  # none in a forked child
-        if idle is None or connection.is_closed or len(idle) >= _MOST_IDLE:
+        if idle is None or not connection.is_idle() or len(idle) >= _MOST_IDLE:
             self.discard(call)
             return
         now = connection.idle_since = time.monotonic()
         _move(call.connections.pop, idle.extend)
-        for others in list(self._idle.values()):
-            while _idle_since(others) + self._keepalive_expiry < now:
-                self._evict(others, call)
+        call.chunks = None
+        if now >= self._looks_at:
+            self._looks_at = now + min(1.0, self._keepalive_expiry)
+            for others in list(self._idle.values()):
+                while _idle_since(others) + self._keepalive_expiry < now:
+                    self._evict(others, call)
         if self._closed:
             self._close_idle()
         self._end(call)
 
     def discard(self, call: _Call) -> None:
         """Close what a call has in hand. Twice does no harm."""
-        for connection in call.connections:
+        connections = getattr(call, "connections", [])  # it may have been interrupted before it had a list of them
+        for connection in connections:
             connection.close()
-        call.connections.clear()
+        connections.clear()
         call.chunks = None
         self._end(call)
 
     def _end(self, call: _Call) -> None:
         self._calls.discard(call)
-        self._waiting.pop(call, None)
         if self._waiting:
+            self._waiting.pop(call, None)
             self._wake_next()
 
     def _evict(self, idle: deque[SyncConnection], call: _Call) -> None:
@@ -225,67 +230,48 @@ def _idle_since(idle: deque[SyncConnection]) -> float:
 class _Call(weakref.ref["HeldBody"]):
     """What a call has in hand. It ends with its body: one that was interrupted or abandoned is told of to `dropped`."""
 
-    __slots__ = ("chunks", "connections", "pool")
-
     # By identity, and in C: those of a reference are those of its referent.
     __hash__ = object.__hash__
     __eq__ = object.__eq__
 
     pool: SyncConnectionSet
-
-    def __init__(self, body: HeldBody, dropped: Callable[[Any], object]) -> None:
-        self.connections: list[SyncConnection] = []
-        # The generators of httpx wait for locks when the collector closes them. Held here, they are not collected.
-        self.chunks: Iterator[bytes] | None = None
+    connections: list[SyncConnection]
+    # The generators of httpx wait for locks when the collector closes them. Held here, they are not collected.
+    chunks: Iterator[bytes] | None = None
 
     def close(self) -> None:
+        """Called by the closer thread."""
         self.pool.discard(self)
 
 
 class HeldBody(httpx.SyncByteStream):
     """The body of a response, which holds the connection until it is closed or dropped."""
 
-    def __init__(self) -> None:
-        self._call: _Call | None = None
-        self._is_whole = True
-        self._is_read = False
-
-    def open(self, call: _Call, body: Any) -> None:
-        self._body = body
-        self._call = call
+    _body: Any = None
+    _call: _Call | None = None
+    _is_closing = False
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._call is not None:
-            self._call.chunks = iter(self._body)
-        return self
-
-    def __next__(self) -> bytes:
         call = self._call
-        if call is None or call.chunks is None:
-            raise StopIteration
-        # An error or an interrupt leaves it so for good.
-        whole, self._is_whole = self._is_whole, False
-        try:
-            chunk = next(call.chunks)
-        except StopIteration:
-            self._is_read = whole
-            raise
-        self._is_whole = whole
-        return chunk
+        if call is None:
+            return iter(())
+        chunks: Iterator[bytes] = iter(self._body)
+        call.chunks = chunks
+        return chunks
 
     def close(self) -> None:
         call = self._call
         if call is None:
             return
         # Who is interrupted from here on, and comes again, gives nothing back.
-        is_read, self._is_read = self._is_read, False
+        was_closing, self._is_closing = self._is_closing, True
         try:
             self._body.close()
         except BaseException:
             call.pool.discard(call)
             raise
-        if is_read:
-            call.pool.release(call)
-        else:
+        if was_closing:
             call.pool.discard(call)
+        else:
+            call.pool.release(call)
         self._call = None
