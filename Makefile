@@ -32,10 +32,10 @@ test: $(READY)
 	$(BIN)/python -m pytest -m "not full" -n 3 --dist worksteal --cov --cov-report=term:skip-covered
 
 test-full: $(READY)
-	$(BIN)/python -m pytest -m full
+	$(BIN)/python -m pytest -m full -n 2 --dist worksteal
 
 nightly: $(READY)
-	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(BIN)/python -m pytest -m full
+	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(BIN)/python -m pytest -m full -n 2 --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .
