@@ -165,11 +165,15 @@ class OddServer:
         method, target, _ = first.decode().split(" ")
         if headers.get("transfer-encoding") == b"chunked":
             while not body.endswith(b"0\r\n\r\n"):
-                body += connection.recv(65536)
+                if not (data := connection.recv(65536)):
+                    return None, b""
+                body += data
             return Asked(method, target, headers, body), b""
         length = int(headers.get("content-length", b"0"))
         while len(body) < length:
-            body += connection.recv(65536)
+            if not (data := connection.recv(65536)):
+                return None, b""
+            body += data
         return Asked(method, target, headers, body[:length]), body[length:]
 
     def _decide(self, asked: Asked) -> Answer:

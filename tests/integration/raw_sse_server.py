@@ -115,7 +115,10 @@ class RawServer:
             }
             body = received.partition(b"\r\n\r\n")[2]
             while len(body) < int(headers.get("content-length", b"0")):
-                body += sock.recv(65536)
+                data = sock.recv(65536)
+                if not data:
+                    return
+                body += data
             connection = Connection(sock, number, headers, head[0].split()[1].decode(), body)
             self.connections.append(connection)
             try:

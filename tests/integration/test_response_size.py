@@ -17,6 +17,7 @@ from interactor_ext import APIConnectionError, InteractorClient, NotFoundError
 from interactor_ext._errors import ConfigurationError
 from tests.colours import both_colours, call
 from tests.fault_server import GOOD_BODY, Action, Connection, FaultServer, Request
+from tests.support.processes import environment_without_coverage
 
 MEGABYTE = 1024 * 1024
 
@@ -179,7 +180,8 @@ def test_bombs_take_little_memory(server: FaultServer, kind: str) -> None:
         stream = response(body, coding).replace(b"application/json", b"text/event-stream")
         server.script.append(answer(stream))
     command = [sys.executable, "-c", PROGRAM, kind, json.dumps(settings(server))]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    environment = environment_without_coverage()
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
     outcomes, megabytes = json.loads(run.stdout)
     refused = "APIConnectionError"
     assert outcomes == [*[refused] * 3, *["NotFoundError"] * 3, "EventTooLargeError", refused, refused]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.fault_server import Connection, FaultServer, Request, fine, send_and
+from tests.support.processes import environment_without_coverage
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no alarm")
 
@@ -33,9 +34,10 @@ def server() -> Iterator[FaultServer]:
 
 def storm(server: FaultServer, name: str, calls: int, seed: int = 1) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.integration.storms", *name.split(), server.url, str(calls), str(seed)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=540, check=False)
+    environment = environment_without_coverage()
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=540, check=False)
     assert run.returncode == 0, run.stderr[-6000:]
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while server.open_connections and time.monotonic() < until:
         time.sleep(0.01)
     assert server.open_connections == 0

@@ -1,0 +1,12 @@
+"""What tests pass to the processes that they start."""
+
+from __future__ import annotations
+
+import os
+
+
+def environment_without_coverage() -> dict[str, str]:
+    """For a process whose memory is measured, or that is interrupted anywhere: in the lock of coverage as well, which
+    then stays taken.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
