@@ -146,7 +146,10 @@ COSTLY = {
 }
 
 
-@pytest.mark.parametrize("name", COSTLY)
+@pytest.mark.parametrize(
+    "name",
+    ["comparisons", "texts", *(pytest.param(name, marks=pytest.mark.full) for name in ("searches", "copies"))],
+)
 def test_a_step_of_too_much_work_fails_its_instance(sandbox: Sandbox, caller: Caller, name: str) -> None:
     instance = start(caller, COSTLY[name], {"rows": [[number] for number in range(60_000)]})
     assert instance["status"] == "failed"

@@ -78,7 +78,9 @@ def read(colour: str, sandbox: Sandbox, room: str, *, during: Callable[[Any], No
 
 
 @both_colours
-@pytest.mark.parametrize("every", [40, 89, 144, 610, 4181])
+@pytest.mark.parametrize(
+    "every", [40, 610, 4181, *(pytest.param(every, marks=pytest.mark.full) for every in (89, 144))]
+)
 def test_the_connection_is_cut_after_every_so_many_bytes(colour: str, every: int, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
@@ -100,7 +102,9 @@ def test_the_connection_is_cut_after_every_so_many_bytes(colour: str, every: int
 
 
 @both_colours
-@pytest.mark.parametrize("every", [1, 2, 3, 4, 5, 8, 13, 21])
+@pytest.mark.parametrize(
+    "every", [1, 3, 8, 21, *(pytest.param(every, marks=pytest.mark.full) for every in (2, 4, 5, 13))]
+)
 def test_the_connection_is_cut_at_every_multiple_of_so_many_bytes(colour: str, every: int, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     cut_at: list[int] = []

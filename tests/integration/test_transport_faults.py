@@ -138,6 +138,13 @@ def check(fault: Fault, call: str, outcome: str, server: FaultServer | None) -> 
         assert len(server.calls()) == fault.times_sent(call), call
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _the_collector_looks_at_this_module_alone() -> None:
+    """It is called after each test."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_comes_to_light_later(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No warning when objects are collected, and no secret in any log."""
