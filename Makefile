@@ -25,7 +25,7 @@ $(READY): pyproject.toml
 	@touch $@
 
 demo: $(READY)
-	@$(BIN)/python -m interactor_ext.demo
+	@$(BIN)/python -m interactor_ext.cli.demo
 
 # Three workers keep two cores busy: much of the suite waits for processes, sockets and deadlines.
 test: $(READY)
@@ -45,7 +45,7 @@ check: $(READY)
 	$(BIN)/openapi-spec-validator openapi.yaml
 	$(BIN)/yamllint --strict openapi.yaml
 	$(BIN)/python generator-templates/generate.py --check
-	$(BIN)/python -m pytest -q tests/unit/test_spec.py tests/unit/test_house_rules.py
+	$(BIN)/python -m pytest -q tests/generated/test_spec.py tests/house/test_house_rules.py
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -58,7 +58,7 @@ sandbox: $(READY)
 	@$(BIN)/python -m interactor_ext.sandbox
 
 cassettes: $(READY)
-	INTERACTOR_RECORD=1 $(BIN)/python -m pytest tests/integration/test_cassettes.py
+	INTERACTOR_RECORD=1 $(BIN)/python -m pytest tests/testing/test_cassettes.py
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
     from interactor_ext._client import AsyncInteractorClient, InteractorClient
     from interactor_ext._config import InteractorConfig, validate_env
-    from interactor_ext._conversation.chat import AsyncReply, Reply
     from interactor_ext._errors import (
         APIConnectionError,
         APIStatusError,
@@ -40,14 +39,15 @@ if TYPE_CHECKING:
         WebhookVerificationError,
     )
     from interactor_ext._health import Health
-    from interactor_ext._limits.observed import RateLimit
-    from interactor_ext._network.breaker import CircuitBreaker
     from interactor_ext._singletons import get_async_client, get_client, reset_clients
     from interactor_ext._version import __version__
-    from interactor_ext._wait import UnexpectedStateError, WaitTimeoutError
+    from interactor_ext._waiting import UnexpectedStateError, WaitTimeoutError
+    from interactor_ext.chat._reply import AsyncReply, Reply
     from interactor_ext.limits import RateLimiter, RedisRateLimiter
+    from interactor_ext.limits._observed import RateLimit
     from interactor_ext.retry import RetryPolicy, with_retry
     from interactor_ext.tools import ToolContext, ToolSet
+    from interactor_ext.transports._circuit_breaker import CircuitBreaker
 
 __all__ = [
     "UNSET",
@@ -96,15 +96,15 @@ __all__ = [
 
 _HOMES = {
     "interactor_client.types": ("UNSET", "Unset"),
-    "._network.breaker": ("CircuitBreaker",),
-    "._conversation.chat": ("AsyncReply", "Reply"),
+    ".transports._circuit_breaker": ("CircuitBreaker",),
+    ".chat._reply": ("AsyncReply", "Reply"),
     "._client": ("AsyncInteractorClient", "InteractorClient"),
     "._config": ("InteractorConfig", "validate_env"),
     "._health": ("Health",),
-    "._limits.observed": ("RateLimit",),
+    ".limits._observed": ("RateLimit",),
     "._singletons": ("get_async_client", "get_client", "reset_clients"),
     "._version": ("__version__",),
-    "._wait": ("UnexpectedStateError", "WaitTimeoutError"),
+    "._waiting": ("UnexpectedStateError", "WaitTimeoutError"),
     ".limits": ("RateLimiter", "RedisRateLimiter"),
     ".retry": ("RetryPolicy", "with_retry"),
     ".tools": ("ToolContext", "ToolSet"),

@@ -13,21 +13,21 @@ from interactor_client.api import AsyncResources, Resources
 from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._core import AsyncCore, Core
 from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext._health import Health, judge, time_for_health
-from interactor_ext._limits.observed import RateLimit
-from interactor_ext._network.waiters import require_asyncio
+from interactor_ext._health import Health, health_from, time_for_health
 from interactor_ext._parts import Parts, require_kind
 from interactor_ext._sender import AsyncViewSender, ViewSender
 from interactor_ext._sequences import AsyncSequences, Sequences
 from interactor_ext._view import Immutable, View
+from interactor_ext.limits._observed import RateLimit
 from interactor_ext.tokens import TokenStore
+from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
     from interactor_ext._api import AsyncViewApi, ViewApi
-    from interactor_ext._network.breaker import CircuitBreaker
-    from interactor_ext._telemetry.events import Telemetry
     from interactor_ext.limits import RateLimiter
     from interactor_ext.retry import RetryPolicy
+    from interactor_ext.telemetry._events import Telemetry
+    from interactor_ext.transports._circuit_breaker import CircuitBreaker
 
 
 C = TypeVar("C", bound=Core | AsyncCore)
@@ -194,17 +194,17 @@ class InteractorClient(_Client[Core], Sequences, Resources):
             self.with_options(max_retries=0, deadline=time_for_health(self._view)).assistants.list(per_page=1)
         except InteractorError as caught:
             error = caught
-        return judge(error, time.perf_counter() - started, token_valid=self.is_authenticated())
+        return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
 
     def room_stream_url(self, room_id: str) -> str:
         """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
-        from interactor_ext._streams.url import room_stream_url
+        from interactor_ext.streams._url import room_stream_url
 
         return room_stream_url(self._view, room_id, self.get_access_token())
 
     def workflow_stream_url(self, instance_id: str) -> str:
         """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
-        from interactor_ext._streams.url import workflow_stream_url
+        from interactor_ext.streams._url import workflow_stream_url
 
         return workflow_stream_url(self._view, instance_id, self.get_access_token())
 
@@ -278,17 +278,17 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
             await self.with_options(max_retries=0, deadline=time_for_health(self._view)).assistants.list(per_page=1)
         except InteractorError as caught:
             error = caught
-        return judge(error, time.perf_counter() - started, token_valid=self.is_authenticated())
+        return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
 
     async def room_stream_url(self, room_id: str) -> str:
         """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
-        from interactor_ext._streams.url import room_stream_url
+        from interactor_ext.streams._url import room_stream_url
 
         return room_stream_url(self._view, room_id, await self.get_access_token())
 
     async def workflow_stream_url(self, instance_id: str) -> str:
         """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
-        from interactor_ext._streams.url import workflow_stream_url
+        from interactor_ext.streams._url import workflow_stream_url
 
         return workflow_stream_url(self._view, instance_id, await self.get_access_token())
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from interactor_ext._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
 from interactor_ext._config import InteractorConfig
 from interactor_ext._http import AsyncSharedTransport, AsyncViewClient, Common, SharedTransport, ViewClient
 from interactor_ext._parts import Parts
-from interactor_ext._tokens.source import AsyncTokenSource, TokenSource
 from interactor_ext._view import View
 from interactor_ext.tokens import Token
+from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
+from interactor_ext.tokens._source import AsyncTokenSource, TokenSource
 
 
 class Core(NamedTuple):
@@ -27,7 +27,7 @@ class Core(NamedTuple):
         reporter = parts.reporter()
         rules = parts.rules(config, reporter)
         common = Common.of(config, rules.policy, reporter)
-        shared = parts.way_out(rules, reporter)
+        shared = parts.build_transport(rules, reporter)
         account = ViewClient(View.of(config), common, shared, auth=None)
 
         def fetch() -> Token:
@@ -63,7 +63,7 @@ class AsyncCore(NamedTuple):
         reporter = parts.reporter()
         rules = parts.rules(config, reporter)
         common = Common.of(config, rules.policy, reporter)
-        shared = parts.async_way_out(rules, reporter)
+        shared = parts.build_async_transport(rules, reporter)
         account = AsyncViewClient(View.of(config), common, shared, auth=None)
 
         async def fetch() -> Token:

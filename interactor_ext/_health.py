@@ -29,7 +29,7 @@ def time_for_health(view: View) -> float:
     return view.timeout if view.deadline is None else min(view.timeout, view.deadline)
 
 
-def judge(error: InteractorError | None, seconds: float, *, token_valid: bool) -> Health:
+def health_from(error: InteractorError | None, seconds: float, *, token_valid: bool) -> Health:
     # Without a token it was the account server that answered, and no call gets through.
     answered = isinstance(error, APIStatusError) and error.status in _ANSWERS and token_valid
     if error is None or answered:

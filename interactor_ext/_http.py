@@ -14,19 +14,19 @@ import httpx
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError
-from interactor_ext._limits.observed import RateLimits
 from interactor_ext._log import log_answer, log_failure
-from interactor_ext._network.closing import CLOSED
-from interactor_ext._network.decoding import ACCEPT_ENCODING, BodyRefused
-from interactor_ext._network.interrupts import interrupt_behind
-from interactor_ext._network.waiters import require_asyncio
 from interactor_ext._responses import describe_request, secrets_of, url_variable
 from interactor_ext._version import __version__
 from interactor_ext._view import SENDABLE, View
+from interactor_ext.limits._observed import RateLimits
+from interactor_ext.transports._closed import CLOSED
+from interactor_ext.transports._decoding import ACCEPT_ENCODING, BodyRefused
+from interactor_ext.transports._interrupts import interrupt_behind
+from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
-    from interactor_ext._telemetry.events import Reporter
     from interactor_ext.retry import RetryPolicy
+    from interactor_ext.telemetry._events import Reporter
 
 
 class _NoCookies(httpx.Cookies):
@@ -265,8 +265,8 @@ _READ = httpx.ByteStream(b"")
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
     """Our error for whatever kept a request from being answered, be it httpx's or a foreign transport's."""
-    from interactor_ext._network.attempts import may_have_been_sent
-    from interactor_ext._redact import clean_text
+    from interactor_ext._redaction import clean_text
+    from interactor_ext.transports._attempts import may_have_been_sent
 
     what = f"{describe_request(request)} at {request.url.netloc.decode('ascii', 'replace')}"
     timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
@@ -306,6 +306,6 @@ def _quotable(error: Exception, request: httpx.Request) -> Exception | None:
     # This one's text quotes the header that it does not like.
     if isinstance(error, httpx.LocalProtocolError):
         return None
-    from interactor_ext._redact import holds_secret
+    from interactor_ext._redaction import holds_secret
 
     return None if holds_secret(str(error), secrets_of(request)) else error

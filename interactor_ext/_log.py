@@ -141,7 +141,7 @@ def _short(request: httpx.Request, text: str | None) -> str | None:
         return None
     for secret in secrets_of(request):
         if secret in text:
-            from interactor_ext._redact import holds_secret
+            from interactor_ext._redaction import holds_secret
 
             if holds_secret(text, (secret,)):
                 return None

@@ -16,13 +16,13 @@ from interactor_ext._http import AsyncSharedTransport, SharedTransport
 from interactor_ext.tokens import TokenStore
 
 if TYPE_CHECKING:
-    from interactor_ext._network.attempts import Rules
-    from interactor_ext._network.breaker import CircuitBreaker
-    from interactor_ext._telemetry.events import Reporter, Telemetry
-    from interactor_ext._telemetry.requests import Measured
-    from interactor_ext._tokens.guarded import GuardedStore
     from interactor_ext.limits import RateLimiter
     from interactor_ext.retry import RetryPolicy
+    from interactor_ext.telemetry._events import Reporter, Telemetry
+    from interactor_ext.telemetry._requests import Measured
+    from interactor_ext.tokens._guarded_store import GuardedStore
+    from interactor_ext.transports._attempts import Rules
+    from interactor_ext.transports._circuit_breaker import CircuitBreaker
 
 # What brings asyncio along is imported within the functions: `import interactor_ext` costs little more than httpx.
 
@@ -45,8 +45,8 @@ class Parts(NamedTuple):
 
     def rules(self, config: InteractorConfig, reporter: Reporter | None) -> Rules:
         """How the calls of the client are sent."""
-        from interactor_ext._network.attempts import Rules
         from interactor_ext.retry import RetryPolicy
+        from interactor_ext.transports._attempts import Rules
 
         policy = RetryPolicy(max_retries=config.max_retries) if self.retry_policy is None else self.retry_policy
         if self.rate_limiter is not None:
@@ -58,7 +58,7 @@ class Parts(NamedTuple):
         return Rules(policy, self._breaker(), self.rate_limiter, client, config.max_response_size, _measure(reporter))
 
     def _breaker(self) -> CircuitBreaker | None:
-        from interactor_ext._network.breaker import CircuitBreaker
+        from interactor_ext.transports._circuit_breaker import CircuitBreaker
 
         if self.circuit_breaker is None or self.circuit_breaker is True:
             return CircuitBreaker()
@@ -76,21 +76,21 @@ class Parts(NamedTuple):
         if not all(callable(getattr(self.token_store, method, None)) for method in ("load", "save", "lock")):
             kind = type(self.token_store).__name__
             raise ConfigurationError(f"token_store must have the methods `load`, `save` and `lock`, which {kind} lacks")
-        from interactor_ext._tokens.guarded import GuardedStore
+        from interactor_ext.tokens._guarded_store import GuardedStore
 
         return GuardedStore(self.token_store, config)
 
     def reporter(self) -> Reporter | None:
         if self.telemetry is None:
             return None
-        from interactor_ext._telemetry.events import Reporter
+        from interactor_ext.telemetry._events import Reporter
 
         return Reporter(self.telemetry)
 
-    def way_out(self, rules: Rules, reporter: Reporter | None) -> SharedTransport:
+    def build_transport(self, rules: Rules, reporter: Reporter | None) -> SharedTransport:
         """From the views of an `InteractorClient` to the network."""
-        from interactor_ext._network.transport import CallTransport
         from interactor_ext.transports import Transport
+        from interactor_ext.transports._retrying import CallTransport
 
         network = Transport() if self.transport is None else self.transport
         if not isinstance(network, httpx.BaseTransport):
@@ -103,10 +103,10 @@ class Parts(NamedTuple):
             weakref.finalize(shared, network.close)
         return shared
 
-    def async_way_out(self, rules: Rules, reporter: Reporter | None) -> AsyncSharedTransport:
+    def build_async_transport(self, rules: Rules, reporter: Reporter | None) -> AsyncSharedTransport:
         """From the views of an `AsyncInteractorClient` to the network."""
-        from interactor_ext._network.transport import AsyncCallTransport
         from interactor_ext.transports import AsyncTransport
+        from interactor_ext.transports._retrying import AsyncCallTransport
 
         # The connections of our own end with their event loops.
         network = AsyncTransport() if self.transport is None else self.transport
@@ -120,6 +120,6 @@ class Parts(NamedTuple):
 def _measure(reporter: Reporter | None) -> Callable[[httpx.Request, int], Measured] | None:
     if reporter is None:
         return None
-    from interactor_ext._telemetry.requests import Measured
+    from interactor_ext.telemetry._requests import Measured
 
     return functools.partial(Measured, reporter)

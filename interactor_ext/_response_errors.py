@@ -22,9 +22,9 @@ from interactor_ext._errors import (
     ServerError,
     ValidationError,
 )
-from interactor_ext._redact import clean_json, clean_text
+from interactor_ext._redaction import clean_json, clean_text
 from interactor_ext._responses import describe_request, operation_of, requested_by, secrets_of, url_variable
-from interactor_ext.deprecation import farewell
+from interactor_ext.deprecation import sunset_notice
 from interactor_ext.retry import parse_retry_after
 
 _CLASSES: Mapping[int, type[APIStatusError]] = {
@@ -53,7 +53,7 @@ _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "ww
 _LONGEST_NAME = 200
 
 
-def refusal(response: httpx.Response) -> APIStatusError:
+def status_error(response: httpx.Response) -> APIStatusError:
     """The error for a response that is no success."""
     status = response.status_code
     body = read_error_body(response.content)
@@ -69,7 +69,7 @@ def refusal(response: httpx.Response) -> APIStatusError:
     message = clean_text(body.message, secrets) if body.message else f"The server answered {status}"
     sentence = _sentence(message, describe_request(response), about, _advice(cls, about, response))
     if cls is GoneError:
-        sentence += farewell(response)
+        sentence += sunset_notice(response)
     return cls(sentence, **about)
 
 
@@ -87,7 +87,7 @@ def class_for(status: int) -> type[APIStatusError]:
     return _CLASSES.get(status) or (ServerError if 500 <= status <= 599 else APIStatusError)
 
 
-def misfit(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
+def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
     """The error for a success whose body does not fit, or for one item of a list. Its text repeats nothing of it."""
     about = _about(response, secrets_of(requested_by(response)))
     message = f"The answer to {describe_request(response)} does not fit its model: {error}"

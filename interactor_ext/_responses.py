@@ -29,17 +29,17 @@ def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]
     try:
         return parse(response)
     except DecodeError as error:
-        from interactor_ext._response_errors import misfit
+        from interactor_ext._response_errors import validation_error
 
-        raise misfit(response, error) from error
+        raise validation_error(response, error) from error
 
 
 def error_from_response(response: httpx.Response) -> APIStatusError:
     """The error for a response that is no success, whatever is in it. A streamed body must have been read before."""
     # Imported late, for it takes a third of the time that the rest of this package takes.
-    from interactor_ext._response_errors import refusal
+    from interactor_ext._response_errors import status_error
 
-    return refusal(response)
+    return status_error(response)
 
 
 def describe_request(subject: httpx.Response | httpx.Request) -> str:

@@ -24,7 +24,7 @@ class ViewSender:
         return read_response(self.http.request(**kwargs), parse)
 
     def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
-        from interactor_ext import _pages as pages
+        from interactor_ext import _pagination as pages
 
         params = kwargs.get("params", {})
         pages.check_paging(params)
@@ -39,8 +39,8 @@ class ViewSender:
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> Iterator[T]:
-        from interactor_ext import _pages as pages
-        from interactor_ext._network.cancellation import Cancellation
+        from interactor_ext import _pagination as pages
+        from interactor_ext.transports._cancellation import Cancellation
 
         # Here and not in the generator, which would complain no sooner than it is used.
         first = get_kwargs(1)
@@ -69,7 +69,7 @@ class ViewSender:
     ) -> EventStream[Any]:
         import attrs
 
-        from interactor_ext._streams.stream import Stream
+        from interactor_ext.streams._stream import Stream
 
         return Stream(
             self.http,
@@ -94,7 +94,7 @@ class AsyncViewSender:
         return read_response(await self.http.request(**kwargs), parse)
 
     async def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
-        from interactor_ext import _pages as pages
+        from interactor_ext import _pagination as pages
 
         params = kwargs.get("params", {})
         pages.check_paging(params)
@@ -109,7 +109,7 @@ class AsyncViewSender:
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> AsyncIterator[T]:
-        from interactor_ext import _pages as pages
+        from interactor_ext import _pagination as pages
 
         first = get_kwargs(1)
         pages.check_paging(first.get("params", {}))
@@ -133,7 +133,7 @@ class AsyncViewSender:
     ) -> AsyncEventStream[Any]:
         import attrs
 
-        from interactor_ext._streams.stream import AsyncStream
+        from interactor_ext.streams._stream import AsyncStream
 
         return AsyncStream(
             self.http,

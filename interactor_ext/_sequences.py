@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 if TYPE_CHECKING:
     from interactor_client.models import OAuthFlow, WorkflowInstance, WorkflowInstanceStatus
     from interactor_ext._client import AsyncInteractorClient, InteractorClient
-    from interactor_ext._conversation.chat import AsyncReply, Reply
-    from interactor_ext._plans import Plan
+    from interactor_ext._effects import Effects
+    from interactor_ext.chat._reply import AsyncReply, Reply
     from interactor_ext.tools import Tools
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Sequences:
         silence. Where two messages are sent at the same time nevertheless, the order of the room's messages tells which
         answer is whose, and it comes in one piece; where it does not, a StreamError says so.
         """
-        from interactor_ext._conversation.chat import Reply
+        from interactor_ext.chat._reply import Reply
 
         return Reply(self, room_id, content, tools)
 
@@ -53,7 +53,7 @@ class Sequences:
             UnexpectedStateError: it has ended in another state.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
-        from interactor_ext._wait import wait_for_workflow
+        from interactor_ext._waiting import wait_for_workflow
 
         return wait_for_workflow(cast("InteractorClient", self), instance_id, until, timeout)
 
@@ -66,14 +66,14 @@ class Sequences:
             WaitTimeoutError: not in time.
             UnexpectedStateError: the user refused, it failed, or it expired.
         """
-        from interactor_ext._wait import oauth_wait
+        from interactor_ext._waiting import oauth_wait
 
         return self._carry_out(oauth_wait(self, flow_id, timeout).poll())
 
-    def _carry_out(self, plan: Plan[T]) -> T:
-        from interactor_ext._plans import drive
+    def _carry_out(self, plan: Effects[T]) -> T:
+        from interactor_ext._effects import run_sync
 
-        return drive(plan)
+        return run_sync(plan)
 
 
 class AsyncSequences:
@@ -92,7 +92,7 @@ class AsyncSequences:
         silence. Where two messages are sent at the same time nevertheless, the order of the room's messages tells which
         answer is whose, and it comes in one piece; where it does not, a StreamError says so.
         """
-        from interactor_ext._conversation.chat import AsyncReply
+        from interactor_ext.chat._reply import AsyncReply
 
         return AsyncReply(self, room_id, content, tools)
 
@@ -112,7 +112,7 @@ class AsyncSequences:
             UnexpectedStateError: it has ended in another state.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
-        from interactor_ext._wait import wait_for_workflow_async
+        from interactor_ext._waiting import wait_for_workflow_async
 
         return await wait_for_workflow_async(cast("AsyncInteractorClient", self), instance_id, until, timeout)
 
@@ -125,11 +125,11 @@ class AsyncSequences:
             WaitTimeoutError: not in time.
             UnexpectedStateError: the user refused, it failed, or it expired.
         """
-        from interactor_ext._wait import oauth_wait
+        from interactor_ext._waiting import oauth_wait
 
         return await self._carry_out(oauth_wait(self, flow_id, timeout).poll())
 
-    async def _carry_out(self, plan: Plan[T]) -> T:
-        from interactor_ext._plans import adrive
+    async def _carry_out(self, plan: Effects[T]) -> T:
+        from interactor_ext._effects import run_async
 
-        return await adrive(plan)
+        return await run_async(plan)

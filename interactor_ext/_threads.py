@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext._tokens.latch import start_thread
+from interactor_ext.tokens._latch import start_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -25,7 +25,7 @@ import httpx
 
 from interactor_ext._http_date import parse_http_date
 from interactor_ext._link_header import Link, parse_links
-from interactor_ext._redact import clean_text
+from interactor_ext._redaction import clean_text
 from interactor_ext._responses import describe_request, requested_by, secrets_of
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
@@ -135,7 +135,7 @@ def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
     return f"{text}{_see(deprecation, secrets)}"
 
 
-def farewell(response: httpx.Response) -> str:
+def sunset_notice(response: httpx.Response) -> str:
     """What a 410 says of the end of its operation, as a sentence; nothing where it says nothing."""
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None or deprecation.sunset is None:

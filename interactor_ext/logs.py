@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from interactor_ext._log import user_id
-from interactor_ext._redact import MASK, mask_text, mask_value
+from interactor_ext._redaction import MASK, mask_text, mask_value
 
 __all__ = ["RedactingFilter", "user_id"]
 

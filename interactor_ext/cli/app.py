@@ -65,7 +65,7 @@ def _root(
 def demo() -> None:
     """Walk the quickstart against an embedded sandbox. Needs no credentials."""
     try:
-        from interactor_ext.demo import main
+        from interactor_ext.cli.demo import main
     except ImportError:
         raise _needs_sandbox() from None
     raise typer.Exit(main())

@@ -12,7 +12,6 @@ import httpx
 
 from interactor_client.api.oauth import get_jwks
 from interactor_ext import InteractorClient, InteractorConfig, validate_env
-from interactor_ext._auth import token_request
 from interactor_ext._errors import (
     AuthenticationError,
     ConfigurationError,
@@ -26,6 +25,7 @@ from interactor_ext._http_date import parse_http_date
 from interactor_ext._version import __version__
 from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, Status, reach
+from interactor_ext.tokens._auth import token_request
 
 # Lists that tell whether a token works; the first that its scopes allow is asked for.
 _LISTS = ("list_assistants", "list_rooms", "list_credentials", "list_workflows", "list_webhooks", "list_tools")

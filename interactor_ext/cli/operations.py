@@ -14,7 +14,8 @@ import httpx
 
 from interactor_client.types import Operation, Page
 from interactor_client.wire import path_segment
-from interactor_ext import InteractorClient, _pages
+from interactor_ext import InteractorClient
+from interactor_ext import _pagination as _pages
 from interactor_ext._errors import ConfigurationError, ResponseValidationError
 from interactor_ext._responses import read_response
 

@@ -16,7 +16,7 @@ from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
 from interactor_ext._errors import InteractorError
-from interactor_ext._redact import CONTROLS, MASK, clean_text, escape_controls, is_secret_name
+from interactor_ext._redaction import CONTROLS, MASK, clean_text, escape_controls, is_secret_name
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -19,7 +19,7 @@ import httpx
 import typer
 
 from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookError, WebhookPayloadError
-from interactor_ext._redact import clean_text
+from interactor_ext._redaction import clean_text
 from interactor_ext.cli.output import PrintableStream, write, write_json
 from interactor_ext.webhooks import (
     InvalidWebhookEvent,

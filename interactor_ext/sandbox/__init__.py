@@ -28,14 +28,14 @@ delivery of webhooks in deliveries.py.
 from __future__ import annotations
 
 try:
-    from ._sandbox import Sandbox
+    from interactor_ext.sandbox._sandbox import Sandbox
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("interactor"):
         raise
     raise ImportError("interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'") from error
-from .clock import Clock
-from .deliveries import Delivery, DeliveryOptions
-from .faults import Fault, Faults
-from .journal import Journal, RequestRecord
+from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
+from interactor_ext.sandbox.http.faults import Fault, Faults
+from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 
 __all__ = ["Clock", "Delivery", "DeliveryOptions", "Fault", "Faults", "Journal", "RequestRecord", "Sandbox"]

@@ -6,8 +6,8 @@ import argparse
 import logging
 import sys
 
-from .._redact import escape_controls
-from ._sandbox import Sandbox
+from interactor_ext._redaction import escape_controls
+from interactor_ext.sandbox._sandbox import Sandbox
 
 EPILOG = "Stop it with Ctrl-C. Without --data, state is in memory and ends with the process."
 

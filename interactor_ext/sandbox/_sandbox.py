@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
 
-from . import credentials
-from .accounts import Accounts, Client
-from .app import build_app
-from .clock import Clock
-from .contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
-from .datafile import DataFile
-from .deliveries import Delivery, DeliveryOptions
-from .faults import Faults
-from .guard import host_name
-from .journal import Journal, RequestRecord
-from .keeping import Keeper
-from .problems import Problem
-from .records import JsonObject
-from .seeds import Seeds, read_seed
-from .server import Server, listen, origin, serving
-from .state import Settings, State
+from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
+from interactor_ext.sandbox.http.app import build_app
+from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
+from interactor_ext.sandbox.http.faults import Faults
+from interactor_ext.sandbox.http.guard import host_name
+from interactor_ext.sandbox.http.problems import Problem
+from interactor_ext.sandbox.http.server import Server, listen, origin, serving
+from interactor_ext.sandbox.platform import credentials
+from interactor_ext.sandbox.platform.accounts import Accounts, Client
+from interactor_ext.sandbox.storage.datafile import DataFile
+from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
+from interactor_ext.sandbox.storage.persistence import Keeper
+from interactor_ext.sandbox.storage.records import JsonObject
+from interactor_ext.sandbox.storage.seeds import Seeds, read_seed
+from interactor_ext.sandbox.storage.state import Settings, State
 
 if TYPE_CHECKING:
-    from .. import AsyncInteractorClient, InteractorClient
+    from interactor_ext import AsyncInteractorClient, InteractorClient
 
 T = TypeVar("T")
 
@@ -159,8 +159,8 @@ class Sandbox:
         """An SDK client of this sandbox; `options` are further arguments of InteractorClient. What settings and proxies
         the environment holds has no part in it.
         """
-        from .. import InteractorClient
-        from ..transports import Transport
+        from interactor_ext import InteractorClient
+        from interactor_ext.transports import Transport
 
         options = self._with_connection(options)
         if options.get("transport") is not None:
@@ -173,8 +173,8 @@ class Sandbox:
 
     def async_client(self, **options: Any) -> AsyncInteractorClient:
         """As `client`, for asyncio."""
-        from .. import AsyncInteractorClient
-        from ..transports import AsyncTransport
+        from interactor_ext import AsyncInteractorClient
+        from interactor_ext.transports import AsyncTransport
 
         options = self._with_connection(options)
         if options.get("transport") is None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from interactor_ext._redact import mask_forms
+from interactor_ext._redaction import mask_forms
 
 MASK = "MASKED"
 

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 from interactor_client import models as _models
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.events import InvalidWebhookEvent, parse_event
-from interactor_ext.webhooks.memory import MemoryEventStore
-from interactor_ext.webhooks.queues import DeadLetter, EventQueue, QueuedEvent
-from interactor_ext.webhooks.redis import AsyncRedisEventStore, RedisEventStore
-from interactor_ext.webhooks.redis_queue import RedisEventQueue
+from interactor_ext.webhooks.queue._contract import DeadLetter, EventQueue, QueuedEvent
+from interactor_ext.webhooks.queue._redis import RedisEventQueue
+from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
 from interactor_ext.webhooks.rotation import SecretRotation, arotate_secret, rotate_secret
 from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.signature import WebhookVerifier, sign
-from interactor_ext.webhooks.sqlite import SQLiteEventStore
-from interactor_ext.webhooks.sqlite_queue import SQLiteEventQueue
-from interactor_ext.webhooks.stores import ClaimState, EventStore
+from interactor_ext.webhooks.stores._contract import ClaimState, EventStore
+from interactor_ext.webhooks.stores._memory import MemoryEventStore
+from interactor_ext.webhooks.stores._redis import AsyncRedisEventStore, RedisEventStore
+from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore
 from interactor_ext.webhooks.worker import WebhookWorker
 
 if TYPE_CHECKING:

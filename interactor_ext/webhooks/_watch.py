@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from interactor_client.models import EVENT_MODELS
-from interactor_ext._plans import Plan
-from interactor_ext._telemetry.events import Reporter, WebhookReceived
+from interactor_ext._effects import Effects
+from interactor_ext.telemetry._events import Reporter, WebhookReceived
 from interactor_ext.webhooks.answers import WebhookAnswer
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class DeliveryWatch:
         self._began = time.perf_counter()
         self.event: WebhookEvent | None = None
 
-    def follow(self, plan: Plan[WebhookAnswer]) -> Plan[WebhookAnswer]:
+    def follow(self, plan: Effects[WebhookAnswer]) -> Effects[WebhookAnswer]:
         try:
             answer = yield from plan
         except GeneratorExit:  # the collector's, perhaps: it may wait for no lock of a log handler's
@@ -57,7 +57,7 @@ class DeliveryWatch:
             self._reporter.record(WebhookReceived(label(self.event), outcome, time.perf_counter() - self._began))
 
 
-def follow_handlers(reporter: Reporter | None, event: WebhookEvent, plan: Plan[None]) -> Plan[None]:
+def follow_handlers(reporter: Reporter | None, event: WebhookEvent, plan: Effects[None]) -> Effects[None]:
     """The handlers of an event that comes from a queue."""
     began = time.perf_counter()
 

@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from interactor_client.models import EVENT_MODELS
+from interactor_ext._effects import Call, Effects, Pause, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError, WebhookVerificationError
-from interactor_ext._plans import Call, Pause, Plan, adrive, drive
-from interactor_ext._telemetry.events import Reporter
 from interactor_ext._threads import DaemonThreads
+from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, from_zero_up
@@ -26,14 +26,14 @@ from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
 from interactor_ext.webhooks.events import Body, InvalidWebhookEvent, raw_body
-from interactor_ext.webhooks.memory import MemoryEventStore
-from interactor_ext.webhooks.queues import EventQueue
-from interactor_ext.webhooks.stores import ClaimState, EventStore, body_key, store_key
+from interactor_ext.webhooks.queue._contract import EventQueue
+from interactor_ext.webhooks.stores._contract import ClaimState, EventStore, body_key, store_key
+from interactor_ext.webhooks.stores._memory import MemoryEventStore
 from interactor_ext.webhooks.wsgi import WSGIReceiver
 
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
-    from interactor_ext._telemetry.events import Telemetry
+    from interactor_ext.telemetry._events import Telemetry
 
 logger = logging.getLogger("interactor.webhooks")
 
@@ -163,7 +163,7 @@ class WebhookRouter:
 
     def handle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
         """Take one delivery. Asynchronous handlers run on an event loop that this process keeps in a thread."""
-        return drive(self._deliver(body, headers, method, self._in_caller))
+        return run_sync(self._deliver(body, headers, method, self._in_caller))
 
     async def ahandle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
         """Take one delivery. Synchronous handlers run in threads of their own, and hold up nobody.
@@ -172,7 +172,7 @@ class WebhookRouter:
         cannot be stopped, and an event that was handled is recorded as such. Needs asyncio: under trio it raises
         ConfigurationError.
         """
-        return await adrive(self._deliver(body, headers, method, self._in_loop))
+        return await run_async(self._deliver(body, headers, method, self._in_loop))
 
     @cached_property
     def asgi(self) -> ASGIReceiver:
@@ -187,7 +187,7 @@ class WebhookRouter:
     def has_handlers(self, kind: str) -> bool:
         return self._default is not None or any(each.pattern.fullmatch(kind) for each in self._registrations)
 
-    def run_handlers(self, event: WebhookEvent, run: HandlerRun) -> Plan[None]:
+    def run_handlers(self, event: WebhookEvent, run: HandlerRun) -> Effects[None]:
         """Raises WebhookPayloadError, at the end, for handlers whose class the event does not fit."""
         matching = [each for each in self._registrations if each.pattern.fullmatch(event.event)]
         invalid = isinstance(event, InvalidWebhookEvent)
@@ -207,14 +207,14 @@ class WebhookRouter:
         DeliveryWatch(self.reporter).answered(answer)
         return answer
 
-    def _deliver(self, body: Body, headers: Headers, method: str, run: HandlerRun) -> Plan[WebhookAnswer]:
+    def _deliver(self, body: Body, headers: Headers, method: str, run: HandlerRun) -> Effects[WebhookAnswer]:
         watch = DeliveryWatch(self.reporter)
         plan = self._take(body, headers, method, run, watch)
         return plan if method != "POST" else watch.follow(plan)
 
     def _take(
         self, body: Body, headers: Headers, method: str, run: HandlerRun, watch: DeliveryWatch
-    ) -> Plan[WebhookAnswer]:
+    ) -> Effects[WebhookAnswer]:
         if method != "POST":
             return answers.wrong_method()
         if _size(body) > self.max_body:
@@ -240,7 +240,7 @@ class WebhookRouter:
             return answers.handled("ignored")
         return (yield from self._handle_once(event, run))
 
-    def _take_nameless(self, body: bytes, error: WebhookPayloadError) -> Plan[WebhookAnswer]:
+    def _take_nameless(self, body: bytes, error: WebhookPayloadError) -> Effects[WebhookAnswer]:
         """A genuine delivery that says neither what it is nor which: a queue keeps it, for a worker to bury."""
         logger.error("A genuine webhook delivery was not understood: %s", error)
         if self.queue is None:
@@ -259,7 +259,7 @@ class WebhookRouter:
         age = clock() - event.timestamp.timestamp()
         return age if age > ttl else None
 
-    def _accept(self, key: str, body: bytes, queue: EventQueue) -> Plan[WebhookAnswer]:
+    def _accept(self, key: str, body: bytes, queue: EventQueue) -> Effects[WebhookAnswer]:
         try:
             added = yield Call(queue.put, (self.key_prefix + key, body), executor=STORE_THREADS)
         except Exception:
@@ -267,7 +267,7 @@ class WebhookRouter:
             return answers.store_down()
         return answers.handled("accepted" if added else "duplicate")
 
-    def _handle_once(self, event: WebhookEvent, run: HandlerRun) -> Plan[WebhookAnswer]:
+    def _handle_once(self, event: WebhookEvent, run: HandlerRun) -> Effects[WebhookAnswer]:
         key, token = self.key_prefix + store_key(event.idempotency_key), secrets.token_hex(16)
         try:
             state = yield from self._claim(key, token)
@@ -302,7 +302,7 @@ class WebhookRouter:
             logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
         return answers.handled("handled")
 
-    def _claim(self, key: str, token: str) -> Plan[ClaimState]:
+    def _claim(self, key: str, token: str) -> Effects[ClaimState]:
         patience = self._duplicate_wait
         while True:
             state: ClaimState = yield Call(self._store.claim, (key, token, self._lease), executor=STORE_THREADS)
@@ -311,14 +311,14 @@ class WebhookRouter:
             patience -= _POLL_SECONDS
             yield Pause(_POLL_SECONDS)
 
-    def _release(self, key: str, token: str) -> Plan[None]:
+    def _release(self, key: str, token: str) -> Effects[None]:
         try:
             yield Call(self._store.release, (key, token), shielded=True, executor=STORE_THREADS)
         except Exception:
             logger.exception("The claim of webhook event %r stays until its lease runs out.", key)
 
 
-def record(method: Callable[..., Any], *args: object) -> Plan[Any]:
+def record(method: Callable[..., Any], *args: object) -> Effects[Any]:
     """What has happened to an event is written down, whoever cancels the caller, and again if the store fails for a
     moment.
     """

@@ -10,13 +10,13 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
-from interactor_ext._plans import Call, Plan, adrive, drive
 from interactor_ext.webhooks._settings import above_zero, from_zero_up
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
 from interactor_ext.webhooks._watch import follow_handlers
 from interactor_ext.webhooks.events import parse_event
-from interactor_ext.webhooks.queues import EventQueue, QueuedEvent
+from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
 from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of, record
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ class WebhookWorker:
 
     def run_once(self) -> bool:
         """Handle the next due event; False if there was none. What a handler raises ends in the queue, not here."""
-        return drive(self._work(self._in_caller))
+        return run_sync(self._work(self._in_caller))
 
     async def arun_once(self) -> bool:
         """`run_once` for an event loop: synchronous handlers and the queue run in threads."""
-        return await adrive(self._work(self._in_loop))
+        return await run_async(self._work(self._in_loop))
 
     def run(self, stop: threading.Event | None = None) -> None:
         """Handle events until `stop` is set; the one in hand is finished first. Outlives a queue out of reach."""
@@ -100,7 +100,7 @@ class WebhookWorker:
             # Even a queue that is never empty must let the loop, and a cancellation, have their turn.
             await asyncio.sleep(0 if found else self._poll_interval)
 
-    def _work(self, run: HandlerRun) -> Plan[bool]:
+    def _work(self, run: HandlerRun) -> Effects[bool]:
         token = secrets.token_hex(16)
         queued: QueuedEvent | None = yield Call(self._queue.take, (token, self._lease), executor=STORE_THREADS)
         if queued is None:
@@ -134,7 +134,7 @@ class WebhookWorker:
             return f"events that were not queued under the name {prefix[:-1]!r}"
         return None if self._router.has_handlers(event.event) else f"events of the type {event.event[:80]!r}"
 
-    def _leave(self, key: str, token: str, stranger: str) -> Plan[None]:
+    def _leave(self, key: str, token: str, stranger: str) -> Effects[None]:
         if stranger not in self._left and len(self._left) < _MOST_REMEMBERED:
             self._left.add(stranger)
             logger.warning(
@@ -142,13 +142,13 @@ class WebhookWorker:
             )
         yield from record(self._queue.put_back, key, token, max(self._poll_interval, _LEFT_FOR))
 
-    def _complete(self, key: str, token: str) -> Plan[None]:
+    def _complete(self, key: str, token: str) -> Effects[None]:
         try:
             yield from record(self._queue.complete, key, token)
         except Exception:
             logger.exception("Webhook event %r was handled, but that could not be recorded: it will run again.", key)
 
-    def _give_back(self, queued: QueuedEvent, token: str, error: BaseException) -> Plan[None]:
+    def _give_back(self, queued: QueuedEvent, token: str, error: BaseException) -> Effects[None]:
         reason = f"The worker was stopped: {_told(error)}"
         try:
             if queued.attempt > len(self._retry_delays):
@@ -160,7 +160,7 @@ class WebhookWorker:
                 "Webhook event %r stays with the worker that was stopped until its lease runs out.", queued.key
             )
 
-    def _failed(self, queued: QueuedEvent, token: str, error: Exception) -> Plan[None]:
+    def _failed(self, queued: QueuedEvent, token: str, error: Exception) -> Effects[None]:
         cause = error.__cause__ if isinstance(error, _HandlerExit) and error.__cause__ is not None else error
         logger.error("A handler of webhook event %r failed (attempt %d).", queued.key, queued.attempt, exc_info=cause)
         reason = _told(cause)

@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import Webhook
 
 from interactor_ext.webhooks import WebhookVerifier, sign
 from tests.benchmarks.measure import cpu_medians, report
-from tests.webhook_deliveries import SECRET, body_of
+from tests.support.webhook_deliveries import SECRET, body_of
 
 CALLS = 5_000
 FLOOR = "hmac.digest + json.loads"

@@ -14,10 +14,10 @@ import pytest
 
 from interactor_ext import InteractorClient, ServerError
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.contract import load_contract
-from tests.integration.every_operation import STREAMS, use_every_operation
-from tests.npm import npm_package
-from tests.prism import PACKAGE, Prism
+from interactor_ext.sandbox.http.contract import load_contract
+from tests.support.every_operation import STREAMS, use_every_operation
+from tests.support.npm import npm_package
+from tests.support.prism import PACKAGE, Prism
 
 pytestmark = pytest.mark.full
 

@@ -1,1 +1,0 @@
-"""What carries a call, however often: attempts, circuit, deadline, connections."""

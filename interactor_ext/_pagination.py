@@ -1,0 +1,303 @@
+"""Lists over several pages: what a page's `meta` means, which page comes next, and when to stop."""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import json
+import re
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
+
+import httpx
+
+from interactor_client.errors import DecodeError
+from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
+from interactor_ext._errors import ResponseValidationError
+from interactor_ext._log import logger
+from interactor_ext._responses import read_response
+from interactor_ext.transports._closer import close_later, start_closer
+from interactor_ext.transports._waiters import require_asyncio
+
+if TYPE_CHECKING:
+    import asyncio
+
+T = TypeVar("T")
+
+_LARGEST_PAGE = 100
+_MOST_PREFETCHED = 100
+MOST_EMPTY_PAGES = 100
+"""In a row, after which a server that promises more is not believed."""
+# Seconds for cancelled requests to end; what they do in a thread, such as reading a token store, cannot be cancelled.
+_GRACE = 1.0
+
+
+def check_paging(params: Mapping[str, Any]) -> None:
+    """ValueError for a page or a page size that no server takes; what is not given is the server's to choose."""
+    if "page" in params and not _is_whole(params["page"], 1):
+        raise ValueError(f"page must be a whole number from 1, not {params['page']!r}")
+    if "per_page" in params and not (_is_whole(params["per_page"], 1) and params["per_page"] <= _LARGEST_PAGE):
+        raise ValueError(f"per_page must be a whole number from 1 to {_LARGEST_PAGE}, not {params['per_page']!r}")
+
+
+def check_prefetch(prefetch: object) -> None:
+    if not _is_whole(prefetch, 0) or prefetch > _MOST_PREFETCHED:
+        raise ValueError(f"prefetch must be a whole number from 0 to {_MOST_PREFETCHED}, not {prefetch!r}")
+
+
+def name_of(kwargs: dict[str, Any]) -> str:
+    """`GET /assistants`: how errors name a request of which there are only the arguments."""
+    operation = kwargs["extensions"]["operation"]
+    return f"{operation.method} {operation.path}"
+
+
+@dataclass(slots=True)
+class PartialPage(Page[T]):
+    """A page without the items that do not fit their model."""
+
+    invalid: list[ResponseValidationError] = field(default_factory=list)
+
+
+def read_page(response: httpx.Response, parse: Callable[[httpx.Response], ListEnvelope[T]], params: Any) -> Page[T]:
+    """The page that a response holds. ResponseValidationError if any of its items does not fit."""
+    return page_of(read_response(response, parse), params)
+
+
+def read_partial_page(
+    response: httpx.Response, parse: Callable[[httpx.Response], ListEnvelope[T]], params: Any
+) -> Page[T]:
+    """The page that a response holds, with an error for each item that does not fit, in place of the item."""
+    try:
+        return read_page(response, parse, params)
+    except ResponseValidationError as error:
+        if not error.path.startswith("data["):
+            raise
+    body = json.loads(response.content)
+    items, invalid = body["data"], []
+    envelope = read_response(response, lambda _: parse(_with_data(body, [])))
+    for index, item in enumerate(items):
+        try:
+            envelope.data.extend(parse(_with_data(body, [item])).data)
+        except DecodeError as error:
+            from interactor_ext._response_errors import validation_error
+
+            error.path, error.field = (
+                re.sub(r"^data\[0\]", f"data[{index}]", place) for place in (error.path, error.field)
+            )
+            invalid.append(validation_error(response, error, item=item))
+    page = page_of(envelope, params, count=len(items))
+    return PartialPage(page.data, page.meta, invalid)
+
+
+def _with_data(body: dict[str, Any], data: list[Any]) -> httpx.Response:
+    return httpx.Response(200, content=json.dumps({**body, "data": data}))
+
+
+def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | None = None) -> Page[T]:
+    """The page in canonical form. `params` are those of the request: they say what a server leaves out. `count` is how
+    many items the page had, where not all of them are in `envelope`.
+    """
+    meta, count = envelope.meta, len(envelope.data) if count is None else count
+    page = _first(meta, ("page", "current_page"), 1) or params.get("page", 1)
+    per_page = _first(meta, ("per_page",), 1)
+    total = _first(meta, ("total", "total_count"), 0)
+    total_pages = _first(meta, ("total_pages",), 1 if count else 0)
+    size = per_page or params.get("per_page", count)
+    has_more = getattr(meta, "has_more", None)
+    if not isinstance(has_more, bool):
+        if total_pages is not None:
+            has_more = page < total_pages
+        elif total is not None:
+            # A size of 0 is that of an empty page whose server tells no other.
+            has_more = size > 0 and page * size < total
+        else:
+            # A full page is all the hint there is; if it is the last, an empty one will follow.
+            has_more = per_page is not None and count >= per_page
+    return Page(envelope.data, PageMeta(page, size, total, total_pages, has_more))
+
+
+def _first(meta: object, names: Sequence[str], least: int) -> int | None:
+    for name in names:
+        value = getattr(meta, name, None)
+        if _is_whole(value, least):
+            return value
+    return None
+
+
+def _is_whole(value: object, least: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+class PageWalk(Generic[T]):
+    """The way through the pages of a list, for a loop that fetches them."""
+
+    def __init__(self, request: str = "the list") -> None:
+        """`request` is how errors name what is listed."""
+        self.done = False
+        self._request = request
+        self._asked = 0
+        self._taken = 0
+        self._empty = 0  # in a row
+        self._last: int | None = None
+        self._previous: list[T] = []
+        self._seen: set[int] = set()
+
+    def to_ask(self, ahead: int) -> range:
+        """The numbers of the pages to ask for now, so that `ahead` pages beyond those taken have been asked for."""
+        until = self._taken + ahead
+        if self._last is not None:
+            until = min(until, self._last)
+        numbers = range(self._asked + 1, 0 if self.done else until + 1)
+        self._asked += len(numbers)
+        return numbers
+
+    def take(self, page: Page[T]) -> list[T]:
+        """The items of the next page to hand out.
+
+        Raises:
+            ResponseValidationError: the server promises more, but sends nothing.
+        """
+        self._taken += 1
+        self._last = page.meta.total_pages
+        self.done = not page.meta.has_more or (self._last is not None and self._taken >= self._last)
+        if not page.data:
+            self._count_empty(page)
+        elif self._is_repeated(page.data):
+            if not self.done:
+                logger.warning("%s: page %d repeats an earlier one, so the list ends here", self._request, self._taken)
+            self.done = True
+            return []
+        else:
+            self._empty = 0
+        return page.data
+
+    def _count_empty(self, page: Page[T]) -> None:
+        self._empty = 0 if isinstance(page, PartialPage) and page.invalid else self._empty + 1
+        if self._empty >= MOST_EMPTY_PAGES and not self.done:
+            raise ResponseValidationError(
+                f"The answers to {self._request} contradict themselves: each says that more follows, but the last "
+                f"{self._empty} pages (up to page {self._taken}) are empty. Report it to the platform's support.",
+                model="PaginationMeta",
+                field="has_more",
+                path="meta.has_more",
+            )
+
+    def _is_repeated(self, data: list[T]) -> bool:
+        ids = tuple(getattr(item, "id", None) for item in data)
+        if all(isinstance(name, str) for name in ids):
+            fingerprint = hash(ids)
+            if fingerprint in self._seen:
+                return True
+            self._seen.add(fingerprint)
+            return False
+        repeated = data == self._previous
+        self._previous = data
+        return repeated
+
+
+def iterate(
+    fetch: Callable[[int], Page[T]],
+    prefetch: int,
+    on_invalid: OnInvalid | None = None,
+    *,
+    cancel: Callable[[], object] = lambda: None,
+    request: str = "the list",
+) -> Iterator[T]:
+    """Every item of every page, in order. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads.
+
+    An error comes after the items of the pages before it. Threads are not waited for: `cancel` is called to end those
+    that fetch when the iteration ends, soon and in another thread, for the garbage collector may be what ends it.
+    """
+    walk: PageWalk[T] = PageWalk(request)
+    pending: deque[Future[Page[T]]] = deque()
+    if prefetch:
+        start_closer()
+    try:
+        while not walk.done:
+            pending.extend(_start(fetch, number, in_thread=prefetch > 0) for number in walk.to_ask(1))
+            page = pending.popleft().result()
+            items = walk.take(page)
+            pending.extend(_start(fetch, number, in_thread=True) for number in walk.to_ask(prefetch))
+            for error in _invalid(page):
+                if on_invalid is not None:
+                    on_invalid(error)
+            yield from items
+    finally:
+        if prefetch:
+            close_later(cancel)
+
+
+def _start(fetch: Callable[[int], Page[T]], number: int, *, in_thread: bool) -> Future[Page[T]]:
+    future: Future[Page[T]] = Future()
+    # A context each: one is not entered twice at a time, and tracing finds its span there.
+    arguments = (contextvars.copy_context(), fetch, number, future)
+    if in_thread:
+        try:
+            threading.Thread(target=_fetch_into, args=arguments, name="interactor-pages", daemon=True).start()
+        except RuntimeError:  # no thread can be had
+            in_thread = False
+    if not in_thread:
+        _fetch_into(*arguments)
+    return future
+
+
+def _fetch_into(
+    context: contextvars.Context, fetch: Callable[[int], Page[T]], number: int, future: Future[Page[T]]
+) -> None:
+    try:
+        page = context.run(fetch, number)
+    except BaseException as error:
+        future.set_exception(error)
+        del future  # otherwise it and the traceback of its exception would hold each other
+    else:
+        future.set_result(page)
+
+
+async def aiterate(
+    fetch: Callable[[int], Coroutine[Any, Any, Page[T]]],
+    prefetch: int,
+    on_invalid: OnInvalid | None = None,
+    *,
+    request: str = "the list",
+) -> AsyncIterator[T]:
+    """`iterate` for coroutines: up to `prefetch` pages run ahead, in tasks, which are cancelled with the iteration."""
+    import asyncio
+
+    require_asyncio()
+
+    def start(number: int) -> asyncio.Task[Page[T]]:
+        return asyncio.get_running_loop().create_task(fetch(number))
+
+    walk: PageWalk[T] = PageWalk(request)
+    pending: deque[asyncio.Task[Page[T]]] = deque()
+    try:
+        while not walk.done:
+            pending.extend(map(start, walk.to_ask(1)))
+            page = await pending.popleft()
+            items = walk.take(page)
+            pending.extend(map(start, walk.to_ask(prefetch)))
+            for error in _invalid(page):
+                result = None if on_invalid is None else on_invalid(error)
+                if inspect.isawaitable(result):
+                    await result
+            for item in items:
+                yield item
+    finally:
+        for abandoned in pending:
+            abandoned.add_done_callback(_forget)
+            abandoned.cancel()
+        if pending:
+            await asyncio.wait(pending, timeout=_GRACE)
+
+
+def _forget(task: asyncio.Task[Page[T]]) -> None:
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio does not report it
+
+
+def _invalid(page: Page[T]) -> Sequence[ResponseValidationError]:
+    return page.invalid if isinstance(page, PartialPage) else ()

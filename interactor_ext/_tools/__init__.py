@@ -1,1 +1,0 @@
-"""What makes a tool of a Python function. The public face is `interactor_ext.tools`."""

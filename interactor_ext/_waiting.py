@@ -1,0 +1,195 @@
+"""Waiting until something has come to a certain state: by its stream, or by asking again and again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
+
+from interactor_ext._effects import Call, Effects, Pause, run_async, run_sync
+from interactor_ext._errors import (
+    APIConnectionError,
+    APITimeoutError,
+    CircuitOpenError,
+    ConfigurationError,
+    InteractorError,
+    RateLimitError,
+    ServerError,
+)
+from interactor_ext._redaction import clean_text
+from interactor_ext.streams._shared import Gap
+
+if TYPE_CHECKING:
+    from interactor_client.models import OAuthFlow, WorkflowInstance
+    from interactor_ext._client import AsyncInteractorClient, InteractorClient
+
+W = TypeVar("W", "WorkflowInstance", "OAuthFlow")
+
+_ENDED = frozenset({"cancelled", "completed", "expired", "failed"})
+_PASSING = (APIConnectionError, RateLimitError, ServerError)
+_MOST_FAILURES = 5
+_FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.25, 1.5, 5.0
+
+
+class WaitTimeoutError(APITimeoutError):
+    """It did not come to the awaited state in time. `last` is the newest that was seen of it, None if nothing was."""
+
+    def __init__(self, message: str = "", *, last: Any = None, **about: Any) -> None:
+        super().__init__(message, **about)
+        self.last = last
+
+
+class UnexpectedStateError(InteractorError):
+    """It has ended, and the awaited state will not come. `last` is how it ended."""
+
+    default_code = "UNEXPECTED_STATE"
+
+    def __init__(self, message: str = "", *, last: Any = None, **about: Any) -> None:
+        super().__init__(message, **about)
+        self.last = last
+
+
+class Wait(Generic[W]):
+    """What is waited for, until when, and what was last seen of it."""
+
+    def __init__(
+        self,
+        user: Any,
+        what: str,
+        get: Callable[[Any], Callable[[], Any]],
+        until: Collection[str],
+        timeout: float | None,
+    ) -> None:
+        """`get` makes, of a view, the call that looks. `timeout` is in seconds; None: as the view's deadline says."""
+        self._until = frozenset(until)
+        self._user = user if timeout is None else user.with_options(deadline=timeout)
+        self._what = what
+        self._get = get
+        self._started_at = time.monotonic()
+        self._ends_at: float | None = self._user._view.ends_at()
+        self._last: W | None = None
+
+    def in_time(self) -> Any:
+        """A view for one call, or one stream, that ends when the wait does. Raises WaitTimeoutError if it is over."""
+        if self._ends_at is None:
+            return self._user
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise self._too_late()
+        return self._user.with_options(deadline=left)
+
+    def look(self) -> Effects[W | None]:
+        """It, if it is in one of the awaited states; None if not yet."""
+        try:
+            seen: W = yield Call(self._get(self.in_time()), ())
+        except APITimeoutError as error:
+            if self._ends_at is None or time.monotonic() < self._ends_at:
+                raise
+            raise self._too_late() from error
+        self._last = seen
+        if seen.status in self._until:
+            return seen
+        if seen.status in _ENDED:
+            raise UnexpectedStateError(f"{self._what} is {_describe(seen)}, and stays so.", last=seen)
+        return None
+
+    def poll(self) -> Effects[W]:
+        pause, failures = _FIRST_PAUSE, 0
+        while True:
+            wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - so that many waits do not ask all at once
+            try:
+                if (seen := (yield from self.look())) is not None:
+                    return seen
+                failures = 0
+            except WaitTimeoutError:
+                raise
+            except CircuitOpenError as error:
+                # Not counted: nothing was sent, and each attempt that the circuit lets through counts if it fails.
+                wait = max(wait, error.retry_after or 0.0)
+            except _PASSING:
+                failures += 1
+                if failures > _MOST_FAILURES:
+                    raise
+            yield Pause(wait if self._ends_at is None else max(0.0, min(wait, self._ends_at - time.monotonic())))
+            pause = min(_LONGEST_PAUSE, pause * _GROWTH)
+
+    def stream_failed(self, error: InteractorError) -> None:
+        """Raises the error, unless asking again and again may still help; if that fails as well, it says better why."""
+        if isinstance(error, UnexpectedStateError | WaitTimeoutError | ConfigurationError):
+            raise error
+
+    def _too_late(self) -> WaitTimeoutError:
+        seconds = time.monotonic() - self._started_at
+        state = "was not seen" if self._last is None else f"is still {_describe(self._last)}"
+        return WaitTimeoutError(f"{self._what} {state} after {seconds:.1f} s.", last=self._last)
+
+
+def workflow_wait(user: Any, instance_id: str, until: Collection[str], timeout: float | None) -> Wait[WorkflowInstance]:
+    def get(view: Any) -> Callable[[], Any]:
+        return partial(view.workflow_instances.get, instance_id)
+
+    return Wait(user, f"The workflow instance {instance_id}", get, _statuses(until), timeout)
+
+
+def _statuses(until: Collection[str]) -> frozenset[str]:
+    from interactor_client.models.workflow_instance_status import WorkflowInstanceStatus
+
+    known = get_args(get_args(WorkflowInstanceStatus)[0])
+    given = {until} if isinstance(until, str) else until
+    advice = f"give one or several of {', '.join(map(repr, known))}, the statuses of an instance"
+    if not isinstance(given, Collection) or not given:
+        raise ValueError(f"until is empty: {advice}")
+    unknown = [value for value in given if value not in known]
+    if unknown:
+        raise ValueError(f"until has {unknown[0]!r}, which no instance will ever be: {advice}, not a state's name")
+    return frozenset(given)
+
+
+def oauth_wait(user: Any, flow_id: str, timeout: float | None) -> Wait[OAuthFlow]:
+    def get(view: Any) -> Callable[[], Any]:
+        return partial(view.credentials.get_oauth_status, flow_id)
+
+    return Wait(user, f"The OAuth flow {flow_id}", get, {"completed"}, timeout)
+
+
+def wait_for_workflow(
+    user: InteractorClient, instance_id: str, until: Collection[str], timeout: float | None
+) -> WorkflowInstance:
+    wait = workflow_wait(user, instance_id, until, timeout)
+    try:
+        with wait.in_time().workflow_instances.stream(instance_id) as stream:
+            # Looked at once the stream is open: from then on no change is missed.
+            event: Any = Gap.GAP
+            while event is not None:
+                if (seen := run_sync(wait.look())) is not None:
+                    return seen
+                event = stream.next_or_gap()
+    except InteractorError as error:
+        wait.stream_failed(error)
+    return run_sync(wait.poll())
+
+
+async def wait_for_workflow_async(
+    user: AsyncInteractorClient, instance_id: str, until: Collection[str], timeout: float | None
+) -> WorkflowInstance:
+    wait = workflow_wait(user, instance_id, until, timeout)
+    try:
+        async with wait.in_time().workflow_instances.stream(instance_id) as stream:
+            event: Any = Gap.GAP
+            while event is not None:
+                if (seen := await run_async(wait.look())) is not None:
+                    return seen
+                event = await stream.next_or_gap()
+    except InteractorError as error:
+        wait.stream_failed(error)
+    return await run_async(wait.poll())
+
+
+def _describe(seen: WorkflowInstance | OAuthFlow) -> str:
+    place = getattr(seen, "current_state", None)
+    problem = getattr(seen, "error", None)
+    at = f" at {place!r}" if place else ""
+    because = f" ({clean_text(str(problem))})" if problem else ""
+    return f"{seen.status!r}{at}{because}"

@@ -1,0 +1,168 @@
+"""One conversation at a time in a room, because the platform's events do not say whose answer they belong to.
+
+The answers of a room come one after the other, and a piece of text on its stream names no message. So whoever starts to
+chat in a room waits until the chats that this process began there before are over, and until the room's messages show
+no message of anybody's that is still to be answered.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from interactor_ext._effects import Call, Effects, Pause, despite_open_circuit, promise
+from interactor_ext._errors import APITimeoutError
+from interactor_ext._fork import after_fork_in_child
+from interactor_ext._redaction import clean_text
+from interactor_ext.chat._turns import FairQueue
+
+if TYPE_CHECKING:
+    from interactor_client.models import Message
+
+logger = logging.getLogger("interactor")
+
+# Of so many rooms it is remembered that an answer was waited for in vain.
+_MOST_GIVEN_UP = 1024
+# Between looks whether an answer is over: half a minute in all. Then it counts as cut off, unless words of it come.
+_LOOKS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 10.0)
+_LATER_LOOKS = 10.0
+_LISTEN_SECONDS = 5.0
+# What was not answered after so long will not be.
+_LONGEST_ANSWER = timedelta(minutes=5)
+_NEWEST = 20
+
+Speaks = Callable[[float], Any]
+"""Whether the stream of the room brings anything within so many seconds: of whoever waits, sync or async as he is."""
+
+
+class Room(NamedTuple):
+    api_url: str
+    namespace: str | None
+    id: str
+
+
+class Place:
+    """A chat's place in the line of its room."""
+
+    def __init__(self, chat: Callable[[], Any], room: Hashable, owner: object, ahead: Place | None) -> None:
+        self.chat = chat
+        """The chat, or None where it was dropped."""
+        self.room = room
+        self.owner = owner
+        """The thread or task that began it: only another can be expected to read it to its end."""
+        self.over: Future[None] = promise()
+        self._ahead = ahead
+
+    def those_ahead(self) -> Iterator[Place]:
+        """Those to wait for: one, and others only where that one gave up while it waited itself."""
+        while self._ahead is not None:
+            yield self._ahead
+            self._ahead = self._ahead._ahead
+
+    @property
+    def still_ahead(self) -> Place | None:
+        place = self._ahead
+        while place is not None and place.over.done():
+            place = place._ahead
+        return place
+
+
+class RoomQueue:
+    def __init__(self) -> None:
+        self._start_afresh()
+        after_fork_in_child(self._start_afresh)
+
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[Hashable, Place] = {}
+        # The newest message that a room had when its silence was taken for the end of an answer.
+        self._given_up: dict[Hashable, str] = {}
+
+    def join(self, room: Hashable, chat: Callable[[], Any], owner: object) -> Place:
+        with self._lock:
+            place = self._last[room] = Place(chat, room, owner, self._last.get(room))
+        return place
+
+    def leave(self, place: Place) -> None:
+        """Twice does no harm."""
+        with self._lock:
+            if place.over.done():
+                return
+            if self._last.get(place.room) is place:
+                before = place.still_ahead
+                if before is None:
+                    del self._last[place.room]
+                else:
+                    self._last[place.room] = before
+            place.over.set_result(None)
+
+    def until_quiet(self, user: Any, room: Room, ends_at: float | None, speaks: Speaks) -> Effects[str | None]:
+        """Wait for the end of what is being said: its words would pass for those of the next answer. Returns the id of
+        the room's newest message.
+
+        An answer that is never completed is waited for only as long as words of it come. Raises APITimeoutError if
+        that takes until `ends_at`, an instant of `time.monotonic()`.
+        """
+        looks = iter(_LOOKS)
+        while True:
+            messages: list[Message] = yield from self._newest(user, room, ends_at)
+            newest = messages[0].id if messages else None
+            if newest is None or not self._is_answering(room, messages):
+                return newest
+            wait = next(looks, None)
+            if wait == _LOOKS[0]:
+                logger.info("Room %s: an answer is still to come, and the chat waits for it.", clean_text(room.id))
+            if wait is None:
+                if not (yield Call(speaks, (_within(_LISTEN_SECONDS, ends_at),))):
+                    logger.warning(
+                        "No answer to what was said in room %s before: the chat goes on.", clean_text(room.id)
+                    )
+                    self._give_up(room, newest)
+                    return newest
+                wait = _LATER_LOOKS
+            yield Pause(_within(wait, ends_at))
+
+    def _newest(self, user: Any, room: Room, ends_at: float | None) -> Effects[list[Message]]:
+        def look() -> Call:
+            view = user if ends_at is None else user.with_options(deadline=_left(ends_at))
+            return Call(partial(view.messages.list, room.id, order="desc", per_page=_NEWEST), ())
+
+        page = yield from despite_open_circuit(look, ends_at)
+        messages: list[Message] = page.data
+        return messages
+
+    def _is_answering(self, room: Room, newest_first: list[Message]) -> bool:
+        """Whether an answer is still to come. An assistant that waits for the results of tools says nothing either."""
+        since = datetime.now(UTC) - _LONGEST_ANSWER
+        alive = [each for each in reversed(newest_first) if each.role != "user" or each.created_at > since]
+        return bool(FairQueue(alive, None, settled=self._given_up.get(room)).line)
+
+    def _give_up(self, room: Room, newest: str) -> None:
+        with self._lock:
+            self._given_up[room] = newest
+            if len(self._given_up) > _MOST_GIVEN_UP:
+                del self._given_up[next(iter(self._given_up))]
+
+
+def too_long() -> APITimeoutError:
+    return APITimeoutError("The deadline has come while another chat of this room was not over. Nothing was sent.")
+
+
+def _within(seconds: float, ends_at: float | None) -> float:
+    return seconds if ends_at is None else min(seconds, _left(ends_at))
+
+
+def _left(ends_at: float) -> float:
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise too_long()
+    return left
+
+
+ROOMS = RoomQueue()

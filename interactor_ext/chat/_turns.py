@@ -1,0 +1,123 @@
+"""Which messages of a room belong to which user's message: read from their order, because nothing else tells.
+
+The platform answers the messages of a room one after the other, in the order in which it keeps them. One whose answer
+waits for the results of tools steps aside meanwhile, and is in line again when the last of them is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from interactor_client.models import Message, ToolCall
+from interactor_ext.tools._calls import FINISHED
+
+NOT_THE_ASSISTANT = frozenset({"system", "tool", "user"})
+"""Roles. Whatever else there is says what the assistant says."""
+
+_Owner = str | None
+
+
+class _Aside:
+    """A message whose answer waits for the results of calls."""
+
+    def __init__(self, owner: _Owner, calls: list[ToolCall]) -> None:
+        self.owner = owner
+        self.missing = {call.id for call in calls}
+        self.has_result = {call.id for call in calls if call.status in FINISHED}
+
+
+class FairQueue:
+    """The messages of a room, oldest first, as seen by whoever has sent the one with the id `ours`.
+
+    `settled` is the id of a message up to which nothing is waited for any more. `is_cut_off` says that the list begins
+    somewhere behind `ours`. `results` are ids of calls in the order in which their results came, as far as that is
+    known: a message with a result does not say whose it is.
+    """
+
+    def __init__(
+        self,
+        oldest_first: Iterable[Message],
+        ours: str | None,
+        *,
+        settled: str | None = None,
+        is_cut_off: bool = False,
+        results: Sequence[str] = (),
+    ) -> None:
+        self.answer: Message | None = None
+        self.calls: list[ToolCall] = []
+        """What the answer to `ours` has called so far."""
+        self.others: set[str] = set()
+        """The ids of answers to other messages, and of those up to `settled`."""
+        self.past: set[str] = set()
+        self.calls_of_others: set[str] = set()
+        self.is_open = False
+        """Whether there is an answer that may be to `ours`, or may be not."""
+        self.line: list[_Owner] = [ours] if is_cut_off else []
+        """Who is to be answered next, in order. None: a message from before the list, or one of several."""
+        self._ours = ours
+        self._unknown = ours if is_cut_off else None
+        self._aside: list[_Aside] = []
+        # Whether `ours` is one of several of which some are in line, nobody knows in which order.
+        self._is_mixed = False
+        self._results = results
+        for message in oldest_first:
+            self._read(message)
+            if message.id == settled:
+                self.line = [each for each in self.line if each == ours and ours is not None]
+                self.past, self.others = self.past | self.others, set()
+                self._is_mixed = self.is_open = False
+
+    @property
+    def is_ours_next(self) -> bool:
+        """Whether nobody else is answered before `ours` is."""
+        return not self._is_mixed and self.line[:1] in ([], [self._ours])
+
+    def _read(self, message: Message) -> None:
+        if message.role == "user":
+            self.line.append(message.id)
+        elif message.role == "tool":
+            self._read_result()
+        elif message.role in NOT_THE_ASSISTANT:
+            pass
+        elif message.tool_calls:
+            owner = self._take()
+            if owner is not None and owner == self._ours:
+                self.calls += message.tool_calls
+            else:
+                self.calls_of_others.update(call.id for call in message.tool_calls)
+            self._aside.append(_Aside(owner, message.tool_calls))
+        elif message.content:  # an empty one is still being written
+            owner = self._take()
+            if owner is None and self._is_mixed:
+                self.is_open = self.answer is None
+            elif owner is not None and owner == self._ours:
+                self.answer = self.answer or message
+            else:
+                self.others.add(message.id)
+
+    def _read_result(self) -> None:
+        ready = [each for each in self._aside if each.has_result] or self._aside
+        if not ready:
+            if self._unknown not in self.line:
+                self.line.append(self._unknown)
+            return
+        first = next((each for call in self._results for each in ready if call in each.has_result), None)
+        if len(ready) > 1 and first is None:
+            # Any of them. Let it be the first, but do not say so.
+            self._is_mixed = self._is_mixed or any(each.owner == self._ours for each in ready)
+            for each in ready:
+                each.owner = None
+        waiting = first or ready[0]
+        call = next((call for call in self._results if call in waiting.has_result), None)
+        done = call or next(iter(sorted(waiting.has_result or waiting.missing)))
+        waiting.has_result.discard(done)
+        waiting.missing.discard(done)
+        if not waiting.missing:
+            self._aside.remove(waiting)
+            self.line.append(waiting.owner)
+
+    def _take(self) -> _Owner:
+        if self.line:
+            return self.line.pop(0)
+        # A platform may keep no messages for results.
+        return self._aside.pop().owner if len(self._aside) == 1 else self._unknown

@@ -1,0 +1,192 @@
+"""The buckets of many processes: in Redis, on Redis's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._redis import blocking, call, call_async, is_async
+from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
+from interactor_ext.transports._deadline import in_time
+
+logger = logging.getLogger("interactor")
+
+# `Bucket.next` and `Buckets.reserve`, where one process at a time can run them. A test compares both.
+_RESERVE = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local max_wait, take = tonumber(ARGV[1]), tonumber(ARGV[2])
+local start, levels, lasts = now, {}, {}
+for i, key in ipairs(KEYS) do
+  local interval, burst, reserve = tonumber(ARGV[i * 5 - 2]), tonumber(ARGV[i * 5 - 1]), tonumber(ARGV[i * 5])
+  local remaining, closed_for = tonumber(ARGV[i * 5 + 1]), tonumber(ARGV[i * 5 + 2])
+  local stored = redis.pcall('HMGET', key, 'level', 'seen', 'last', 'closed')
+  if stored.err then -- the key holds something else than a bucket
+    redis.call('DEL', key)
+    stored = {}
+  end
+  local level, seen = tonumber(stored[1]) or burst, tonumber(stored[2]) or now
+  local last, closed = tonumber(stored[3]) or 0, tonumber(stored[4]) or 0
+  level = math.min(burst, level + math.max(0, now - seen) / interval)
+  if remaining >= 0 then level = math.min(level, remaining) end
+  if closed_for >= 0 then closed = math.max(closed, now + closed_for) end
+  redis.call('HSET', key, 'level', tostring(level), 'seen', string.format('%.6f', now),
+    'closed', string.format('%.6f', closed))
+  redis.call('PEXPIRE', key, math.ceil(1000 * (math.max(0, closed - now) + (burst + 1 - level) * interval + 60)))
+  local first = math.max(now, closed)
+  local then_level = math.min(burst, level + (math.max(first, last) - now) / interval)
+  if then_level < reserve then
+    first = math.max(first, last + interval * (math.sqrt(then_level * then_level + 4 * reserve) - then_level) / 2)
+  end
+  start = math.max(start, first, now + (1 - level) * interval)
+  levels[i], lasts[i] = level, last
+end
+local wait = start - now
+local taken = take > 0 and wait <= max_wait
+if taken then
+  for i, key in ipairs(KEYS) do
+    redis.call('HSET', key, 'level', tostring(levels[i] - take),
+      'last', string.format('%.6f', math.max(lasts[i], start)))
+  end
+elseif take < 0 then
+  for i, key in ipairs(KEYS) do redis.call('HSET', key, 'level', tostring(levels[i] - take)) end
+end
+return {string.format('%.6f', wait), taken and 1 or 0}
+"""
+
+_SAY_AGAIN_AFTER = 60.0
+# A Redis that is gone may take seconds to say so, each time that it is asked.
+_REST = 10.0
+_PATIENCE = 2.0
+
+
+class RedisBuckets:
+    """What `LocalBuckets` is, for all who share a Redis and a prefix. While Redis fails, each process counts for
+    itself.
+    """
+
+    def __init__(self, redis: Any, prefix: str, tiers: Tiers) -> None:
+        self._redis = redis
+        self._is_async = is_async(redis)
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
+        self._elsewhere: Any = None
+        self._prefix = prefix
+        self._tiers = tiers
+        self._local = LocalBuckets(tiers)
+        # What the server said last, by key, until the next reservation takes it to Redis.
+        self._heard: dict[Key, tuple[float, float]] = {}
+        self._complained = -math.inf
+        self._rests_until: float | None = None
+
+    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> tuple[float, bool]:
+        if self._may_ask():
+            try:
+                wait, taken = self._eval(keys, max_wait, 1, time_left)
+            except ConfigurationError:
+                raise
+            except Exception as error:
+                self._failed(error)
+            else:
+                self._rests_until = None
+                return max(0.0, float(wait)), bool(taken)
+        return self._local.reserve(keys, max_wait)
+
+    async def reserve_async(
+        self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf
+    ) -> tuple[float, bool]:
+        if self._may_ask():
+            try:
+                wait, taken = await self._eval_async(keys, max_wait, 1, time_left)
+            except Exception as error:
+                self._failed(error)
+            else:
+                self._rests_until = None
+                return max(0.0, float(wait)), bool(taken)
+        return self._local.reserve(keys, max_wait)
+
+    def give_back(self, keys: Sequence[Key]) -> None:
+        if self._rests:
+            self._local.give_back(keys)
+            return
+        try:
+            self._eval(keys, 0.0, -1, math.inf)
+        except Exception as error:
+            self._failed(error)
+
+    async def give_back_async(self, keys: Sequence[Key]) -> None:
+        if self._rests:
+            self._local.give_back(keys)
+            return
+        try:
+            await self._eval_async(keys, 0.0, -1, math.inf)
+        except Exception as error:
+            self._failed(error)
+
+    def _eval(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
+        script = self._script(keys, max_wait, take)
+        # In a thread, for a client without a socket timeout would wait for ever. That costs half of what Redis does.
+        return in_time(lambda: call(self._redis, "eval", *script), _patience(time_left), "interactor-limits")
+
+    async def _eval_async(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
+        async with asyncio.timeout(_patience(time_left)):
+            return await call_async(self._redis_here(), "eval", *self._script(keys, max_wait, take))
+
+    def _redis_here(self) -> Any:
+        """An asynchronous client belongs to the event loop that uses it first. Other loops, as a second `asyncio.run`
+        has one, get a synchronous client with the same settings.
+        """
+        if not self._is_async:
+            return self._redis
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = weakref.ref(loop)
+        if self._loop() is loop:
+            return self._redis
+        if self._elsewhere is None:
+            self._elsewhere = blocking(self._redis)
+        return self._elsewhere
+
+    def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
+        meant, remaining, closed_for = observed(keys, status, headers, retry_after)
+        for key in () if self._rests else meant:
+            self._heard[key] = (-1.0 if remaining is None else remaining, -1.0 if closed_for is None else closed_for)
+        self._local.observe(keys, status, headers, retry_after)
+
+    def _script(self, keys: Sequence[Key], max_wait: float, take: int) -> list[Any]:
+        numbers: list[Any] = [min(max_wait, 1e9), take]
+        for key in keys:
+            tier = self._tiers.of(key)
+            numbers += [tier.interval, tier.burst, tier.reserve, *self._heard.pop(key, (-1.0, -1.0))]
+        # The braces keep the buckets of one OAuth client on one node of a cluster, as a script needs them.
+        names = [self._prefix + ":".join((f"{{{client}}}", tier, *rest)) for tier, client, *rest in keys]
+        return [_RESERVE, len(names), *names, *numbers]
+
+    @property
+    def _rests(self) -> bool:
+        return self._rests_until is not None and time.monotonic() < self._rests_until
+
+    def _may_ask(self) -> bool:
+        if self._rests:
+            return False
+        if self._rests_until is not None:
+            # One finds out whether Redis is back; the others do not wait for that.
+            self._rests_until = time.monotonic() + _REST
+        return True
+
+    def _failed(self, error: Exception) -> None:
+        now = time.monotonic()
+        self._rests_until = now + _REST
+        if now - self._complained > _SAY_AGAIN_AFTER:
+            self._complained = now
+            logger.warning("the rate limits in Redis cannot be used, so this process counts alone: %r", error)
+
+
+def _patience(time_left: float) -> float:
+    # A call that Redis has kept waiting is to have time left to be made.
+    return min(_PATIENCE, max(0.0, time_left) / 2)

@@ -1,0 +1,115 @@
+"""One delivery over the wire: find the receiver, post, see what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+
+import httpx
+
+from interactor_ext.sandbox.platform.work import on_own_thread
+
+# Of an answer no more is read than this; that it came is what counts.
+MAX_ANSWER = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A status, or why there is none."""
+
+    status: int | None = None
+    error: str | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Undeliverable(Exception):
+    """There is nowhere to send it to; the text says why."""
+
+
+async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float, public: bool) -> Outcome:
+    """Never raises, but for a cancellation."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return Outcome(status=await _post(httpx.URL(url), body, headers, public=public))
+    except TimeoutError:
+        return Outcome(error=f"no answer within {timeout_seconds:g} s")
+    except Undeliverable as error:
+        return Outcome(error=str(error))
+    except Exception as error:
+        # Whatever an URL or a receiver can provoke is a failed attempt, as it is for the platform.
+        return Outcome(error=f"{type(error).__name__}: {error}")
+
+
+async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, public: bool) -> int:
+    addresses = await _addresses(url.host, url.port)
+    if not public:
+        addresses = [address for address in addresses if not _is_public(address)]
+        if not addresses:
+            raise Undeliverable(f"not sent: {url.host} is a public address (DeliveryOptions.public allows them)")
+    for address in addresses[:-1]:
+        # `localhost` has two, and most receivers listen on one of them.
+        with suppress(httpx.ConnectError):
+            return await _post_to(address, url, body, headers)
+    return await _post_to(addresses[-1], url, body, headers)
+
+
+async def _post_to(address: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> int:
+    """To the address that was looked up and to no other, under the name that the receiver is known by."""
+    # Given apart from the URL, which httpx logs.
+    auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
+    verify = _tls() if url.scheme == "https" else False
+    async with (
+        httpx.AsyncClient(trust_env=False, verify=verify, timeout=None) as client,  # noqa: S113  # `post` has one for all of it
+        client.stream(
+            "POST",
+            url.copy_with(host=address, username=None, password=None),
+            auth=auth,
+            content=body,
+            headers={**headers, "Host": url.netloc.decode("ascii"), "Connection": "close"},
+            extensions={"sni_hostname": url.raw_host.decode("ascii")},
+        ) as response,
+    ):
+        read = 0
+        async for chunk in response.aiter_raw():
+            read += len(chunk)
+            if read > MAX_ANSWER:
+                break
+        return response.status_code
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    # Making one costs more than a delivery.
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _is_public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_global
+
+
+async def _addresses(host: str, port: int | None) -> list[str]:
+    """The addresses of a host, at least one. Raises Undeliverable.
+
+    In a thread of its own and not in the loop's executor: a name server that says nothing would hold up the end of the
+    server until the lookup gives up.
+    """
+    with suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]
+    try:
+        infos = await on_own_thread(
+            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), "interactor-lookup"
+        )
+    except Exception as error:
+        raise Undeliverable(f"{host or 'no host'} was not found: {error}") from None
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))

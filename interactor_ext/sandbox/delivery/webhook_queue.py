@@ -1,0 +1,98 @@
+"""What each webhook has still to get, in which order, and when the next of it is due."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from interactor_ext.sandbox.storage.records import JsonObject, Record
+
+# For one webhook: one that is slow holds up itself alone.
+AT_ONCE = 8
+MAX_WAITING = 1000
+# Bytes of what waits for one webhook.
+MAX_SIZE = 64 * 1024 * 1024
+
+_numbers = itertools.count()
+
+
+@dataclass(slots=True, eq=False)
+class Letter:
+    """An event on its way to a webhook, and the `body` that says it. `due` is a time of the clock."""
+
+    id: str
+    event: JsonObject
+    body: bytes = field(repr=False)
+    due: float
+    is_duplicate: bool = False
+    attempt: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """The way to one webhook. `held` waits for another letter to overtake it."""
+
+    webhook: Record
+    held: Letter | None = None
+    under_way: set[Letter] = field(default_factory=set)
+    next_due: asyncio.TimerHandle | None = None
+    end_of_hold: asyncio.TimerHandle | None = None
+    _waiting: list[tuple[float, int, Letter]] = field(default_factory=list)
+    _size: int = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self.under_way) + (self.held is not None)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= MAX_WAITING or self._size >= MAX_SIZE
+
+    def add(self, letter: Letter) -> None:
+        # The number keeps letters that are due at the same time in the order in which they came.
+        heapq.heappush(self._waiting, (letter.due, next(_numbers), letter))
+        self._size += len(letter.body)
+
+    def take(self, now: float) -> Iterator[Letter]:
+        """What may go now; it counts as under way until the caller removes it there."""
+        while self._waiting and self._waiting[0][0] <= now and len(self.under_way) < AT_ONCE:
+            letter = heapq.heappop(self._waiting)[2]
+            self._size -= len(letter.body)
+            self.under_way.add(letter)
+            yield letter
+
+    def seconds_to_next(self, now: float) -> float | None:
+        """None if nothing waits for a time: what waits for its turn goes when another one has arrived."""
+        if not self._waiting or len(self.under_way) >= AT_ONCE:
+            return None
+        return self._waiting[0][0] - now
+
+    def is_busy(self, now: float) -> bool:
+        waits = any(letter.attempt == 1 or due <= now for due, _, letter in self._waiting)
+        return waits or bool(self.under_way) or self.held is not None
+
+    def interrupt(self) -> None:
+        """Put back what is under way, and stop the timers."""
+        for letter in self.under_way:
+            self.add(letter)
+        self.under_way.clear()
+        self.stop_timers()
+
+    def give_up(self) -> list[Letter]:
+        """Forget what has not set out yet, and return it."""
+        given_up = [letter for _, _, letter in self._waiting]
+        if self.held is not None:
+            given_up.append(self.held)
+        self._waiting.clear()
+        self._size = 0
+        self.held = None
+        self.stop_timers()
+        return given_up
+
+    def stop_timers(self) -> None:
+        for timer in (self.next_due, self.end_of_hold):
+            if timer is not None:
+                timer.cancel()
+        self.next_due = self.end_of_hold = None

@@ -1,0 +1,66 @@
+"""The sandbox as an ASGI app: Starlette for its own pages and its life cycle, the platform for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from interactor_ext.sandbox.http.contract import Contract
+from interactor_ext.sandbox.http.control import Control
+from interactor_ext.sandbox.http.pipeline import Platform
+from interactor_ext.sandbox.http.problems import FAILED, Problem, not_kept
+from interactor_ext.sandbox.http.wire import ClientGone
+from interactor_ext.sandbox.inspector.page_server import Inspector
+from interactor_ext.sandbox.platform.consent import consent_routes
+from interactor_ext.sandbox.storage.persistence import NotKept
+from interactor_ext.sandbox.storage.records import new_id
+from interactor_ext.sandbox.storage.state import State
+
+
+def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> Starlette:
+    """`on_loop` is called on the serving loop: at the start, and at each request, as not every server starts apps."""
+
+    async def forget(request: Request, error: Exception) -> Response:
+        # Nobody is there to read it.
+        return Response(status_code=400)
+
+    async def fail(request: Request, error: Exception) -> Response:
+        return JSONResponse(Problem(500, FAILED).envelope(new_id("req")), 500)
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            error = Problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        if isinstance(error, NotKept):
+            error = not_kept(error)
+        assert isinstance(error, Problem)
+        return JSONResponse(error.envelope(new_id("req")), error.status, headers=error.headers)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        on_loop()
+        yield
+        state.stop()
+
+    app = Starlette(
+        routes=[
+            *consent_routes(state, on_loop),
+            *Inspector(contract, state, on_loop).routes(),
+            *Control(contract, state, on_loop).routes(),
+        ],
+        exception_handlers={
+            Problem: refuse,
+            HTTPException: refuse,
+            NotKept: refuse,
+            ClientGone: forget,
+            Exception: fail,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.router.default = Platform(contract, state, on_loop)
+    return app

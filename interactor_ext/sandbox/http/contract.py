@@ -1,0 +1,181 @@
+"""The contract as the sandbox obeys it: read from the client's openapi.json, never written down a second time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from jsonschema import Draft202012Validator
+
+from interactor_ext.sandbox.http.limits import Tier
+from interactor_ext.sandbox.http.problems import Problem, invalid
+from interactor_ext.sandbox.http.validation import Document, Parameter, Schemas, problems_of, without_nulls
+
+CORE_PREFIX = "/api/v1"
+ACCOUNT_PREFIX = "/auth/api/v1"
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call of the contract.
+
+    `open` needs no token, `idempotent` takes an Idempotency-Key, `status` is its first documented success.
+    """
+
+    id: str
+    method: str
+    path: str
+    path_names: tuple[str, ...]
+    open: bool
+    scopes: frozenset[str]
+    tier: str
+    stream: bool
+    status: int
+    idempotent: bool
+    parameters: tuple[Parameter, ...]
+    body: Draft202012Validator | None
+    body_required: bool
+
+    def read_parameters(self, place: str, given: Mapping[str, str]) -> dict[str, Any]:
+        """The contract's parameters of one place (`query` or `header`), typed. Raises Problem; ignores unknown ones."""
+        values: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if parameter.place != place:
+                continue
+            text = given.get(parameter.name if place == "query" else parameter.name.lower())
+            if text is not None:
+                values[parameter.name] = parameter.read(text)
+            elif parameter.required:
+                raise parameter.missing()
+        return values
+
+    def namespace(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+        """The tenant as it was sent, by header or else by query where this operation takes it so; "" if by neither."""
+        names = {parameter.name for parameter in self.parameters}
+        by_header = headers.get("x-namespace", "") if "X-Namespace" in names else ""
+        return by_header or (query.get("namespace", "") if "namespace" in names else "")
+
+    def read_body(self, body: Any) -> Any:
+        """The body without the optional fields that are null, which means that they are left out.
+
+        Raises Problem with a detail for each field that the contract doesn't allow.
+        """
+        if self.body is None:
+            return body
+        body = without_nulls(self.body.schema, body)
+        if wrong := problems_of(self.body, body):
+            raise invalid(*wrong)
+        return body
+
+
+@dataclass(slots=True)
+class Node:
+    """One step of the paths: what may follow it, by name or as an id, and what may be done here."""
+
+    named: dict[str, Node] = field(default_factory=dict)
+    variable: Node | None = None
+    operations: dict[str, Operation] = field(default_factory=dict)
+
+
+class Contract:
+    """Every operation by its id, the way from a request to one, and the rate limits by their names."""
+
+    def __init__(self, document: Document) -> None:
+        self._root = Node()
+        self.tiers = {name: Tier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()}
+        self.operations = {operation.id: operation for operation in _operations(document)}
+        for operation in self.operations.values():
+            self._add(operation)
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Every scope that some operation asks for, and `admin`, which is all of them."""
+        return frozenset({"admin"}).union(*(operation.scopes for operation in self.operations.values()))
+
+    def match(self, method: str, raw_path: bytes) -> tuple[Operation, dict[str, str]]:
+        """The operation and its path parameters. Raises Problem: 404 for an unknown path, 405 for another method."""
+        node, values = self._root, []
+        for segment in _segments(raw_path):
+            if segment in node.named:
+                node = node.named[segment]
+            elif node.variable is not None and segment:
+                node = node.variable
+                values.append(segment)
+            else:
+                raise Problem(404, "There is nothing at this path.")
+        if not node.operations:
+            raise Problem(404, "There is nothing at this path.")
+        operation = node.operations.get(method)
+        if operation is None:
+            allowed = ", ".join(sorted(node.operations))
+            raise Problem(405, f"This path takes {allowed} only.", headers={"allow": allowed})
+        return operation, dict(zip(operation.path_names, values, strict=True))
+
+    def _add(self, operation: Operation) -> None:
+        node = self._root
+        for segment in operation.path.strip("/").split("/"):
+            if segment.startswith("{"):
+                node.variable = node.variable or Node()
+                node = node.variable
+            else:
+                node = node.named.setdefault(segment, Node())
+        node.operations[operation.method] = operation
+
+
+@lru_cache(maxsize=1)
+def load_contract() -> Contract:
+    """The contract of the client that is installed beside the sandbox."""
+    return Contract(read_document())
+
+
+def read_document() -> Document:
+    text = files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8")
+    document: Document = json.loads(text)
+    return document
+
+
+def _operations(document: Document) -> Iterator[Operation]:
+    schemas = Schemas(document)
+    for path, item in document["paths"].items():
+        # Only the account server's paths name servers of their own.
+        prefix = ACCOUNT_PREFIX if "servers" in item else CORE_PREFIX
+        for method in METHODS:
+            if method in item:
+                yield _operation(schemas, document, prefix + path, method, item)
+
+
+def _operation(schemas: Schemas, document: Document, path: str, method: str, item: Document) -> Operation:
+    spec = item[method]
+    status, success = next((code, spec["responses"][code]) for code in spec["responses"] if code.startswith("2"))
+    listed = [schemas.resolve(each) for each in [*item.get("parameters", ()), *spec.get("parameters", ())]]
+    parameters = tuple(Parameter.compiled(each, schemas) for each in listed if each["in"] != "path")
+    request = schemas.resolve(spec.get("requestBody", {}))
+    schema = request.get("content", {}).get("application/json", {}).get("schema")
+    return Operation(
+        id=spec["operationId"],
+        method=method.upper(),
+        path=path,
+        path_names=tuple(part[1:-1] for part in path.split("/") if part.startswith("{")),
+        open=spec.get("security", document.get("security")) == [],
+        scopes=frozenset(spec.get("x-scopes", ())),
+        tier=spec.get("x-rate-limit-tier", "standard"),
+        stream=bool(schemas.resolve(success).get("x-event-stream")),
+        status=int(status),
+        idempotent=any(each.name == "Idempotency-Key" for each in parameters),
+        parameters=parameters,
+        body=None if schema is None else schemas.compile_request(schema),
+        body_required=request.get("required", False),
+    )
+
+
+def _segments(raw_path: bytes) -> list[str]:
+    try:
+        return [unquote_to_bytes(part).decode() for part in raw_path.removeprefix(b"/").split(b"/")]
+    except UnicodeDecodeError:
+        raise Problem(404, "There is nothing at this path.") from None

@@ -1,0 +1,200 @@
+"""The sandbox's levers for other processes: JSON over HTTP, beside the paths of the contract and without a token.
+
+| call | what |
+|---|---|
+| `GET /_sandbox/faults` | `{"faults": [...]}`, those in force |
+| `POST /_sandbox/faults` | the arguments of `Faults.add` as an object; 201 with the fault and its `id` |
+| `DELETE /_sandbox/faults`, `DELETE /_sandbox/faults/{id}` | call off all, or one |
+| `GET /_sandbox/clock` | `{"now": Unix seconds, "time": ISO 8601}` |
+| `POST /_sandbox/clock` | `{"advance": seconds}`; answers as GET |
+| `GET /_sandbox/deprecations`, `POST`, `DELETE` | the arguments of `Sandbox.deprecate`; times are Unix seconds |
+| `GET /_sandbox/requests` | `{"requests": [...]}`, oldest first, secrets masked |
+| `GET /_sandbox/events` | `{"events": [...]}`, as webhooks got them, oldest first |
+| `POST /_sandbox/reset` | as `Sandbox.reset`; 204 |
+
+What is wrong is answered with 422 and the contract's error envelope. Calls from web pages of other sites get 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from interactor_ext.sandbox.http.contract import Contract
+from interactor_ext.sandbox.http.deprecations import Deprecated
+from interactor_ext.sandbox.http.faults import KINDS
+from interactor_ext.sandbox.http.guard import check_host, check_origin
+from interactor_ext.sandbox.http.problems import Problem, invalid
+from interactor_ext.sandbox.http.validation import Validator, problems_of
+from interactor_ext.sandbox.http.wire import encode, read_json
+from interactor_ext.sandbox.storage.journal import RequestRecord
+from interactor_ext.sandbox.storage.records import JsonObject
+from interactor_ext.sandbox.storage.state import State
+
+NUMBER = {"type": "number"}
+TEXT = {"type": "string"}
+FAULT = {
+    "operation": {"type": ["string", "null"]},
+    "kind": {"enum": [None, *KINDS]},
+    "namespace": {"type": ["string", "null"]},
+    "status": {"type": ["integer", "null"]},
+    "code": {"type": ["string", "null"]},
+    "message": TEXT,
+    "retry_after": {"type": ["number", "string", "null"]},
+    "latency": NUMBER,
+    "after_events": {"type": "integer"},
+    "after_bytes": {"type": ["integer", "null"]},
+    "skew": NUMBER,
+    "times": {"type": ["integer", "null"]},
+    "probability": NUMBER,
+    "seed": {"type": "integer"},
+}
+DEPRECATION = {"operation": TEXT, "at": NUMBER, "sunset": NUMBER, "link": TEXT}
+
+
+class Control:
+    """The routes, and what they do to a state."""
+
+    def __init__(self, contract: Contract, state: State, on_loop: Callable[[], None]) -> None:
+        self._contract = contract
+        self._state = state
+        self._on_loop = on_loop
+
+    def routes(self) -> list[Route]:
+        levers: list[tuple[str, str, Callable[[Request, Any], Response]]] = [
+            ("GET", "faults", self._faults),
+            ("POST", "faults", self._add_fault),
+            ("DELETE", "faults", self._clear_faults),
+            ("DELETE", "faults/{id}", self._remove_fault),
+            ("GET", "clock", self._time),
+            ("POST", "clock", self._advance),
+            ("GET", "deprecations", self._deprecations),
+            ("POST", "deprecations", self._deprecate),
+            ("DELETE", "deprecations", self._clear_deprecations),
+            ("GET", "requests", self._requests),
+            ("GET", "events", self._events),
+            ("POST", "reset", self._reset),
+        ]
+        return [Route(f"/_sandbox/{path}", self._guarded(act), methods=[method]) for method, path, act in levers]
+
+    def _guarded(self, act: Callable[[Request, Any], Response]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            check_host(request, self._state.settings.allowed_hosts)
+            check_origin(request)
+            self._on_loop()
+            content_type = request.headers.get("content-type", "").encode()
+            body = await read_json(request.receive, content_type) if request.method == "POST" else None
+            response = act(request, body)
+            self._state.keeper.commit()
+            return response
+
+        return endpoint
+
+    def _faults(self, request: Request, body: Any) -> Response:
+        return JSONResponse({"faults": [fault.shown() for fault in self._state.faults.snapshot()]})
+
+    def _add_fault(self, request: Request, body: Any) -> Response:
+        arguments = _arguments(body, FAULT)
+        try:
+            fault = self._state.faults.add(**arguments)
+        except ValueError as error:
+            raise invalid(("", str(error))) from None
+        return JSONResponse(fault.shown(), 201)
+
+    def _clear_faults(self, request: Request, body: Any) -> Response:
+        self._state.faults.clear()
+        return Response(status_code=204)
+
+    def _remove_fault(self, request: Request, body: Any) -> Response:
+        known = {str(fault.id): fault.id for fault in self._state.faults.snapshot()}
+        if not self._state.faults.remove(known.get(request.path_params["id"], 0)):
+            raise Problem(404, "There is no such fault in force.")
+        return Response(status_code=204)
+
+    def _time(self, request: Request, body: Any) -> Response:
+        return JSONResponse({"now": self._state.clock.now(), "time": self._state.clock.stamp()})
+
+    def _advance(self, request: Request, body: Any) -> Response:
+        seconds = _arguments(body, {"advance": NUMBER}, "advance")["advance"]
+        try:
+            self._state.clock.advance(seconds)
+        except ValueError:
+            raise invalid(("advance", "leads to no time from 1970 to 8999")) from None
+        return self._time(request, None)
+
+    def _deprecations(self, request: Request, body: Any) -> Response:
+        return JSONResponse({"deprecations": [_deprecated(each) for each in self._state.deprecations.snapshot()]})
+
+    def _deprecate(self, request: Request, body: Any) -> Response:
+        given = _arguments(body, DEPRECATION, "operation")
+        operation = given["operation"]
+        if operation not in self._contract.operations:
+            raise invalid(("operation", "is not in the contract"))
+        try:
+            added = self._state.deprecations.add(operation, given.get("at"), given.get("sunset"), given.get("link"))
+        except ValueError as error:
+            raise invalid(("", str(error))) from None
+        return JSONResponse(_deprecated(added), 201)
+
+    def _clear_deprecations(self, request: Request, body: Any) -> Response:
+        self._state.deprecations.clear()
+        return Response(status_code=204)
+
+    def _requests(self, request: Request, body: Any) -> Response:
+        return _listing("requests", map(_asked, self._state.requests.snapshot()))
+
+    def _events(self, request: Request, body: Any) -> Response:
+        return _listing("events", self._state.events.snapshot())
+
+    def _reset(self, request: Request, body: Any) -> Response:
+        self._state.clear()
+        return Response(status_code=204)
+
+
+def _listing(name: str, items: Iterable[JsonObject]) -> Response:
+    """A long list, written piece by piece: Starlette does it in a thread, and others are answered meanwhile."""
+
+    def pieces() -> Iterator[bytes]:
+        yield encode({name: []})[:-2]
+        for number, item in enumerate(items):
+            yield (b"," if number else b"") + encode(item)
+        yield b"]}"
+
+    return StreamingResponse(pieces(), media_type="application/json")
+
+
+def _arguments(body: Any, fields: JsonObject, *required: str) -> JsonObject:
+    """Raises Problem 422 for a body that is not an object of these fields."""
+    schema = {"type": "object", "properties": fields, "required": list(required), "additionalProperties": False}
+    if wrong := problems_of(Validator(schema), body):
+        raise invalid(*wrong)
+    # To JSON Schema, 5.0 is an integer.
+    return {name: _whole(value) if "integer" in fields[name].get("type", ()) else value for name, value in body.items()}
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) else value
+
+
+def _deprecated(deprecated: Deprecated) -> JsonObject:
+    return {name: getattr(deprecated, name) for name in ("operation", "at", "sunset", "link")}
+
+
+def _asked(record: RequestRecord) -> JsonObject:
+    names = (
+        "method",
+        "path",
+        "operation",
+        "client_id",
+        "namespace",
+        "status",
+        "request_id",
+        "fault",
+        "headers",
+        "body",
+    )
+    return {name: getattr(record, name) for name in names}

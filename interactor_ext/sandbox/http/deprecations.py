@@ -1,0 +1,84 @@
+"""Operations on their way out: the headers that say so, and 410 once the clock has passed their sunset."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import formatdate
+
+from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.http.problems import Problem
+
+LINK = "https://docs.interactor.com/migration/v1-to-v2"
+# Until 9999, beyond which an HTTP date can't go.
+LAST_SECOND = 253_402_300_799
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecated:
+    """What is said of one operation. Times are Unix seconds; `link` leads to where one can read about it."""
+
+    operation: str
+    at: float
+    sunset: float | None
+    link: str
+
+    def headers(self) -> Iterator[tuple[bytes, bytes]]:
+        # RFC 9745 section 2: a structured date, which is `@` and an integer.
+        yield b"deprecation", b"@%d" % self.at
+        if self.sunset is not None:
+            yield b"sunset", formatdate(self.sunset, usegmt=True).encode()
+        yield b"link", f'<{self.link}>; rel="deprecation"'.encode()
+
+
+class Deprecations:
+    """Which operations are deprecated. Every method is safe from any thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._deprecated: dict[str, Deprecated] = {}
+        self._lock = threading.Lock()
+
+    def add(
+        self, operation: str, at: float | datetime | None, sunset: float | datetime | None, link: str | None
+    ) -> Deprecated:
+        """Takes the place of what was said of this operation before. Raises ValueError for what no header can say."""
+        since = self._clock.now() if at is None else _seconds("at", at)
+        until = None if sunset is None else _seconds("sunset", sunset)
+        link = LINK if link is None else link
+        if not (link.isascii() and link.isprintable()) or set(link) & set(' <>"'):
+            raise ValueError(f"link must be an URL, not {link!r}")
+        deprecated = Deprecated(operation, since, until, link)
+        with self._lock:
+            self._deprecated[operation] = deprecated
+        return deprecated
+
+    def of(self, operation: str) -> Deprecated | None:
+        return self._deprecated.get(operation)
+
+    def check(self, operation: str) -> None:
+        """Raises Problem 410 for an operation that is gone."""
+        deprecated = self._deprecated.get(operation)
+        if deprecated is None or deprecated.sunset is None or self._clock.now() < deprecated.sunset:
+            return
+        raise Problem(410, f"{operation} ended on {formatdate(deprecated.sunset, usegmt=True)}: see {deprecated.link}")
+
+    def snapshot(self) -> list[Deprecated]:
+        with self._lock:
+            return list(self._deprecated.values())
+
+    def clear(self) -> None:
+        with self._lock:
+            self._deprecated.clear()
+
+
+def _seconds(name: str, moment: float | datetime) -> float:
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise ValueError(f"{name} must have a time zone")
+        moment = moment.timestamp()
+    if not 0 <= moment <= LAST_SECOND:
+        raise ValueError(f"{name} must be Unix seconds or a datetime before the year 10000, not {moment!r}")
+    return moment

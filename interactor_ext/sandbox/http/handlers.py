@@ -1,0 +1,91 @@
+"""What a handler gets and gives, and the table that finds it by the contract's operationId."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from interactor_ext.sandbox.http.contract import Operation
+from interactor_ext.sandbox.http.problems import invalid
+from interactor_ext.sandbox.http.streams import Subscription
+from interactor_ext.sandbox.platform.work import in_thread
+from interactor_ext.sandbox.storage.records import JsonObject, Record
+from interactor_ext.sandbox.storage.state import State
+
+# The body to answer with (None: no body), or a stream that goes on.
+Result = JsonObject | Subscription | None
+
+
+@dataclass(slots=True)
+class Call:
+    """One request that passed the contract: allowed, and with every parameter and field as the schemas say."""
+
+    state: State
+    operation: Operation
+    client_id: str
+    namespace: str
+    path: dict[str, str]
+    query: JsonObject
+    body: Any = field(repr=False)
+    origin: str
+    last_event_id: str
+    # How to compute what may take long; it must touch nothing of the state.
+    beside: Callable[[Callable[[], Any]], Awaitable[Any]] = field(default=in_thread, repr=False)
+
+    def named(self, kind: str, path_name: str) -> Record:
+        """The record whose id stands in the path; raises Problem 404."""
+        return self.state.store.get(kind, self.namespace, self.path[path_name])
+
+
+Handler = Callable[[Call], Result] | Callable[[Call], Awaitable[Result]]
+
+HANDLERS: dict[str, Handler] = {}
+# The few operations whose contract documents several successes, and which of them the sandbox means.
+STATUSES: dict[str, int] = {}
+
+
+def handles(operation_id: str, *, status: int | None = None) -> Callable[[Handler], Handler]:
+    """Register a handler. It is a function or a coroutine function of a Call; it raises Problem to refuse."""
+
+    def register(handler: Handler) -> Handler:
+        HANDLERS[operation_id] = handler
+        if status is not None:
+            STATUSES[operation_id] = status
+        return handler
+
+    return register
+
+
+def data(value: Any) -> JsonObject:
+    return {"data": value}
+
+
+def listed(call: Call, kind: str, *filters: str, parent: str = "", per_page: int = 20) -> JsonObject:
+    """One page of the records whose fields equal those of the given query parameters that were sent.
+
+    Oldest first unless `order=desc`, with the canonical meta. `per_page` is the size if none was asked for.
+    """
+    records = list(call.state.store.all(kind, call.namespace, parent=parent))
+    if wanted := {name: call.query[name] for name in filters if name in call.query}:
+        records = [record for record in records if wanted.items() <= record.public.items()]
+    if call.query.get("order") == "desc":
+        records.reverse()
+    number, size = call.query.get("page", 1), call.query.get("per_page", per_page)
+    total = len(records)
+    meta = {
+        "page": number,
+        "per_page": size,
+        "total": total,
+        "total_pages": -(-total // size),
+        "has_more": number * size < total,
+    }
+    return {"data": [record.public for record in records[(number - 1) * size : number * size]], "meta": meta}
+
+
+def refer(call: Call, kind: str, field_name: str, record_id: str, *, parent: str = "") -> Record:
+    """The record that a body refers to; raises Problem 422, for in a body a wrong id is a wrong value."""
+    record = call.state.store.find(kind, call.namespace, record_id, parent=parent)
+    if record is None:
+        raise invalid((field_name, f"there is no {kind} with this id {'here' if parent else 'in this namespace'}"))
+    return record

@@ -1,0 +1,130 @@
+"""The contract's rate limits as token buckets, and the headers that report them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.http.problems import Problem
+
+# Beyond so many buckets the full ones are forgotten: they would be made anew just as they are.
+MAX_BUCKETS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """`scope` is the word in X-RateLimit-Scope. A bucket holds `burst` calls and refills at `per_minute`."""
+
+    scope: str
+    per_minute: int
+    burst: int
+
+    @classmethod
+    def of(cls, name: str, spec: Mapping[str, int]) -> Tier:
+        """From the contract's `x-rate-limit-tiers`, which calls the limit of a client by the name `standard`."""
+        return cls("client" if name == "standard" else name, spec["requests_per_minute"], spec["burst"])
+
+
+@dataclass(slots=True)
+class Bucket:
+    tokens: float
+    seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one request is told: `remaining` calls would pass right now, and at `reset` the bucket is full again."""
+
+    tier: Tier
+    remaining: int
+    reset: int
+
+    def headers(self, skew: float = 0.0) -> list[tuple[bytes, bytes]]:
+        """`skew` is how many seconds the clock that they are written by is ahead."""
+        return [
+            (b"x-ratelimit-limit", b"%d" % self.tier.per_minute),
+            (b"x-ratelimit-remaining", b"%d" % self.remaining),
+            (b"x-ratelimit-reset", b"%d" % max(0, self.reset + skew)),
+            (b"x-ratelimit-scope", self.tier.scope.encode()),
+        ]
+
+
+class Limits:
+    """Counts every request; refuses only if `enforce`. A standard call counts against its namespace too."""
+
+    def __init__(self, clock: Clock, tiers: Mapping[str, Tier], *, enforce: bool) -> None:
+        self._clock = clock
+        self._tiers = tiers
+        self._enforce = enforce
+        self._buckets: dict[tuple[str, str], Bucket] = {}
+
+    def spend(self, tier_name: str, client_id: str, namespace: str) -> tuple[Allowance, Problem | None]:
+        """Count one request. The allowance is that of the tightest bucket; the problem is a 429, or None."""
+        now = self._clock.now()
+        counted = [(tier, self._bucket(tier, key, now)) for tier, key in self._counted(tier_name, client_id, namespace)]
+        tier, bucket = min(counted, key=lambda pair: pair[1].tokens)
+        if bucket.tokens < 1 and self._enforce:
+            wait = (1 - bucket.tokens) * 60 / tier.per_minute
+            return _allowance(tier, bucket, now), _too_many(tier, wait)
+        for _, each in counted:
+            each.tokens = max(0.0, each.tokens - 1)
+        return _allowance(tier, bucket, now), None
+
+    def peek(self, tier_name: str, client_id: str, namespace: str) -> Allowance:
+        """What `spend` would be told, for a request that does not count."""
+        now = self._clock.now()
+        seen = [
+            (tier, Bucket(self._tokens(tier, key, now), now))
+            for tier, key in self._counted(tier_name, client_id, namespace)
+        ]
+        tier, bucket = min(seen, key=lambda pair: pair[1].tokens)
+        return _allowance(tier, bucket, now)
+
+    def clear(self) -> None:
+        self._buckets.clear()
+
+    def _counted(self, tier_name: str, client_id: str, namespace: str) -> Iterator[tuple[Tier, str]]:
+        yield self._tiers[tier_name], client_id
+        # What has no namespace belongs to no tenant whose share it could use up.
+        if tier_name == "standard" and namespace:
+            yield self._tiers["namespace"], namespace
+
+    def _tokens(self, tier: Tier, key: str, now: float) -> float:
+        bucket = self._buckets.get((tier.scope, key))
+        return tier.burst if bucket is None else _refilled(bucket, tier, now)
+
+    def _bucket(self, tier: Tier, key: str, now: float) -> Bucket:
+        bucket = self._buckets.get((tier.scope, key))
+        if bucket is None:
+            if len(self._buckets) >= MAX_BUCKETS:
+                self._forget_full(now)
+            bucket = self._buckets[tier.scope, key] = Bucket(tier.burst, now)
+        else:
+            bucket.tokens = self._tokens(tier, key, now)
+            bucket.seen = now
+        return bucket
+
+    def _forget_full(self, now: float) -> None:
+        tiers = {tier.scope: tier for tier in self._tiers.values()}
+        self._buckets = {
+            (scope, key): bucket
+            for (scope, key), bucket in self._buckets.items()
+            if _refilled(bucket, tiers[scope], now) < tiers[scope].burst
+        }
+
+
+def _refilled(bucket: Bucket, tier: Tier, now: float) -> float:
+    return min(tier.burst, bucket.tokens + max(0.0, now - bucket.seen) * tier.per_minute / 60)
+
+
+def _allowance(tier: Tier, bucket: Bucket, now: float) -> Allowance:
+    full_in = (tier.burst - bucket.tokens) * 60 / tier.per_minute
+    return Allowance(tier, int(bucket.tokens), math.ceil(now + full_in))
+
+
+def _too_many(tier: Tier, wait: float) -> Problem:
+    seconds = max(1, math.ceil(wait))
+    message = f"More than {tier.per_minute} requests a minute (burst {tier.burst}) for this {tier.scope}."
+    return Problem(429, f"{message} Try again in {seconds} s.", headers={"retry-after": f"{seconds}"})

@@ -1,0 +1,308 @@
+"""From a request to its answer: one way for every operation of the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from interactor_ext.sandbox.clock import http_date
+from interactor_ext.sandbox.http.connections import Interrupted, cut_off, is_cuttable
+from interactor_ext.sandbox.http.contract import Contract, Operation
+from interactor_ext.sandbox.http.faults import Fault
+from interactor_ext.sandbox.http.guard import check_host
+from interactor_ext.sandbox.http.handlers import HANDLERS, STATUSES, Call
+from interactor_ext.sandbox.http.limits import Allowance
+from interactor_ext.sandbox.http.problems import FAILED, Problem, conflict, invalid, not_kept, unauthorized
+from interactor_ext.sandbox.http.streams import Subscription
+from interactor_ext.sandbox.http.wire import (
+    SMALL,
+    Answer,
+    ClientGone,
+    RawHeaders,
+    encode_page,
+    origin_of,
+    parse_body,
+    parse_headers,
+    parse_query,
+    read_body,
+    send_answer,
+    send_stream,
+)
+from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
+from interactor_ext.sandbox.storage.journal import RequestRecord
+from interactor_ext.sandbox.storage.persistence import NotKept
+from interactor_ext.sandbox.storage.records import new_id
+from interactor_ext.sandbox.storage.state import State
+
+# Importing them is what fills HANDLERS.
+HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
+
+logger = logging.getLogger("interactor.sandbox")
+
+T = TypeVar("T")
+
+
+class Outdated(Exception):
+    """The sandbox was reset since this request came."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way, with what is known of it so far."""
+
+    scope: Scope
+    request_id: str
+    generation: int
+    operation: Operation | None = None
+    client_id: str = ""
+    namespace: str = ""
+    content: bytes = b""
+    allowance: Allowance | None = None
+    fault: Fault | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
+
+
+class Platform:
+    """The API as an ASGI app: what Starlette's router hands over when no page of the sandbox's own matches."""
+
+    def __init__(self, contract: Contract, state: State, on_request: Callable[[], None]) -> None:
+        self._contract = contract
+        self._state = state
+        self._on_request = on_request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        self._on_request()
+        exchange = Exchange(scope, new_id("req"), self._state.generation)
+        extra: RawHeaders = []
+        answer: Answer | Subscription
+        try:
+            answer = await self._answered(exchange, receive)
+        except ClientGone:
+            return
+        except Outdated:
+            # No part of what came after the reset, so not recorded there. A status that no client tries again: the next
+            # try would do what this one was kept from.
+            problem = conflict("The sandbox was reset while this call was under way; nothing was done.")
+            refusal = Answer.of(problem.status, problem.envelope(exchange.request_id))
+            await send_answer(send, refusal, self._headers(exchange))
+            return
+        except Interrupted as interruption:
+            self._record(exchange, None)
+            await cut_off(scope, receive, reset=interruption.reset)
+            return
+        except Problem as problem:
+            answer = Answer.of(problem.status, problem.envelope(exchange.request_id))
+            extra = [(name.encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
+        except Exception:
+            logger.exception("the sandbox failed at request %s", exchange.request_id)
+            answer = Answer.of(500, Problem(500, FAILED).envelope(exchange.request_id))
+        self._record(exchange, answer)
+        headers = [*self._headers(exchange), *extra]
+        try:
+            await self._send(exchange, receive, send, answer, headers)
+        except Interrupted as interruption:
+            await cut_off(scope, receive, reset=interruption.reset)
+
+    async def _answered(self, exchange: Exchange, receive: Receive) -> Answer | Subscription:
+        """The answer, once what was done is kept. Raises Outdated, if the exchange is, rather than anything else."""
+        try:
+            try:
+                return await self._answer(exchange, receive)
+            finally:
+                self._check_generation(exchange)
+                self._state.keeper.commit()
+        except NotKept as error:
+            raise not_kept(error) from None
+
+    def _check_generation(self, exchange: Exchange) -> None:
+        if exchange.generation != self._state.generation:
+            raise Outdated
+
+    async def _send(
+        self, exchange: Exchange, receive: Receive, send: Send, answer: Answer | Subscription, headers: RawHeaders
+    ) -> None:
+        """Raises Interrupted where a fault wants the connection to end before the answer does."""
+        fault = exchange.fault
+        if fault is not None and fault.kind == "reset_after":
+            if isinstance(answer, Subscription):
+                answer.close()
+            raise Interrupted(reset=True)
+        if isinstance(answer, Answer):
+            await send_answer(send, answer, headers, fault)
+            return
+        keepalive, retry = self._state.settings.keepalive, self._state.settings.retry
+        await send_stream(receive, send, answer, headers, keepalive=keepalive, retry=retry, fault=fault)
+
+    async def _answer(self, exchange: Exchange, receive: Receive) -> Answer | Subscription:
+        scope = exchange.scope
+        if scope["method"] not in {"GET", "DELETE"}:
+            exchange.content = await read_body(receive)
+            self._check_generation(exchange)
+        check_host(HTTPConnection(scope), self._state.settings.allowed_hosts)
+        exchange.headers = parse_headers(scope["headers"])
+        operation, path = self._contract.match(scope["method"], _raw_path(scope))
+        exchange.operation = operation
+        exchange.query = parse_query(scope["query_string"])
+        exchange.namespace = operation.namespace(exchange.headers, exchange.query)
+        await self._misbehave(exchange, operation)
+        self._check_generation(exchange)
+        self._state.deprecations.check(operation.id)
+        if not operation.open:
+            self._admit(exchange, operation)
+        given = await self._beside(exchange, lambda: self._body(exchange, operation))
+        self._count(exchange, operation, given)
+        query = operation.read_parameters("query", exchange.query)
+        headers = operation.read_parameters("header", exchange.headers)
+        body = await self._beside(exchange, lambda: operation.read_body(given))
+        call = Call(
+            state=self._state,
+            operation=operation,
+            client_id=exchange.client_id,
+            namespace=exchange.namespace,
+            path=path,
+            query=query,
+            body=body,
+            origin=origin_of(scope),
+            last_event_id=exchange.headers.get("last-event-id", ""),
+            beside=self._state.beside,
+        )
+        if key := headers.get("Idempotency-Key"):
+            return await self._once(exchange, call, key)
+        return await self._handle(exchange, call)
+
+    async def _beside(self, exchange: Exchange, work: Callable[[], T]) -> T:
+        """The result of what looks at the body alone, done on the loop only if it is small."""
+        if len(exchange.content) <= SMALL:
+            return work()
+        result = await self._state.beside(work)
+        self._check_generation(exchange)
+        return result
+
+    async def _misbehave(self, exchange: Exchange, operation: Operation) -> None:
+        """What a fault does before the request is looked at; the rest of it is done to the answer."""
+        fault = self._state.faults.take(operation, exchange.namespace, in_handler=False)
+        if fault is None:
+            return
+        exchange.fault = fault
+        await asyncio.sleep(fault.latency)
+        if fault.kind == "reset":
+            raise Interrupted(reset=True)
+        if fault.kind == "expired_token":
+            self._state.accounts.expire(_token(exchange))
+
+    def _admit(self, exchange: Exchange, operation: Operation) -> None:
+        """Whose token is it, and does it allow this operation?"""
+        token = _token(exchange)
+        if not token:
+            raise unauthorized("This call needs an access token: Authorization: Bearer <token>.")
+        grant = self._state.accounts.check(token)
+        exchange.client_id = grant.client_id
+        if not grant.allows(operation.scopes):
+            raise Problem(403, f"This call needs the scope {' '.join(sorted(operation.scopes))}.")
+
+    def _body(self, exchange: Exchange, operation: Operation) -> Any:
+        if operation.body is None or (not exchange.content and not operation.body_required):
+            return None
+        if not exchange.content:
+            raise invalid(("", "this call needs a JSON body"))
+        return parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
+
+    def _count(self, exchange: Exchange, operation: Operation, body: Any) -> None:
+        """Count against the limits; on the account server the client is the one that the body names, if it exists."""
+        if operation.open and isinstance(body, dict):
+            exchange.client_id = self._state.accounts.known(body.get("client_id"))
+        limits = self._state.limits
+        exchange.allowance, problem = limits.spend(operation.tier, exchange.client_id, exchange.namespace)
+        if problem is not None:
+            raise problem
+
+    async def _once(self, exchange: Exchange, call: Call, key: str) -> Answer | Subscription:
+        fingerprint = await self._beside(exchange, lambda: _fingerprint(call))
+        scope = (call.client_id, call.namespace, key)
+        answer: Answer | Subscription = await self._state.answers.once(
+            scope, fingerprint, lambda: self._handle(exchange, call)
+        )
+        return answer
+
+    async def _handle(self, exchange: Exchange, call: Call) -> Answer | Subscription:
+        """Run the handler, unless a fault strikes; an Answer, or the Subscription of a stream."""
+        if fault := self._state.faults.take(call.operation, call.namespace, in_handler=True):
+            await fault.strike(self._state.stopping)
+        self._check_generation(exchange)
+        handler = HANDLERS.get(call.operation.id)
+        if handler is None:
+            raise Problem(501, f"The sandbox does not play {call.operation.id}.")
+        result = handler(call)
+        if inspect.isawaitable(result):
+            result = await result
+        if isinstance(result, Subscription):
+            return result
+        status = STATUSES.get(call.operation.id, call.operation.status)
+        if result is not None and isinstance(result.get("data"), list):
+            return Answer(status, await encode_page(result))
+        return Answer.of(status, result)
+
+    def _headers(self, exchange: Exchange) -> RawHeaders:
+        if exchange.allowance is None:
+            tier = exchange.operation.tier if exchange.operation else "standard"
+            client_id = exchange.client_id or self._state.accounts.holder(_token(exchange))
+            exchange.allowance = self._state.limits.peek(tier, client_id, exchange.namespace)
+        skew = exchange.fault.skew if exchange.fault else 0.0
+        headers = [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers(skew)]
+        # Other servers send one of their own.
+        if is_cuttable(exchange.scope):
+            headers.append((b"date", http_date(self._state.clock.now() + skew)))
+        if exchange.operation and (deprecated := self._state.deprecations.of(exchange.operation.id)):
+            headers.extend(deprecated.headers())
+        return headers
+
+    def _record(self, exchange: Exchange, answer: Answer | Subscription | None) -> None:
+        scope = exchange.scope
+        status = answer.status if isinstance(answer, Answer) else 200 if answer else 0
+        record = RequestRecord(
+            method=scope["method"],
+            path=scope["path"],
+            operation=exchange.operation.id if exchange.operation else None,
+            client_id=exchange.client_id,
+            namespace=exchange.namespace,
+            status=status,
+            request_id=exchange.request_id,
+            raw_headers=tuple(scope["headers"]),
+            content=exchange.content,
+            fault=exchange.fault.kind if exchange.fault else "",
+        )
+        self._state.requests.append(record, record.size)
+        # The path alone: a stream's query holds a token.
+        logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
+
+
+def _fingerprint(call: Call) -> str:
+    asked = json.dumps([call.operation.id, call.path, call.body], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def _token(exchange: Exchange) -> str:
+    """The bearer token of a request, to the letter, or ""."""
+    scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
+    if not scheme and exchange.operation and exchange.operation.stream:
+        return exchange.query.get("token", "")
+    # RFC 9110 section 11.4: the scheme in any case, then one space or more.
+    return token.lstrip(" ") if scheme.lower() == "bearer" else ""
+
+
+def _raw_path(scope: Scope) -> bytes:
+    raw: bytes | None = scope.get("raw_path")
+    return scope["path"].encode() if raw is None else raw

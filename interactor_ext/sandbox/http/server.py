@@ -1,0 +1,108 @@
+"""uvicorn around the app: in a thread for tests, in the main thread for the command."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+from interactor_ext.sandbox.http.connections import CuttableProtocol
+
+# Seconds for answers that are under way, once the streams were told to end. Then connections are cut, be it that a
+# client takes nothing of what it is sent.
+GRACE = 0.5
+# For a task that goes on even so. None should.
+LAST = 10
+BACKLOG = 2048
+START_TIMEOUT = 30.0
+
+
+class Server(uvicorn.Server):
+    """A server that ends its streams before it waits for its connections: uvicorn by itself would wait for ever."""
+
+    def __init__(self, app: Starlette, *, before_shutdown: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            # On h11, which uvicorn always brings, so that a sandbox behaves alike on every machine.
+            http=CuttableProtocol,
+            ws="none",
+            log_level="warning",
+            # Its lines would show the query string, in which a stream's token stands.
+            access_log=False,
+            # The platform sends that of its own clock.
+            date_header=False,
+            timeout_graceful_shutdown=LAST,
+            # Longer than clients keep an idle connection (httpx: 5 s), or one is closed under the next request.
+            timeout_keep_alive=75,
+        )
+        super().__init__(config)
+        self.ready = threading.Event()
+        self._before_shutdown = before_shutdown
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._before_shutdown()
+        cut = asyncio.get_running_loop().call_later(GRACE, self._cut)
+        await super().shutdown(sockets=sockets)
+        cut.cancel()
+
+    def _cut(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, CuttableProtocol):
+                connection.abort()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one. Raises OSError. Calls wait in it until the server takes them."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio switches off Nagle only where it is; else an answer takes 40 ms.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def origin(sock: socket.socket) -> str:
+    """The URL at which a listening socket is reached from this machine."""
+    address: tuple[str, int] = sock.getsockname()[:2]
+    host, port = address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared with, not bound to
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def serving(server: Server, sock: socket.socket) -> Iterator[None]:
+    """Serve in a thread as long as the block runs."""
+
+    def work() -> None:
+        try:
+            server.run(sockets=[sock])
+        except SystemExit:
+            # How uvicorn gives up when the app does not start; the caller is told below.
+            pass
+        finally:
+            server.ready.set()
+
+    thread = threading.Thread(target=work, name="interactor-sandbox", daemon=True)
+    thread.start()
+    try:
+        if not (server.ready.wait(START_TIMEOUT) and server.started):
+            raise RuntimeError("the sandbox's server did not start; its log says why")
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,307 @@
+"""The contract's own JSON Schemas, applied: compiled once, and told in words that never quote what was sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+from interactor_ext.sandbox.http.problems import Detail, Problem, invalid
+
+Document = Mapping[str, Any]
+
+TYPE_NAMES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "null": "null",
+    "number": "a number",
+    "object": "an object",
+    "string": "a string",
+}
+# What a field's name may be quoted with: names come from the request as well.
+MAX_NAME = 100
+# Python reads no number of more than 4300 digits.
+MAX_DIGITS = 1000
+# Of wrong fields, so many are counted.
+MAX_FOUND = 1000
+# RFC 9110 section 4.1: what everybody should be able to handle.
+MAX_URL = 8_000
+# The characters of RFC 3986, to which a browser would have reduced what a user typed.
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
+
+
+def is_absolute_url(value: object) -> bool:
+    """Whether a string is an absolute URI with a host or a path; what is no string is left to the schema's `type`."""
+    if not isinstance(value, str):
+        return True
+    if len(value) > MAX_URL or not URI.fullmatch(value):
+        return False
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  # reading it is what checks it
+    except ValueError:
+        return False
+    return bool(parts.netloc or parts.path)
+
+
+def _pattern(validator: Any, wanted: str, value: Any, _: Any) -> Iterator[ValidationError]:
+    if validator.is_type(value, "string") and not _expression(wanted).search(value):
+        yield ValidationError(f"does not match {wanted}")
+
+
+@lru_cache
+def _expression(wanted: str) -> re.Pattern[str]:
+    # The patterns of JSON Schema are ECMA-262's, whose `$` is the end alone; Python's is also before a last newline.
+    parts = r"\\.|\[(?:\\.|[^\]\\])*\]|\$"
+    return re.compile(re.sub(parts, lambda part: r"\Z" if part[0] == "$" else part[0], wanted, flags=re.DOTALL))
+
+
+def _unique_items(validator: Any, wanted: bool, value: Any, _: Any) -> Iterator[ValidationError]:
+    # jsonschema's own compares each item with each other where they can't be sorted.
+    if wanted and validator.is_type(value, "array"):
+        seen = {json.dumps(item, sort_keys=True) for item in value}
+        if len(seen) < len(value):
+            yield ValidationError("holds the same item twice")
+
+
+Validator: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]  # so its stubs
+    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique_items}
+)
+
+
+def _formats() -> FormatChecker:
+    checker = FormatChecker(formats=())
+    checker.checks("uri")(is_absolute_url)
+    return checker
+
+
+class Schemas:
+    """Compiles schemas of one OpenAPI document.
+
+    References are put in place beforehand, once for each component: following them at every validation is what makes
+    jsonschema slow. A component that refers to itself becomes a cyclic dict, which jsonschema walks as it should.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._inlined: dict[str, dict[str, Any]] = {}
+        self._formats = _formats()
+
+    def compile(self, schema: Any) -> Draft202012Validator:
+        return Validator(self.inline(schema), format_checker=self._formats)
+
+    def compile_request(self, schema: Any) -> Draft202012Validator:
+        """For what `without_nulls` gives: no message offers null to whoever sends something else."""
+        return Validator(_not_null(self.inline(schema), {}), format_checker=self._formats)
+
+    def inline(self, schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [self.inline(item) for item in schema]
+        if not isinstance(schema, dict):
+            return schema
+        if "$ref" not in schema:
+            return {key: self.inline(value) for key, value in schema.items()}
+        target = self._component(schema["$ref"])
+        rest = {key: value for key, value in schema.items() if key not in {"$ref", "description", "summary"}}
+        return {"allOf": [target, self.inline(rest)]} if rest else target
+
+    def resolve(self, item: Any) -> Any:
+        """A parameter or response of the document, itself and not a reference to it."""
+        while "$ref" in item:
+            item = self._point(item["$ref"])
+        return item
+
+    def _component(self, reference: str) -> dict[str, Any]:
+        if reference not in self._inlined:
+            self._inlined[reference] = {}
+            self._inlined[reference].update(self.inline(self._point(reference)))
+        return self._inlined[reference]
+
+    def _point(self, reference: str) -> Any:
+        target: Any = self._document
+        for part in reference.removeprefix("#/").split("/"):
+            target = target[part.replace("~1", "/").replace("~0", "~")]
+        return target
+
+
+def without_nulls(schema: Any, value: Any) -> Any:
+    """The value without the optional fields that are null, as far down as the schema names fields."""
+    parts = _parts(schema)
+    if isinstance(value, list):
+        items = [part["items"] for part in parts if "items" in part]
+        return [without_nulls({"allOf": items}, item) for item in value] if items else value
+    if not isinstance(value, dict):
+        return value
+    required = {name for part in parts for name in part.get("required", ())}
+    known: dict[str, list[Any]] = {}
+    for part in parts:
+        for name, inner in part.get("properties", {}).items():
+            known.setdefault(name, []).append(inner)
+    return {
+        name: without_nulls({"allOf": known[name]}, inner) if name in known else inner
+        for name, inner in value.items()
+        if inner is not None or name not in known or name in required
+    }
+
+
+def _parts(schema: Any) -> list[dict[str, Any]]:
+    """The schemas that apply to the same value as this one, itself included."""
+    if not isinstance(schema, dict):
+        return []
+    return [schema, *(part for each in schema.get("allOf", ()) for part in _parts(each))]
+
+
+def _not_null(schema: Any, done: dict[int, dict[str, Any]]) -> Any:
+    """The schema without null as an alternative. `done` has what was changed already, by the id of the original."""
+    if isinstance(schema, list):
+        return [_not_null(each, done) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if id(schema) in done:
+        return done[id(schema)]
+    changed = done[id(schema)] = {}
+    for key, value in schema.items():
+        changed[key] = _not_null(value, done)
+    if isinstance(kinds := schema.get("type"), list):
+        kinds = [kind for kind in kinds if kind != "null"]
+        changed["type"] = kinds[0] if len(kinds) == 1 else kinds
+    variants = schema.get("anyOf")
+    if isinstance(variants, list) and {"type": "null"} in variants:
+        left = [_not_null(each, done) for each in variants if each != {"type": "null"}]
+        changed.pop("anyOf")
+        changed["allOf"] = [*changed.get("allOf", ()), *left]
+    return changed
+
+
+def problems_of(validator: Draft202012Validator, value: Any, prefix: str = "") -> list[Detail]:
+    """What is wrong with a value, in the order of the fields; of very much, the beginning."""
+    found = (detail for error in validator.iter_errors(value) for detail in _details(error, prefix))
+    return list(dict.fromkeys(islice(found, MAX_FOUND)))
+
+
+def join(path: str, part: str | int) -> str:
+    """One step further into a body, in the contract's way of naming fields: `states[0].name`."""
+    if isinstance(part, int):
+        return f"{path}[{part}]"
+    return f"{path}.{part[:MAX_NAME]}" if path else part[:MAX_NAME]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query or header parameter: text that becomes the type its schema asks for."""
+
+    name: str
+    place: str
+    required: bool
+    convert: Callable[[str], Any]
+    validator: Draft202012Validator
+
+    @classmethod
+    def compiled(cls, parameter: Mapping[str, Any], schemas: Schemas) -> Parameter:
+        validator = schemas.compile(parameter["schema"])
+        schema: Any = validator.schema
+        return cls(
+            name=parameter["name"],
+            place=parameter["in"],
+            required=parameter.get("required", False),
+            convert=CONVERTERS.get(schema.get("type"), str),
+            validator=validator,
+        )
+
+    def read(self, text: str) -> Any:
+        """The value; raises Problem when the text is not one that the contract allows."""
+        try:
+            value = self.convert(text)
+        except ValueError as error:
+            raise invalid((self.name, f"must be {error}")) from None
+        if wrong := problems_of(self.validator, value, self.name):
+            raise invalid(*wrong)
+        return value
+
+    def missing(self) -> Problem:
+        return invalid((self.name, "is required"))
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch(rf"-?[0-9]{{1,{MAX_DIGITS}}}", text):
+        raise ValueError("an integer")
+    return int(text)
+
+
+def _boolean(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text == "true"
+
+
+CONVERTERS: dict[Any, Callable[[str], Any]] = {"integer": _integer, "boolean": _boolean}
+
+
+def _details(error: ValidationError, prefix: str) -> Iterator[Detail]:
+    path = prefix
+    for part in error.absolute_path:
+        path = join(path, part)
+    keyword: Any = error.validator
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
+    sent: Any = error.instance
+    if keyword == "required":
+        for name in wanted:
+            if name not in sent:
+                yield join(path, name), "is required"
+    elif keyword == "additionalProperties" and isinstance(sent, dict):
+        for name in sent:
+            if name not in schema.get("properties", {}):
+                yield join(path, name), "is not a field of this request"
+    elif keyword in {"anyOf", "oneOf"}:
+        yield from _alternatives(error, path)
+    else:
+        yield path, _sentence(keyword, wanted)
+
+
+def _alternatives(error: ValidationError, path: str) -> Iterator[Detail]:
+    wanted: list[Any] = [each.validator_value for each in error.context or () if each.validator == "required"]
+    names = [name for required in wanted for name in required]
+    if names:
+        yield join(path, names[0]), f"one of these is required: {', '.join(names)}"
+    else:
+        yield path, "fits none of the forms that are allowed here"
+
+
+def _sentence(keyword: str, wanted: Any) -> str:
+    match keyword:
+        case "type":
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            return "must be " + " or ".join(TYPE_NAMES[kind] for kind in kinds)
+        case "enum":
+            return "must be one of: " + ", ".join(str(value) for value in wanted)
+        case "const":
+            return f"must be {wanted}"
+        case "minLength":
+            return "must not be empty" if wanted == 1 else f"must have at least {wanted} characters"
+        case "maxLength":
+            return f"must have at most {wanted} characters"
+        case "minimum":
+            return f"must be at least {wanted}"
+        case "maximum":
+            return f"must be at most {wanted}"
+        case "minItems":
+            return f"must have at least {wanted} item{'s' if wanted > 1 else ''}"
+        case "uniqueItems":
+            return "must not hold the same item twice"
+        case "format":
+            return f"must be a valid {wanted}"
+        case "pattern":
+            return f"must match {wanted}"
+        case _:
+            return f"breaks the rule {keyword}: {wanted}"

@@ -1,0 +1,206 @@
+"""Requests and answers as they travel: bounded reading, strict JSON, and an envelope around whatever is said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from interactor_ext.sandbox.http.connections import Interrupted, cut_short
+from interactor_ext.sandbox.http.faults import OF_A_BODY, Fault
+from interactor_ext.sandbox.http.problems import Problem, invalid
+from interactor_ext.sandbox.http.streams import Subscription
+from interactor_ext.sandbox.http.strict_json import Unfit, parse_json
+from interactor_ext.sandbox.platform.work import in_thread
+
+# Bytes of a body that are read and checked on the loop; of more, it takes longer than others should wait.
+SMALL = 32 * 1024
+MAX_BODY = 8 * 1024 * 1024
+# Of a list in an answer.
+MAX_PAGE = 64 * 1024 * 1024
+# Bytes that are written in one go.
+TURN = 256 * 1024
+MAX_QUERY_FIELDS = 100
+JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
+HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer. `content` None is an answer without a body."""
+
+    status: int
+    content: bytes | None
+
+    @classmethod
+    def of(cls, status: int, body: dict[str, Any] | None) -> Answer:
+        return cls(status, None if body is None else encode(body))
+
+
+def encode(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+async def encode_page(body: dict[str, Any]) -> bytes:
+    """As `encode`, of a list, letting others have their turn. Raises Problem 422 for one that is too large to send."""
+    parts: list[bytes] = []
+    size = since = 0
+    for item in body["data"]:
+        part = encode(item)
+        parts.append(part)
+        size, since = size + len(part), since + len(part)
+        if size > MAX_PAGE:
+            raise invalid(("per_page", f"this page would be larger than {MAX_PAGE >> 20} MiB; ask for fewer"))
+        if since > TURN:
+            since = 0
+            await asyncio.sleep(0)
+    rest = encode({name: value for name, value in body.items() if name != "data"})
+    return b'{"data":[' + b",".join(parts) + (b"]," + rest[1:] if len(rest) > 2 else b"]}")
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body. Raises Problem 413 once all of a larger one was read and dropped, so that the client hears it."""
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size <= MAX_BODY:
+            chunks.append(chunk)
+        more = message.get("more_body", False)
+    if size > MAX_BODY:
+        raise Problem(413, f"The body is larger than {MAX_BODY // 1024 // 1024} MiB.")
+    return b"".join(chunks)
+
+
+def parse_body(content: bytes, content_type: bytes) -> Any:
+    """The JSON value. Raises Problem: 415 for another media type, 422 for what is not JSON or no good to keep."""
+    if not JSON_TYPE.match(content_type):
+        raise Problem(415, "The body must be JSON, with Content-Type: application/json.")
+    try:
+        return parse_json(content.decode())
+    except Unfit as error:
+        raise invalid(("", f"the JSON {error}")) from None
+    except ValueError as error:
+        where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise invalid(("", f"the body is not valid JSON{where}")) from None
+
+
+async def read_json(receive: Receive, content_type: bytes) -> Any:
+    """The body's JSON value, None without a body. Raises Problem as `read_body` and `parse_body`."""
+    content = await read_body(receive)
+    if not content:
+        return None
+    if len(content) <= SMALL:
+        return parse_body(content, content_type)
+    return await in_thread(lambda: parse_body(content, content_type))
+
+
+def parse_query(query_string: bytes) -> dict[str, str]:
+    """The last value of each field. Raises Problem 422 for what is not UTF-8."""
+    if not query_string:
+        return {}
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
+        )
+    except ValueError:
+        raise invalid(("", "the query string is not valid")) from None
+    return dict(pairs)
+
+
+def parse_headers(raw: RawHeaders) -> dict[str, str]:
+    """Headers as UTF-8 text. Raises Problem 422 if one that decides about data is not, or comes twice."""
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key = name.decode("latin-1")
+        if key in headers and key in {"authorization", "x-namespace", "idempotency-key"}:
+            raise invalid((key, "was sent twice"))
+        try:
+            headers[key] = value.decode()
+        except UnicodeDecodeError:
+            if key in {"x-namespace", "idempotency-key", "last-event-id"}:
+                raise invalid((key, "must be UTF-8")) from None
+    return headers
+
+
+def origin_of(scope: Scope) -> str:
+    """Scheme and host by which the client knows this server."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    if not HOST.fullmatch(host):
+        address, port = scope.get("server") or ("127.0.0.1", 80)
+        host = f"{address}:{port}".encode()
+    return f"{scope.get('scheme', 'http')}://{host.decode()}"
+
+
+async def send_answer(send: Send, answer: Answer, headers: RawHeaders, fault: Fault | None = None) -> None:
+    """Raises Interrupted where a `fault` wants the connection to end in the middle."""
+    content = answer.content or b""
+    sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
+    if fault is not None and fault.kind == "malformed":
+        content = sent
+    if answer.content is not None:
+        headers = [*headers, (b"content-type", b"application/json")]
+    # RFC 9110 section 8.6: a 204 has no Content-Length.
+    if answer.status != 204:
+        headers = [*headers, (b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if len(sent) < len(content):
+        await send({"type": "http.response.body", "body": sent, "more_body": True})
+        raise Interrupted(reset=False)
+    await send({"type": "http.response.body", "body": content})
+
+
+async def send_stream(
+    receive: Receive,
+    send: Send,
+    subscription: Subscription,
+    headers: RawHeaders,
+    *,
+    keepalive: float,
+    retry: int | None,
+    fault: Fault | None = None,
+) -> None:
+    """Send events until the stream ends or the client is gone; either way the subscriber is forgotten at once.
+
+    Raises Interrupted where a `fault` ends it.
+    """
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        subscription.close()
+
+    stream_headers = [
+        *headers,
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-cache"),
+        # Pages of any origin may read a stream: its token stands in the URL, no cookie is involved.
+        (b"access-control-allow-origin", b"*"),
+    ]
+    chunks = subscription.chunks(keepalive, retry)
+    if fault is not None and fault.kind == "dropped_stream":
+        chunks = cut_short(chunks, events=fault.after_events, size=fault.after_bytes)
+    watcher = asyncio.create_task(watch())
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": stream_headers})
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        watcher.cancel()
+        subscription.close()

@@ -1,0 +1,169 @@
+"""The page at `/_sandbox`: what it is made of, what it asks for each second, and what its buttons do.
+
+It acts as a call of the API would, but needs no token, meets no fault and no limit, and is not among
+`Sandbox.requests`: those are what the program under test asked for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from interactor_ext.sandbox.http.contract import Contract
+from interactor_ext.sandbox.http.guard import check_action, check_host, check_origin
+from interactor_ext.sandbox.http.handlers import HANDLERS, Call
+from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
+from interactor_ext.sandbox.http.wire import origin_of, read_json
+from interactor_ext.sandbox.inspector.snapshot import snapshot
+from interactor_ext.sandbox.platform.work import in_thread
+from interactor_ext.sandbox.storage.records import JsonObject
+from interactor_ext.sandbox.storage.state import State
+
+FILES = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "rows.js": "text/javascript",
+    "dom.js": "text/javascript",
+    "diagram.js": "text/javascript",
+    "answer.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+# Each is an operation of the contract; nothing else can be asked for through the page.
+ACTIONS = {"send_message", "submit_workflow_input", "trigger_workflow_event", "cancel_workflow_instance"}
+HEADERS = {
+    "content-security-policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    # With no-referrer, a browser would send `Origin: null` with a form.
+    "referrer-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Inspector:
+    """The page's requests. `on_request` is called first, for not every server starts an app."""
+
+    def __init__(self, contract: Contract, state: State, on_request: Callable[[], None]) -> None:
+        self._contract = contract
+        self._state = state
+        self._on_request = on_request
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/_sandbox", self.page),
+            Route("/_sandbox/page/state", self.state),
+            Route("/_sandbox/page/rooms/{room_id}/stream", self.stream),
+            Route("/_sandbox/page/act", self.act, methods=["POST"]),
+            Route("/_sandbox/page/redeliver", self.redeliver, methods=["POST"]),
+            Route("/_sandbox/page/{name}", self.file),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        check_host(request, self._state.settings.allowed_hosts)
+        return Response(read_file("index.html"), media_type="text/html", headers=HEADERS)
+
+    async def file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in FILES:
+            raise Problem(404, "There is nothing at this path.")
+        return Response(read_file(name), media_type=FILES[name], headers=HEADERS)
+
+    async def state(self, request: Request) -> Response:
+        self._admit_reader(request)
+        query = request.query_params
+        shown = snapshot(self._state, query.get("namespace"), query.get("room", ""), query.get("instance", ""))
+        return JSONResponse(shown, headers=HEADERS)
+
+    async def stream(self, request: Request) -> Response:
+        """The events of a room, as the API streams them."""
+        # Starlette lets HEAD in with GET, but not even its headers would ever come to an end.
+        if request.method != "GET":
+            raise Problem(405, "This path takes GET only.", headers={"allow": "GET"})
+        self._admit_reader(request)
+        room = self._state.store.search("room", request.path_params["room_id"])
+        if room is None:
+            raise not_found("room")
+        subscription = self._state.streams.subscribe(room.id, request.headers.get("last-event-id", ""))
+        settings = self._state.settings
+
+        async def chunks() -> AsyncIterator[bytes]:
+            try:
+                async for chunk in subscription.chunks(settings.keepalive, settings.retry):
+                    yield chunk
+            finally:
+                subscription.close()
+
+        return StreamingResponse(chunks(), media_type="text/event-stream", headers=HEADERS)
+
+    async def act(self, request: Request) -> Response:
+        """Run one of ACTIONS; the body is `{operation, namespace, path, body}`."""
+        asked = await self._read_action(request)
+        operation = self._contract.operations.get(_text(asked, "operation"))
+        if operation is None or operation.id not in ACTIONS:
+            raise invalid(("operation", f"must be one of {', '.join(sorted(ACTIONS))}"))
+        path = asked.get("path")
+        if not isinstance(path, dict) or set(path) != set(operation.path_names):
+            raise invalid(("path", f"must have {', '.join(operation.path_names)}"))
+        body = await in_thread(lambda: operation.read_body(asked.get("body")))
+        call = Call(
+            state=self._state,
+            operation=operation,
+            client_id="",
+            namespace=_text(asked, "namespace"),
+            path={name: str(value) for name, value in path.items()},
+            query={},
+            body=body,
+            origin=origin_of(request.scope),
+            last_event_id="",
+        )
+        result = HANDLERS[operation.id](call)
+        if inspect.isawaitable(result):
+            await result
+        self._state.keeper.commit()
+        return Response(status_code=204, headers=HEADERS)
+
+    async def redeliver(self, request: Request) -> Response:
+        """Send a delivery once more; the body is `{delivery_id}`."""
+        delivery_id = _text(await self._read_action(request), "delivery_id")
+        journal = reversed(self._state.outbox.journal.snapshot())
+        delivery = next((each for each in journal if each.id == delivery_id), None)
+        if delivery is None:
+            raise Problem(404, "There is no delivery with this id, or it is too old to be kept.")
+        try:
+            self._state.redeliver(delivery)
+        except ValueError as error:
+            raise conflict(f"Not delivered again: {error}.") from None
+        return Response(status_code=204, headers=HEADERS)
+
+    def _admit_reader(self, request: Request) -> None:
+        check_host(request, self._state.settings.allowed_hosts)
+        check_origin(request)
+        self._on_request()
+
+    async def _read_action(self, request: Request) -> JsonObject:
+        check_action(request, self._state.settings.allowed_hosts)
+        self._on_request()
+        content_type = request.headers.get("content-type", "").encode()
+        asked = await read_json(request.receive, content_type)
+        if not isinstance(asked, dict):
+            raise invalid(("", "must be an object"))
+        return asked
+
+
+@lru_cache
+def read_file(name: str) -> str:
+    """One of the files that the pages are made of."""
+    return files("interactor_ext.sandbox").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _text(asked: JsonObject, name: str) -> str:
+    value: Any = asked.get(name)
+    if not isinstance(value, str):
+        raise invalid((name, "must be a string"))
+    return value

@@ -1,0 +1,198 @@
+"""OAuth clients and the tokens they hold: who may come in, with what scopes, and for how long."""
+
+from __future__ import annotations
+
+import hmac
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.http.problems import Problem, invalid, unauthorized
+from interactor_ext.sandbox.platform.signing import SigningKey, process_key
+from interactor_ext.sandbox.storage.persistence import Keeper
+from interactor_ext.sandbox.storage.records import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An OAuth client of the sandbox and the scopes it may ask for."""
+
+    id: str
+    secret: str = field(repr=False)
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token stands for."""
+
+    id: str
+    client_id: str
+    scopes: frozenset[str]
+    expires_at: float
+
+    def allows(self, needed: frozenset[str]) -> bool:
+        return "admin" in self.scopes or needed <= self.scopes
+
+
+class Accounts:
+    """Clients and the tokens they were given.
+
+    A token carries the `realm` it was given in, and is good there alone: all sandboxes of a process sign with the same
+    key, and after `revoke_all` a sandbox is in a new realm.
+    """
+
+    def __init__(self, clock: Clock, known_scopes: frozenset[str], lifetime: float, keeper: Keeper) -> None:
+        self._clock = clock
+        self._known_scopes = known_scopes
+        self._lifetime = lifetime
+        self._keeper = keeper
+        self._clients: dict[str, Client] = {}
+        self._first: Client | None = None
+        # To verify a signature at each request would cost more than all else that admits it.
+        self._grants: dict[str, Grant] = {}
+        self._revoked: set[str] = set()
+        self._realm = ""
+        self._key: SigningKey | None = None
+        self.restore()
+
+    def restore(self) -> None:
+        """Go on where the keeper says that it was left off."""
+        self._grants.clear()
+        self._revoked = {token_id for token_id, _ in self._keeper.revoked()}
+        pem, realm = self._keeper.value("signing_key"), self._keeper.value("realm")
+        self._key = SigningKey.from_pem(pem) if pem else None
+        if realm:
+            self._realm = realm
+        else:
+            self._enter_new_realm()
+
+    def register(self, client: Client) -> None:
+        if unknown := client.scopes - self._known_scopes:
+            raise ValueError(f"unknown scopes: {', '.join(sorted(unknown))}")
+        self._clients[client.id] = client
+        self._first = self._first or client
+
+    def known(self, client_id: object) -> str:
+        """The id of a client that exists, and "" for anything else."""
+        return client_id if isinstance(client_id, str) and client_id in self._clients else ""
+
+    def authenticate(self, client_id: str, client_secret: str) -> Client:
+        """The client; raises Problem 401 without a hint which of the two was wrong."""
+        client = self._clients.get(client_id)
+        expected = client.secret if client else ""
+        if client is None or not hmac.compare_digest(expected.encode(), client_secret.encode()):
+            raise unauthorized("The client id or the client secret is wrong.")
+        return client
+
+    def key_set(self) -> list[dict[str, Any]]:
+        """The public keys that verify the tokens."""
+        return [self._signing_key().public]
+
+    def issue(self, client: Client, scope: str | None, *, issuer: str, audience: str) -> dict[str, Any]:
+        """A token for the scopes that were asked for, or for all that the client may have."""
+        scopes = frozenset((scope or "").split()) or client.scopes
+        if unknown := scopes - self._known_scopes:
+            raise invalid(("scope", f"there is no scope {', '.join(sorted(unknown))[:200]}"))
+        if "admin" not in client.scopes and (denied := scopes - client.scopes):
+            raise Problem(403, f"This client may not have the scope {', '.join(sorted(denied))}.")
+        self._forget_expired()
+        now, granted = self._clock.now(), " ".join(sorted(scopes))
+        claims: dict[str, Any] = {
+            "iss": issuer,
+            "aud": audience,
+            "sub": client.id,
+            "client_id": client.id,
+            "scope": granted,
+            "iat": int(now),
+            "exp": int(now + self._lifetime),
+            "jti": new_id("tok"),
+            "realm": self._realm,
+        }
+        token = self._signing_key().sign(claims)
+        # Held to the fraction of a second, which the claims, being whole numbers for all to read, leave out.
+        self._grants[token] = Grant(claims["jti"], client.id, scopes, now + self._lifetime)
+        return {
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": int(self._lifetime),
+            "scope": granted,
+        }
+
+    def check(self, token: str) -> Grant:
+        """What the token stands for; raises Problem 401 if it is unknown, revoked or expired."""
+        grant = self._find(token)
+        if grant is None:
+            raise unauthorized("The access token is unknown or was revoked. Get a new one.")
+        if grant.expires_at <= self._clock.now():
+            raise unauthorized("The access token has expired. Get a new one.")
+        return grant
+
+    def holder(self, token: str) -> str:
+        """The id of the client whose token it is; "" if it is good for nothing."""
+        try:
+            return self.check(token).client_id
+        except Problem:
+            return ""
+
+    def expire(self, token: str) -> None:
+        """Make a token, if it is one, end now; `check` says that it has expired."""
+        grant = self._find(token)
+        if grant is not None and grant.expires_at > -math.inf:
+            self._end(grant)
+            # For good, be the clock moved back.
+            self._grants[token] = replace(grant, expires_at=-math.inf)
+
+    def revoke(self, token: str, client: Client) -> None:
+        """End a token of this client. Any other is left alone without a word, as RFC 7009 section 2.2 wants."""
+        grant = self._find(token)
+        if grant is not None and grant.client_id == client.id:
+            self._end(grant)
+            self._grants.pop(token, None)
+
+    def clear(self) -> None:
+        """No tokens, and no client but the first, as it was registered."""
+        self.revoke_all()
+        self._clients = {} if self._first is None else {self._first.id: self._first}
+
+    def revoke_all(self) -> None:
+        self._grants.clear()
+        self._revoked.clear()
+        self._enter_new_realm()
+
+    def _signing_key(self) -> SigningKey:
+        if self._key is None:
+            self._key = process_key()
+            if self._keeper.keeps:
+                self._keeper.set_value("signing_key", self._key.to_pem())
+        return self._key
+
+    def _find(self, token: str) -> Grant | None:
+        """Also a token from before a restart, which nobody here remembers: its signature is as good."""
+        if grant := self._grants.get(token):
+            return grant
+        claims = self._key.claims(token) if self._key else None
+        if claims is None or claims["realm"] != self._realm or claims["jti"] in self._revoked:
+            return None
+        if claims["client_id"] not in self._clients:
+            return None
+        grant = Grant(claims["jti"], claims["client_id"], frozenset(claims["scope"].split()), claims["exp"])
+        self._grants[token] = grant
+        return grant
+
+    def _end(self, grant: Grant) -> None:
+        self._revoked.add(grant.id)
+        self._keeper.revoke(grant.id, grant.expires_at)
+
+    def _enter_new_realm(self) -> None:
+        self._realm = new_id("realm")
+        self._keeper.set_value("realm", self._realm)
+
+    def _forget_expired(self) -> None:
+        now = self._clock.now()
+        while self._grants:
+            oldest = next(iter(self._grants))
+            if self._grants[oldest].expires_at > now:
+                break
+            del self._grants[oldest]

@@ -1,0 +1,234 @@
+"""Messages, and an assistant that answers them: at once, or word by word on the room's stream.
+
+Without `stream`, sending a user's message gives back the assistant's answer. With `stream: true` it gives back the
+user's own message at once, and the answer follows on the stream: `message.delta` for each word, then
+`message.complete`. Subscribers see the same events either way, and both messages are in the list. A message of another
+role is kept and not answered.
+
+When the assistant calls tools (see replies.py), its message holds the `tool_calls` and the stream says
+`tool_call.start` for each. `submit_tool_result` keeps the result as a message of role `tool` and gives back the message
+that made the call. The last outstanding result brings the next round of calls or the final answer: that is given
+back if the user's message came without `stream`, otherwise it follows on the stream. A result that is an object with an
+`error` marks its call `failed`.
+
+Answers in a room come one after the other, so their words never mix. A call that gives back an answer waits for its
+turn before it writes anything: what was said, the answer and the Idempotency-Key are kept in one step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from interactor_ext.sandbox.http.handlers import Call, data, handles, listed, refer
+from interactor_ext.sandbox.http.problems import conflict, not_found
+from interactor_ext.sandbox.http.streams import Subscription
+from interactor_ext.sandbox.http.wire import SMALL
+from interactor_ext.sandbox.platform import replies
+from interactor_ext.sandbox.platform.replies import ToolRequest
+from interactor_ext.sandbox.storage.records import JsonObject, Record
+from interactor_ext.sandbox.storage.state import State
+
+
+@handles("send_message")
+async def send_message(call: Call) -> JsonObject:
+    room = call.named("room", "room_id")
+    role, content = call.body.get("role", "user"), call.body["content"]
+    if role != "user":
+        return data(add_message(call.state, room, role, content).public)
+    rounds = await _requested_tools(call, room, content)
+    async with _turn(call.state, room, streamed=call.body.get("stream", False)) as turn:
+        message = add_message(call.state, room, role, content)
+        return data(await turn.give(message, rounds, [] if rounds else [replies.echo_line(content)]))
+
+
+@handles("list_messages")
+def list_messages(call: Call) -> JsonObject:
+    return listed(call, "message", parent=call.named("room", "room_id").id, per_page=50)
+
+
+@handles("stream_room")
+def stream_room(call: Call) -> Subscription:
+    return call.state.streams.subscribe(call.named("room", "room_id").id, call.last_event_id)
+
+
+@handles("submit_tool_result")
+async def submit_tool_result(call: Call) -> JsonObject:
+    room = call.named("room", "room_id")
+    tool_call = refer(call, "tool call", "tool_call_id", call.body["tool_call_id"], parent=room.id)
+    asking = call.state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
+    async with _turn(call.state, room, streamed=asking.private["streamed"]) as turn:
+        if tool_call.public["status"] != "pending":
+            raise conflict("This tool call has its result already.")
+        _complete(call.state, room, tool_call, asking, call.body["result"])
+        add_message(call.state, room, "tool", json.dumps(call.body["result"]))
+        if any(each["status"] == "pending" for each in asking.public["tool_calls"]):
+            return data(asking.public)
+        rounds = [[ToolRequest(**each) for each in later] for later in asking.private["rounds"]]
+        return data(await turn.give(asking, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
+
+
+async def _requested_tools(call: Call, room: Record, content: str) -> list[list[ToolRequest]]:
+    if len(content) <= SMALL:
+        return replies.requested_tools(content)
+    rounds: list[list[ToolRequest]] = await call.beside(lambda: replies.requested_tools(content))
+    call.state.store.check_still_there(room)
+    return rounds
+
+
+def add_message(state: State, room: Record, role: str, content: str, **more: Any) -> Record:
+    """Keep a message and say so; `more` are further public fields."""
+    public = {"room_id": room.id, "role": role, "content": content, **more, "created_at": state.clock.stamp()}
+    message = state.store.add("message", room.namespace, public, parent=room.id)
+    _publish_message(state, "room.message.created", room, message)
+    return message
+
+
+@asynccontextmanager
+async def _turn(state: State, room: Record, *, streamed: bool) -> AsyncIterator[Turn]:
+    """The room to oneself; an answer that is `streamed` takes its turn later, by itself.
+
+    Raises Problem if the room or its assistant is not there (any more).
+    """
+    turn = Turn(state, room, _assistant(state, room), streamed=streamed)
+    if streamed:
+        yield turn
+        return
+    async with _lock(state, room):
+        if not turn.room_exists():
+            raise not_found("room")
+        _assistant(state, room)
+        yield turn
+
+
+def _lock(state: State, room: Record) -> asyncio.Lock:
+    return state.turns.setdefault(room.id, asyncio.Lock())
+
+
+def _assistant(state: State, room: Record) -> Record:
+    assistant = state.store.find("assistant", room.namespace, room.public["assistant_id"])
+    if assistant is None:
+        raise conflict("The assistant of this room was deleted; nobody can answer.")
+    return assistant
+
+
+class Turn:
+    """The assistant's part after a message: tool calls, round by round, then words."""
+
+    def __init__(self, state: State, room: Record, assistant: Record, *, streamed: bool) -> None:
+        self._state = state
+        self._room = room
+        self._assistant = assistant
+        self._streamed = streamed
+
+    async def give(self, message: Record, rounds: list[list[ToolRequest]], lines: list[str]) -> JsonObject:
+        """What the POST gives back: `message`, with the answer going on behind it, or the answer."""
+        if self._streamed:
+            self._state.spawn(self._follow(rounds, lines))
+            return message.public
+        answer = await self._go_on(rounds, lines)
+        if answer is None:
+            raise not_found("room")
+        return answer.public
+
+    def room_exists(self) -> bool:
+        """Whether it is still this room: after a reset, another may have its id."""
+        return self._state.store.find("room", self._room.namespace, self._room.id) is self._room
+
+    async def _follow(self, rounds: list[list[ToolRequest]], lines: list[str]) -> None:
+        async with _lock(self._state, self._room):
+            if self.room_exists():
+                await self._go_on(rounds, lines)
+
+    async def _go_on(self, rounds: list[list[ToolRequest]], lines: list[str]) -> Record | None:
+        """The message with the next tool calls or with the final words; None if the room was deleted meanwhile."""
+        for number, wanted in enumerate(rounds):
+            asking, lines = self._ask(wanted, rounds[number + 1 :], lines)
+            if asking:
+                return asking
+        return await self._say(replies.answer(self._assistant.public["name"], lines))
+
+    async def _say(self, text: str) -> Record | None:
+        for piece in replies.pieces(text):
+            self._emit({"type": "message.delta", "content": piece})
+            # Nothing else waits: an answer that is not streamed is one step with the message before it.
+            if self._streamed:
+                await asyncio.sleep(self._state.settings.word_delay)
+                if not self.room_exists():
+                    return None
+        message = add_message(self._state, self._room, "assistant", text)
+        self._emit({"type": "message.complete", "message": message.public})
+        return message
+
+    def _ask(
+        self, wanted: list[ToolRequest], later: list[list[ToolRequest]], lines: list[str]
+    ) -> tuple[Record | None, list[str]]:
+        """Issue what can be issued of one round; the lines grow by what can't."""
+        store, room = self._state.store, self._room
+        asked: list[Record] = []
+        tools = self._tools()
+        for request in wanted:
+            tool = tools.get(request.name)
+            if tool is None or request.arguments is None:
+                problem = replies.unreadable_line if tool else replies.unknown_line
+                lines = [*lines, problem(request.name)]
+                continue
+            public = {"tool_id": tool.id, "arguments": request.arguments, "status": "pending"}
+            private = {"name": request.name}
+            asked.append(store.add("tool call", room.namespace, public, parent=room.id, private=private))
+        if not asked:
+            return None, lines
+        asking = add_message(self._state, room, "assistant", "", tool_calls=[each.public for each in asked])
+        rounds = [[{"name": each.name, "arguments": each.arguments} for each in group] for group in later]
+        store.change(asking, private={"streamed": self._streamed, "rounds": rounds, "lines": lines})
+        for tool_call in asked:
+            store.change(tool_call, private={"message_id": asking.id})
+            self._emit({"type": "tool_call.start", "tool_call": tool_call.public})
+            _publish_call(self._state, "pending", room, tool_call, arguments=tool_call.public["arguments"])
+        return asking, lines
+
+    def _tools(self) -> dict[str, Record]:
+        """Those that the assistant lists, by their names."""
+        ids = self._assistant.public["tools"]
+        listed_tools = (self._state.store.find("tool", self._room.namespace, tool_id) for tool_id in ids)
+        tools: dict[str, Record] = {}
+        for tool in listed_tools:
+            if tool is not None:
+                tools.setdefault(tool.public["name"], tool)
+        return tools
+
+    def _emit(self, event: JsonObject) -> None:
+        self._state.streams.emit(self._room.id, event)
+
+
+def _complete(state: State, room: Record, tool_call: Record, asking: Record, result: Any) -> None:
+    """Write a result into its call and into the message that asked."""
+    failed = isinstance(result, dict) and "error" in result
+    state.store.change(tool_call, {"status": "failed" if failed else "completed", "result": result})
+    calls = [tool_call.public if each["id"] == tool_call.id else each for each in asking.public["tool_calls"]]
+    state.store.change(asking, {"tool_calls": calls})
+    state.streams.emit(room.id, {"type": "tool_call.complete", "tool_call": tool_call.public})
+    _publish_call(state, "completed", room, tool_call, status=tool_call.public["status"], result=result)
+    _publish_message(state, "room.message.updated", room, asking)
+
+
+def _results(state: State, room: Record, asking: Record) -> list[str]:
+    calls = [
+        state.store.get("tool call", room.namespace, each["id"], parent=room.id) for each in asking.public["tool_calls"]
+    ]
+    return [replies.result_line(each.private["name"], each.public["result"]) for each in calls]
+
+
+def _publish_message(state: State, event: str, room: Record, message: Record) -> None:
+    facts = {"message_id": message.id, "room_id": room.id, "namespace": room.namespace}
+    shown = {name: message.public.get(name) for name in ("role", "content", "tool_calls")}
+    state.publish(event, room.namespace, {**facts, **shown})
+
+
+def _publish_call(state: State, moment: str, room: Record, tool_call: Record, **more: Any) -> None:
+    facts = {"tool_call_id": tool_call.id, "room_id": room.id, "namespace": room.namespace}
+    tool = {"tool_id": tool_call.public["tool_id"], "tool_name": tool_call.private["name"]}
+    state.publish(f"room.tool_call.{moment}", room.namespace, {**facts, **tool, **more})

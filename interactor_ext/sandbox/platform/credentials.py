@@ -1,0 +1,236 @@
+"""Credentials: the OAuth flow that connects one, its life, its token, and its end.
+
+The sandbox plays the provider as well: `authorization_url` leads to its own `/_sandbox/authorize`, which sends the user
+on to the redirect_uri with a code, or with `error=access_denied`. A flow lives ten minutes and is `pending` until the
+code was brought back by complete_oauth. A credential's token lasts an hour of the sandbox's clock and is refreshed when
+it is asked for in the last 30 seconds or after that; a credential that can't be refreshed becomes `expired`, and
+whoever wants its token gets 409 REFRESH_FAILED: the user must connect again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from interactor_ext.sandbox.http.handlers import Call, data, handles, listed
+from interactor_ext.sandbox.http.problems import conflict, invalid, not_found
+from interactor_ext.sandbox.platform.expiry import facts
+from interactor_ext.sandbox.storage.records import JsonObject, Record
+from interactor_ext.sandbox.storage.state import State
+
+FLOW_LIFETIME = 600
+TOKEN_LIFETIME = 3600
+# So close to its end a token is refreshed before it is given out.
+MARGIN = 30
+
+
+@handles("initiate_oauth")
+def initiate_oauth(call: Call) -> JsonObject:
+    body = call.body
+    service_id = body.get("service_id", "")
+    state = secrets.token_urlsafe(16)
+    flow = call.state.store.add(
+        "flow",
+        call.namespace,
+        {"status": "pending"},
+        private={
+            "state": state,
+            "code": "",
+            "provider": body.get("provider") or provider_of(service_id),
+            "service_id": service_id,
+            "scopes": body.get("scopes", []),
+            "redirect_uri": body["redirect_uri"],
+            "expires_at": call.state.clock.now() + FLOW_LIFETIME,
+        },
+    )
+    url = f"{call.origin}/_sandbox/authorize?{urlencode({'flow': flow.id})}"
+    return data({"authorization_url": url, "state": state, "flow_id": flow.id})
+
+
+@handles("complete_oauth")
+def complete_oauth(call: Call) -> JsonObject:
+    flow = _flow_by_state(call, call.body["state"])
+    if _status(call.state, flow) != "pending":
+        raise invalid(("state", f"this flow is {flow.public['status']}; start a new one"))
+    if call.body["provider"] != flow.private["provider"]:
+        raise invalid(("provider", "is not the provider of this flow"))
+    if not flow.private["code"] or not secrets.compare_digest(
+        call.body["code"].encode(), flow.private["code"].encode()
+    ):
+        raise invalid(("code", "is not the code that this flow was given"))
+    credential = connect(
+        call.state,
+        call.namespace,
+        provider=flow.private["provider"],
+        service_id=flow.private["service_id"],
+        scopes=flow.private["scopes"],
+    )
+    call.state.store.change(flow, {"status": "completed", "credential_id": credential.id}, private={"code": ""})
+    return data(credential.public)
+
+
+@handles("get_oauth_status")
+def get_oauth_status(call: Call) -> JsonObject:
+    # Without a namespace its id will do, as it does at the provider's: nobody can guess it.
+    flow = call.state.store.search("flow", call.path["flow_id"]) if not call.namespace else None
+    flow = flow or call.named("flow", "flow_id")
+    _status(call.state, flow)
+    shown = {name: value for name, value in flow.public.items() if name != "id"}
+    return data({"flow_id": flow.id, **shown})
+
+
+@handles("list_credentials")
+def list_credentials(call: Call) -> JsonObject:
+    for record in call.state.store.all("credential", call.namespace):
+        call.state.expiries.notice(record)
+    return listed(call, "credential", "provider", "status")
+
+
+@handles("get_credential")
+def get_credential(call: Call) -> JsonObject:
+    return data(_credential(call).public)
+
+
+@handles("delete_credential")
+def delete_credential(call: Call) -> None:
+    credential = call.named("credential", "credential_id")
+    call.state.store.remove(credential)
+    _publish(call.state, "credential.revoked", credential)
+
+
+@handles("refresh_credential")
+def refresh_credential(call: Call) -> JsonObject:
+    credential = _credential(call)
+    _refresh(call.state, credential)
+    return data(credential.public)
+
+
+@handles("get_credential_token")
+def get_credential_token(call: Call) -> JsonObject:
+    credential = _credential(call)
+    margin = MARGIN if credential.private["refreshable"] else 0
+    if credential.public["status"] != "active" or _left(call.state, credential) <= margin:
+        _refresh(call.state, credential)
+    return data(
+        {
+            "access_token": credential.private["access_token"],
+            "token_type": "Bearer",
+            "expires_in": int(_left(call.state, credential)),
+            "scope": " ".join(credential.public["scopes"]),
+        }
+    )
+
+
+def connect(
+    state: State,
+    namespace: str,
+    *,
+    provider: str,
+    service_id: str = "",
+    scopes: Iterable[str] = (),
+    expires_in: float = TOKEN_LIFETIME,
+    refreshable: bool = True,
+    status: str = "active",
+) -> Record:
+    """Put a credential in place, as the end of a flow does. Raises ValueError for a time that can't be written."""
+    now = state.clock.stamp()
+    public = {
+        "provider": provider,
+        "status": status,
+        "scopes": list(scopes),
+        "created_at": now,
+        "updated_at": now,
+        "expires_at": state.clock.stamp(expires_in),
+    }
+    private = {
+        "service_id": service_id,
+        "refreshable": refreshable,
+        "expires_at": state.clock.now() + expires_in,
+        "access_token": _new_token(),
+    }
+    credential = state.store.add("credential", namespace, public, private=private)
+    if status == "active":
+        _publish(state, "credential.connected", credential, service_id=service_id, scopes=public["scopes"], metadata={})
+        state.expiries.watch(credential)
+    return credential
+
+
+def authorize(state: State, flow_id: str, *, approve: bool) -> str:
+    """The user's decision; returns where the browser goes next. Raises Problem for a flow that is over or unknown."""
+    flow = pending_flow(state, flow_id)
+    if not approve:
+        state.store.change(flow, {"status": "failed", "error": "access_denied"})
+        return _with_query(flow.private["redirect_uri"], error="access_denied", state=flow.private["state"])
+    state.store.change(flow, private={"code": secrets.token_urlsafe(16)})
+    return _with_query(flow.private["redirect_uri"], code=flow.private["code"], state=flow.private["state"])
+
+
+def pending_flow(state: State, flow_id: str) -> Record:
+    """The flow that waits for a decision, or for its code. Raises Problem if it is over or unknown."""
+    flow = state.store.search("flow", flow_id)
+    if flow is None:
+        raise not_found("flow")
+    if not is_pending(state, flow):
+        raise conflict(f"This flow is {flow.public['status']}.")
+    return flow
+
+
+def is_pending(state: State, flow: Record) -> bool:
+    return _status(state, flow) == "pending"
+
+
+def provider_of(service_id: str) -> str:
+    """The provider behind a service: `google` of `svc_google_calendar`."""
+    return service_id.removeprefix("svc_").split("_")[0]
+
+
+def _credential(call: Call) -> Record:
+    credential = call.named("credential", "credential_id")
+    call.state.expiries.notice(credential)
+    return credential
+
+
+def _left(state: State, credential: Record) -> float:
+    return float(credential.private["expires_at"] - state.clock.now())
+
+
+def _refresh(state: State, credential: Record) -> None:
+    if not credential.private["refreshable"] or credential.public["status"] == "revoked":
+        _publish(state, "credential.error", credential, error="The provider refused to refresh the token.")
+        raise conflict("The provider refused to refresh this credential; connect it again.", code="REFRESH_FAILED")
+    expiry = state.clock.stamp(TOKEN_LIFETIME)
+    state.store.change(
+        credential,
+        {"status": "active", "expires_at": expiry, "updated_at": state.clock.stamp()},
+        private={"access_token": _new_token(), "expires_at": state.clock.now() + TOKEN_LIFETIME},
+    )
+    _publish(state, "credential.refreshed", credential, expires_at=expiry)
+
+
+def _publish(state: State, event: str, credential: Record, **more: object) -> None:
+    state.publish(event, credential.namespace, {**facts(credential), **more})
+
+
+def _flow_by_state(call: Call, state: str) -> Record:
+    for flow in call.state.store.all("flow", call.namespace):
+        if flow.private["state"] == state:
+            return flow
+    raise invalid(("state", "belongs to no flow in this namespace"))
+
+
+def _status(state: State, flow: Record) -> str:
+    if flow.public["status"] == "pending" and flow.private["expires_at"] <= state.clock.now():
+        state.store.change(flow, {"status": "expired"})
+    return str(flow.public["status"])
+
+
+def _with_query(url: str, **added: str) -> str:
+    parts = urlsplit(url)
+    query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *added.items()])
+    # The header that carries it is ASCII.
+    return quote(urlunsplit(parts._replace(query=query, fragment="")), safe=":/%#?=@[]!$&'()*+,;~")
+
+
+def _new_token() -> str:
+    return f"provider_{secrets.token_urlsafe(24)}"

@@ -1,0 +1,227 @@
+"""How a workflow instance moves.
+
+- An *action* state runs its actions in order, then leaves by the first transition whose condition holds. If it has only
+  transitions by event it waits, `running`, for one of them. If none fits, the instance has `failed`.
+- A *halting* state waits, `halted`. Input is merged into the context; then the first transition without an event whose
+  condition holds is taken. If none holds, it goes on waiting.
+- A *terminal* state ends it, `completed`.
+
+A transition without a condition always holds. One with an `event` is taken by that event alone, and its condition, if
+any, must hold as well. An instance keeps the definition it was started with.
+
+A step is all that follows from one call. It is computed beside the loop where it takes long, touches nothing
+meanwhile, and is then written at once. One that takes too much work, or whose context grows too large, fails the
+instance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from interactor_ext.sandbox.http.problems import conflict, invalid
+from interactor_ext.sandbox.platform.actions import Context, ContextTooLarge, perform
+from interactor_ext.sandbox.platform.expressions import compile_expression
+from interactor_ext.sandbox.platform.work import INLINE, MAX_WORK, Budget, TooMuchWork
+from interactor_ext.sandbox.storage.records import JsonObject, Record
+from interactor_ext.sandbox.storage.state import FINISHED, State
+
+# Action states in a row, without a wait: beyond it is a loop.
+MAX_STEPS = 100
+# What a halting state shows that says nothing of its own.
+PLAIN_PRESENTATION: JsonObject = {"type": "form", "config": {}}
+
+Effect = Callable[[State, Record], None]
+# How to compute what may take long.
+Beside = Callable[[Callable[[], "Step"]], Awaitable["Step"]]
+
+
+class Step:
+    """What comes of one call: the instance as it is then, and what is to be said of it, in order.
+
+    `public` is the instance as it was. Nothing is changed until `apply`.
+    """
+
+    def __init__(self, states: Mapping[str, JsonObject], public: JsonObject, budget: Budget, now: str) -> None:
+        self.public = public
+        self._states = states
+        self._budget = budget
+        self._now = now
+        self._effects: list[Effect] = []
+
+    def start(self) -> None:
+        """Into the initial state, and as far as it goes. Raises Problem 422 for a context that is too large."""
+        context = self._context({}, self.public["context"], "context")
+        self._publish("started")
+        self._run(context, lambda: str(self.public["current_state"]), begun=False)
+
+    def give_input(self, given: JsonObject) -> None:
+        """Raises Problem: 409 unless the instance is halted, 422 for an input that makes it too large."""
+        if self.public["status"] != "halted":
+            raise conflict(f"The instance is {self.public['status']}, it waits for no input.")
+        context = self._context(self.public["context"], given)
+        self._change(context=context.values, updated_at=self._now)
+        self._run(context, lambda: self._next(context, event=None))
+
+    def trigger(self, event: str, payload: JsonObject) -> None:
+        """Raises Problem: 409 if the instance is over or nothing here is taken by this event, 422 as for an input."""
+        if self.public["status"] in FINISHED:
+            raise conflict(f"The instance is {self.public['status']}.")
+        context = self._context(self.public["context"], payload)
+
+        def target() -> str:
+            found = self._next(context, event=event)
+            if found is None:
+                raise conflict("No transition of the current state is taken by this event now.")
+            self._change(context=context.values)
+            return found
+
+        self._run(context, target)
+
+    def cancel(self) -> None:
+        """Raises Problem 409 if the instance is over."""
+        if self.public["status"] in FINISHED:
+            raise conflict(f"The instance is {self.public['status']} already.")
+        self._end("cancelled")
+
+    def apply(self, state: State, instance: Record) -> None:
+        state.store.change(instance, self.public)
+        for effect in self._effects:
+            effect(state, instance)
+
+    def _run(self, context: Context, first: Callable[[], str | None], *, begun: bool = True) -> None:
+        """Move on from state to state until one waits or ends."""
+        try:
+            target, steps = first(), 0
+            while target is not None:
+                if steps == MAX_STEPS:
+                    self._fail(f"{MAX_STEPS} states in a row without a wait or an end: the workflow loops")
+                    return
+                self._enter(target, context, announced=begun or steps > 0)
+                steps += 1
+                target = self._do(context)
+        except ContextTooLarge as error:
+            self._fail(str(error))
+        except TooMuchWork as error:
+            if self._budget.is_first:
+                raise
+            self._fail(str(error))
+
+    def _enter(self, target: str, context: Context, *, announced: bool) -> None:
+        # As much as it takes to say so: on the stream, to the webhooks, and in the data file.
+        self._budget.spend(context.weight)
+        previous = self.public["current_state"]
+        self._change(current_state=target, status="running", updated_at=self._now)
+        self._emit({"type": "workflow.state_changed", "state": target, "context": self.public["context"]})
+        # `started` has said already which state comes first.
+        if announced:
+            self._publish("state_changed", previous_state=previous)
+
+    def _do(self, context: Context) -> str | None:
+        """What the entered state does; returns where it leads at once, or None if it waits or ends."""
+        definition = self._definition()
+        match definition["type"]:
+            case "terminal":
+                self._end("completed")
+                return None
+            case "halting":
+                presentation = definition.get("presentation", PLAIN_PRESENTATION)
+                self._change(status="halted")
+                self._emit({"type": "workflow.halted", "presentation": presentation})
+                self._publish("halted", presentation=presentation)
+                return None
+        for action in definition.get("actions", ()):
+            perform(action, context, self._budget, self._email)
+        self._change(context=context.values)
+        target = self._next(context, event=None)
+        if target is None and not any("event" in each for each in definition.get("transitions", ())):
+            self._fail(f"no transition of the state {definition['name']} fits")
+        return target
+
+    def _next(self, context: Context, event: str | None) -> str | None:
+        for transition in self._definition().get("transitions", ()):
+            self._budget.spend(1)
+            if transition.get("event") == event and self._holds(transition.get("condition"), context):
+                return str(transition["to"])
+        return None
+
+    def _holds(self, condition: str | None, context: Context) -> bool:
+        if condition is None:
+            return True
+        # It may have to be compiled.
+        self._budget.spend(len(condition))
+        return compile_expression(condition)(context.values, self._budget)
+
+    def _definition(self) -> JsonObject:
+        return self._states[self.public["current_state"]]
+
+    def _context(self, values: JsonObject, more: JsonObject, field: str = "") -> Context:
+        try:
+            context = Context(values, self._budget)
+            context.merge(more)
+        except ContextTooLarge as error:
+            raise invalid((field, str(error))) from None
+        return context
+
+    def _fail(self, reason: str) -> None:
+        # The contract's instance has no place for the reason, but allows further fields.
+        self._change(error=reason)
+        self._emit({"type": "error", "error": reason})
+        self._end("failed", error=reason)
+
+    def _end(self, status: str, **more: Any) -> None:
+        self._change(status=status, updated_at=self._now)
+        self._publish(status, **more)
+        self._effects.append(lambda state, instance: state.streams.finish(instance.id))
+
+    def _change(self, **values: Any) -> None:
+        self.public = {**self.public, **values}
+
+    def _email(self, fields: JsonObject) -> None:
+        size = len(json.dumps(fields))
+
+        def send(state: State, instance: Record) -> None:
+            state.emails.append({**fields, "namespace": instance.namespace, "sent_at": self._now}, size)
+
+        self._effects.append(send)
+
+    def _emit(self, event: JsonObject) -> None:
+        text = json.dumps(event, separators=(",", ":"))
+        self._effects.append(lambda state, instance: state.streams.emit_json(instance.id, text))
+
+    def _publish(self, moment: str, **more: Any) -> None:
+        shown = {name: self.public[name] for name in ("workflow_id", "current_state", "context")}
+
+        def publish(state: State, instance: Record) -> None:
+            facts = {"instance_id": instance.id, "namespace": instance.namespace}
+            state.publish(f"workflow.instance.{moment}", instance.namespace, {**facts, **shown, **more})
+
+        self._effects.append(publish)
+
+
+async def computed(
+    state: State, states: Mapping[str, JsonObject], public: JsonObject, act: Callable[[Step], None], beside: Beside
+) -> Step:
+    """What `act` makes of an instance, on the loop if it is little, else beside it. Raises Problem as `act` does."""
+    now = state.clock.stamp()
+
+    def compute(budget: Budget) -> Step:
+        step = Step(states, public, budget, now)
+        act(step)
+        return step
+
+    try:
+        return compute(Budget(INLINE, is_first=True))
+    except TooMuchWork:
+        return await beside(lambda: compute(Budget(MAX_WORK)))
+
+
+async def move(state: State, instance: Record, act: Callable[[Step], None], beside: Beside) -> None:
+    """Let a call act on an instance, one after the other. Raises Problem, 404 if it is gone meanwhile."""
+    async with state.turns.setdefault(instance.id, asyncio.Lock()):
+        state.store.check_still_there(instance)
+        step = await computed(state, instance.private["states"], instance.public, act, beside)
+        state.store.check_still_there(instance)
+        step.apply(state, instance)

@@ -1,0 +1,98 @@
+"""The end of credentials that can't be refreshed: it comes when the clock passes it, whether or not anybody looks."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from contextlib import suppress
+
+from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
+
+# Real seconds until what was restored is looked at: it may have been due, and lost, on a disk that is full.
+PAUSE = 1.0
+
+
+class Expiries:
+    """Belongs to the serving loop as all of the state does. While nobody serves, only `notice` ends a credential."""
+
+    def __init__(self, store: Store, clock: Clock, publish: Callable[[str, str, JsonObject], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._publish = publish
+        self._waiting: list[tuple[float, int, Record]] = []
+        self._numbers = itertools.count()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        clock.on_move(self._moved)
+
+    def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            self._loop = loop
+            self._end_what_is_due()
+
+    def stop(self) -> None:
+        self._loop = None
+        self._set_timer(None)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+        self._set_timer(None)
+
+    def restore(self) -> None:
+        """Go on with the credentials that the store has."""
+        self.clear()
+        for credential in self._store.everything("credential"):
+            self._add(credential)
+        self._set_timer(PAUSE)
+
+    def watch(self, credential: Record) -> None:
+        """A credential was connected."""
+        self._add(credential)
+        self._end_what_is_due()
+
+    def notice(self, credential: Record) -> None:
+        """End it, if it is time."""
+        if _can_expire(credential) and credential.private["expires_at"] <= self._clock.now():
+            self._store.change(credential, {"status": "expired", "updated_at": self._clock.stamp()})
+            self._publish("credential.expired", credential.namespace, facts(credential))
+
+    def _add(self, credential: Record) -> None:
+        if _can_expire(credential):
+            heapq.heappush(self._waiting, (credential.private["expires_at"], next(self._numbers), credential))
+
+    def _end_what_is_due(self) -> None:
+        """Also comes back when the next is."""
+        if self._loop is None:
+            return
+        now = self._clock.now()
+        while self._waiting and self._waiting[0][0] <= now:
+            credential = heapq.heappop(self._waiting)[2]
+            if self._store.find("credential", credential.namespace, credential.id) is credential:
+                self.notice(credential)
+        self._set_timer(self._clock.real_seconds(self._waiting[0][0] - now) if self._waiting else None)
+
+    def _set_timer(self, real_seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if self._loop is not None and real_seconds is not None:
+            self._timer = self._loop.call_later(real_seconds, self._end_what_is_due)
+
+    def _moved(self) -> None:
+        """The clock was moved, perhaps by another thread."""
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._end_what_is_due)
+
+
+def facts(credential: Record) -> JsonObject:
+    """What every event says of a credential."""
+    names = {"credential_id": credential.id, "provider": credential.public["provider"]}
+    return {**names, "namespace": credential.namespace}
+
+
+def _can_expire(credential: Record) -> bool:
+    return credential.public["status"] == "active" and not credential.private["refreshable"]

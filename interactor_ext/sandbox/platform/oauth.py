@@ -1,0 +1,30 @@
+"""The account server. Tokens are RS256-signed JSON Web Tokens that verify against the key set it serves.
+
+`iss` is the URL of the account server and `aud` that of the core API, by the host name under which the token was asked
+for; `iat` and `exp` are times of the sandbox's clock.
+"""
+
+from __future__ import annotations
+
+from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX
+from interactor_ext.sandbox.http.handlers import Call, data, handles
+from interactor_ext.sandbox.storage.records import JsonObject
+
+
+@handles("create_token")
+def create_token(call: Call) -> JsonObject:
+    accounts = call.state.accounts
+    client = accounts.authenticate(call.body["client_id"], call.body["client_secret"])
+    issuer, audience = call.origin + ACCOUNT_PREFIX, call.origin + CORE_PREFIX
+    return data(accounts.issue(client, call.body.get("scope"), issuer=issuer, audience=audience))
+
+
+@handles("revoke_token", status=204)
+def revoke_token(call: Call) -> None:
+    client = call.state.accounts.authenticate(call.body["client_id"], call.body["client_secret"])
+    call.state.accounts.revoke(call.body["token"], client)
+
+
+@handles("get_jwks")
+def get_jwks(call: Call) -> JsonObject:
+    return {"keys": call.state.accounts.key_set()}

@@ -1,0 +1,94 @@
+"""What an assistant says: no model behind it, the same words for the same question, every time.
+
+A message is answered with its own text: `Support Bot here. You said: Hello!`. Lines of this form make it call tools,
+among those that it lists:
+
+    /tool get_weather {"city": "Oslo"}
+    /tool get_time
+
+Calls in one message are issued together; a line `/then` makes those below it wait for the results of those above. The
+arguments are a JSON object, or nothing. When the last result is in, the answer quotes them all. A message that orders
+more than 100 calls is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from interactor_ext.sandbox.http.problems import invalid
+from interactor_ext.sandbox.http.strict_json import parse_json
+
+# A long answer comes in larger pieces, so that it fits into what a stream keeps for a resumption.
+MAX_PIECES = 1000
+QUOTED = 400
+MAX_CALLS = 100
+# Characters of a piece, on average, beyond which nobody cares where it ends.
+LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """A `/tool` line. `arguments` is None where they could not be read."""
+
+    name: str
+    arguments: dict[str, Any] | None
+
+
+def requested_tools(content: str) -> list[list[ToolRequest]]:
+    """The rounds of tool calls that a message orders; empty if it orders none. Raises Problem 422 for too many."""
+    left = MAX_CALLS
+    rounds: list[list[ToolRequest]] = [[]]
+    for line in content.splitlines():
+        words = line.split(None, 2)
+        if line.strip() == "/then":
+            if rounds[-1]:
+                rounds.append([])
+        elif len(words) > 1 and words[0] == "/tool":
+            left -= 1
+            if left < 0:
+                raise invalid(("content", f"orders more than {MAX_CALLS} tool calls"))
+            rounds[-1].append(ToolRequest(words[1], _arguments(words[2] if len(words) > 2 else "{}")))
+    return [each for each in rounds if each]
+
+
+def answer(name: str, lines: list[str]) -> str:
+    return f"{name} here. " + " ".join(lines)
+
+
+def echo_line(content: str) -> str:
+    return f"You said: {content}"
+
+
+def result_line(tool: str, result: Any) -> str:
+    text = json.dumps(result, separators=(", ", ": "))
+    return f"{tool} answered {text if len(text) <= QUOTED else text[:QUOTED] + '...'}."
+
+
+def unknown_line(tool: str) -> str:
+    return f"I know no tool {tool}."
+
+
+def unreadable_line(tool: str) -> str:
+    return f"I could not read the arguments for {tool}: they must be one JSON object."
+
+
+def pieces(text: str) -> list[str]:
+    """The text word by word, each with the space after it; joined again they are the text."""
+    if len(text) > MAX_PIECES * LONGEST:
+        # Its words would take more memory than it does.
+        size = -(-len(text) // MAX_PIECES)
+        return [text[start : start + size] for start in range(0, len(text), size)]
+    words = re.findall(r"\s*\S+\s*|\s+", text)
+    together = -(-len(words) // MAX_PIECES) or 1
+    return ["".join(words[start : start + together]) for start in range(0, len(words), together)]
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

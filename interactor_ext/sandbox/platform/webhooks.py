@@ -1,0 +1,61 @@
+"""Webhook subscriptions. A secret is shown when it is made, at creation and at rotation, and never again."""
+
+from __future__ import annotations
+
+import secrets
+
+from interactor_ext.sandbox.http.handlers import Call, data, handles, listed
+from interactor_ext.sandbox.storage.records import JsonObject, Record
+
+
+@handles("create_webhook")
+def create_webhook(call: Call) -> JsonObject:
+    secret = call.body.get("secret") or _new_secret()
+    public = {
+        "url": call.body["url"],
+        "events": call.body["events"],
+        "active": call.body.get("active", True),
+        "created_at": call.state.clock.stamp(),
+    }
+    return _with_secret(call.state.store.add("webhook", call.namespace, public, private={"secret": secret}))
+
+
+@handles("list_webhooks")
+def list_webhooks(call: Call) -> JsonObject:
+    return listed(call, "webhook")
+
+
+@handles("get_webhook")
+def get_webhook(call: Call) -> JsonObject:
+    return data(call.named("webhook", "webhook_id").public)
+
+
+@handles("update_webhook")
+def update_webhook(call: Call) -> JsonObject:
+    webhook = call.named("webhook", "webhook_id")
+    call.state.store.change(webhook, call.body)
+    if not webhook.public["active"]:
+        call.state.outbox.forget(webhook)
+    return data(webhook.public)
+
+
+@handles("delete_webhook")
+def delete_webhook(call: Call) -> None:
+    webhook = call.named("webhook", "webhook_id")
+    call.state.store.remove(webhook)
+    call.state.outbox.forget(webhook)
+
+
+@handles("rotate_webhook_secret")
+def rotate_webhook_secret(call: Call) -> JsonObject:
+    webhook = call.named("webhook", "webhook_id")
+    call.state.store.change(webhook, private={"secret": _new_secret()})
+    return _with_secret(webhook)
+
+
+def _with_secret(webhook: Record) -> JsonObject:
+    return data({**webhook.public, "secret": webhook.private["secret"]})
+
+
+def _new_secret() -> str:
+    return f"whsec_{secrets.token_hex(24)}"

@@ -1,0 +1,69 @@
+"""Workflow definitions: what is refused here can't go wrong in an instance later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from interactor_ext.sandbox.http.handlers import Call, data, handles, listed
+from interactor_ext.sandbox.http.problems import MAX_DETAILS, Detail, invalid
+from interactor_ext.sandbox.http.strict_json import weight
+from interactor_ext.sandbox.platform.expressions import ExpressionError, compile_expression
+from interactor_ext.sandbox.storage.records import JsonObject
+
+# Characters and values. Each instance has its own copy in the data file.
+MAX_DEFINITION = 250_000
+
+
+@handles("create_workflow")
+async def create_workflow(call: Call) -> JsonObject:
+    """Every state that is named must exist, once, and every condition must be readable."""
+    if weight(call.body, MAX_DEFINITION) > MAX_DEFINITION:
+        raise invalid(("", f"the definition holds more than {MAX_DEFINITION} characters and values"))
+    if wrong := await call.beside(lambda: list(islice(flaws(call.body), MAX_DETAILS))):
+        raise invalid(*wrong)
+    now = call.state.clock.stamp()
+    public = {"description": "", **call.body, "created_at": now, "updated_at": now}
+    return data(call.state.store.add("workflow", call.namespace, public).public)
+
+
+@handles("list_workflows")
+def list_workflows(call: Call) -> JsonObject:
+    return listed(call, "workflow")
+
+
+@handles("get_workflow")
+def get_workflow(call: Call) -> JsonObject:
+    return data(call.named("workflow", "workflow_id").public)
+
+
+@handles("delete_workflow")
+def delete_workflow(call: Call) -> None:
+    """Instances that run go on: they keep the definition they were started with."""
+    call.state.store.remove(call.named("workflow", "workflow_id"))
+
+
+def flaws(workflow: JsonObject) -> Iterator[Detail]:
+    """What is wrong with a definition that the schema can't see."""
+    names: set[str] = set()
+    for index, state in enumerate(workflow["states"]):
+        if state["name"] in names:
+            yield f"states[{index}].name", "is the name of another state as well"
+        names.add(state["name"])
+    if workflow["initial_state"] not in names:
+        yield "initial_state", "is not the name of a state"
+    for index, state in enumerate(workflow["states"]):
+        for number, transition in enumerate(state.get("transitions", ())):
+            field = f"states[{index}].transitions[{number}]"
+            if transition["to"] not in names:
+                yield f"{field}.to", "is not the name of a state"
+            if "condition" in transition and (problem := _unreadable(transition["condition"])):
+                yield f"{field}.condition", problem
+
+
+def _unreadable(condition: str) -> str:
+    try:
+        compile_expression(condition)
+    except ExpressionError as error:
+        return f"is not an expression: {error}"
+    return ""

@@ -1,0 +1,131 @@
+"""What happened, kept for a while: lists that the server writes and a test reads from another thread."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, overload
+
+from interactor_ext.sandbox.http.strict_json import parse_json
+from interactor_ext.testing.masking import is_secret_name, masked_text
+
+T = TypeVar("T")
+
+MASK = "***"
+# Of a journal, in bytes.
+MAX_SIZE = 64 * 1024 * 1024
+# What an entry itself takes, however little it says.
+OVERHEAD = 1000
+# Of an OAuth flow, as the application brings it back.
+CODE = "code"
+# Whoever reads a journal knows the sandbox's clients, and wants to know which of them asked.
+CLIENT = "client_id"
+
+
+class Journal(Sequence[T]):
+    """The newest `limit` entries, oldest first. Reading works on a copy, so it is safe while the server writes.
+
+    Together they hold no more than MAX_SIZE bytes, but the newest is always there.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._entries: deque[tuple[int, T]] = deque()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def append(self, entry: T, size: int = 0) -> None:
+        """`size` is about how many bytes it holds."""
+        size += OVERHEAD
+        with self._lock:
+            self._entries.append((size, entry))
+            self._size += size
+            while len(self._entries) > self._limit or (self._size > MAX_SIZE and len(self._entries) > 1):
+                self._size -= self._entries.popleft()[0]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+            self._size = 0
+
+    def snapshot(self) -> list[T]:
+        with self._lock:
+            return [entry for _, entry in self._entries]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.snapshot())
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return self.snapshot()[index]
+
+    def __repr__(self) -> str:
+        return f"Journal({self.snapshot()!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request as it was asked and answered. `operation` is None where the contract has no such call.
+
+    `fault` is the kind of the fault that it met on the wire, or "". `status` is 0 where it kept an answer from coming
+    about.
+    """
+
+    method: str
+    path: str
+    operation: str | None
+    client_id: str
+    namespace: str
+    status: int
+    request_id: str
+    raw_headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
+    content: bytes = field(repr=False)
+    fault: str = ""
+
+    @property
+    def size(self) -> int:
+        return len(self.content) + sum(len(name) + len(value) for name, value in self.raw_headers)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Lower-case names; what authenticates is masked, wherever it stands."""
+        decoded = ((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in self.raw_headers)
+        return {name: MASK if is_secret_name(name) else masked_text(value, MASK) for name, value in decoded}
+
+    @property
+    def body(self) -> Any:
+        """The JSON body with its secrets masked, at any depth: what is named like one, and passwords in URLs.
+
+        None where there was no body or it was refused as no JSON.
+        """
+        try:
+            body = parse_json(self.content.decode())
+        except ValueError:
+            return None
+        return masked(body, CODE)
+
+
+def masked(value: Any, *secret: str) -> Any:
+    """JSON without its secrets; `secret` are names of the first level that are secret there alone."""
+    if isinstance(value, str):
+        return masked_text(value, MASK)
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        masked_text(name, MASK): MASK if _opens(name, item) or name in secret else masked(item)
+        for name, item in value.items()
+    }
+
+
+def _opens(name: str, value: Any) -> bool:
+    return value is not None and not isinstance(value, bool) and name != CLIENT and is_secret_name(name)

@@ -1,0 +1,165 @@
+"""The things that the platform keeps: what one is, and where they all are."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from interactor_ext.sandbox.http.problems import not_found
+from interactor_ext.sandbox.storage.persistence import Keeper, KeptRecord
+
+JsonObject = dict[str, Any]
+
+PREFIXES = {
+    "assistant": "asst",
+    "credential": "cred",
+    "data source": "ds",
+    "flow": "flow",
+    "message": "msg",
+    "room": "room",
+    "thread": "thr",
+    "thread message": "tmsg",
+    "tool": "tool",
+    "tool call": "tc",
+    "webhook": "wh",
+    "workflow": "wf",
+    "workflow instance": "wfi",
+}
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(10)}"
+
+
+class TakenId(Exception):
+    """Of a record that was to get the id of another."""
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """One thing of the platform. `public` is what the API shows, `private` what it keeps to itself; both plain JSON.
+
+    Neither is ever changed in place, down to the last nested value: a change puts new ones there. What was handed out
+    (an event, a journal entry) therefore stays what it was.
+    """
+
+    kind: str
+    id: str
+    namespace: str
+    parent: str
+    public: JsonObject
+    private: JsonObject = field(repr=False)
+
+
+class Store:
+    """Records by kind, namespace and parent (the room of a message, say), in the order in which they were made.
+
+    Its methods are the only ones that change records; what they do, the keeper is told.
+    """
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._tables: dict[tuple[str, str, str], dict[str, Record]] = {}
+        self._next_id = ""
+
+    def restore(self) -> None:
+        """What the keeper has takes the place of everything here."""
+        self._tables.clear()
+        for kept in self._keeper.records():
+            public, private = json.loads(kept.public), json.loads(kept.private)
+            self._insert(Record(kept.kind, kept.id, kept.namespace, kept.parent, public, private))
+
+    def name_next(self, record_id: str) -> None:
+        """The next record that is added gets this id. Raises TakenId if another has it."""
+        if any(record_id in table for table in self._tables.values()):
+            raise TakenId("is the id of something else already")
+        self._next_id = record_id
+
+    def add(
+        self, kind: str, namespace: str, public: JsonObject, *, parent: str = "", private: JsonObject | None = None
+    ) -> Record:
+        """Keep a new record; its `public` gets the id, in front."""
+        record_id, self._next_id = self._next_id or new_id(PREFIXES[kind]), ""
+        record = Record(kind, record_id, namespace, parent, {"id": record_id, **public}, private or {})
+        self._insert(record)
+        if self._keeper.keeps:
+            self._keeper.add(_kept(record))
+        return record
+
+    def find(self, kind: str, namespace: str, record_id: str, *, parent: str = "") -> Record | None:
+        return self._tables.get((kind, namespace, parent), {}).get(record_id)
+
+    def get(self, kind: str, namespace: str, record_id: str, *, parent: str = "") -> Record:
+        """As `find`; raises Problem 404 if there is none, be it that another namespace has it."""
+        record = self.find(kind, namespace, record_id, parent=parent)
+        if record is None:
+            raise not_found(kind)
+        return record
+
+    def check_still_there(self, record: Record) -> None:
+        """For who has waited. Raises Problem 404 if it is gone; after a reset, another may have its id."""
+        if self.find(record.kind, record.namespace, record.id, parent=record.parent) is not record:
+            raise not_found(record.kind)
+
+    def search(self, kind: str, record_id: str) -> Record | None:
+        """The record in whichever namespace it is, for a request that carries none."""
+        tables = (table for (each, _, _), table in self._tables.items() if each == kind)
+        return next((table[record_id] for table in tables if record_id in table), None)
+
+    def all(self, kind: str, namespace: str, *, parent: str = "") -> Iterator[Record]:
+        return iter(self._tables.get((kind, namespace, parent), {}).values())
+
+    def change(self, record: Record, public: JsonObject | None = None, *, private: JsonObject | None = None) -> None:
+        """Put new values over the record's own."""
+        if public:
+            record.public = {**record.public, **public}
+        if private:
+            record.private = {**record.private, **private}
+        if self._keeper.keeps:
+            self._keeper.change(_kept(record))
+
+    def remove(self, record: Record) -> None:
+        key = (record.kind, record.namespace, record.parent)
+        self._tables[key].pop(record.id, None)
+        if not self._tables[key]:
+            del self._tables[key]
+        self._keeper.remove(record.id)
+
+    def remove_all(self, kind: str, namespace: str, *, parent: str) -> None:
+        self._tables.pop((kind, namespace, parent), None)
+        self._keeper.remove_all(kind, namespace, parent)
+
+    def everything(self, kind: str) -> Iterator[Record]:
+        """The records of a kind in all namespaces."""
+        for (each, _, _), table in self._tables.items():
+            if each == kind:
+                yield from table.values()
+
+    def newest(self, kind: str, namespace: str | None, count: int, *, parent: str = "") -> list[Record]:
+        """The last so many records of a namespace, newest first, or with None those of each namespace."""
+        tables = (
+            table
+            for (each, space, above), table in self._tables.items()
+            if each == kind and above == parent and (namespace is None or space == namespace)
+        )
+        return [record for table in tables for record in islice(reversed(table.values()), count)]
+
+    def is_empty(self) -> bool:
+        return not self._tables
+
+    def clear(self) -> None:
+        """Forget everything; the keeper is told by whoever forgets more than this."""
+        self._tables.clear()
+        self._next_id = ""
+
+    def _insert(self, record: Record) -> None:
+        self._tables.setdefault((record.kind, record.namespace, record.parent), {})[record.id] = record
+
+
+def _kept(record: Record) -> KeptRecord:
+    public, private = (json.dumps(value, separators=(",", ":")) for value in (record.public, record.private))
+    return KeptRecord(record.kind, record.id, record.namespace, record.parent, public, private)

@@ -1,0 +1,188 @@
+"""What a sandbox holds from the start: a JSON file of namespaces, and in each what its API could have been sent.
+
+    {"user_1": {"tools": [{"id": "tool_weather", "name": "get_weather", "description": "...", "parameters": {}}],
+                "assistants": [{"id": "asst_support", "name": "Support", ..., "tools": ["tool_weather"]}],
+                "rooms": [{"assistant_id": "asst_support", "messages": [{"role": "user", "content": "Hello"}]}]}}
+
+Each item is the body of the call that would create it, held to the contract as such. On top of that it may have an
+`id`, by which others of its namespace refer to it, in whatever order they stand. `credentials` are as the arguments of
+`Sandbox.add_credential`. Messages of a room are just there: nobody answers them. Nothing is published. The namespace
+`""` is that of calls which name none.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from interactor_ext.sandbox.http.contract import Contract
+from interactor_ext.sandbox.http.handlers import HANDLERS, Call
+from interactor_ext.sandbox.http.problems import Detail, Problem
+from interactor_ext.sandbox.http.strict_json import parse_json
+from interactor_ext.sandbox.http.validation import Validator, problems_of
+from interactor_ext.sandbox.platform import credentials
+from interactor_ext.sandbox.platform.conversation import add_message
+from interactor_ext.sandbox.storage.records import JsonObject, Record, TakenId
+from interactor_ext.sandbox.storage.state import State
+
+# In the order in which one may refer to another.
+CREATORS = {
+    "tools": "create_tool",
+    "data_sources": "create_data_source",
+    "assistants": "create_assistant",
+    "rooms": "create_room",
+    "workflows": "create_workflow",
+    "workflow_instances": "start_workflow_instance",
+    "webhooks": "create_webhook",
+}
+ID = {"type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,100}$"}
+ANYTHING: JsonObject = {"type": "object", "required": [], "properties": {}}
+CREDENTIAL: JsonObject = {
+    "type": "object",
+    "required": ["provider"],
+    "additionalProperties": False,
+    "properties": {
+        "provider": {"type": "string", "minLength": 1},
+        "scopes": {"type": "array", "items": {"type": "string"}},
+        "expires_in": {"type": "number"},
+        "refreshable": {"type": "boolean"},
+        "status": {"enum": ["active", "expired", "revoked"]},
+    },
+}
+MESSAGES: JsonObject = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["role", "content"],
+        "additionalProperties": False,
+        "properties": {"role": {"enum": ["user", "assistant", "system"]}, "content": {"type": "string"}},
+    },
+}
+
+Seed = Mapping[str, Mapping[str, Any]]
+
+
+def read_seed(path: str | os.PathLike[str]) -> Seed:
+    """Raises OSError if it can't be read, ValueError, with the place, if it is not a JSON object of this form."""
+    try:
+        document = parse_json(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: is not UTF-8") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"{path}: must be an object of namespaces")
+    for namespace, groups in document.items():
+        if not isinstance(groups, dict):
+            raise ValueError(f"{path}: {namespace}: must be an object")
+        for name, items in groups.items():
+            if name not in {*CREATORS, "credentials"}:
+                known = ", ".join([*CREATORS, "credentials"])
+                raise ValueError(f"{path}: {namespace}.{name}: is none of {known}")
+            if not isinstance(items, list):
+                raise ValueError(f"{path}: {namespace}.{name}: must be a list")
+    return document
+
+
+class Seeds:
+    """Plants a seed in states. `source` is what errors call it."""
+
+    def __init__(self, source: str, seed: Seed, contract: Contract) -> None:
+        self._source = source
+        self._seed = seed
+        self._contract = contract
+
+    def plant(self, state: State) -> None:
+        """Raises ValueError that names the place of everything that is wrong with an item."""
+        for namespace, groups in self._seed.items():
+            self._check_namespace(namespace)
+            # Webhooks are the last, so that they hear nothing of the rest.
+            for group in ("credentials", *CREATORS):
+                for index, item in enumerate(groups.get(group, ())):
+                    place = f"{namespace}.{group}[{index}]"
+                    self._plant(state, namespace, group, place, item)
+        state.events.clear()
+        state.emails.clear()
+
+    def _check_namespace(self, namespace: str) -> None:
+        try:
+            self._contract.operations["create_tool"].read_parameters("header", {"x-namespace": namespace or "any"})
+        except Problem as problem:
+            self._refuse([("", message) for _, message in problem.details], f"the namespace {namespace!r}")
+
+    def _plant(self, state: State, namespace: str, group: str, place: str, item: Any) -> None:
+        self._refuse(problems_of(Validator(ANYTHING), item), place)
+        body = dict(item)
+        record_id = body.pop("id", None)
+        messages = body.pop("messages", []) if group == "rooms" else []
+        self._refuse(problems_of(Validator(ID), record_id, "id") if "id" in item else [], place)
+        self._refuse(problems_of(Validator(MESSAGES), messages, "messages"), place)
+        try:
+            if record_id is not None:
+                state.store.name_next(record_id)
+            created = self._create(state, namespace, group, body)
+        except Problem as problem:
+            self._refuse(problem.details or [("", problem.message)], place)
+        except TakenId as error:
+            self._refuse([("id", str(error))], place)
+        else:
+            for message in messages:
+                room = state.store.get("room", namespace, created)
+                add_message(state, room, message["role"], message["content"])
+
+    def _create(self, state: State, namespace: str, group: str, body: JsonObject) -> str:
+        """Returns the id. Raises Problem."""
+        if group == "credentials":
+            if wrong := problems_of(Validator(CREDENTIAL), body):
+                raise Problem(422, "", details=wrong)
+            try:
+                record: Record = credentials.connect(state, namespace, **body)
+            except ValueError as error:
+                raise Problem(422, "", details=[("expires_in", str(error))]) from None
+            return record.id
+        operation = self._contract.operations[CREATORS[group]]
+        body = operation.read_body(body)
+        call = Call(
+            state=state,
+            operation=operation,
+            client_id="",
+            namespace=namespace,
+            path={},
+            query={},
+            body=body,
+            origin="",
+            last_event_id="",
+            beside=_at_once,
+        )
+        result: Any = HANDLERS[operation.id](call)
+        return str((_finished(result) if inspect.iscoroutine(result) else result)["data"]["id"])
+
+    def _refuse(self, wrong: list[Detail], place: str) -> None:
+        if wrong:
+            raise ValueError(f"{self._source}: " + "; ".join(_sentences(wrong, place)))
+
+
+async def _at_once(work: Callable[[], Any]) -> Any:
+    return work()
+
+
+def _finished(handler: Coroutine[Any, Any, Any]) -> Any:
+    """What a handler returns that waits for nothing."""
+    try:
+        handler.send(None)
+    except StopIteration as end:
+        return end.value
+    handler.close()
+    raise RuntimeError("a handler that plants a seed waits for something")
+
+
+def _sentences(wrong: list[Detail], place: str) -> Iterator[str]:
+    for field, message in wrong:
+        dot = "" if not field or field.startswith("[") else "."
+        yield f"{place}{dot}{field}: {message}"

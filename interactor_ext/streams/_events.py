@@ -1,0 +1,97 @@
+"""From an event as it was sent to what it means: its type, its JSON, its model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+from interactor_client import models
+from interactor_client.errors import DecodeError
+from interactor_ext._error_body import read_error_body
+from interactor_ext._errors import ResponseValidationError, StreamError
+from interactor_ext._redaction import clean_json, clean_text
+from interactor_ext.sse import Block
+
+CONTROL = frozenset({"done", "error", "heartbeat", "ping"})
+"""Types that steer the stream and are not handed out."""
+
+# Half the price of json.loads, which looks for white space with regular expressions.
+_decode_json = json.JSONDecoder().raw_decode
+
+
+class Received(NamedTuple):
+    """An event and its type; `payload` is None where the data is no JSON object."""
+
+    type: str
+    payload: dict[str, Any] | None
+    block: Block
+
+
+class EventReader:
+    """Reads the events of one family, a key of `models.EVENT_MODELS`."""
+
+    def __init__(self, family: str) -> None:
+        names = models.EVENT_MODELS[family]
+        self._builders: dict[str, Callable[[dict[str, Any]], Any]] = {
+            event_type: getattr(models, name).from_dict for event_type, name in names.items() if event_type
+        }
+        self._unknown: Callable[[dict[str, Any]], Any] = getattr(models, names[""]).from_dict
+        self._known = CONTROL.union(self._builders)
+
+    def read(self, block: Block) -> Received:
+        """The type stands in the JSON, or in the field `event`: the first that is known counts, else the JSON's."""
+        text = block.data.strip(" \t\r\n")
+        try:
+            payload, end = _decode_json(text)
+        except (ValueError, RecursionError):
+            return Received(block.event, None, block)
+        if end != len(text) or type(payload) is not dict:
+            return Received(block.event, None, block)
+        event_type = payload.get("type")
+        if type(event_type) is str and (event_type in self._known or (event_type and block.event not in self._known)):
+            return Received(event_type, payload, block)
+        return Received(block.event, payload, block)
+
+    def model(self, event: Received) -> Any:
+        """The typed event; the family's unknown event for a type that has no model, or data that is no JSON object.
+
+        Raises:
+            ResponseValidationError: the data lacks what its model needs.
+        """
+        event_type, payload, block = event
+        if payload is None:
+            return self._unknown({"type": event_type, "data": block.data})
+        build = self._builders.get(event_type, self._unknown)
+        if payload.get("type") != event_type:
+            payload = {**payload, "type": event_type}
+        try:
+            return build(payload)
+        except DecodeError as error:
+            raise ResponseValidationError(
+                f"An event of the type {clean_text(event_type)} does not fit its model: {error}",
+                model=error.model,
+                field=error.field,
+            ) from error
+
+
+@cache
+def event_reader(family: str) -> EventReader:
+    """The reader of a family, made once: it loads the family's models."""
+    return EventReader(family)
+
+
+def stream_error(event: Received, request: str) -> StreamError:
+    """The error that an `error` event tells of, in any of the forms that an error response may have."""
+    body = read_error_body(event.block.data.encode())
+    message = body.message or (event.block.data if event.payload is None else "") or "The stream reports an error"
+    known = body.code or StreamError.default_code
+    if body.request_id:
+        known += f", request id {body.request_id}"
+    return StreamError(
+        f"{clean_text(message).rstrip('.')} ({request}: {clean_text(known)}).",
+        code=clean_text(body.code)[:100] if body.code else None,
+        details=clean_json(body.details),
+        request_id=clean_text(body.request_id)[:200] if body.request_id else None,
+    )

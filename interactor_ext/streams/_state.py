@@ -1,0 +1,273 @@
+"""What an event stream does next: decided from bytes, statuses, failures and the time, without a socket or a clock.
+
+A loop hands out what is `ready`, then does the `action`, and reports what came of it:
+
+    Connect     open a connection with these headers     -> connected, finished or failed
+    Read        wait for the next bytes                  -> received or failed
+    Wait        sleep                                    -> woken
+    End         close; raise the error, if there is one
+
+End is for good, whatever is reported after it: another thread or task may have closed the stream meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import blake2b
+from typing import NamedTuple
+
+from interactor_ext._errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    CircuitOpenError,
+    InteractorError,
+    StreamError,
+)
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, Block, EventTooLargeError, SSEDecoder
+from interactor_ext.streams._events import CONTROL, EventReader, Received, stream_error
+
+GIVE_UP_AFTER = 20
+"""Failures in a row after which a stream is given up: with the default waits, some four minutes."""
+LONGEST_WAIT = 300.0
+"""Seconds. A `retry:` beyond is cut to it; a `Retry-After` beyond ends the stream."""
+# A connection that brought bytes for so long was a good one, even if nothing happened on it.
+_HEALTHY_AFTER = 10.0
+_REMEMBERED_IDS = 8192
+# Of a longer id a digest is remembered.
+_LONGEST_KEY = 64
+# Bytes. Servers and proxies refuse a request with longer headers than some 8 KiB.
+_LONGEST_SENT_ID = 4096
+# A request timeout, "too early" and "too many requests" pass; any other 4xx will be the same next time.
+_PASSING = frozenset({408, 425, 429})
+
+
+class Connect(NamedTuple):
+    headers: dict[str, bytes]
+
+
+class Read(NamedTuple):
+    pass
+
+
+class Wait(NamedTuple):
+    seconds: float
+    reconnect: int
+    """The number of the reconnect that follows, from 1."""
+    until: float
+    """The instant at which the wait is over. Who is interrupted sleeps only for what is left of it."""
+
+
+class End(NamedTuple):
+    error: InteractorError | None
+
+
+class StreamState:
+    """One stream over all of its connections. `now` and `deadline` are seconds on the same clock."""
+
+    def __init__(
+        self,
+        reader: EventReader,
+        *,
+        request: str,
+        last_event_id: str = "",
+        max_reconnects: int | None = None,
+        policy: RetryPolicy,
+        deadline: float | None = None,
+        max_event_size: int = DEFAULT_MAX_EVENT_SIZE,
+    ) -> None:
+        self.ready: deque[Received] = deque()
+        self.action: Connect | Read | Wait | End
+        self.reconnects = 0
+        self._reader = reader
+        self._request = request
+        self._max_reconnects = max_reconnects
+        self._policy = policy
+        self._deadline = deadline
+        self._max_event_size = max_event_size
+        self._decoder = SSEDecoder(last_event_id, max_event_size)
+        self._retry_ms: int | None = None
+        self._seen = _Seen()
+        self._failures = 0  # in a row
+        self._ever_connected = False
+        self._connected_at = self._heard_at = 0.0
+        self._is_closed = False
+        self.action = self._connect()
+
+    def connected(self, now: float) -> None:
+        """The server answered with an event stream."""
+        self._ever_connected = True
+        self._connected_at = self._heard_at = now
+        self._decoder = SSEDecoder(self._decoder.last_event_id, self._max_event_size)
+        self._seen.start_connection()
+        self._go(Read())
+
+    def finished(self) -> None:
+        """The server has nothing to send."""
+        self._go(End(None))
+
+    def closed(self) -> None:
+        """Nothing more is wanted. May be called from any thread."""
+        self._is_closed = True
+        self.action = End(None)
+        self.ready.clear()
+
+    def received(self, chunk: bytes, now: float) -> None:
+        """Bytes of the open connection."""
+        if isinstance(self.action, End):
+            return
+        self._heard_at = now
+        try:
+            blocks = self._decoder.feed_blocks(chunk)
+        except EventTooLargeError as error:
+            self._go(End(error))
+            blocks = error.blocks
+        if self._decoder.retry_ms is not None:
+            self._retry_ms = self._decoder.retry_ms
+        for block in blocks:
+            if not self._seen.is_new(block):
+                continue
+            event = self._reader.read(block)
+            if event.type not in CONTROL:
+                self._failures = 0
+                self.ready.append(event)
+            elif event.type in ("done", "error"):
+                self._go(End(stream_error(event, self._request) if event.type == "error" else None))
+                break
+        if self._is_closed:
+            self.ready.clear()
+        elif self._deadline is not None and now >= self._deadline:
+            self.out_of_time()
+
+    def failed(self, error: InteractorError | None, now: float) -> None:
+        """There is no connection, or no longer: an error, or None where the server ended it without a `done`."""
+        if isinstance(self.action, End):
+            return
+        if isinstance(self.action, Read) and self._heard_at - self._connected_at >= _HEALTHY_AFTER:
+            self._failures = 0
+        retry_after = error.retry_after if error is not None else None
+        wait = self._next_wait(retry_after)
+        if error is not None and (not _passes(error) or (retry_after or 0) > LONGEST_WAIT):
+            self._go(End(error))
+        elif self._exhausted:
+            self._go(End(self._given_up(error)))
+        elif self._deadline is not None and now + wait >= self._deadline:
+            self._go(End(self._too_late(error)))
+        else:
+            self._failures += 1
+            self.reconnects += 1
+            self._go(Wait(wait, self.reconnects, now + wait))
+
+    def woken(self) -> None:
+        """The wait is over; or the connection was closed by its own reader, who now wants more."""
+        self._go(self._connect())
+
+    def out_of_time(self) -> None:
+        """The deadline has come."""
+        self._go(End(self._too_late(None)))
+
+    def _go(self, action: Connect | Read | Wait | End) -> None:
+        if not isinstance(self.action, End):
+            self.action = action
+        if self._is_closed:  # by another thread, between the two lines above
+            self.action = End(None)
+
+    def _connect(self) -> Connect:
+        # What is packed comes late, in lumps, and of any size.
+        headers = {"Accept": b"text/event-stream", "Accept-Encoding": b"identity", "Cache-Control": b"no-store"}
+        # UTF-8, as the WHATWG has it: httpx would encode text as ASCII. An id that no header can carry stays unsent.
+        last_event_id = self._decoder.last_event_id.encode("utf-8", "replace").strip(b" \t")
+        if 0 < len(last_event_id) <= _LONGEST_SENT_ID and all(byte >= 0x20 and byte != 0x7F for byte in last_event_id):
+            headers["Last-Event-ID"] = last_event_id
+        return Connect(headers)
+
+    @property
+    def _exhausted(self) -> bool:
+        if self._max_reconnects is not None and self.reconnects >= self._max_reconnects:
+            return True
+        return self._failures >= (GIVE_UP_AFTER if self._ever_connected else self._policy.max_retries)
+
+    def _next_wait(self, retry_after: float | None) -> float:
+        if self._retry_ms is None:
+            wait = self._policy.backoff(self._failures)
+        else:
+            # The server's wish is the least, and the step of the backoff; a wish of 0 must not become a busy loop.
+            least = min(self._retry_ms, LONGEST_WAIT * 1000) / 1000
+            step = max(least, 0.1) if self._failures else least
+            wait = least + self._policy.draw() * min(self._policy.max_delay, step * 2.0 ** min(self._failures, 64))
+        if retry_after is not None:
+            wait = max(wait, retry_after * (1 + self._policy.draw() / 10))
+        return wait
+
+    def _given_up(self, error: InteractorError | None) -> InteractorError:
+        if error is not None and not self._ever_connected:
+            return error
+        reason = str(error) if error is not None else "The server ended it without a `done`."
+        given_up = StreamError(
+            f"The stream broke off and cannot be resumed ({self._request}, reconnects: {self.reconnects}). {reason}",
+            status=error.status if error is not None else None,
+            request_id=error.request_id if error is not None else None,
+            retry_after=error.retry_after if error is not None else None,
+        )
+        given_up.__cause__ = error
+        return given_up
+
+    def _too_late(self, error: InteractorError | None) -> InteractorError:
+        if error is not None and not self._ever_connected:
+            return error
+        too_late = APITimeoutError(f"The deadline of the stream has come ({self._request}).")
+        too_late.__cause__ = error
+        return too_late
+
+
+def _passes(error: InteractorError) -> bool:
+    if isinstance(error, APIStatusError):
+        return error.status in _PASSING or (error.status or 0) >= 500
+    return isinstance(error, APIConnectionError | CircuitOpenError)
+
+
+class _Seen:
+    """The events that came, by id and place: the first that came under an id, the second, and so on.
+
+    One without an id of its own comes under that of its predecessor. A server may as well give several events the same
+    id, that of a message say; so what comes a second time on one connection is another event, and what comes again on a
+    later one is not.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str | bytes, int] = {}  # how many came under each id on an earlier connection
+        # Likewise on this one, in two generations: to forget the older one whole costs nothing per event.
+        self._newer: dict[str | bytes, int] = {}
+        self._older: dict[str | bytes, int] = {}
+        self._id: str | bytes = ""
+
+    def start_connection(self) -> None:
+        self._keep(self._older)
+        self._keep(self._newer)
+        self._newer, self._older = {}, {}
+        self._id = ""
+
+    def is_new(self, block: Block) -> bool:
+        if block.own_id:
+            self._id = block.id if len(block.id) <= _LONGEST_KEY else _digest(block.id)
+        key = self._id
+        if not key:
+            return True
+        place = (self._newer.get(key) or self._older.get(key, 0)) + 1
+        self._newer[key] = place
+        if len(self._newer) > _REMEMBERED_IDS:
+            self._keep(self._older)
+            self._older, self._newer = self._newer, {}
+        return place > self._before.get(key, 0)
+
+    def _keep(self, counts: dict[str | bytes, int]) -> None:
+        before = self._before
+        for key, count in counts.items():
+            before[key] = max(count, before.pop(key, 0))  # the last in the order, so the last to be forgotten
+        for key in list(before)[: -2 * _REMEMBERED_IDS]:
+            del before[key]
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()

@@ -1,0 +1,56 @@
+"""What a client and a webhook router tell of what they do, and to whom.
+
+    telemetry = PrometheusTelemetry()
+    client = InteractorClient(telemetry=telemetry)
+    router = WebhookRouter(verifier, telemetry=telemetry)
+
+`PrometheusTelemetry` has the platform's recommended metrics, `OpenTelemetryTelemetry` spans and metrics by the
+conventions for HTTP clients. One of your own has two methods (`Telemetry`), and sees the events below.
+
+`RULES` and `DASHBOARD` are the paths of a Prometheus rules file with the platform's recommended alerts, and of a
+Grafana dashboard, over the metrics of `PrometheusTelemetry`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from interactor_ext.telemetry._events import (
+    Connections,
+    Event,
+    Pool,
+    PoolOpened,
+    RequestEnded,
+    Sending,
+    StreamConnected,
+    StreamDisconnected,
+    Telemetry,
+    TokenInUse,
+    TokenRequested,
+    WebhookReceived,
+)
+from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
+from interactor_ext.telemetry._prometheus import PrometheusTelemetry
+
+__all__ = [
+    "DASHBOARD",
+    "RULES",
+    "Connections",
+    "Event",
+    "OpenTelemetryTelemetry",
+    "Pool",
+    "PoolOpened",
+    "PrometheusTelemetry",
+    "RequestEnded",
+    "Sending",
+    "StreamConnected",
+    "StreamDisconnected",
+    "Telemetry",
+    "TokenInUse",
+    "TokenRequested",
+    "WebhookReceived",
+]
+
+_ASSETS = Path(__file__).parent / "alerts"
+RULES = _ASSETS / "interactor.rules.yml"
+DASHBOARD = _ASSETS / "interactor.dashboard.json"

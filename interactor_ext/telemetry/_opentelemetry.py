@@ -1,0 +1,162 @@
+"""Spans and metrics by OpenTelemetry's conventions for HTTP clients.
+
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and .../http-metrics/
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._version import __version__
+from interactor_ext.telemetry._events import (
+    Connections,
+    Event,
+    Pool,
+    PoolOpened,
+    RequestEnded,
+    Sending,
+    StreamConnected,
+    StreamDisconnected,
+    TokenInUse,
+    TokenRequested,
+    WebhookReceived,
+)
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider, Observation
+    from opentelemetry.trace import Span, TracerProvider
+
+# What the conventions advise, in seconds.
+_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+_SCHEMA = "https://opentelemetry.io/schemas/1.27.0"
+
+
+class OpenTelemetryTelemetry:
+    """A span for each request that is sent, and `http.client.request.duration`; instruments named `interactor.*` for
+    the rest. Extra `[otel]`, which is the API alone: the providers are yours, or the global ones.
+
+    Requests carry the trace context as the global propagator writes it. `namespace_attribute` puts the tenant on the
+    spans, as `interactor.namespace`; metrics never have it.
+
+    Raises:
+        ConfigurationError: opentelemetry-api is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        namespace_attribute: bool = True,
+    ) -> None:
+        try:
+            from opentelemetry import metrics, propagate, trace
+        except ImportError as error:
+            raise ConfigurationError(
+                "OpenTelemetryTelemetry needs an extra: pip install 'interactor-sdk[otel]'"
+            ) from error
+        self._namespace_attribute = namespace_attribute
+        self._trace = trace
+        self._inject = propagate.inject
+        self._tracer = trace.get_tracer("interactor", __version__, tracer_provider, _SCHEMA)
+        meter = metrics.get_meter("interactor", __version__, meter_provider, _SCHEMA)
+        self._durations = meter.create_histogram(
+            "http.client.request.duration",
+            "s",
+            "Duration of HTTP client requests.",
+            explicit_bucket_boundaries_advisory=_BUCKETS,
+        )
+        self._token_requests = meter.create_counter(
+            "interactor.token.refreshes", "{refresh}", "Token refresh attempts."
+        )
+        self._streams = meter.create_up_down_counter("interactor.stream.active", "{stream}", "Streams that are open.")
+        self._disconnects = meter.create_counter("interactor.stream.disconnects", "{disconnect}", "Streams that ended.")
+        self._webhooks = meter.create_histogram(
+            "interactor.webhook.processing.duration",
+            "s",
+            "Duration of the processing of webhooks.",
+            explicit_bucket_boundaries_advisory=_BUCKETS,
+        )
+        self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+        meter.create_observable_up_down_counter(
+            "interactor.pool.connections",
+            [self._observe_pools],
+            "{connection}",
+            "Connections open and idle, and requests that wait for one.",
+        )
+
+    def sending(self, request: Sending) -> Span:
+        attributes: dict[str, Any] = {
+            **_about(request),
+            "url.full": request.url,
+            "interactor.operation": request.operation,
+        }
+        if request.resends:
+            attributes["http.request.resend_count"] = request.resends
+        if self._namespace_attribute and request.namespace:
+            attributes["interactor.namespace"] = request.namespace
+        span = self._tracer.start_span(
+            f"{request.method} {request.endpoint}", kind=self._trace.SpanKind.CLIENT, attributes=attributes
+        )
+        self._inject(request.headers, self._trace.set_span_in_context(span))
+        return span
+
+    def record(self, event: Event) -> None:
+        match event:
+            case RequestEnded():
+                self._ended(event)
+            case PoolOpened(pool=pool):
+                self._pools.add(pool)
+            case TokenRequested(ok=ok):
+                self._token_requests.add(1, {"status": "success" if ok else "failure"})
+            case StreamConnected(kind=kind):
+                self._streams.add(1, {"type": kind})
+            case StreamDisconnected(kind=kind, reason=reason):
+                self._streams.add(-1, {"type": kind})
+                self._disconnects.add(1, {"type": kind, "reason": reason})
+            case WebhookReceived(event=name, status=status, seconds=seconds):
+                self._webhooks.record(seconds, {"event": name, "status": status})
+            case TokenInUse():
+                pass  # what it says is of use at the instant of a scrape alone
+
+    def _observe_pools(self, options: object) -> Iterator[Observation]:
+        from opentelemetry.metrics import Observation
+
+        numbers = Connections.sum(pool.connections() for pool in list(self._pools))
+        for state, number in numbers._asdict().items():
+            yield Observation(number, {"state": state})
+
+    def _ended(self, event: RequestEnded) -> None:
+        outcome: dict[str, Any] = {}
+        if event.status is not None:
+            outcome["http.response.status_code"] = event.status
+        if event.error is not None:
+            outcome["error.type"] = str(event.status) if event.status is not None else _name(event.exception)
+        self._durations.record(event.seconds, {**_about(event.request), **outcome})
+        span = event.started
+        if not isinstance(span, self._trace.Span):
+            return  # it could not be started
+        if event.code is not None:
+            outcome["interactor.error_code"] = event.code
+        if request_id := event.headers.get("x-request-id"):
+            outcome["interactor.request_id"] = request_id
+        span.set_attributes(outcome)
+        if event.error is not None:
+            span.set_status(self._trace.StatusCode.ERROR)
+        span.end()
+
+
+def _about(request: Sending) -> dict[str, Any]:
+    return {
+        "http.request.method": request.method,
+        "server.address": request.host,
+        "server.port": request.port,
+        "url.template": request.endpoint,
+    }
+
+
+def _name(exception: BaseException | None) -> str:
+    return "_OTHER" if exception is None else f"{type(exception).__module__}.{type(exception).__qualname__}"

@@ -1,0 +1,303 @@
+"""The platform's recommended metrics, in prometheus-client."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Literal
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._fork import after_fork_in_child
+from interactor_ext.telemetry._events import (
+    Connections,
+    Event,
+    Pool,
+    PoolOpened,
+    RequestEnded,
+    Sending,
+    StreamConnected,
+    StreamDisconnected,
+    TokenInUse,
+    TokenRequested,
+    WebhookReceived,
+)
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+    from prometheus_client.registry import Collector
+
+_Labels = tuple[str, str, "int | str", str]
+"""Endpoint, method, status and namespace."""
+BUCKETS = (10, 50, 100, 250, 500, 1000, 2500, 5000)
+"""Milliseconds."""
+_HASH_DIGITS = 2
+_MOST_PENDING = 256
+# What a server says becomes a label, and each label a time series.
+_MOST_CODES = 100
+_COMMON_ERRORS = (
+    ("auth", "AUTH_ERROR"),
+    ("auth", "FORBIDDEN"),
+    ("rate_limit", "RATE_LIMITED"),
+    ("validation", "NOT_FOUND"),
+    ("validation", "VALIDATION_ERROR"),
+    ("server", "API_ERROR"),
+    ("network", "NETWORK_ERROR"),
+    ("network", "TIMEOUT"),
+)
+
+
+class PrometheusTelemetry:
+    """Metrics named `interactor_...`, in `registry` or else in the default one. Extra `[prometheus]`.
+
+    Give the same object to all clients and webhook routers of a process. Requests are counted as they are sent, so a
+    call that is retried counts more than once. `status` is the response's, or "error", "timeout" or "cancelled".
+    `namespace_label`: False leaves that label empty; "hash" puts the tenants into 256 groups, so that their number is
+    bounded.
+
+    Multi-process mode works as prometheus-client describes it (`PROMETHEUS_MULTIPROC_DIR`); the token's expiry and the
+    connections of a process are then those of when its last request ended.
+
+    Raises:
+        ConfigurationError: prometheus-client is not installed, or the registry has these metrics already.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry | None = None, *, namespace_label: bool | Literal["hash"] = True
+    ) -> None:
+        try:
+            import prometheus_client
+        except ImportError as error:
+            raise ConfigurationError(
+                "PrometheusTelemetry needs an extra: pip install 'interactor-sdk[prometheus]'"
+            ) from error
+        if namespace_label not in (True, False, "hash"):
+            raise ConfigurationError(f"namespace_label must be True, False or 'hash', not {namespace_label!r}")
+        self._namespace_label = namespace_label
+        self._codes = {code for _, code in _COMMON_ERRORS}
+        self._expires_at: float | None = None
+        self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+        # In multi-process mode a gauge is read from a file, where nothing can be worked out when it is read.
+        self._pushes = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        # A call is told of in a moment; to add it up takes longer, the more so as the code for it is seldom at hand in
+        # the processor's caches. So that is done for many at once, and before anybody looks.
+        self._pending: deque[tuple[_Labels, float]] = deque()
+        self._adding_up = threading.RLock()
+        after_fork_in_child(self._forget_lock)
+        # prometheus-client looks at each label and takes a lock to find what is here at once.
+        self._known: dict[_Labels, tuple[Counter, Histogram]] = {}
+        try:
+            _register(self._make(), prometheus_client.REGISTRY if registry is None else registry)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{error}. One PrometheusTelemetry serves all clients: make one for each registry."
+            ) from error
+
+    def _make(self) -> list[Collector]:
+        from prometheus_client import Counter, Gauge, Histogram
+
+        self._requests = Counter(
+            "interactor_requests_total",
+            "Total API requests",
+            ["endpoint", "method", "status", "namespace"],
+            registry=None,
+        )
+        self._durations = Histogram(
+            "interactor_request_duration_ms",
+            "Request latency in milliseconds",
+            ["endpoint", "method"],
+            buckets=BUCKETS,
+            registry=None,
+        )
+        self._token_requests = Counter(
+            "interactor_token_refresh_total", "Token refresh attempts", ["status"], registry=None
+        )
+        self._expiry = Gauge(
+            "interactor_token_expiry_seconds",
+            "Seconds until current token expires",
+            multiprocess_mode="livemostrecent",
+            registry=None,
+        )
+        self._webhooks = Counter(
+            "interactor_webhook_received_total", "Webhooks received", ["event", "status"], registry=None
+        )
+        self._webhook_durations = Histogram(
+            "interactor_webhook_processing_duration_ms",
+            "Webhook processing time",
+            ["event"],
+            buckets=BUCKETS,
+            registry=None,
+        )
+        self._streams = Gauge(
+            "interactor_sse_connections_active",
+            "Active SSE connections",
+            ["type"],
+            multiprocess_mode="livesum",
+            registry=None,
+        )
+        self._disconnects = Counter(
+            "interactor_sse_disconnects_total", "SSE disconnection events", ["type", "reason"], registry=None
+        )
+        self._errors = Counter("interactor_errors_total", "API errors by type", ["type", "code"], registry=None)
+        connections = Gauge(
+            "interactor_pool_connections",
+            "Connections that are open and idle, and requests that wait for one",
+            ["state"],
+            multiprocess_mode="livesum",
+            registry=None,
+        )
+        self._states = {state: connections.labels(state) for state in Connections._fields}
+        self._begin_at_zero()
+        if not self._pushes:
+            self._expiry.set_function(self._seconds_left)
+            for state, gauge in self._states.items():
+                gauge.set_function(partial(self._connections, state))
+        return [
+            _AddedUp(self._requests, self._add_up),
+            _AddedUp(self._durations, self._add_up),
+            self._token_requests,
+            self._expiry,
+            self._webhooks,
+            self._webhook_durations,
+            self._streams,
+            self._disconnects,
+            self._errors,
+            connections,
+        ]
+
+    def _begin_at_zero(self) -> None:
+        """Where the labels are known, so that `rate()` sees the first event: it needs a value from before."""
+        for status in ("success", "failure"):
+            self._token_requests.labels(status)
+        for kind in ("room", "workflow"):
+            self._streams.labels(kind)
+            for reason in ("timeout", "error", "client_close", "done"):
+                self._disconnects.labels(kind, reason)
+        for error, code in _COMMON_ERRORS:
+            self._errors.labels(error, code)
+
+    def sending(self, request: Sending) -> None:
+        pass
+
+    def record(self, event: Event) -> None:
+        match event:
+            case RequestEnded():
+                self._ended(event)
+            case PoolOpened(pool=pool):
+                self._pools.add(pool)
+            case TokenRequested(ok=ok):
+                self._token_requests.labels("success" if ok else "failure").inc()
+            case TokenInUse(expires_at=expires_at):
+                self._expires_at = expires_at
+                if self._pushes:
+                    self._push()
+            case StreamConnected(kind=kind):
+                self._streams.labels(kind).inc()
+            case StreamDisconnected(kind=kind, reason=reason):
+                self._streams.labels(kind).dec()
+                self._disconnects.labels(kind, reason).inc()
+            case WebhookReceived(event=name, status=outcome, seconds=seconds):
+                self._webhooks.labels(name, outcome).inc()
+                self._webhook_durations.labels(name).observe(seconds * 1000)
+
+    def _ended(self, event: RequestEnded) -> None:
+        request = event.request
+        namespace = request.namespace
+        if self._namespace_label is not True:
+            namespace = _group(namespace) if self._namespace_label else ""
+        labels = request.endpoint, request.method, event.status or _status(event), namespace
+        self._pending.append((labels, event.seconds * 1000))
+        if event.error is not None and event.error != "cancelled":
+            self._errors.labels(event.error, self._code(event)).inc()
+        if self._pushes:
+            self._add_up()
+            self._push()
+        elif len(self._pending) >= _MOST_PENDING:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        # A signal's handler may be here too, within this thread: so it is not asked first whether there is any.
+        with self._adding_up, suppress(IndexError):
+            while True:
+                labels, milliseconds = self._pending.popleft()
+                known = self._known.get(labels)
+                if known is None:
+                    known = self._known[labels] = self._look_up(*labels)
+                requests, durations = known
+                requests.inc()
+                durations.observe(milliseconds)
+
+    def _forget_lock(self) -> None:
+        self._adding_up = threading.RLock()
+
+    def _look_up(self, endpoint: str, method: str, status: int | str, namespace: str) -> tuple[Counter, Histogram]:
+        requests = self._requests.labels(endpoint, method, str(status), namespace)
+        return requests, self._durations.labels(endpoint, method)
+
+    def _code(self, event: RequestEnded) -> str:
+        code = event.code or ""
+        if code in self._codes or event.status is None:
+            return code
+        if len(self._codes) < _MOST_CODES:
+            self._codes.add(code)
+            return code
+        # A receiver of webhooks, which makes one of these as well, has no use for it.
+        from interactor_ext._response_errors import class_for
+
+        return class_for(event.status).default_code
+
+    def _push(self) -> None:
+        if self._expires_at is not None:
+            self._expiry.set(self._seconds_left())
+        for state, gauge in self._states.items():
+            gauge.set(self._connections(state))
+
+    def _connections(self, state: str) -> int:
+        return int(getattr(Connections.sum(pool.connections() for pool in list(self._pools)), state))
+
+    def _seconds_left(self) -> float:
+        return 0.0 if self._expires_at is None else max(0.0, self._expires_at - time.time())
+
+
+class _AddedUp:
+    """A metric that is brought up to date before it is read."""
+
+    def __init__(self, metric: Counter | Histogram, add_up: Callable[[], None]) -> None:
+        self._metric = metric
+        self._add_up = add_up
+        self.describe = metric.describe
+
+    def collect(self) -> Iterable[Metric]:
+        self._add_up()
+        return self._metric.collect()
+
+
+def _register(metrics: list[Collector], registry: CollectorRegistry) -> None:
+    """All of them or none, so that a second try fails for the same reason, or does not."""
+    done: list[Collector] = []
+    try:
+        for metric in metrics:
+            registry.register(metric)
+            done.append(metric)
+    except BaseException:
+        for metric in done:
+            registry.unregister(metric)
+        raise
+
+
+@lru_cache(maxsize=4096)
+def _group(namespace: str) -> str:
+    return hashlib.sha256(namespace.encode()).hexdigest()[:_HASH_DIGITS] if namespace else ""
+
+
+def _status(event: RequestEnded) -> str:
+    """For what was not answered."""
+    if event.error == "cancelled":
+        return "cancelled"
+    return "timeout" if event.code == "TIMEOUT" else "error"

@@ -1,0 +1,193 @@
+"""Tokens in a file, for the processes of one machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from interactor_ext._fork import after_fork_in_child
+from interactor_ext.tokens import Token
+from interactor_ext.tokens._serialization import dump_token, load_token
+
+logger = logging.getLogger("interactor")
+
+_POLL = 0.02
+_WRITE_TIMEOUT = 5.0
+_LARGEST = 1_000_000
+# No link is followed, and no pipe waited for; Windows has neither flag.
+_NO_TRICKS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class FileTokenStore:
+    """Tokens in the file `path`, which only its owner can read, shared by all processes of this machine that name it.
+
+    Several clients may share one file: each finds its own token only. A symbolic link, a file of another user, and what
+    is no regular file are refused; a file that others could read is closed to them, with a warning; one that others
+    could write is replaced. Beside it stand lock files, of which the same is true, and which the kernel unlocks when
+    their holder dies, however it dies. The file should be on a local disk; where the platform has no locks, each
+    process requests a token of its own.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._open: set[int] = set()
+        after_fork_in_child(self._release_inherited)
+
+    def __repr__(self) -> str:
+        return f"FileTokenStore({str(self._path)!r})"
+
+    def load(self, key: str) -> Token | None:
+        tokens = self._read()
+        return load_token(tokens[key]) if key in tokens else None
+
+    def save(self, key: str, token: Token) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked(self._beside("lock"), _WRITE_TIMEOUT) as held:
+            if held:
+                self._remove_drafts()
+            try:
+                tokens = self._read()
+            except ValueError:
+                tokens = {}  # rubbish is replaced, not mended
+            now = time.time()
+            tokens = {name: value for name, value in tokens.items() if _lives(value, now)}
+            tokens[key] = dump_token(token)
+            self._replace(json.dumps({"tokens": tokens}))
+
+    @contextmanager
+    def lock(self, key: str, timeout: float) -> Iterator[bool]:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One lock a client, so that the slow account server of one holds up no other.
+        with self._locked(self._beside(f"{key[:16]}.lock"), timeout) as held:
+            yield held
+
+    def _beside(self, suffix: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.{suffix}")
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            descriptor, others = _open(self._path, os.O_RDONLY)
+        except FileNotFoundError:
+            return {}
+        with os.fdopen(descriptor, "rb") as file:
+            if others & 0o022:
+                raise ValueError(f"others could write to {self._path}, so its tokens are not trusted")
+            if others:
+                logger.warning(
+                    "others could read the tokens in %s (mode %o more than 600); now they cannot", self._path, others
+                )
+                os.fchmod(descriptor, 0o600)
+            text = file.read(_LARGEST)
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            raise ValueError(f"{self._path} holds no JSON") from None
+        tokens = content.get("tokens") if isinstance(content, dict) else None
+        if not isinstance(tokens, dict):
+            raise ValueError(f"{self._path} holds no tokens")
+        return tokens
+
+    def _replace(self, text: str) -> None:
+        # A name that nobody can foresee, and a file that did not exist: neither can be prepared by another.
+        draft = self._beside(f"{secrets.token_hex(8)}.new")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_TRICKS, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(draft, self._path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(draft)
+            raise
+
+    def _remove_drafts(self) -> None:
+        """Those of processes that were killed while they wrote: nobody else writes now."""
+        for name in os.listdir(self._path.parent):
+            if name.startswith(f"{self._path.name}.") and name.endswith(".new"):
+                with suppress(OSError):
+                    os.unlink(self._path.with_name(name))
+
+    @contextmanager
+    def _locked(self, path: Path, timeout: float) -> Iterator[bool]:
+        descriptor, others = _open(path, os.O_RDWR | os.O_CREAT)
+        self._open.add(descriptor)
+        try:
+            if others:
+                os.fchmod(descriptor, 0o600)
+            yield _acquire(descriptor, time.monotonic() + timeout)
+        finally:
+            self._open.discard(descriptor)
+            os.close(descriptor)
+
+    def _release_inherited(self) -> None:
+        # The parent's lock would last for as long as any child holds a copy of its descriptor.
+        for descriptor in self._open:
+            with suppress(OSError):
+                os.close(descriptor)
+        self._open = set()
+
+
+def _open(path: Path, flags: int) -> tuple[int, int]:
+    """A descriptor of a file of ours, and what others may do with it, as the bits of its mode."""
+    try:
+        descriptor = os.open(path, flags | _NO_TRICKS, 0o600)
+    except OSError as error:
+        if path.is_symlink():
+            raise PermissionError(f"{path} is a symbolic link, which is not followed: name the file itself") from error
+        raise
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise PermissionError(f"{path} is no regular file, so it is not used")
+        if not hasattr(os, "geteuid"):  # Windows: its access lists are the folder's matter
+            return descriptor, 0
+        if status.st_uid != os.geteuid():
+            raise PermissionError(f"{path} belongs to another user, so it is not trusted")
+        return descriptor, status.st_mode & 0o077
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _acquire(descriptor: int, deadline: float) -> bool:
+    while not _try_lock(descriptor):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        _lock_now(descriptor)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock_now(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock_now(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lives(value: Any, now: float) -> bool:
+    try:
+        return load_token(value).expires_at > now
+    except ValueError:
+        return False

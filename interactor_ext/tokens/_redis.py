@@ -1,0 +1,81 @@
+"""Tokens in Redis, for the processes of many machines."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from interactor_ext._redis import blocking, is_wrong_type
+from interactor_ext.tokens import Token
+from interactor_ext.tokens._serialization import dump_token, parse_token
+
+_POLL = 0.05
+# redis-py sends a script again if the answer to it got lost: a lock that finds itself there is taken. A key without an
+# expiry is no lock of ours, and would never go away. GET through pcall: the key may hold something else than a text.
+_LOCK = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+if redis.pcall('GET', KEYS[1]) ~= ARGV[1] and redis.call('PTTL', KEYS[1]) ~= -1 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+# Only the one who took the lock may open it: after its expiry it may be another's.
+_UNLOCK = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+class RedisTokenStore:
+    """Tokens in Redis, under keys that begin with `prefix`; each goes with its token's expiry.
+
+    `redis` is a `redis.Redis`, a `redis.RedisCluster` or a `redis.asyncio.Redis`; of the latter only the settings are
+    used, as a store is called from threads. Whoever can read that Redis can act as your OAuth client until the token
+    expires. The lock of a process that died opens by itself after `lock_expiry` seconds, which should be more than a
+    token request takes.
+    """
+
+    def __init__(self, redis: Any, *, prefix: str = "interactor:token:", lock_expiry: float = 10.0) -> None:
+        if not (math.isfinite(lock_expiry) and lock_expiry > 0):
+            raise ValueError(f"lock_expiry must be a positive number of seconds, not {lock_expiry!r}")
+        self._redis = blocking(redis)
+        self._prefix = prefix
+        self._lock_expiry = lock_expiry
+
+    def __repr__(self) -> str:
+        return f"RedisTokenStore(prefix={self._prefix!r})"
+
+    def load(self, key: str) -> Token | None:
+        try:
+            value = self._redis.get(self._prefix + key)
+        except Exception as error:
+            if is_wrong_type(error):
+                raise ValueError("what is stored is no token: the key holds something else than a text") from None
+            raise
+        return None if value is None else parse_token(value)
+
+    def save(self, key: str, token: Token) -> None:
+        left = token.expires_at - time.time()
+        if left > 0:
+            self._redis.set(self._prefix + key, json.dumps(dump_token(token)), px=math.ceil(left * 1000))
+
+    @contextmanager
+    def lock(self, key: str, timeout: float) -> Iterator[bool]:
+        name = f"{self._prefix}{key}:lock"
+        owner = secrets.token_hex(16)
+        held = self._acquire(name, owner, time.monotonic() + timeout)
+        try:
+            yield held
+        finally:
+            if held:
+                self._redis.eval(_UNLOCK, 1, name, owner)
+
+    def _acquire(self, name: str, owner: str, deadline: float) -> bool:
+        while not self._redis.eval(_LOCK, 1, name, owner, math.ceil(self._lock_expiry * 1000)):
+            if time.monotonic() >= deadline:
+                return False
+            # Not in step with the others, so that none of them is always the second.
+            time.sleep(_POLL * (0.5 + random.random()))  # noqa: S311
+        return True

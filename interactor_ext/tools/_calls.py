@@ -1,0 +1,206 @@
+"""One call of a tool, from the arguments to the submitted result: a plan for sync and async."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from interactor_ext._effects import Call, Effects, Pause, despite_open_circuit, seconds_until, view_until
+from interactor_ext._errors import (
+    APIConnectionError,
+    APIStatusError,
+    ConflictError,
+    ResponseValidationError,
+    ServerError,
+)
+from interactor_ext._log import logger
+from interactor_ext._redaction import clean_text
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.tools._function import ToolContext, ToolFunction
+from interactor_ext.tools._jsonable import NotJSONError, to_json
+from interactor_ext.tools._shapes import InvalidArgumentError, told
+
+if TYPE_CHECKING:
+    from interactor_client.models import Message
+
+
+FINISHED = frozenset({"completed", "failed"})
+"""The statuses of a call that has its result, or will have none."""
+_SUBMISSIONS = RetryPolicy(max_retries=4, base_delay=0.5)
+# After these nobody knows whether the result has arrived.
+_UNSURE = (APIConnectionError, ServerError)
+
+
+@attrs.frozen
+class PendingCall:
+    """A call that waits for its result, from whatever told of it."""
+
+    id: str
+    room_id: str
+    tool_id: str
+    tool_name: str | None
+    arguments: dict[str, Any] = attrs.field(repr=False)
+    namespace: str | None
+
+    @property
+    def context(self) -> ToolContext:
+        return ToolContext(self.namespace, self.room_id, self.id)
+
+
+def pending_call(user: Any, told: Any, room_id: str | None) -> tuple[Any, PendingCall]:
+    """The call that an event or a model tells of, and the view of the tenant that it belongs to."""
+    from interactor_client.models import RoomToolCallPendingEvent, ToolCall, ToolCallStart
+
+    if isinstance(told, ToolCallStart):
+        told = told.tool_call
+    view_namespace = user._view.namespace
+    if isinstance(told, ToolCall):
+        if not room_id:
+            raise ValueError(f"the tool call {told.id} does not name its room: pass room_id=")
+        if told.status in FINISHED:
+            raise ValueError(f"the tool call {told.id} is {told.status} already")
+        return user, PendingCall(told.id, room_id, told.tool_id, None, told.arguments, view_namespace)
+    data = told.data if isinstance(told, RoomToolCallPendingEvent) else told
+    namespace = told.namespace or data.namespace or view_namespace
+    if view_namespace is None and namespace is not None:
+        user = user.namespace(namespace)
+    elif namespace != view_namespace:
+        raise ValueError(
+            f"the tool call {data.tool_call_id} belongs to the namespace {namespace!r}, this view to {view_namespace!r}"
+        )
+    return user, PendingCall(data.tool_call_id, data.room_id, data.tool_id, data.tool_name, data.arguments, namespace)
+
+
+def execute(tool: ToolFunction | None, name: str, call: PendingCall, ends_at: float | None = None) -> Effects[Any]:
+    """The result of a call as JSON. What goes wrong becomes a result that the model can read, and a line in the log."""
+    call_id = clean_text(call.id)
+    if tool is None:
+        name = clean_text(name)
+        logger.warning("no tool %s in this ToolSet: its call is answered with an error (call %s)", name, call_id)
+        return error_result("unknown_tool", f"There is no tool {name} here.")
+    try:
+        args, kwargs = tool.bind(call.arguments, call.context)
+    except InvalidArgumentError as misfit:
+        logger.warning("the arguments for the tool %s do not fit its parameters (call %s)", tool.name, call_id)
+        details = [{"field": field, "message": message} for field, message in misfit.details]
+        return error_result("invalid_arguments", f"The arguments do not fit: {misfit}", details)
+    except Exception as error:
+        logger.exception("the arguments for the tool %s could not be read (call %s)", tool.name, call_id)
+        return error_result("tool_failed", _told(error))
+    try:
+        value = yield Call(partial(tool.function, *args, **kwargs), (), detached=True, timeout=seconds_until(ends_at))
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+            raise
+        logger.exception("the tool %s failed (call %s)", tool.name, call_id)
+        return error_result("tool_failed", _told(error))
+    try:
+        return to_json(value)
+    except NotJSONError as error:
+        logger.error("the tool %s gave a result that is not JSON (call %s): %s", tool.name, call_id, error)
+        return error_result("invalid_result", f"The result of the tool is not JSON: {error}")
+
+
+def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    """All of its text is fit to be sent: a server can send what no JSON text can hold, lone surrogates for one."""
+    error = {"type": kind, "message": clean_text(message)}
+    details = [{key: clean_text(text) for key, text in detail.items()} for detail in details or ()]
+    return {"error": {**error, "details": details} if details else error}
+
+
+_CONTENT_TOO_LARGE = 413
+_TOO_LARGE = error_result(
+    "result_too_large", "The result of the tool is larger than the platform takes. Ask for less of it."
+)
+
+
+def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Effects[Message]:
+    """Hand in a result, once, and return the message that the platform answers with.
+
+    The request has no idempotency key. Where its answer is lost, the room's messages tell whether it had arrived; then
+    the newest of them is returned. An open circuit is waited for.
+    """
+    message: Message
+    failures = 0
+    while True:
+        try:
+            if failures:
+                pause = _SUBMISSIONS.backoff(failures - 1)
+                yield Pause(pause if ends_at is None else max(0.0, min(pause, ends_at - time.monotonic())))
+                messages = yield from _newest(user, call, ends_at)
+                if not _waits(messages, call):
+                    return messages[0]
+            message = yield from despite_open_circuit(partial(_submission, user, call, ends_at, result), ends_at)
+        except ConflictError:
+            # It has a result: this one, if the answer to it got lost, or one from another process.
+            messages = yield from _newest(user, call, ends_at)
+            if not messages:
+                raise
+            return messages[0]
+        except _UNSURE:
+            failures += 1
+            if failures > _SUBMISSIONS.max_retries or (ends_at is not None and time.monotonic() >= ends_at):
+                raise
+        except ValueError as error:
+            raise _unanswerable(call) from error
+        except APIStatusError as error:
+            if error.status != _CONTENT_TOO_LARGE or result is _TOO_LARGE:
+                raise
+            logger.error("the result of a tool is too large for the platform (call %s)", clean_text(call.id))
+            result = _TOO_LARGE
+        else:
+            return message
+
+
+def _submission(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Call:
+    submit_result = view_until(user, ends_at).tools.submit_result
+    return Call(partial(submit_result, call.room_id, tool_call_id=call.id, result=result), ())
+
+
+def require_sendable(call: PendingCall) -> None:
+    """Raises ResponseValidationError for an id that cannot be sent back: nobody could answer such a call."""
+    try:
+        call.id.encode()
+    except UnicodeEncodeError as error:
+        raise _unanswerable(call) from error
+
+
+def _unanswerable(call: PendingCall) -> ResponseValidationError:
+    return ResponseValidationError(
+        f"The call {clean_text(call.id)[:100]!r} of a tool cannot be answered: no request can carry its ids.",
+        model="ToolCall",
+        field="id",
+    )
+
+
+def _newest(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[Message]]:
+    def look() -> Call:
+        return Call(partial(view_until(user, ends_at).messages.list, call.room_id, order="desc"), ())
+
+    page = yield from despite_open_circuit(look, ends_at)
+    messages: list[Message] = page.data
+    return messages
+
+
+def _waits(messages: list[Message], call: PendingCall) -> bool:
+    """Whether the call has no result yet, as far as the messages tell."""
+    calls = [each for message in messages for each in message.tool_calls or () if each.id == call.id]
+    return not calls or calls[0].status not in FINISHED
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody cancelled this very task, as against something that the tool had started."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop, so nobody could
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+def _told(error: BaseException) -> str:
+    name, text = type(error).__name__, told(error)
+    return f"{name}: {text}" if text != name else name

@@ -1,0 +1,102 @@
+"""One tool: a Python function, what a language model is told of it, and how the model's arguments reach it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from interactor_ext.tools._docstring import read_docstring
+from interactor_ext.tools._hints import Hints
+from interactor_ext.tools._records import MISSING, Member, hints_of
+from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, record
+
+
+@attrs.frozen
+class ToolContext:
+    """Where a call comes from. A parameter with this type is filled in, and the model is not told of it."""
+
+    namespace: str | None
+    """The tenant. None where the view that runs the tool has none."""
+    room_id: str
+    tool_call_id: str
+
+
+@attrs.frozen
+class ToolFunction:
+    """A function of a ToolSet. `parameters` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Schema
+    function: Callable[..., Any] = attrs.field(repr=False)
+    _shape: Shape = attrs.field(repr=False)
+    _signature: inspect.Signature = attrs.field(repr=False)
+    _context: str | None = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], name: str | None, description: str | None) -> ToolFunction:
+        """Raises TypeError for a signature that a language model cannot be told of."""
+        # A partial, and an object with `__call__`, have their hints and their docstring elsewhere.
+        source, bound = _without_partials(function)
+        label = name or str(getattr(source, "__name__", ""))
+        if not label.strip() or label == "<lambda>":
+            raise TypeError(f"{function!r} has no name: give it one with name=")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"{label}() is a generator, and the result of a tool is one JSON value")
+        about = read_docstring(inspect.getdoc(source))
+        hints = hints_of(source if hasattr(source, "__annotations__") else type(source).__call__)
+        signature = inspect.signature(function)
+        # What a partial binds by keyword is the caller's own, a key of an API say: the model neither sees nor sets it.
+        parameters = [each for each in signature.parameters.values() if each.name not in bound]
+        context = next((each.name for each in parameters if hints.get(each.name) is ToolContext), None)
+        shapes = Hints()
+        fields = {
+            parameter.name: shapes.field(
+                _member(label, parameter, hints, about.parameters), f"{label}({parameter.name})"
+            )
+            for parameter in parameters
+            if parameter.name != context
+        }
+        shape = record("call", fields, dict)
+        schema = {**shape.schema, **({"$defs": shapes.definitions} if shapes.definitions else {})}
+        text = about.text if description is None else description
+        return cls(label, text, schema, function, shape, signature, context)
+
+    def bind(self, arguments: Any, context: ToolContext) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The positional and keyword arguments to call the function with. Raises InvalidArgumentError."""
+        try:
+            values = self._shape.read(arguments, "")
+        except RecursionError:
+            raise InvalidArgumentError(("", "is nested too deep")) from None
+        if self._context is not None:
+            values[self._context] = context
+        positional = [
+            values.pop(parameter.name, parameter.default)
+            for parameter in self._signature.parameters.values()
+            if parameter.kind is parameter.POSITIONAL_ONLY
+        ]
+        return tuple(positional), values
+
+
+def _without_partials(function: Callable[..., Any]) -> tuple[Callable[..., Any], set[str]]:
+    """The function proper, and the names of the parameters that are bound by keyword."""
+    bound: set[str] = set()
+    while isinstance(function, functools.partial):
+        bound.update(function.keywords)
+        function = function.func
+    return function, bound
+
+
+def _member(tool: str, parameter: inspect.Parameter, hints: dict[str, Any], descriptions: dict[str, str]) -> Member:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise TypeError(f"{tool}({parameter}): a tool's parameters must be named one by one")
+    if parameter.name not in hints:
+        hint = "; to make a method a tool, pass it bound" if parameter.name in ("self", "cls") else ""
+        raise TypeError(f"{tool}({parameter.name}) has no type hint{hint}")
+    required = parameter.default is parameter.empty
+    default = MISSING if required else parameter.default
+    return Member(parameter.name, hints[parameter.name], required, default, descriptions.get(parameter.name, ""))

@@ -1,0 +1,201 @@
+"""From a type hint to its JSON Schema and its reader."""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, MutableSequence, MutableSet, Sequence, Set
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from interactor_ext.tools._jsonable import to_json
+from interactor_ext.tools._records import MISSING, Member, is_record, members_of, unwrapped
+from interactor_ext.tools._shapes import (
+    ANYTHING,
+    Field,
+    InvalidArgumentError,
+    Schema,
+    Shape,
+    array,
+    choice,
+    mapping,
+    record,
+    row,
+    scalar,
+    union,
+)
+
+
+class Hints:
+    """The hints of one tool. Classes that contain themselves end up in `definitions`, for the schema's `$defs`."""
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, Schema] = {}
+        # Of each record that is being made: the name by which it was referred to from within, or "".
+        self._open: dict[type, str] = {}
+        self._records: dict[type, Shape] = {}
+
+    def field(self, member: Member, place: str) -> Field:
+        """Raises TypeError, which names `place`, for a hint that JSON cannot express."""
+        # `x: str = None` is common, and a model that reads the schema's default will send that null.
+        hint = typing.Optional[member.hint] if member.default is None else member.hint  # noqa: UP045 - `|` refuses strings
+        shape = self.shape(hint, place)
+        more: Schema = {"description": member.description} if member.description else {}
+        if member.default is not MISSING:
+            default = _default(member.default, shape)
+            if default is not MISSING:  # else it still applies, the model just cannot be told
+                more["default"] = default
+        # What the hint itself says in `Annotated` is nearer than the docstring.
+        return Field(shape._replace(schema={**more, **shape.schema}), member.required)
+
+    def shape(self, hint: Any, place: str) -> Shape:
+        hint, description = unwrapped(hint)
+        shape = self._shape(hint, place)
+        return shape._replace(schema={**shape.schema, "description": description}) if description else shape
+
+    def _shape(self, hint: Any, place: str) -> Shape:
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin is typing.Literal:
+            return _choice(arguments, place)
+        if origin in (typing.Union, types.UnionType):
+            return union([self.shape(variant, place) for variant in arguments])
+        bare = hint if origin is None else origin
+        if bare is tuple and arguments and arguments[-1] is not Ellipsis:
+            return row([self.shape(item, place) for item in arguments])
+        if build := _ARRAYS.get(bare):
+            return array(self.shape(arguments[0], place) if arguments else ANYTHING, build)
+        if bare in _MAPPINGS:
+            key, item = arguments or (str, Any)
+            if unwrapped(key)[0] not in (str, Any):
+                raise TypeError(f"{place}: the keys of a JSON object are text, so this must be dict[str, ...]")
+            return mapping(self.shape(item, place))
+        if isinstance(hint, type) and issubclass(hint, Enum):
+            return _choice(hint, place)
+        if isinstance(hint, type) and origin is None and is_record(hint):
+            return self._record(hint, place)
+        if origin is None and (known := _SCALARS.get(hint)):
+            return known
+        raise TypeError(
+            f"{place}: {hint if origin else getattr(hint, '__name__', hint)} has no form in JSON. What has one: str, "
+            "int, float, bool, None, dates and times, Decimal, UUID, Enum, Literal, list, tuple, set, dict[str, ...], "
+            "Optional, dataclasses, attrs classes, TypedDicts and named tuples"
+        )
+
+    def _record(self, cls: type, place: str) -> Shape:
+        if cls in self._records:
+            return self._records[cls]
+        if cls in self._open:
+            # It contains itself: from here on it is known by name alone, and read once the whole is finished.
+            name = self._open[cls] = self._open[cls] or self._unused(cls.__name__)
+            return Shape(_reference(name), "an object", lambda value, path: self._read_record(cls, value, path))
+        self._open[cls] = ""
+        members, description = members_of(cls)
+        fields = {member.key: self.field(member, f"{place}.{member.key}") for member in members}
+        shape = record(cls.__name__, fields, lambda values: cls(**values))
+        if description:
+            shape.schema["description"] = description
+        if name := self._open.pop(cls):
+            self.definitions[name] = shape.schema
+            shape = shape._replace(schema=_reference(name))
+        self._records[cls] = shape
+        return shape
+
+    def _read_record(self, cls: type, value: Any, path: str) -> Any:
+        if value is None:  # at the latest while the record itself is being made, and its own defaults are looked at
+            raise InvalidArgumentError((path, "must be an object, not null"))
+        return self._records[cls].read(value, path)
+
+    def _unused(self, name: str) -> str:
+        taken = {*self.definitions, *self._open.values()}
+        number = 2
+        while name in taken:
+            name, number = f"{name.rstrip('0123456789')}{number}", number + 1
+        return name
+
+
+def _default(default: Any, shape: Shape) -> Any:
+    """A default as JSON; MISSING if a model that sends it back would be refused, or change it."""
+    try:
+        told = to_json(default)
+        return told if bool(shape.read(told, "") == default) else MISSING
+    except Exception:  # of the caller's classes
+        return MISSING
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _choice(values: Iterable[Any], place: str) -> Shape:
+    try:
+        return choice((value.value if isinstance(value, Enum) else value, value) for value in values)
+    except TypeError as error:
+        raise TypeError(f"{place}: {error}") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _number(value: Any) -> int | float:
+    # A JSON parser of Python lets NaN and Infinity pass.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError
+    return value
+
+
+def _integer(value: Any) -> int:
+    number = _number(value)
+    if number != int(number):
+        raise ValueError
+    return int(number)
+
+
+def _null(value: Any) -> None:
+    if value is not None:
+        raise TypeError
+
+
+def _moment(value: Any) -> datetime:
+    moment = datetime.fromisoformat(_text(value))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _string(wants: str, form: str) -> tuple[Schema, str]:
+    return {"type": "string", "format": form}, f"a string with {wants}"
+
+
+_SCALARS: dict[Any, Shape] = {
+    Any: ANYTHING,
+    object: ANYTHING,
+    None: scalar({"type": "null"}, "null", _null),
+    type(None): scalar({"type": "null"}, "null", _null),
+    str: scalar({"type": "string"}, "a string", _text),
+    bool: scalar({"type": "boolean"}, "a boolean", _boolean),
+    int: scalar({"type": "integer"}, "an integer", _integer),
+    float: scalar({"type": "number"}, "a number", lambda value: float(_number(value))),
+    Decimal: scalar({"type": "number"}, "a number", lambda value: Decimal(str(_number(value)))),
+    datetime: scalar(*_string("a date and a time, such as 2024-01-15T10:30:00Z", "date-time"), _moment),
+    date: scalar(*_string("a date, such as 2024-01-15", "date"), lambda value: date.fromisoformat(_text(value))),
+    time: scalar(*_string("a time, such as 10:30:00", "time"), lambda value: time.fromisoformat(_text(value))),
+    UUID: scalar(*_string("a UUID", "uuid"), lambda value: UUID(_text(value))),
+}
+_ARRAYS: dict[Any, Any] = {
+    **dict.fromkeys((list, Sequence, MutableSequence, Collection, Iterable), list),
+    **dict.fromkeys((set, Set, MutableSet), set),
+    frozenset: frozenset,
+    tuple: tuple,
+}
+_MAPPINGS = (dict, Mapping, MutableMapping)

@@ -1,0 +1,74 @@
+"""From what a Python function gives back to JSON: one way only, and nothing is guessed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence, Set
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from interactor_ext.tools._shapes import told
+
+
+class NotJSONError(Exception):
+    """The value has no form in JSON; the message says which part of it."""
+
+
+def to_json(value: Any) -> Any:
+    """Plain JSON. Enums become their values, records objects, sets and tuples arrays, times ISO 8601 text.
+
+    Raises NotJSONError for everything else, and for what no JSON text can hold: NaN, lone surrogates, circles.
+    """
+    try:
+        plain = _plain(value)
+        json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
+    except RecursionError:
+        raise NotJSONError("it is nested too deep, or contains itself") from None
+    except ValueError as error:
+        raise NotJSONError(f"JSON cannot hold it: {error}") from None
+    except NotJSONError:
+        raise
+    except Exception as error:
+        # A field that was never set, a list that is read from a database which is away: the objects are the caller's.
+        raise NotJSONError(f"it cannot be read, {type(error).__name__}: {told(error)}") from error
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, UUID | Decimal):
+        return str(value)
+    if isinstance(value, type):
+        raise NotJSONError(f"{value.__name__} is a class, not a value")
+    if callable(to_dict := getattr(value, "to_dict", None)):  # the models of this SDK
+        return _plain(to_dict())
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if attrs.has(type(value)):
+        return {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    if isinstance(value, Mapping):
+        plain = {_key(key): _plain(item) for key, item in value.items()}
+        if len(plain) != len(value):
+            raise NotJSONError("two keys of an object are the same text")
+        return plain
+    if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
+        return [_plain(item) for item in value]
+    raise NotJSONError(f"{type(value).__name__} has no form in JSON")
+
+
+def _key(key: Any) -> str:
+    plain = _plain(key)
+    if isinstance(plain, bool) or not isinstance(plain, str | int):
+        raise NotJSONError(f"a key of an object must be text, not {type(key).__name__}")
+    return str(plain)

@@ -1,0 +1,276 @@
+"""One call and its attempts: all that the synchronous and the asynchronous transport decide alike. Nothing here waits
+or sends.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import attrs
+import httpx
+
+from interactor_ext._errors import APITimeoutError, CircuitOpenError
+from interactor_ext._log import log_retry, logger
+from interactor_ext._responses import describe_request
+from interactor_ext.limits._buckets import Key, WouldWait, call_keys
+from interactor_ext.retry import RetryPolicy, parse_retry_after
+from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
+from interactor_ext.transports._deadline import TimeLeft
+
+if TYPE_CHECKING:
+    from interactor_ext.limits import RateLimiter
+    from interactor_ext.telemetry._requests import Measured
+    from interactor_ext.transports._cancellation import Cancellation
+    from interactor_ext.transports._closed import Closing
+
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_MAX_RESPONSE_SIZE = 64 * 1024 * 1024
+DEFAULT_CONNECT_TIMEOUT = 5.0
+# Until one of these is over, not a byte of the request has been sent.
+_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_EARLY = 0.01
+# What a gateway answers may be about a request that has reached the server behind it.
+_OUTCOME_UNKNOWN = frozenset({500, 502, 503, 504})
+_OF_THE_BODY = (b"content-", b"transfer-encoding")
+# The next attempt would be the same request again.
+_HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+
+
+class Rules(NamedTuple):
+    """What a client's calls have in common."""
+
+    policy: RetryPolicy
+    breaker: CircuitBreaker | None = None
+    limiter: RateLimiter | None = None
+    client: str = ""
+    """Whose limits are counted: one limiter may serve several OAuth clients."""
+    max_response_size: int = DEFAULT_MAX_RESPONSE_SIZE
+    measure: Callable[[httpx.Request, int], Measured] | None = None
+    """Begins to measure a request, for a telemetry; the number is that of the attempts before it."""
+
+
+class Attempts:
+    """The attempts of one call."""
+
+    def __init__(self, request: httpx.Request, rules: Rules, closing: Closing) -> None:
+        extensions = request.extensions
+        self._cancellation: Cancellation | None = extensions.get("cancellation")
+        self.closing = closing if self._cancellation is None else self._cancellation.within(closing)
+        about = extensions.get("interactor")
+        operation = extensions.get("operation")
+        self.request = request
+        self.is_stream: bool = operation is not None and operation.stream
+        self.limiter = rules.limiter
+        self._rules = rules
+        self._policy = rules.policy
+        self._ends_at: float | None = None
+        if about is not None:
+            self._ends_at = about.ends_at
+            if about.max_retries != rules.policy.max_retries:
+                self._policy = attrs.evolve(rules.policy, max_retries=about.max_retries)
+        self._timeouts: Mapping[str, float | None] = extensions.get("timeout") or {}
+        connect = self._timeouts.get("connect")
+        self._connect_timeout = DEFAULT_CONNECT_TIMEOUT if connect is None else connect
+        self._made = 0
+        self._last: httpx.Response | Exception | None = None
+        # In the request, because a call whose token is refused is sent through the transport twice.
+        self._may_be_deleted: bool = extensions.get("may_be_deleted", False)
+        self._is_account = operation is not None and operation.server == "account"
+        # Another token does no harm, and without one nothing else gets through.
+        self._is_repeatable = (
+            operation is not None and operation.id == "create_token"
+        ) or "idempotency-key" in request.headers
+        if self.limiter is not None:
+            namespace = (about.namespace if about is not None else None) or ""
+            self.keys: tuple[Key, ...] = call_keys(
+                rules.client, namespace, account=self._is_account, stream=self.is_stream
+            )
+
+    def time_left(self) -> float | None:
+        """Seconds until the deadline of the call; None where it has none."""
+        return None if self._ends_at is None else self._ends_at - time.monotonic()
+
+    def begin(self) -> float:
+        """The next attempt starts now. Returns the instant at which it has failed."""
+        now = time.monotonic()
+        # A stream's `read` is how long it may be silent; how long it may take to begin is the others' business.
+        timeout = self._timeouts.get("pool" if self.is_stream else "read")
+        ends_at = now + (DEFAULT_TIMEOUT if timeout is None else timeout)
+        if self._ends_at is not None:
+            ends_at = min(ends_at, self._ends_at)
+            if now >= ends_at:
+                why = f"{self._name()} was not sent: its deadline came before its turn."
+                self.refuse(APITimeoutError(why, sent=False))
+        self._made += 1
+        return ends_at
+
+    def measure(self) -> Measured | None:
+        """The attempt that was begun is sent now. None where nobody wants to know."""
+        return None if self._rules.measure is None else self._rules.measure(self.request, self._made - 1)
+
+    def timeouts(self, ends_at: float) -> dict[str, float | None]:
+        """httpx's timeouts for a synchronous attempt: each wait for the network ends with the attempt."""
+        left = TimeLeft.until(ends_at, cancellation=self._cancellation)
+        return {"connect": TimeLeft.until(ends_at, self._connect_timeout), "read": left, "write": left, "pool": left}
+
+    def timeouts_async(self, ends_at: float) -> dict[str, float | None]:
+        """httpx's timeouts for an asynchronous attempt, which is cancelled as a whole: a timer less for each read and
+        write.
+        """
+        left = ends_at - time.monotonic()
+        return {
+            "connect": min(left, self._connect_timeout),
+            "read": self._timeouts.get("read") if self.is_stream else None,
+            "write": None,
+            "pool": left,
+        }
+
+    def restore_timeouts(self) -> None:
+        """For whoever reads a stream, or sends the request again with another token."""
+        self.request.extensions["timeout"] = self._timeouts
+
+    def enter_circuit(self) -> Permit | None:
+        breaker = self._rules.breaker
+        if breaker is None:
+            return None
+        url = self.request.url
+        host = url.host if url.port is None else f"{url.host}:{url.port}"
+        permit = breaker.enter(host)
+        if not isinstance(permit, Permit):
+            why = f"{host} has failed too often in a row. Try again in {permit:.1f} s."
+            self.refuse(CircuitOpenError(f"{self._name()} was not sent: {why}", retry_after=permit))
+        return permit
+
+    def would_wait(self, refusal: WouldWait) -> NoReturn:
+        self.refuse(
+            APITimeoutError(
+                f"{self._name()} was not sent: the rate limits would have it wait for {refusal.seconds:.1f} s, "
+                "longer than its deadline allows.",
+                retry_after=refusal.seconds,
+                sent=False,
+            )
+        )
+
+    def refuse(self, error: Exception) -> NoReturn:
+        """Raise `error`, unless an attempt was made: how that one ended says more."""
+        if self._last is not None:
+            raise EndedWith(self._last)
+        raise error
+
+    def after_response(self, response: httpx.Response) -> float | None:
+        """Seconds until the next attempt, or None: this response is the outcome."""
+        status = response.status_code
+        if self.limiter is None and status not in self._policy.statuses:
+            return None
+        value = response.headers.get("retry-after")
+        retry_after = None if value is None else parse_retry_after(value, now=time.time())
+        if self.limiter is not None:
+            self.limiter.observe(self.keys, status, response.headers, retry_after)
+        if self.is_stream:
+            return None  # whoever reads the stream reconnects
+        self._last = response
+        if status in _OUTCOME_UNKNOWN:
+            self._note_deletion()
+        return self._decide(status=status, retry_after=retry_after)
+
+    def outcome(self, response: httpx.Response) -> httpx.Response:
+        """What the caller gets for the last response: a 204 where it is a 404 to the repeat of a DELETE that an earlier
+        attempt may have carried out. What was to be deleted is not there.
+        """
+        if response.status_code != 404 or not self._may_be_deleted:
+            return response
+        logger.info("%s: the repeat answers 404, so an earlier attempt has deleted it", self._name())
+        headers = [(name, value) for name, value in response.headers.raw if not name.lower().startswith(_OF_THE_BODY)]
+        return httpx.Response(204, headers=headers, stream=httpx.ByteStream(b""), extensions=response.extensions)
+
+    def _note_deletion(self) -> None:
+        if self.request.method == "DELETE":
+            self._may_be_deleted = self.request.extensions["may_be_deleted"] = True
+
+    def after_error(self, error: httpx.TransportError) -> float | None:
+        """Seconds until the next attempt, or None: this error is the outcome."""
+        self._last = error
+        if self._is_out_of_time(error):
+            sent = may_have_been_sent(error)
+            what = "It may have arrived." if sent else "Nothing was sent."
+            raise APITimeoutError(f"{self._name()} had no answer when its deadline came. {what}", sent=sent) from error
+        if may_have_been_sent(error):
+            self._note_deletion()
+        if self.is_stream or isinstance(error, _HOPELESS) or _is_about_certificates(error):
+            return None
+        return self._decide(sent=may_have_been_sent(error))
+
+    def blames_host(self, error: httpx.TransportError) -> bool | None:
+        """Whether an error speaks against the host; None where it is of our own making."""
+        if isinstance(error, (*_HOPELESS, httpx.PoolTimeout)) or self._is_out_of_time(error):
+            return None
+        return True
+
+    def _is_out_of_time(self, error: httpx.TransportError) -> bool:
+        left = self.time_left()
+        # Timers are a little early now and then.
+        return isinstance(error, httpx.TimeoutException) and left is not None and left < _EARLY
+
+    def _decide(
+        self, *, status: int | None = None, sent: bool = True, retry_after: float | None = None
+    ) -> float | None:
+        if not isinstance(self.request.stream, httpx.ByteStream):
+            return None  # the body came from a generator, and is gone
+        decision = self._policy.decide(
+            method=self.request.method,
+            attempt=self._made,
+            status=status,
+            sent=sent,
+            has_key=self._is_repeatable,
+            retry_after=retry_after,
+            time_left=self.time_left(),
+        )
+        if decision.delay is not None:
+            response = self._last if isinstance(self._last, httpx.Response) else None
+            log_retry(self.request, response, delay=decision.delay, attempt=self._made, reason=decision.reason)
+        elif status is None or status in self._policy.statuses:
+            logger.debug("%s is not sent again: %s", self._name(), decision.reason)
+        return decision.delay
+
+    def _name(self) -> str:
+        return describe_request(self.request)
+
+
+class EndedWith(Exception):
+    """No further attempt can be made; the last one ended like this. No error of a transport, or it would be tried
+    again.
+    """
+
+    def __init__(self, outcome: httpx.Response | Exception) -> None:
+        super().__init__(outcome)
+        self._outcome = outcome
+
+    def response(self) -> httpx.Response:
+        if isinstance(self._outcome, httpx.Response):
+            return self._outcome
+        raise self._outcome from self._outcome.__cause__
+
+
+def may_have_been_sent(error: httpx.TransportError) -> bool:
+    """Whether a byte of the request can have reached the server when this happened."""
+    if not isinstance(error, _BEFORE_SENDING):
+        return True
+    # httpx-aiohttp says ConnectTimeout for any lost connection; what it was is in the cause.
+    cause = error.__cause__
+    return (
+        isinstance(error, httpx.ConnectTimeout)
+        and cause is not None
+        and type(cause).__module__.startswith("aiohttp")
+        and not isinstance(cause, TimeoutError)
+    )
+
+
+def _is_about_certificates(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,137 @@
+"""One thing per event loop: what is bound to a loop (connections, futures) must never be met by another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._fork import after_fork_in_child
+from interactor_ext.transports._closed import TRANSPORT_CLOSED
+
+T = TypeVar("T")
+
+# The parent's loops do not run in a forked child; to finalise what is theirs would wake the parent through a pipe that
+# both share.
+_inherited: list[Any] = []
+
+
+class PerLoop(Generic[T]):
+    """A `T` for the running loop, made when first asked for and closed with the loop, by `aclose()`, or when nobody
+    holds it.
+
+    `asyncio.run` tells a library of its end in one way: it closes every asynchronous generator that is still open. So
+    each `T` hangs on such a generator, and ends in the loop that it belongs to: no "Event loop is closed", no
+    ResourceWarning.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], T],
+        close: Callable[[T], Awaitable[None]],
+        *,
+        after_fork: Callable[[T], None] | None = None,
+    ) -> None:
+        self._make = make
+        self._close = close
+        self._after_fork = after_fork
+        self._closed = False
+        self._lock = threading.Lock()
+        self._entries: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Entry[T]] = weakref.WeakKeyDictionary()
+        after_fork_in_child(self._forget_parent)
+
+    def get(self) -> T:
+        """ConfigurationError after `aclose()`, in whatever loop."""
+        if self._closed:
+            raise ConfigurationError(TRANSPORT_CLOSED)
+        loop = asyncio.get_running_loop()
+        entry = self._entries.get(loop)
+        if entry is None or entry.closed:
+            entry = self._add(loop)
+        return entry.value
+
+    async def aclose(self) -> None:
+        """Close what belongs to the running loop, and have the other loops close theirs."""
+        self._closed = True
+        running = asyncio.get_running_loop()
+        for loop, entry in self._items():
+            if loop is running:
+                await entry.aclose()
+            elif loop.is_running():
+                # Nobody waits for it: that loop's thread may be waiting for this one. A loop that stands still closes
+                # it at its own end; a task of ours in its queue would then be in the way.
+                with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                    loop.call_soon_threadsafe(entry.start_closing)
+
+    def values(self) -> list[T]:
+        """Those of all loops."""
+        return [entry.value for _, entry in self._items() if not entry.closed]
+
+    def _items(self) -> list[tuple[asyncio.AbstractEventLoop, _Entry[T]]]:
+        with self._lock:
+            return list(self._entries.items())
+
+    def _add(self, loop: asyncio.AbstractEventLoop) -> _Entry[T]:
+        entry = _Entry(self._make(), self._close)
+        with self._lock:
+            for other in [other for other in self._entries if other.is_closed()]:
+                del self._entries[other]
+            self._entries[loop] = entry
+        return entry
+
+    def _forget_parent(self) -> None:
+        self._lock = threading.Lock()
+        entries = list(self._entries.items())
+        self._entries = weakref.WeakKeyDictionary()
+        _inherited.extend(entries)
+        if self._after_fork is not None:
+            for _, entry in entries:
+                self._after_fork(entry.value)
+
+
+class _Entry(Generic[T]):
+    def __init__(self, value: T, close: Callable[[T], Awaitable[None]]) -> None:
+        self.value = value
+        self.is_done = False
+        self._close = close
+        self._guard: AsyncGenerator[None, None] | None = _hold_until_shutdown(value, close, weakref.ref(self))
+        # The first step registers the generator with the loop. It suspends nowhere, so one `send` ends it.
+        with contextlib.suppress(StopIteration):
+            self._guard.__anext__().send(None)
+
+    @property
+    def closed(self) -> bool:
+        return self._guard is None
+
+    def forget(self) -> None:
+        # A generator holds the loop that it was started in, and the loop is to be forgotten.
+        self._guard = None
+
+    async def aclose(self) -> None:
+        if self._guard is None:
+            return
+        # If it is cancelled here, as by a loop that ends, the guard is still there to have it closed.
+        await self._close(self.value)
+        self.is_done = True
+        if self._guard is not None:
+            await self._guard.aclose()
+
+    def start_closing(self) -> None:
+        self._closing = asyncio.get_running_loop().create_task(self.aclose())
+
+
+async def _hold_until_shutdown(
+    value: T, close: Callable[[T], Awaitable[None]], entry: weakref.ref[_Entry[T]]
+) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        holder = entry()
+        if holder is not None:
+            holder.forget()
+        if holder is None or not holder.is_done:
+            await close(value)

@@ -1,0 +1,118 @@
+"""A queue of events in a SQLite file, for the processes of one machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from interactor_ext.webhooks._database import Database, SQLiteBacked, StoredClock
+from interactor_ext.webhooks._settings import above_zero
+from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
+from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
+
+# `at` is when an event is due, when its worker's lease ends, when it died, or until when it is remembered.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
+    key TEXT PRIMARY KEY, state TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, token TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS interactor_webhook_queue_at ON interactor_webhook_queue (state, at)
+"""
+_PUT = """
+INSERT INTO interactor_webhook_queue (key, state, at, body) VALUES (:key, 'open', :now, :body) ON CONFLICT DO NOTHING
+"""
+_NEXT = (
+    "SELECT key, body, attempts FROM interactor_webhook_queue WHERE state = 'open' AND at <= :now ORDER BY at LIMIT 1"
+)
+_TAKE = "UPDATE interactor_webhook_queue SET at = :until, attempts = attempts + 1, token = :token WHERE key = :key"
+_DONE = """
+UPDATE interactor_webhook_queue SET state = 'done', at = :now + :ttl, body = '', token = '', error = ''
+WHERE key = :key AND state
+"""
+_COMPLETE = _DONE + "<> 'done'"
+_DISCARD = _DONE + "= 'dead'"
+_PUT_BACK = """
+UPDATE interactor_webhook_queue SET state = :state, at = :now + :delay, token = '', error = :error
+WHERE key = :key AND token = :token AND state = 'open'
+"""
+_DEAD = """
+SELECT key, body, attempts, error, at FROM interactor_webhook_queue WHERE state = 'dead' ORDER BY at LIMIT :limit
+"""
+_REPLAY = (
+    "UPDATE interactor_webhook_queue SET state = 'open', at = :now, attempts = 0 WHERE key = :key AND state = 'dead'"
+)
+_LEAVE = """
+UPDATE interactor_webhook_queue SET at = :now + :delay, token = '', attempts = attempts - 1
+WHERE key = :key AND token = :token AND state = 'open'
+"""
+_SHIFT = "UPDATE interactor_webhook_queue SET at = at + :by WHERE state = 'open'"
+_SWEEP = "DELETE FROM interactor_webhook_queue WHERE state = 'done' AND at <= :now"
+_SWEEP_EVERY = 3600.0
+
+
+class SQLiteEventQueue(SQLiteBacked):
+    """See `EventQueue`. Every write is on the disk before its method returns, a power failure included.
+
+    `path` may be that of a `SQLiteEventStore`; `ttl` and `timeout` mean the same as there.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        ttl: float = DEFAULT_TTL,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = StoredClock(clock, "interactor_webhook_queue_clock", _SHIFT)
+        self._database = Database(path, f"{_SCHEMA};{self._clock.schema}", timeout=timeout)
+        self.ttl: float = above_zero(ttl, "The ttl of a webhook queue", endless=True)
+        self._next_sweep = 0.0
+
+    def put(self, key: str, body: bytes) -> bool:
+        return self._write(_PUT, key=key, body=body)
+
+    def take(self, token: str, lease: float) -> QueuedEvent | None:
+        with self._database.transaction() as connection:
+            now = self._clock.now(connection)
+            if now >= self._next_sweep:
+                connection.execute(_SWEEP, {"now": now})
+                self._next_sweep = now + _SWEEP_EVERY
+            row = connection.execute(_NEXT, {"now": now}).fetchone()
+            if row is None:
+                return None
+            key, body, attempts = row
+            connection.execute(_TAKE, {"key": key, "token": token, "until": now + lease})
+            return QueuedEvent(key, body, attempts + 1)
+
+    def complete(self, key: str, token: str) -> bool:
+        return self._write(_COMPLETE, key=key, ttl=self.ttl)
+
+    def retry(self, key: str, token: str, delay: float, error: str) -> bool:
+        return self._put_back("open", key, token, delay, error)
+
+    def put_back(self, key: str, token: str, delay: float) -> bool:
+        return self._write(_LEAVE, key=key, token=token, delay=delay)
+
+    def bury(self, key: str, token: str, error: str) -> bool:
+        return self._put_back("dead", key, token, 0.0, error)
+
+    def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        with self._database.transaction() as connection:
+            return [DeadLetter(*row) for row in connection.execute(_DEAD, {"limit": limit})]
+
+    def replay(self, key: str) -> bool:
+        return self._write(_REPLAY, key=key)
+
+    def discard(self, key: str) -> bool:
+        return self._write(_DISCARD, key=key, ttl=self.ttl)
+
+    def _put_back(self, state: str, key: str, token: str, delay: float, error: str) -> bool:
+        return self._write(_PUT_BACK, state=state, key=key, token=token, delay=delay, error=error[:MAX_ERROR_LENGTH])
+
+    def _write(self, statement: str, **values: Any) -> bool:
+        with self._database.transaction() as connection:
+            now = self._clock.now(connection)
+            return connection.execute(statement, {**values, "now": now}).rowcount > 0

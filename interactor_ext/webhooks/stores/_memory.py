@@ -1,0 +1,81 @@
+"""Handled events in this process's memory: for tests, and for receivers of one process that may forget at a restart."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from interactor_ext._fork import after_fork_in_child
+from interactor_ext.webhooks._settings import above_zero
+from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
+
+_SWEEP_EVERY = 1024
+
+
+class _Entry(NamedTuple):
+    token: str
+    until: float
+    completed: bool
+
+
+class MemoryEventStore:
+    """Knows nothing of other processes and nothing after a restart, and each of the two lets a replay through.
+
+    `ttl` is in seconds. `max_events` bounds the memory: the oldest handled events are forgotten first.
+    """
+
+    def __init__(
+        self, *, ttl: float = DEFAULT_TTL, max_events: int = 100_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
+        self._max_events = max_events
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+        self._claims = 0
+        after_fork_in_child(self._renew_lock)
+
+    def claim(self, key: str, token: str, lease: float) -> ClaimState:
+        with self._lock:
+            now = self._clock()
+            self._claims += 1
+            if self._claims % _SWEEP_EVERY == 0:
+                self._sweep(now)
+            entry = self._entries.get(key)
+            if entry is not None and entry.until > now:
+                return ClaimState.COMPLETED if entry.completed else ClaimState.IN_PROGRESS
+            self._entries[key] = _Entry(token, now + lease, completed=False)
+            return ClaimState.CLAIMED
+
+    def complete(self, key: str, token: str) -> bool:
+        with self._lock:
+            now = self._clock()
+            entry = self._entries.pop(key, None)
+            if entry is not None and entry.completed and entry.until > now:
+                self._entries[key] = entry
+                return False
+            self._entries[key] = _Entry("", now + self.ttl, completed=True)
+            self._forget_oldest()
+            return True
+
+    def release(self, key: str, token: str) -> None:
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and not entry.completed and entry.token == token:
+                del self._entries[key]
+
+    def _sweep(self, now: float) -> None:
+        self._entries = {key: entry for key, entry in self._entries.items() if entry.until > now}
+
+    def _forget_oldest(self) -> None:
+        excess = len(self._entries) - self._max_events
+        if excess > 0:
+            # A dict keeps the order of insertion, and complete() puts each event at the end.
+            handled = (key for key, entry in self._entries.items() if entry.completed)
+            for key in [key for key, _ in zip(handled, range(excess), strict=False)]:
+                del self._entries[key]
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()

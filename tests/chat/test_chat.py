@@ -1,0 +1,538 @@
+"""`user.chat(...)`: no word is missed, none comes twice, and no chat hears another's."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from interactor_client.models import Message, MessageComplete, MessageDelta, UnknownEvent
+from interactor_ext import (
+    APITimeoutError,
+    InteractorClient,
+    NotFoundError,
+    PermissionDeniedError,
+    StreamError,
+    ValidationError,
+)
+from interactor_ext.chat._room_queue import ROOMS
+from interactor_ext.sandbox import Sandbox
+from tests.support.chaos_proxy import LOST, ChaosProxy
+from tests.support.conversations import NAMESPACE, asked, chat, eventually, new_room, sync_and_async
+
+WORDS = "one two three four five six seven eight nine ten"
+ANSWER = f"Bot here. You said: {WORDS}"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with Sandbox(word_delay=0.01).run() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(server: Sandbox) -> Sandbox:
+    server.reset()
+    return server
+
+
+@sync_and_async
+def test_the_answer_comes_word_by_word_and_then_as_a_whole(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    outcome = chat(mode, sandbox, room, WORDS)
+    assert outcome.text == ANSWER
+    assert outcome.types == ["message.delta"] * 14 + ["message.complete"]
+    assert all(isinstance(event, MessageDelta) for event in outcome.events[:-1])
+    assert outcome.message is not None
+    assert outcome.events[-1] == MessageComplete(message=outcome.message)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        listed = user.messages.list(room).data
+    assert [(message.role, message.content) for message in listed] == [("user", WORDS), ("assistant", ANSWER)]
+    assert listed[1] == outcome.message
+    (sent,) = asked(sandbox, "send_message")
+    assert sent.body == {"content": WORDS, "stream": True}
+    assert sent.headers["idempotency-key"]
+    assert eventually(lambda: sandbox.open_streams == 0)
+
+
+@sync_and_async
+def test_no_word_is_missed_where_the_answer_is_immediate(mode: str) -> None:
+    with Sandbox().run() as sandbox:
+        room = new_room(sandbox)
+        assert [chat(mode, sandbox, room, WORDS).text for _ in range(20)] == [ANSWER] * 20
+
+
+@sync_and_async
+def test_a_message_that_may_have_arrived_is_not_sent_twice(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def lose_first_answer(request: str, number: int) -> int | None:
+        return LOST if request == f"POST /api/v1/rooms/{room}/messages" and number == 0 else None
+
+    with ChaosProxy(sandbox.core_api_url, lose_first_answer) as proxy:
+        outcome = chat(mode, sandbox, room, WORDS, core_api_url=proxy.url)
+    assert outcome.text == ANSWER
+    assert len(proxy.cuts) == 1
+    first, second = asked(sandbox, "send_message")
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    with sandbox.client(namespace=NAMESPACE) as user:
+        assert len(user.messages.list(room).data) == 2
+
+
+@sync_and_async
+@pytest.mark.parametrize("allowed", [0, 1, 18, 19, 100, 200, 500, 900])
+def test_a_stream_that_is_cut_loses_no_word(mode: str, allowed: int, sandbox: Sandbox) -> None:
+    """Cut before the first event, the stream has no id to resume from, and the server can replay nothing."""
+    room = new_room(sandbox)
+
+    def cut(request: str, number: int) -> int | None:
+        # Later connections get further, or this would never end.
+        return allowed + 200 * number if request.endswith("/stream") and number < 3 else None
+
+    with ChaosProxy(sandbox.core_api_url, cut) as proxy:
+        outcome = chat(mode, sandbox, room, WORDS, core_api_url=proxy.url)
+        assert proxy.cuts
+    assert outcome.error is None
+    assert outcome.text == ANSWER
+    assert outcome.message is not None
+    assert outcome.message.content == ANSWER
+    assert outcome.types[-1] == "message.complete"
+    assert outcome.types.count("message.complete") == 1
+
+
+@sync_and_async
+def test_a_stream_that_fails_for_good(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def break_off(event: Any) -> None:
+        if event is None:
+            sandbox.faults.add("stream_room", status=403, times=None)
+            sandbox.disconnect_streams()
+
+    outcome = chat(mode, sandbox, room, WORDS, during=break_off)
+    assert isinstance(outcome.error, PermissionDeniedError)
+    # The words are lost, but not the message.
+    assert outcome.message is not None
+    assert outcome.message.content == ANSWER
+
+
+@sync_and_async
+def test_what_is_left_of_the_words_can_be_read_after_the_stream_failed(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def text_in_two_parts(user: InteractorClient) -> list[str]:
+        with user.chat(room, WORDS) as reply:
+            words = reply.text()
+            text = next(words)
+            sandbox.faults.add("stream_room", status=403, times=None)
+            sandbox.disconnect_streams()
+            with pytest.raises(PermissionDeniedError):
+                text += "".join(words)
+            return [text, reply.message().content, "".join(reply.text())]
+
+    async def text_in_two_parts_async() -> list[str]:
+        async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
+            words = reply.text()
+            text = await anext(words)
+            sandbox.faults.add("stream_room", status=403, times=None)
+            sandbox.disconnect_streams()
+            try:
+                async for word in words:
+                    text += word
+            except PermissionDeniedError:
+                pass
+            else:
+                raise AssertionError("the stream had failed")
+            return [text, (await reply.message()).content, "".join([word async for word in reply.text()])]
+
+    if mode == "sync":
+        with sandbox.client(namespace=NAMESPACE) as user:
+            first, whole, rest = text_in_two_parts(user)
+    else:
+        first, whole, rest = asyncio.run(text_in_two_parts_async())
+    assert whole == ANSWER
+    assert whole.startswith(first)
+    assert rest in ("", whole[len(first) :])
+
+
+@sync_and_async
+def test_an_error_event_ends_the_events_and_the_answer_is_still_found(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def fail(event: Any) -> None:
+        if event is None:
+            sandbox.emit(room, {"type": "error", "error": {"code": "OVERLOADED", "message": "Too busy."}})
+
+    outcome = chat(mode, sandbox, room, WORDS, during=fail)
+    assert isinstance(outcome.error, StreamError)
+    assert outcome.error.code == "OVERLOADED"
+    assert outcome.message is not None
+    assert outcome.message.content == ANSWER
+
+
+@sync_and_async
+def test_a_room_that_is_deleted_meanwhile(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def delete(event: Any) -> None:
+        if event is None:
+            with sandbox.client(namespace=NAMESPACE) as user:
+                user.rooms.delete(room)
+
+    outcome = chat(mode, sandbox, room, WORDS, during=delete)
+    assert isinstance(outcome.error, NotFoundError)
+    assert outcome.message is None
+
+
+@sync_and_async
+def test_a_stream_that_ends_before_the_answer_is_complete(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def end(event: Any) -> None:
+        if event is None:
+            sandbox.emit(room, {"type": "done"})
+
+    outcome = chat(mode, sandbox, room, WORDS, during=end)
+    assert outcome.error is None
+    assert outcome.text == ANSWER
+
+
+@sync_and_async
+def test_events_that_are_new_or_broken_do_no_harm(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def say(event: Any) -> None:
+        if event is None:
+            sandbox.emit(room, {"type": "message.thinking", "content": "hm"})
+            sandbox.emit(room, {"type": "message.complete", "message": {"id": 5}})
+
+    outcome = chat(mode, sandbox, room, WORDS, during=say)
+    assert outcome.error is None
+    assert [type(event) for event in outcome.events].count(UnknownEvent) == 1
+    assert outcome.text == ANSWER
+
+
+@sync_and_async
+def test_a_chat_is_repeated_with_its_idempotency_key(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def answers() -> list[Message]:
+        with sandbox.client(namespace=NAMESPACE) as client:
+            user = client.with_options(idempotency_key="chat-1")
+            messages = []
+            for _ in range(2):
+                with user.chat(room, WORDS) as reply:
+                    assert "".join(reply.text()) == ANSWER
+                    messages.append(reply.message())
+            return messages
+
+    async def answers_async() -> list[Message]:
+        async with sandbox.async_client(namespace=NAMESPACE) as client:
+            user = client.with_options(idempotency_key="chat-1")
+            messages = []
+            for _ in range(2):
+                async with user.chat(room, WORDS) as reply:
+                    assert "".join([word async for word in reply.text()]) == ANSWER
+                    messages.append(await reply.message())
+            return messages
+
+    first, second = answers() if mode == "sync" else asyncio.run(answers_async())
+    assert first == second
+    with sandbox.client(namespace=NAMESPACE) as user:
+        assert len(user.messages.list(room).data) == 2
+
+
+@sync_and_async
+def test_leaving_early_closes_the_stream(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    if mode == "sync":
+        with sandbox.client(namespace=NAMESPACE) as user:
+            with user.chat(room, WORDS) as reply:
+                assert next(reply.text())
+                assert sandbox.open_streams == 1
+            assert eventually(lambda: sandbox.open_streams == 0)
+            with pytest.raises(StreamError, match="left"):
+                reply.message()
+    else:
+
+        async def main() -> None:
+            async with sandbox.async_client(namespace=NAMESPACE) as user:
+                async with user.chat(room, WORDS) as reply:
+                    async for _ in reply.text():
+                        break
+                    assert sandbox.open_streams == 1
+                assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
+                with pytest.raises(StreamError, match="left"):
+                    await reply.message()
+
+        asyncio.run(main())
+
+
+async def test_a_cancelled_task_leaves_at_once(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    async with sandbox.async_client(namespace=NAMESPACE) as user:
+
+        async def follow() -> None:
+            async with user.chat(room, WORDS * 100) as reply:
+                await reply.message()
+
+        task = asyncio.create_task(follow())
+        assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
+
+
+async def test_a_time_limit_within_the_block_loses_nothing(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reply.message(), 0.03)
+        assert (await reply.message()).content == ANSWER
+        assert "".join([word async for word in reply.text()]) == ANSWER
+
+
+async def test_many_short_time_limits_find_the_answer_although_the_stream_breaks(sandbox: Sandbox) -> None:
+    """Each is shorter than the wait before a reconnect, and than the pauses between looks at the room."""
+    room = new_room(sandbox)
+    for is_lost in (False, True):
+        async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
+            if is_lost:
+                sandbox.faults.add("stream_room", status=403, times=None)
+            sandbox.disconnect_streams()
+            limits = 0
+            while True:
+                try:
+                    assert (await asyncio.wait_for(reply.message(), 0.02)).content == ANSWER
+                    break
+                except TimeoutError:
+                    limits += 1
+                    assert limits < 5000
+            assert len(list(asked(sandbox, "stream_room"))) <= 4
+
+
+@sync_and_async
+def test_who_waits_for_an_answer_hears_that_the_chat_was_left(mode: str) -> None:
+    with Sandbox(word_delay=0.01).run() as sandbox:
+        room = new_room(sandbox)
+        content = "word " * 2000
+
+        def leave_in_another_thread() -> None:
+            with sandbox.client(namespace=NAMESPACE) as user, ThreadPoolExecutor(1) as pool:
+                reply = user.chat(room, content).__enter__()
+                waiting = pool.submit(reply.message)
+                assert eventually(lambda: bool(reply._state.events))
+                reply.close()
+                with pytest.raises(StreamError, match="left"):
+                    waiting.result(60)
+
+        async def leave_in_another_task() -> None:
+            async with sandbox.async_client(namespace=NAMESPACE) as user:
+                reply = await user.chat(room, content).__aenter__()
+                waiting = asyncio.create_task(reply.message())
+                assert await asyncio.to_thread(eventually, lambda: bool(reply._state.events))
+                await reply.aclose()
+                with pytest.raises(StreamError, match="left"):
+                    await asyncio.wait_for(waiting, 60)
+
+        if mode == "sync":
+            leave_in_another_thread()
+        else:
+            asyncio.run(leave_in_another_task())
+        assert eventually(lambda: sandbox.open_streams == 0)
+        assert len(list(asked(sandbox, "stream_room"))) == 1
+        assert not [place for place in ROOMS._last if place.id == room]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_second_cancellation_leaves_the_room_to_others(turns: int, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    async with sandbox.async_client(namespace=NAMESPACE) as user:
+        entered = asyncio.Event()
+
+        async def follow() -> None:
+            async with user.chat(room, WORDS) as reply:
+                entered.set()
+                await asyncio.sleep(10)
+                await reply.message()
+
+        task = asyncio.create_task(follow())
+        await asyncio.wait_for(entered.wait(), 60)
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        async with asyncio.timeout(60), user.chat(room, "again") as reply:
+            assert (await reply.message()).content == "Bot here. You said: again"
+        assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
+
+
+@sync_and_async
+def test_the_deadline_bounds_the_wait_for_an_answer_that_was_left(mode: str) -> None:
+    with Sandbox(word_delay=1).run() as sandbox:
+        room = new_room(sandbox)
+        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, "word " * 200):
+            pass
+        started = time.monotonic()
+        with pytest.raises(APITimeoutError):
+            chat(mode, sandbox, room, "x", deadline=1)
+        assert time.monotonic() - started < 30
+        assert len(list(asked(sandbox, "send_message"))) == 1
+
+
+@sync_and_async
+def test_chats_of_one_room_at_once_do_not_mix(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    contents = [f"{number} {WORDS}" for number in range(6)]
+
+    async def main() -> list[tuple[str, Message]]:
+        async with sandbox.async_client(namespace=NAMESPACE) as user:
+
+            async def follow(content: str) -> tuple[str, Message]:
+                async with user.chat(room, content) as reply:
+                    return "".join([word async for word in reply.text()]), await reply.message()
+
+            return await asyncio.gather(*map(follow, contents))
+
+    def follow(user: InteractorClient, content: str) -> tuple[str, Message]:
+        with user.chat(room, content) as reply:
+            return "".join(reply.text()), reply.message()
+
+    if mode == "sync":
+        with sandbox.client(namespace=NAMESPACE) as user, ThreadPoolExecutor() as pool:
+            outcomes = list(pool.map(lambda content: follow(user, content), contents))
+    else:
+        outcomes = asyncio.run(main())
+    for content, (text, message) in zip(contents, outcomes, strict=True):
+        assert text == message.content == f"Bot here. You said: {content}"
+
+
+@sync_and_async
+def test_chats_of_one_room_in_one_thread_or_task(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def nested() -> list[str]:
+        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, "A") as a, user.chat(room, "B") as b:
+            return [b.message().content, "".join(b.text()), a.message().content, "".join(a.text())]
+
+    async def nested_async() -> list[str]:
+        async with (
+            sandbox.async_client(namespace=NAMESPACE) as user,
+            user.chat(room, "A") as a,
+            user.chat(room, "B") as b,
+        ):
+            second, first = await asyncio.gather(b.message(), a.message())
+            return [
+                second.content,
+                "".join([word async for word in b.text()]),
+                first.content,
+                "".join([word async for word in a.text()]),
+            ]
+
+    answers = nested() if mode == "sync" else asyncio.run(nested_async())
+    assert answers == ["Bot here. You said: B"] * 2 + ["Bot here. You said: A"] * 2
+
+
+@sync_and_async
+def test_a_chat_after_one_that_was_left_early(mode: str, sandbox: Sandbox) -> None:
+    """The rest of the first answer is still on its way, and its words say nowhere whose they are."""
+    room = new_room(sandbox)
+
+    def leave_and_ask() -> str:
+        with sandbox.client(namespace=NAMESPACE) as user:
+            with user.chat(room, WORDS) as reply:
+                next(reply.text())
+            with user.chat(room, "And now?") as reply:
+                return "".join(reply.text())
+
+    async def leave_and_ask_async() -> str:
+        async with sandbox.async_client(namespace=NAMESPACE) as user:
+            async with user.chat(room, WORDS) as reply:
+                async for _ in reply.text():
+                    break
+            async with user.chat(room, "And now?") as reply:
+                return "".join([word async for word in reply.text()])
+
+    answer = leave_and_ask() if mode == "sync" else asyncio.run(leave_and_ask_async())
+    assert answer == "Bot here. You said: And now?"
+
+
+async def test_who_gives_up_waiting_in_line_is_passed_over(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    async with sandbox.async_client(namespace=NAMESPACE) as user:
+
+        async def follow(content: str) -> str:
+            async with user.chat(room, content) as reply:
+                return (await reply.message()).content
+
+        async with user.chat(room, WORDS) as first:
+            second, third = asyncio.create_task(follow("second")), asyncio.create_task(follow("third"))
+            await anext(aiter(first))
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            fourth = asyncio.create_task(follow("fourth"))
+            assert (await first.message()).content == ANSWER
+        assert (await third, await fourth) == ("Bot here. You said: third", "Bot here. You said: fourth")
+    assert [request.body["content"] for request in asked(sandbox, "send_message")] == [WORDS, "third", "fourth"]
+
+
+@sync_and_async
+def test_the_deadline_bounds_the_wait_for_an_answer(mode: str, sandbox: Sandbox) -> None:
+    outcome = chat(mode, sandbox, new_room(sandbox), WORDS * 100, deadline=1.5)
+    assert isinstance(outcome.error, APITimeoutError)
+    assert outcome.message is None
+
+
+@sync_and_async
+def test_the_deadline_bounds_the_wait_for_the_room(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    started, leave = threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, WORDS):
+            started.set()
+            leave.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        occupied = pool.submit(occupy)
+        assert started.wait(60)
+        with pytest.raises(APITimeoutError, match="another chat"):
+            chat(mode, sandbox, room, "x", deadline=1)
+        leave.set()
+        occupied.result()
+    assert len(list(asked(sandbox, "send_message"))) == 1
+
+
+@sync_and_async
+def test_what_the_platform_refuses_is_raised_on_entering(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    with pytest.raises(NotFoundError):
+        chat(mode, sandbox, "room_unknown", WORDS)
+    with pytest.raises(ValidationError):
+        chat(mode, sandbox, room, "")
+    assert eventually(lambda: sandbox.open_streams == 0)
+    assert chat(mode, sandbox, room, WORDS).text == ANSWER
+
+
+def test_a_reply_is_entered_once(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        reply = user.chat(room, WORDS)
+        with pytest.raises(RuntimeError, match=r"with user\.chat"):
+            reply.message()
+        with pytest.raises(RuntimeError, match=r"with user\.chat"):
+            next(reply.text())
+        with reply:
+            assert room in repr(reply)
+            with pytest.raises(RuntimeError, match="once"):
+                reply.__enter__()
+            assert reply.message().content == ANSWER
+        assert reply.message().content == ANSWER

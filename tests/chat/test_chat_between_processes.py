@@ -1,0 +1,272 @@
+"""Several processes chat in one room: each gets the answer to its own message, or an error.
+
+What a process remembers of its rooms it keeps by their URL, so clients that spell it differently know nothing of each
+other, as if they were of different processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+
+from interactor_client.models import MessageDelta
+from interactor_ext import AsyncInteractorClient, InteractorClient, ToolSet
+from interactor_ext.chat import _room_queue as room_queue
+from interactor_ext.chat._shared import SharedReply
+from interactor_ext.sandbox import Sandbox
+from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, sync_and_async
+
+WORDS = "one two three four five six seven eight"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with Sandbox(word_delay=0.01).run() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(server: Sandbox) -> Sandbox:
+    server.reset()
+    return server
+
+
+def elsewhere(sandbox: Sandbox) -> dict[str, str]:
+    """The settings of a client in another process."""
+    return {"core_api_url": sandbox.core_api_url.replace("127.0.0.1", "localhost")}
+
+
+def answer_to(content: str) -> str:
+    return f"Bot here. You said: {content}"
+
+
+def is_answer_to(outcome: Outcome, content: str) -> bool:
+    return outcome.message is not None and outcome.text == outcome.message.content == answer_to(content)
+
+
+def leave_early(mode: str, sandbox: Sandbox, room: str, content: str) -> None:
+    """Begin to read an answer, and stop it."""
+    if mode == "sync":
+        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, content) as reply:
+            next(reply.text())
+        return
+
+    async def main() -> None:
+        async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, content) as reply:
+            await anext(aiter(reply.text()))
+
+    asyncio.run(main())
+
+
+@sync_and_async
+def test_chat_after_an_answer_that_was_stopped_in_another_process(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    for number in range(3):
+        leave_early(mode, sandbox, room, f"{number} {WORDS}")
+        content = f"And {number}?"
+        outcome = chat(mode, sandbox, room, content, **elsewhere(sandbox))
+        assert is_answer_to(outcome, content)
+        # Word by word, since nobody else is there.
+        assert len(outcome.events) == len(answer_to(content).split()) + 1
+
+
+@sync_and_async
+@pytest.mark.parametrize("messages", [1, 2])
+def test_chat_after_messages_whose_answers_nobody_follows(mode: str, messages: int, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        for number in range(messages):
+            user.messages.send(room, content=f"{number} {WORDS}", stream=True)
+    assert is_answer_to(chat(mode, sandbox, room, "TWO"), "TWO")
+
+
+def test_chat_in_a_real_other_process(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    program = f"""if True:
+        from interactor_ext import InteractorClient
+        with InteractorClient(
+            client_id={sandbox.client_id!r}, client_secret={sandbox.client_secret!r}, namespace={NAMESPACE!r},
+            core_api_url={sandbox.core_api_url!r}, account_server_url={sandbox.account_server_url!r},
+        ) as user, user.chat({room!r}, {WORDS!r} * 15) as reply:
+            next(reply.text())
+            print("left", flush=True)
+        """
+    left = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert left.stdout == "left\n", left.stderr
+    assert is_answer_to(chat("sync", sandbox, room, "TWO"), "TWO")
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both of two chats have found the room quiet before either sends its message."""
+    barrier = threading.Barrier(2, timeout=30)
+    send = SharedReply._send
+
+    def wait_and_send(self: Any) -> Any:
+        barrier.wait()
+        return send(self)
+
+    monkeypatch.setattr(SharedReply, "_send", wait_and_send)
+
+
+@pytest.mark.usefixtures("at_once")
+@sync_and_async
+def test_two_messages_that_are_sent_at_the_same_time(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    for number in range(5):
+        contents = [f"{number} A {WORDS}", f"{number} B {WORDS}"]
+        with ThreadPoolExecutor(2) as pool:
+            here = pool.submit(chat, mode, sandbox, room, contents[0])
+            there = pool.submit(partial(chat, mode, sandbox, room, contents[1], **elsewhere(sandbox)))
+            assert is_answer_to(here.result(30), contents[0])
+            assert is_answer_to(there.result(30), contents[1])
+
+
+class Tools(ToolSet):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.runs: list[str] = []
+
+        @self.tool
+        def look_up(key: str) -> str:
+            """Looks something up."""
+            self.runs.append(key)
+            return f"{key} {name}"
+
+
+@pytest.mark.usefixtures("at_once")
+@sync_and_async
+def test_two_messages_at_the_same_time_that_call_tools(mode: str, sandbox: Sandbox) -> None:
+    """Each process runs the calls of its own message only, and gets its own answer or learns that it cannot be told."""
+    tools = [Tools("here"), Tools("there")]
+    with sandbox.client(namespace=NAMESPACE) as user:
+        room = new_room(sandbox, *(tool.id for tool in tools[0].register(user)))
+        tools[1].register(user)
+    answered = 0
+    for number in range(4):
+        contents = [f'/tool look_up {{"key": "{number} {where}"}}' for where in ("here", "there")]
+        with ThreadPoolExecutor(2) as pool:
+            here = pool.submit(partial(chat, mode, sandbox, room, contents[0], tools=tools[0]))
+            there = pool.submit(partial(chat, mode, sandbox, room, contents[1], tools=tools[1], **elsewhere(sandbox)))
+            outcomes = [here.result(30), there.result(30)]
+        for outcome, where in zip(outcomes, ("here", "there"), strict=True):
+            if outcome.message is None:
+                assert "cannot be told" in str(outcome.error)
+                assert outcome.text == ""
+            else:
+                answered += 1
+                expected = f'Bot here. look_up answered "{number} {where} {where}".'
+                assert outcome.text == outcome.message.content == expected
+    assert answered == 8
+    assert tools[0].runs == [f"{number} here" for number in range(4)]
+    assert tools[1].runs == [f"{number} there" for number in range(4)]
+    assert len(list(asked(sandbox, "submit_tool_result"))) == 8
+
+
+@sync_and_async
+def test_message_of_another_process_while_a_tool_runs(mode: str, sandbox: Sandbox) -> None:
+    """It is answered in between. Its words are on the stream, and are handed out by nobody but its own chat."""
+    tools = ToolSet()
+    started, go_on = threading.Event(), threading.Event()
+
+    @tools.tool
+    def wait() -> str:
+        """Waits."""
+        started.set()
+        assert go_on.wait(30)
+        return "done"
+
+    with sandbox.client(namespace=NAMESPACE) as user:
+        room = new_room(sandbox, *(tool.id for tool in tools.register(user)))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(partial(chat, mode, sandbox, room, "/tool wait {}", tools=tools))
+        assert started.wait(30)
+        between = chat(mode, sandbox, room, WORDS, **elsewhere(sandbox))
+        go_on.set()
+        outcome = waiting.result(30)
+    assert is_answer_to(between, WORDS)
+    assert outcome.message is not None
+    assert outcome.text == outcome.message.content == 'Bot here. wait answered "done".'
+
+
+@sync_and_async
+def test_answer_is_waited_for_as_long_as_words_of_it_come(
+    mode: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_queue, "_LOOKS", (0.01,))
+    monkeypatch.setattr(room_queue, "_LATER_LOOKS", 0.05)
+    room = new_room(sandbox)
+    leave_early(mode, sandbox, room, "word " * 40)
+    assert is_answer_to(chat(mode, sandbox, room, "TWO", **elsewhere(sandbox)), "TWO")
+    assert len(list(asked(sandbox, "stream_room"))) > 3
+
+
+@sync_and_async
+def test_answer_that_waits_for_a_tool_keeps_nobody_from_speaking(mode: str, sandbox: Sandbox) -> None:
+    """And when its tool has answered it is waited for, like any other."""
+    tools = Tools("here")
+    with sandbox.client(namespace=NAMESPACE) as user:
+        room = new_room(sandbox, *(tool.id for tool in tools.register(user)))
+        user.messages.send(room, content='/tool look_up {"key": "late"}', stream=True)
+        assert is_answer_to(chat(mode, sandbox, room, "TWO"), "TWO")
+        asking = user.messages.list(room).data[1]
+        assert asking.tool_calls
+        user.tools.submit_result(room, tool_call_id=asking.tool_calls[0].id, result="late")
+    assert is_answer_to(chat(mode, sandbox, room, "THREE"), "THREE")
+
+
+@sync_and_async
+def test_chat_costs_two_small_lists(mode: str, sandbox: Sandbox) -> None:
+    assert is_answer_to(chat(mode, sandbox, new_room(sandbox), WORDS), WORDS)
+    assert len(list(asked(sandbox, "list_messages"))) == 2
+
+
+def test_dropped_chat_keeps_nobody_out(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        reply = user.chat(room, WORDS).__enter__()
+        assert sandbox.open_streams == 1
+        del reply
+        with ThreadPoolExecutor(1) as pool:
+            assert is_answer_to(pool.submit(chat, "sync", sandbox, room, "TWO").result(30), "TWO")
+
+
+async def ask(user: AsyncInteractorClient, room: str, content: str) -> str:
+    async with user.chat(room, content) as reply:
+        return "".join([event.content async for event in reply if isinstance(event, MessageDelta)])
+
+
+def ask_sync(user: InteractorClient, room: str, content: str) -> str:
+    with user.chat(room, content) as reply:
+        return "".join(reply.text())
+
+
+@pytest.mark.full
+@sync_and_async
+def test_many_chats_of_two_processes(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def talk(name: str, settings: dict[str, Any]) -> list[tuple[str, str]]:
+        contents = [f"{name} {number} {WORDS}" for number in range(12)]
+        if mode == "sync":
+            with sandbox.client(namespace=NAMESPACE, **settings) as user:
+                return [(content, ask_sync(user, room, content)) for content in contents]
+
+        async def main() -> list[tuple[str, str]]:
+            async with sandbox.async_client(namespace=NAMESPACE, **settings) as user:
+                return [(content, await ask(user, room, content)) for content in contents]
+
+        return asyncio.run(main())
+
+    with ThreadPoolExecutor(2) as pool:
+        talks = [pool.submit(talk, "A", {}), pool.submit(talk, "B", elsewhere(sandbox))]
+        for content, answer in [pair for each in talks for pair in each.result(300)]:
+            assert answer == answer_to(content)

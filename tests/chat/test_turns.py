@@ -1,0 +1,123 @@
+"""Whose answer is whose, told from the order of a room's messages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from interactor_client.models import Message, ToolCall
+from interactor_ext.chat._turns import FairQueue
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def room(*lines: str) -> list[Message]:
+    """Messages, oldest first: `u1` asks, `a1` answers, `t` is a result; `c1:x+,y` asks for x, which is done, and y."""
+    return [message(line) for line in lines]
+
+
+def message(line: str) -> Message:
+    message_id, _, names = line.partition(":")
+    role = {"u": "user", "t": "tool"}.get(line[0], "assistant")
+    calls = [
+        ToolCall(
+            id=name.rstrip("+"), tool_id="t", arguments={}, status="completed" if name.endswith("+") else "pending"
+        )
+        for name in names.split(",")
+        if name
+    ]
+    more: dict[str, Any] = {"tool_calls": calls} if calls else {}
+    content = "" if line[0] in "ce" else "text"
+    return Message(id=message_id, room_id="r", role=role, content=content, created_at=NOW, **more)
+
+
+def told(ours: str, *lines: str, **about: Any) -> tuple[str | None, list[str], set[str], bool]:
+    turns = FairQueue(room(*lines), ours, **about)
+    assert not turns.is_open
+    answer = None if turns.answer is None else turns.answer.id
+    return answer, [call.id for call in turns.calls], turns.others, turns.is_ours_next
+
+
+@pytest.mark.parametrize(
+    ("ours", "lines", "answer", "others", "is_next"),
+    [
+        ("u1", "u1", None, "", True),
+        ("u1", "u1 a1", "a1", "", True),
+        ("u2", "u1 u2", None, "", False),
+        ("u2", "u1 u2 a1", None, "a1", True),
+        ("u2", "u1 u2 a1 a2", "a2", "a1", True),
+        ("u1", "u1 u2 a1 a2", "a1", "a2", True),
+        ("u1", "u1 e1", None, "", True),
+        ("u3", "u1 a1 u2 u3 a2", None, "a1 a2", True),
+        # Nobody's: it greets.
+        ("u1", "a0 u1 a1", "a1", "a0", True),
+        ("u1", "s0 u1 a1", "a1", "s0", True),
+    ],
+)
+def test_answers_come_in_the_order_of_the_messages(
+    ours: str, lines: str, answer: str | None, others: str, is_next: bool
+) -> None:
+    assert told(ours, *lines.split()) == (answer, [], set(others.split()), is_next)
+
+
+@pytest.mark.parametrize(
+    ("ours", "lines", "answer", "calls", "others", "is_next"),
+    [
+        ("u1", "u1 c1:x", None, "x", "", True),
+        ("u1", "u1 c1:x+ t", None, "x", "", True),
+        ("u1", "u1 c1:x+ t a1", "a1", "x", "", True),
+        ("u1", "u1 c1:x+,y t", None, "x y", "", True),
+        ("u1", "u1 c1:x+ t c2:y+ t a1", "a1", "x y", "", True),
+        # Another is answered while this one waits for its tools.
+        ("u1", "u1 c1:x u2", None, "x", "", False),
+        ("u1", "u1 c1:x u2 a2", None, "x", "a2", True),
+        ("u1", "u1 c1:x+ u2 t", None, "x", "", False),
+        ("u1", "u1 c1:x+ u2 t a2 a1", "a1", "x", "a2", True),
+        ("u1", "u1 c1:x+ t u2 a1 a2", "a1", "x", "a2", True),
+        ("u2", "u1 c1:x u2", None, "", "", True),
+        ("u2", "u1 c1:x u2 a2", "a2", "", "", True),
+        ("u2", "u1 c1:x+ t u2", None, "", "", False),
+        ("u2", "u1 c1:x+ u2 t a2 a1", "a2", "", "a1", True),
+        # A call that nobody ever answers is in nobody's way.
+        ("u2", "u1 c1:x u2 c2:y+ t a2", "a2", "y", "", True),
+        # A platform that keeps no results.
+        ("u1", "u1 c1:x+ a1", "a1", "x", "", True),
+    ],
+)
+def test_who_waits_for_tools_steps_aside(
+    ours: str, lines: str, answer: str | None, calls: str, others: str, is_next: bool
+) -> None:
+    assert told(ours, *lines.split()) == (answer, calls.split(), set(others.split()), is_next)
+
+
+def test_results_of_two_at_once_leave_it_open() -> None:
+    lines = ["u1", "u2", "c1:x+", "c2:y+", "t", "t"]
+    for ours in ("u1", "u2"):
+        turns = FairQueue(room(*lines), ours)
+        assert (turns.is_ours_next, turns.is_open) == (False, False)
+        turns = FairQueue(room(*lines, "a1"), ours)
+        assert (turns.answer, turns.is_open) == (None, True)
+    # Until it is settled.
+    turns = FairQueue(room(*lines, "a1", "a2", "u3", "a3"), "u3", settled="a2")
+    assert turns.answer is not None
+    assert turns.answer.id == "a3"
+    assert not turns.is_open
+
+
+def test_what_is_settled_is_waited_for_no_longer() -> None:
+    assert told("u2", "u1", "u2", settled="u1") == (None, [], set(), True)
+    assert told("u2", "u1", "u2", "a2", settled="u1") == ("a2", [], set(), True)
+    assert told("u2", "a1", "u2", "a2", settled="a1") == ("a2", [], set(), True)
+    # But a message that was sent before, with the same key, is still looked for.
+    assert told("u1", "u1", "u2", "a1", "a2", settled="u2") == ("a1", [], {"a2"}, True)
+    turns = FairQueue(room("u0", "a0", "u1"), "u1", settled="a0")
+    assert (turns.past, turns.others) == ({"a0"}, set())
+
+
+def test_list_that_begins_behind_the_message() -> None:
+    assert told("u1", is_cut_off=True) == (None, [], set(), True)
+    assert told("u1", "t", "c2:y+", "t", "a1", is_cut_off=True) == ("a1", ["y"], set(), True)
+    assert told("u1", "t", "u2", "a1", "a2", is_cut_off=True) == ("a1", [], {"a2"}, True)
+    assert told("u2", "t", "u2", "a1", "a2") == ("a2", [], {"a1"}, True)

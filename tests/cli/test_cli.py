@@ -1,0 +1,556 @@
+"""The command line, in a real terminal where a person would be, and `interactor api` over every operation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext.cli import main
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.webhooks import sign
+from tests.support.webhook_deliveries import SECRET, body_of, delivery
+
+pytest.importorskip("typer", reason="pip install typer rich")
+pexpect = pytest.importorskip("pexpect", reason="pip install pexpect")
+if not hasattr(pexpect, "spawn"):
+    pytest.skip("there are no terminals of this kind on Windows", allow_module_level=True)
+
+from interactor_ext.cli import operations  # noqa: E402
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+COMMAND = [sys.executable, "-m", "interactor_ext.cli"]
+NAMESPACE = "user_1"
+ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+class Terminal:
+    """One command in a terminal of its own. Every wait has an end."""
+
+    def __init__(self, env: dict[str, str], *arguments: str) -> None:
+        environment = {**os.environ, "TERM": "xterm-256color", "INTERACTOR_WEBHOOK_SECRET": SECRET, **env}
+        self.child = pexpect.spawn(
+            COMMAND[0], [*COMMAND[1:], *arguments], env=environment, encoding="utf-8", timeout=60, dimensions=(50, 300)
+        )
+        self.seen = ""
+
+    def until(self, *texts: str) -> None:
+        """Wait for each of these, in this order."""
+        for text in texts:
+            self.child.expect_exact(text)
+            self.seen += self.child.before + self.child.after
+
+    def type(self, line: str) -> None:
+        self.child.sendline(line)
+
+    def end(self, status: int = 0) -> str:
+        """All that was shown, once the command has ended as it should."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        shown = ANSI.sub("", self.seen + self.child.before)
+        assert self.child.exitstatus == status, shown
+        return shown
+
+    def interrupt(self) -> None:
+        self.child.sendintr()
+
+    def leave(self) -> None:
+        """Ctrl-C at a prompt, again if nothing happens: Python's readline does not see a signal that comes between the
+        prompt and the wait for a key.
+        """
+        for _ in range(5):
+            self.interrupt()
+            if self.child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=5) == 0:
+                break
+        self.end()
+
+    def close(self) -> None:
+        self.child.close(force=True)
+
+
+@pytest.fixture
+def terminal(sandbox: Sandbox) -> Iterator[Callable[..., Terminal]]:
+    terminals: list[Terminal] = []
+
+    def start(*arguments: str, **env: str) -> Terminal:
+        terminals.append(Terminal({**sandbox.env, **env}, *arguments))
+        return terminals[-1]
+
+    yield start
+    for each in terminals:
+        each.close()
+
+
+@pytest.fixture
+def shown_by(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """What a command shows that ends by itself and needs no terminal: it runs in this process, which is far quicker."""
+
+    def run(*arguments: str, status: int = 0, **env: str) -> str:
+        with monkeypatch.context() as patch:
+            for name, value in {**sandbox.env, "INTERACTOR_WEBHOOK_SECRET": SECRET, "COLUMNS": "300", **env}.items():
+                patch.setenv(name, value)
+            ended = main([*arguments])
+        shown = "".join(capsys.readouterr())
+        assert ended == status, shown
+        return shown
+
+    return run
+
+
+def test_help_and_version(terminal: Callable[..., Terminal], shown_by: Callable[..., str]) -> None:
+    shown = terminal("--help").end()
+    for command in ("doctor", "chat", "api", "demo", "sandbox", "webhooks"):
+        assert re.search(rf"^ *{command} ", shown, re.MULTILINE)
+    assert shown_by("-h").split() == shown.split()
+    assert "--signature" in shown_by("webhooks", "verify", "-h")
+    assert re.fullmatch(r"interactor \d+\.\d+\.\d+\s+", shown_by("--version"))
+
+
+def test_doctor(terminal: Callable[..., Terminal], shown_by: Callable[..., str], sandbox: Sandbox) -> None:
+    shown = terminal("doctor").end()
+    assert "✓ token" in shown
+    assert "✗" not in shown
+    shown = shown_by("doctor", status=1, INTERACTOR_CLIENT_SECRET="hunter2-of-another")
+    assert "✗ token" in shown
+    assert "hunter2-of-another" not in shown
+
+
+def test_demo(terminal: Callable[..., Terminal]) -> None:
+    assert "every step came out as it should" in terminal("demo").end()
+
+
+def test_sandbox(terminal: Callable[..., Terminal], shown_by: Callable[..., str]) -> None:
+    running = terminal("sandbox", "--port", "0")
+    running.until("Interactor sandbox at ", "Ctrl-C")
+    env = dict(re.findall(r"export (\w+)=(\S+)", running.seen))
+    assert "✓ read call" in shown_by("doctor", **env)
+    running.interrupt()
+    running.end()
+    assert "--token-lifetime" in shown_by("sandbox", "--help")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert "Can't listen" in shown_by("sandbox", "--port", port, status=1)
+    assert "from 0 to 65535" in shown_by("sandbox", "--port", "99999", status=2)
+    assert "usage: interactor sandbox " in shown_by("sandbox", "-h")
+    assert "0<=x<=65535" in shown_by("webhooks", "listen", "--port", "99999", status=2)
+
+
+def test_chat(terminal: Callable[..., Terminal], shown_by: Callable[..., str], sandbox: Sandbox) -> None:
+    make_one = "Make one: interactor api create_assistant"
+    assert f"{make_one} -n {NAMESPACE} -d" in terminal("chat", "-n", NAMESPACE).end(1)
+    assert f"{make_one} -n 'user 2' -d" in shown_by("chat", "-n", "user 2", status=1)
+    assert f"{make_one} -d" in shown_by("chat", status=1)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        bot = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")
+        talk = terminal("chat", "-n", NAMESPACE)
+        talk.until("Room room_", "you> ")
+        talk.type("Hello there")
+        talk.until("Support Bot here. You said: Hello there", "you> ")
+        sandbox.faults.add("send_message", status=422, message="No such words.")
+        talk.type("Bad words")
+        talk.until("Error: ", "No such words (", "you> ")
+        talk.type("/history")
+        talk.until("user> ", "Hello there", "assistant> ", "Support Bot here. You said: Hello there", "you> ")
+        talk.type("/what")
+        talk.until("Commands are", "you> ")
+        talk.type("//what")
+        talk.until("You said: /what", "you> ")
+        talk.type("/room")
+        talk.until("room_", "you> ")
+        room = re.findall(r"room_\w+", talk.seen)[0]
+        talk.type("/quit")
+        assert sandbox.client_secret not in talk.end()
+
+        user.messages.send(room, content="\x1b]0;owned\x07 and \x9b31m")
+        again = terminal("chat", room, "-n", NAMESPACE)
+        again.until("user> ", "Hello there", "\\x1b]0;owned\\x07 and \\x9b31m", "you> ")
+        again.child.sendeof()
+        again.end()
+        other = user.assistants.create(name="Other Bot", model="gpt-4", system_prompt="Help.")
+        assert "choose one with --assistant" in shown_by("chat", "-n", NAMESPACE, status=1)
+        talk = terminal("chat", "-n", NAMESPACE, "-a", other.id)
+        talk.until("you> ")
+        talk.type("Hi")
+        talk.until("Other Bot here. You said: Hi", "you> ")
+        tool = user.tools.create(name="look", description="Looks.", parameters={"type": "object"})
+        user.assistants.update(other.id, tools=[tool.id])
+        talk.type("//tool look {}")
+        talk.until("tools are not run here", "you> ")
+        talk.leave()
+    assert bot.name == "Support Bot"
+
+
+def test_webhooks_listen_and_replay(
+    terminal: Callable[..., Terminal], shown_by: Callable[..., str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    listening = terminal("webhooks", "listen", "--port", "0", "--save", str(kept))
+    listening.until("Listening at ", "(Ctrl-C ends it).")
+    url = re.findall(r"http://127\.0\.0\.1:\d+/", listening.seen)[0]
+    body, headers = delivery(key="k1")
+    assert httpx.post(url, content=body, headers=headers).status_code == 200
+    listening.until("room.message.created", "evt_k1 of user_123", '"room_id"')
+    assert httpx.post(url, content=body, headers={**headers, "X-Interactor-Signature": "0" * 64}).status_code == 401
+    listening.until("Refused with 401")
+    assert httpx.post(url, content=b"\xff", headers=sign(b"\xff", SECRET)).status_code == 400
+    listening.until("Refused with 400")
+    invalid, signed = delivery(key="k2", data=None)
+    assert httpx.post(url, content=invalid, headers=signed).status_code == 200
+    listening.until("does not fit its type", "data must be an object")
+    file, refused, unnamed, other = sorted(kept.iterdir())
+    assert [each.name for each in (refused, unnamed, other)] == [
+        "0002-refused-401-room.message.created-evt_k1.json",
+        "0003-refused-400-unnamed.json",
+        "0004-room.message.created-evt_k2.json",
+    ]
+    assert "400" in terminal("webhooks", "replay", str(unnamed), "--to", url).end(1)
+    assert "200" in terminal("webhooks", "replay", str(refused), "--to", url).end()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, file)] == [0o700, 0o600]
+    shown = terminal("webhooks", "replay", str(file), "--to", url, "--times", "2").end()
+    assert shown.count("200") == 2
+    assert "duplicate" in shown
+    refusing = f"{sandbox.core_api_url}/assistants"
+    assert "401" in shown_by("webhooks", "replay", str(file), "--to", refusing, status=1)
+    listening.interrupt()
+    assert SECRET not in listening.end()
+    assert "No answer from http://127.0.0.1:9" in shown_by(
+        "webhooks", "replay", str(file), "--to", "http://127.0.0.1:9", status=1
+    )
+    assert "Genuine" in shown_by("webhooks", "verify", str(file))
+
+
+def test_webhooks_sign_and_verify(
+    terminal: Callable[..., Terminal], shown_by: Callable[..., str], tmp_path: Path
+) -> None:
+    file = tmp_path / "body.json"
+    file.write_bytes(body_of())
+    shown = terminal("webhooks", "sign", str(file), "--event", "room.message.created").end()
+    headers = dict(line.strip().split(": ", 1) for line in shown.splitlines() if ": " in line)
+    assert headers["X-Interactor-Event"] == "room.message.created"
+    signed = ["--signature", headers["X-Interactor-Signature"], "--timestamp", headers["X-Interactor-Timestamp"]]
+    assert "Genuine" in terminal("webhooks", "verify", str(file), *signed).end()
+    assert "pass --signature and --timestamp of" in shown_by("webhooks", "verify", str(file), status=1)
+    assert "pass --timestamp of" in shown_by("webhooks", "verify", str(file), *signed[:2], status=1)
+    old = [*signed[:2], "--timestamp", "1700000000"]
+    assert "behind this machine's clock" in shown_by("webhooks", "verify", str(file), *old, status=1)
+    assert "Genuine" in shown_by("webhooks", "verify", str(file), *old, "--any-age")
+    secret = tmp_path / "secret"
+    secret.write_text("another\n")
+    shown = shown_by("webhooks", "verify", str(file), *signed, "--secret-file", str(secret), "--json", status=1)
+    assert json.loads(shown)["genuine"] is False
+    assert "INTERACTOR_WEBHOOK_SECRET is not set" in shown_by(
+        "webhooks", "sign", str(file), status=1, INTERACTOR_WEBHOOK_SECRET=""
+    )
+
+
+def test_api_in_a_terminal(terminal: Callable[..., Terminal]) -> None:
+    body = '{"name": "Bot", "model": "gpt-4", "system_prompt": "Help."}'
+    shown = terminal("api", "create_assistant", "-n", NAMESPACE, "-d", body).end()
+    bot = json.loads(shown)["data"]
+    assert (
+        json.loads(terminal("api", "get_assistant", f"assistant_id={bot['id']}", "-n", NAMESPACE).end())["data"] == bot
+    )
+    assert "Done" in terminal("api", "delete_assistant", f"assistant_id={bot['id']}", "-n", NAMESPACE).end()
+    shown = terminal("api").end()
+    assert all(name in shown for name in operations.operations())
+
+
+def test_errors_are_one_line_and_details_are_there_on_request(
+    terminal: Callable[..., Terminal], shown_by: Callable[..., str]
+) -> None:
+    shown = terminal("api", "get_assistant", "assistant_id=asst_1", "-n", NAMESPACE).end(1)
+    assert len(shown.strip().splitlines()) == 1
+    assert re.match(r"Error: .*404 NOT_FOUND, request id req_\w+", shown)
+    shown = shown_by("api", "--verbose", "get_assistant", "assistant_id=asst_1", status=1)
+    assert "request_id: req_" in shown
+    assert "Traceback" in shown
+    assert "did you mean get_assistant" in shown_by("api", "get_asistant", status=1)
+    assert "Call it as: get_assistant assistant_id=..." in shown_by("api", "get_assistant", status=1)
+    assert "No such command" in shown_by("nonsense", status=2)
+
+
+def test_completion(sandbox: Sandbox) -> None:
+    environment = {**os.environ, **sandbox.env, "_INTERACTOR_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
+    done = subprocess.run(
+        COMMAND, env={**environment, "COMP_WORDS": "interactor api list_w"}, capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split()) == {"list_workflows", "list_workflow_instances", "list_webhooks"}
+    # The shell is told by the process that started the command, which must not be replaced by it.
+    within_bash = ["bash", "-c", '"$@"; exit $?', "bash", *COMMAND, "--show-completion"]
+    shown = subprocess.run(within_bash, capture_output=True, text=True, check=True).stdout
+    assert "_INTERACTOR_COMPLETE" in shown
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['typer'] = None; from interactor_ext.cli import main; sys.exit(main([]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "The command `interactor` needs an extra: pip install 'interactor-sdk[cli]'\n"
+
+
+@pytest.fixture
+def call(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """`interactor api ...` in this process: the JSON that it writes, or its error."""
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+
+    def run(operation: str, *arguments: str, body: Any = None, status: int = 0) -> Any:
+        data = [] if body is None else ["-d", json.dumps(body)]
+        ended = main(["api", operation, *arguments, *data, "--json", "-n", NAMESPACE])
+        shown, complaints = capsys.readouterr()
+        assert ended == status, complaints
+        assert sandbox.client_secret not in shown + complaints
+        return complaints if status else [json.loads(line) for line in shown.splitlines()]
+
+    return run
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_api_reaches_every_operation(call: Callable[..., Any], sandbox: Sandbox) -> None:
+    reached: set[str] = set()
+
+    def one(operation: str, *arguments: str, body: Any = None) -> Any:
+        reached.add(operation)
+        answers = call(operation, *arguments, body=body)
+        assert sandbox.requests[-1].operation == operation
+        assert len(answers) <= 1
+        return answers[0]["data"] if answers and "data" in answers[0] else None
+
+    def in_vain(operation: str, *arguments: str, body: Any) -> None:
+        """The server is reached, and has nothing that this would be for."""
+        reached.add(operation)
+        call(operation, *arguments, body=body, status=1)
+        assert sandbox.requests[-1].operation == operation
+
+    def stream(operation: str, argument: str) -> None:
+        reached.add(operation)
+        stream_id = argument.partition("=")[2]
+        sender = threading.Thread(
+            target=lambda: (
+                eventually(lambda: sandbox.open_streams == 1),
+                sandbox.emit(stream_id, {"type": "message.delta", "content": "hi"}),
+            )
+        )
+        sender.start()
+        assert call(operation, argument, "--limit", "1")[0]["content"] == "hi"
+        sender.join()
+        eventually(lambda: sandbox.open_streams == 0)
+
+    assert one("create_token")["access_token"] == "***"
+    one("revoke_token", body={"token": "tok_1"})
+    one("get_jwks")
+
+    credential = sandbox.add_credential("google", namespace=NAMESPACE)["id"]
+    one("list_credentials", "provider=google")
+    one("get_credential", f"credential_id={credential}")
+    assert one("get_credential_token", f"credential_id={credential}")["access_token"] == "***"
+    one("refresh_credential", f"credential_id={credential}")
+    one("delete_credential", f"credential_id={credential}")
+    flow = one("initiate_oauth", body={"provider": "google", "redirect_uri": "https://app.example/cb"})
+    one("get_oauth_status", f"flow_id={flow['flow_id']}")
+    back = httpx.URL(sandbox.decide(flow["flow_id"])).params
+    one("complete_oauth", body={"provider": "google", "code": back["code"], "state": back["state"]})
+
+    tool = one("create_tool", body={"name": "look_up", "description": "Looks up.", "parameters": {"type": "object"}})
+    one("list_tools")
+    one("get_tool", f"tool_id={tool['id']}")
+    one("update_tool", f"tool_id={tool['id']}", body={"description": "Looks it up."})
+    source = one("create_data_source", body={"name": "s", "type": "database", "config": {"host": "db"}})
+    one("list_data_sources")
+    one("get_data_source", f"data_source_id={source['id']}")
+    one("update_data_source", f"data_source_id={source['id']}", body={"name": "t"})
+    one("sync_data_source", f"data_source_id={source['id']}")
+    one("delete_data_source", f"data_source_id={source['id']}")
+
+    bot = one("create_assistant", body={"name": "B", "model": "gpt-4", "system_prompt": "Help.", "tools": [tool["id"]]})
+    one("list_assistants", "per_page=1")
+    one("get_assistant", f"assistant_id={bot['id']}")
+    one("update_assistant", f"assistant_id={bot['id']}", body={"name": "C"})
+    room = one("create_room", body={"assistant_id": bot["id"]})
+    one("list_rooms", f"assistant_id={bot['id']}")
+    one("get_room", f"room_id={room['id']}")
+    one("update_room", f"room_id={room['id']}", body={"metadata": {"a": 1}})
+    stream("stream_room", f"room_id={room['id']}")
+    one("send_message", f"room_id={room['id']}", body={"content": "Hello"})
+    one("list_messages", f"room_id={room['id']}", "order=desc")
+    in_vain("submit_tool_result", f"room_id={room['id']}", body={"tool_call_id": "call_1", "result": 1})
+    one("delete_room", f"room_id={room['id']}")
+    one("delete_assistant", f"assistant_id={bot['id']}")
+    one("delete_tool", f"tool_id={tool['id']}")
+
+    states = [
+        {"name": "review", "type": "halting", "transitions": [{"to": "done", "condition": "ok == true"}]},
+        {"name": "done", "type": "terminal"},
+    ]
+    workflow = one("create_workflow", body={"name": "W", "initial_state": "review", "states": states})
+    one("list_workflows")
+    one("get_workflow", f"workflow_id={workflow['id']}")
+    first, second = (one("start_workflow_instance", body={"workflow_id": workflow["id"]}) for _ in range(2))
+    one("list_workflow_instances", "status=halted")
+    one("get_workflow_instance", f"instance_id={first['id']}")
+    one("get_workflow_thread", f"instance_id={first['id']}")
+    one("send_workflow_thread_message", f"instance_id={first['id']}", body={"content": "Well?"})
+    stream("stream_workflow_instance", f"instance_id={first['id']}")
+    in_vain("trigger_workflow_event", f"instance_id={first['id']}", body={"event": "nudge"})
+    one("submit_workflow_input", f"instance_id={first['id']}", body={"ok": True})
+    one("cancel_workflow_instance", f"instance_id={second['id']}")
+    one("delete_workflow", f"workflow_id={workflow['id']}")
+
+    hook = one("create_webhook", body={"url": "https://app.example/hooks", "events": ["credential.expired"]})
+    assert hook["secret"] == "***"
+    one("list_webhooks")
+    one("get_webhook", f"webhook_id={hook['id']}")
+    one("update_webhook", f"webhook_id={hook['id']}", body={"active": False})
+    one("rotate_webhook_secret", f"webhook_id={hook['id']}")
+    one("delete_webhook", f"webhook_id={hook['id']}")
+    assert reached == set(operations.operations())
+
+
+def test_api_pages_keys_and_files(call: Callable[..., Any], sandbox: Sandbox, tmp_path: Path) -> None:
+    body = {"name": "B", "model": "gpt-4", "system_prompt": "Help."}
+    (first,) = call("create_assistant", "--idempotency-key", "key-1", body=body)
+    assert call("create_assistant", "--idempotency-key", "key-1", body=body) == [first]
+    for _ in range(4):
+        call("create_assistant", body=body)
+    assert len(call("list_assistants", "per_page=2", "--all")) == 5
+    assert len(call("list_assistants", "per_page=2", "--all", "--limit", "3")) == 3
+    assert len(call("list_assistants", "per_page=2")[0]["data"]) == 2
+    file = tmp_path / "secret.json"
+    file.write_text("was there before")
+    hook = {"url": "https://app.example/hooks", "events": ["credential.expired"]}
+    assert main(["api", "create_webhook", "-d", json.dumps(hook), "--output", str(file)]) == 0
+    assert json.loads(file.read_text())["data"]["secret"] not in ("", "***")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    (tmp_path / "body.json").write_text(json.dumps(body))
+    assert main(["api", "create_assistant", "-d", f"@{tmp_path / 'body.json'}"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["get_assistant", "assistant_id=.."], "assistant_id"),
+        (["get_assistant", "assistant_id=a", "bogus=1"], "no parameter bogus"),
+        (["get_assistant", "asst_1"], "write name=value"),
+        (["get_assistant", "assistant_id=a", "-d", "{}"], "takes no body"),
+        (["create_assistant"], 'Call it as: create_assistant -d \'{"name"'),
+        (["create_assistant", "-d", "{"], "is not JSON"),
+        (["create_assistant", "-d", "@/nowhere"], "No such file"),
+        (["get_assistant", "assistant_id=a", "--all"], "has no pages"),
+        (["list_assistants", "page=0", "-n", NAMESPACE], "422"),
+        (["get_room", "room_id=a", "--limit", "2"], "neither a stream nor a list"),
+        (["list_rooms", "--limit", "2"], "list_rooms takes per_page=..."),
+    ],
+)
+def test_api_says_what_is_wrong_in_one_line(
+    arguments: list[str],
+    complaint: str,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    assert main(["api", *arguments]) == 1
+    shown, complaints = capsys.readouterr()
+    assert shown == ""
+    assert complaint in complaints
+    assert len(complaints.splitlines()) == 1
+
+
+def test_api_tells_that_no_namespace_was_given(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    assert main(["api", "list_rooms", "--json"]) == 0
+    shown, notes = capsys.readouterr()
+    assert json.loads(shown)["data"] == []
+    assert "No namespace was given" in notes
+    for arguments in (["list_rooms", "-n", NAMESPACE], ["list_rooms", f"namespace={NAMESPACE}"], ["get_jwks"]):
+        assert main(["api", *arguments]) == 0
+        assert capsys.readouterr().err == ""
+        assert arguments[0] == "get_jwks" or sandbox.requests[-1].namespace == NAMESPACE
+
+
+def test_api_describes_every_operation_without_sending(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("INTERACTOR_CLIENT_ID", raising=False)
+    for name, described in operations.operations().items():
+        assert main(["api", name, "--describe"]) == 0
+        text = capsys.readouterr().out
+        body = (described.body or {}).get("properties", {})
+        assert all(re.search(rf"^  {field} ", text, re.MULTILINE) for field in (*described.path_names, *body)), name
+        assert main(["api", "--describe", name, "--json"]) == 0
+        told = capsys.readouterr().out
+        assert json.loads(told)["operation"] == name
+        assert "$ref" not in told
+    assert main(["api", "create_room", "--describe"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "create_room  POST /rooms"
+    assert "  assistant_id        required, string" in lines
+    assert "  metadata            object" in lines
+    assert """Example interactor api create_room -n user_123 -d '{"assistant_id": "asst_7Hq2", """ in lines[-1]
+
+
+def test_the_example_of_a_description_is_a_call_that_works(call: Callable[..., Any]) -> None:
+    (described,) = call("create_assistant", "--describe")
+    (bot,) = call("create_assistant", body={**described["body"]["examples"][0], "tools": [], "data_sources": []})
+    assert bot["data"]["name"] == described["body"]["examples"][0]["name"]
+
+
+def test_a_stream_takes_its_namespace_as_a_parameter_too(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        bot = user.assistants.create(name="B", model="gpt-4", system_prompt="Help.")
+        room = user.rooms.create(assistant_id=bot.id)
+    sender = threading.Thread(
+        target=lambda: (
+            eventually(lambda: sandbox.open_streams == 1),
+            sandbox.emit(room.id, {"type": "message.delta", "content": "hi"}),
+        )
+    )
+    sender.start()
+    assert main(["api", "stream_room", f"room_id={room.id}", f"namespace={NAMESPACE}", "--limit", "1"]) == 0
+    sender.join()
+    assert json.loads(capsys.readouterr().out)["content"] == "hi"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_without_unicode(sandbox: Sandbox, encoding: str) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.assistants.create(name="Bot ✓ \N{GRINNING FACE}", model="gpt-4", system_prompt="Help.")
+    environment = {**os.environ, **sandbox.env, "PYTHONIOENCODING": encoding}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    assert re.search(r"^ok   token ", run("doctor"), re.MULTILINE)
+    for arguments in (["--json"], []):
+        answer = json.loads(run("api", "list_assistants", "-n", NAMESPACE, *arguments))
+        assert answer["data"][0]["name"] == "Bot ✓ \N{GRINNING FACE}"

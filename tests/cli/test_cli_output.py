@@ -1,0 +1,351 @@
+"""What a server says reaches no terminal as it is: every command, with texts that would drive one."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler
+
+import httpx
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("commands are ended by SIGINT", allow_module_level=True)
+typer = pytest.importorskip("typer", reason="pip install typer rich")
+
+from rich.console import Console  # noqa: E402
+
+from interactor_ext.cli import main, operations  # noqa: E402
+from interactor_ext.cli.app import app  # noqa: E402
+from interactor_ext.sandbox import Sandbox  # noqa: E402
+from interactor_ext.webhooks import sign  # noqa: E402
+from tests.support.odd_server import Answer, Asked, OddServer, http, js  # noqa: E402
+from tests.support.webhook_deliveries import SECRET, body_of  # noqa: E402
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+CONTROLS = [*range(9), *range(11, 32), *range(127, 160), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F)]
+CONTROLS += range(0x2066, 0x206A)
+HOSTILE = "a" + "".join(f"{chr(code)}b" for code in CONTROLS) + "\x1b]0;owned\x07 \x9b31m Zoë ✓ end"
+HOSTILE_HEADER = "req_\x9b31m\x85\x9d0;owned\x9c"
+RAW = re.compile("[" + "".join(map(chr, CONTROLS)) + "]")
+COMMAND = [sys.executable, "-m", "interactor_ext.cli"]
+
+
+def assert_harmless(*texts: str) -> None:
+    for text in texts:
+        found = RAW.search(text)
+        assert found is None, f"{found} in {text!r}"
+
+
+def commands(group: Any, prefix: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}"
+
+
+def answer(asked: Asked) -> Answer:
+    if asked.target.partition("?")[0].endswith("/stream"):
+        events = f"data: {json.dumps({'type': 'message.delta', 'content': HOSTILE})}\n\ndata: {json.dumps(HOSTILE)}\n\n"
+        return http(200, f"{events}data: a\x9b31m\u202e\x1b]0;b\x07\n\n", content_type="text/event-stream")
+    payload = {HOSTILE: [HOSTILE], "id": HOSTILE, "name": HOSTILE}
+    data: Any = [payload] if asked.method == "GET" and not re.search(r"/a\b", asked.target) else payload
+    return js(200, {"data": data, "meta": {HOSTILE: HOSTILE, "has_more": False}}, f"X-Request-Id: {HOSTILE_HEADER}")
+
+
+def refuse(asked: Asked) -> Answer:
+    error = {
+        "code": HOSTILE,
+        "message": HOSTILE,
+        "request_id": HOSTILE,
+        "details": [{"field": HOSTILE, "message": HOSTILE}],
+    }
+    return js(422, {"error": error}, f"X-Request-Id: {HOSTILE_HEADER}")
+
+
+def token(asked: Asked) -> Answer:
+    return js(
+        200, {"data": {"access_token": "token_1", "expires_in": 900, "scope": f"admin {HOSTILE}", HOSTILE: HOSTILE}}
+    )
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command in this process, as for a program and as for a terminal, and looks at all that it writes."""
+    monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", SECRET)
+
+    def run(*arguments: str, server: str | None = None, status: int = 0, marked: bool = True) -> str:
+        if server is not None:
+            for name, value in {
+                "CLIENT_ID": "client_x",
+                "CLIENT_SECRET": "secret_8f3a61c9d2",
+                "CORE_API_URL": f"{server}/core",
+                "ACCOUNT_SERVER_URL": f"{server}/account",
+            }.items():
+                monkeypatch.setenv(f"INTERACTOR_{name}", value)
+        for is_terminal in (False, True):
+            monkeypatch.setattr(Console, "is_terminal", is_terminal)
+            ended = main(list(arguments))
+            shown, complaints = capsys.readouterr()
+            assert ended == status, complaints
+            assert_harmless(shown, complaints)
+            if marked:
+                assert "owned" in shown + complaints, "the command shows nothing of what the server said"
+        return shown + complaints
+
+    return run
+
+
+def check_api(run: Callable[..., str]) -> None:
+    with OddServer(answer, token) as server:
+        for name, described in operations.operations().items():
+            body = ["-d", '{"a": 1}'] if described.body is not None else []
+            parameters = [f"{each}=a" for each in described.path_names]
+            limit = ["--limit", "2"] if described.operation.stream else []
+            shown = run("api", name, *parameters, *body, *limit, server=server.url)
+            assert "Zoë ✓ end" in shown  # and only what must be is escaped
+        run("api", "list_assistants", "--all", "--json", server=server.url)
+        run("api", "stream_room", "room_id=a", "--limit", "3", server=server.url)
+        run("api", "get_assistant", "assistant_id=a", "--json", server=server.url)
+    with OddServer(refuse, token) as server:
+        for options in ([], ["--verbose"]):
+            run("api", *options, "get_assistant", "assistant_id=a", server=server.url, status=1)
+    with OddServer(refuse, refuse) as server:
+        run("api", "--verbose", "get_assistant", "assistant_id=a", server=server.url, status=1)
+    with OddServer(lambda asked: http(200, HOSTILE), token) as server:
+        run("api", "--verbose", "get_assistant", "assistant_id=a", server=server.url, status=1, marked=False)
+
+
+def check_doctor(run: Callable[..., str]) -> None:
+    for options in ([], ["--json"]):
+        with OddServer(answer, token) as server:
+            run("doctor", *options, server=server.url)
+        with OddServer(refuse, token) as server:
+            run("doctor", *options, server=server.url, status=1)
+        with OddServer(answer, refuse) as server:
+            run("doctor", *options, server=server.url, status=1)
+
+
+def check_chat(run: Callable[..., str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    script: list[str] = []
+    lines: Iterator[str] = iter(())
+
+    def typed(prompt: str = "") -> str:
+        nonlocal lines
+        line = next(lines, None)
+        if line is None:
+            lines = iter(script)  # for the next run
+            raise EOFError
+        return line
+
+    monkeypatch.setattr("builtins.input", typed)
+    with sandbox.client(namespace="user_1") as user:
+        bot = user.assistants.create(name=HOSTILE, model="gpt-4", system_prompt="Help.")
+        script[:] = ["Hello", "/history"]
+        lines = iter(script)
+        assert "here. You said: Hello" in run("chat", "-n", "user_1")
+        tool = user.tools.create(name="look", description="Looks.", parameters={"type": "object"})
+        user.assistants.update(bot.id, tools=[tool.id])
+        room = user.rooms.create(assistant_id=bot.id)
+        user.messages.send(room.id, content=HOSTILE)
+        for _ in range(2):
+            sandbox.faults.add("send_message", status=422, message=HOSTILE)
+        script[:] = ["Hello", "//tool look {}"]
+        lines = iter(script)
+        run("chat", room.id, "-n", "user_1")
+        user.assistants.create(name=HOSTILE, model="gpt-4", system_prompt="Help.")
+        run("chat", "-n", "user_1", status=1)
+
+
+def check_demo(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.sandbox.platform.replies.echo_line", lambda content: HOSTILE)
+    run("demo")
+
+
+def check_sandbox(tmp_path: Path) -> None:
+    damaged = tmp_path / "seed\x9b31m\u202e.json"
+    damaged.write_text(HOSTILE)
+    done = subprocess.run([*COMMAND, "sandbox", "--seed", str(damaged)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert_harmless(done.stdout, done.stderr)
+    with started("sandbox", "--port", "0", "--log-level", "info") as (process, first_lines):
+        url = re.findall(r"http://[^/\s]+", first_lines)[0]
+        httpx.get(f"{url}/api/v1/rooms/%C2%9B31m%E2%80%AE%1B]0;owned%07%0Aforged")
+        process.send_signal(signal.SIGINT)
+        shown, log = process.communicate(timeout=60)
+    assert_harmless(shown, log)
+    (line,) = [line for line in log.splitlines() if "owned" in line]
+    assert r"\x9b31m\u202e\x1b]0;owned\x07\nforged" in line
+
+
+def check_listen() -> None:
+    body = body_of("custom.event", data={"room_id": HOSTILE, HOSTILE: 1}, namespace=HOSTILE)
+    headers = sign(body, SECRET)
+    for options in ([], ["--json"]):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        with started("webhooks", "listen", "--port", str(port), *options, until="") as (process, _):
+            eventually_listens(port)
+            url = f"http://127.0.0.1:{port}/"
+            assert httpx.post(url, content=body, headers=headers, timeout=30).status_code == 200
+            forged = {"X-Interactor-Signature": HOSTILE_HEADER.encode("latin-1"), "X-Interactor-Timestamp": b"\x9b31m"}
+            assert httpx.post(url, content=body, headers=forged, timeout=30).status_code == 401
+            process.send_signal(signal.SIGINT)
+            shown, errors = process.communicate(timeout=60)
+        assert "owned" in shown
+        assert_harmless(shown, errors)
+
+
+def test_the_receiver_reports_its_own_errors_without_controls(capsys: pytest.CaptureFixture[str]) -> None:
+    from interactor_ext.cli.webhooks import _Server
+
+    with _Server(("127.0.0.1", 0), WSGIRequestHandler) as server:
+        try:
+            raise ValueError(HOSTILE)
+        except ValueError:
+            server.handle_error(None, ("127.0.0.1", 9))
+    written = capsys.readouterr().err
+    assert "owned" in written
+    assert_harmless(written)
+
+
+def eventually_listens(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def check_replay(run: Callable[..., str], tmp_path: Path) -> None:
+    file = tmp_path / "body.json"
+    file.write_bytes(body_of())
+    for status in (200, 500):
+        with OddServer(lambda asked: http(status, HOSTILE, content_type="text/plain"), token) as server:  # noqa: B023
+            for options in ([], ["--json"]):
+                run("webhooks", "replay", str(file), "--to", server.url, *options, status=0 if status == 200 else 1)
+
+
+def test_replay_quotes_no_password_of_a_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", SECRET)
+    file = tmp_path / "body.json"
+    file.write_bytes(body_of())
+    for url in (
+        "http://bob:hunter2@127.0.0.1:9/",
+        "http://bob:hunter2#more@127.0.0.1:9/",
+        "ftp://bob:hunter2@127.0.0.1",
+    ):
+        assert main(["--verbose", "webhooks", "replay", str(file), "--to", url]) == 1
+        shown = "".join(capsys.readouterr())
+        assert "bob" not in shown
+        assert "hunter2" not in shown
+
+
+def check_sign_and_verify(run: Callable[..., str], tmp_path: Path) -> None:
+    file = tmp_path / "body.json"
+    file.write_bytes(body_of("custom.event", data={HOSTILE: HOSTILE}))
+    headers = sign(file.read_bytes(), SECRET)
+    run("webhooks", "sign", str(file), marked=False)
+    given = ["--signature", headers["X-Interactor-Signature"], "--timestamp", headers["X-Interactor-Timestamp"]]
+    for options in ([], ["--json"]):
+        run("webhooks", "verify", str(file), *given, *options)
+        forged = ["--signature", HOSTILE_HEADER, "--timestamp", "1\x9b31m"]
+        run("webhooks", "verify", str(file), *forged, *options, status=1, marked=False)
+
+
+class started:  # noqa: N801  (a context manager)
+    """A command in a process of its own, with what it has written up to a word."""
+
+    def __init__(self, *arguments: str, until: str = "Ctrl-C") -> None:
+        self._process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            env={**os.environ, "INTERACTOR_WEBHOOK_SECRET": SECRET, "PYTHONIOENCODING": "utf-8"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        self._until = until
+
+    def __enter__(self) -> tuple[subprocess.Popen[str], str]:
+        lines = ""
+        assert self._process.stdout is not None
+        while self._until not in lines:
+            line = self._process.stdout.readline()
+            assert line, "the command has ended"
+            lines += line
+        return self._process, lines
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+
+# Whoever adds a command that shows what a server says adds a check of it.
+CHECKS: dict[str, str] = {
+    "api": "check_api",
+    "chat": "check_chat",
+    "demo": "check_demo",
+    "doctor": "check_doctor",
+    "sandbox": "check_sandbox",
+    "webhooks listen": "check_listen",
+    "webhooks replay": "check_replay",
+    "webhooks sign": "check_sign_and_verify",
+    "webhooks verify": "check_sign_and_verify",
+}
+
+
+def test_every_command_has_a_check() -> None:
+    assert set(commands(typer.main.get_command(app))) == set(CHECKS)
+
+
+@pytest.mark.parametrize("check", sorted(set(CHECKS.values())))
+def test_no_command_writes_controls_of_a_server(
+    check: str,
+    run: Callable[..., str],
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    given = {"run": run, "sandbox": sandbox, "monkeypatch": monkeypatch, "tmp_path": tmp_path}
+    function = globals()[check]
+    function(**{name: given[name] for name in inspect.signature(function).parameters})
+
+
+def test_only_one_module_of_the_command_line_writes() -> None:
+    folder = Path(main.__code__.co_filename).parent
+    writers = set()
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and re.search(
+                r"^(print|input|typer\.(echo|secho)|console\..*(print|write)|errors\..*(print|write)|"
+                r"(sys\.)?(stdout|stderr)\..*write.*)$",
+                ast.unparse(node.func),
+            ):
+                writers.add((path.name, ast.unparse(node.func)))
+    # The first says what to install where rich is missing; the prompt of the second is its own.
+    assert {each for each in writers if each[0] != "output.py"} == {
+        ("__init__.py", "sys.stderr.write"),
+        ("chat.py", "input"),
+    }

@@ -1,0 +1,127 @@
+"""Whole calls that are cancelled, at every turn of the event loop that they take: nothing stays busy or stuck."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from interactor_ext import AsyncInteractorClient, CircuitBreaker, CircuitOpenError, ServerError
+from interactor_ext.limits import RateLimiter, Tier, Tiers
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.transports import AiohttpTransport
+from tests.support.fault_server import Action, FaultServer, error, fine, send_and, slow
+from tests.transports.test_transport_faults import busy_async_connections
+
+MOST_TURNS = 150
+
+
+def client_of(server: FaultServer, **settings: Any) -> AsyncInteractorClient:
+    return AsyncInteractorClient(
+        **{
+            "client_id": "id",
+            "client_secret": "s3cret",
+            "core_api_url": f"{server.url}/api/v1",
+            "account_server_url": f"{server.url}/auth/api/v1",
+            "timeout": 60,
+            **settings,
+        }
+    )
+
+
+async def cancel_after(turns: int, call: Callable[[], Any]) -> bool:
+    """Whether the call was over before it had so many turns."""
+    task = asyncio.ensure_future(call())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+        if task.done():
+            return True
+    # What waits for the server needs time rather than turns.
+    await asyncio.sleep(0.0005)
+    if task.done():
+        return True
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    return False
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)
+
+
+SITUATIONS: dict[str, tuple[list[Action], dict[str, Any]]] = {
+    "a plain call": ([slow(0.001, fine)], {}),
+    "retries": ([error(503), error(503), fine], {"retry_policy": RetryPolicy(base_delay=0.001)}),
+    "lost connections": ([send_and(b"", lambda c: c.reset()), fine], {"retry_policy": RetryPolicy(base_delay=0.001)}),
+    "the limiter": ([fine], {"rate_limiter": RateLimiter(Tiers(client=Tier(60_000, 1), tokens=Tier(60_000, 1)))}),
+    "aiohttp": ([slow(0.001, fine)], {"transport": AiohttpTransport}),
+}
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("start", ["cold", "warm"])
+async def test_a_call_that_is_cancelled_leaves_nothing_behind(situation: str, start: str) -> None:
+    script, settings = SITUATIONS[situation]
+    settings = {name: value() if isinstance(value, type) else value for name, value in settings.items()}
+    with FaultServer() as server:
+        for turns in range(0, MOST_TURNS, 1 if start == "cold" else 3):
+            server.script = list(script)
+            client = client_of(server, **settings)
+            if start == "warm":
+                await client.get_access_token()
+            over = await cancel_after(turns, lambda client=client: client.assistants.get("asst_1"))
+            # A token request goes on for those who come next.
+            assert start == "cold" or busy_async_connections(client) == 0
+            # Neither a lock nor a token request that nobody makes any more holds up the next call.
+            server.script = [fine]
+            assert (await asyncio.wait_for(client.assistants.get("asst_1"), 60)).id == "asst_1"
+            assert busy_async_connections(client) == 0
+            if "transport" not in settings:
+                await client.aclose()
+            if over:
+                break
+        if "transport" in settings:
+            await settings["transport"].aclose()
+        await until(lambda: server.open_connections == 0)
+
+
+async def test_a_cancelled_probe_lets_another_go() -> None:
+    with FaultServer([error(500)]) as server:
+        now = 1000.0
+        breaker = CircuitBreaker(failures=2, cool_down=15, clock=lambda: now)
+        async with client_of(server, circuit_breaker=breaker, max_retries=0) as client:
+            for _ in range(2):
+                with pytest.raises(ServerError):
+                    await client.assistants.get("asst_1")
+            with pytest.raises(CircuitOpenError) as caught:
+                await client.assistants.get("asst_1")
+            assert 0 < (caught.value.retry_after or 0) <= 15
+            sent = len(server.calls())
+            now += 16
+            server.script = [send_and(b"", lambda connection: connection.stall())]
+            probe = asyncio.create_task(client.assistants.get("asst_1"))
+            await until(lambda: len(server.calls()) == sent + 1)
+            with pytest.raises(CircuitOpenError):
+                await client.assistants.get("asst_1")
+            probe.cancel()
+            await asyncio.gather(probe, return_exceptions=True)
+            server.script = [fine]
+            assert (await client.assistants.get("asst_1")).id == "asst_1"
+
+
+async def test_who_starts_a_token_request_and_is_cancelled_does_not_take_it_along() -> None:
+    with FaultServer(token_script=[slow(0.1, fine)]) as server:
+        async with client_of(server) as client:
+            tasks = [asyncio.create_task(client.assistants.get("asst_1")) for _ in range(5)]
+            await until(lambda: len(server.token_requests()) == 1)
+            tasks[0].cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert [task.cancelled() for task in tasks] == [True, False, False, False, False]
+        assert len(server.token_requests()) == 1

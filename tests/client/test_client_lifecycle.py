@@ -1,0 +1,323 @@
+"""Loops that come and go, forks, forgotten clients, the ends of processes: nothing hangs, nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import interactor_ext
+from interactor_ext import (
+    AsyncInteractorClient,
+    ConfigurationError,
+    InteractorClient,
+    get_async_client,
+    get_client,
+    reset_clients,
+)
+from interactor_ext.sandbox import Sandbox
+from tests.support.odd_server import ASSISTANT, OddServer, js
+
+
+@pytest.fixture
+def server() -> Iterator[OddServer]:
+    with OddServer(lambda asked: js(200, {"data": [ASSISTANT]})) as running:
+        yield running
+
+
+@pytest.fixture
+def environment(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("client_id", "client_secret", "core_api_url", "account_server_url"):
+        monkeypatch.setenv(f"INTERACTOR_{name.upper()}", server.settings[name])
+    yield
+    reset_clients()
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """The exit status of a forked child that does `work`."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def needs_fork(test: Any) -> Any:
+    # From 3.12 on, Python warns of every fork of a process with threads; these tests are about what it warns of.
+    test = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")(test)
+    return pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")(test)
+
+
+def test_two_event_loops_one_after_the_other(server: OddServer) -> None:
+    client = AsyncInteractorClient(**server.settings)
+
+    async def use() -> None:
+        await asyncio.gather(*(client.namespace(f"u{number}").assistants.list() for number in range(20)))
+
+    asyncio.run(use())
+    asyncio.run(use())
+    asyncio.run(client.aclose())
+    assert len(server.calls) == 40
+    assert len(server.token_requests) == 1
+    eventually(lambda: not server.open_connections)
+
+
+def test_event_loops_at_the_same_time(server: OddServer) -> None:
+    client = AsyncInteractorClient(**server.settings)
+
+    async def use() -> None:
+        for _ in range(10):
+            await asyncio.gather(*(client.assistants.list() for _ in range(5)))
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(asyncio.run, use()) for _ in range(4)]:
+            done.result(60)
+    asyncio.run(client.aclose())
+    assert len(server.calls) == 200
+    eventually(lambda: not server.open_connections)
+
+
+def test_an_event_loop_that_ends_closes_its_connections_without_being_told(server: OddServer) -> None:
+    client = AsyncInteractorClient(**server.settings)
+    asyncio.run(client.assistants.list())
+    eventually(lambda: not server.open_connections)
+    gc.collect()
+    assert not client.is_closed
+
+
+@pytest.mark.parametrize("view", [False, True])
+def test_a_forgotten_client_closes_its_connections(server: OddServer, view: bool) -> None:
+    client = InteractorClient(**server.settings)
+    user = client.namespace("a") if view else client
+    user.assistants.list()
+    del client
+    gc.collect()
+    if view:
+        user.assistants.list()  # a view keeps alive what it needs
+        assert server.open_connections == 1
+    del user
+    gc.collect()
+    eventually(lambda: not server.open_connections)
+
+
+def test_the_low_level_client_keeps_alive_what_it_needs(server: OddServer) -> None:
+    from interactor_client.api.assistants import list_assistants
+
+    api = InteractorClient(**server.settings).namespace("a").api
+    gc.collect()
+    assert list_assistants.sync(client=api).data[0].id == "asst_1"
+    del api
+    gc.collect()
+    eventually(lambda: not server.open_connections)
+
+
+def test_closing_closes_every_connection(server: OddServer) -> None:
+    with InteractorClient(**server.settings) as client, ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: client.assistants.list(), range(32)))
+        assert server.open_connections
+    eventually(lambda: not server.open_connections)
+
+
+@needs_fork
+def test_a_fork_with_a_warm_pool(server: OddServer) -> None:
+    with InteractorClient(**server.settings) as client:
+        client.namespace("parent").assistants.list()
+
+        def child() -> None:
+            for number in range(5):
+                assert client.namespace(f"child_{number}").assistants.list().data
+
+        assert [in_child(child) for _ in range(2)] == [0, 0]
+        client.namespace("parent").assistants.list()
+    assert len(server.calls) == 12
+    assert {asked.headers["x-namespace"] for asked in server.calls} > {b"parent", b"child_4"}
+    assert len(server.token_requests) == 1  # the children have the parent's token
+    eventually(lambda: not server.open_connections)
+
+
+@needs_fork
+def test_a_fork_while_other_threads_are_calling(server: OddServer) -> None:
+    stop = threading.Event()
+    with InteractorClient(**server.settings) as client:
+
+        def busy() -> None:
+            while not stop.is_set():
+                client.assistants.list()
+
+        threads = [threading.Thread(target=busy) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            assert [in_child(lambda: client.assistants.list()) for _ in range(10)] == [0] * 10
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(60)
+
+
+@needs_fork
+def test_a_fork_of_an_asynchronous_client(server: OddServer) -> None:
+    client = AsyncInteractorClient(**server.settings)
+
+    async def main() -> int:
+        await client.assistants.list()
+
+        def child() -> None:
+            # A child of a running loop has that loop's thread, and must not run it.
+            asyncio.set_event_loop(None)
+            asyncio._set_running_loop(None)
+            asyncio.run(client.assistants.list())
+
+        status = in_child(child)
+        await client.assistants.list()
+        await client.aclose()
+        return status
+
+    assert asyncio.run(main()) == 0
+    assert len(server.calls) == 3
+
+
+@pytest.mark.usefixtures("environment")
+class TestSharedClients:
+    def test_all_threads_get_the_same(self) -> None:
+        with ThreadPoolExecutor(16) as threads:
+            clients = {id(client) for client in threads.map(lambda _: get_client(), range(64))}
+            assert len(clients) == 1
+            assert len({id(client) for client in threads.map(lambda _: get_async_client(), range(64))}) == 1
+
+    def test_they_work_and_one_that_was_closed_is_made_anew(self, server: OddServer) -> None:
+        get_client().assistants.list()
+        get_client().close()
+        get_client().assistants.list()
+        first = get_async_client()
+        asyncio.run(first.assistants.list())
+        asyncio.run(get_async_client().assistants.list())
+        asyncio.run(first.aclose())
+        assert get_async_client() is not first
+        asyncio.run(get_async_client().assistants.list())
+        assert len(server.calls) == 5
+
+    def test_reset(self, server: OddServer) -> None:
+        reset_clients()
+        client, async_client = get_client(), get_async_client()
+        client.assistants.list()
+        asyncio.run(async_client.assistants.list())
+        reset_clients()
+        assert client.is_closed
+        assert async_client.is_closed
+        assert get_client() is not client
+        assert get_async_client() is not async_client
+        eventually(lambda: not server.open_connections)
+
+    async def test_reset_in_a_running_loop(self, server: OddServer) -> None:
+        client = get_async_client()
+        await client.assistants.list()
+        reset_clients()
+        assert get_async_client() is not client
+        deadline = time.monotonic() + 60
+        while server.open_connections or not client.is_closed:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.005)
+
+    def test_nothing_in_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("INTERACTOR_CLIENT_SECRET")
+        for get in (get_client, get_async_client):
+            with pytest.raises(ConfigurationError, match="INTERACTOR_CLIENT_SECRET"):
+                get()
+
+    @needs_fork
+    def test_a_forked_child_goes_on_with_it(self) -> None:
+        get_client().assistants.list()
+        with interactor_ext._singletons._shared.lock:  # as if another thread were just making one
+            status = in_child(lambda: get_client().assistants.list() and None)
+        assert status == 0
+
+
+ENDINGS = {
+    "closed": "client = InteractorClient(); client.assistants.list(); client.close()",
+    "left open": "client = InteractorClient(); client.assistants.list()",
+    "shared": "get_client().assistants.list()",
+    "async, left open": """
+        client = AsyncInteractorClient()
+        asyncio.run(client.assistants.list())
+        asyncio.run(client.assistants.list())
+    """,
+    "async, shared": "asyncio.run(get_async_client().assistants.list())",
+    "in a cycle": "client = InteractorClient(); client._itself = client; client.assistants.list()",
+    "in a thread": """
+        client = InteractorClient()
+        thread = threading.Thread(target=client.assistants.list)
+        thread.start()
+        thread.join()
+    """,
+    "amid an iteration": """
+        client = InteractorClient()
+        iterator = client.assistants.iterate(per_page=1, prefetch=4)
+        next(iterator)
+    """,
+    "with an exception": """
+        client = InteractorClient()
+        client.assistants.list()
+        sys.exit(3)
+    """,
+    "forked": """
+        client = InteractorClient()
+        client.assistants.list()
+        child = os.fork()
+        client.assistants.list()
+        if child:
+            os.waitpid(child, 0)
+    """,
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_end_of_a_process_is_quiet(ending: str, server: OddServer) -> None:
+    # Development mode has asyncio warn of each callback that took 100 ms, as any does while the machine is busy.
+    head = "import asyncio, logging, os, sys, threading\nlogging.getLogger('asyncio').setLevel(logging.ERROR)\n"
+    code = head + "from interactor_ext import *\n" + textwrap.dedent(ENDINGS[ending])
+    settings = server.settings
+    names = ("client_id", "client_secret", "core_api_url", "account_server_url")
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", code],
+        env={**os.environ, **{f"INTERACTOR_{name.upper()}": settings[name] for name in names}},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3 if "exception" in ending else 0, "", "")
+    eventually(lambda: not server.open_connections)
+
+
+def test_a_sandbox_that_goes_away_and_comes_back() -> None:
+    """Connections that the server closed meanwhile are not used for a call that could not be repeated."""
+    sandbox = Sandbox()
+    with sandbox.run() as running:
+        client = running.client()
+        client.assistants.create(name="x", model="gpt-4", system_prompt="s")
+        port = int(running.core_api_url.split(":")[2].split("/")[0])
+    with sandbox.run(port):
+        client.assistants.create(name="y", model="gpt-4", system_prompt="s")
+        assert len(client.assistants.list()) == 2
+        client.close()

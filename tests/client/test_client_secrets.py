@@ -1,0 +1,227 @@
+"""No text that the SDK makes shows a secret: reprs, errors, and all that anybody logs at level DEBUG."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import traceback
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.tokens import MemoryTokenStore
+from tests.support.odd_server import ASSISTANT, SECRET, Asked, OddServer, js
+
+TOKEN = "tok_5e1f9ab37d"
+
+
+@pytest.fixture
+def server() -> Iterator[OddServer]:
+    def answer_token(asked: Asked) -> bytes:
+        return js(200, {"access_token": TOKEN, "expires_in": 900})
+
+    def answer(asked: Asked) -> bytes:
+        if asked.method == "GET":
+            return js(200, {"data": [ASSISTANT]})
+        # A careless server, which repeats what it was sent.
+        echo = f"Bearer {asked.token} and client_secret={SECRET} are wrong"
+        return js(400, {"error": {"code": echo, "message": echo, "details": [{"field": "x", "message": echo}]}})
+
+    with OddServer(answer, answer_token) as running:
+        yield running
+
+
+def texts_of(thing: Any) -> Iterator[str]:
+    yield from (repr(thing), str(thing), f"{thing}", f"{[thing]}", f"{thing!a}")
+
+
+def check(text: str) -> None:
+    assert SECRET not in text
+    assert TOKEN not in text
+
+
+def objects_of(client: Any) -> list[Any]:
+    user = client.namespace("user_123").with_options(timeout=5)
+    names = ("oauth", "credentials", "assistants", "rooms", "messages", "tools", "data_sources", "workflows")
+    resources = [getattr(user, name) for name in (*names, "workflow_instances", "webhooks")]
+    return [
+        client,
+        user,
+        client.config,
+        user.api,
+        user.rate_limit,
+        user._http,
+        user._sender,
+        user._view,
+        client._core,
+        client._core.tokens,
+        client._core.tokens.valid(),
+        client._core.transport,
+        client._core.auth,
+        user.rooms.stream("room_1"),
+        *resources,
+    ]
+
+
+def test_no_repr_shows_a_secret(server: OddServer) -> None:
+    store = MemoryTokenStore()
+    with InteractorClient(**server.settings, token_store=store) as client:
+        client.assistants.list()
+        assert client.get_access_token() == TOKEN
+        for thing in [*objects_of(client), store, client.health()]:
+            for text in texts_of(thing):
+                check(text)
+
+
+async def test_no_repr_shows_a_secret_async(server: OddServer) -> None:
+    async with AsyncInteractorClient(**server.settings) as client:
+        await client.assistants.list()
+        for thing in [*objects_of(client), await client.health()]:
+            for text in texts_of(thing):
+                check(text)
+
+
+def test_no_error_shows_a_secret(server: OddServer) -> None:
+    with InteractorClient(**server.settings) as client:
+        with pytest.raises(InteractorError) as caught:
+            client.assistants.create(name="x", model="m", system_prompt="s")
+        error = caught.value
+        for thing in (
+            error,
+            error.code,
+            error.details,
+            dict(error.headers),
+            vars(error),
+            pickle.loads(pickle.dumps(error)),
+        ):
+            for text in texts_of(thing):
+                check(text)
+        check("".join(traceback.format_exception(error)))
+
+
+def echoes() -> dict[str, bytes]:
+    """Servers that repeat, in places where nobody looks for it, what they were sent."""
+    link = f'Link: <https://x.example/{TOKEN}/{SECRET}>; rel="sunset"'
+    return {
+        "a broken header": b"HTTP/1.1 200 OK\r\n" + TOKEN.encode() + b"\r\n\r\n",
+        "another": b"HTTP/1.1 200 OK\r\n" + SECRET.encode() + b"\r\n\r\n",
+        "the status line": b"HTTP/9.9 " + TOKEN.encode() + b"\r\n\r\n",
+        "a link": js(410, {}, "Sunset: Tue, 01 Jul 2025 00:00:00 GMT", link),
+        "a request id": js(500, {}, f"X-Request-Id: req-{TOKEN}-{SECRET}"),
+        "the end of what is read": js(400, {"error": {"message": "password=" + "A" * 16_366 + " " + SECRET}}),
+    }
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("place", echoes())
+def test_no_echo_gets_anywhere(place: str, mode: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    def token(asked: Asked) -> bytes:
+        return js(200, {"access_token": TOKEN, "expires_in": 900})
+
+    def fetch() -> None:
+        with InteractorClient(**server.settings) as client:
+            client.assistants.list()
+
+    async def fetch_async() -> None:
+        async with AsyncInteractorClient(**server.settings) as client:
+            await client.assistants.list()
+
+    with OddServer(lambda asked: echoes()[place], token) as server, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(InteractorError) as caught:
+            fetch() if mode == "sync" else asyncio.run(fetch_async())
+        shown = [*texts_of(caught.value), *traceback.format_exception(caught.value), caplog.text]
+        for text in (*shown, *(str(warning.message) for warning in warned), repr(vars(caught.value))):
+            check(text)
+            assert SECRET[:8] not in text
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, secret: client.oauth.revoke_token(token=secret, client_id="c", client_secret="x" * 12),
+        lambda client, secret: client.oauth.revoke_token(token="t" * 12, client_id="c", client_secret=secret),
+        lambda client, secret: client.webhooks.create(url="https://x.example", events=[], secret=secret),
+    ],
+)
+def test_what_a_call_sends_in_confidence_is_not_quoted(call: Any) -> None:
+    secret = "hunterhunter"
+
+    def echo(asked: Asked) -> bytes:
+        if "token" in asked.target and b"grant_type" in asked.body:
+            return js(200, {"access_token": TOKEN, "expires_in": 900})
+        said = f"not allowed: {asked.body.decode()}"
+        return js(400, {"error": {"message": said, "details": [{"field": "x", "message": said}]}})
+
+    with OddServer(echo, echo) as server, InteractorClient(**server.settings) as client:
+        with pytest.raises(InteractorError) as caught:
+            call(client, secret)
+        for text in (str(caught.value), repr(vars(caught.value))):
+            assert secret not in text
+
+
+def test_no_model_shows_a_secret() -> None:
+    with Sandbox().run() as sandbox, sandbox.client() as client:
+        user = client.namespace("a")
+        webhook = user.webhooks.create(url="https://example.com/hook", events=["credential.expired"])
+        assert webhook.secret
+        credential = sandbox.add_credential("google", namespace="a")
+        provider_token = user.credentials.get_token(credential["id"])
+        token = client.oauth.create_token(
+            grant_type="client_credentials", client_id=sandbox.client_id, client_secret=sandbox.client_secret
+        )
+        for text in texts_of([webhook, provider_token, token]):
+            assert webhook.secret not in text
+            assert provider_token.access_token not in text
+            assert token.access_token not in text
+
+
+def exercise(client: InteractorClient) -> None:
+    user = client.namespace("user_123")
+    user.assistants.list()
+    list(user.assistants.iterate(prefetch=2))
+    with pytest.raises(InteractorError):
+        user.assistants.create(name="x", model="m", system_prompt="s")
+    assert TOKEN in user.room_stream_url("room_1")
+    with pytest.raises(InteractorError), user.rooms.stream("room_1") as stream:
+        next(iter(stream))
+
+
+async def exercise_async(client: AsyncInteractorClient) -> None:
+    user = client.namespace("user_123")
+    await user.assistants.list()
+    assert [item async for item in user.assistants.iterate(prefetch=2)]
+    with pytest.raises(InteractorError):
+        await user.assistants.create(name="x", model="m", system_prompt="s")
+    with pytest.raises(InteractorError):
+        async with user.rooms.stream("room_1") as stream:
+            await anext(aiter(stream))
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_nothing_that_anybody_logs_shows_a_secret(
+    mode: str, server: OddServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("httpx", "httpcore", "asyncio", "interactor_ext", "httpcore.http11", "httpcore.connection"):
+        caplog.set_level(logging.DEBUG, name)
+    if mode == "sync":
+        with InteractorClient(**server.settings) as client:
+            exercise(client)
+    else:
+
+        async def main() -> None:
+            async with AsyncInteractorClient(**server.settings) as client:
+                await exercise_async(client)
+
+        asyncio.run(main(), debug=True)
+    loggers = {record.name.split(".")[0] for record in caplog.records}
+    assert {"httpx", "httpcore"} <= loggers
+    check(caplog.text)

@@ -1,0 +1,350 @@
+"""Every "tolerant reading" line of the contract that concerns the client, against a server that is nearly right."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from interactor_client.types import PageMeta
+from interactor_ext import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    InteractorError,
+    NotFoundError,
+    RateLimitError,
+    ResponseValidationError,
+    ServerError,
+    ValidationError,
+)
+from tests.support.modes import call, sync_and_async
+from tests.support.odd_server import ASSISTANT, SECRET, Answer, Asked, Broken, OddServer, Reset, http, js, token_answer
+
+
+def listing(*names: str, **fields: Any) -> dict[str, Any]:
+    return {"data": [{**ASSISTANT, "id": name} for name in names], **fields}
+
+
+def get(mode: str, answer: bytes) -> Any:
+    with OddServer(lambda asked: answer) as server:
+        return call(mode, server.settings, lambda client: client.assistants.get("asst_1"))
+
+
+def ids(mode: str, answer: Callable[[Asked], Answer], prefetch: int = 0) -> list[str]:
+    with OddServer(answer) as server:
+        found = call(mode, server.settings, lambda client: client.assistants.iterate(per_page=2, prefetch=prefetch))
+    return [assistant.id for assistant in found]
+
+
+@sync_and_async
+class TestBodies:
+    def test_unknown_fields_are_kept(self, mode: str) -> None:
+        assistant = get(mode, js(200, {"data": {**ASSISTANT, "mood": {"now": "sunny"}}, "extra": 1}))
+        assert assistant.additional_properties == {"mood": {"now": "sunny"}}
+
+    def test_unknown_enum_values_are_kept_and_a_page_with_one_does_not_fail(self, mode: str) -> None:
+        credential = {
+            "id": "cred_1",
+            "provider": "google",
+            "status": "hibernating",
+            "scopes": [],
+            "created_at": "2026-01-20T10:00:00Z",
+            "updated_at": "2026-01-20T10:00:00Z",
+            "expires_at": None,
+        }
+        with OddServer(lambda asked: js(200, {"data": [credential, {**credential, "status": "active"}]})) as server:
+            page = call(mode, server.settings, lambda client: client.credentials.list())
+        assert [item.status for item in page] == ["hibernating", "active"]
+
+    @pytest.mark.parametrize(
+        ("data", "model", "field"),
+        [
+            ({name: value for name, value in ASSISTANT.items() if name != "name"}, "Assistant", "name"),
+            ({**ASSISTANT, "name": 5}, "Assistant", "name"),
+            ({**ASSISTANT, "created_at": "yesterday"}, "Assistant", "created_at"),
+            ({**ASSISTANT, "tools": "none"}, "Assistant", "tools"),
+            ([], "AssistantResponse", "data"),
+            (None, "AssistantResponse", "data"),
+            ("text", "AssistantResponse", "data"),
+        ],
+    )
+    def test_what_does_not_fit_names_model_and_field(self, mode: str, data: Any, model: str, field: str) -> None:
+        with pytest.raises(ResponseValidationError) as caught:
+            get(mode, js(200, {"data": data}, "X-Request-Id: req_7"))
+        error = caught.value
+        assert (error.model, error.field, error.status, error.request_id) == (model, field, 200, "req_7")
+        for words in (model, field, "GET /assistants/{assistant_id}", "req_7"):
+            assert words in str(error)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"<html>OK</html>",
+            b"\xff\xfe\x00",
+            b"[" * 100_000,
+            b"null",
+            b"5",
+            b"[]",
+            b"{}",
+            b"9" * 5000,
+            b'{"data"',
+        ],
+        ids=range(10),
+    )
+    def test_a_success_that_is_no_json_or_no_object(self, mode: str, body: bytes) -> None:
+        with pytest.raises(ResponseValidationError) as caught:
+            get(mode, http(200, body))
+        assert caught.value.model == "AssistantResponse"
+
+    @pytest.mark.parametrize(
+        ("text", "microsecond"),
+        [
+            ("2026-01-20T10:00:00Z", 0),
+            ("2026-01-20T10:00:00", 0),
+            ("2026-01-20 10:00:00+00:00", 0),
+            ("2026-01-20T12:00:00.5+02:00", 500000),
+            ("2026-01-20T10:00:00.123456789Z", 123456),
+            (1768903200, 0),
+            (1768903200.25, 250000),
+            ("1768903200", 0),
+        ],
+    )
+    def test_timestamps_of_every_kind_are_aware(self, mode: str, text: Any, microsecond: int) -> None:
+        assistant = get(mode, js(200, {"data": {**ASSISTANT, "created_at": text}}))
+        assert assistant.created_at == datetime(2026, 1, 20, 10, 0, 0, microsecond, tzinfo=UTC)
+        assert assistant.created_at.utcoffset() is not None
+
+    @pytest.mark.parametrize("status", [200, 201, 203, 299])
+    def test_any_2xx_is_a_success(self, mode: str, status: int) -> None:
+        assert get(mode, js(status, {"data": ASSISTANT})).name == "Bot"
+
+    def test_no_body_where_none_is_needed(self, mode: str) -> None:
+        for answer in (http(204, content_type=None), http(200, b"{}"), http(200, b"<html>"), http(202)):
+            with OddServer(lambda asked: answer) as server:  # noqa: B023
+                assert call(mode, server.settings, lambda client: client.assistants.delete("asst_1")) is None
+
+    def test_an_encoding_that_is_declared_and_true(self, mode: str) -> None:
+        body = gzip.compress(b'{"data": ' + repr(ASSISTANT).replace("'", '"').encode() + b"}")
+        assert get(mode, http(200, body, "Content-Encoding: gzip")).name == "Bot"
+
+
+@sync_and_async
+class TestTokenResponses:
+    @pytest.mark.parametrize("expires_in", [900, "3600", None, "soon", 3600.5])
+    @pytest.mark.parametrize("envelope", [True, False])
+    def test_with_and_without_envelope_and_lifetime(self, mode: str, expires_in: Any, envelope: bool) -> None:
+        token = {"access_token": "tok", "expires_in": expires_in}
+        answer = js(200, {"data": token} if envelope else token)
+        with OddServer(lambda asked: js(200, listing()), lambda asked: answer) as server:
+            for _ in range(2):
+                call(mode, server.settings, lambda client: client.assistants.list())
+        assert [asked.token for asked in server.calls] == ["tok", "tok"]
+
+    @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"data": {"access_token": 5}}', b"\xff"])
+    def test_one_without_a_token(self, mode: str, body: bytes) -> None:
+        answer = http(200, body, "X-Request-Id: req_3")
+        server = OddServer(lambda asked: js(200, listing()), lambda asked: answer)
+        with server, pytest.raises(ResponseValidationError) as caught:
+            call(mode, server.settings, lambda client: client.assistants.list())
+        error = caught.value
+        assert (error.model, error.status, error.request_id) == ("AccessToken", 200, "req_3")
+        assert "POST /oauth/token" in str(error)
+        assert server.calls == []
+
+    @pytest.mark.parametrize("expires_in", [0, -1, 1e-9])
+    def test_one_that_is_said_to_expire_at_once_is_not_requested_for_every_call(
+        self, mode: str, expires_in: float
+    ) -> None:
+        with OddServer(
+            lambda asked: js(200, listing(f"a{len(server.calls)}", meta={"has_more": len(server.calls) < 3})),
+            lambda asked: token_answer(f"t{len(server.token_requests)}", expires_in),
+        ) as server:
+            call(mode, server.settings, lambda client: client.assistants.iterate(per_page=1))
+        assert [asked.token for asked in server.calls] == ["t1"] * 3
+
+    @pytest.mark.parametrize(
+        ("answer", "cls", "code"),
+        [
+            (js(401, {"error": {"code": "AUTH_ERROR", "message": "no"}}), AuthenticationError, "AUTH_ERROR"),
+            (js(401, {"error": "invalid_client", "error_description": "no"}), AuthenticationError, "invalid_client"),
+            (js(400, {"error": "invalid_client"}), AuthenticationError, "invalid_client"),
+            (js(400, {"error": "invalid_scope"}), AuthenticationError, "invalid_scope"),
+            (http(401, "<html>"), AuthenticationError, "AUTH_ERROR"),
+            (js(422, {"error": {"message": "no"}}), ValidationError, "VALIDATION_ERROR"),
+            (js(429, {}, "Retry-After: 90"), RateLimitError, "RATE_LIMITED"),
+            (http(503, "<html>"), ServerError, "API_ERROR"),
+            (http(404, ""), NotFoundError, "NOT_FOUND"),
+        ],
+        ids=range(9),
+    )
+    def test_refusals(self, mode: str, answer: bytes, cls: type[APIStatusError], code: str) -> None:
+        server = OddServer(lambda asked: js(200, listing()), lambda asked: answer)
+        with server, pytest.raises(cls) as caught:
+            call(mode, server.settings, lambda client: client.assistants.list())
+        assert type(caught.value) is cls
+        assert caught.value.code == code
+        assert "POST /oauth/token" in str(caught.value)
+        assert SECRET not in str(caught.value)
+        assert server.calls == []
+
+
+@sync_and_async
+class TestLists:
+    def test_without_meta_a_list_is_one_page(self, mode: str) -> None:
+        assert ids(mode, lambda asked: js(200, listing("a", "b"))) == ["a", "b"]
+        with OddServer(lambda asked: js(200, listing("a", "b"))) as server:
+            page = call(mode, server.settings, lambda client: client.assistants.list())
+        assert page.meta == PageMeta(1, 2, None, None, False)
+
+    @pytest.mark.parametrize("prefetch", [0, 3])
+    def test_the_other_form_of_meta(self, mode: str, prefetch: int) -> None:
+        def answer(asked: Asked) -> bytes:
+            number = int(asked.target.partition("page=")[2].split("&")[0])
+            meta = {"current_page": number, "total_pages": 3, "total_count": 5, "per_page": 2}
+            return js(200, listing(*["ab", "cd", "e"][number - 1], meta=meta))
+
+        assert ids(mode, answer, prefetch) == ["a", "b", "c", "d", "e"]
+
+    @pytest.mark.parametrize("prefetch", [0, 3])
+    @pytest.mark.parametrize(
+        "meta", [{"has_more": True}, {"has_more": True, "page": 1}, {"page": 1, "total_pages": 99}]
+    )
+    def test_a_page_that_repeats_ends_the_list(self, mode: str, prefetch: int, meta: dict[str, Any]) -> None:
+        with OddServer(lambda asked: js(200, listing("a", "b", meta=meta))) as server:
+            found = call(mode, server.settings, lambda client: client.assistants.iterate(prefetch=prefetch))
+        assert [assistant.id for assistant in found] == ["a", "b"]
+        assert len(server.calls) <= 2 + prefetch
+
+    def test_meta_of_null_fields(self, mode: str) -> None:
+        meta = {"page": None, "per_page": None, "total": None, "total_pages": None, "has_more": None}
+        assert ids(mode, lambda asked: js(200, listing("a", meta=meta))) == ["a"]
+        assert ids(mode, lambda asked: js(200, listing("a", meta=None))) == ["a"]
+
+
+@sync_and_async
+class TestErrorBodies:
+    @pytest.mark.parametrize(
+        ("body", "code", "words"),
+        [
+            ('{"error": {"code": "REFRESH_FAILED", "message": "Reconnect"}}', "REFRESH_FAILED", "Reconnect"),
+            ('{"error": "text"}', "NOT_FOUND", "text"),
+            ('{"error": "invalid_client", "error_description": "Who?"}', "invalid_client", "Who?"),
+            ("<html><h1>502 Bad Gateway</h1></html>", "NOT_FOUND", "The server answered 404"),
+            ("", "NOT_FOUND", "The server answered 404"),
+            (b"\xff\xfe\xfd", "NOT_FOUND", "The server answered 404"),
+            ("[" * 100_000, "NOT_FOUND", "The server answered 404"),
+        ],
+        ids=range(7),
+    )
+    def test_any_form(self, mode: str, body: bytes | str, code: str, words: str) -> None:
+        with pytest.raises(NotFoundError) as caught:
+            get(mode, http(404, body, "X-Request-Id: req_9"))
+        assert (caught.value.code, caught.value.request_id) == (code, "req_9")
+        assert words in str(caught.value)
+
+    @pytest.mark.parametrize("status", [300, 304, 306, 400, 402, 418, 451, 499, 500, 520, 530, 599, 600, 777, 999])
+    def test_any_status(self, mode: str, status: int) -> None:
+        answer = http(status, b"" if status == 304 else b"<html>")
+        with pytest.raises(APIStatusError) as caught:
+            get(mode, answer)
+        assert caught.value.status == status
+        assert isinstance(caught.value, ServerError) == (500 <= status <= 599)
+
+    @pytest.mark.parametrize(
+        "location", ["https://evil.example/", "//", "http://[::1", "\x7f", "https://\xff\xfe/", "mailto:x", ""]
+    )
+    def test_redirects_to_nowhere(self, mode: str, location: str) -> None:
+        with pytest.raises(InteractorError):
+            get(mode, http(302, b"", f"Location: {location}"))
+
+
+WIRE_FAULTS: dict[str, Answer] = {
+    "hangs up": None,
+    "no http": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "status 99": http(99, b"{}"),
+    "status text": b"HTTP/1.1 abc OK\r\n\r\n",
+    "a body that is too short": http(200, b"{}").replace(b"Content-Length: 2", b"Content-Length: 200"),
+    "two lengths": http(200, b"{}", "Content-Length: 7"),
+    "no number for a length": http(200, b"{}").replace(b"Content-Length: 2", b"Content-Length: two"),
+    "a chunk that is none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+    "a header without a name": b"HTTP/1.1 200 OK\r\n: x\r\nContent-Length: 0\r\n\r\n",
+    "a control character in a header": b"HTTP/1.1 200 OK\r\nA: \x00\x01\r\nContent-Length: 0\r\n\r\n",
+    "gzip that is none": http(200, b"no gzip", "Content-Encoding: gzip"),
+    "gzip that breaks off": http(200, gzip.compress(b"{}" * 99)[:-12], "Content-Encoding: gzip"),
+    "an endless head": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 50_000,
+}
+
+
+@sync_and_async
+@pytest.mark.parametrize("fault", WIRE_FAULTS)
+@pytest.mark.parametrize("where", ["call", "token"])
+def test_what_is_hardly_http_is_one_error(mode: str, fault: str, where: str) -> None:
+    def answer(asked: Asked) -> Answer:
+        return None if WIRE_FAULTS[fault] is None else Broken(WIRE_FAULTS[fault])
+
+    server = OddServer(answer) if where == "call" else OddServer(lambda asked: js(200, {"data": ASSISTANT}), answer)
+    with server:
+        with pytest.raises(InteractorError) as caught:
+            call(mode, server.settings, lambda client: client.assistants.get("asst_1"))
+        # What can be read as an answer is one; the rest is a connection that failed.
+        assert isinstance(caught.value, APIConnectionError | ResponseValidationError)
+        assert type(caught.value).__module__.startswith("interactor_ext")
+        assert SECRET not in str(caught.value)
+
+
+@sync_and_async
+def test_headers_in_no_known_encoding(mode: str) -> None:
+    headers = ["X-Request-Id: r\xe9q_\xff", "X-RateLimit-Limit: \xb2", "X-RateLimit-Scope: \xe9", "Retry-After: \xb9"]
+    with pytest.raises(NotFoundError) as caught:
+        get(mode, http(404, b"", *headers))
+    assert caught.value.request_id == "réq_ÿ"
+    assert caught.value.retry_after is None
+    assert get(mode, js(200, {"data": ASSISTANT}, *headers)).name == "Bot"
+
+
+@sync_and_async
+def test_nobody_listens(mode: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
+    with pytest.raises(APIConnectionError) as caught:
+        call(mode, {**settings, "max_retries": 0}, lambda client: client.assistants.list())
+    assert caught.value.code == "NETWORK_ERROR"
+    assert "POST /oauth/token" in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+@sync_and_async
+@pytest.mark.parametrize("host", ["no-such-host.local", f"{'a' * 70}.local"])
+def test_a_name_that_does_not_resolve(mode: str, host: str) -> None:
+    url = f"http://{host}"
+    settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
+    with pytest.raises(APIConnectionError):
+        call(mode, {**settings, "max_retries": 0}, lambda client: client.assistants.list())
+
+
+@sync_and_async
+def test_no_answer_in_time(mode: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
+        with pytest.raises(APITimeoutError) as caught:
+            call(mode, {**settings, "max_retries": 0, "timeout": 0.1}, lambda client: client.assistants.list())
+    assert caught.value.code == "TIMEOUT"
+
+
+@sync_and_async
+def test_a_reset_is_a_connection_error(mode: str) -> None:
+    with OddServer(lambda asked: Reset()) as server, pytest.raises(APIConnectionError) as caught:
+        call(mode, server.settings, lambda client: client.assistants.create(name="x", model="m", system_prompt="s"))
+    assert not isinstance(caught.value, APITimeoutError)
+    assert len(server.calls) == 1

@@ -1,0 +1,208 @@
+"""A client that is closed while calls are under way: they end at once, nothing more is sent, nothing stays open."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient
+from interactor_ext.limits import RateLimiter, Tier, Tiers
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports._circuit_breaker import CircuitBreaker
+from tests.support.modes import sync_and_async
+from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, js
+
+SOON = 20.0
+"""Far less than the pauses and timeouts that would otherwise be waited for."""
+
+
+class Held:
+    """Answers nothing until the test ends."""
+
+    def __init__(self) -> None:
+        self.end = threading.Event()
+
+    def __call__(self, asked: Asked) -> Answer:
+        self.end.wait(60)
+        return None
+
+
+def busy(asked: Asked) -> Answer:
+    return js(503, {}, "Retry-After: 30")
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    handler = Held()
+    yield handler
+    handler.end.set()
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
+
+
+def close_amid_calls(mode: str, server: OddServer, ready: Callable[[Any], bool], **options: Any) -> list[Any]:
+    """How three calls end whose client is closed as soon as it is `ready`."""
+    settings = {**server.settings, "max_retries": 3, "timeout": 30, **options}
+    if mode == "sync":
+        client = InteractorClient(**settings)
+        client.get_access_token()
+        with ThreadPoolExecutor(3) as threads:
+            calls = [threads.submit(client.assistants.get, "a") for _ in range(3)]
+            eventually(lambda: ready(client))
+            client.close()
+            return [call.exception(SOON) for call in calls]
+
+    async def main() -> list[Any]:
+        client = AsyncInteractorClient(**settings)
+        await client.get_access_token()
+        calls = [asyncio.create_task(client.assistants.get("a")) for _ in range(3)]
+        deadline = time.monotonic() + 60
+        while not ready(client):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.005)
+        await client.aclose()
+        async with asyncio.timeout(SOON):
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    return asyncio.run(main())
+
+
+@sync_and_async
+@pytest.mark.parametrize("over", ["the default", "aiohttp"])
+def test_calls_that_wait_for_an_answer(mode: str, over: str, held: Held) -> None:
+    if over == "aiohttp" and mode == "sync":
+        pytest.skip("aiohttp is asynchronous")
+    options = {"transport": AiohttpTransport()} if over == "aiohttp" else {}
+    breaker = CircuitBreaker(failures=1)
+    with OddServer(held) as server:
+        errors = close_amid_calls(mode, server, lambda _: len(server.calls) == 3, circuit_breaker=breaker, **options)
+        held.end.set()
+        eventually(lambda: not server.open_connections)
+        assert len(server.calls) == 3
+    assert [type(error) for error in errors] == [ConfigurationError] * 3
+    assert "the client is closed" in str(errors[0])
+    # It was no fault of the host's.
+    host = server.url.removeprefix("http://")
+    assert not isinstance(breaker.enter(host), float)
+
+
+@sync_and_async
+def test_calls_that_pause_before_another_attempt(mode: str) -> None:
+    with OddServer(busy) as server:
+        began = time.monotonic()
+        errors = close_amid_calls(mode, server, lambda _: len(server.calls) == 3)
+        assert time.monotonic() - began < SOON
+        assert len(server.calls) == 3
+        eventually(lambda: not server.open_connections)
+    assert [type(error) for error in errors] == [ConfigurationError] * 3
+
+
+@sync_and_async
+def test_calls_that_wait_for_a_connection(mode: str, held: Held) -> None:
+    make: Any = Transport if mode == "sync" else AsyncTransport
+
+    def all_wait(client: Any) -> bool:
+        return len(server.calls) == 1 and bool(transport.connections().waiting == 2)
+
+    with OddServer(held) as server:
+        transport = make(max_connections=1)
+        errors = close_amid_calls(mode, server, all_wait, transport=transport)
+        held.end.set()
+        eventually(lambda: not server.open_connections)
+        assert len(server.calls) == 1
+    assert [type(error) for error in errors] == [ConfigurationError] * 3
+
+
+@sync_and_async
+def test_calls_that_wait_in_the_rate_limiter(mode: str) -> None:
+    """The first of those that wait sleeps until its time, the other until its turn."""
+    limiter = RateLimiter(Tiers(client=Tier(1, 1)))
+    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
+        # One call goes at once, and each further one a minute later.
+        errors = close_amid_calls(mode, server, lambda _: limiter_waits(limiter, 2), rate_limiter=limiter)
+        assert len(server.calls) <= 1, "one call goes at once"
+    refused = [error for error in errors if isinstance(error, Exception)]  # the first may have its answer by then
+    assert len(refused) >= 2
+    assert {type(error) for error in refused} == {ConfigurationError}
+
+
+def limiter_waits(limiter: RateLimiter, calls: int) -> bool:
+    return any(len(line) == calls for line in list(limiter._turns._lines.values()))
+
+
+def test_calls_in_another_event_loop(held: Held) -> None:
+    outcomes: list[BaseException | None] = []
+    with OddServer(lambda asked: busy(asked) if b"pause" in asked.headers["x-namespace"] else held(asked)) as server:
+        client = AsyncInteractorClient(**{**server.settings, "max_retries": 3, "timeout": 30})
+
+        def run(namespace: str) -> None:
+            try:
+                asyncio.run(client.namespace(namespace).assistants.get("a"))  # type: ignore[arg-type]
+            except Exception as error:
+                outcomes.append(error)
+
+        threads = [threading.Thread(target=run, args=(name,)) for name in ("pause", "held")]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(server.calls) == 2)
+        asyncio.run(client.aclose())
+        for thread in threads:
+            thread.join(SOON)
+            assert not thread.is_alive()
+        held.end.set()
+        eventually(lambda: not server.open_connections)
+        assert len(server.calls) == 2
+    assert [type(error) for error in outcomes] == [ConfigurationError] * 2
+
+
+@pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport])
+def test_a_transport_takes_nothing_after_its_end(make: Any) -> None:
+    transport = make()
+
+    async def use() -> None:
+        async with httpx.AsyncClient(transport=transport) as client:
+            await client.get(server.url)
+            await transport.aclose()
+            with pytest.raises(ConfigurationError, match="the transport is closed"):
+                await client.get(server.url)
+
+    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
+        if make is Transport:
+            client = httpx.Client(transport=transport)
+            client.get(server.url)
+            transport.close()
+            with pytest.raises(ConfigurationError, match="the transport is closed"):
+                client.get(server.url)
+        else:
+            asyncio.run(use())
+        eventually(lambda: not server.open_connections)
+        assert len(server.calls) == 1
+
+
+def test_closing_while_threads_open_connections() -> None:
+    """The set of open connections is copied while others add to it."""
+    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server, ThreadPoolExecutor(8) as threads:
+        for _ in range(10):
+            transport = Transport()
+            client = httpx.Client(transport=transport)
+            calls = [threads.submit(client.get, server.url) for _ in range(16)]
+            eventually(lambda calls=calls: calls[0].done())
+            transport.close()
+            assert {type(call.exception(SOON)) for call in calls} <= {
+                type(None),
+                ConfigurationError,
+                *(httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, httpx.ConnectError),
+            }
+        eventually(lambda: not server.open_connections)

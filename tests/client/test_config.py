@@ -1,0 +1,301 @@
+"""Settings: precedence, presets, and everything that is refused before anything is sent."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import (
+    AsyncInteractorClient,
+    ConfigurationError,
+    InteractorClient,
+    InteractorConfig,
+    InteractorError,
+    validate_env,
+)
+
+VARIABLES = ("CLIENT_ID", "CLIENT_SECRET", "ACCOUNT_SERVER_URL", "CORE_API_URL", "SCOPES", "WEBHOOK_SECRET")
+SECRET = "secret_8f3a61c9d2"
+GIVEN: dict[str, Any] = {"client_id": "client_x", "client_secret": SECRET}
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(f"INTERACTOR_{name}", raising=False)
+
+
+def test_defaults() -> None:
+    config = InteractorConfig(**GIVEN)
+    assert (config.environment, config.scopes, config.namespace, config.deadline) == ("production", (), None, None)
+    assert (config.token_refresh_buffer, config.timeout, config.max_retries) == (60, 30, 3)
+    assert config.core_api_url == "https://core.interactor.com/api/v1"
+    assert config.account_server_url == "https://auth.interactor.com/api/v1"
+
+
+def test_the_sandbox_is_a_preset_and_a_url_beats_it() -> None:
+    config = InteractorConfig(**GIVEN, environment="sandbox")
+    assert config.core_api_url == "https://sandbox-core.interactor.com/api/v1"
+    assert config.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
+    mixed = InteractorConfig(**GIVEN, environment="sandbox", core_api_url="http://localhost:8000/api/v1/")
+    assert mixed.core_api_url == "http://localhost:8000/api/v1"
+    assert mixed.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
+
+
+def test_arguments_then_environment_then_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERACTOR_CLIENT_ID", "client_env")
+    monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", "secret_env\n")
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", "https://proxy.example/core/")
+    monkeypatch.setenv("INTERACTOR_SCOPES", "assistants:read  rooms:write")
+    config = InteractorConfig.from_env(client_id="client_arg", timeout=None)
+    assert (config.client_id, config.client_secret) == ("client_arg", "secret_env")
+    assert config.core_api_url == "https://proxy.example/core"
+    assert config.account_server_url == "https://auth.interactor.com/api/v1"
+    assert config.scopes == ("assistants:read", "rooms:write")
+    assert config.timeout == 30
+    # The class itself takes nothing from outside.
+    assert InteractorConfig(**GIVEN).core_api_url == "https://core.interactor.com/api/v1"
+
+
+@pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient])
+def test_a_client_takes_a_config_keywords_or_both(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(500))
+    config = InteractorConfig(**GIVEN, namespace="org_acme")
+    assert client(config=config, transport=transport).config is not None
+    assert client(config=config, timeout=5, transport=transport).config == config.replace(timeout=5)
+    monkeypatch.setenv("INTERACTOR_CLIENT_ID", "client_env")
+    monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", "secret_env")
+    assert client(transport=transport, namespace="x").config.client_id == "client_env"
+    with pytest.raises(TypeError, match="retry_polizy"):
+        client(transport=transport, retry_polizy=None)
+
+
+@pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient])
+def test_a_client_without_credentials_names_what_is_missing(client: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"INTERACTOR_CLIENT_ID.*INTERACTOR_CLIENT_SECRET"):
+        client()
+
+
+def test_validate_env_names_every_missing_variable_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        validate_env()
+    assert "INTERACTOR_CLIENT_ID" in str(caught.value)
+    assert "INTERACTOR_CLIENT_SECRET" in str(caught.value)
+    monkeypatch.setenv("INTERACTOR_CLIENT_ID", "client_x")
+    monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", " ")
+    with pytest.raises(ConfigurationError) as caught:
+        validate_env()
+    assert "INTERACTOR_CLIENT_ID" not in str(caught.value)
+    monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", SECRET)
+    validate_env()
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", "core.interactor.com")
+    with pytest.raises(ConfigurationError, match="core_api_url"):
+        validate_env()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"client_id": ""}, "client_id is missing.*INTERACTOR_CLIENT_ID"),
+        ({"client_id": 7}, "client_id must be a string, not int"),
+        ({"client_secret": "abc\n"}, "client_secret has white space"),
+        ({"client_secret": "a\x00c"}, "control character"),
+        ({"environment": "staging"}, "environment 'staging' is unknown.*'production', 'sandbox'"),
+        ({"environment": ["production"]}, "environment .* is unknown"),
+        ({"environment": "sandbox", "core_api_url": "https://core.interactor.com/api/v1"}, "is that of 'production'"),
+        (
+            {"environment": "sandbox", "core_api_url": "HTTPS://core.interactor.com:443/api/v1"},
+            "is that of 'production'",
+        ),
+        ({"core_api_url": "http://core.interactor.com/api/v1"}, "core_api_url must begin with https://"),
+        ({"core_api_url": "https://h/api?"}, "core_api_url must not have a query"),
+        ({"core_api_url": "https://h/api#"}, "core_api_url must not have a query or a fragment"),
+        ({"core_api_url": "core.interactor.com/api/v1"}, "core_api_url must look like https://"),
+        ({"core_api_url": "ftp://core.interactor.com"}, "core_api_url must look like https://"),
+        ({"core_api_url": "https://"}, "core_api_url must look like https://"),
+        ({"core_api_url": "http://a b/"}, "core_api_url must look like https://"),
+        ({"core_api_url": "http://a..b/"}, "core_api_url must look like https://"),
+        ({"core_api_url": "http://[::1"}, "core_api_url is no URL"),
+        ({"core_api_url": "http://h\x01/"}, "core_api_url is no URL"),
+        ({"core_api_url": "http://xn--a.example/"}, "core_api_url is no URL"),
+        ({"core_api_url": "http://h:99999"}, "port 99999"),
+        ({"core_api_url": 5}, "core_api_url must be a string"),
+        ({"account_server_url": "https://user:hunter2@h/"}, "account_server_url holds a user name or a password"),
+        ({"account_server_url": "https//user:hunter2@h/"}, "account_server_url holds a user name or a password"),
+        ({"account_server_url": "https://user:hun/ter2@h/"}, "account_server_url holds a user name or a password"),
+        ({"account_server_url": "https://h/api?key=hunter2"}, "account_server_url must not have a query"),
+        ({"allow_insecure_http": "no"}, "allow_insecure_http must be True or False, not str"),
+        ({"allow_insecure_http": 1}, "allow_insecure_http must be True or False, not int"),
+        ({"timeout": 0}, "timeout must be a finite number of seconds, more than 0"),
+        ({"timeout": -1}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"timeout": float("inf")}, "timeout"),
+        ({"timeout": 10**400}, "timeout"),
+        ({"timeout": "30"}, "timeout must be a number of seconds, not str"),
+        ({"timeout": True}, "timeout must be a number of seconds, not bool"),
+        ({"deadline": 0}, "deadline"),
+        ({"token_refresh_buffer": -1}, "token_refresh_buffer must be a finite number of seconds, not negative"),
+        ({"max_retries": -1}, "max_retries must not be negative"),
+        ({"max_retries": 1.5}, "max_retries must be a whole number"),
+        ({"max_retries": True}, "max_retries must be a whole number"),
+        ({"namespace": ""}, "namespace is empty"),
+        ({"namespace": " user"}, "namespace .* white space"),
+        ({"namespace": "user\u00a0"}, "namespace .* white space"),
+        ({"namespace": "a\r\nX-Namespace: b"}, "namespace .* control character"),
+        ({"namespace": "a\x85b"}, "namespace .* control character"),
+        ({"namespace": "a\u2028b"}, "namespace .* control character"),
+        ({"namespace": "a\ud800b"}, "namespace .* control character"),
+        ({"namespace": 5}, "namespace must be a string, not int"),
+        ({"namespace": b"user"}, "namespace must be a string, not bytes"),
+        ({"scopes": 5}, "scopes must be strings"),
+        ({"scopes": ["a", 5]}, "scopes must be strings"),
+        ({"scopes": ["a b"]}, "scopes holds 'a b'"),
+        ({"scopes": ['a"']}, "scopes holds"),
+        ({"scopes": [""]}, "scopes holds"),
+        ({"user_agent_suffix": "a\nb"}, "user_agent_suffix must be printable ASCII"),
+        ({"user_agent_suffix": "café"}, "user_agent_suffix must be printable ASCII"),
+    ],
+)
+def test_what_is_wrong_is_named_before_anything_is_sent(fields: dict[str, Any], words: str) -> None:
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(500)
+
+    for make in (InteractorConfig, InteractorClient):
+        extra = {} if make is InteractorConfig else {"transport": httpx.MockTransport(answer)}
+        with pytest.raises(ConfigurationError) as caught:
+            make(**{**GIVEN, **fields, **extra})
+        assert re.search(words, str(caught.value))
+        assert "hunter2" not in str(caught.value)
+        assert SECRET not in str(caught.value)
+    assert sent == []
+
+
+LOCAL = [
+    *(
+        "localhost",
+        "LOCALHOST:8765",
+        "app.localhost",
+        "localhost.",
+        "core-api",
+        "core_api:8000",
+        "127.0.0.1",
+        "127.1.2.3",
+    ),
+    *("10.0.0.7", "172.16.0.1", "172.31.255.255", "192.168.1.9", "169.254.3.4", "[::1]", "[fd00::7]", "[fe80::1]"),
+    *("[::ffff:10.0.0.7]", "127.1", "0x7f.1", "2130706433", "0.0.0.0", "core.default.svc.cluster.local"),
+    *("host.docker.internal", "printer.local:80"),
+]
+PUBLIC = [
+    *("core.example.com", "core.example.com.", "localhost.example.com", "notlocalhost.com", "127.0.0.1.nip.io", "ai."),
+    *("8.8.8.8", "203.0.113.7", "172.32.0.1", "172.15.0.1", "192.169.0.1", "100.64.0.1", "[2001:4860:4860::8888]"),
+    *("[::ffff:8.8.8.8]", "134744072", "0x08080808", "8.8", "internal.example", "core。example。com"),
+]
+
+
+@pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])
+@pytest.mark.parametrize("host", LOCAL)
+def test_unencrypted_http_is_fine_on_this_machine_and_in_private_networks(name: str, host: str) -> None:
+    url = f"http://{host}/api/v1"
+    assert getattr(InteractorConfig(**GIVEN, **{name: url}), name) == url
+
+
+@pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])
+@pytest.mark.parametrize("host", PUBLIC)
+def test_unencrypted_http_to_other_hosts_is_refused_unless_it_is_allowed(name: str, host: str) -> None:
+    url = f"http://{host}/api/v1"
+    for make in (InteractorConfig, InteractorClient, AsyncInteractorClient):
+        with pytest.raises(ConfigurationError, match=rf"{name} begins with http://.*allow_insecure_http=True"):
+            make(**GIVEN, **{name: url})
+    allowed = InteractorConfig(**GIVEN, **{name: url}, allow_insecure_http=True)
+    assert getattr(allowed, name) == url
+    assert getattr(InteractorConfig(**GIVEN, **{name: f"https://{host}/api/v1"}), name).startswith("https://")
+    assert allowed.replace(timeout=5).allow_insecure_http is True
+
+
+def test_the_platform_itself_is_never_called_over_unencrypted_http() -> None:
+    with pytest.raises(ConfigurationError, match="must begin with https://"):
+        InteractorConfig(**GIVEN, core_api_url="http://core.interactor.com/api/v1", allow_insecure_http=True)
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "production"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8765/api/v1", "https://proxy.example/api/v1"])
+@pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient, InteractorConfig.from_env])
+def test_an_environment_and_url_variables_of_another_server_exclude_each_other(
+    client: Any, url: str, environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", url)
+    with pytest.raises(ConfigurationError, match=r"another server is named by INTERACTOR_CORE_API_URL: unset that"):
+        client(**GIVEN, environment=environment)
+    client(**GIVEN)
+    client(**GIVEN, environment=environment, core_api_url=url)  # keywords that somebody chose together
+    preset = InteractorConfig(**GIVEN, environment=environment)
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", f"{preset.core_api_url}/")
+    monkeypatch.setenv("INTERACTOR_ACCOUNT_SERVER_URL", preset.account_server_url)
+    assert InteractorConfig.from_env(**GIVEN, environment=environment) == preset
+
+
+def test_a_url_of_the_other_environment_is_refused_with_advice() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        InteractorConfig(**GIVEN, core_api_url="https://sandbox-core.interactor.com/api/v1")
+    assert str(caught.value) == (
+        "core_api_url is that of 'sandbox', but environment is 'production': pass environment='sandbox', or leave "
+        "core_api_url out and INTERACTOR_CORE_API_URL unset"
+    )
+
+
+@pytest.mark.parametrize("namespace", ["user_123", "Zoë", "org acme", "日本", "a/b?c=d&e", "x" * 200])
+def test_tenants_may_be_called_almost_anything(namespace: str) -> None:
+    assert InteractorConfig(**GIVEN, namespace=namespace).namespace == namespace
+
+
+def test_everything_wrong_is_reported_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        InteractorConfig(timeout=0, environment="staging", namespace="")
+    for name in ("client_id", "client_secret", "environment", "timeout", "namespace"):
+        assert name in str(caught.value)
+    assert isinstance(caught.value, InteractorError)
+    assert caught.value.code == "CONFIGURATION_ERROR"
+
+
+def test_none_is_the_default_and_no_endless_wait() -> None:
+    config = InteractorConfig(**GIVEN, timeout=None, max_retries=None, token_refresh_buffer=None, scopes=None)
+    assert config == InteractorConfig(**GIVEN)
+
+
+def test_frozen_comparable_copyable_picklable() -> None:
+    config = InteractorConfig(**GIVEN, scopes="a b", namespace="x")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.timeout = 5  # type: ignore[misc]
+    for twin in (copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config))):
+        assert twin == config
+        assert hash(twin) == hash(config)
+        assert twin.client_secret == SECRET
+    with pytest.raises(TypeError, match="colour"):
+        InteractorConfig(**GIVEN, mode="red")  # type: ignore[call-arg]
+
+
+def test_replace_takes_the_urls_of_the_new_environment_along() -> None:
+    config = InteractorConfig(**GIVEN).replace(environment="sandbox", timeout=5)
+    assert config == InteractorConfig(**GIVEN, environment="sandbox", timeout=5)
+    own = InteractorConfig(**GIVEN, core_api_url="http://localhost:1/x").replace(environment="sandbox")
+    assert own.core_api_url == "http://localhost:1/x"
+    assert own.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
+    # What does not go through `replace` must not send sandbox credentials to production.
+    with pytest.raises(ConfigurationError, match="is that of 'production'"):
+        dataclasses.replace(config.replace(environment="production"), environment="sandbox")
+
+
+def test_no_text_of_a_config_shows_the_secret() -> None:
+    config = InteractorConfig(**GIVEN, namespace="user_123")
+    for text in (repr(config), str(config), f"{config}", "%s" % (config,)):  # noqa: UP031
+        assert SECRET not in text
+        assert "user_123" in text

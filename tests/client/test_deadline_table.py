@@ -1,0 +1,398 @@
+"""Every public method that sends something ends when its deadline comes, whoever is silent: the platform, the account
+server or the token store.
+
+The table is found by introspection, so a new method is in it, or the first test says so. The bound is generous: what
+misses its deadline waits for the timeout of an attempt, which is far away. With `-m full` the methods go one after
+another, and how long each took is printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, NamedTuple, get_type_hints
+
+import pytest
+
+from interactor_client.api import Resources
+from interactor_client.models import ToolCall, WorkflowState
+from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient, ToolSet
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.tokens import MemoryTokenStore, Token
+from tests.support.contract import operations
+from tests.support.modes import sync_and_async
+
+DEADLINE = 0.5
+PATIENCE = 20.0
+"""Less than the timeout of one attempt, which is what a method waits for that forgets its deadline."""
+TIMEOUT = 120.0
+
+# Of the clients, beside the resources.
+SEND = {
+    *("chat", "get_access_token", "health", "room_stream_url", "wait_for_oauth", "wait_for_workflow"),
+    "workflow_stream_url",
+}
+SEND_NOTHING = {"api", "close", "config", "is_authenticated", "is_closed", "namespace", "rate_limit", "with_options"}
+RESOURCES = {operation.tag for operation in operations()}
+ARGUMENTS: dict[str, Any] = {"states": [WorkflowState(name="a", type="terminal")], "body": {}}
+
+
+class Row(NamedTuple):
+    name: str
+    use: Callable[[Any], Any]
+    """What is done with a view. For the asynchronous client it returns something to await."""
+    returns: bool = False
+    """It says what happened instead of raising."""
+
+
+def public(cls: Any) -> set[str]:
+    return {name for name in dir(cls) if not name.startswith("_")}
+
+
+def arguments(function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Something for each parameter that has no default."""
+    args, kwargs = [], {}
+    for name, parameter in list(inspect.signature(function).parameters.items()):
+        if parameter.default is not parameter.empty or name in ("self", "client"):
+            continue
+        value = ARGUMENTS.get(name, [] if "list[" in str(parameter.annotation) else "x")
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            kwargs[name] = value
+        else:
+            args.append(value)
+    return args, kwargs
+
+
+def take_first(iterator: Any) -> Any:
+    return anext(iterator) if hasattr(iterator, "__anext__") else next(iterator)
+
+
+def message_of(reply: Any) -> Any:
+    if hasattr(reply, "__enter__"):
+        with reply:
+            return reply.message()
+
+    async def enter_async() -> Any:
+        async with reply:
+            return await reply.message()
+
+    return enter_async()
+
+
+def enter(manager: Any) -> Any:
+    if hasattr(manager, "__enter__"):
+        with manager:
+            return None
+
+    async def enter_async() -> None:
+        async with manager:
+            pass
+
+    return enter_async()
+
+
+def of_resource(tag: str, name: str, how: Callable[[Any], Any] = lambda result: result, **more: Any) -> Row:
+    def use(user: Any) -> Any:
+        method = getattr(getattr(user, tag), name)
+        args, kwargs = arguments(method)
+        return how(method(*args, **kwargs, **more))
+
+    return Row(f"{tag}.{name}" + "".join(f" {key}={value}" for key, value in more.items()), use)
+
+
+def of_endpoint(tag: str, operation_id: str, suffix: str) -> Row:
+    module = import_module(f"interactor_client.api.{tag}.{operation_id}")
+
+    def use(user: Any) -> Any:
+        function = getattr(module, ("asyncio" if isinstance(user, AsyncInteractorClient) else "sync") + suffix)
+        args, kwargs = arguments(function)
+        if "body" in kwargs:
+            # Whatever the schema wants: nothing is validated before it is sent.
+            hint = get_type_hints(function, vars(module))["body"]
+            kwargs["body"] = kwargs["body"] if hint == dict[str, Any] else hint(**arguments(hint.__init__)[1])
+        return function(*args, **kwargs, client=user.api)
+
+    return Row(f"api.{tag}.{operation_id}{suffix or ' '}", use)
+
+
+def tool_set() -> ToolSet:
+    tools = ToolSet()
+
+    @tools.tool
+    def look_up() -> str:
+        return "found"
+
+    return tools
+
+
+CALL = ToolCall(id="tc_1", tool_id="tool_1", arguments={}, status="pending")
+
+
+def rows() -> Iterator[Row]:
+    for tag in sorted(RESOURCES):
+        cls = getattr(import_module(f"interactor_client.api.{tag}"), "".join(map(str.capitalize, tag.split("_"))))
+        for name in sorted(public(cls)):
+            if name.startswith("iterate"):
+                yield of_resource(tag, name, take_first)
+                yield of_resource(tag, name, take_first, prefetch=3)
+            elif name.startswith("stream"):
+                yield of_resource(tag, name, enter)
+            else:
+                yield of_resource(tag, name)
+    for operation_id, tag in operations():
+        if not operation_id.startswith("stream_"):
+            yield of_endpoint(tag, operation_id, "")
+            yield of_endpoint(tag, operation_id, "_detailed")
+    yield Row("get_access_token", lambda user: user.get_access_token())
+    yield Row("room_stream_url", lambda user: user.room_stream_url("room_1"))
+    yield Row("workflow_stream_url", lambda user: user.workflow_stream_url("wfi_1"))
+    yield Row("health", lambda user: user.health(), returns=True)
+    yield Row("chat", lambda user: enter(user.chat("room_1", "Hello!")))
+    yield Row("chat tools=", lambda user: enter(user.chat("room_2", "Hello!", tools=tool_set())))
+    yield Row("wait_for_workflow", lambda user: user.wait_for_workflow("wfi_1", timeout=None))
+    yield Row("wait_for_workflow timeout=", lambda user: user.wait_for_workflow("wfi_1", timeout=DEADLINE))
+    yield Row("wait_for_oauth", lambda user: user.wait_for_oauth("flow_1", timeout=None))
+    yield Row("wait_for_oauth timeout=", lambda user: user.wait_for_oauth("flow_1", timeout=DEADLINE))
+    yield Row("ToolSet.register", lambda user: tool_set().register(user))
+    yield Row("ToolSet.run", lambda user: tool_set().run(user, CALL, room_id="room_1"))
+
+
+ROWS = list(rows())
+# These send nothing but a token request, if they need one.
+NEED_A_TOKEN = {"get_access_token", "room_stream_url", "workflow_stream_url"}
+ON_THE_ACCOUNT_SERVER = {row.name for row in ROWS if row.name.startswith(("oauth.", "api.oauth."))}
+
+
+def test_the_table_has_every_public_method_of_the_clients() -> None:
+    assert public(InteractorClient) == public(AsyncInteractorClient) - {"aclose"} | {"close"}
+    assert public(InteractorClient) == SEND | SEND_NOTHING | RESOURCES, "put the new method into the table"
+    assert {tag for tag in vars(Resources) if not tag.startswith("_")} == RESOURCES
+    names = {row.name.partition(" ")[0] for row in ROWS}
+    assert names >= SEND
+    assert len(names) == len(ROWS) - sum(" " in row.name.strip() for row in ROWS)
+
+
+@contextmanager
+def silence() -> Iterator[str]:
+    """Where connections are accepted, and nothing is answered."""
+    guests: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    guests.append(listener.accept()[0])
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(PATIENCE)
+            for guest in guests:
+                guest.close()
+
+
+class SilentStore(MemoryTokenStore):
+    """Answers when the test is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end = threading.Event()
+
+    def load(self, key: str) -> Token | None:
+        self.end.wait(TIMEOUT)
+        return None
+
+    @contextmanager
+    def lock(self, key: str, timeout: float) -> Iterator[bool]:
+        self.end.wait(TIMEOUT)
+        yield True
+
+    def save(self, key: str, token: Token) -> None:
+        self.end.wait(TIMEOUT)
+
+
+class FullStore(MemoryTokenStore):
+    """Has a token for everybody."""
+
+    def load(self, key: str) -> Token | None:
+        return Token("token_1", time.time() + 3600, 3600)
+
+
+@contextmanager
+def silent(who: str) -> Iterator[tuple[dict[str, Any], list[Row]]]:
+    """The settings of a client for which `who` is silent, and what there is to wait for."""
+    with silence() as url:
+        settings: dict[str, Any] = {
+            "client_id": "id",
+            "client_secret": "s3cret",
+            "core_api_url": f"{url}/api/v1",
+            "account_server_url": f"{url}/auth/api/v1",
+            "timeout": TIMEOUT,
+            "circuit_breaker": False,
+        }
+        if who == "platform":
+            yield settings | {"token_store": FullStore()}, [row for row in ROWS if row.name not in NEED_A_TOKEN]
+        elif who == "account server":
+            yield settings, ROWS
+        else:
+            store = SilentStore()
+            try:
+                yield settings | {"token_store": store}, [row for row in ROWS if row.name not in ON_THE_ACCOUNT_SERVER]
+            finally:
+                store.end.set()
+
+
+class Outcome(NamedTuple):
+    name: str
+    seconds: float
+    problem: str | None
+
+
+def judged(row: Row, began: float, outcome: Any) -> Outcome:
+    seconds = time.monotonic() - began
+    if row.returns:
+        problem = None if outcome.status == "unhealthy" else f"returns {outcome!r}"
+    else:
+        problem = None if isinstance(outcome, APITimeoutError) else f"ends with {outcome!r}"
+    return Outcome(row.name, seconds, problem)
+
+
+def measure(settings: dict[str, Any], row: Row, make: Callable[..., Any] = InteractorClient) -> Outcome:
+    with make(**settings) as client:
+        began = time.monotonic()
+        try:
+            outcome = row.use(client.with_options(deadline=DEADLINE))
+        except Exception as error:
+            outcome = error
+        return judged(row, began, outcome)
+
+
+async def measure_async(
+    settings: dict[str, Any], row: Row, make: Callable[..., Any] = AsyncInteractorClient
+) -> Outcome:
+    async with make(**settings) as client:
+        began = time.monotonic()
+        try:
+            outcome = row.use(client.with_options(deadline=DEADLINE))
+            outcome = await outcome if inspect.isawaitable(outcome) else outcome
+        except Exception as error:
+            outcome = error
+        return judged(row, began, outcome)
+
+
+def measure_at_once(
+    settings: dict[str, Any], rows: list[Row], make: Callable[..., Any] = InteractorClient
+) -> list[Outcome]:
+    """In threads that nobody waits for longer than `PATIENCE`."""
+    found: dict[str, Outcome] = {}
+
+    def run(row: Row) -> None:
+        found[row.name] = measure(settings, row, make)
+
+    threads = [threading.Thread(target=run, args=(row,), daemon=True) for row in rows]
+    ends_at = time.monotonic() + PATIENCE
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, ends_at - time.monotonic()))
+    return [found.get(row.name) or Outcome(row.name, PATIENCE, "hangs") for row in rows]
+
+
+async def measure_at_once_async(
+    settings: dict[str, Any], rows: list[Row], make: Callable[..., Any] = AsyncInteractorClient
+) -> list[Outcome]:
+    tasks = [asyncio.create_task(measure_async(settings, row, make)) for row in rows]
+    await asyncio.wait(tasks, timeout=PATIENCE)
+    found = [
+        task.result() if task.done() else Outcome(row.name, PATIENCE, "hangs")
+        for row, task in zip(rows, tasks, strict=True)
+    ]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=PATIENCE)
+    return found
+
+
+everybody = pytest.mark.parametrize("who", ["platform", "account server", "token store"])
+
+
+@sync_and_async
+@everybody
+def test_every_method_keeps_its_deadline(mode: str, who: str) -> None:
+    with silent(who) as (settings, rows):
+        if mode == "sync":
+            found = measure_at_once(settings, rows)
+        else:
+            found = asyncio.run(measure_at_once_async(settings, rows))
+    late = [f"{each.name}: {each.problem} after {each.seconds:.1f} s" for each in found if each.problem]
+    assert late == []
+
+
+@pytest.mark.full
+@sync_and_async
+@everybody
+def test_how_long_every_method_takes(mode: str, who: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One after another. On a machine that does nothing else, each ends within 0.2 s of its deadline."""
+    with silent(who) as (settings, rows):
+        if mode == "sync":
+            found = [measure(settings, row) for row in rows]
+        else:
+
+            async def main() -> list[Outcome]:
+                return [await measure_async(settings, row) for row in rows]
+
+            found = asyncio.run(main())
+    with capsys.disabled():
+        over = sorted((each.seconds - DEADLINE, each.name) for each in found)
+        print(f"\n{mode}, the {who} is silent: {len(found)} methods, over their deadline by {over[0][0]:.3f} to")
+        print("  " + ", ".join(f"{seconds:.3f} s ({name})" for seconds, name in reversed(over[-3:])))
+    assert [each for each in found if each.problem] == []
+
+
+@sync_and_async
+@pytest.mark.parametrize("what", ["chat", "run"])
+def test_a_tool_that_sleeps_holds_nobody_beyond_the_deadline(mode: str, what: str) -> None:
+    tools, end = ToolSet(), threading.Event()
+
+    @tools.tool
+    def sleep() -> str:
+        end.wait(TIMEOUT)
+        return "rested"
+
+    def use(user: Any) -> Any:
+        if what == "chat":
+            return message_of(user.with_options(deadline=2 * DEADLINE).chat(room_id, "/tool sleep {}", tools=tools))
+        return tools.run(
+            user.with_options(deadline=2 * DEADLINE),
+            ToolCall(id=call_id, tool_id=tool_id, arguments={}, status="pending"),
+            room_id=room_id,
+        )
+
+    with Sandbox().run() as sandbox:
+        with sandbox.client(namespace="user_1") as user:
+            tool_id = tools.register(user)[0].id
+            bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Help.", tools=[tool_id])
+            room_id = user.rooms.create(assistant_id=bot.id).id
+            call_id = ""
+            if what == "run":
+                call_id = (user.messages.send(room_id, content="/tool sleep {}").tool_calls or [])[0].id
+        settings = {"namespace": "user_1"}
+        row = Row(what, use)
+        try:
+            if mode == "sync":
+                found = measure_at_once(settings, [row], sandbox.client)
+            else:
+                found = asyncio.run(measure_at_once_async(settings, [row], sandbox.async_client))
+        finally:
+            end.set()
+    assert found[0].problem is None, found

@@ -1,0 +1,252 @@
+"""Deadlines beyond the table of faults: what their errors say, whom they do not blame, and what the system itself drags
+out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import (
+    APIConnectionError,
+    APITimeoutError,
+    CircuitBreaker,
+    CircuitOpenError,
+    ConfigurationError,
+    InteractorClient,
+    ServerError,
+)
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.transports._attempts import Rules
+from interactor_ext.transports._circuit_breaker import Permit
+from interactor_ext.transports._retrying import CallTransport
+from tests.support.fault_server import FaultServer, error, fine, refusing_url, send_and, slow
+from tests.support.modes import call, sync_and_async
+
+
+def settings(url: str, **more: Any) -> dict[str, Any]:
+    return {
+        "client_id": "id",
+        "client_secret": "s3cret",
+        "core_api_url": f"{url}/api/v1",
+        "account_server_url": f"{url}/auth/api/v1",
+        **more,
+    }
+
+
+def silence() -> Any:
+    return send_and(b"", lambda connection: connection.stall())
+
+
+@sync_and_async
+def test_the_error_speaks_of_the_deadline_and_not_of_the_timeout(mode: str) -> None:
+    with FaultServer([silence()]) as server:
+        with pytest.raises(APITimeoutError, match=r"deadline came\. It may have arrived") as caught:
+            call(mode, settings(server.url, deadline=2), lambda client: client.assistants.get("asst_1"))
+        assert caught.value.sent
+
+
+@sync_and_async
+def test_a_short_deadline_does_not_open_the_circuit_for_others(mode: str) -> None:
+    breaker = CircuitBreaker(failures=1, cool_down=60)
+    with FaultServer([silence()]) as server:
+        with pytest.raises(APITimeoutError):
+            call(
+                mode,
+                settings(server.url, deadline=0.1, circuit_breaker=breaker),
+                lambda client: client.assistants.get("asst_1"),
+            )
+        assert isinstance(breaker.enter(server.url.removeprefix("http://")), Permit)
+
+
+@sync_and_async
+def test_a_wait_before_the_next_attempt_that_would_outlast_the_deadline_is_not_begun(mode: str) -> None:
+    with FaultServer([error(503, retry_after="30")]) as server:
+        started = time.monotonic()
+        with pytest.raises(ServerError) as caught:
+            call(mode, settings(server.url, deadline=25), lambda client: client.assistants.get("asst_1"))
+        assert time.monotonic() - started < 20
+        assert caught.value.retry_after == 30
+        assert len(server.calls()) == 1
+
+
+@sync_and_async
+def test_a_view_sets_a_deadline_for_each_of_its_calls(mode: str) -> None:
+    # Three calls take as long as the deadline that each of them has.
+    with FaultServer([slow(0.5, fine)]) as server:
+
+        def three(client: Any) -> Any:
+            hasty = client.with_options(deadline=1.5)
+            if mode == "sync":
+                return [hasty.assistants.get("asst_1") for _ in range(3)]
+
+            async def one_after_another() -> list[Any]:
+                return [await hasty.assistants.get("asst_1") for _ in range(3)]
+
+            return one_after_another()
+
+        assert len(call(mode, settings(server.url), three)) == 3
+
+
+def test_a_resolver_that_hangs_does_not_hold_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: done.wait(60) and [])
+    started = time.monotonic()
+    client = InteractorClient(**settings("http://slow.internal", deadline=0.2))
+    with pytest.raises(APITimeoutError) as caught:
+        client.assistants.get("asst_1")
+    assert time.monotonic() - started < 30
+    client.close()
+    done.set()
+    assert not caught.value.sent
+
+
+def test_a_name_that_does_not_resolve_is_a_connection_error() -> None:
+    with (
+        InteractorClient(**settings("http://nowhere.local", max_retries=0)) as client,
+        pytest.raises(APIConnectionError) as caught,
+    ):
+        client.assistants.get("asst_1")
+    assert not caught.value.sent
+
+
+def test_a_name_with_several_addresses_shares_its_time_out_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.support.fault_server import deaf_url
+
+    with FaultServer() as server, deaf_url() as deaf:
+        real = socket.getaddrinfo
+        deaf_port, port = int(deaf.rpartition(":")[2]), int(server.url.rpartition(":")[2])
+        real_connection = socket.create_connection
+
+        def two(host: str, *rest: Any, **more: Any) -> Any:
+            if host != "two.internal":
+                return real(host, *rest, **more)
+            return real("127.0.0.2", 80, type=socket.SOCK_STREAM) + real("127.0.0.1", 80, type=socket.SOCK_STREAM)
+
+        def connect(address: tuple[str, int], *rest: Any, **more: Any) -> socket.socket:
+            host = "127.0.0.1"
+            return real_connection((host, deaf_port if address[0] == "127.0.0.2" else port), *rest, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", two)
+        monkeypatch.setattr(socket, "create_connection", connect)
+        with InteractorClient(**settings("http://two.internal", timeout=4)) as client:
+            assert client.assistants.get("asst_1").id == "asst_1"
+
+
+class Trickling(httpx.BaseTransport):
+    """A foreign transport, which knows nothing of our deadlines, and takes its time for each chunk."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        class Body(httpx.SyncByteStream):
+            def __iter__(self) -> Any:
+                while True:
+                    time.sleep(0.02)
+                    yield b" "
+
+        return httpx.Response(200, stream=Body())
+
+
+def test_over_a_foreign_transport_a_body_is_cut_between_two_chunks() -> None:
+    client = httpx.Client(transport=CallTransport(Trickling(), Rules(RetryPolicy(max_retries=0))), timeout=0.1)
+    started = time.monotonic()
+    with pytest.raises(httpx.ReadTimeout):
+        client.get("http://anywhere.example/")
+    assert time.monotonic() - started < 30
+
+
+def test_a_body_from_a_generator_is_not_sent_again() -> None:
+    with FaultServer([error(503), fine]) as server:
+        client = httpx.Client(transport=CallTransport(httpx.HTTPTransport(), Rules(RetryPolicy(base_delay=0.01))))
+        body = (part for part in [b"a", b"b"])
+        response = client.put(f"{server.url}/api/v1/x", content=body, headers={"content-length": "2"})
+        assert response.status_code == 503
+        assert len(server.calls()) == 1
+        client.close()
+
+
+def test_a_request_goes_twice_through_the_transport_with_its_own_timeouts() -> None:
+    """As after a 401: the second time must not find what is left of the first."""
+    with FaultServer() as server:
+        client = httpx.Client(transport=CallTransport(httpx.HTTPTransport(), Rules(RetryPolicy())), timeout=3)
+        request = client.build_request("GET", f"{server.url}/api/v1/x")
+        timeouts = dict(request.extensions["timeout"])
+        for _ in range(2):
+            client.send(request)
+            assert request.extensions["timeout"] == timeouts
+        client.close()
+
+
+@sync_and_async
+@pytest.mark.parametrize("fault", [error(503), send_and(b"", lambda connection: connection.reset())])
+def test_what_stops_the_next_attempt_does_not_hide_how_the_last_one_ended(mode: str, fault: Any) -> None:
+    breaker = CircuitBreaker(failures=1, cool_down=60)
+    policy = RetryPolicy(base_delay=0.01)
+    with FaultServer([fault]) as server:
+        with pytest.raises((ServerError, APIConnectionError)) as caught:
+            call(
+                mode,
+                settings(server.url, circuit_breaker=breaker, retry_policy=policy),
+                lambda client: client.assistants.get("asst_1"),
+            )
+        assert len(server.calls()) == 1
+    assert (caught.value.status == 503) == isinstance(caught.value, ServerError)
+
+
+@sync_and_async
+def test_a_circuit_that_is_open_refuses_at_once(mode: str) -> None:
+    breaker = CircuitBreaker(failures=1, cool_down=60)
+    with FaultServer() as server:
+        permit = breaker.enter(server.url.removeprefix("http://"))
+        assert isinstance(permit, Permit)
+        permit.end(failed=True)
+        with pytest.raises(CircuitOpenError, match="failed too often") as caught:
+            call(mode, settings(server.url, circuit_breaker=breaker), lambda client: client.assistants.get("asst_1"))
+        assert server.seen == []
+    assert 0 < (caught.value.retry_after or 0) <= 60
+
+
+@sync_and_async
+@pytest.mark.parametrize("wrong", [CircuitBreaker, "off", 0])
+def test_what_is_no_circuit_breaker_is_refused(mode: str, wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="circuit_breaker"):
+        call(mode, settings("http://x", circuit_breaker=wrong), lambda client: None)
+
+
+def test_transports_of_httpx_with_settings_of_their_own(tmp_path: Path) -> None:
+    """A Unix socket, and connection retries of httpcore's own: both go through our network."""
+    path = str(tmp_path / "s")
+    with FaultServer() as server, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    guest, _ = listener.accept()
+                    server._start(server._serve, guest)
+
+        threading.Thread(target=serve, daemon=True).start()
+        with InteractorClient(transport=httpx.HTTPTransport(uds=path), **settings("http://local")) as client:
+            assert client.assistants.get("asst_1").id == "asst_1"
+        listener.shutdown(socket.SHUT_RDWR)
+    with refusing_url() as url:
+        transport = httpx.HTTPTransport(retries=2)
+        with (
+            InteractorClient(transport=transport, max_retries=0, **settings(url)) as client,
+            pytest.raises(APIConnectionError),
+        ):
+            client.assistants.get("asst_1")
+
+
+@sync_and_async
+def test_a_proxy_that_the_environment_names_in_vain_is_our_error(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "gopher://proxy.example")
+    with FaultServer() as server, pytest.raises(ConfigurationError, match=r"HTTP_PROXY"):
+        call(mode, settings(server.url, max_retries=0), lambda client: client.assistants.get("asst_1"))

@@ -1,0 +1,362 @@
+"""The error tree, and what is made of whatever a server answers."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import httpx
+import pytest
+
+import interactor_ext
+from interactor_client.api.assistants import get_assistant, list_assistants
+from interactor_client.api.oauth import create_token, revoke_token
+from interactor_ext import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    CircuitOpenError,
+    ConfigurationError,
+    ConflictError,
+    GoneError,
+    InteractorError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseValidationError,
+    ServerError,
+    StreamError,
+    ValidationError,
+    WebhookError,
+    WebhookPayloadError,
+    WebhookVerificationError,
+)
+from interactor_ext._checks import credential_problem
+from interactor_ext._errors import __doc__ as drawn_tree
+from interactor_ext._redaction import clean_json, clean_text
+from interactor_ext._responses import error_from_response
+from interactor_ext._view import Call
+
+SECRET = "secret_8f3a61c9d2"
+TOKEN = "tok_51a7"
+
+PARENTS = {
+    ConfigurationError: InteractorError,
+    APIConnectionError: InteractorError,
+    APITimeoutError: APIConnectionError,
+    APIStatusError: InteractorError,
+    AuthenticationError: APIStatusError,
+    PermissionDeniedError: APIStatusError,
+    NotFoundError: APIStatusError,
+    ConflictError: APIStatusError,
+    GoneError: APIStatusError,
+    ValidationError: APIStatusError,
+    RateLimitError: APIStatusError,
+    ServerError: APIStatusError,
+    ResponseValidationError: InteractorError,
+    CircuitOpenError: InteractorError,
+    StreamError: InteractorError,
+    WebhookError: InteractorError,
+    WebhookVerificationError: WebhookError,
+    WebhookPayloadError: WebhookError,
+}
+STATUSES = {
+    401: (AuthenticationError, "AUTH_ERROR"),
+    403: (PermissionDeniedError, "FORBIDDEN"),
+    404: (NotFoundError, "NOT_FOUND"),
+    409: (ConflictError, "CONFLICT"),
+    410: (GoneError, "GONE"),
+    422: (ValidationError, "VALIDATION_ERROR"),
+    429: (RateLimitError, "RATE_LIMITED"),
+}
+
+
+def error_of(
+    status: int,
+    content: bytes | str = b"",
+    headers: dict[str, str] | list[tuple[str, str]] | None = None,
+    operation: Any = get_assistant.OPERATION,
+) -> APIStatusError:
+    request = httpx.Request(
+        operation.method,
+        f"https://core.example/api/v1{operation.path}?secret_in_query=1",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        extensions={"operation": operation, "interactor": Call("user_123", operation.path, 3, None, (SECRET,))},
+    )
+    response = httpx.Response(status, content=content, headers=headers, request=request)
+    return error_from_response(response)
+
+
+@pytest.mark.parametrize(("child", "parent"), PARENTS.items())
+def test_the_tree(child: type[InteractorError], parent: type[InteractorError]) -> None:
+    assert child.__bases__ == (parent,)
+    assert drawn_tree is not None
+    assert child.__name__ in drawn_tree
+    assert getattr(interactor_ext, child.__name__) is child
+    error = child("what happened")
+    assert str(error) == "what happened"
+    assert (error.status, error.request_id, error.retry_after, error.details) == (None, None, None, [])
+    assert error.headers == {}
+    assert error.code == child.default_code != ""
+
+
+@pytest.mark.parametrize("status", [*range(100, 1000, 7), *STATUSES, 400, 418, 500, 503, 520, 599, 600, 999])
+def test_every_status_has_its_class_and_code(status: int) -> None:
+    error = error_of(status, b"{}")
+    cls, code = STATUSES.get(status, (ServerError if 500 <= status < 600 else APIStatusError, "API_ERROR"))
+    assert type(error) is cls
+    assert (error.code, error.status) == (code, status)
+    assert "GET /assistants/{assistant_id}" in str(error)
+    assert str(status) in str(error)
+    assert "secret_in_query" not in str(error)
+
+
+def test_the_envelope_of_the_contract() -> None:
+    error = error_of(
+        422,
+        json.dumps(
+            {
+                "error": {
+                    "code": "VALIDATION_ERROR",
+                    "message": "The request is invalid",
+                    "details": [{"field": "name", "message": "must not be empty"}],
+                    "request_id": "req_body",
+                }
+            }
+        ),
+        {"X-Request-Id": "req_header"},
+    )
+    assert error.details == [{"field": "name", "message": "must not be empty"}]
+    assert error.request_id == "req_body"
+    assert error.headers["x-request-id"] == "req_header"
+    for word in ("The request is invalid", "name: must not be empty", "422", "VALIDATION_ERROR", "req_body"):
+        assert word in str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        ('{"error": {"code": "REFRESH_FAILED", "message": "Reconnect"}}', "REFRESH_FAILED", "Reconnect"),
+        ('{"error": "Something broke"}', "API_ERROR", "Something broke"),
+        ('{"error": "invalid_client", "error_description": "Unknown client"}', "invalid_client", "Unknown client"),
+        ('{"error": "invalid_scope"}', "invalid_scope", "invalid_scope"),
+        ('{"message": "Not today"}', "API_ERROR", "Not today"),
+        ('{"detail": "Not today", "code": "NOPE"}', "NOPE", "Not today"),
+        ("<html><body>502 Bad Gateway</body></html>", "API_ERROR", "The server answered 400"),
+        ("", "API_ERROR", "The server answered 400"),
+        ("null", "API_ERROR", "The server answered 400"),
+        ("[1, 2]", "API_ERROR", "The server answered 400"),
+        ('"text"', "API_ERROR", "The server answered 400"),
+        ('{"error": null}', "API_ERROR", "The server answered 400"),
+        ('{"error": 7}', "API_ERROR", "7"),
+        ('{"error": []}', "API_ERROR", "The server answered 400"),
+        ('{"error": {}}', "API_ERROR", "The server answered 400"),
+        ('{"error": {"code": {"a": 1}, "message": [1], "details": "x"}}', "API_ERROR", "The server answered 400"),
+        (b"\xff\xfe\x00 garbage \x80", "API_ERROR", "The server answered 400"),
+        (b'{"error": {"message": "caf\xc3"}}', "API_ERROR", "The server answered 400"),
+        ("[" * 200_000, "API_ERROR", "The server answered 400"),
+        ('{"error":' * 50_000 + "1" + "}" * 50_000, "API_ERROR", "The server answered 400"),
+        ('{"error": {"message": ' + "9" * 5000 + "}}", "API_ERROR", "The server answered 400"),
+        ('{"error": {"message": "' + "m" * 3_000_000 + '"}}', "API_ERROR", "The server answered 400"),
+        ('{"error": {"message": "' + "m" * 100_000 + '"}}', "API_ERROR", "mmm"),
+    ],
+    ids=range(23),
+)
+def test_bodies_are_read_tolerantly(content: bytes | str, code: str, words: str) -> None:
+    error = error_of(400, content)
+    assert error.code == code
+    assert words in str(error)
+    assert len(str(error)) < 3000
+    assert isinstance(error.details, list)
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ({"name": "too short", "model": "unknown"}, ["name: too short", "model: unknown"]),
+        ({"field": "name", "message": "too short"}, ["name: too short"]),
+        (["no", {"field": "name", "message": "too short"}], ["no", "name: too short"]),
+        ("plain", ["plain"]),
+        ([None, 5], ["None", "5"]),
+    ],
+)
+def test_details_are_always_a_list_of_dicts(details: Any, expected: list[str]) -> None:
+    error = error_of(422, json.dumps({"error": {"message": "Invalid", "details": details}}))
+    assert all(isinstance(item, dict) for item in error.details)
+    for words in expected:
+        assert words in str(error)
+
+
+def test_details_that_go_deep_or_wide_are_cut() -> None:
+    deep: Any = "bottom"
+    for _ in range(100):
+        deep = {"message": deep}
+    error = error_of(422, json.dumps({"error": {"details": [deep, *({"field": f"f{n}"} for n in range(1000))]}}))
+    assert len(error.details) == 100
+    assert "bottom" not in repr(error.details)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "client id and the client secret"),
+        (403, "scope"),
+        (404, "namespace"),
+        (409, "see its status"),
+        (410, "switched off"),
+        (502, "try again later"),
+        (302, "Redirects are not followed"),
+    ],
+)
+def test_the_message_says_what_to_do(status: int, advice: str) -> None:
+    assert advice in str(error_of(status, headers={"Location": "https://elsewhere.example/"}))
+
+
+def test_where_nothing_has_an_id_the_advice_is_about_the_url() -> None:
+    assert "check INTERACTOR_CORE_API_URL" in str(error_of(404, operation=list_assistants.OPERATION))
+    assert "check INTERACTOR_ACCOUNT_SERVER_URL" in str(error_of(404, operation=revoke_token.OPERATION))
+
+
+def test_every_detail_is_told() -> None:
+    """Of fields that have the same fault, too."""
+    same = "must be a string"
+    details = [{"field": "model", "message": same}, {"field": "system_prompt", "message": same}]
+    body = {"error": {"message": f"model: {same} (and 1 more)", "details": details}}
+    message = str(error_of(422, json.dumps(body)))
+    assert f"system_prompt: {same}" in message
+    assert message.count("model: ") == 1
+
+
+def test_what_a_conflict_is_about_decides_the_advice() -> None:
+    request = httpx.Request(
+        "POST", "https://core.example/api/v1/assistants", headers={"Idempotency-Key": "k"}, extensions={}
+    )
+    assert "use a new key" in str(error_from_response(httpx.Response(409, request=request)))
+    assert "key" not in str(error_of(409))
+    assert "connect the credential again" in str(error_of(409, '{"error": {"code": "REFRESH_FAILED"}}'))
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("12", 12.0), ("1.5", 1.5), ("-1", None), ("soon", None), ("nan", None), ("1e400", None), ("", None)],
+)
+def test_retry_after(value: str, seconds: float | None) -> None:
+    error = error_of(429, headers={"Retry-After": value})
+    assert error.retry_after == seconds
+    assert ("welcome in" in str(error)) == (seconds is not None)
+
+
+def test_a_token_request_that_is_refused_is_an_authentication_error() -> None:
+    refused = '{"error": "invalid_client"}'
+    assert type(error_of(400, refused, operation=create_token.OPERATION)) is AuthenticationError
+    assert type(error_of(400, refused)) is APIStatusError
+    assert type(error_of(400, '{"error": "odd"}', operation=create_token.OPERATION)) is APIStatusError
+
+
+def test_a_response_that_nobody_requested() -> None:
+    assert "the request" in str(error_from_response(httpx.Response(404)))
+
+
+ERRORS = [
+    error_of(
+        429, '{"error": {"message": "m", "details": [{"field": "f"}]}}', {"Retry-After": "3", "X-Request-Id": "r"}
+    ),
+    ResponseValidationError("m", model="Assistant", field="name", status=200, headers=httpx.Headers({"A": "b"})),
+    ConfigurationError("m"),
+    CircuitOpenError("m", retry_after=1.5),
+    InteractorError(),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))],
+    ids=["copy", "deep", "pickle"],
+)
+def test_errors_survive_copying_and_pickling(error: InteractorError, duplicate: Any) -> None:
+    error.add_note("a note")
+    twin = duplicate(error)
+    assert type(twin) is type(error)
+    assert twin is not error
+    assert (str(twin), twin.args, vars(twin)) == (str(error), error.args, vars(error))
+
+
+ECHOES = [
+    f"client_secret {SECRET} is wrong",
+    f"Bearer {TOKEN} has expired",
+    "authorization: Bearer abc.def-ghi",
+    "the token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln is bad",
+    'client_secret="hunter2abc"',
+    "access_token=abc123def456&x=1",
+    "password: hunter2",
+    "your secret 'f00ba4r9' is unknown",
+    "token: 8f3a61c9d2aa",
+    "whsec_1234567890",
+]
+LEAKS = [
+    "secret_8f3a61c9d2",
+    "tok_51a7",
+    "abc.def",
+    "eyJ",
+    "hunter2",
+    "abc123def456",
+    "f00ba4r9",
+    "8f3a61c9d2aa",
+    "1234567890",
+]
+
+
+@pytest.mark.parametrize("text", ECHOES)
+def test_no_secret_that_a_server_echoes_gets_into_an_error(text: str) -> None:
+    body = {
+        "error": {"code": text, "message": text, "request_id": text, "details": [{"field": "x", "message": text}, text]}
+    }
+    for error in (
+        error_of(400, json.dumps(body), {"X-Debug": text, "X-Request-Id": text}),
+        error_of(400, json.dumps({"error": text, "error_description": text})),
+        error_of(401, headers={"Set-Cookie": f"sid={TOKEN}", "WWW-Authenticate": text, "Authorization": text}),
+    ):
+        shown = f"{error} {error!r} {error.code} {error.details} {error.request_id} {dict(error.headers)}"
+        assert not [leak for leak in LEAKS if leak in shown], shown
+        assert b"hunter2" not in pickle.dumps(error)
+
+
+def test_a_secret_named_field_of_the_details_is_masked() -> None:
+    cleaned = clean_json({"client-secret": "abc", "nested": [{"Access_Token": "abc"}], "count": 3, "flag": None})
+    assert cleaned == {"client-secret": "***", "nested": [{"Access_Token": "***"}], "count": 3, "flag": None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "invalid token: expired",
+        "secret is missing",
+        "unknown token type",
+        "the password is wrong",
+        "password: is required",
+        "client_secret: must be a string",
+        "pass client_secret= or set INTERACTOR_CLIENT_SECRET",
+        credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", ""),
+        credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", 5),
+        credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", "a\n"),
+    ],
+)
+def test_ordinary_words_are_left_alone(text: str) -> None:
+    assert clean_text(text) == text
+
+
+def test_a_message_is_one_printable_line() -> None:
+    error = error_of(400, json.dumps({"error": {"message": "a\r\nINFO forged\x1b[31m \u2028 \ud800 end"}}))
+    text = str(error)
+    assert text.encode()
+    assert not [character for character in text if ord(character) < 32 or character in "\u2028\x7f"]
+    assert "INFO forged" in text
+
+
+def test_a_secret_at_the_cut_leaves_no_part_behind() -> None:
+    text = "x" * 990 + SECRET + "y" * 20_000
+    assert "secret_8" not in clean_text(text, (SECRET,))

@@ -1,0 +1,141 @@
+"""What a forked child does, done here: in a child of the integration tests no one measures coverage."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import weakref
+from pathlib import Path
+
+import pytest
+
+from interactor_ext import _fork
+from interactor_ext.limits import RateLimiter, Tier, Tiers
+from interactor_ext.limits._fair_queue import FairQueue
+from interactor_ext.tokens import FileTokenStore
+from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
+from interactor_ext.transports._per_loop import PerLoop
+
+
+def test_inherited_connections_are_let_go_and_their_numbers_kept() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        number = ours.fileno()
+        _fork.release_inherited([number, -1])
+        assert theirs.recv(1) == b""
+        assert os.fstat(number).st_rdev == os.stat(os.devnull).st_rdev
+        assert not os.get_inheritable(number)
+        ours.detach()
+        os.close(number)
+
+
+def test_nothing_to_let_go_costs_no_descriptor() -> None:
+    before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    _fork.release_inherited([])
+    if before:
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_hooks_run_for_as_long_as_their_object_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fork, "_hooks", weakref.WeakKeyDictionary())
+    ran: list[str] = []
+
+    class Holder:
+        def renew(self) -> None:
+            ran.append("renewed")
+
+    holder = Holder()
+    _fork.after_fork_in_child(holder.renew)
+    _fork._run_hooks()
+    assert ran == ["renewed"]
+    del holder
+    gc.collect()
+    assert len(_fork._hooks) == 0
+
+
+def test_what_pauses_for_a_fork_goes_on_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fork, "_pauses", weakref.WeakKeyDictionary())
+    did: list[str] = []
+
+    class Holder:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def pause(self) -> None:
+            did.append(f"{self.name} pauses")
+
+        def resume(self) -> None:
+            did.append(f"{self.name} resumes")
+
+    first, second = Holder("first"), Holder("second")
+    for holder in (first, second):
+        _fork.pause_while_forking(holder.pause, holder.resume)
+    _fork._pause_all()
+    assert _fork._forking.locked()
+    _fork._resume_all()
+    assert not _fork._forking.locked()
+    assert did == ["first pauses", "second pauses", "second resumes", "first resumes"]
+    del second, holder
+    gc.collect()
+    assert len(_fork._pauses) == 1
+    _fork._pause_all()
+    _fork._run_hooks()
+    assert not _fork._forking.locked()
+    _fork._pause_all()
+    _fork._resume_all()
+    assert did[4:] == ["first pauses", "first pauses", "first resumes"]
+
+
+async def test_what_belongs_to_the_parents_loops_is_left_alone() -> None:
+    closed: list[object] = []
+    inherited: list[object] = []
+
+    async def close(value: object) -> None:
+        closed.append(value)
+
+    per_loop = PerLoop(object, close, after_fork=inherited.append)
+    first = per_loop.get()
+    per_loop._forget_parent()
+    assert inherited == [first]
+    second = per_loop.get()
+    assert second is not first
+    await per_loop.aclose()
+    assert closed == [second]
+    await asyncio.sleep(0)
+    assert closed == [second]
+
+
+async def test_a_child_waits_for_nobody() -> None:
+    breaker = CircuitBreaker(failures=1, cool_down=60)
+    permit = breaker.enter("host")
+    assert isinstance(permit, Permit)
+    permit.end(failed=True)
+    turns = FairQueue()
+    turn = turns.wait("line", None)
+    turn.__enter__()
+    limiter = RateLimiter(Tiers(client=Tier(1, 1)))
+    limiter.wait((("client", "c"),))
+    for held in (breaker, turns):
+        held._start_afresh()
+    limiter._source._start_afresh()  # type: ignore[attr-defined]
+    assert isinstance(breaker.enter("host"), Permit)
+    assert not turns.has_line("line")
+    limiter.wait((("client", "c"),), 0.1)
+    turn.__exit__(None, None, None)
+
+
+def test_a_child_holds_no_lock_of_its_parents(tmp_path: Path) -> None:
+    store = FileTokenStore(tmp_path / "tokens.json")
+    lock = store.lock("k" * 32, 1)
+    lock.__enter__()
+    copies = {os.dup(descriptor) for descriptor in store._open}
+    held, store._open = store._open, copies
+    store._release_inherited()
+    assert store._open == set()
+    for descriptor in copies:
+        with pytest.raises(OSError, match="descriptor"):
+            os.fstat(descriptor)
+    store._open = held
+    lock.__exit__(None, None, None)

@@ -1,0 +1,115 @@
+"""What a signal handler raises in the midst of a call reaches the caller as it is, and nothing is tried again."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import InteractorClient
+from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
+from interactor_ext.transports._interrupts import interrupt_behind
+from tests.support.odd_server import token_answer
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signal")
+
+
+class SoftTimeLimit(Exception):
+    """As that of a task queue."""
+
+
+def ring(signum: int, frame: object) -> None:
+    raise SoftTimeLimit("too long")
+
+
+def ring_as_a_timeout(signum: int, frame: object) -> None:
+    raise TimeoutError("too long")
+
+
+@pytest.fixture(params=[ring, ring_as_a_timeout], ids=["an Exception", "a TimeoutError"])
+def handler(request: pytest.FixtureRequest) -> Iterator[type[Exception]]:
+    before = signal.signal(signal.SIGUSR1, request.param)
+    yield SoftTimeLimit if request.param is ring else TimeoutError
+    signal.signal(signal.SIGUSR1, before)
+
+
+class Interrupted(httpx.BaseTransport):
+    """Interrupted amid a call, or amid a stream, and by a library that makes an error of its own of it."""
+
+    def __init__(self, *, translates: bool) -> None:
+        self.calls = 0
+        self._translates = translates
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, content=token_answer("t").partition(b"\r\n\r\n")[2])
+        self.calls += 1
+        if request.url.path.endswith("/stream"):
+            return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Words(self._interrupt))
+        self._interrupt()
+        raise AssertionError
+
+    def _interrupt(self) -> None:
+        try:
+            signal.raise_signal(signal.SIGUSR1)
+        except Exception as error:
+            if self._translates:
+                raise httpx.ReadError("broken") from error
+            raise
+
+
+class Words(httpx.SyncByteStream):
+    def __init__(self, interrupt: Any) -> None:
+        self._interrupt = interrupt
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b'data: {"type": "message.delta", "content": "x"}\n\n'
+        self._interrupt()
+
+
+SETTINGS: dict[str, Any] = {
+    "client_id": "client",
+    "client_secret": "secret_8f3a61c9d2",
+    "core_api_url": "http://localhost/api/v1",
+    "account_server_url": "http://localhost/api/v1",
+}
+
+
+@pytest.mark.parametrize("translates", [False, True])
+def test_a_call_raises_what_the_handler_raised(handler: type[Exception], translates: bool) -> None:
+    transport = Interrupted(translates=translates)
+    with InteractorClient(**SETTINGS, transport=transport) as client, pytest.raises(handler, match="too long"):
+        client.assistants.get("a")
+    assert transport.calls == 1
+
+
+@pytest.mark.parametrize("translates", [False, True])
+def test_a_stream_raises_it_too_and_does_not_connect_again(handler: type[Exception], translates: bool) -> None:
+    transport = Interrupted(translates=translates)
+    with InteractorClient(**SETTINGS, transport=transport) as client, client.rooms.stream("room") as stream:
+        events = iter(stream)
+        next(events)
+        with pytest.raises(handler, match="too long"):
+            next(events)
+    assert transport.calls == 1
+
+
+def test_other_errors_are_no_interrupts(handler: type[Exception]) -> None:
+    assert interrupt_behind(ValueError("x")) is None
+
+
+def test_a_probe_that_was_interrupted_makes_room_for_another() -> None:
+    clock = [0.0]
+    breaker = CircuitBreaker(failures=1, cool_down=10, clock=lambda: clock[0])
+    permit = breaker.enter("host")
+    assert isinstance(permit, Permit)
+    permit.end(failed=True)
+    clock[0] = 10
+    probe = breaker.enter("host")
+    assert isinstance(probe, Permit)
+    assert breaker.enter("host") == 1.0
+    del probe  # nobody says how it ended
+    assert isinstance(breaker.enter("host"), Permit)

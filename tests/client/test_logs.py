@@ -1,0 +1,310 @@
+"""The log of calls, and what is taken out of it; and warnings of deprecated operations, as a client gives them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+import warnings
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import (
+    APIConnectionError,
+    GoneError,
+    InteractorClient,
+    NotFoundError,
+    ResponseValidationError,
+    RetryPolicy,
+)
+from interactor_ext import deprecation as deprecation_module
+from interactor_ext.deprecation import InteractorDeprecationWarning
+from interactor_ext.logs import RedactingFilter, user_id
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.transports import AsyncTransport, Transport
+from tests.support.modes import call, sync_and_async
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+FAST = RetryPolicy(base_delay=0.001, max_delay=0.01)
+FIELDS = ("request_id", "namespace", "endpoint", "method", "status_code", "duration_ms")
+OPTIONAL = ("user_id", "resource_id", "error_code", "retry_count")
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "interactor")
+    return caplog
+
+
+def of_calls(records: list[logging.LogRecord]) -> list[dict[str, Any]]:
+    """The fields of each call's record, token requests aside."""
+    ours = [vars(record) for record in records if record.name == "interactor" and hasattr(record, "duration_ms")]
+    return [
+        {name: fields[name] for name in (*FIELDS, *OPTIONAL) if name in fields} | {"level": fields["levelname"]}
+        for fields in ours
+        if fields["endpoint"] != "/oauth/token"
+    ]
+
+
+def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
+    return sandbox._with_connection({"namespace": "user_1", "retry_policy": FAST, **more})
+
+
+@sync_and_async
+def test_one_record_a_call_with_the_recommended_fields(
+    sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture
+) -> None:
+    created = call(
+        mode, settings(sandbox), lambda c: c.assistants.create(name="B", model="gpt-4", system_prompt="Help.")
+    )
+    record = of_calls(log.records)[0]
+    assert record.pop("request_id") == sandbox.requests[-1].request_id
+    assert 0 < record.pop("duration_ms") < 5000
+    assert record == {
+        "namespace": "user_1",
+        "endpoint": "/assistants",
+        "method": "POST",
+        "status_code": 201,
+        "resource_id": created.id,
+        "level": "INFO",
+    }
+    assert len(of_calls(log.records)) == 1
+    assert [vars(each)["endpoint"] for each in log.records if each.name == "interactor"] == [
+        "/oauth/token",
+        "/assistants",
+    ]
+
+
+def test_the_id_of_what_was_created_is_found_where_there_is_one(log: pytest.LogCaptureFixture) -> None:
+    bodies = iter([b"[]", b"{", b'{"data": {"id": 5}}', b'{"data": {"id": "a\\u0000b"}}', b'{"data": {"id": "x"}}'])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
+        return httpx.Response(201, content=next(bodies))
+
+    with InteractorClient(**PLATFORM, transport=httpx.MockTransport(answer)) as client:
+        for _ in range(5):
+            with pytest.raises(ResponseValidationError):
+                client.rooms.create(assistant_id="asst_1")
+    assert [record.get("resource_id") for record in of_calls(log.records)] == [None, None, None, None, "x"]
+
+
+@sync_and_async
+def test_retries_are_warnings_and_counted(sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture) -> None:
+    sandbox.faults.add("get_room", status=503, times=2)
+    token = user_id.set("42")
+    try:
+        with pytest.raises(NotFoundError):
+            call(mode, settings(sandbox), lambda c: c.rooms.get("room_ä/1"))
+    finally:
+        user_id.reset(token)
+    retries = [record for record in log.records if "is sent again" in record.getMessage()]
+    assert [record.levelname for record in retries] == ["WARNING", "WARNING"]
+    assert [vars(record)["retry_count"] for record in retries] == [1, 2]
+    assert [vars(record)["status_code"] for record in retries] == [503, 503]
+    assert {vars(record)["endpoint"] for record in retries} == {"/rooms/{room_id}"}
+    (record,) = of_calls(log.records)
+    assert record | {"request_id": "", "duration_ms": 0} == {
+        "request_id": "",
+        "namespace": "user_1",
+        "endpoint": "/rooms/{room_id}",
+        "method": "GET",
+        "status_code": 404,
+        "duration_ms": 0,
+        "user_id": "42",
+        "resource_id": "room_%C3%A4%2F1",
+        "error_code": "NOT_FOUND",
+        "retry_count": 2,
+        "level": "WARNING",
+    }
+
+
+@sync_and_async
+def test_a_call_without_an_answer_has_a_record_too(sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture) -> None:
+    nobody = settings(sandbox, account_server_url="http://127.0.0.1:9/api", max_retries=0, retry_policy=None)
+    with pytest.raises(APIConnectionError):
+        call(mode, nobody, lambda c: c.rooms.list())
+    (record,) = of_calls(log.records)
+    assert record["status_code"] is None
+    assert record["error_code"] == "NETWORK_ERROR"
+    assert record["level"] == "WARNING"
+
+
+@sync_and_async
+def test_nothing_is_worked_out_when_nobody_wants_it(
+    sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING, "interactor")
+    monkeypatch.setattr("interactor_ext._log._record", lambda *_: pytest.fail("fields of a record for nobody"))
+    call(mode, settings(sandbox), lambda c: c.rooms.list())
+    caplog.set_level(logging.ERROR, "interactor")
+    with pytest.raises(NotFoundError):
+        call(mode, settings(sandbox), lambda c: c.rooms.get("room_1"))
+
+
+def test_without_any_configuration_nothing_is_printed(sandbox: Sandbox) -> None:
+    code = """
+        from interactor_ext import InteractorClient, NotFoundError
+        with InteractorClient() as client:
+            try: client.rooms.get("room_1")
+            except NotFoundError: pass
+    """
+    code = "\n".join(line[8:] for line in code.splitlines())
+    done = subprocess.run([sys.executable, "-c", code], env=sandbox.env, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+class Written(logging.Handler):
+    """What a formatter makes of records that have passed a RedactingFilter."""
+
+    def __init__(self, *secrets: str) -> None:
+        super().__init__()
+        self.addFilter(RedactingFilter(secrets))
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        extra = {name: value for name, value in vars(record).items() if name.startswith("x_")}
+        self.lines.append(f"{self.format(record)} {json.dumps(extra)}")
+
+
+SECRETS = ("hunter2hunter2", "whsec_77aa77", "envsecret-19", "eyJhbGciOi.eyJzdWIiOi.sig", "abc.def-123", "p4ssw0rd!")
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", "envsecret-19\n")
+    handler = Written("hunter2hunter2")
+    logger = logging.getLogger("app.some.child")
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+def test_secrets_are_taken_out_of_every_part_of_a_record(written: Written) -> None:
+    logger = logging.getLogger("app.some.child")
+    logger.warning("token %s and %(x)s", {"x": 1})  # arguments that do not fit
+    logger.warning("Authorization: Bearer %s, %s", "abc.def-123", "hunter2hunter2")
+    logger.warning("jwt %r", ["eyJhbGciOi.eyJzdWIiOi.sig"], extra={"x_header": "Bearer abc.def-123", "x_n": 5})
+    logger.warning("f", extra={"x_body": {"client_secret": "p4ssw0rd!", "list": ["whsec_77aa77"]}}, stack_info=True)
+    try:
+        raise RuntimeError("client_secret=p4ssw0rd! or envsecret-19")
+    except RuntimeError:
+        logger.exception("failed with %s", "envsecret-19")
+    text = "\n".join(written.lines)
+    assert not [secret for secret in SECRETS if secret in text]
+    assert "    raise RuntimeError" in text  # a traceback keeps its shape
+    assert "test_secrets_are_taken_out" in text
+    assert '"x_n": 5' in text
+    assert '"x_header": "Bearer ***"' in text
+
+
+def test_nothing_of_a_conversation_with_the_platform_shows_a_secret(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with sandbox.client(namespace="user_1") as client:
+        token = client.get_access_token()
+        client.rooms.list()
+        with pytest.raises(NotFoundError):
+            client.rooms.get("room_1")
+    ours = [str(vars(record)) for record in caplog.records if record.name.startswith("interactor")]
+    assert ours
+    assert not [line for line in ours if token in line or sandbox.client_secret in line]
+
+
+@pytest.fixture
+def none_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deprecation_module, "_noticed", {})
+
+
+def answering(status: int, **headers: str) -> Any:
+    """A transport, sync and async, under which every operation is deprecated."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
+        return httpx.Response(status, headers=headers, json={"data": []})
+
+    return httpx.MockTransport(answer)
+
+
+PLATFORM = {"client_id": "c", "client_secret": "s3cret-9", "environment": "sandbox"}
+
+
+@pytest.mark.usefixtures("none_noticed")
+@sync_and_async
+def test_a_client_warns_once_of_a_deprecated_operation(mode: str, log: pytest.LogCaptureFixture) -> None:
+    transport = answering(
+        200, deprecation="true", sunset="Tue, 01 Jul 2025 00:00:00 GMT", link='</v2>; rel="deprecation"'
+    )
+
+    def use(client: Any) -> Any:
+        if mode == "sync":
+            return [client.rooms.list(), client.namespace("other").rooms.list(), client.tools.list()]
+        return asyncio.gather(client.rooms.list(), client.namespace("other").rooms.list(), client.tools.list())
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(mode, {**PLATFORM, "transport": transport}, use)
+    ours = [warning for warning in caught if warning.category is InteractorDeprecationWarning]
+    assert sorted(str(warning.message) for warning in ours) == [
+        f"GET /{what} is deprecated, and is no longer served from 2025-07-01 on: see https://sandbox-core.interactor.com/v2"
+        for what in ("rooms", "tools")
+    ]
+    if mode == "sync":
+        assert {warning.filename for warning in ours} == {__file__}
+    logged = [record for record in log.records if "is deprecated" in record.getMessage()]
+    assert sorted(vars(record)["endpoint"] for record in logged) == ["/rooms", "/tools"]
+
+
+@pytest.mark.usefixtures("none_noticed")
+@sync_and_async
+def test_a_warning_that_is_an_error_is_raised_as_it_is(mode: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InteractorDeprecationWarning):
+            call(mode, {**PLATFORM, "transport": answering(200, deprecation="@1688169599")}, lambda c: c.rooms.list())
+
+
+@pytest.mark.usefixtures("none_noticed")
+@sync_and_async
+def test_a_warning_that_is_an_error_leaves_no_stream_open(sandbox: Sandbox, mode: str) -> None:
+    sandbox.deprecate("stream_room")
+    transport = Transport() if mode == "sync" else AsyncTransport()
+
+    def use(client: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InteractorDeprecationWarning)
+            if mode == "sync":
+                with pytest.raises(InteractorDeprecationWarning):
+                    client.rooms.stream(room).__enter__()
+                return transport.connections()
+        return use_async(client)
+
+    async def use_async(client: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InteractorDeprecationWarning)
+            with pytest.raises(InteractorDeprecationWarning):
+                await client.rooms.stream(room).__aenter__()
+        return transport.connections()
+
+    with sandbox.client(namespace="user_1") as client:
+        bot = client.assistants.create(name="B", model="gpt-4", system_prompt="Help.")
+        room = client.rooms.create(assistant_id=bot.id).id
+    connections = call(mode, settings(sandbox, transport=transport), use)
+    assert connections.open == connections.idle
+
+
+@pytest.mark.usefixtures("none_noticed")
+@sync_and_async
+def test_410_names_the_sunset(mode: str) -> None:
+    transport = answering(410, sunset="Tue, 01 Jul 2025 00:00:00 GMT", link='<https://x.example/v2>; rel="sunset"')
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(GoneError, match=r"no longer served from 2025-07-01 on: see https://x\.example/v2"):
+            call(mode, {**PLATFORM, "transport": transport}, lambda c: c.rooms.list())

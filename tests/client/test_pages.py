@@ -1,0 +1,405 @@
+"""Lists over several pages: what `meta` means, which page is asked for next, and when to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from interactor_client.models import AssistantListResponse
+from interactor_client.types import UNSET, Page, PageMeta
+from interactor_ext import ResponseValidationError
+from interactor_ext import _pagination as _pages
+from interactor_ext._pagination import PageWalk, aiterate, check_paging, check_prefetch, iterate, page_of
+from tests.support.waiting import PATIENCE
+
+MOST_EMPTY_PAGES = 100
+Fetch = Callable[[int], Page[Any]]
+
+
+def items(*names: str) -> list[Any]:
+    return [SimpleNamespace(id=name) for name in names]
+
+
+def page(data: list[Any], *, has_more: bool = True, total_pages: int | None = None) -> Page[Any]:
+    return Page(data, PageMeta(1, len(data), None, total_pages, has_more))
+
+
+def run(mode: str, fetch: Fetch, prefetch: int = 0, take: int | None = None) -> list[Any]:
+    """The ids that iterating gives, at most `take` of them."""
+    if mode == "sync":
+        iterator = iterate(fetch, prefetch)
+        found = []
+        for item in iterator:
+            found.append(item.id)
+            if len(found) == take:
+                break
+        iterator.close()  # type: ignore[attr-defined]
+        return found
+
+    async def fetch_async(number: int) -> Page[Any]:
+        return await asyncio.to_thread(fetch, number)
+
+    async def main() -> list[Any]:
+        iterator = aiterate(fetch_async, prefetch)
+        found = []
+        async for item in iterator:
+            found.append(item.id)
+            if len(found) == take:
+                break
+        await iterator.aclose()  # type: ignore[attr-defined]
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "tasks are left behind"
+        return found
+
+    return asyncio.run(main())
+
+
+both = pytest.mark.parametrize("mode", ["sync", "async"])
+prefetching = pytest.mark.parametrize("prefetch", [0, 1, 3, 100])
+
+
+@pytest.mark.parametrize(
+    ("meta", "expected"),
+    [
+        (None, PageMeta(1, 2, None, None, False)),
+        ({}, PageMeta(1, 2, None, None, False)),
+        (
+            {"page": 2, "per_page": 20, "total": 45, "total_pages": 3, "has_more": True},
+            PageMeta(2, 20, 45, 3, True),
+        ),
+        ({"current_page": 2, "per_page": 20, "total_count": 45, "total_pages": 3}, PageMeta(2, 20, 45, 3, True)),
+        ({"current_page": 3, "per_page": 20, "total_count": 45, "total_pages": 3}, PageMeta(3, 20, 45, 3, False)),
+        ({"page": 1, "per_page": 2, "total": 3}, PageMeta(1, 2, 3, None, True)),
+        ({"page": 2, "per_page": 2, "total": 4}, PageMeta(2, 2, 4, None, False)),
+        ({"page": 1, "per_page": 2}, PageMeta(1, 2, None, None, True)),
+        ({"page": 1, "per_page": 3}, PageMeta(1, 3, None, None, False)),
+        ({"page": 1, "has_more": True}, PageMeta(1, 2, None, None, True)),
+        ({"page": 0, "per_page": -5, "total": -1, "total_pages": 0}, PageMeta(1, 2, None, None, False)),
+        ({"page": None, "per_page": None, "total": None, "has_more": None}, PageMeta(1, 2, None, None, False)),
+        ({"has_more": False, "page": 1, "total_pages": 9}, PageMeta(1, 2, None, 9, False)),
+        ({"page": 1, "total": 3}, PageMeta(1, 2, 3, None, True)),
+        ({"total_count": 2}, PageMeta(1, 2, 2, None, False)),
+    ],
+)
+def test_the_canonical_form(meta: Any, expected: PageMeta) -> None:
+    envelope = AssistantListResponse.from_dict({"data": [], **({} if meta is None else {"meta": meta})})
+    envelope.data = items("a", "b")
+    assert page_of(envelope, {}).meta == expected
+
+
+def test_what_the_server_leaves_out_the_request_knows() -> None:
+    envelope = SimpleNamespace(data=items("a"), meta=UNSET)
+    assert page_of(envelope, {"page": 3, "per_page": 50}).meta == PageMeta(3, 50, None, None, False)
+
+
+def test_a_server_that_tells_a_total_but_no_page_size_did_as_it_was_asked() -> None:
+    envelope = SimpleNamespace(data=items("a"), meta=SimpleNamespace(page=2, total=3))
+    assert page_of(envelope, {"page": 2, "per_page": 1}).meta == PageMeta(2, 1, 3, None, True)
+    assert page_of(envelope, {"page": 2, "per_page": 2}).meta == PageMeta(2, 2, 3, None, False)
+
+
+def test_an_empty_list() -> None:
+    envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=1, per_page=20, total=0, total_pages=0))
+    found = page_of(envelope, {})
+    assert found.meta == PageMeta(1, 20, 0, 0, False)
+    assert (list(found), len(found)) == ([], 0)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "1", True, None, float("nan")])
+def test_no_page_and_no_size_that_is_no_whole_number_from_1(value: Any) -> None:
+    for name in ("page", "per_page"):
+        with pytest.raises(ValueError, match=name):
+            check_paging({name: value})
+
+
+def test_paging_and_prefetch_have_bounds() -> None:
+    check_paging({})
+    check_paging({"page": 10**6, "per_page": 1})
+    check_paging({"per_page": 100})
+    with pytest.raises(ValueError, match="from 1 to 100, not 101"):
+        check_paging({"per_page": 101})
+    for prefetch in (0, 1, 100):
+        check_prefetch(prefetch)
+    for wrong in (-1, 101, 1.5, "2", True, None):
+        with pytest.raises(ValueError, match="prefetch"):
+            check_prefetch(wrong)
+
+
+@both
+@prefetching
+def test_every_item_of_every_page_in_order(mode: str, prefetch: int) -> None:
+    def fetch(number: int) -> Page[Any]:
+        time.sleep(0.001 * (7 - number))  # the later ones come first
+        return page(items(*(f"{number}{letter}" for letter in "abc")), total_pages=6, has_more=number < 6)
+
+    assert run(mode, fetch, prefetch) == [f"{number}{letter}" for number in range(1, 7) for letter in "abc"]
+
+
+@both
+@prefetching
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [
+        pytest.param([page(items("a"), has_more=False)], "a", id="has_more is false"),
+        pytest.param(
+            [page(items("a"), total_pages=2), page(items("b"), total_pages=2)], "ab", id="total_pages reached"
+        ),
+        pytest.param([page(items("a")), page([], has_more=False)], "a", id="an empty page at the end"),
+        pytest.param([page([], has_more=False)], "", id="nothing at all"),
+        pytest.param(
+            [page(items("a")), page([]), page([]), page(items("b")), page([]), page(items("c"), has_more=False)],
+            "abc",
+            id="empty pages in between",
+        ),
+        pytest.param([page([]), *(page([], total_pages=3) for _ in range(2))], "", id="an empty page by total_pages"),
+        pytest.param([page(items("a", "b")), page(items("a", "b"))], "ab", id="the same page again"),
+        pytest.param([page(items("a")), page(items("b")), page(items("a"))], "ab", id="an earlier page again"),
+    ],
+)
+def test_where_it_stops(mode: str, prefetch: int, pages: list[Page[Any]], expected: str) -> None:
+    # Beyond the end the server goes on with its last page for ever.
+    assert "".join(run(mode, lambda number: pages[min(number, len(pages)) - 1], prefetch)) == expected
+
+
+@both
+@prefetching
+def test_a_server_that_promises_more_and_sends_nothing_is_an_error(mode: str, prefetch: int) -> None:
+    asked: set[int] = set()
+
+    def fetch(number: int) -> Page[Any]:
+        asked.add(number)
+        return page(items("a") if number == 1 else [])
+
+    with pytest.raises(ResponseValidationError, match=r"the last 100 pages \(up to page 101\) are empty") as caught:
+        run(mode, fetch, prefetch)
+    assert (caught.value.model, caught.value.field) == ("PaginationMeta", "has_more")
+    assert max(asked) <= 1 + MOST_EMPTY_PAGES + prefetch
+
+
+def test_empty_pages_are_counted_in_a_row() -> None:
+    pages = [page([]) if number % MOST_EMPTY_PAGES else page(items(str(number))) for number in range(1, 500)]
+    pages.append(page(items("last"), has_more=False))
+    assert [item.id for item in iterate(lambda number: pages[number - 1], 0)] == ["100", "200", "300", "400", "last"]
+
+
+def test_an_empty_page_says_nothing_of_more_by_itself() -> None:
+    """As a server may answer that tells a total, but no size of a page, when it is asked beyond the end."""
+    envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=3, total=3))
+    assert not page_of(envelope, {"page": 3}).meta.has_more
+    assert page_of(envelope, {"page": 1, "per_page": 2}).meta.has_more is False
+    envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=1, per_page=2, total=3))
+    assert page_of(envelope, {"page": 1}).meta.has_more
+
+
+def test_a_repeated_page_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    pages = [page(items("a")), page(items("b")), page(items("b"))]
+    with caplog.at_level("WARNING", "interactor"):
+        assert len(list(iterate(lambda number: pages[min(number, 3) - 1], 0, request="GET /assistants"))) == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "GET /assistants: page 3 repeats an earlier one, so the list ends here"
+    ]
+
+
+def test_pages_of_items_without_ids_repeat_if_they_are_equal() -> None:
+    plain = [page([{"name": "x"}]), page([{"name": "y"}]), page([{"name": "y"}])]
+    assert list(iterate(lambda number: plain[min(number, 3) - 1], 0)) == [{"name": "x"}, {"name": "y"}]
+
+
+@both
+def test_without_prefetch_no_page_is_asked_for_before_it_is_needed(mode: str) -> None:
+    asked: list[int] = []
+
+    def fetch(number: int) -> Page[Any]:
+        asked.append(number)
+        return page(items(f"{number}a", f"{number}b"))
+
+    assert run(mode, fetch, 0, take=2) == ["1a", "1b"]
+    assert asked == [1]
+    assert run(mode, fetch, 0, take=3) == ["1a", "1b", "2a"]
+    assert asked == [1, 1, 2]
+
+
+@both
+@pytest.mark.parametrize("prefetch", [1, 4])
+def test_so_many_pages_run_ahead_and_no_more(mode: str, prefetch: int) -> None:
+    news, running, most, asked = threading.Condition(), 0, 0, set()
+
+    def fetch(number: int) -> Page[Any]:
+        nonlocal running, most
+        with news:
+            running += 1
+            most = max(most, running)
+            asked.add(number)
+            news.notify_all()
+            assert number == 1 or news.wait_for(lambda: most >= prefetch, PATIENCE)
+            running -= 1
+        return page(items(f"{number}"), total_pages=30)
+
+    assert run(mode, fetch, prefetch, take=10) == [f"{number}" for number in range(1, 11)]
+    assert most == prefetch
+    assert max(asked) <= 10 + prefetch
+    asked.clear()
+    assert len(run(mode, fetch, prefetch)) == 30
+    assert asked == set(range(1, 31)), "pages beyond the last were asked for"
+
+
+@both
+@prefetching
+def test_an_error_comes_after_the_items_before_it(mode: str, prefetch: int) -> None:
+    def fetch(number: int) -> Page[Any]:
+        if number == 3:
+            raise LookupError("page 3")
+        return page(items(f"{number}"))
+
+    found: list[str] = []
+
+    def consume() -> None:
+        for item in iterate(fetch, prefetch):
+            found.append(item.id)  # noqa: PERF401  (what came before the error is to be kept)
+
+    async def fetch_async(number: int) -> Page[Any]:
+        return fetch(number)
+
+    async def consume_async() -> None:
+        async for item in aiterate(fetch_async, prefetch):
+            found.append(item.id)  # noqa: PERF401
+
+    with pytest.raises(LookupError):
+        consume() if mode == "sync" else asyncio.run(consume_async())
+    assert found == ["1", "2"]
+
+
+def test_an_iteration_that_is_given_up_waits_for_no_page_and_cancels_them_in_another_thread() -> None:
+    cancelled_by: list[threading.Thread] = []
+    cancelled = threading.Event()
+    fetching = threading.Semaphore(0)
+
+    def fetch(number: int) -> Page[Any]:
+        if number > 1:
+            fetching.release()
+            assert cancelled.wait(30)
+        return page(items(f"{number}"))
+
+    def cancel() -> None:
+        cancelled_by.append(threading.current_thread())
+        cancelled.set()
+
+    def page_threads() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name == "interactor-pages"]
+
+    iterator = iterate(fetch, 4, cancel=cancel)
+    assert next(iterator).id == "1"
+    for _ in range(4):
+        assert fetching.acquire(timeout=30)
+    threads = page_threads()
+    assert len(threads) == 4
+    assert all(thread.daemon for thread in threads)
+    del iterator
+    assert cancelled.wait(30)
+    assert cancelled_by[0] is not threading.main_thread()
+    for thread in threads:
+        thread.join(30)
+    assert not page_threads()
+
+
+def test_where_no_thread_can_be_had_pages_are_fetched_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def fetch(number: int) -> Page[Any]:
+        if number == 3:
+            raise LookupError("page 3")
+        return page(items(f"{number}"))
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    found: list[str] = []
+    with pytest.raises(LookupError):
+        found.extend(item.id for item in iterate(fetch, 2))
+    assert [item.id for item in iterate(lambda number: page(items(f"{number}"), has_more=number < 9), 2)] == [
+        f"{number}" for number in range(1, 10)
+    ]
+
+
+async def test_an_async_iteration_that_is_given_up_does_not_wait_for_what_cannot_be_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_pages, "_GRACE", 0.01)
+    release = asyncio.Event()
+    asking: list[int] = []
+
+    async def fetch(number: int) -> Page[Any]:
+        if number > 1:
+            asking.append(number)
+            while not release.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await release.wait()
+            raise LookupError("nobody hears of it")
+        return page(items(f"{number}"))
+
+    iterator = aiterate(fetch, 2)
+    assert (await anext(iterator)).id == "1"
+    while len(asking) < 2:
+        await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        await iterator.aclose()  # type: ignore[attr-defined]
+    release.set()
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0)
+
+
+async def test_tasks_of_an_iteration_that_is_given_up_are_cancelled() -> None:
+    asking: list[int] = []
+    cancelled: list[int] = []
+
+    async def fetch(number: int) -> Page[Any]:
+        if number > 1:
+            asking.append(number)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cancelled.append(number)
+                raise
+        return page(items(f"{number}"))
+
+    iterator = aiterate(fetch, 3)
+    assert (await anext(iterator)).id == "1"
+    while len(asking) < 3:
+        await asyncio.sleep(0)
+    await iterator.aclose()  # type: ignore[attr-defined]
+    assert sorted(cancelled) == [2, 3, 4]
+
+    # The same where the caller is cancelled while it waits.
+    asking.clear()
+    cancelled.clear()
+
+    async def consume() -> None:
+        async for _ in aiterate(fetch, 3):
+            pass
+
+    task = asyncio.create_task(consume())
+    while len(asking) < 3:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(cancelled) == [2, 3, 4]
+
+
+def test_the_walk_asks_for_each_page_once() -> None:
+    walk: PageWalk[Any] = PageWalk()
+    assert list(walk.to_ask(1)) == [1]
+    assert list(walk.to_ask(1)) == []
+    walk.take(page(items("a")))
+    assert list(walk.to_ask(3)) == [2, 3, 4]
+    walk.take(page(items("b"), total_pages=4))
+    assert list(walk.to_ask(3)) == []
+    walk.take(page(items("c"), total_pages=4))
+    walk.take(page(items("d"), total_pages=4))
+    assert walk.done
+    assert list(walk.to_ask(3)) == []

@@ -1,0 +1,110 @@
+"""Both colours have the same names with the same parameters; and all of the contract's operations are there."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from interactor_client.api import AsyncResources, Resources
+from interactor_ext import AsyncInteractorClient, InteractorClient
+from tests.support.contract import operations
+
+TWINS = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexit__"}
+
+
+def public(cls: type) -> dict[str, Any]:
+    names = {name for name in dir(cls) if not name.startswith("_") or name in TWINS or name in TWINS.values()}
+    return {name: inspect.getattr_static(cls, name) for name in names}
+
+
+def parameters(function: Any) -> list[tuple[Any, ...]]:
+    return [
+        (parameter.name, parameter.kind, parameter.default)
+        for parameter in inspect.signature(function).parameters.values()
+    ]
+
+
+def test_the_clients_have_the_same_names() -> None:
+    sync, other = public(InteractorClient), public(AsyncInteractorClient)
+    assert {TWINS.get(name, name) for name in sync} == set(other)
+
+
+def test_the_clients_take_the_same_parameters() -> None:
+    assert parameters(InteractorClient) == parameters(AsyncInteractorClient)
+    for name, member in public(InteractorClient).items():
+        twin = public(AsyncInteractorClient)[TWINS.get(name, name)]
+        if inspect.isfunction(member):
+            assert parameters(member) == parameters(twin), name
+        else:
+            assert type(member) is type(twin), name
+
+
+def test_what_sends_is_a_coroutine_in_one_colour_only() -> None:
+    coroutines = {name for name, member in public(AsyncInteractorClient).items() if inspect.iscoroutinefunction(member)}
+    assert {"get_access_token", "health", "room_stream_url", "workflow_stream_url", "aclose"} <= coroutines
+    assert not any(inspect.iscoroutinefunction(member) for member in public(InteractorClient).values())
+
+
+# The contract's own list: what it names is there whatever the generator makes of openapi.yaml.
+CONTRACT = {
+    "oauth": "create_token revoke_token get_jwks",
+    "credentials": "list get get_token delete refresh initiate_oauth complete_oauth get_oauth_status",
+    "assistants": "create list get update delete",
+    "rooms": "create list get update delete stream",
+    "messages": "send list",
+    "tools": "create list get update delete submit_result",
+    "data_sources": "create list get update delete sync",
+    "workflows": "create list get delete",
+    "workflow_instances": "start list get cancel submit_input trigger_event get_thread send_thread_message stream",
+    "webhooks": "create list get update delete rotate_secret",
+}
+
+
+@pytest.mark.parametrize("tag", CONTRACT)
+def test_every_operation_is_a_method_in_sync_and_async(tag: str) -> None:
+    expected = set(CONTRACT[tag].split())
+    expected |= {"iterate"} if "list" in expected else set()
+    module = import_module(f"interactor_client.api.{tag}")
+    name = "".join(word.capitalize() for word in tag.split("_"))
+    sync, other = getattr(module, name), getattr(module, f"Async{name}")
+    assert {method for method in vars(sync) if not method.startswith("_")} == expected
+    assert {method for method in vars(other) if not method.startswith("_")} == expected
+    for method in expected:
+        assert parameters(getattr(sync, method)) == parameters(getattr(other, method)), method
+        sends = method not in ("iterate", "stream")
+        assert inspect.iscoroutinefunction(getattr(other, method)) == sends, method
+        assert not inspect.iscoroutinefunction(getattr(sync, method))
+    assert isinstance(vars(Resources)[tag], type(vars(AsyncResources)[tag]))
+
+
+def test_the_contract_and_the_spec_name_the_same_operations() -> None:
+    assert {tag: {operation.method_name for operation in operations() if operation.tag == tag} for tag in CONTRACT} == {
+        tag: set(names.split()) for tag, names in CONTRACT.items()
+    }
+    assert {operation.tag for operation in operations()} == set(CONTRACT)
+
+
+@pytest.mark.parametrize(("operation_id", "tag"), operations())
+def test_every_operation_is_an_endpoint_module_in_sync_and_async(operation_id: str, tag: str) -> None:
+    endpoint = import_module(f"interactor_client.api.{tag}.{operation_id}")
+    assert endpoint.OPERATION.id == operation_id
+    if endpoint.OPERATION.stream:
+        assert not hasattr(endpoint, "sync")
+        return
+    for sync, other in (("sync", "asyncio"), ("sync_detailed", "asyncio_detailed")):
+        assert parameters(getattr(endpoint, sync)) == parameters(getattr(endpoint, other))
+        assert inspect.iscoroutinefunction(getattr(endpoint, other))
+    assert "client" in inspect.signature(endpoint.sync).parameters
+
+
+@pytest.mark.parametrize("name", ["namespace", "token", "idempotency_key", "x_namespace"])
+def test_no_method_asks_for_what_the_view_supplies(name: str) -> None:
+    for tag in CONTRACT:
+        module = import_module(f"interactor_client.api.{tag}")
+        cls = getattr(module, "".join(word.capitalize() for word in tag.split("_")))
+        for method in vars(cls):
+            if not method.startswith("_") and (tag, method, name) != ("oauth", "revoke_token", "token"):
+                assert name not in inspect.signature(getattr(cls, method)).parameters, f"{tag}.{method}"

@@ -1,0 +1,214 @@
+"""What is taken out of log records, in every shape that it may have there; and that no text takes long."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext._redaction import clean_text
+from interactor_ext.logs import RedactingFilter
+from tests.support.linear_time import assert_linear_time
+
+SECRET = "hunter2hunter2"
+Point = namedtuple("Point", "x y")
+
+
+def passed(message: Any, *args: Any, secrets: tuple[str, ...] = (SECRET,), **extra: Any) -> logging.LogRecord:
+    record = logging.Logger("app").makeRecord("app", logging.INFO, "f.py", 1, message, args, None, extra=extra)
+    assert RedactingFilter(secrets).filter(record)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("value", "cleaned"),
+    [
+        ((SECRET,), ("***",)),
+        ({SECRET}, {"***"}),
+        (frozenset({SECRET}), frozenset({"***"})),
+        (SECRET.encode(), b"***"),
+        (b"\xff " + SECRET.encode(), b"\xff ***"),
+        ({"a": (SECRET, [SECRET.encode()])}, {"a": ("***", [b"***"])}),
+        ({"token": b"opaque"}, {"token": "***"}),
+        ({b"token": b"opaque"}, {b"token": "***"}),
+        ({"password": ["opaque"], "token": None}, {"password": "***", "token": None}),
+        ({(SECRET, 1): 5}, {"('***', 1)": 5}),
+        (("x-api-key", "opaque"), ("x-api-key", "***")),
+        ([["token", {"value": "opaque"}], ["X", "1"]], [["token", "***"], ["X", "1"]]),
+        (httpx.Headers({"X-Api-Key": "opaque", "X": "1"}), {"x-api-key": "***", "x": "1"}),
+        (
+            httpx.Headers({"Cookie": "opaque", "X": "1"}).multi_items(),
+            [("cookie", "***"), ("x", "1")],
+        ),
+        (httpx.Headers({"Authorization": "opaque"}).raw, [(b"Authorization", "***")]),
+        (ValueError(SECRET), "***"),
+    ],
+)
+def test_a_secret_in_any_shape(value: Any, cleaned: Any) -> None:
+    assert vars(passed("m", x=value))["x"] == cleaned
+    for record in (passed("%s", value), passed("%(value)s", {"value": value}), passed([value])):
+        assert SECRET not in record.getMessage()
+        assert "opaque" not in record.getMessage()
+
+
+def test_an_extra_field_that_is_named_like_a_secret() -> None:
+    record = vars(passed("m", token="opaque", client_secret=["opaque"], password=None, name_of="opaque"))
+    assert [record[name] for name in ("token", "client_secret", "password", "name_of")] == [
+        "***",
+        "***",
+        None,
+        "opaque",
+    ]
+
+
+def test_of_secrets_that_begin_alike_none_is_left_in_part() -> None:
+    assert passed("v=abcd1234efgh5678", secrets=("abcd1234", "abcd1234efgh5678")).getMessage() == "v=***"
+    assert clean_text("abcd1234efgh5678", ("abcd1234", "abcd1234efgh5678")) == "***"
+
+
+def test_a_secret_of_several_lines() -> None:
+    key = 'line 1 of "it"\nline 2'
+    assert passed("pem: %s!", key, secrets=(key,)).getMessage() == "pem: ***!"
+    assert passed(f"{[key]} {json.dumps([key])}", secrets=(key,)).getMessage() == """['***'] ["***"]"""
+
+
+def test_what_is_no_secret_stays_as_it_is() -> None:
+    text = "\ta  b\r\n\x1b[31m" + "x" * 20_000 + "\n"
+    headers, point, wide = httpx.Headers({"X": "1"}), Point(1, "b"), list(range(500))
+    record = passed(text, text=text, headers=headers, point=point, wide=wide, n=5)
+    assert record.getMessage() == text
+    about = vars(record)
+    assert about["text"] == text
+    assert [about[name] for name in ("headers", "point", "wide")] == [headers, point, wide]
+    assert about["headers"] is headers
+    assert about["point"] is point
+    assert passed("%s %s %d", "token", "expired", 5).getMessage() == "token expired 5"
+    assert passed({"event": "e", "token": "opaque"}).msg == {"event": "e", "token": "***"}
+
+
+def test_a_line_of_json_stays_one() -> None:
+    line = {"a": "b\tc", "text": "x" * 5000, "password": None, "client_secret": ["opaque"], "access_token": "opaque"}
+    shown = json.loads(passed(json.dumps(line)).getMessage())
+    assert shown == {**line, "client_secret": ["***"], "access_token": "***"}
+
+
+def test_what_cannot_be_looked_at_breaks_no_call() -> None:
+    class Odd(dict[str, str]):
+        def items(self) -> Any:
+            raise RuntimeError
+
+    knot: dict[str, Any] = {"children": []}
+    knot["children"] = [{"parent": knot, "name": SECRET} for _ in range(200)]
+    record = vars(passed("m", odd=Odd(a=SECRET), knot=knot))
+    assert record["odd"] == "***"
+    assert record["knot"]["children"][199] == {"parent": "…", "name": "***"}
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("eyJhbGci.eyJzdWIi.sig", "***"),
+        ("session-eyJhbGci.eyJzdWIi.sig, a.b", "session-***, a.b"),
+        ("a.b.eyJhbGci.eyJzdWIi.", "a.b.***"),
+        ("eyJ-eyJ-eyJ-", "eyJ-eyJ-eyJ-"),
+        ("secret=foo(token:'8f3a61c9'", "secret=foo(token:'***'"),
+        ("token=" + "a" * 50 + "1", "token=***"),
+        ("token=malformed", "token=malformed"),
+        ("password=bob", "password=***"),
+        ("{'password': b'opaque', 'api_key': ('opaque',)}", "{'password': b'***', 'api_key': ('***',)}"),
+        ("Basic dXNlcjpwYXNz", "Basic ***"),
+        ("Bearer tok_1", "Bearer ***"),
+        ("at http://user:p#a/s?s@proxy.test:3128!", "at http://***@proxy.test:3128!"),
+        ("redis://:hunter2@h:6379/0 and https://token@h/x", "redis://***@h:6379/0 and https://***@h/x"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY----- it was", "*** it was"),
+        ("sk-proj-Ab3dEf6hIj9, AKIAIOSFODNN7EXAMPLE, xoxb-17653672481-aBc", "***, ***, ***"),
+        ("GET https://b.s3.test/k?X-Amz-Signature=ab%2F&x=1", "GET https://b.s3.test/k?X-Amz-Signature=***&x=1"),
+    ],
+)
+def test_what_looks_like_a_secret(text: str, cleaned: str) -> None:
+    assert passed(text).getMessage() == cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Basic authentication is required, not a bearer token.",
+        "The token has expired; the client secret is wrong; password: too short.",
+        "This is Bearer-only, see RFC 6750; a basic plan of 2024.",
+        "see https://x.test:8080/@user?mail=a@b.test or mail to a@b.test",
+        "scikit's sk-learn-based task-2024-list, ask-me-2024-anything, npm_config_registry",
+        "-----BEGIN of a message, that is",
+    ],
+)
+def test_ordinary_words_stay(text: str) -> None:
+    assert passed(text).getMessage() == text
+    assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("secret", ["client", "secret", "token", "id", "and", "Bearer", "response"])
+def test_a_secret_that_is_an_ordinary_word_masks_no_other_word(secret: str) -> None:
+    text = "The client secret is wrong: responses have no token. Bearers and identities are unknown."
+    assert passed(text, secrets=(secret,)).getMessage() == text
+    assert clean_text(text, (secret,)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("is hunter22, or 'hunter22'", "is ***, or '***'"),
+        ("hunter221 xhunter22 hunter22s my_hunter22", "hunter221 xhunter22 hunter22s my_hunter22"),
+        ("a\\nhunter22\\n", "a\\n***\\n"),
+        ("a%20hunter22%20", "a%20***%20"),
+        ("\\u003dhunter22", "\\u003d***"),
+        ("\x1b[31mhunter22\x1b[0m \x1b[1mhunter22", "\x1b[31m***\x1b[0m \x1b[1m***"),
+    ],
+)
+def test_a_short_secret_is_masked_where_it_is_a_word_of_its_own(text: str, cleaned: str) -> None:
+    assert passed(text, secrets=("hunter22",)).getMessage() == cleaned
+
+
+def test_a_long_secret_with_a_digit_is_masked_within_other_words_too() -> None:
+    assert clean_text("xsecret_8f3a61c9d2y", ("secret_8f3a61c9d2",)) == "x***y"
+
+
+def test_marks_of_direction_and_controls_get_into_no_error() -> None:
+    assert clean_text("a\u202eb\u2066c\u200fd\x9be\x7ff\u061cg\x85h") == "a b c d e f g h"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "http://a:",
+        "://a:b",
+        "-----BEGIN A-----",
+        "x-amz-signature=",
+        "sig%3D",
+        "SG.aaaaaaaa",
+        "sk-a",
+        "\\",
+        "token=",
+        "eyJ-",
+        "-eyJ",
+        "eyJa.",
+        "eyJ.a-",
+        "secret=a",
+        "sk_a",
+        "basic ",
+        "token:'aaaaaa ",
+        'password="',
+        "a-",
+    ],
+)
+def test_the_cost_of_redaction_grows_with_the_text_alone(part: str) -> None:
+    filtering = RedactingFilter()
+
+    def task(times: int) -> Callable[[], object]:
+        record = logging.makeLogRecord({"msg": part * times})
+        return lambda: filtering.filter(record)
+
+    assert_linear_time(task, 250)

@@ -1,0 +1,211 @@
+"""A DELETE whose answer is lost is sent again; the 404 to the repeat means that the first one has worked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient, NotFoundError
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.transports import AiohttpTransport
+from interactor_ext.transports._attempts import Attempts, Rules
+from interactor_ext.transports._closed import Closing
+from tests.support.contract import operations
+from tests.support.fault_server import Action, Connection, FaultServer, Request, error, send_and
+from tests.support.modes import call, sync_and_async
+
+QUICK = RetryPolicy(max_retries=3, base_delay=0.001)
+LOST = send_and(b"", lambda connection: connection.reset())
+NOT_FOUND = error(404, "NOT_FOUND", x_request_id="req_again")
+DELETIONS = [
+    operation
+    for operation in operations()
+    if import_module(f"interactor_client.api.{operation.tag}.{operation.id}").OPERATION.method == "DELETE"
+]
+
+
+def settings(server: FaultServer, **more: Any) -> dict[str, Any]:
+    return {
+        "client_id": "id",
+        "client_secret": "s3cret",
+        "core_api_url": f"{server.url}/api/v1",
+        "account_server_url": f"{server.url}/auth/api/v1",
+        "retry_policy": QUICK,
+        **more,
+    }
+
+
+def delete(client: Any) -> Any:
+    return client.assistants.delete("asst_1")
+
+
+def test_every_resource_that_can_be_deleted_is_tested() -> None:
+    assert {operation.tag for operation in DELETIONS} == {
+        *("assistants", "credentials", "data_sources", "rooms", "tools", "webhooks", "workflows")
+    }
+
+
+def losing_first_answers() -> Action:
+    seen: set[str] = set()
+
+    def act(connection: Connection, request: Request) -> bool:
+        action = NOT_FOUND if request.path in seen else LOST
+        seen.add(request.path)
+        return action(connection, request)
+
+    return act
+
+
+def in_turn(mode: str, settings: dict[str, Any], uses: list[Callable[[Any], Any]]) -> list[Any]:
+    """What each of the functions returns, of one client."""
+    if mode == "sync":
+        with InteractorClient(**settings) as client:
+            return [use(client) for use in uses]
+
+    async def main() -> list[Any]:
+        async with AsyncInteractorClient(**settings) as client:
+            return [await use(client) for use in uses]
+
+    return asyncio.run(main())
+
+
+@sync_and_async
+def test_a_404_to_the_repeat_of_a_lost_delete_is_success(mode: str) -> None:
+    uses = [lambda client, tag=tag: getattr(client, tag).delete("id_1") for _, tag in DELETIONS]
+    with FaultServer([losing_first_answers()]) as server:
+        assert in_turn(mode, settings(server), uses) == [None] * 7
+        assert [request.method for request in server.calls()] == ["DELETE"] * 14
+
+
+@sync_and_async
+@pytest.mark.parametrize("detailed", [False, True])
+def test_the_low_level_functions_see_a_204(mode: str, detailed: bool) -> None:
+    name = ("sync" if mode == "sync" else "asyncio") + ("_detailed" if detailed else "")
+    functions = [getattr(import_module(f"interactor_client.api.{tag}.{each}"), name) for each, tag in DELETIONS]
+    uses = [lambda client, function=function: function("id_1", client=client.api) for function in functions]
+    with FaultServer([losing_first_answers()]) as server:
+        for answer in in_turn(mode, settings(server), uses):
+            if not detailed:
+                assert answer is None
+                continue
+            assert (answer.status_code, answer.content, answer.parsed) == (204, b"", None)
+            assert answer.headers["x-request-id"] == "req_again"
+            assert "content-length" not in answer.headers
+
+
+@sync_and_async
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_what_a_gateway_answers_may_have_been_carried_out(mode: str, status: int) -> None:
+    with FaultServer([error(status), NOT_FOUND]) as server:
+        call(mode, settings(server), delete)
+
+
+@sync_and_async
+def test_several_attempts_later(mode: str) -> None:
+    with FaultServer([LOST, error(429), error(503), NOT_FOUND]) as server:
+        call(mode, settings(server), delete)
+        assert len(server.calls()) == 4
+
+
+@sync_and_async
+def test_a_token_that_is_refused_in_between_does_not_hide_it(mode: str) -> None:
+    with FaultServer([LOST, error(401, "AUTH_ERROR"), NOT_FOUND]) as server:
+        call(mode, settings(server), delete)
+        assert len(server.calls()) == 3
+
+
+@sync_and_async
+@pytest.mark.parametrize("first", [NOT_FOUND, error(429), error(401, "AUTH_ERROR")], ids=["none", "429", "401"])
+def test_without_an_attempt_that_may_have_worked_a_404_is_an_error(mode: str, first: Action) -> None:
+    with FaultServer([first, NOT_FOUND]) as server, pytest.raises(NotFoundError):
+        call(mode, settings(server), delete)
+
+
+@sync_and_async
+def test_another_call_of_the_same_client_is_not_taken_for_a_repeat(mode: str) -> None:
+    with FaultServer([LOST, NOT_FOUND]) as server, pytest.raises(NotFoundError):
+        in_turn(mode, settings(server), [delete, delete])
+
+
+@sync_and_async
+def test_a_410_to_a_repeat_says_that_the_operation_was_shut_down(mode: str) -> None:
+    with FaultServer([LOST, error(410, "GONE")]) as server, pytest.raises(Exception, match="410 GONE"):
+        call(mode, settings(server), delete)
+
+
+@sync_and_async
+def test_a_404_to_the_repeat_of_a_get_stays_an_error(mode: str) -> None:
+    with FaultServer([LOST, NOT_FOUND]) as server, pytest.raises(NotFoundError):
+        call(mode, settings(server), lambda client: client.assistants.get("asst_1"))
+
+
+def test_over_aiohttp_as_well() -> None:
+    with FaultServer([LOST, NOT_FOUND]) as server:
+        call("async", settings(server, transport=AiohttpTransport()), delete)
+
+
+def test_an_attempt_that_was_never_sent_is_no_first_attempt() -> None:
+    request = httpx.Request("DELETE", "http://host/x")
+    attempts = Attempts(request, Rules(QUICK), Closing())
+    attempts.begin()
+    assert attempts.after_error(httpx.ConnectError("refused")) is not None
+    assert attempts.outcome(httpx.Response(404)).status_code == 404
+    assert attempts.after_error(httpx.ReadError("reset")) is not None
+    assert attempts.outcome(httpx.Response(404)).status_code == 204
+
+
+@sync_and_async
+def test_the_log_tells_of_the_repeat_and_of_a_call_that_succeeded(mode: str, caplog: pytest.LogCaptureFixture) -> None:
+    with FaultServer([LOST, NOT_FOUND]) as server, caplog.at_level(logging.INFO, "interactor"):
+        call(mode, settings(server), delete)
+    about_it = [record for record in caplog.records if "DELETE" in record.getMessage()]
+    assert [(record.levelname, getattr(record, "status_code", None)) for record in about_it] == [
+        ("WARNING", None),
+        ("INFO", None),
+        ("INFO", 204),
+    ]
+    assert "404" in about_it[1].getMessage()
+    assert about_it[2].request_id == "req_again"  # type: ignore[attr-defined]
+
+
+@pytest.mark.full
+@sync_and_async
+def test_no_delete_that_worked_raises_under_faults(mode: str) -> None:
+    """1,500 deletes against a server that loses one answer in four."""
+    alive = {f"asst_{number}" for number in range(1500)}
+    seen: dict[str, int] = {}
+
+    def act(connection: Connection, request: Request) -> bool:
+        name = request.path.rpartition("/")[2]
+        seen[name] = seen.get(name, 0) + 1
+        if name not in alive:
+            return NOT_FOUND(connection, request)
+        alive.discard(name)
+        if int(name.partition("_")[2]) % 4 == 0:
+            return LOST(connection, request)
+        connection.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+        return True
+
+    with FaultServer([act]) as server:
+        in_turn(
+            mode,
+            settings(server),
+            [lambda client, name=name: client.assistants.delete(name) for name in sorted(alive)],
+        )
+    assert not alive
+    assert sum(count > 1 for count in seen.values()) == 375
+
+
+@sync_and_async
+def test_an_answer_that_comes_after_the_timeout_is_a_lost_one(mode: str) -> None:
+    stalled = send_and(b"", lambda connection: connection.stall())
+    with FaultServer([stalled, NOT_FOUND]) as server:
+        call(mode, settings(server, timeout=1), delete)
+    with FaultServer([stalled]) as server, pytest.raises(APITimeoutError):
+        call(mode, settings(server, timeout=0.1, max_retries=1), delete)

@@ -1,0 +1,380 @@
+"""The retry policy and `Retry-After`: tables of what is promised, and properties that hold for any input."""
+
+from __future__ import annotations
+
+import asyncio
+import calendar
+import inspect
+import math
+import pickle
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from interactor_ext._errors import (
+    APIConnectionError,
+    APITimeoutError,
+    CircuitOpenError,
+    InteractorError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+)
+from interactor_ext._http import connection_error
+from interactor_ext.retry import RetryPolicy, parse_retry_after, with_retry
+
+NOV_1994 = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
+YEAR_2026 = float(calendar.timegm((2026, 7, 1, 0, 0, 0)))
+
+
+@pytest.mark.parametrize(
+    ("value", "now", "seconds"),
+    [
+        ("0", 0.0, 0.0),
+        ("120", 0.0, 120.0),
+        (b"120", 0.0, 120.0),
+        (" 7\t", 0.0, 7.0),
+        ("1.5", 0.0, 1.5),
+        (3, 0.0, 3.0),
+        (2.5, 0.0, 2.5),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", NOV_1994 - 90, 90.0),
+        (b"Sun, 06 Nov 1994 08:49:37 GMT", NOV_1994 - 90, 90.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", NOV_1994 - 90, 90.0),
+        ("Sun Nov  6 08:49:37 1994", NOV_1994 - 90, 90.0),
+        ("sun, 06 nov 1994 08:49:37 gmt", NOV_1994 - 90, 90.0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", NOV_1994 + 5, 0.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", YEAR_2026, 0.0),
+        ("Wednesday, 01-Jul-26 00:00:30 GMT", YEAR_2026, 30.0),
+        # A leap second is a second that a date may name.
+        ("Sat, 31 Dec 2016 23:59:60 GMT", calendar.timegm((2016, 12, 31, 23, 59, 50)), 9.0),
+        # The two digits 00 in December 1999 are the next month, not a century ago.
+        ("Saturday, 01-Jan-00 00:00:10 GMT", calendar.timegm((1999, 12, 31, 23, 59, 50)), 20.0),
+        ("Tuesday, 29-Feb-00 00:00:10 GMT", calendar.timegm((2000, 2, 28, 23, 59, 50)), 20.0),
+        # 50 years ahead is the future (and absurd as a wait), 51 years ahead is the past.
+        ("Friday, 01-Jul-77 00:00:00 GMT", YEAR_2026, 0.0),
+    ],
+)
+def test_what_retry_after_says(value: object, now: float, seconds: float) -> None:
+    assert parse_retry_after(value, now=now) == seconds
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, "", " ", "-1", "+1", "1e3", "inf", "nan", "-inf", "Infinity", "1,2", "120, 120", "12 s", "0x10", "1_000",
+        "\u0661\u0662", "\uff15", b"\xff\xfe", "9" * 5000, "1" + "0" * 400, "99999999999", ".5", "5.", True, False, [5],
+        math.nan, math.inf, -1.0, 10**400, object(), "soon",
+        "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 PST", "Sun, 31 Feb 2027 08:49:37 GMT",
+        "Sun, 06 Nov 2026 25:00:00 GMT", "Sun, 06 Nov 2026 08:49:61 GMT", "Sun, 06 Nov 0000 08:49:37 GMT",
+        "Sun, 06 Nov 9999 08:49:37 GMT", "Wednesday, 01-Jul-76 00:00:00 GMT", "06 Nov 1994", "2026-07-01T00:00:00Z",
+    ],
+)  # fmt: skip
+def test_what_counts_as_absent(value: object) -> None:
+    assert parse_retry_after(value, now=YEAR_2026) is None
+
+
+anything = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.lists(st.integers(), max_size=2)
+)
+any_float = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@given(value=anything, now=any_float)
+@example(value="Sunday, 06-Nov-94 08:49:37 GMT", now=math.inf)
+@example(value="Sunday, 06-Nov-94 08:49:37 GMT", now=-1e300)
+@example(value="Sunday, 06-Nov-94 08:49:37 GMT", now=math.nan)
+@example(value="Sun, 06 Nov 1994 08:49:37 GMT", now=math.nan)
+def test_no_header_raises_or_asks_for_nonsense(value: object, now: float) -> None:
+    seconds = parse_retry_after(value, now=now)
+    assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
+
+
+@given(now=st.integers(0, 2**33), ahead=st.integers(-(10**6), 10**6))
+def test_a_date_is_the_seconds_until_then(now: int, ahead: int) -> None:
+    written = formatdate(max(0, now + ahead), usegmt=True)
+    assert parse_retry_after(written, now=float(now)) == max(0.0, max(0, now + ahead) - now)
+
+
+methods = st.sampled_from(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "POST", "PATCH", "PURGE", "get", ""])
+policies = st.builds(
+    RetryPolicy,
+    max_retries=st.integers(0, 2000),
+    base_delay=st.floats(0, 1e308),
+    max_delay=st.floats(0, 1e308),
+    jitter=st.sampled_from([lambda: 0.0, lambda: 0.5, lambda: 1.0, lambda: -3.0, lambda: 7.0, lambda: math.nan]),
+)
+
+
+@given(
+    policy=policies,
+    method=methods,
+    attempt=st.integers(-5, 10**6),
+    status=st.none() | st.sampled_from([429, 502, 503, 504]) | st.integers(),
+    sent=st.booleans(),
+    has_key=st.booleans(),
+    retry_after=st.none() | any_float | st.integers(),
+    time_left=st.none() | any_float,
+)
+def test_no_decision_raises_or_sleeps_for_nonsense(
+    policy: RetryPolicy,
+    method: str,
+    attempt: int,
+    status: int | None,
+    sent: bool,
+    has_key: bool,
+    retry_after: float | None,
+    time_left: float | None,
+) -> None:
+    decision = policy.decide(
+        method=method,
+        attempt=attempt,
+        status=status,
+        sent=sent,
+        has_key=has_key,
+        retry_after=retry_after,
+        time_left=time_left,
+    )
+    assert decision.reason
+    if decision.delay is None:
+        return
+    assert math.isfinite(decision.delay)
+    assert 0 <= decision.delay <= policy.max_delay
+    assert attempt <= policy.max_retries
+    if time_left is not None:
+        assert decision.delay < time_left
+    if retry_after is not None and 0 <= retry_after <= policy.max_delay and retry_after < 86400:
+        assert decision.delay >= retry_after
+    if method.upper() in {"POST", "PATCH", "PURGE", ""} and not has_key:
+        assert status == 429 or (status is None and not sent)
+
+
+FULL = RetryPolicy(jitter=lambda: 1.0)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+@pytest.mark.parametrize("status", [429, 502, 503, 504, None])
+def test_an_idempotent_method_is_sent_again(method: str, status: int | None) -> None:
+    assert FULL.decide(method=method, attempt=1, status=status).delay == 1.0
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize(
+    ("status", "sent", "has_key", "again"),
+    [
+        (429, True, False, True),
+        (None, False, False, True),
+        (None, True, False, False),
+        (502, True, False, False),
+        (503, True, False, False),
+        (504, True, False, False),
+        (None, True, True, True),
+        (503, True, True, True),
+        (500, True, True, False),
+        (409, True, True, False),
+    ],
+)
+def test_what_may_have_arrived_is_sent_again_only_with_a_key(
+    method: str, status: int | None, sent: bool, has_key: bool, again: bool
+) -> None:
+    decision = FULL.decide(method=method, attempt=1, status=status, sent=sent, has_key=has_key)
+    assert (decision.delay is not None) is again
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 401, 404, 408, 422, 500, 501, 520, 999])
+def test_other_statuses_are_final(status: int) -> None:
+    decision = FULL.decide(method="GET", attempt=1, status=status)
+    assert decision.delay is None
+    assert str(status) in decision.reason
+
+
+def test_the_wait_doubles_up_to_the_cap() -> None:
+    policy = attrs.evolve(FULL, max_retries=8)
+    waits = [policy.decide(method="GET", attempt=attempt).delay for attempt in range(1, 10)]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, None]
+
+
+def test_the_default_jitter_is_full() -> None:
+    waits = [RetryPolicy().decide(method="GET", attempt=3).delay or 0.0 for _ in range(400)]
+    assert max(waits) <= 4.0
+    assert min(waits) < 1.0 < 3.0 < max(waits)
+    assert len(set(waits)) > 390
+
+
+def test_retry_after_is_a_minimum_within_the_cap_and_an_end_beyond_it() -> None:
+    none = attrs.evolve(FULL, jitter=lambda: 0.0)
+    assert none.decide(method="GET", attempt=1, status=503, retry_after=12).delay == 12
+    assert none.decide(method="GET", attempt=1, status=503, retry_after=30).delay == 30
+    assert FULL.decide(method="GET", attempt=1, status=503, retry_after=30).delay == 30
+    assert FULL.decide(method="GET", attempt=3, status=503, retry_after=0.5).delay == 4.5
+    beyond = FULL.decide(method="GET", attempt=1, status=429, retry_after=31)
+    assert beyond.delay is None
+    assert "31" in beyond.reason
+    # Nonsense counts as absent.
+    for nonsense in (-5.0, math.nan, math.inf, 1e12):
+        assert FULL.decide(method="GET", attempt=1, status=429, retry_after=nonsense).delay == 1.0
+
+
+def test_no_sleep_reaches_the_deadline() -> None:
+    assert FULL.decide(method="GET", attempt=1, time_left=1.01).delay == 1.0
+    assert FULL.decide(method="GET", attempt=1, time_left=1.0).delay is None
+    assert FULL.decide(method="GET", attempt=1, time_left=-1.0).delay is None
+
+
+@pytest.mark.parametrize("field", ["max_retries", "base_delay", "max_delay"])
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf])
+def test_a_policy_that_could_not_be_followed_is_refused(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=field):
+        RetryPolicy(**{field: value})  # type: ignore[arg-type]
+
+
+def test_a_policy_is_a_value() -> None:
+    assert RetryPolicy() == RetryPolicy()
+    assert hash(RetryPolicy(statuses={429})) == hash(RetryPolicy(statuses=[429]))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        RetryPolicy().max_retries = 5  # type: ignore[misc]
+
+
+class Flaky:
+    """Raises its errors in turn, then returns what it was given."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+
+    def __call__(self, value: str, *, suffix: str = "") -> str:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return value + suffix
+
+    async def later(self, value: str, *, suffix: str = "") -> str:
+        await asyncio.sleep(0)
+        return self(value, suffix=suffix)
+
+
+Run = Callable[[Flaky, RetryPolicy], str]
+
+
+def in_sync(flaky: Flaky, policy: RetryPolicy) -> str:
+    return with_retry(flaky, policy)("a", suffix="b")
+
+
+def in_async(flaky: Flaky, policy: RetryPolicy) -> str:
+    wrapped = with_retry(flaky.later, policy)
+    assert inspect.iscoroutinefunction(wrapped)
+    return asyncio.run(wrapped("a", suffix="b"))
+
+
+def in_async_by_lambda(flaky: Flaky, policy: RetryPolicy) -> str:
+    async def main() -> str:
+        return await with_retry(lambda: flaky.later("a", suffix="b"), policy)()
+
+    return asyncio.run(main())
+
+
+@pytest.fixture
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    real_sleep = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await real_sleep(0)
+
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return slept
+
+
+every_mode = pytest.mark.parametrize("run", [in_sync, in_async, in_async_by_lambda])
+
+
+def errors() -> list[Exception]:
+    return [
+        ServerError("down", status=503),
+        APITimeoutError("late"),
+        RateLimitError("slow down", status=429, retry_after=9.0),
+    ]
+
+
+@every_mode
+def test_with_retry_follows_the_policy(run: Run, sleeps: list[float]) -> None:
+    flaky = Flaky(*errors())
+    assert run(flaky, attrs.evolve(FULL, jitter=lambda: 0.5)) == "ab"
+    assert flaky.calls == 4
+    assert [wait for wait in sleeps if wait] == [0.5, 1.0, 11.0]
+
+
+@every_mode
+def test_with_retry_waits_for_an_open_circuit(run: Run, sleeps: list[float]) -> None:
+    flaky = Flaky(ServerError("down", status=503), CircuitOpenError("open", retry_after=12.0))
+    assert run(flaky, attrs.evolve(FULL, jitter=lambda: 0.5)) == "ab"
+    assert [wait for wait in sleeps if wait] == [0.5, 13.0]
+    too_long = CircuitOpenError("open", retry_after=FULL.max_delay + 1)
+    with pytest.raises(CircuitOpenError):
+        run(Flaky(too_long), FULL)
+
+
+@every_mode
+def test_with_retry_raises_the_last_error_as_it_came(run: Run, sleeps: list[float]) -> None:
+    last = APIConnectionError("gone")
+    flaky = Flaky(*errors(), last)
+    with pytest.raises(APIConnectionError) as caught:
+        run(flaky, FULL)
+    assert caught.value is last
+    assert flaky.calls == 4
+
+
+@every_mode
+@pytest.mark.parametrize("error", [NotFoundError("no", status=404), InteractorError("odd"), KeyError("mine")], ids=repr)
+def test_with_retry_leaves_other_errors_alone(run: Run, error: Exception, sleeps: list[float]) -> None:
+    flaky = Flaky(error)
+    with pytest.raises(type(error)):
+        run(flaky, FULL)
+    assert flaky.calls == 1
+    assert [wait for wait in sleeps if wait] == []
+
+
+def test_with_retry_keeps_name_and_signature() -> None:
+    @with_retry
+    def fetch(name: str, *, size: int = 3) -> dict[str, Any]:
+        """Fetch it."""
+        return {"name": name, "size": size}
+
+    assert (fetch.__name__, fetch.__doc__) == ("fetch", "Fetch it.")
+    assert list(inspect.signature(fetch).parameters) == ["name", "size"]
+    assert fetch("a", size=4) == {"name": "a", "size": 4}
+
+
+@pytest.mark.parametrize(
+    ("error", "sent"),
+    [
+        (httpx.ConnectError("refused"), False),
+        (httpx.ConnectTimeout("late"), False),
+        (httpx.PoolTimeout("full"), False),
+        (httpx.ProxyError("no"), False),
+        (httpx.ReadError("reset"), True),
+        (httpx.WriteError("reset"), True),
+        (httpx.ReadTimeout("late"), True),
+        (httpx.RemoteProtocolError("garbage"), True),
+        (OSError("a foreign transport's"), True),
+    ],
+    ids=repr,
+)
+def test_an_error_tells_whether_the_request_may_have_arrived(error: Exception, sent: bool) -> None:
+    failure = connection_error(error, httpx.Request("POST", "https://example.com/rooms"))
+    assert failure.sent is sent
+    assert pickle.loads(pickle.dumps(failure)).sent is sent
+
+
+@pytest.mark.parametrize("retries", [1.5, "3", True, -1, float("nan")])
+def test_a_number_of_retries_that_is_none(retries: Any) -> None:
+    with pytest.raises(ValueError, match="max_retries must be a whole number"):
+        RetryPolicy(max_retries=retries)

@@ -1,0 +1,61 @@
+"""Interrupts and the garbage collector at random instants of many calls: nothing is stuck, nothing is left open."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and
+from tests.support.processes import environment_without_coverage
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no alarm")
+
+EVENT = b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {"type": "message.delta", "content": "x"}\n\n'
+
+
+def answer(connection: Connection, request: Request) -> bool:
+    if request.path.endswith("/stream"):
+        return send_and(EVENT, lambda connection: connection.stall())(connection, request)
+    return fine(connection, request)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer([answer]) as running:
+        yield running
+
+
+def storm(server: FaultServer, name: str, calls: int, seed: int = 1) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.support.storms", *name.split(), server.url, str(calls), str(seed)]
+    environment = environment_without_coverage()
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=540, check=False)
+    assert run.returncode == 0, run.stderr[-6000:]
+    until = time.monotonic() + 60
+    while server.open_connections and time.monotonic() < until:
+        time.sleep(0.01)
+    assert server.open_connections == 0
+    outcome: dict[str, Any] = json.loads(run.stdout)
+    assert outcome["errors"] == []
+    assert outcome["used"] == 0
+    return outcome
+
+
+NAMES = ["lines call", "lines stream", "interrupts sync", "interrupts async", "collector sync", "collector async"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_short_storm(server: FaultServer, name: str) -> None:
+    storm(server, name, 150)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", NAMES)
+def test_a_storm(server: FaultServer, name: str) -> None:
+    storm(server, name, 3000, seed=2)

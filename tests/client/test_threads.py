@@ -1,0 +1,141 @@
+"""The daemon threads for calls of stores that may never return."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from interactor_ext import _threads
+from interactor_ext._threads import DaemonThreads
+from interactor_ext.transports._deadline import in_time
+from tests.support.interrupts import runs_interrupted_in_each_line
+from tests.support.waiting import PATIENCE
+
+
+def until(come_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not come_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_as_many_threads_as_are_needed_and_no_more() -> None:
+    threads, go_on = DaemonThreads("test"), threading.Event()
+    for number in range(3):
+        assert threads.submit(int, str(number)).result(60) == number
+        until(lambda: threads._idle == 1)
+    assert threads._threads == 1
+    waiting = [threads.submit(go_on.wait, 60) for _ in range(_threads._MOST_THREADS + 3)]
+    assert threads._threads == _threads._MOST_THREADS
+    go_on.set()
+    assert all(future.result(60) for future in waiting)
+
+
+def test_errors_go_to_whoever_waits_and_a_cancelled_call_is_dropped() -> None:
+    threads, go_on, ran = DaemonThreads("test"), threading.Event(), list[int]()
+    blocking = [threads.submit(go_on.wait, 60) for _ in range(_threads._MOST_THREADS)]
+    dropped = threads.submit(ran.append, 1)
+    assert dropped.cancel()
+    failing = threads.submit(int, "x")
+    go_on.set()
+    with pytest.raises(ValueError, match="invalid literal"):
+        failing.result(60)
+    assert all(future.result(60) for future in blocking)
+    assert ran == []
+
+
+def test_a_call_that_is_abandoned_has_its_thread_replaced() -> None:
+    threads, go_on, ran = DaemonThreads("test", most=2), threading.Event(), list[int]()
+    hanging = [threads.submit(go_on.wait, 60) for _ in range(2)]
+    until(lambda: all(future.running() for future in hanging))
+    waiting, dropped = threads.submit(int, "7"), threads.submit(ran.append, 1)
+    threads.abandon(dropped)
+    assert dropped.cancelled()
+    assert not waiting.running()
+    threads.abandon(hanging[0])
+    assert waiting.result(60) == 7
+    assert threads._threads == 2
+    go_on.set()
+    assert all(future.result(60) for future in hanging)
+    until(lambda: threads._abandoned == 0 and not threads._running)
+    assert threads.submit(int, "8").result(60) == 8
+    threads.abandon(waiting)  # it is done
+    assert threads._threads <= 2
+    assert ran == []
+
+
+def test_threads_that_hang_are_not_replaced_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_threads, "_MOST_ABANDONED", 1)
+    threads, go_on = DaemonThreads("test", most=1), threading.Event()
+    for _ in range(2):
+        future = threads.submit(go_on.wait, 60)
+        until(future.running)
+        threads.abandon(future)
+    waiting = threads.submit(int, "7")
+    assert not waiting.running()
+    assert (threads._threads, threads._abandoned) == (1, 1)
+    go_on.set()
+    assert waiting.result(60) == 7
+
+
+def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_threads, "_IDLE_SECONDS", 0.01)
+    threads = DaemonThreads("test")
+    assert threads.submit(int, "7").result(60) == 7
+    until(lambda: threads._threads == 0)
+    assert threads.submit(int, "8").result(60) == 8
+
+
+def test_a_call_for_which_no_thread_can_be_had_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threads, ran = DaemonThreads("test"), list[int]()
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", fail)
+        with pytest.raises(RuntimeError, match="new thread"):
+            threads.submit(ran.append, 1)
+    assert threads.submit(int, "7").result(60) == 7
+    assert ran == []
+
+
+def test_a_caller_interrupted_in_any_line_leaves_the_threads_usable() -> None:
+    threads = DaemonThreads("test")
+
+    def submit() -> None:
+        nonlocal threads
+        threads = DaemonThreads("test")
+        threads.submit(int, "7")
+
+    for _ in runs_interrupted_in_each_line(submit):
+        assert in_time(lambda: threads.submit(int, "8").result(), PATIENCE, "next") == 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    threads = DaemonThreads("test")
+    assert threads.submit(int, "7").result(60) == 7
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if threads.submit(int, "8").result(60) == 8 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_call_that_never_ends_does_not_hold_up_the_end_of_the_interpreter() -> None:
+    code = (
+        "import threading; from interactor_ext.webhooks._threads import STORE_THREADS; began = threading.Event()\n"
+        "STORE_THREADS.submit(lambda: (began.set(), threading.Event().wait())); began.wait()"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0

@@ -1,0 +1,676 @@
+"""Views: what each adds to its requests, and that none has a hold on another or on what all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from interactor_client.api.assistants import create_assistant, list_assistants
+from interactor_client.models import CreateAssistantRequest
+from interactor_ext import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncInteractorClient,
+    AuthenticationError,
+    ConfigurationError,
+    InteractorClient,
+    InteractorError,
+    NotFoundError,
+    RateLimit,
+)
+from tests.support.modes import call, sync_and_async
+from tests.support.odd_server import ASSISTANT
+
+CORE, ACCOUNT = "https://core.example/api/v1", "https://account.example/api/v1"
+SECRET = "secret_8f3a61c9d2"
+BODY = {"name": "Bot", "model": "gpt-4", "system_prompt": "x"}
+
+
+class Wire:
+    """A transport that keeps what is sent and answers as a well-behaved platform, or as `answer` says."""
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
+        self.requests: list[httpx.Request] = []
+        self.token_requests: list[httpx.Request] = []
+        self._answer = answer
+        self.closed = 0
+        wire = self
+
+        class Transport(httpx.MockTransport):
+            def close(self) -> None:
+                wire.closed += 1
+
+            async def aclose(self) -> None:
+                wire.closed += 1
+
+        self.transport = Transport(self._handle)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {
+            "client_id": "client_x",
+            "client_secret": SECRET,
+            "core_api_url": CORE,
+            "account_server_url": ACCOUNT,
+            "max_retries": 0,
+            "transport": self.transport,
+        }
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
+        if str(request.url) == f"{ACCOUNT}/oauth/token":
+            self.token_requests.append(request)
+            return httpx.Response(200, json={"access_token": f"token_{len(self.token_requests)}", "expires_in": 900})
+        self.requests.append(request)
+        if self._answer is not None:
+            return self._answer(request)
+        if request.method == "POST":
+            return httpx.Response(201, json={"data": ASSISTANT})
+        return httpx.Response(200, json={"data": [], "meta": {"page": 1, "has_more": False}})
+
+    @property
+    def last(self) -> httpx.Request:
+        return self.requests[-1]
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def namespace_of(request: httpx.Request) -> bytes | None:
+    return dict(request.headers.raw).get(b"X-Namespace")
+
+
+@sync_and_async
+@pytest.mark.parametrize("namespace", ["user_123", "Zoë", "日本 語", "a=b&c"])
+def test_the_namespace_goes_as_utf_8(mode: str, wire: Wire, namespace: str) -> None:
+    call(mode, wire.settings, lambda client: client.namespace(namespace).assistants.list())
+    assert namespace_of(wire.last) == namespace.encode()
+    assert wire.last.extensions["interactor"].namespace == namespace
+    assert "namespace" not in wire.last.url.params
+    assert namespace_of(wire.token_requests[0]) is None
+
+
+@sync_and_async
+def test_views_know_nothing_of_each_other(mode: str, wire: Wire) -> None:
+    def use(client: Any) -> Any:
+        a = client.namespace("a")
+        b = a.namespace("b")
+        quick = a.with_options(timeout=1, max_retries=2)
+        assert quick.namespace("c").config is client.config
+        for view in (client, a, b, quick, quick.namespace("c"), a, client):
+            yield view.assistants.list()
+
+    if mode == "sync":
+        call(mode, wire.settings, lambda client: list(use(client)))
+    else:
+
+        async def main() -> None:
+            async with AsyncInteractorClient(**wire.settings) as client:
+                for request in use(client):
+                    await request
+
+        asyncio.run(main())
+    assert [namespace_of(request) for request in wire.requests] == [None, b"a", b"b", b"a", b"c", b"a", None]
+    assert [request.extensions["interactor"].max_retries for request in wire.requests] == [0, 0, 0, 2, 2, 0, 0]
+    assert len(wire.token_requests) == 1
+
+
+def test_a_view_is_cheap(wire: Wire) -> None:
+    client = InteractorClient(**wire.settings)
+    started = time.process_time()
+    for number in range(500):
+        client.namespace(f"user_{number}")
+    # Some 50 us each; the bound is for a machine that is busy with something else.
+    assert (time.process_time() - started) / 500 < 0.001
+
+
+@pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": "1"}, "timeout"),
+        ({"deadline": float("inf")}, "deadline"),
+        ({"max_retries": -1}, "max_retries"),
+        ({"idempotency_key": ""}, "idempotency_key"),
+        ({"idempotency_key": "a\nb"}, "idempotency_key"),
+        ({"idempotency_key": "é"}, "idempotency_key"),
+        ({"idempotency_key": " a"}, "idempotency_key"),
+        ({"idempotency_key": "k" * 256}, "256 characters"),
+        ({"idempotency_key": 5}, "must be a string"),
+    ],
+)
+def test_options_are_checked_at_once(cls: Any, options: dict[str, Any], words: str, wire: Wire) -> None:
+    client = cls(**wire.settings)
+    with pytest.raises(ConfigurationError, match=words):
+        client.with_options(**options)
+    with pytest.raises(ConfigurationError, match="namespace"):
+        client.namespace("")
+    with pytest.raises(TypeError):
+        client.with_options(mode="red")
+
+
+NAMES = ["namespace", "with_options", "timeout", "deadline", "max_retries", "idempotency_key", "headers", "config"]
+NAMES += ["client_secret", "api", "chat", "rooms", "assistants", "rate_limit", "is_closed", "anything"]
+
+
+@pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_attribute_of_a_client_or_a_view_can_be_assigned(cls: Any, name: str, wire: Wire) -> None:
+    client = cls(**wire.settings)
+    for owner in (client, client.namespace("a"), client.with_options(timeout=5), client.api, client.namespace("a").api):
+        for kind in (AttributeError, ConfigurationError):
+            with pytest.raises(kind, match=r'client\.namespace\("\.\.\."\)') as caught:
+                setattr(owner, name, "user_77")
+            assert "user_77" not in str(caught.value)
+        assert getattr(owner, name, None) != "user_77"
+    assert repr(client.namespace("b")).endswith("namespace='b')")
+
+
+@pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
+def test_no_attribute_of_a_resource_can_be_assigned(cls: Any, wire: Wire) -> None:
+    client = cls(**wire.settings)
+    for resource in (client.rooms, client.assistants, client.workflow_instances):
+        for name in ("namespace", "list", "iterate", "timeout"):
+            with pytest.raises(AttributeError):
+                setattr(resource, name, "user_77")
+        with pytest.raises(AttributeError):
+            client.config.namespace = "user_77"
+
+
+@sync_and_async
+def test_what_every_request_says_of_itself(mode: str, wire: Wire) -> None:
+    call(mode, {**wire.settings, "user_agent_suffix": "acme/4.2"}, lambda client: client.assistants.list())
+    headers = wire.last.headers
+    assert headers["accept"] == "application/json"
+    assert headers["authorization"] == "Bearer token_1"
+    agent = headers["user-agent"]
+    assert agent.startswith("interactor-sdk-python/2.0.0 (python/3.")
+    assert agent.endswith(f"httpx/{httpx.__version__}) acme/4.2")
+    token_request = wire.token_requests[0]
+    assert "authorization" not in token_request.headers
+    assert token_request.headers["user-agent"] == agent
+    assert json.loads(token_request.content) == {
+        "grant_type": "client_credentials",
+        "client_id": "client_x",
+        "client_secret": SECRET,
+    }
+
+
+@sync_and_async
+def test_scopes_are_asked_for(mode: str, wire: Wire) -> None:
+    call(mode, {**wire.settings, "scopes": ["rooms:read", "rooms:write"]}, lambda client: client.get_access_token())
+    assert json.loads(wire.token_requests[0].content)["scope"] == "rooms:read rooms:write"
+
+
+@sync_and_async
+def test_a_deadline_is_an_instant_and_counts_from_the_call(mode: str, wire: Wire) -> None:
+    before = time.monotonic()
+    call(mode, {**wire.settings, "deadline": 50}, lambda client: client.assistants.list())
+    assert before + 50 <= wire.last.extensions["interactor"].ends_at <= time.monotonic() + 50
+    call(mode, wire.settings, lambda client: client.assistants.list())
+    assert wire.last.extensions["interactor"].ends_at is None
+
+
+@sync_and_async
+def test_no_timeout_is_the_default_one_and_not_an_endless_one(mode: str, wire: Wire) -> None:
+    call(mode, {**wire.settings, "timeout": 7}, lambda client: client._http.get("/x", timeout=None))
+    assert wire.last.extensions["timeout"] == {"connect": 5.0, "read": 7, "write": 7, "pool": 7}
+
+
+def test_what_the_transport_is_told_shows_no_secret(wire: Wire) -> None:
+    InteractorClient(**wire.settings).assistants.list()
+    told = wire.last.extensions["interactor"]
+    assert told.secrets == (SECRET,)
+    assert SECRET not in f"{told} {told!r} {wire.last.extensions}"
+
+
+TRANSPORT_FAULTS = [
+    (httpx.PoolTimeout("x"), APITimeoutError, "no connection was free within"),
+    (httpx.ConnectTimeout("x"), APITimeoutError, "no connection within"),
+    (httpx.ReadTimeout("x"), APITimeoutError, "may have arrived"),
+    (httpx.WriteTimeout("x"), APITimeoutError, "may have arrived"),
+    (httpx.ConnectError(""), APIConnectionError, r"no reason was given .*Check INTERACTOR_CORE_API_URL"),
+    (httpx.ReadError(f"got client_secret={SECRET}"), APIConnectionError, "client_secret=\\*\\*\\*"),
+    (httpx.ProxyError("407"), APIConnectionError, "407"),
+    (httpx.LocalProtocolError(f"Illegal header value b'Bearer {SECRET}'"), APIConnectionError, "the rules of HTTP"),
+    (httpx.DecodingError("bad gzip"), APIConnectionError, "cannot be unpacked: bad gzip"),
+    (httpx.TooManyRedirects("x"), APIConnectionError, "TooManyRedirects"),
+    (httpx.InvalidURL("x"), APIConnectionError, "InvalidURL"),
+    (OSError("broken pipe"), APIConnectionError, "broken pipe"),
+    (UnicodeError("label too long"), APIConnectionError, "label too long"),
+    (RuntimeError("a foreign transport's own"), APIConnectionError, "RuntimeError"),
+]
+
+
+@sync_and_async
+@pytest.mark.parametrize(("fault", "cls", "words"), TRANSPORT_FAULTS, ids=lambda value: type(value).__name__)
+def test_whatever_a_transport_raises_is_one_of_our_errors(
+    mode: str, fault: Exception, cls: type[InteractorError], words: str
+) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise fault
+
+    with pytest.raises(cls, match=words) as caught:
+        call(mode, Wire(fail).settings, lambda client: client.assistants.list())
+    assert type(caught.value) is cls
+    assert "GET /assistants at core.example" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    if isinstance(fault, httpx.LocalProtocolError):  # the only one whose own text quotes what we sent
+        assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+class TestIdempotencyKeys:
+    @sync_and_async
+    def test_calls_that_take_a_key_get_one_each(self, mode: str, wire: Wire) -> None:
+        for _ in range(2):
+            call(mode, wire.settings, lambda client: client.assistants.create(**BODY))
+        keys = [request.headers["idempotency-key"] for request in wire.requests]
+        assert len({uuid.UUID(key) for key in keys}) == 2
+        call(mode, wire.settings, lambda client: client.assistants.list())
+        assert "idempotency-key" not in wire.last.headers
+
+    @sync_and_async
+    def test_a_view_may_set_it(self, mode: str, wire: Wire) -> None:
+        for _ in range(2):
+            call(
+                mode,
+                wire.settings,
+                lambda client: client.with_options(idempotency_key="k1").assistants.create(**BODY),
+            )
+        assert [request.headers["idempotency-key"] for request in wire.requests] == ["k1", "k1"]
+
+    @sync_and_async
+    def test_endpoint_functions_get_one_too_or_bring_their_own(self, mode: str, wire: Wire) -> None:
+        body = CreateAssistantRequest(**BODY)  # type: ignore[arg-type]
+
+        def create(**kwargs: Any) -> Callable[[Any], Any]:
+            function = create_assistant.sync if mode == "sync" else create_assistant.asyncio
+            return lambda client: function(client=client.namespace("a").api, body=body, **kwargs)
+
+        call(mode, wire.settings, create())
+        assert uuid.UUID(wire.last.headers["idempotency-key"])
+        assert namespace_of(wire.last) == b"a"
+        call(mode, wire.settings, create(idempotency_key="mine"))
+        assert wire.last.headers["idempotency-key"] == "mine"
+        count = len(wire.requests)
+        with pytest.raises(ConfigurationError, match="idempotency_key"):
+            call(mode, wire.settings, create(idempotency_key="a\r\nb"))
+        with pytest.raises(ConfigurationError, match="namespace"):
+            call(mode, wire.settings, create(x_namespace="a\nb"))
+        assert len(wire.requests) == count
+
+
+class TestWhereTheTokenGoes:
+    @sync_and_async
+    def test_the_account_server_gets_neither_token_nor_namespace(self, mode: str) -> None:
+        wire = Wire(lambda request: httpx.Response(200, json={"keys": []}))
+        call(mode, wire.settings, lambda client: client.namespace("a").oauth.get_jwks())
+        assert str(wire.last.url) == f"{ACCOUNT}/oauth/jwks"
+        assert "authorization" not in wire.last.headers
+        assert namespace_of(wire.last) is None
+        assert wire.token_requests == []
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://evil.example/api/v1/assistants",
+            "http://core.example/api/v1/assistants",
+            "https://core.example:8443/api/v1/assistants",
+            "https://core.example/api/v1evil",
+            "https://core.example/other",
+        ],
+    )
+    @sync_and_async
+    def test_no_other_url_gets_the_token(self, mode: str, url: str, wire: Wire) -> None:
+        call(mode, wire.settings, lambda client: client._http.get(url))
+        assert "authorization" not in wire.last.headers
+
+    @sync_and_async
+    def test_the_core_api_by_its_full_url_does(self, mode: str, wire: Wire) -> None:
+        call(mode, wire.settings, lambda client: client._http.get(f"{CORE}/assistants"))
+        assert wire.last.headers["authorization"] == "Bearer token_1"
+
+    @sync_and_async
+    def test_a_redirect_is_not_followed(self, mode: str) -> None:
+        wire = Wire(lambda request: httpx.Response(302, headers={"Location": "https://evil.example/"}))
+        with pytest.raises(APIStatusError, match="Redirects are not followed"):
+            call(mode, wire.settings, lambda client: client.assistants.list())
+        assert len(wire.requests) == 1
+
+    @sync_and_async
+    def test_no_cookie_is_ever_sent(self, mode: str) -> None:
+        headers = {"Set-Cookie": "session=tenant_a; Path=/"}
+        wire = Wire(lambda request: httpx.Response(200, json={"data": []}, headers=headers))
+
+        def use(client: Any) -> Any:
+            view = client.namespace("a")
+            for setting in (lambda: view._http.cookies.set("a", "b"), lambda: setattr(view._http, "cookies", {})):
+                with pytest.raises(ConfigurationError, match="cookies"):
+                    setting()
+            if mode == "sync":
+                return [view.assistants.list(), view.assistants.list(), client.namespace("b").assistants.list()]
+
+            async def thrice() -> None:
+                for one in (view, view, client.namespace("b")):
+                    await one.assistants.list()
+
+            return thrice()
+
+        call(mode, wire.settings, use)
+        assert len(wire.requests) == 3
+        assert not [request for request in wire.requests if "cookie" in request.headers]
+
+
+class TestClosing:
+    @sync_and_async
+    def test_the_client_closes_its_transport_once_and_a_view_never(self, mode: str, wire: Wire) -> None:
+        if mode == "sync":
+            client = InteractorClient(**wire.settings)
+            with client.namespace("a") as user:
+                user.assistants.list()
+            user.close()
+            with user.api as api:
+                list_assistants.sync(client=api)
+            user._http.close()
+            user.assistants.list()
+            assert (wire.closed, client.is_closed) == (0, False)
+            client.close()
+            client.close()
+        else:
+            client, user = asyncio.run(self._use_async(wire))
+        assert (wire.closed, client.is_closed, user.is_closed) == (1, True, True)
+        assert "closed" in repr(client)
+        assert "closed" in repr(user)
+
+    async def _use_async(self, wire: Wire) -> Any:
+        client = AsyncInteractorClient(**wire.settings)
+        async with client.namespace("a") as user:
+            await user.assistants.list()
+        await user.aclose()
+        async with user.api as api:
+            await list_assistants.asyncio(client=api)
+        await user._http.aclose()
+        await user.assistants.list()
+        assert (wire.closed, client.is_closed) == (0, False)
+        await client.aclose()
+        await client.aclose()
+        return client, user
+
+    def test_what_comes_after_says_so(self, wire: Wire) -> None:
+        client = InteractorClient(**wire.settings)
+        user = client.namespace("a")
+        user.assistants.list()
+        client.close()
+        for use in (user.assistants.list, client.assistants.list, client.__enter__, lambda: list(user.rooms.iterate())):
+            with pytest.raises(ConfigurationError, match="closed"):
+                use()
+        assert user.health().status == "unhealthy"
+
+    async def test_what_comes_after_says_so_async(self, wire: Wire) -> None:
+        client = AsyncInteractorClient(**wire.settings)
+        user = client.namespace("a")
+        await user.assistants.list()
+        await client.aclose()
+        for use in (user.assistants.list, client.assistants.list, client.__aenter__):
+            with pytest.raises(ConfigurationError, match="closed"):
+                await use()
+        assert (await user.health()).status == "unhealthy"
+
+
+class TestApi:
+    def test_the_wrong_colour_is_refused(self, wire: Wire) -> None:
+        sync_api = InteractorClient(**wire.settings).api
+        async_api = AsyncInteractorClient(**wire.settings).api
+        with pytest.raises(ConfigurationError, match="AsyncInteractorClient"):
+            asyncio.run(list_assistants.asyncio(client=sync_api))
+        with pytest.raises(ConfigurationError, match="InteractorClient"):
+            list_assistants.sync(client=async_api)
+
+    @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
+    def test_it_cannot_be_bent(self, cls: Any, wire: Wire) -> None:
+        api = cls(**wire.settings).namespace("a").api
+        for name in ("with_headers", "with_cookies", "with_timeout"):
+            with pytest.raises(ConfigurationError, match="namespace"):
+                getattr(api, name)({})
+        assert repr(api) in ("ViewApi(namespace='a')", "AsyncViewApi(namespace='a')")
+
+    @sync_and_async
+    def test_sync_raises_our_errors_and_sync_detailed_none(self, mode: str) -> None:
+        wire = Wire(lambda request: httpx.Response(404, text="<html>"))
+
+        def plain(client: Any) -> Any:
+            return (list_assistants.sync if mode == "sync" else list_assistants.asyncio)(client=client.api)
+
+        def detailed(client: Any) -> Any:
+            module = list_assistants
+            return (module.sync_detailed if mode == "sync" else module.asyncio_detailed)(client=client.api)
+
+        with pytest.raises(NotFoundError):
+            call(mode, wire.settings, plain)
+        response = call(mode, wire.settings, detailed)
+        assert (response.status_code, response.content, response.parsed) == (404, b"<html>", None)
+
+    @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [
+            ("rate_limiter", 5, "rate_limiter must be a RateLimiter, not int"),
+            ("token_store", "x", "token_store must have the methods `load`, `save` and `lock`, which str lacks"),
+            ("retry_policy", "x", "retry_policy must be a RetryPolicy, not str"),
+            ("config", {}, "config must be an InteractorConfig, not dict"),
+            ("config", "x", "config must be an InteractorConfig, not str"),
+        ],
+    )
+    def test_an_object_of_the_wrong_kind_is_refused(
+        self, cls: Any, name: str, value: object, expected: str, wire: Wire
+    ) -> None:
+        settings = {} if name == "config" else wire.settings
+        with pytest.raises(ConfigurationError, match=expected):
+            cls(**{**settings, name: value})
+
+    @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
+    def test_a_transport_of_the_wrong_colour_is_refused(self, cls: Any, wire: Wire) -> None:
+        other = httpx.AsyncHTTPTransport() if cls is InteractorClient else httpx.HTTPTransport()
+        for transport in (other, "https://proxy"):
+            with pytest.raises(ConfigurationError, match="transport must be"):
+                cls(**{**wire.settings, "transport": transport})
+
+
+def entered(stream: Any) -> Any:
+    return stream.__enter__() if hasattr(stream, "__enter__") else stream.__aenter__()
+
+
+def holds_itself() -> dict[str, Any]:
+    circle: dict[str, Any] = {}
+    circle["itself"] = circle
+    return circle
+
+
+BAD_CALLS: list[Callable[[Any], Any]] = [
+    lambda client: client.assistants.list(per_page=0),
+    lambda client: client.assistants.list(per_page=101),
+    lambda client: client.assistants.list(page=0),
+    lambda client: client.messages.list("room_1", per_page="20"),
+    lambda client: client.assistants.iterate(per_page=101),
+    lambda client: client.assistants.iterate(prefetch=-1),
+    lambda client: client.assistants.get(""),
+    lambda client: client.assistants.get("."),
+    lambda client: client.assistants.delete(".."),
+    lambda client: client.rooms.stream(""),
+    lambda client: client.assistants.create(**{**BODY, "temperature": float("nan")}),
+    lambda client: client.assistants.create(**{**BODY, "name": "\ud800"}),
+    lambda client: client.rooms.create(assistant_id="a", metadata=holds_itself()),
+    lambda client: client.assistants.get("x" * 70_000),
+    lambda client: client.credentials.list(provider="x" * 70_000),
+    lambda client: client.credentials.list(provider="\ud800"),
+    lambda client: entered(client.rooms.stream("x" * 70_000)),
+]
+
+
+@sync_and_async
+@pytest.mark.parametrize("use", BAD_CALLS, ids=range(len(BAD_CALLS)))
+def test_bad_input_is_refused_before_anything_is_sent(mode: str, use: Callable[[Any], Any], wire: Wire) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        call(mode, wire.settings, use)
+    assert wire.requests == []
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("room_stream_url", "/rooms/a%2Fb%20c/stream"),
+        ("workflow_stream_url", "/workflow-instances/a%2Fb%20c/stream"),
+    ],
+)
+def test_stream_urls_for_browsers(mode: str, name: str, path: str, wire: Wire) -> None:
+    url = call(mode, wire.settings, lambda client: getattr(client.namespace("x&y=Zoë"), name)("a/b c"))
+    assert url.startswith(f"{CORE}{path}?")
+    assert parse_qs(urlsplit(url).query) == {"token": ["token_1"], "namespace": ["x&y=Zoë"]}
+    url = call(mode, wire.settings, lambda client: getattr(client, name)("r"))
+    assert parse_qs(urlsplit(url).query) == {"token": ["token_2"]}
+    with pytest.raises(ValueError, match="_id"):
+        call(mode, wire.settings, lambda client: getattr(client, name)(".."))
+
+
+@sync_and_async
+def test_the_token_and_whether_there_is_one(mode: str, wire: Wire) -> None:
+    def use(client: Any) -> Any:
+        assert client.is_authenticated() is False
+        if mode == "sync":
+            return client.get_access_token(), client.namespace("a").is_authenticated()
+
+        async def main() -> Any:
+            return await client.get_access_token(), client.namespace("a").is_authenticated()
+
+        return main()
+
+    assert call(mode, wire.settings, use) == ("token_1", True)
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    ("status", "health", "token_valid"),
+    [
+        (200, "healthy", True),
+        (403, "healthy", True),
+        (404, "healthy", True),
+        (429, "healthy", True),
+        (500, "unhealthy", True),
+        (503, "unhealthy", True),
+        (401, "unhealthy", False),
+        *((status, "unhealthy", True) for status in (302, 304, 400, 407, 451, 600, 777)),
+    ],
+)
+def test_health(mode: str, status: int, health: str, token_valid: bool) -> None:
+    wire = Wire(lambda request: httpx.Response(status, json={"data": []}))
+    found = call(mode, {**wire.settings, "max_retries": 3}, lambda client: client.health())
+    assert (found.status, found.token_valid, found.error is None) == (health, token_valid, health == "healthy")
+    assert found.latency_ms > 0
+    assert len(wire.requests) == (2 if status == 401 else 1)
+
+
+@sync_and_async
+def test_health_without_a_platform(mode: str) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    settings = {**Wire().settings, "transport": httpx.MockTransport(refuse)}
+    found = call(mode, settings, lambda client: client.health())
+    assert (found.status, found.token_valid) == ("unhealthy", False)
+    assert "refused" in (found.error or "")
+
+
+@sync_and_async
+def test_health_with_wrong_credentials(mode: str) -> None:
+    refusal = httpx.MockTransport(lambda request: httpx.Response(401, json={"error": "invalid_client"}))
+    found = call(mode, {**Wire().settings, "transport": refusal}, lambda client: client.health())
+    assert (found.status, found.token_valid) == ("unhealthy", False)
+    assert "client secret" in (found.error or "")
+
+
+@sync_and_async
+@pytest.mark.parametrize("status", [403, 404, 429])
+def test_health_without_a_token(mode: str, status: int) -> None:
+    """What says that the platform lives when the Core API says it, says nothing where no token comes."""
+    refusal = httpx.MockTransport(lambda request: httpx.Response(status, json={"error": "no"}))
+    found = call(mode, {**Wire().settings, "transport": refusal}, lambda client: client.health())
+    assert (found.status, found.token_valid) == ("unhealthy", False)
+    assert found.error
+
+
+LIMITS = {"X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "542", "X-RateLimit-Reset": "1705312800"}
+
+
+@sync_and_async
+def test_the_last_limits_by_scope(mode: str) -> None:
+    answers = iter(
+        [
+            {**LIMITS, "X-RateLimit-Scope": "client"},
+            {**LIMITS, "X-RateLimit-Scope": "Namespace", "X-RateLimit-Remaining": "7"},
+            {**LIMITS, "X-RateLimit-Remaining": "-3", "X-RateLimit-Limit": "many", "X-RateLimit-Reset": "nan"},
+            {"X-RateLimit-Scope": "stream", "X-RateLimit-Limit": "9" * 400, "X-RateLimit-Remaining": "5"},
+            {"X-RateLimit-Limit": "١٢"},
+            {},
+        ]
+    )
+    wire = Wire(lambda request: httpx.Response(200, json={"data": []}, headers=_utf8(next(answers))))
+
+    def use(client: Any) -> Any:
+        assert client.rate_limit == {}
+        a, b = client.namespace("a"), client.namespace("b")
+        steps = [a, a, b, a, a, a]
+        if mode == "sync":
+            return [step.assistants.list() for step in steps] and (a.rate_limit, b.rate_limit)
+
+        async def main() -> Any:
+            for step in steps:
+                await step.assistants.list()
+            return a.rate_limit, b.rate_limit
+
+        return main()
+
+    of_a, of_b = call(mode, wire.settings, use)
+    # The third answer had nothing that can be read, so the first still stands.
+    assert of_a["client"] == of_b["client"] == RateLimit("client", 600, 542, 1705312800.0)
+    assert of_a["namespace"] == RateLimit("namespace", 600, 7, 1705312800.0)
+    assert "namespace" not in of_b
+    assert of_a["stream"] == RateLimit("stream", None, 5, None)
+
+
+def _utf8(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+def test_limits_of_many_tenants_do_not_pile_up() -> None:
+    from interactor_ext.limits._observed import RateLimits
+
+    limits = RateLimits()
+    headers = {"x-ratelimit-limit": "1", "x-ratelimit-scope": "namespace"}
+    for number in range(10_050):
+        limits.observe(headers, f"user_{number}")
+    assert len(limits._seen) == 10_000
+    assert limits.seen("user_0") == {}
+    assert "namespace" in limits.seen("user_10049")
+
+
+@sync_and_async
+def test_refused_credentials(mode: str) -> None:
+    for status, body in ((401, {}), (400, {"error": "invalid_client", "error_description": f"no {SECRET}"})):
+        refusal = httpx.MockTransport(lambda request: httpx.Response(status, json=body))  # noqa: B023
+        with pytest.raises(AuthenticationError, match="client secret") as caught:
+            call(mode, {**Wire().settings, "transport": refusal}, lambda client: client.assistants.list())
+        assert caught.value.status == status
+        assert SECRET not in str(caught.value)

@@ -1,0 +1,316 @@
+"""Waiting for a workflow and for an OAuth flow: at once, in time, or with an error that says where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from interactor_client.models import WorkflowInstance, WorkflowState, WorkflowTransition
+from interactor_ext import (
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    NotFoundError,
+    ServerError,
+    UnexpectedStateError,
+    WaitTimeoutError,
+)
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
+from tests.support.chaos_proxy import ChaosProxy
+from tests.support.conversations import NAMESPACE, asked, eventually, sync_and_async
+
+STATES = [
+    WorkflowState(
+        name="collect",
+        type="action",
+        transitions=[
+            WorkflowTransition(to="review", event="collected"),
+            WorkflowTransition(to="broken", event="broken"),
+        ],
+    ),
+    WorkflowState(
+        name="review",
+        type="halting",
+        transitions=[WorkflowTransition(to="shipped", condition="approved == true")],
+    ),
+    # No transition fits and none is by event: an instance that comes here fails.
+    WorkflowState(name="broken", type="action", transitions=[WorkflowTransition(to="shipped", condition="x == 1")]),
+    WorkflowState(name="shipped", type="terminal"),
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with Sandbox().run() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(server: Sandbox) -> Sandbox:
+    server.reset()
+    return server
+
+
+def started(sandbox: Sandbox) -> str:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        workflow = user.workflows.create(name="Order", initial_state="collect", states=STATES)
+        instance = user.workflow_instances.start(workflow_id=workflow.id, context={})
+        assert instance.status == "running"
+        return instance.id
+
+
+def trigger(sandbox: Sandbox, instance_id: str, event: str) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.workflow_instances.trigger_event(instance_id, event=event)
+
+
+def waited(mode: str, sandbox: Sandbox, wait: Callable[[Any], Any], **settings: Any) -> Any:
+    if mode == "sync":
+        with sandbox.client(namespace=NAMESPACE, **settings) as user:
+            return wait(user)
+
+    async def main() -> Any:
+        async with sandbox.async_client(namespace=NAMESPACE, **settings) as user:
+            return await wait(user)
+
+    return asyncio.run(main())
+
+
+@contextmanager
+def meanwhile(condition: Callable[[], bool], act: Callable[[], object]) -> Iterator[None]:
+    """In another thread, act once the condition holds."""
+
+    def watch() -> None:
+        if eventually(condition):
+            act()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    yield
+    thread.join(60)
+
+
+@sync_and_async
+def test_a_state_that_is_there_already(mode: str, sandbox: Sandbox) -> None:
+    instance_id = started(sandbox)
+    trigger(sandbox, instance_id, "collected")
+    seen = waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id))
+    assert (seen.status, seen.current_state) == ("halted", "review")
+    assert seen == waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, until="halted"))
+    assert eventually(lambda: sandbox.open_streams == 0)
+
+
+@sync_and_async
+def test_a_state_that_comes_while_the_stream_is_open(mode: str, sandbox: Sandbox) -> None:
+    instance_id = started(sandbox)
+
+    def looked() -> bool:
+        return bool(list(asked(sandbox, "get_workflow_instance")))
+
+    with meanwhile(looked, lambda: trigger(sandbox, instance_id, "collected")):
+        seen = waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, {"halted"}, 60))
+    assert seen.status == "halted"
+    # By its stream, not at the next look by and by.
+    assert len(list(asked(sandbox, "stream_workflow_instance"))) == 1
+    assert eventually(lambda: sandbox.open_streams == 0)
+
+
+@sync_and_async
+def test_through_a_halt_to_the_end(mode: str, sandbox: Sandbox) -> None:
+    instance_id = started(sandbox)
+
+    def go_on() -> None:
+        trigger(sandbox, instance_id, "collected")
+        with sandbox.client(namespace=NAMESPACE) as user:
+            user.workflow_instances.submit_input(instance_id, body={"approved": True})
+
+    with meanwhile(lambda: bool(list(asked(sandbox, "get_workflow_instance"))), go_on):
+        seen = waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, until={"completed"}))
+    assert (seen.status, seen.current_state) == ("completed", "shipped")
+
+
+@sync_and_async
+def test_without_a_stream_it_asks_now_and_then(mode: str, sandbox: Sandbox) -> None:
+    instance_id = started(sandbox)
+    sandbox.faults.add("stream_workflow_instance", status=403, times=None)
+
+    def looked_twice() -> bool:
+        return len(list(asked(sandbox, "get_workflow_instance"))) > 1
+
+    with meanwhile(looked_twice, lambda: trigger(sandbox, instance_id, "collected")):
+        seen = waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id))
+    assert seen.status == "halted"
+
+
+@sync_and_async
+def test_a_change_that_the_stream_lost_is_seen(mode: str, sandbox: Sandbox) -> None:
+    """The connection breaks before the first event, so there is no id, and nothing that the server could send again."""
+    instance_id = started(sandbox)
+
+    def cut(request: str, number: int) -> int | None:
+        return 0 if request.endswith("/stream") and number == 0 else None
+
+    with (
+        ChaosProxy(sandbox.core_api_url, cut) as proxy,
+        meanwhile(lambda: bool(proxy.cuts), lambda: trigger(sandbox, instance_id, "collected")),
+    ):
+        seen = waited(
+            mode, sandbox, lambda user: user.wait_for_workflow(instance_id, timeout=60), core_api_url=proxy.url
+        )
+    assert seen.status == "halted"
+
+
+@sync_and_async
+@pytest.mark.parametrize("streams", [True, False], ids=["by stream", "by asking"])
+def test_in_vain(mode: str, streams: bool, sandbox: Sandbox) -> None:
+    instance_id = started(sandbox)
+    if not streams:
+        sandbox.faults.add("stream_workflow_instance", status=403, times=None)
+    with pytest.raises(
+        WaitTimeoutError, match=rf"{instance_id} is still 'running' at 'collect' after \d+\.\d s"
+    ) as caught:
+        waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, timeout=1.5))
+    assert isinstance(caught.value, APITimeoutError)
+    assert isinstance(caught.value.last, WorkflowInstance)
+    assert caught.value.last.current_state == "collect"
+    with pytest.raises(WaitTimeoutError):
+        waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, timeout=None), deadline=0.3)
+    assert eventually(lambda: sandbox.open_streams == 0)
+
+
+@sync_and_async
+def test_an_end_that_was_not_awaited(mode: str, sandbox: Sandbox) -> None:
+    instance_id = started(sandbox)
+
+    def looked() -> bool:
+        return bool(list(asked(sandbox, "get_workflow_instance")))
+
+    with (
+        meanwhile(looked, lambda: trigger(sandbox, instance_id, "broken")),
+        pytest.raises(UnexpectedStateError, match="is 'failed' at 'broken'") as caught,
+    ):
+        waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id))
+    assert caught.value.last.status == "failed"
+    assert waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, {"failed"})).status == "failed"
+
+
+@sync_and_async
+def test_what_cannot_be_waited_for(mode: str, sandbox: Sandbox) -> None:
+    with pytest.raises(NotFoundError):
+        waited(mode, sandbox, lambda user: user.wait_for_workflow("wfi_unknown"))
+    with pytest.raises(ValueError, match="until"):
+        waited(mode, sandbox, lambda user: user.wait_for_workflow("wfi_1", until=set()))
+    with pytest.raises(ConfigurationError, match="deadline"):
+        waited(mode, sandbox, lambda user: user.wait_for_workflow("wfi_1", timeout=-1))
+
+
+@sync_and_async
+@pytest.mark.parametrize("until", ["complete", "review", {"halted", "done"}, ["HALTED"], [None], None, 5, "", [[]]])
+def test_a_status_that_does_not_exist_is_refused_before_anything_is_sent(
+    mode: str, until: Any, sandbox: Sandbox
+) -> None:
+    with pytest.raises(ValueError, match=r"until .*'cancelled', 'completed', 'failed', 'halted', 'running'"):
+        waited(mode, sandbox, lambda user: user.wait_for_workflow("wfi_1", until=until))
+    assert list(sandbox.requests) == []
+
+
+def begun(sandbox: Sandbox) -> str:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        flow = user.credentials.initiate_oauth(
+            provider="google_calendar", scopes=["calendar.readonly"], redirect_uri="https://example.com/callback"
+        )
+        assert flow.flow_id
+        return flow.flow_id
+
+
+def connect(sandbox: Sandbox, flow_id: str) -> None:
+    """The user agrees, and the application brings back the code with which the browser returned."""
+    query = parse_qs(urlsplit(sandbox.decide(flow_id)).query)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.credentials.complete_oauth(provider="google_calendar", code=query["code"][0], state=query["state"][0])
+
+
+@sync_and_async
+def test_an_account_that_the_user_connects(mode: str, sandbox: Sandbox) -> None:
+    flow_id = begun(sandbox)
+    with meanwhile(lambda: bool(list(asked(sandbox, "get_oauth_status"))), lambda: connect(sandbox, flow_id)):
+        flow = waited(mode, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=60))
+    assert flow.status == "completed"
+    with sandbox.client(namespace=NAMESPACE) as user:
+        assert user.credentials.get(flow.credential_id).status == "active"
+
+
+@sync_and_async
+def test_an_account_that_the_user_does_not_connect(mode: str, sandbox: Sandbox) -> None:
+    flow_id = begun(sandbox)
+    with pytest.raises(WaitTimeoutError, match=rf"{flow_id} is still 'pending' after"):
+        waited(mode, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=1.5))
+    sandbox.decide(flow_id, approve=False)
+    with pytest.raises(UnexpectedStateError, match=r"is 'failed' \(.+\)") as caught:
+        waited(mode, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=60))
+    assert caught.value.last.flow_id == flow_id
+
+
+@sync_and_async
+def test_a_platform_that_fails_for_a_while(mode: str, sandbox: Sandbox) -> None:
+    flow_id = begun(sandbox)
+    connect(sandbox, flow_id)
+    sandbox.faults.add("get_oauth_status", status=500, times=2)
+    assert (
+        waited(mode, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=60), max_retries=0).status
+        == "completed"
+    )
+    sandbox.faults.add("get_oauth_status", status=500, times=None)
+    with pytest.raises(ServerError):
+        waited(mode, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=60), max_retries=0)
+
+
+@sync_and_async
+@pytest.mark.parametrize("what", ["oauth", "workflow"])
+def test_an_open_circuit_is_waited_for(mode: str, what: str, sandbox: Sandbox) -> None:
+    def waiting(user: Any, timeout: float) -> Any:
+        if what == "oauth":
+            return user.wait_for_oauth(subject, timeout=timeout)
+        return user.wait_for_workflow(subject, timeout=timeout)
+
+    def outage(breaker: CircuitBreaker) -> dict[str, Any]:
+        permit = breaker.enter(urlsplit(sandbox.core_api_url).netloc)
+        assert isinstance(permit, Permit)
+        permit.end(failed=True)
+        return {"max_retries": 0, "circuit_breaker": breaker}
+
+    if what == "oauth":
+        subject = begun(sandbox)
+        connect(sandbox, subject)
+    else:
+        subject = started(sandbox)
+        trigger(sandbox, subject, "collected")
+    # Open for longer than five looks take, and once more after that, for the first call that it lets through fails.
+    sandbox.faults.add("get_oauth_status" if what == "oauth" else "get_workflow_instance", status=500, times=1)
+    options = outage(CircuitBreaker(failures=1, cool_down=0.6))
+    seen = waited(mode, sandbox, lambda user: waiting(user, 30), **options)
+    assert seen.status in ("completed", "halted")
+    # And no longer than the wait may take.
+    options = outage(CircuitBreaker(failures=1, cool_down=60))
+    with pytest.raises(WaitTimeoutError, match=r"was not seen after \d+\.\d s"):
+        waited(mode, sandbox, lambda user: waiting(user, 0.3), **options)
+
+
+@sync_and_async
+def test_a_platform_that_is_not_there(mode: str, sandbox: Sandbox) -> None:
+    with pytest.raises(WaitTimeoutError, match="wfi_1 was not seen after") as caught:
+        waited(
+            mode,
+            sandbox,
+            lambda user: user.wait_for_workflow("wfi_1", timeout=0.5),
+            core_api_url="http://127.0.0.1:1/api/v1",
+        )
+    assert caught.value.last is None
+    assert isinstance(caught.value, APIConnectionError)

@@ -1,0 +1,89 @@
+"""Who may know whom: the import rules of the tree, read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE_DEPENDENCIES = {"attr", "attrs", "httpx", "dateutil"}
+# What one room may import besides: the extra that unlocks it, or what httpx itself is made of.
+EXTRA_ROOMS = {
+    "cli": {"typer", "rich"},
+    "sandbox": {"starlette", "uvicorn", "h11", "jsonschema", "jwt", "cryptography"},
+    "pytest_plugin.py": {"pytest"},
+    "_network": {"httpcore"},
+}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    """Absolute names of what a module imports; `if TYPE_CHECKING:` counts as no import."""
+    tree = ast.parse(path.read_text())
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module or "") if part)
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            stack.extend(node.orelse)
+        elif not (top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)):
+            stack.extend(ast.iter_child_nodes(node))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", modules("interactor_client"), ids=named)
+def test_the_generated_client_knows_nothing_of_the_ergonomic_one(path: Path) -> None:
+    assert not [name for name in imports(path) if name.startswith("interactor_ext")]
+
+
+@pytest.mark.parametrize("room", ["webhooks", "sandbox"])
+def test_rooms_that_need_no_client_do_not_import_it(room: str) -> None:
+    offending = {
+        named(path): name
+        for path in modules(f"interactor_ext/{room}")
+        for name in imports(path, top_level_only=True)
+        if name.startswith(("interactor_ext._client", "interactor_ext._http", "interactor_ext.tokens._auth"))
+        or name == "interactor_ext.InteractorClient"
+    }
+    assert offending == {}
+
+
+@pytest.mark.parametrize("path", modules("interactor_ext"), ids=named)
+def test_no_module_imports_an_extra_at_module_level(path: Path) -> None:
+    room = path.relative_to(ROOT / "interactor_ext").parts[0]
+    allowed = CORE_DEPENDENCIES | EXTRA_ROOMS.get(room, set()) | {"interactor_client", "interactor_ext"}
+    foreign = {name.split(".")[0] for name in imports(path, top_level_only=True)} - set(sys.stdlib_module_names)
+    assert foreign <= allowed
+
+
+def test_the_core_depends_on_three_packages() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {name.split(">")[0] for name in project["dependencies"]} == {"attrs", "httpx", "python-dateutil"}
+
+
+@pytest.mark.parametrize("path", modules("interactor_ext"), ids=named)
+def test_nobody_calls_what_changes_a_live_client(path: Path) -> None:
+    """They read as if they changed a copy; one that reached the original would mix the namespaces of two tenants."""
+    assert not [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in {"with_headers", "with_cookies", "with_timeout"}
+    ]

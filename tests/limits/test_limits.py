@@ -1,0 +1,269 @@
+"""The limiter's arithmetic on a clock of the test's own, and its waits on small real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interactor_ext.limits import RateLimiter
+from interactor_ext.limits._buckets import Bucket, Buckets, Key, Tier, Tiers, WouldWait, call_keys, observed
+from interactor_ext.transports._closed import Closing
+
+CLIENT: tuple[Key, ...] = (("client", "c"),)
+
+
+def user(name: str) -> tuple[Key, ...]:
+    return call_keys("c", name, account=False, stream=False)
+
+
+# A stricter server than the documented one: the same buckets, but not a token in reserve.
+def overdrawn(starts: list[float], tier: Tier) -> bool:
+    level, seen = float(tier.burst), 0.0
+    for start in sorted(starts):
+        level = min(float(tier.burst), level + (start - seen) / tier.interval)
+        seen = start
+        if level < 1 - 1e-6:
+            return True
+        level -= 1
+    return False
+
+
+def test_which_calls_count_where() -> None:
+    assert call_keys("c", "u", account=False, stream=False) == (("client", "c"), ("namespace", "c", "u"))
+    assert call_keys("c", "", account=False, stream=False) == (("client", "c"),)
+    assert call_keys("c", "u", account=False, stream=True) == (("streams", "c"),)
+    assert call_keys("c", "u", account=True, stream=False) == (("tokens", "c"),)
+
+
+def test_a_burst_goes_at_once_and_the_rest_at_the_rate() -> None:
+    buckets = Buckets(Tiers(client=Tier(60, 10)))
+    waits = [buckets.reserve(CLIENT, 0.0)[0] for _ in range(15)]
+    assert waits[:8] == [0.0] * 8
+    assert not overdrawn(waits, Tier(60, 10))
+    assert waits == sorted(waits)
+    assert waits[-1] == pytest.approx(6, abs=1)  # one a second, after those that went at once
+
+
+@given(
+    rate=st.floats(1, 6000),
+    burst=st.integers(1, 200),
+    gaps=st.lists(st.floats(0, 5), min_size=1, max_size=150),
+)
+def test_no_series_of_calls_overdraws_a_bucket(rate: float, burst: int, gaps: list[float]) -> None:
+    tier = Tier(rate, burst)
+    buckets = Buckets(Tiers(client=tier))
+    now, starts = 0.0, []
+    for gap in gaps:
+        now += gap
+        wait, reserved = buckets.reserve(CLIENT, now)
+        assert reserved
+        assert wait >= 0
+        starts.append(now + wait)
+    assert starts == sorted(starts)
+    assert not overdrawn(starts, tier)
+
+
+def test_a_wait_that_is_too_long_reserves_nothing() -> None:
+    buckets = Buckets(Tiers(client=Tier(60, 1)))
+    assert buckets.reserve(CLIENT, 0.0) == (0.0, True)
+    for _ in range(100):
+        wait, reserved = buckets.reserve(CLIENT, 0.0, max_wait=0.5)
+        assert not reserved
+        assert wait == pytest.approx(1.0)
+    assert buckets.reserve(CLIENT, 1.0) == (0.0, True)
+
+
+def test_a_place_that_is_given_back_is_the_next_ones() -> None:
+    buckets = Buckets(Tiers(client=Tier(60, 3)))
+    for _ in range(3):
+        buckets.reserve(CLIENT, 0.0)
+    buckets.give_back(CLIENT, 0.0)
+    assert buckets.reserve(CLIENT, 0.0)[0] == 0.0
+
+
+def test_calls_are_spread_out_as_the_servers_remaining_runs_out() -> None:
+    buckets = Buckets()
+    waits = []
+    for remaining in (50, 10, 4, 1):
+        buckets.observe(("client", "c"), 0.0, remaining, None)
+        buckets.reserve(CLIENT, 0.0)
+        waits.append(buckets.reserve(CLIENT, 0.0)[0])
+    assert waits[0] == 0
+    assert waits == sorted(waits)
+    assert waits[-1] > 0.3
+
+
+def test_a_server_that_remembers_more_than_we_do_does_not_refill_our_bucket() -> None:
+    buckets = Buckets(Tiers(client=Tier(60, 1)))
+    buckets.reserve(CLIENT, 0.0)
+    buckets.observe(("client", "c"), 0.0, 1000, None)
+    assert buckets.reserve(CLIENT, 0.0)[0] == pytest.approx(1.0)
+
+
+def test_a_refusal_closes_the_bucket_for_as_long_as_it_says() -> None:
+    buckets = Buckets()
+    buckets.observe(("client", "c"), 0.0, None, 7.0)
+    assert buckets.reserve(CLIENT, 0.0)[0] == 7.0
+    assert buckets.reserve((("client", "other"),), 0.0)[0] == 0.0
+
+
+def test_full_buckets_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.limits._buckets._MAX_BUCKETS", 10)
+    buckets = Buckets()
+    for _ in range(40):
+        buckets.reserve(user("busy")[1:], 0.0)
+    for number in range(100):
+        buckets.reserve(user(f"u{number}")[1:], 10.0 * number + 1)
+        assert len(buckets._buckets) <= 11
+    assert buckets._buckets.keys() >= {("namespace", "c", "u99")}
+
+
+HEADERS = {"x-ratelimit-scope": "namespace", "x-ratelimit-remaining": "7"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "retry_after", "expected"),
+    [
+        (200, HEADERS, None, ([("namespace", "c", "u")], 7.0, None)),
+        (200, {**HEADERS, "x-ratelimit-scope": " Client "}, None, ([("client", "c")], 7.0, None)),
+        (200, {**HEADERS, "x-ratelimit-remaining": "many"}, None, ([("namespace", "c", "u")], None, None)),
+        (200, {**HEADERS, "x-ratelimit-remaining": "-1"}, None, ([("namespace", "c", "u")], None, None)),
+        (200, {"x-ratelimit-remaining": "7"}, None, ((), None, None)),
+        (200, {**HEADERS, "x-ratelimit-scope": "galaxy"}, None, ((), None, None)),
+        (429, HEADERS, 3.0, ([("namespace", "c", "u")], 7.0, 3.0)),
+        (429, {}, 3.0, (user("u"), None, 3.0)),
+        (429, {}, 1e6, (user("u"), None, 60.0)),
+        (503, {}, 3.0, ((), None, None)),
+    ],
+)
+def test_what_a_response_says(
+    status: int, headers: dict[str, str], retry_after: float | None, expected: tuple[object, ...]
+) -> None:
+    assert observed(user("u"), status, httpx.Headers(headers), retry_after) == expected
+
+
+@pytest.mark.parametrize("tier", [(0, 1), (60, 0), (float("nan"), 1)])
+def test_a_tier_that_makes_no_sense_is_refused(tier: tuple[float, int]) -> None:
+    with pytest.raises(ValueError, match="tier"):
+        Tier(*tier)
+
+
+def test_a_bucket_that_has_been_full_for_long_is_still_only_full() -> None:
+    bucket = Bucket(3.0, 0.0)
+    bucket.refill(Tier(60, 3), 1e6)
+    assert bucket.level == 3
+
+
+# The waits: small, but real. 6,000 a minute is a call every 10 ms.
+FAST = Tiers(client=Tier(6000, 4), namespace=Tier(3000, 2))
+
+
+def test_threads_wait_for_their_turn() -> None:
+    limiter = RateLimiter(FAST)
+    started = time.monotonic()
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(lambda n: limiter.wait(user(f"u{n % 5}")), range(40)))
+    took = time.monotonic() - started
+    assert took >= 36 * 0.010 * 0.95
+
+
+async def test_tasks_of_several_loops_and_threads_share_the_limits() -> None:
+    limiter = RateLimiter(FAST)
+    started = time.monotonic()
+
+    async def calls() -> None:
+        await asyncio.gather(*(limiter.wait_async(user("u")) for _ in range(8)))
+
+    other = threading.Thread(target=lambda: asyncio.run(calls()))
+    other.start()
+    await calls()
+    for _ in range(4):
+        await asyncio.to_thread(limiter.wait, user("u"))
+    await asyncio.to_thread(other.join)
+    assert time.monotonic() - started >= 18 * 0.020 * 0.95
+
+
+async def test_a_busy_namespace_does_not_hold_up_a_quiet_one() -> None:
+    limiter = RateLimiter(Tiers(client=Tier(6000, 2), namespace=Tier(3000, 1)))
+    gone: list[str] = []
+
+    async def call(namespace: str) -> None:
+        await limiter.wait_async(user(namespace))
+        gone.append(namespace)
+
+    busy = [asyncio.create_task(call("busy")) for _ in range(100)]
+    await asyncio.sleep(0)
+    await asyncio.gather(call("quiet"))
+    assert len(gone) < 8
+    for task in busy:
+        task.cancel()
+    await asyncio.gather(*busy, return_exceptions=True)
+
+
+async def test_a_wait_beyond_the_time_left_is_refused_at_once() -> None:
+    limiter = RateLimiter(Tiers(client=Tier(0.1, 1)))
+    limiter.wait(CLIENT)
+    started = time.monotonic()
+    with pytest.raises(WouldWait):
+        limiter.wait(CLIENT, 60)
+    with pytest.raises(WouldWait):
+        await limiter.wait_async(CLIENT, 60)
+    assert time.monotonic() - started < 30
+
+
+async def test_standing_in_line_ends_with_the_time_left() -> None:
+    limiter = RateLimiter(Tiers(client=Tier(0.1, 1)))
+    limiter.wait(CLIENT)
+    first = asyncio.create_task(limiter.wait_async(CLIENT))
+    await asyncio.sleep(0)
+    with pytest.raises(WouldWait):
+        await limiter.wait_async(CLIENT, 0.05)
+    with pytest.raises(WouldWait):
+        await asyncio.to_thread(limiter.wait, CLIENT, 0.05)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert not limiter._turns.has_line(CLIENT[-1])
+
+
+async def test_who_is_cancelled_gives_the_place_back_and_holds_up_nobody() -> None:
+    limiter = RateLimiter(Tiers(client=Tier(60, 1)))
+    await limiter.wait_async(CLIENT)
+    tasks = [asyncio.create_task(limiter.wait_async(CLIENT)) for _ in range(30)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+        await asyncio.sleep(0)
+    for task in tasks[1:-2:2]:
+        task.cancel()
+    # Two wait before it. With the places of those who gave up, it would be half a minute.
+    started = time.monotonic()
+    await tasks[-1]
+    assert time.monotonic() - started < 15
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert not limiter._turns.has_line(CLIENT[-1])
+
+
+async def test_an_interrupted_wait_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter = RateLimiter(Tiers(client=Tier(1, 1)), clock=lambda: 1000.0)
+    limiter.wait(CLIENT)
+
+    def interrupt(closing: Closing, seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Closing, "pause", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        limiter.wait(CLIENT)
+    with pytest.raises(WouldWait) as caught:
+        limiter.wait(CLIENT, 0.1)
+    assert caught.value.seconds == 60
+
+
+def test_a_repr_shows_the_tiers() -> None:
+    assert "Tier(per_minute=600, burst=100)" in repr(RateLimiter())

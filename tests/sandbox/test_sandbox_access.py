@@ -1,0 +1,250 @@
+"""Who may do what, for whom, and how often: tokens, scopes, namespaces, rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Clock, Sandbox
+from interactor_ext.sandbox.http.contract import load_contract
+from interactor_ext.sandbox.http.limits import Limits, Tier
+from tests.support.sandbox_caller import OPERATIONS, Caller, check_response, fetch_token, listening, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+Another = Callable[..., Caller]
+
+
+def ask_for_token(sandbox: Sandbox, **fields: Any) -> httpx.Response:
+    body = {"grant_type": "client_credentials", "client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
+    response = httpx.post(f"{sandbox.account_server_url}/oauth/token", json={**body, **fields})
+    check_response(response)
+    return response
+
+
+def test_a_token_says_what_it_is(sandbox: Sandbox) -> None:
+    token = ask_for_token(sandbox).json()["data"]
+    assert (token["token_type"], token["expires_in"], token["scope"]) == ("Bearer", 3600, "admin")
+    assert ask_for_token(sandbox).json()["data"]["access_token"] != token["access_token"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"client_id": "nobody"}, {"client_secret": "guess"}, {"client_secret": "gu\u00e9ss"}]
+)
+def test_wrong_client_credentials_are_401(sandbox: Sandbox, fields: dict[str, str]) -> None:
+    response = ask_for_token(sandbox, **fields)
+    problem(response, 401, "AUTH_ERROR")
+    assert "guess" not in response.text
+    client = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret, **fields}
+    revoke = httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json={"token": "t", **client})
+    problem(revoke, 401, "AUTH_ERROR")
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Basic abc", "Bearer nonsense", "bearer \u00e9"])
+def test_a_call_without_a_good_token_is_401(sandbox: Sandbox, authorization: str) -> None:
+    headers = {"authorization": authorization.encode()} if authorization else {}
+    response = httpx.get(f"{sandbox.core_api_url}/assistants", headers=headers)
+    check_response(response)
+    problem(response, 401, "AUTH_ERROR")
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_every_core_operation_asks_for_a_token(sandbox: Sandbox) -> None:
+    origin = sandbox.core_api_url.removesuffix("/api/v1")
+    statuses = {}
+    for name, (method, path, operation) in OPERATIONS.items():
+        url = path.pattern.replace("[^/]+", "x").replace("\\", "")
+        statuses[name] = httpx.request(method, origin + url, params={"page": "x"}).status_code
+        assert (statuses[name] == 401) is (operation.get("security") != [])
+
+
+def test_the_scheme_is_case_insensitive(caller: Caller) -> None:
+    _, _, token = caller.headers["authorization"].partition(" ")
+    assert caller.get("/assistants", headers={"authorization": f"bEARER  {token}"}).status_code == 200
+
+
+def test_a_token_expires_by_the_clock(sandbox: Sandbox, caller: Caller, another: Another) -> None:
+    sandbox.clock.advance(3590)
+    assert caller.get("/assistants").status_code == 200
+    sandbox.clock.advance(11)
+    assert "expired" in caller.get("/assistants").text
+    assert another().get("/assistants").status_code == 200
+    # Also once it is forgotten, as it is when the next token is made: the token itself says so.
+    assert "expired" in caller.get("/assistants").text
+
+
+def test_the_lifetime_of_tokens_can_be_set() -> None:
+    with Sandbox(token_lifetime=900).run() as sandbox:
+        assert ask_for_token(sandbox).json()["data"]["expires_in"] == 900
+        with Caller(sandbox) as caller:
+            sandbox.clock.advance(901)
+            problem(caller.get("/assistants"), 401, "AUTH_ERROR")
+
+
+def test_a_revoked_token_is_401_and_only_its_client_can_revoke_it(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.add_client("other", "secret")
+    token = caller.headers["authorization"].removeprefix("Bearer ")
+    for client_id, client_secret, status in (("other", "secret", 200), (sandbox.client_id, sandbox.client_secret, 401)):
+        body = {"token": token, "client_id": client_id, "client_secret": client_secret}
+        revoked = httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json=body)
+        check_response(revoked)
+        assert revoked.is_success
+        assert caller.get("/assistants").status_code == status
+
+
+def test_all_tokens_can_be_revoked_at_once(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.revoke_tokens()
+    problem(caller.get("/assistants"), 401, "AUTH_ERROR")
+
+
+def test_a_token_does_what_its_scopes_allow(sandbox: Sandbox, another: Another) -> None:
+    reader = another(token=fetch_token(sandbox, scope="assistants:read rooms:read"))
+    assert reader.get("/assistants").status_code == 200
+    assert reader.get("/rooms").status_code == 200
+    refused = reader.post("/assistants", json={})
+    problem(refused, 403, "FORBIDDEN")
+    assert "assistants:write" in refused.text
+
+
+def test_each_operation_is_held_to_the_scope_that_the_contract_names(sandbox: Sandbox) -> None:
+    origin = sandbox.core_api_url.removesuffix("/api/v1")
+    scopes = sorted(load_contract().scopes - {"admin"})
+    for scope in scopes:
+        with Caller(sandbox, token=fetch_token(sandbox, scope=scope)) as caller:
+            for method, path, operation in OPERATIONS.values():
+                if operation.get("security") == [] or operation.get("x-rate-limit-tier") == "streaming":
+                    continue
+                url = origin + path.pattern.replace("[^/]+", "x").replace("\\", "")
+                forbidden = caller.request(method, url).status_code == 403
+                assert forbidden is (operation["x-scopes"] != [scope]), operation["operationId"]
+
+
+def test_a_client_gets_no_scope_that_it_may_not_have(sandbox: Sandbox) -> None:
+    sandbox.add_client("worker", "secret", scopes=["workflows:execute", "workflows:read"])
+    worker = {"client_id": "worker", "client_secret": "secret"}
+    assert ask_for_token(sandbox, **worker).json()["data"]["scope"] == "workflows:execute workflows:read"
+    assert ask_for_token(sandbox, **worker, scope="workflows:read").json()["data"]["scope"] == "workflows:read"
+    problem(ask_for_token(sandbox, **worker, scope="admin"), 403, "FORBIDDEN")
+    assert "scope" in problem(ask_for_token(sandbox, scope="assistants:rite"), 422, "VALIDATION_ERROR")
+    with pytest.raises(ValueError, match="assistants:rite"):
+        sandbox.add_client("typo", "secret", scopes=["assistants:rite"])
+
+
+def test_a_reset_leaves_the_client_that_was_there_first(sandbox: Sandbox) -> None:
+    worker = {"client_id": "worker", "client_secret": "secret"}
+    sandbox.add_client(**worker)
+    sandbox.add_client(sandbox.client_id, "changed", scopes=["rooms:read"])
+    problem(ask_for_token(sandbox), 401, "AUTH_ERROR")
+    sandbox.reset()
+    problem(ask_for_token(sandbox, **worker), 401, "AUTH_ERROR")
+    assert ask_for_token(sandbox).json()["data"]["scope"] == "admin"
+
+
+def test_namespaces_do_not_see_each_other(sandbox: Sandbox, another: Another) -> None:
+    token = fetch_token(sandbox)
+    callers = [another(name, token=token) for name in (None, "user_1", "user_2", "b\u00fcro \u00df/\u6771")]
+    for one in callers:
+        room = one.room()
+        one.make(f"/rooms/{room['id']}/messages", content="Hello")
+        for other in callers:
+            status = 200 if other is one else 404
+            for path in (f"/rooms/{room['id']}", f"/rooms/{room['id']}/messages", f"/rooms/{room['id']}/stream"):
+                if other is not one or not path.endswith("stream"):
+                    assert other.get(path).status_code == status
+            assert (room in other.read("/rooms")) is (other is one)
+            body = {"assistant_id": room["assistant_id"]}
+            assert other.post("/rooms", json=body).status_code == (201 if other is one else 422)
+    assert {record.namespace for record in sandbox.requests} == {"", "user_1", "user_2", "b\u00fcro \u00df/\u6771"}
+
+
+def test_lists_take_the_namespace_in_the_query_and_the_header_wins(sandbox: Sandbox, caller: Caller) -> None:
+    room = caller.room()
+    with Caller(sandbox, None) as other:
+        assert other.read("/rooms?namespace=user_1") == [room]
+        assert other.get(f"/rooms/{room['id']}?namespace=user_1").status_code == 404
+    assert caller.read("/rooms?namespace=user_2") == [room]
+
+
+def test_a_stream_takes_token_and_namespace_in_the_query(sandbox: Sandbox, caller: Caller) -> None:
+    room = caller.room()
+    token = caller.headers.pop("authorization").removeprefix("Bearer ")
+    namespace = caller.headers.pop("x-namespace")
+    params = {"token": token, "namespace": namespace}
+    with listening(caller, f"/rooms/{room['id']}/stream", params=params) as stream:
+        sandbox.emit(room["id"], {"type": "message.delta", "content": "Hi"})
+        stream.until("message.delta")
+    problem(caller.get(f"/rooms/{room['id']}/stream", params={**params, "token": "no"}), 401, "AUTH_ERROR")
+    problem(caller.get(f"/rooms/{room['id']}", params=params), 401, "AUTH_ERROR")
+    assert token not in repr(list(sandbox.requests))
+
+
+def still_clock() -> Clock:
+    """A clock that moves when it is told to: real time must not refill a bucket while a test counts."""
+    return Clock(speed=1e-9)
+
+
+def test_limits_are_counted_and_by_default_not_enforced() -> None:
+    with Sandbox(clock=still_clock()).run() as sandbox, Caller(sandbox) as caller:
+        answers = [caller.get("/assistants") for _ in range(60)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert answers[0].headers["x-ratelimit-scope"] == "namespace"
+    assert answers[0].headers["x-ratelimit-limit"] == "300"
+    counted = [int(answer.headers["x-ratelimit-remaining"]) for answer in answers]
+    assert counted == [*range(49, -1, -1), *[0] * 10]
+
+
+def test_limits_are_enforced_on_demand() -> None:
+    clock = still_clock()
+    with Sandbox(enforce_limits=True, clock=clock).run() as sandbox, ExitStack() as stack:
+        token = fetch_token(sandbox)
+        tenants = [stack.enter_context(Caller(sandbox, f"user_{number}", token=token)) for number in range(3)]
+        assert {tenants[0].get("/assistants").status_code for _ in range(50)} == {200}
+        refused = tenants[0].get("/assistants")
+        problem(refused, 429, "RATE_LIMITED")
+        assert (refused.headers["retry-after"], refused.headers["x-ratelimit-remaining"]) == ("1", "0")
+        assert int(refused.headers["x-ratelimit-reset"]) > clock.now()
+        assert {tenants[1].get("/assistants").status_code for _ in range(50)} == {200}
+        everyone = tenants[2].get("/assistants")
+        problem(everyone, 429, "RATE_LIMITED")
+        assert everyone.headers["x-ratelimit-scope"] == "client"
+        clock.advance(float(refused.headers["retry-after"]))
+        assert tenants[0].get("/assistants").status_code == 200
+        codes = [ask_for_token(sandbox).status_code for _ in range(5)]
+        assert codes == [200] * 4 + [429]
+
+
+def test_what_is_refused_before_it_counts_reports_the_limit_that_it_would_meet() -> None:
+    def shown(answer: httpx.Response) -> list[str]:
+        return [str(answer.status_code), *(answer.headers[f"x-ratelimit-{name}"] for name in ("scope", "remaining"))]
+
+    with Sandbox(clock=still_clock(), scopes=["tools:read"]).run() as sandbox, Caller(sandbox, None) as caller:
+        # Nobody's own calls use up what somebody else is told.
+        assert [shown(httpx.get(f"{sandbox.core_api_url}/tools"))[1:] for _ in range(3)] == [["client", "100"]] * 3
+        assert shown(caller.get("/tools")) == ["200", "client", "99"]
+        assert shown(caller.get("/nothing")) == ["404", "client", "99"]
+        assert shown(caller.get("/rooms")) == ["403", "client", "99"]
+        assert shown(caller.put("/tools")) == ["405", "client", "99"]
+        assert shown(caller.get("/tools")) == ["200", "client", "98"]
+        in_namespace = {"x-namespace": "user_1"}
+        assert shown(caller.get("/tools", headers=in_namespace)) == ["200", "namespace", "49"]
+        assert shown(caller.get("/rooms", headers=in_namespace)) == ["403", "namespace", "49"]
+        url = f"{sandbox.account_server_url}/oauth/token"
+        unreadable = httpx.post(url, content=b"{", headers={"content-type": "application/json"})
+        assert shown(unreadable) == ["422", "oauth", "5"]
+
+
+def test_the_buckets_of_the_idle_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.sandbox.http.limits.MAX_BUCKETS", 3)
+    clock = still_clock()
+    limits = Limits(clock, {"standard": Tier("client", 60, 2), "namespace": Tier("namespace", 60, 2)}, enforce=True)
+    for number in range(3):
+        limits.spend("standard", f"client_{number}", "")
+    clock.advance(0.5)
+    limits.spend("standard", "client_0", "")
+    clock.advance(1.2)
+    limits.spend("standard", "newcomer", "")
+    assert {key for _, key in limits._buckets} == {"client_0", "newcomer"}

@@ -1,0 +1,173 @@
+"""The sandbox's levers for other processes, deprecations, and syncs that take their time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import Caller, fetch_token, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+
+@pytest.fixture
+def lever(sandbox: Sandbox) -> Any:
+    with httpx.Client(base_url=sandbox.core_api_url.removesuffix("/api/v1") + "/_sandbox") as client:
+        yield client
+
+
+def test_faults_are_ordered_seen_and_called_off(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
+    made = lever.post("/faults", json={"operation": "list_rooms", "status": 503, "times": None})
+    assert (made.status_code, made.json()["kind"], made.json()["left"]) == (201, "status", None)
+    assert lever.get("/faults").json()["faults"] == [made.json()]
+    problem(caller.get("/rooms"), 503, "API_ERROR")
+    assert lever.delete(f"/faults/{made.json()['id']}").status_code == 204
+    assert lever.delete(f"/faults/{made.json()['id']}").status_code == 404
+    assert caller.get("/rooms").status_code == 200
+    lever.post("/faults", json={"kind": "reset"})
+    assert lever.delete("/faults").status_code == 204
+    assert len(sandbox.faults) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/faults", {"stauts": 503}, "stauts"),
+        ("/faults", {"status": "503"}, "status"),
+        ("/faults", {"kind": "fire"}, "kind"),
+        ("/faults", {"operation": "no_such", "status": 500}, ""),
+        ("/faults", {}, ""),
+        ("/faults", [], ""),
+        ("/clock", {}, "advance"),
+        ("/clock", {"advance": 1e15}, "advance"),
+        ("/deprecations", {"operation": "no_such"}, "operation"),
+        ("/deprecations", {"operation": "list_rooms", "sunset": -1}, ""),
+    ],
+)
+def test_what_is_wrong_is_told(lever: httpx.Client, path: str, body: Any, field: str) -> None:
+    assert field in problem(lever.post(path, json=body), 422, "VALIDATION_ERROR")
+
+
+def test_the_clock_is_read_and_moved(sandbox: Sandbox, lever: httpx.Client) -> None:
+    before = lever.get("/clock").json()
+    after = lever.post("/clock", json={"advance": 900}).json()
+    assert 900 <= after["now"] - before["now"] < 960
+    assert datetime.fromisoformat(after["time"]).timestamp() == pytest.approx(after["now"], abs=0.01)
+    assert sandbox.clock.now() >= after["now"]
+
+
+def test_journals_are_read_without_their_secrets(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
+    caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hello")
+    text = lever.get("/requests").text
+    assert [each["operation"] for each in lever.get("/requests").json()["requests"]][-1] == "send_message"
+    assert caller.headers["authorization"].removeprefix("Bearer ") not in text
+    assert sandbox.client_secret not in text.replace(sandbox.client_id, "")
+    assert lever.get("/events").json()["events"] == list(sandbox.events)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/faults", {"latency": 10**400}),
+        ("/faults", {"status": 503, "retry_after": "1\r\nX-Evil: 1"}),
+        ("/clock", {"advance": 10**400}),
+        ("/deprecations", {"operation": "list_rooms", "at": 10**400}),
+    ],
+)
+def test_what_leads_nowhere_is_refused(sandbox: Sandbox, lever: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    problem(lever.post(path, json=body), 422, "VALIDATION_ERROR")
+    assert len(sandbox.faults) == 0
+
+
+def test_reset(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
+    caller.room()
+    assert lever.post("/reset").status_code == 204
+    with Caller(sandbox) as anew:
+        assert anew.read("/rooms") == []
+
+
+def test_pages_of_other_sites_move_nothing(sandbox: Sandbox, lever: httpx.Client) -> None:
+    headers = {"origin": "https://evil.example"}
+    assert lever.post("/faults", json={"status": 500}, headers=headers).status_code == 403
+    assert lever.post("/faults", content='{"status": 500}', headers={"content-type": "text/plain"}).status_code == 415
+    assert len(sandbox.faults) == 0
+
+
+def test_a_deprecated_operation_says_so_and_ends_at_its_sunset(
+    sandbox: Sandbox, caller: Caller, lever: httpx.Client
+) -> None:
+    now = int(sandbox.clock.now())
+    sandbox.deprecate("list_rooms", at=now - 60, sunset=now + 600, link="https://docs.test/rooms")
+    answer = caller.get("/rooms")
+    assert answer.headers["deprecation"] == f"@{now - 60}"
+    assert datetime.strptime(answer.headers["sunset"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC).timestamp() == (
+        now + 600
+    )
+    assert answer.headers["link"] == '<https://docs.test/rooms>; rel="deprecation"'
+    assert "deprecation" not in caller.get("/tools").headers
+    sandbox.clock.advance(601)
+    gone = caller.get("/rooms")
+    problem(gone, 410, "GONE")
+    assert "sunset" in gone.headers
+    assert [each["operation"] for each in lever.get("/deprecations").json()["deprecations"]] == ["list_rooms"]
+    assert lever.delete("/deprecations").status_code == 204
+    assert caller.get("/rooms").status_code == 200
+    with pytest.raises(ValueError, match="not in the contract"):
+        sandbox.deprecate("no_such")
+    with pytest.raises(ValueError, match="zone"):
+        sandbox.deprecate("list_rooms", at=datetime(2030, 1, 1))
+    with pytest.raises(ValueError, match="link"):
+        sandbox.deprecate("list_rooms", link='https://a.test/"\r\n')
+
+
+def test_a_deprecation_is_ordered_from_outside(caller: Caller, lever: httpx.Client) -> None:
+    assert lever.post("/deprecations", json={"operation": "list_tools"}).status_code == 201
+    answer = caller.get("/tools")
+    assert answer.headers["deprecation"].startswith("@")
+    assert "sunset" not in answer.headers
+
+
+def test_a_sync_goes_on_by_the_clock() -> None:
+    with Sandbox(sync_time=2000).run() as sandbox, Caller(sandbox) as caller:
+        check_that_a_sync_goes_on(sandbox, caller)
+
+
+def check_that_a_sync_goes_on(sandbox: Sandbox, caller: Caller) -> None:
+    source = caller.make("/data-sources", name="Orders", type="url", config={"url": "https://shop.test"})
+    path = f"/data-sources/{source['id']}"
+    assert "sync_status" not in source
+    assert caller.post(f"{path}/sync").status_code == 202
+    assert caller.read(path)["sync_status"] == "syncing"
+    sandbox.clock.advance(1000)
+    assert 0.5 <= caller.read(path)["sync_progress"] < 1
+    assert caller.post(f"{path}/sync").status_code == 202
+    assert caller.read(path)["sync_progress"] >= 0.5
+    sandbox.clock.advance(1000)
+    done = caller.read("/data-sources")[0]
+    assert (done["sync_status"], done["sync_progress"], done["sync_error"]) == ("completed", 1.0, None)
+    assert datetime.fromisoformat(done["synced_at"]).timestamp() <= sandbox.clock.now()
+
+
+def test_a_sync_fails_on_demand_and_can_be_tried_again(sandbox: Sandbox, caller: Caller) -> None:
+    config = {"url": "https://shop.test", "simulate": {"error": "no route"}}
+    path = f"/data-sources/{caller.make('/data-sources', name='O', type='url', config=config)['id']}"
+    caller.post(f"{path}/sync")
+    sandbox.clock.advance(3)
+    failed = caller.read(path)
+    assert (failed["sync_status"], failed["sync_error"], "synced_at" in failed) == ("failed", "no route", False)
+    caller.patch(path, json={"config": {"url": "https://shop.test"}})
+    caller.post(f"{path}/sync")
+    sandbox.clock.advance(3)
+    assert caller.read(path)["sync_status"] == "completed"
+
+
+def test_answers_carry_the_time_of_the_clock(sandbox: Sandbox) -> None:
+    sandbox.clock.advance(86_400 * 365)
+    answer = httpx.get(f"{sandbox.core_api_url}/rooms", headers={"authorization": f"Bearer {fetch_token(sandbox)}"})
+    assert len(answer.headers.get_list("date")) == 1
+    shown = datetime.strptime(answer.headers["date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+    assert abs(shown.timestamp() - sandbox.clock.now()) < 60

@@ -1,0 +1,233 @@
+"""Credentials from the first click to the last token: flows, refreshing, expiry, revocation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Clock, Sandbox
+from tests.support.sandbox_caller import Caller, check_event, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+Another = Callable[..., Caller]
+BACK = "https://app.test/back?keep=me&%C3%BC=1#gone"
+
+
+def initiate(caller: Caller, **fields: Any) -> dict[str, Any]:
+    return caller.make("/oauth/initiate", **{"provider": "google", "redirect_uri": BACK, **fields})
+
+
+def visit(flow: dict[str, Any], decision: str) -> httpx.Response:
+    return httpx.get(f"{flow['authorization_url']}&decision={decision}")
+
+
+def brought_back(flow: dict[str, Any], decision: str = "approve") -> dict[str, str]:
+    answer = visit(flow, decision)
+    assert answer.status_code == 302, answer.text
+    return dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+
+
+def complete(caller: Caller, **fields: str) -> httpx.Response:
+    return caller.post("/oauth/callback", json={"provider": "google", **fields})
+
+
+def status(caller: Caller, flow: dict[str, Any]) -> dict[str, Any]:
+    return dict(caller.read(f"/oauth/status/{flow['flow_id']}"))
+
+
+def test_a_user_who_approves_is_sent_back_with_a_code(sandbox: Sandbox, caller: Caller) -> None:
+    flow = initiate(caller, scopes=["calendar.read"])
+    assert flow["authorization_url"].startswith(sandbox.core_api_url.removesuffix("api/v1"))
+    assert status(caller, flow) == {"flow_id": flow["flow_id"], "status": "pending"}
+    location = urlsplit(visit(flow, "approve").headers["location"])
+    query = parse_qs(location.query)
+    assert (location.scheme, location.netloc, location.path, location.fragment) == ("https", "app.test", "/back", "")
+    assert (query["keep"], query["\u00fc"], query["state"]) == (["me"], ["1"], [flow["state"]])
+    credential = complete(caller, code=query["code"][0], state=flow["state"]).json()["data"]
+    assert (credential["provider"], credential["status"]) == ("google", "active")
+    assert credential["scopes"] == ["calendar.read"]
+    done = {"flow_id": flow["flow_id"], "status": "completed", "credential_id": credential["id"]}
+    assert status(caller, flow) == done
+    (event,) = sandbox.events
+    check_event("WebhookEvent", "event", event)
+    assert event["event"] == "credential.connected"
+
+
+def test_a_user_who_denies_is_sent_back_without_one(caller: Caller) -> None:
+    flow = initiate(caller)
+    back = brought_back(flow, "deny")
+    assert back["error"] == "access_denied"
+    assert back["state"] == flow["state"]
+    assert status(caller, flow) == {"flow_id": flow["flow_id"], "status": "failed", "error": "access_denied"}
+    assert "failed" in problem(complete(caller, code="x", state=flow["state"]), 422, "VALIDATION_ERROR")["state"]
+    assert visit(flow, "approve").status_code == 409
+
+
+def test_the_provider_of_a_service_is_in_its_name(sandbox: Sandbox, caller: Caller) -> None:
+    flow = caller.make("/oauth/initiate", service_id="svc_google_calendar", redirect_uri="app://back")
+    code = brought_back(flow)["code"]
+    assert complete(caller, code=code, state=flow["state"]).json()["data"]["provider"] == "google"
+    assert sandbox.events[0]["data"]["service_id"] == "svc_google_calendar"
+
+
+def test_a_callback_must_fit_its_flow(caller: Caller, another: Another) -> None:
+    flow = initiate(caller)
+    assert "code" in problem(complete(caller, code="early", state=flow["state"]), 422, "VALIDATION_ERROR")
+    code = brought_back(flow)["code"]
+    good = {"code": code, "state": flow["state"]}
+    for fields, wrong in (
+        ({**good, "state": "other"}, "state"),
+        ({**good, "code": "other"}, "code"),
+        ({**good, "code": "\u00e9"}, "code"),
+        ({**good, "provider": "github"}, "provider"),
+    ):
+        assert wrong in problem(complete(caller, **fields), 422, "VALIDATION_ERROR")
+    assert "state" in problem(complete(another("user_2"), **good), 422, "VALIDATION_ERROR")
+    assert complete(caller, **good).status_code == 200
+    assert "completed" in problem(complete(caller, **good), 422, "VALIDATION_ERROR")["state"]
+
+
+def test_a_flow_expires(sandbox: Sandbox, caller: Caller) -> None:
+    flow = initiate(caller)
+    sandbox.clock.advance(601)
+    assert status(caller, flow)["status"] == "expired"
+    assert visit(flow, "approve").status_code == 409
+    with pytest.raises(ValueError, match="expired"):
+        sandbox.decide(flow["flow_id"])
+
+
+def test_the_page_of_the_provider_answers_for_itself(sandbox: Sandbox, caller: Caller) -> None:
+    flow = initiate(caller)
+    asking = httpx.get(flow["authorization_url"])
+    assert (asking.status_code, asking.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    odd = httpx.get(f"{flow['authorization_url']}&decision=perhaps")
+    assert odd.status_code == 422
+    assert odd.json()["error"]["details"][0]["field"] == "decision"
+    page = f"{sandbox.core_api_url.removesuffix('api/v1')}_sandbox/authorize"
+    assert httpx.get(page, params={"flow": "flow_no", "decision": "deny"}).status_code == 404
+    assert httpx.get(page, params={"flow": "flow_no"}).status_code == 404
+    assert httpx.post(page).status_code == 422
+    refused = httpx.put(page)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (405, "API_ERROR")
+    with pytest.raises(ValueError, match="no flow"):
+        sandbox.decide("flow_no")
+
+
+def test_the_address_follows_the_host_that_was_asked(caller: Caller) -> None:
+    for host, expected in (("my.test:81", "http://my.test:81/"), ("[::1]:9", "http://[::1]:9/")):
+        body = {"provider": "google", "redirect_uri": BACK}
+        answer = caller.post("/oauth/initiate", json=body, headers={"host": host}).json()["data"]
+        assert answer["authorization_url"].startswith(expected)
+    odd = caller.post("/oauth/initiate", json=body, headers={"host": "a/b<c>"}).json()["data"]
+    assert odd["authorization_url"].startswith("http://127.0.0.1:")
+
+
+def test_a_token_is_refreshed_when_it_is_needed(sandbox: Sandbox, caller: Caller, another: Another) -> None:
+    credential = sandbox.add_credential("google", namespace="user_1", scopes=["a", "b"])
+    path = f"/credentials/{credential['id']}"
+    first = caller.read(f"{path}/token")
+    assert (first["token_type"], first["scope"]) == ("Bearer", "a b")
+    assert caller.read(f"{path}/token")["access_token"] == first["access_token"]
+    sandbox.clock.advance(3600)
+    later = another()
+    second = later.read(f"{path}/token")
+    assert second["access_token"] != first["access_token"]
+    assert 3500 < second["expires_in"] <= 3600
+    assert later.read(path)["expires_at"] > credential["expires_at"]
+    assert [event["event"] for event in sandbox.events][-1] == "credential.refreshed"
+    check_event("WebhookEvent", "event", sandbox.events[-1])
+
+
+def test_a_credential_that_cannot_be_refreshed_expires(sandbox: Sandbox, caller: Caller) -> None:
+    credential = sandbox.add_credential("google", namespace="user_1", expires_in=60, refreshable=False)
+    path = f"/credentials/{credential['id']}"
+    assert caller.read(f"{path}/token")["expires_in"] in {59, 60}
+    sandbox.clock.advance(61)
+    assert [each["status"] for each in caller.read("/credentials")] == ["expired"]
+    assert caller.read("/credentials?status=active") == []
+    assert caller.read(path)["status"] == "expired"
+    problem(caller.get(f"{path}/token"), 409, "REFRESH_FAILED")
+    problem(caller.post(f"{path}/refresh"), 409, "REFRESH_FAILED")
+    events = [event["event"] for event in sandbox.events]
+    assert events == ["credential.connected", "credential.expired", "credential.error", "credential.error"]
+    for event in sandbox.events:
+        check_event("WebhookEvent", "event", event)
+
+
+def test_a_token_about_to_expire_is_refreshed_first(sandbox: Sandbox, caller: Caller) -> None:
+    credential = sandbox.add_credential("google", namespace="user_1", expires_in=20)
+    assert caller.read(f"/credentials/{credential['id']}/token")["expires_in"] > 3000
+    last = sandbox.add_credential("google", namespace="user_1", expires_in=20, refreshable=False)
+    assert caller.read(f"/credentials/{last['id']}/token")["expires_in"] <= 20
+
+
+def event_types(sandbox: Sandbox) -> list[str]:
+    return [event["event"] for event in sandbox.events]
+
+
+def wait_for_events(sandbox: Sandbox, *types: str) -> None:
+    deadline = time.monotonic() + 60
+    while event_types(sandbox) != [*types]:
+        assert time.monotonic() < deadline, event_types(sandbox)
+        time.sleep(0.005)
+
+
+def test_an_expiry_is_told_though_nobody_looks(sandbox: Sandbox) -> None:
+    for seconds in (60, 30):
+        sandbox.add_credential("google", expires_in=seconds, refreshable=False)
+    sandbox.add_credential("google", expires_in=20)
+    connected = event_types(sandbox)
+    assert connected == ["credential.connected"] * 3
+    sandbox.clock.advance(45)
+    wait_for_events(sandbox, *connected, "credential.expired")
+    sandbox.clock.advance(45)
+    wait_for_events(sandbox, *connected, "credential.expired", "credential.expired")
+    check_event("WebhookEvent", "event", sandbox.events[-1])
+
+
+def test_an_expiry_comes_when_the_time_has_passed_by_itself(sandbox: Sandbox) -> None:
+    sandbox.add_credential("google", expires_in=0.1, refreshable=False)
+    wait_for_events(sandbox, "credential.connected", "credential.expired")
+
+
+def test_a_credential_that_is_gone_does_not_expire(sandbox: Sandbox, caller: Caller) -> None:
+    gone = sandbox.add_credential("google", namespace="user_1", expires_in=30, refreshable=False)
+    sandbox.add_credential("google", expires_in=60, refreshable=False)
+    caller.delete(f"/credentials/{gone['id']}")
+    sandbox.clock.advance(61)
+    wait_for_events(sandbox, *["credential.connected"] * 2, "credential.revoked", "credential.expired")
+
+
+def test_an_expiry_during_a_rest_is_told_at_the_next_start(tmp_path: Path) -> None:
+    clock = Clock()
+    with Sandbox(data=tmp_path / "platform.db", clock=clock).run() as sandbox:
+        sandbox.add_credential("google", expires_in=60, refreshable=False)
+    clock.advance(61)
+    with Sandbox(data=tmp_path / "platform.db", clock=clock).run() as sandbox:
+        wait_for_events(sandbox, "credential.expired")
+
+
+def test_what_was_over_before_it_is_put_in_place_is_not_connected(sandbox: Sandbox) -> None:
+    for status in ("expired", "revoked"):
+        sandbox.add_credential("google", status=status)
+    assert list(sandbox.events) == []
+
+
+def test_a_time_that_cannot_be_written_is_refused(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="no time that can be written"):
+        sandbox.add_credential("google", expires_in=1e300)
+
+
+def test_a_revoked_credential_must_be_connected_again(sandbox: Sandbox, caller: Caller) -> None:
+    credential = sandbox.add_credential("google", namespace="user_1", status="revoked")
+    path = f"/credentials/{credential['id']}"
+    problem(caller.get(f"{path}/token"), 409, "REFRESH_FAILED")
+    assert caller.read("/credentials?status=revoked&provider=google") == [credential]
+    assert caller.read("/credentials?provider=github") == []

@@ -1,0 +1,628 @@
+"""Webhooks from the sandbox: what is sent to whom, when it is tried again, and what goes wrong on command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+
+from interactor_ext.sandbox import Delivery, DeliveryOptions, Sandbox
+from interactor_ext.sandbox.delivery import posting
+from interactor_ext.sandbox.delivery import webhook_queue as lanes
+from interactor_ext.sandbox.http.server import Server, listen, origin, serving
+from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
+from tests.sandbox.test_sandbox_operations import use_agents, use_credentials, use_workflows
+from tests.support.delivery_receiver import Receiver, receiving
+from tests.support.sandbox_caller import DOCUMENT, Caller
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+CATALOGUE = sorted(DOCUMENT["webhooks"])
+SECRET = "whsec_test"
+WAITS = (30, 120, 600, 1800, 7200)
+
+
+@pytest.fixture
+def receiver(url: str, _receiver: tuple[Receiver, str]) -> Receiver:
+    return _receiver[0]
+
+
+@pytest.fixture
+def url(_receiver: tuple[Receiver, str]) -> str:
+    return _receiver[1]
+
+
+@pytest.fixture
+def _receiver() -> Iterator[tuple[Receiver, str]]:
+    with receiving() as pair:
+        yield pair
+
+
+def hook(caller: Caller, url: str, *events: str, **fields: Any) -> dict[str, Any]:
+    return caller.make("/webhooks", **{"url": url, "events": list(events or CATALOGUE), "secret": SECRET, **fields})
+
+
+def connect(sandbox: Sandbox, count: int = 1, namespace: str = "user_1") -> None:
+    """Make things happen: one `credential.connected` each."""
+    for _ in range(count):
+        sandbox.add_credential("google", namespace=namespace)
+
+
+def statuses(sandbox: Sandbox) -> list[int | None]:
+    return [delivery.status for delivery in sandbox.deliveries]
+
+
+def only(sandbox: Sandbox) -> Delivery:
+    sandbox.wait_for_deliveries(60)
+    (delivery,) = sandbox.deliveries
+    return delivery
+
+
+def happens_everything(sandbox: Sandbox, caller: Caller) -> None:
+    use_credentials(sandbox, caller)
+    use_agents(sandbox, caller)
+    use_workflows(caller)
+    for status in ("active", "revoked"):
+        lost = sandbox.add_credential("google", namespace="user_1", expires_in=-1, refreshable=False, status=status)
+        assert caller.post(f"/credentials/{lost['id']}/refresh").status_code == 409
+    stuck = {"name": "stuck", "type": "action", "transitions": [{"to": "stuck", "condition": "never"}]}
+    workflow = caller.make("/workflows", name="W", initial_state="stuck", states=[stuck])
+    assert caller.make("/workflow-instances", workflow_id=workflow["id"])["status"] == "failed"
+
+
+class Application:
+    """What an integrator writes: a router under a real server, which notes what its handler was given."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.router = WebhookRouter(WebhookVerifier(SECRET, clock=sandbox.clock.now))
+        self.handled: list[Any] = []
+        self.router.default(self.handled.append)
+
+    def serve(self) -> Iterator[str]:
+        with listen("127.0.0.1", 0) as sock:
+            server: Any = Server(self.router.asgi, before_shutdown=lambda: None)  # type: ignore[arg-type]
+            with serving(server, sock):
+                yield origin(sock)
+
+
+@pytest.fixture
+def application(sandbox: Sandbox, caller: Caller) -> Iterator[Application]:
+    """Subscribed to the whole catalogue in `user_1`."""
+    application = Application(sandbox)
+    for address in application.serve():
+        hook(caller, f"{address}/hooks")
+        yield application
+
+
+def test_every_event_of_the_catalogue_arrives_signed_and_typed(
+    sandbox: Sandbox, caller: Caller, application: Application
+) -> None:
+    happens_everything(sandbox, caller)
+    sandbox.wait_for_deliveries(60)
+    assert {event.event for event in application.handled} == set(CATALOGUE)
+    assert "UnknownWebhookEvent" not in {type(event).__name__ for event in application.handled}
+    typed = {event.id: (event.event, event.namespace, event.data.to_dict().keys()) for event in application.handled}
+    assert typed == {each["id"]: (each["event"], "user_1", each["data"].keys()) for each in sandbox.events}
+    assert all(event.data.additional_properties == {} for event in application.handled)
+    assert Counter(statuses(sandbox)) == {200: len(sandbox.events)}
+
+
+def test_a_delivery_is_as_the_contract_says(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    webhook = hook(caller, f"{url}/in?a=1", "credential.connected")
+    connect(sandbox, 2)
+    sandbox.wait_for_deliveries(60)
+    first, second = receiver.got
+    assert first.path == "/in?a=1"
+    assert first.headers["host"] == url.removeprefix("http://")
+    assert first.headers["content-type"] == "application/json"
+    assert re.fullmatch("sha256=[0-9a-f]{64}", first.headers["x-interactor-signature"])
+    assert abs(int(first.headers["x-interactor-timestamp"]) - sandbox.clock.now()) < 60
+    assert first.headers["x-interactor-event"] == "credential.connected"
+    assert first.headers["x-request-id"].startswith("req_") != second.headers["x-request-id"]
+    assert sorted(json.loads(first.body)) == ["data", "event", "id", "idempotency_key", "namespace", "timestamp"]
+    assert {got.verified(SECRET, sandbox).id for got in receiver.got} == {event["id"] for event in sandbox.events}
+    by_request = {got.headers["x-request-id"]: got for got in receiver.got}
+    for delivery in sandbox.deliveries:
+        assert json.loads(by_request[delivery.request_id].body) == delivery.event
+        assert (delivery.webhook_id, delivery.url, delivery.namespace) == (webhook["id"], f"{url}/in?a=1", "user_1")
+        assert (delivery.attempt, delivery.status, delivery.succeeded, delivery.error) == (1, 200, True, None)
+        assert (delivery.event_type, delivery.next_attempt_at) == ("credential.connected", None)
+        assert 0 < delivery.duration < 60
+
+
+@pytest.mark.parametrize("failures", [1, 3, 5])
+def test_a_failure_is_tried_again_by_the_schedule(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, failures: int
+) -> None:
+    hook(caller, url)
+    receiver.answers.extend([500, 404, 301, 503, 400][:failures])
+    connect(sandbox)
+    for attempt, wait in enumerate(WAITS[:failures], start=1):
+        sandbox.wait_for_deliveries(60)
+        assert len(receiver.got) == attempt
+        sandbox.clock.advance(wait - 20)
+        sandbox.wait_for_deliveries(60)
+        assert len(receiver.got) == attempt, "too early"
+        sandbox.clock.advance(20)
+    sandbox.wait_for_deliveries(60)
+    assert statuses(sandbox) == [*[500, 404, 301, 503, 400][:failures], 200]
+    assert [delivery.attempt for delivery in sandbox.deliveries] == list(range(1, failures + 2))
+    assert len({delivery.id for delivery in sandbox.deliveries}) == 1
+    assert {got.body for got in receiver.got} == {receiver.got[0].body}
+    assert receiver.got[-1].verified(SECRET, sandbox).id == sandbox.events[0]["id"]
+    *failed, last = sandbox.deliveries
+    assert all(delivery.next_attempt_at > delivery.sent_at for delivery in failed)
+    assert last.next_attempt_at is None
+    sandbox.clock.advance(100_000)
+    sandbox.wait_for_deliveries(60)
+    assert len(receiver.got) == failures + 1
+
+
+def test_after_six_attempts_it_gives_up(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    hook(caller, url)
+    receiver.answers.extend([500] * 10)
+    connect(sandbox)
+    for _ in range(8):
+        sandbox.wait_for_deliveries(60)
+        sandbox.clock.advance(7200)
+    sandbox.wait_for_deliveries(60)
+    assert len(receiver.got) == len(sandbox.deliveries) == 6
+    assert sandbox.deliveries[-1].next_attempt_at is None
+
+
+def test_the_schedule_runs_by_itself_and_to_scale(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
+    sandbox.delivery.time_scale = 1e-4
+    hook(caller, url)
+    receiver.answers.extend([500] * 6)
+    began = time.monotonic()
+    connect(sandbox)
+    receiver.wait(6)
+    assert time.monotonic() - began > 0.9
+    sandbox.wait_for_deliveries(60)
+    assert statuses(sandbox) == [500] * 6
+
+
+def test_what_is_duplicated_reordered_and_delayed_is_handled_once(
+    sandbox: Sandbox, caller: Caller, application: Application
+) -> None:
+    sandbox.delivery.duplicate = 0.5
+    sandbox.delivery.reorder = 0.3
+    sandbox.delivery.delay = 0.2
+    connect(sandbox, 150)
+    sandbox.wait_for_deliveries(60)
+    happened = [event["id"] for event in sandbox.events]
+    handled = [event.id for event in application.handled]
+    assert sorted(handled) == sorted(happened)
+    assert handled != happened
+    copies = [delivery for delivery in sandbox.deliveries if delivery.is_duplicate]
+    assert 30 < len(copies) < 120
+    assert {delivery.status for delivery in sandbox.deliveries} == {200}
+
+
+def test_reordering_lets_the_next_one_pass(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    hook(caller, url)
+    sandbox.delivery.reorder = 1
+    connect(sandbox, 4)
+    sandbox.wait_for_deliveries(60)
+    ids = [json.loads(got.body)["id"] for got in receiver.got]
+    assert sorted(ids) == sorted(event["id"] for event in sandbox.events)
+    assert ids[0] != sandbox.events[0]["id"]
+
+
+def test_one_that_nothing_overtakes_is_held_for_a_second(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
+    hook(caller, url)
+    sandbox.delivery.reorder = 1
+    began = time.monotonic()
+    connect(sandbox)
+    sandbox.wait_for_deliveries(60)
+    assert time.monotonic() - began > 0.9
+    assert statuses(sandbox) == [200]
+
+
+def test_a_copy_is_sent_with_everything_that_is_to_be_doubled(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
+    hook(caller, url)
+    sandbox.delivery.duplicate = 1
+    receiver.answers.extend([500, 500])
+    connect(sandbox)
+    sandbox.wait_for_deliveries(60)
+    one, other = receiver.got
+    assert one.body == other.body
+    sandbox.clock.advance(7200)
+    sandbox.wait_for_deliveries(60)
+    assert len(receiver.got) == 3, "a copy has one attempt"
+    assert [delivery.is_duplicate for delivery in sandbox.deliveries].count(True) == 1
+
+
+def test_a_delay_is_one_of_the_clock(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    hook(caller, url)
+    sandbox.delivery.delay = 100_000
+    connect(sandbox, 5)
+    with pytest.raises(TimeoutError):
+        sandbox.wait_for_deliveries(0.1)
+    assert len(receiver.got) < 5
+    sandbox.clock.advance(100_000)
+    sandbox.wait_for_deliveries(60)
+    assert len(receiver.got) == 5
+
+
+def test_a_rotated_secret_signs_from_then_on(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    webhook = hook(caller, url)
+    receiver.answers.append(500)
+    connect(sandbox)
+    sandbox.wait_for_deliveries(60)
+    new = caller.make(f"/webhooks/{webhook['id']}/rotate-secret")["secret"]
+    sandbox.clock.advance(30)
+    sandbox.wait_for_deliveries(60)
+    before, after = receiver.got
+    assert before.body == after.body
+    assert WebhookVerifier(SECRET, tolerance=None).verify(before.body, before.headers)
+    assert after.verified(new, sandbox)
+
+
+def test_events_reach_those_who_listen_in_their_namespace(
+    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], receiver: Receiver, url: str
+) -> None:
+    hook(caller, f"{url}/one")
+    hook(caller, f"{url}/also", "credential.connected")
+    hook(caller, f"{url}/elsewhere", "credential.revoked")
+    hook(caller, f"{url}/off", active=False)
+    hook(another("user_2"), f"{url}/two")
+    hook(another(None), f"{url}/none")
+    connect(sandbox)
+    connect(sandbox, namespace="user_2")
+    connect(sandbox, namespace="")
+    sandbox.wait_for_deliveries(60)
+    seen = sorted((got.path, got.verified(SECRET, sandbox).namespace) for got in receiver.got)
+    assert seen == [("/also", "user_1"), ("/none", ""), ("/one", "user_1"), ("/two", "user_2")]
+
+
+@pytest.mark.parametrize("way", ["delete", "deactivate"])
+def test_a_webhook_that_is_gone_or_off_gets_no_more(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, way: str
+) -> None:
+    webhook = hook(caller, url)
+    path = f"/webhooks/{webhook['id']}"
+    receiver.answers.append(500)
+    connect(sandbox)
+    sandbox.wait_for_deliveries(60)
+    if way == "delete":
+        assert caller.delete(path).status_code == 204
+    else:
+        # Off and on again: what it missed it does not get.
+        caller.patch(path, json={"active": False})
+        connect(sandbox)
+        caller.patch(path, json={"active": True})
+    sandbox.clock.advance(100_000)
+    sandbox.wait_for_deliveries(60)
+    assert len(receiver.got) == 1
+    if way == "deactivate":
+        connect(sandbox)
+        sandbox.wait_for_deliveries(60)
+        assert len(receiver.got) == 2
+
+
+def test_what_is_under_way_at_the_end_of_a_webhook_is_not_tried_again(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
+    webhook = hook(caller, url)
+    receiver.hang()
+    receiver.answers.extend([500] * 30)
+    connect(sandbox, 20)
+    receiver.wait(lanes.AT_ONCE)
+    caller.delete(f"/webhooks/{webhook['id']}")
+    receiver.go_on.set()
+    deadline = time.monotonic() + 60
+    while len(sandbox.deliveries) < lanes.AT_ONCE:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert {delivery.next_attempt_at for delivery in sandbox.deliveries} == {None}
+    sandbox.clock.advance(100_000)
+    sandbox.wait_for_deliveries(60)
+    assert len(receiver.got) == lanes.AT_ONCE
+
+
+def test_another_address_counts_from_the_next_attempt(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
+    webhook = hook(caller, f"{url}/old")
+    receiver.answers.append(500)
+    connect(sandbox)
+    sandbox.wait_for_deliveries(60)
+    caller.patch(f"/webhooks/{webhook['id']}", json={"url": f"{url}/new"})
+    sandbox.clock.advance(30)
+    sandbox.wait_for_deliveries(60)
+    assert [got.path for got in receiver.got] == ["/old", "/new"]
+    assert [delivery.url for delivery in sandbox.deliveries] == [f"{url}/old", f"{url}/new"]
+
+
+def test_a_receiver_that_hangs_holds_up_nobody_else(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
+    hook(caller, url)
+    receiver.hang()
+    with receiving() as (quick, address):
+        hook(caller, address)
+        connect(sandbox, 40)
+        quick.wait(40)
+    assert len(receiver.wait(lanes.AT_ONCE)) == lanes.AT_ONCE
+    assert caller.read("/rooms") == []
+    receiver.go_on.set()
+    sandbox.wait_for_deliveries(60)
+    assert len(receiver.got) == 40
+
+
+def test_the_end_comes_at_once_and_nothing_is_lost(receiver: Receiver, url: str) -> None:
+    sandbox = Sandbox()
+    receiver.hang()
+    with sandbox.run():
+        with Caller(sandbox) as caller:
+            hook(caller, url)
+        connect(sandbox, 20)
+        receiver.wait(lanes.AT_ONCE)
+        stopping = time.monotonic()
+    assert time.monotonic() - stopping < 30
+    assert list(sandbox.deliveries) == []
+    connect(sandbox)
+    receiver.go_on.set()
+    with sandbox.run():
+        sandbox.wait_for_deliveries(60)
+    assert Counter(statuses(sandbox)) == {200: 21}
+    assert {json.loads(got.body)["id"] for got in receiver.got} == {event["id"] for event in sandbox.events}
+
+
+def test_a_lookup_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, go_on, asked = socket.getaddrinfo, threading.Event(), threading.Event()
+
+    def slow(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == "slow.test":
+            asked.set()
+            go_on.wait(60)
+        return real(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    sandbox = Sandbox()
+    with sandbox.run():
+        with Caller(sandbox) as caller:
+            hook(caller, "http://slow.test/")
+        connect(sandbox)
+        assert asked.wait(60)
+        stopping = time.monotonic()
+    assert time.monotonic() - stopping < 30
+    go_on.set()
+
+
+def test_a_reset_ends_what_is_under_way(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    hook(caller, url)
+    sandbox.delivery.duplicate = 1
+    receiver.hang()
+    connect(sandbox, 10)
+    receiver.wait(lanes.AT_ONCE)
+    sandbox.reset()
+    receiver.go_on.set()
+    assert sandbox.delivery == DeliveryOptions()
+    sandbox.wait_for_deliveries(60)
+    assert list(sandbox.deliveries) == []
+    with Caller(sandbox) as fresh:
+        hook(fresh, url)
+    connect(sandbox)
+    assert only(sandbox).status == 200
+
+
+def test_who_has_too_much_to_get_gets_no_more(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "MAX_WAITING", 5)
+    hook(caller, url)
+    receiver.hang()
+    connect(sandbox, lanes.AT_ONCE)
+    receiver.wait(lanes.AT_ONCE)
+    connect(sandbox, 7)
+    refused = list(sandbox.deliveries)
+    assert [(delivery.attempt, delivery.status) for delivery in refused] == [(0, None)] * 2
+    assert "are waiting already" in str(refused[0].error)
+    receiver.go_on.set()
+    sandbox.wait_for_deliveries(60)
+    assert len(receiver.got) == lanes.AT_ONCE + 5
+    sandbox.redeliver(refused[0])
+    sandbox.wait_for_deliveries(60)
+    assert json.loads(receiver.got[-1].body) == refused[0].event
+
+
+def test_a_redirect_is_not_followed(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    hook(caller, url)
+    receiver.answers.append(307)
+    receiver.location = f"{url}/elsewhere"
+    connect(sandbox)
+    assert only(sandbox).status == 307
+    assert not only(sandbox).succeeded
+    assert [got.path for got in receiver.got] == ["/"]
+
+
+def test_an_answer_has_its_time(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    assert sandbox.delivery.timeout == 30
+    sandbox.delivery.timeout = 0.2
+    hook(caller, url)
+    receiver.hang()
+    connect(sandbox)
+    delivery = only(sandbox)
+    assert (delivery.status, delivery.error) == (None, "no answer within 0.2 s")
+    assert delivery.next_attempt_at is not None
+    receiver.go_on.set()
+    sandbox.clock.advance(30)
+    sandbox.wait_for_deliveries(60)
+    assert statuses(sandbox) == [None, 200]
+
+
+def test_what_cannot_be_reached_is_a_failed_attempt(
+    sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == "nowhere.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    for address, error in {
+        f"http://127.0.0.1:{port}/": "ConnectError",
+        "http://nowhere.invalid/": "was not found",
+        "http://93.184.215.14/": "is a public address",
+        "http://[2606:4700::1111]/": "is a public address",
+    }.items():
+        webhook = hook(caller, address)
+        connect(sandbox)
+        sandbox.wait_for_deliveries(60)
+        delivery = sandbox.deliveries[-1]
+        assert (delivery.status, error in str(delivery.error)) == (None, True), delivery
+        assert delivery.next_attempt_at is not None
+        caller.delete(f"/webhooks/{webhook['id']}")
+
+
+def test_a_name_with_several_addresses_is_reached(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
+    address = url.replace("127.0.0.1", "localhost")
+    hook(caller, address)
+    connect(sandbox)
+    assert only(sandbox).status == 200
+    assert receiver.got[0].headers["host"] == address.removeprefix("http://")
+
+
+def test_tls_is_checked_under_the_name_in_the_url(
+    sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, served, trusting = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(served)
+    authority.configure_trust(trusting)
+    with receiving(served) as (receiver, address):
+        named = hook(caller, address.replace("127.0.0.1", "localhost"))
+        connect(sandbox)
+        assert "CERTIFICATE_VERIFY_FAILED" in str(only(sandbox).error)
+        monkeypatch.setattr(posting, "_tls", lambda: trusting)
+        sandbox.clock.advance(30)
+        sandbox.wait_for_deliveries(60)
+        assert receiver.got[0].verified(SECRET, sandbox)
+        caller.delete(f"/webhooks/{named['id']}")
+        hook(caller, address)
+        connect(sandbox)
+        sandbox.wait_for_deliveries(60)
+        assert statuses(sandbox) == [None, 200, None]
+        assert "CERTIFICATE_VERIFY_FAILED" in str(sandbox.deliveries[-1].error)
+
+
+async def test_it_delivers_from_a_server_that_starts_no_apps(receiver: Receiver, url: str) -> None:
+    sandbox = Sandbox()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url="http://sandbox") as client:
+        identity = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
+        body = {"grant_type": "client_credentials", **identity}
+        token = (await client.post("/auth/api/v1/oauth/token", json=body)).json()["data"]["access_token"]
+        answer = await client.post(
+            "/api/v1/webhooks",
+            json={"url": url, "events": ["credential.connected"], "secret": SECRET},
+            headers={"authorization": f"Bearer {token}", "x-namespace": "user_1"},
+        )
+        assert answer.status_code == 201
+        connect(sandbox)
+        (got,) = await asyncio.to_thread(receiver.wait, 1)
+        assert got.verified(SECRET, sandbox)
+        while not sandbox.deliveries:
+            await asyncio.sleep(0.01)
+
+
+def test_an_answer_that_is_no_http_is_a_failure(sandbox: Sandbox, caller: Caller) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"\x00garbage\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        hook(caller, f"http://127.0.0.1:{server.getsockname()[1]}/")
+        connect(sandbox)
+        delivery = only(sandbox)
+        thread.join()
+    assert delivery.status is None
+    assert "RemoteProtocolError" in str(delivery.error)
+
+
+def test_a_secret_that_cannot_sign_is_a_failure(sandbox: Sandbox, caller: Caller, url: str) -> None:
+    hook(caller, url, secret="   ")
+    connect(sandbox)
+    assert "nothing can be signed" in str(only(sandbox).error)
+
+
+def test_the_record_holds_no_secret(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    hook(caller, url.replace("http://", "http://user:hush@"), secret="whsec_hush")
+    connect(sandbox)
+    delivery = only(sandbox)
+    assert receiver.got[0].headers["authorization"].startswith("Basic ")
+    assert delivery.url == url
+    assert "hush" not in repr(sandbox.deliveries)
+    assert "hush" not in repr(delivery.event)
+
+
+def test_anything_can_be_sent_once_more(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+    webhook = hook(caller, url)
+    connect(sandbox)
+    delivery = only(sandbox)
+    sandbox.redeliver(delivery)
+    sandbox.wait_for_deliveries(60)
+    with receiving() as (late, address):
+        hook(caller, address)
+        sandbox.redeliver(delivery.event_id)
+        sandbox.wait_for_deliveries(60)
+        assert {got.body for got in [*receiver.got, *late.got]} == {receiver.got[0].body}
+        assert (len(receiver.got), len(late.got)) == (3, 1)
+    for each in caller.read("/webhooks"):
+        caller.patch(f"/webhooks/{each['id']}", json={"active": False})
+    with pytest.raises(ValueError, match=f"{webhook['id']} was deleted or is not active"):
+        sandbox.redeliver(delivery)
+    with pytest.raises(ValueError, match="no active webhook listens"):
+        sandbox.redeliver(delivery.event_id)
+    with pytest.raises(ValueError, match="no event 'evt_1'"):
+        sandbox.redeliver("evt_1")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"duplicate": 1.1}, {"reorder": -0.1}, {"delay": -1}, {"time_scale": float("nan")}, {"timeout": -1}]
+)
+def test_options_are_checked(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        DeliveryOptions(**wrong)
+    options = DeliveryOptions()
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        setattr(options, *next(iter(wrong.items())))
+
+
+def test_options_come_with_the_sandbox_and_come_back() -> None:
+    given = DeliveryOptions(duplicate=0.2)
+    sandbox = Sandbox(delivery=given)
+    sandbox.delivery.duplicate = 0.9
+    assert given.duplicate == 0.2
+    sandbox.reset()
+    assert sandbox.delivery.duplicate == 0.2
+    with pytest.raises(RuntimeError, match="another thread serves"):
+        sandbox.wait_for_deliveries(60)

@@ -1,0 +1,174 @@
+"""The language of conditions: what holds, what does not, and that nothing fails but text that is no expression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interactor_ext.sandbox.platform.expressions import ExpressionError, compile_expression
+
+CONTEXT: dict[str, Any] = {
+    "approved": True,
+    "denied": False,
+    "total": 250,
+    "price": 9.5,
+    "country": "SE",
+    "nothing": None,
+    "empty": [],
+    "order": {"items": [{"sku": "a-1"}], "my key": 3, "it's": '"quoted"'},
+    "tags": ["new", "vip"],
+    "flags": {"a": [True]},
+    "numbers": {"a": [1]},
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "approved",
+        "approved == true",
+        "denied == false",
+        "total > 100 && country == 'SE'",
+        'total >= 250 and total <= 250 and country in ["NO", "SE"]',
+        "total < 100 || price < 10",
+        "total < 100 or approved",
+        "!denied",
+        "not denied",
+        "!!approved",
+        "!(total < 100)",
+        "not total < 100",
+        "context.total == 250",
+        "order.items[0].sku == 'a-1'",
+        "order['my key'] == 3",
+        'order["it\'s"] == \'"quoted"\'',
+        "'it\\'s' == \"it's\"",
+        "'\\u00e9\\n' == \"\u00e9\\n\"",
+        "'vip' in tags",
+        "total == 250.0",
+        "total == 2.5e2",
+        "price > -1",
+        "-5 < 3",
+        "nothing == null",
+        "missing == null",
+        "missing.at.all == null",
+        "order.items[7] == null",
+        "tags.vip == null",
+        "country[0] == null",
+        "country > 'AA'",
+        "country != 'NO'",
+        "tags == ['new', 'vip']",
+        "[1, [true]] == [1.0, [true]]",
+        "flags == flags && flags != numbers",
+        "[] == empty",
+        "denied && denied || approved",
+        "((((approved))))",
+        "true",
+    ],
+)
+def test_holds(text: str) -> None:
+    assert compile_expression(text)(CONTEXT) is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "denied",
+        "false",
+        "null",
+        "''",
+        "0",
+        "empty",
+        "missing",
+        "approved == 1",
+        "1 == approved",
+        "approved != true",
+        "approved > false",
+        "total > '100'",
+        "total < null",
+        "country < 7",
+        "total in 250",
+        "1 in [true]",
+        "[true] == [1]",
+        "[[0]] == [[false]]",
+        "[1, 2] == [1]",
+        "flags == numbers",
+        "flags in [numbers]",
+        "missing > 0",
+        "!approved",
+        "approved && denied",
+        "denied || missing",
+        "total != 250",
+        "total > 250",
+        "total < 250",
+        "'x' in tags",
+        "context.missing",
+    ],
+)
+def test_does_not_hold(text: str) -> None:
+    assert compile_expression(text)(CONTEXT) is False
+
+
+def test_a_key_named_context_is_a_key() -> None:
+    assert compile_expression("context.a == 1")({"context": {"a": 1}})
+    assert not compile_expression("context.b == 1")({"context": {"a": 1}, "b": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is empty"),
+        ("   ", "is empty"),
+        ("total >", "expected a value at the end"),
+        ("total > > 1", "expected a value at character 9"),
+        ("== 1", "expected a value at character 1"),
+        ("total 5", "expected the end at character 7"),
+        ("a < b < c", "expected the end at character 7"),
+        ("(total > 1", r"expected \) at the end"),
+        ("total)", "expected the end at character 6"),
+        ("[1, 2", "expected , at the end"),
+        ("[1 2]", "expected , at character 4"),
+        ("a.", "expected a name at the end"),
+        ("a.1", "expected a name at character 3"),
+        ("a[-1]", "expected an index or a key at character 3"),
+        ("a[1.5]", "expected an index or a key"),
+        ("a[b]", "expected an index or a key"),
+        ("a[1", "expected ] at the end"),
+        ("total = 1", "unexpected character at character 7"),
+        ("a & b", "unexpected character"),
+        ("'open", "unexpected character at character 1"),
+        ("'\\x'", "escape that JSON does not know"),
+        ("__import__('os')", "expected the end"),
+        ("and", "expected a value"),
+        ("not", "expected a value at the end"),
+        ("(" * 51 + "a" + ")" * 51, "nested deeper than 50 levels"),
+        ("[" * 51 + "]" * 51, "nested deeper than 50 levels"),
+        ("a" * 2001, "longer than 2000 characters"),
+    ],
+)
+def test_what_is_no_expression_says_where(text: str, problem: str) -> None:
+    with pytest.raises(ExpressionError, match=problem):
+        compile_expression(text)
+
+
+def test_long_chains_are_no_deep_recursion() -> None:
+    assert compile_expression("||".join(["0"] * 660 + ["1"]))({})
+    assert compile_expression("&&".join(["1"] * 660))({})
+    assert compile_expression("!" * 1998 + "1")({})
+
+
+WORDS = ["a", "b.c", "1", "-2.5", "'x'", "true", "null", "(", ")", "[", "]", ",", "&&", "or", "!", "==", "<", "in", "."]
+CONTEXTS = st.dictionaries(
+    st.sampled_from("abc"), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.integers())
+)
+
+
+@given(text=st.text() | st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), context=CONTEXTS)
+def test_anything_either_evaluates_or_is_refused(text: str, context: dict[str, Any]) -> None:
+    try:
+        holds = compile_expression(text)
+    except ExpressionError:
+        return
+    assert holds(context) in {True, False}

@@ -1,0 +1,179 @@
+"""Every kind of fault, as a client meets it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import Caller, fetch_token, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+TOOL = {"name": "add", "description": "", "parameters": {}}
+
+
+def tools(caller: Caller) -> list[Any]:
+    return list(caller.read("/tools"))
+
+
+def test_a_reset_before_anything_was_done(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.faults.add("create_tool", kind="reset")
+    with pytest.raises(httpx.ReadError):
+        caller.post("/tools", json=TOOL)
+    assert (sandbox.requests[-1].fault, sandbox.requests[-1].status) == ("reset", 0)
+    assert tools(caller) == []
+    assert caller.post("/tools", json=TOOL).status_code == 201
+
+
+def test_a_reset_after_all_was_done(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.faults.add("create_tool", kind="reset_after")
+    with pytest.raises(httpx.ReadError):
+        caller.post("/tools", json=TOOL)
+    assert (sandbox.requests[-1].fault, sandbox.requests[-1].status) == ("reset_after", 201)
+    assert len(tools(caller)) == 1
+
+
+def test_an_idempotency_key_makes_good_a_lost_answer(sandbox: Sandbox, caller: Caller) -> None:
+    body, headers = {"name": "Bot", "model": "gpt-4", "system_prompt": "Help."}, {"idempotency-key": "k"}
+    sandbox.faults.add("create_assistant", kind="reset_after", times=2)
+    for _ in range(2):
+        with pytest.raises(httpx.ReadError):
+            caller.post("/assistants", json=body, headers=headers)
+    assert caller.post("/assistants", json=body, headers=headers).status_code == 201
+    assert len(caller.read("/assistants")) == 1
+
+
+def test_a_truncated_body(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.faults.add("create_tool", kind="truncated")
+    with pytest.raises(httpx.RemoteProtocolError, match="complete"):
+        caller.post("/tools", json=TOOL)
+    assert len(tools(caller)) == 1
+
+
+def test_malformed_json(sandbox: Sandbox, caller: Caller) -> None:
+    caller.post("/tools", json=TOOL)
+    sandbox.faults.add("list_tools", kind="malformed")
+    answer = httpx.get(f"{sandbox.core_api_url}/tools", headers=caller.headers)
+    assert answer.status_code == 200
+    with pytest.raises(ValueError, match=r"JSON|delimiter|Expecting|Unterminated"):
+        answer.json()
+    assert int(answer.headers["content-length"]) == len(answer.content) > 0
+
+
+@pytest.mark.parametrize("kind", ["truncated", "malformed"])
+def test_an_answer_without_a_body_stays_as_it_is(sandbox: Sandbox, caller: Caller, kind: Any) -> None:
+    tool = caller.make("/tools", **TOOL)
+    sandbox.faults.add("delete_tool", kind=kind)
+    assert caller.delete(f"/tools/{tool['id']}").status_code == 204
+    assert tools(caller) == []
+
+
+@pytest.mark.parametrize(("options", "events"), [({"after_events": 2}, 2), ({}, 0), ({"after_bytes": 60}, None)])
+def test_a_dropped_stream(sandbox: Sandbox, caller: Caller, options: dict[str, int], events: int | None) -> None:
+    room = caller.room()
+    sandbox.faults.add(kind="dropped_stream", **options)
+    assert caller.get("/tools").status_code == 200
+    received: list[bytes] = []
+    with caller.stream("GET", f"/rooms/{room['id']}/stream") as answer:
+        for number in range(3):
+            sandbox.emit(room["id"], {"type": "message.delta", "content": f"{number} "})
+        with pytest.raises(httpx.RemoteProtocolError):
+            received.extend(answer.iter_raw(1))
+    if events is None:
+        assert len(received) == 60
+    else:
+        assert b"".join(received).count(b"\ndata: ") == events
+    assert len(sandbox.faults) == 0
+
+
+def test_an_expired_token_is_at_its_end(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.faults.add("list_tools", kind="expired_token")
+    for path in ("/tools", "/rooms"):
+        answer = caller.get(path)
+        problem(answer, 401, "AUTH_ERROR")
+        assert "expired" in answer.text
+    with Caller(sandbox) as anew:
+        assert anew.get("/tools").status_code == 200
+
+
+def test_the_sdk_gets_another_token_when_one_expires(sandbox: Sandbox) -> None:
+    with sandbox.client() as client:
+        sandbox.faults.add("list_tools", kind="expired_token")
+        assert client.namespace("user_1").tools.list().data == []
+    assert Counter(request.operation for request in sandbox.requests) == {"create_token": 2, "list_tools": 2}
+
+
+@pytest.mark.parametrize("skew", [900, -900])
+def test_a_skewed_clock(sandbox: Sandbox, caller: Caller, skew: int) -> None:
+    sandbox.faults.add("list_tools", kind="clock_skew", skew=skew)
+    skewed, straight = caller.get("/tools"), caller.get("/tools")
+    dates = [
+        datetime.strptime(answer.headers["date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC).timestamp()
+        for answer in (skewed, straight)
+    ]
+    assert dates[0] - dates[1] == pytest.approx(skew, abs=3)
+    resets = [int(answer.headers["x-ratelimit-reset"]) for answer in (skewed, straight)]
+    assert resets[0] - resets[1] == pytest.approx(skew, abs=3)
+
+
+def struck(sandbox: Sandbox, caller: Caller, **options: Any) -> list[bool]:
+    sandbox.faults.clear()
+    sandbox.faults.add("list_tools", status=503, times=None, probability=0.5, **options)
+    return [caller.get("/tools").status_code == 503 for _ in range(40)]
+
+
+def test_chance_is_the_same_in_every_run(sandbox: Sandbox, caller: Caller) -> None:
+    first = struck(sandbox, caller)
+    assert 8 < sum(first) < 32
+    assert struck(sandbox, caller) == first
+    assert struck(sandbox, caller, seed=1) != first
+
+
+def test_a_fault_of_the_answer_may_come_late_and_on_top_of_a_status(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.faults.add("list_tools", status=503)
+    sandbox.faults.add("list_tools", kind="malformed", latency=0.05)
+    answer = httpx.get(f"{sandbox.core_api_url}/tools", headers=caller.headers)
+    assert answer.status_code == 503
+    assert answer.elapsed.total_seconds() >= 0.05
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"kind": "fire"}, "kind must be"),
+        ({"kind": "reset", "status": 500}, "goes with"),
+        ({"kind": "status"}, "goes with"),
+        ({"kind": "clock_skew"}, "skew"),
+        ({"kind": "reset", "probability": 0}, "probability"),
+        ({"kind": "reset", "latency": -1}, "latency"),
+        ({"kind": "dropped_stream", "after_events": -1}, "after_events"),
+        ({"operation": "list_tools", "kind": "dropped_stream"}, "not a stream"),
+        ({"operation": "stream_room", "kind": "malformed"}, "dropped_stream"),
+        ({"latency": 10**400}, "latency"),
+        ({"kind": "clock_skew", "skew": 10**400}, "skew"),
+        ({"status": 503, "retry_after": "1\r\nX-Evil: 1"}, "retry_after"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(sandbox: Sandbox, options: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        sandbox.faults.add(**options)
+
+
+async def test_only_the_own_server_can_cut_a_connection_off() -> None:
+    sandbox = Sandbox()
+    sandbox.faults.add("get_jwks", kind="reset")
+    transport = httpx.ASGITransport(sandbox.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://platform.test") as client:
+        with pytest.raises(RuntimeError, match=r"Sandbox\.run"):
+            await client.get("/auth/api/v1/oauth/jwks")
+
+
+def test_a_token_request_can_be_reset_too(sandbox: Sandbox) -> None:
+    sandbox.faults.add("create_token", kind="reset")
+    with pytest.raises(httpx.ReadError):
+        fetch_token(sandbox)

@@ -1,0 +1,307 @@
+"""Clients that the sandbox must survive: what they send is no HTTP or no JSON, and what they began they never end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import Caller, fetch_token, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+
+def connect(core_api_url: str) -> socket.socket:
+    url = httpx.URL(core_api_url)
+    return socket.create_connection((url.host, url.port or 80), timeout=30)
+
+
+def request(method: str, path: str, *lines: str | bytes, body: bytes = b"", closes: bool = True) -> bytes:
+    given = [line if isinstance(line, bytes) else line.encode() for line in lines]
+    if body:
+        given.append(b"Content-Type: application/json")
+        given.append(b"Content-Length: %d" % len(body))
+    if closes:
+        given.append(b"Connection: close")
+    return b"\r\n".join([f"{method} {path} HTTP/1.1".encode(), b"Host: a.local", *given, b"", body])
+
+
+def exchange(sandbox: Sandbox, sent: bytes) -> tuple[int, bytes]:
+    """The status and the body of the one answer."""
+    with connect(sandbox.core_api_url) as sock:
+        sock.sendall(sent)
+        received = b"".join(iter(lambda: sock.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def read_until(sock: socket.socket, text: bytes) -> None:
+    received = b""
+    while text not in received:
+        more = sock.recv(65536)
+        assert more, received
+        received += more
+
+
+PAGE = "X-Sandbox-Page: 1"
+HOSTILE = {
+    "no HTTP": b"\x16\x03\x01\x02\x00" + b"\x00" * 100,
+    "no host": b"GET /api/v1/rooms HTTP/1.1\r\n\r\n",
+    "a name of no machine here": b"GET /api/v1/rooms HTTP/1.1\r\nHost: evil.example.com\r\nConnection: close\r\n\r\n",
+    "a path that is not ASCII": request("GET", "/api/v1/rooms/").replace(b"rooms/", b"rooms/\xff\xfe"),
+    "a path beyond the root": request("GET", "/api/v1/../../etc/passwd"),
+    "an absolute URL": request("GET", "http://evil.example.com/api/v1/rooms"),
+    "a tunnel": request("CONNECT", "a:80"),
+    "an asterisk": request("OPTIONS", "*"),
+    "half an escape": request("GET", "/api/v1/rooms/%zz%"),
+    "an id of no text": request("GET", "/_sandbox/page/rooms/%ff/stream"),
+    "two tokens": request("GET", "/api/v1/rooms", "Authorization: Bearer a", "Authorization: Bearer b"),
+    "two lengths": request("POST", "/api/v1/rooms", "Content-Length: 1", "Content-Length: 2"),
+    "a length below zero": request("POST", "/api/v1/rooms", "Content-Length: -1"),
+    "a length beyond all memory": request("POST", "/api/v1/rooms", f"Content-Length: {'9' * 30}"),
+    "a broken chunk": request("POST", "/api/v1/rooms", "Transfer-Encoding: chunked") + b"zz\r\n",
+    "a fault of no number": request("DELETE", f"/_sandbox/faults/{'9' * 5000}"),
+    "a skew beyond all dates": request("POST", "/_sandbox/faults", body=b'{"kind": "clock_skew", "skew": 1e300}'),
+    "a time of no number": request("POST", "/_sandbox/clock", body=b'{"advance": 1e400}'),
+    "a time beyond all dates": request("POST", "/_sandbox/clock", body=b'{"advance": ' + b"9" * 400 + b"}"),
+    "a time before all dates": request("POST", "/_sandbox/clock", body=b'{"advance": -1e300}'),
+    "the last year": request("POST", "/_sandbox/clock", body=b'{"advance": 251000000000}'),
+    "a list for an object": request("POST", "/_sandbox/deprecations", body=b"[]"),
+    "an action without a body": request("POST", "/_sandbox/page/act", PAGE),
+    "an action of odd ids": request(
+        "POST",
+        "/_sandbox/page/act",
+        PAGE,
+        body=b'{"operation": "send_message", "namespace": "", "path": {"room_id": []}}',
+    ),
+    "an action of JSON without end": request("POST", "/_sandbox/page/act", PAGE, body=b'{"a":' * 100_000),
+    "a delivery that is null": request("POST", "/_sandbox/page/redeliver", PAGE, body=b'{"delivery_id": null}'),
+    "an origin of no URL": request("GET", "/_sandbox/page/state", "Origin: http://["),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_is_sent_gets_an_error_of_the_contract(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    status, body = exchange(sandbox, HOSTILE[name])
+    assert 400 <= status < 500
+    error = json.loads(body)["error"]
+    assert error["code"]
+    assert error["request_id"].startswith("req_")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    with Caller(sandbox) as caller:
+        assert caller.read("/rooms") == []
+
+
+@pytest.mark.parametrize(
+    ("order", "status"),
+    [({"status": 503.0, "times": 1.0}, 503), ({"kind": "clock_skew", "skew": 3e9}, 200), ({"latency": 1e-320}, 200)],
+)
+def test_numbers_of_an_order_may_be_written_as_json_allows(
+    sandbox: Sandbox, caller: Caller, order: dict[str, object], status: int
+) -> None:
+    levers = sandbox.core_api_url.replace("/api/v1", "/_sandbox/faults")
+    assert httpx.post(levers, json={"operation": "list_rooms", **order}).status_code == 201
+    assert caller.get("/rooms").status_code == status
+    assert caller.get("/rooms").status_code == 200
+
+
+def test_an_event_may_be_cut_after_a_number_of_bytes_that_has_a_point(sandbox: Sandbox, caller: Caller) -> None:
+    order = {"operation": "stream_room", "kind": "dropped_stream", "after_bytes": 5.0}
+    assert httpx.post(sandbox.core_api_url.replace("/api/v1", "/_sandbox/faults"), json=order).status_code == 201
+    with caller.stream("GET", f"/rooms/{caller.room()['id']}/stream") as stream:
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(stream.iter_raw())
+        assert stream.status_code == 200
+
+
+def test_every_time_that_the_clock_can_reach_can_be_written(sandbox: Sandbox) -> None:
+    for seconds in (220e9, -221e9):
+        try:
+            sandbox.clock.advance(seconds)
+        except ValueError:
+            continue
+        with Caller(sandbox) as caller:
+            credential = sandbox.add_credential("google", namespace="user_1")
+            caller.read(f"/credentials/{credential['id']}/token")
+            caller.make("/oauth/initiate", provider="google", redirect_uri="https://app.test")
+            caller.room()
+    with pytest.raises(ValueError, match="1970 to 8999"):
+        sandbox.clock.advance(-1e11)
+    with pytest.raises(ValueError, match="1970 to 8999"):
+        sandbox.clock.advance(10**400)
+
+
+def test_garbage_behind_an_open_stream_ends_that_connection_alone(
+    sandbox: Sandbox, caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    room, token = caller.room()["id"], fetch_token(sandbox)
+    with connect(sandbox.core_api_url) as sock:
+        path = f"/api/v1/rooms/{room}/stream?token={token}&namespace=user_1"
+        sock.sendall(request("GET", path, closes=False))
+        read_until(sock, b": connected")
+        sock.sendall(b"\x00\xff garbage\r\n\r\n")
+        sandbox.emit(room, {"type": "message.delta", "content": "still here"})
+        read_until(sock, b"still here")
+        sandbox.disconnect_streams()
+        with suppress(ConnectionResetError):
+            while sock.recv(65536):
+                pass
+    caller.read("/rooms")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_who_dies_while_it_uses_a_lever_leaves_no_error(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    for path in ("/_sandbox/faults", "/_sandbox/page/act"):
+        with connect(sandbox.core_api_url) as sock:
+            sock.sendall(
+                request("POST", path, PAGE, "Content-Type: application/json", "Content-Length: 99", closes=False)
+            )
+            sock.sendall(b"{")
+    with Caller(sandbox) as caller:
+        assert caller.read("/rooms") == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def unfinished_body(sandbox: Sandbox, room: str, token: str) -> socket.socket:
+    sock = connect(sandbox.core_api_url)
+    sock.sendall(request("POST", "/api/v1/rooms", "Content-Length: 100", closes=False) + b"{")
+    return sock
+
+
+def unfinished_chunks(sandbox: Sandbox, room: str, token: str) -> socket.socket:
+    sock = connect(sandbox.core_api_url)
+    sock.sendall(request("POST", "/_sandbox/faults", "Transfer-Encoding: chunked", closes=False) + b"1\r\n{\r\n")
+    return sock
+
+
+def unfinished_head(sandbox: Sandbox, room: str, token: str) -> socket.socket:
+    sock = connect(sandbox.core_api_url)
+    sock.sendall(b"GET /api/v1/rooms HT")
+    return sock
+
+
+def unread_stream(sandbox: Sandbox, room: str, token: str) -> socket.socket:
+    sock = connect(sandbox.core_api_url)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.sendall(request("GET", f"/api/v1/rooms/{room}/stream?token={token}&namespace=user_1", closes=False))
+    read_until(sock, b": connected")
+    for _ in range(40):
+        sandbox.emit(room, {"type": "message.delta", "content": "x" * 200_000})
+    return sock
+
+
+def unread_answer(sandbox: Sandbox, room: str, token: str) -> socket.socket:
+    sock = connect(sandbox.core_api_url)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    lines = (f"Authorization: Bearer {token}", "X-Namespace: user_1")
+    sock.sendall(request("GET", f"/api/v1/rooms/{room}", *lines, closes=False))
+    sock.recv(100)
+    return sock
+
+
+CLIENTS = [unfinished_body, unfinished_chunks, unfinished_head, unread_stream, unread_answer]
+
+
+@pytest.mark.parametrize("hold", CLIENTS)
+def test_it_ends_without_a_word_whatever_a_client_leaves_open(
+    hold: Callable[[Sandbox, str, str], socket.socket], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with ExitStack() as later, Sandbox().run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room()["id"]
+        caller.patch(f"/rooms/{room}", json={"metadata": {"text": "x" * 8_000_000}})
+        later.enter_context(hold(sandbox, room, fetch_token(sandbox)))
+        caller.read("/tools")
+    assert capfd.readouterr().err == ""
+
+
+SERVE = """
+import sys
+from interactor_ext.sandbox.__main__ import main
+sys.exit(main(["--port", "0"]))
+"""
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", SERVE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_ends_with_streams_and_half_requests_open(
+    process: subprocess.Popen[str], signal_number: int
+) -> None:
+    assert process.stdout is not None
+    core = process.stdout.readline().split()[-1]
+    client = {"client_id": "sandbox_client", "client_secret": "sandbox_secret", "grant_type": "client_credentials"}
+    answer = httpx.post(core.replace("/api/v1", "/auth/api/v1/oauth/token"), json=client)
+    token = answer.json()["data"]["access_token"]
+    with httpx.Client(base_url=core, headers={"authorization": f"Bearer {token}"}) as user, ExitStack() as open_ones:
+        bot = user.post("/assistants", json={"name": "B", "model": "m", "system_prompt": ""}).json()["data"]["id"]
+        room = user.post("/rooms", json={"assistant_id": bot}).json()["data"]["id"]
+        for path in (f"/api/v1/rooms/{room}/stream?token={token}", f"/_sandbox/page/rooms/{room}/stream"):
+            stream = open_ones.enter_context(connect(core))
+            stream.sendall(request("GET", path, closes=False))
+            assert stream.recv(10)
+        half = open_ones.enter_context(connect(core))
+        half.sendall(request("POST", "/api/v1/rooms", "Content-Length: 100", closes=False) + b"{")
+        assert user.get("/rooms").status_code == 200
+        process.send_signal(signal_number)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == (0 if signal_number == signal.SIGINT else -signal.SIGTERM)
+    assert "Traceback" not in said
+    assert "ERROR" not in said
+
+
+def test_resets_revocations_and_a_moving_clock_at_once_never_make_it_fail(sandbox: Sandbox) -> None:
+    """Every answer is one of the contract's, and afterwards it works as new."""
+    statuses: list[int] = []
+    stop = threading.Event()
+    body = {"grant_type": "client_credentials", "client_id": "sandbox_client", "client_secret": "sandbox_secret"}
+
+    def call() -> None:
+        with httpx.Client(base_url=sandbox.core_api_url, timeout=60) as client:
+            while not stop.is_set():
+                given = client.post(f"{sandbox.account_server_url}/oauth/token", json=body)
+                statuses.append(given.status_code)
+                token = given.json()["data"]["access_token"] if given.is_success else "none"
+                headers = {"authorization": f"Bearer {token}", "x-namespace": "user_1", "idempotency-key": "k"}
+                bot = client.post("/assistants", json={"name": "B", "model": "m", "system_prompt": ""}, headers=headers)
+                statuses.append(bot.status_code)
+                if bot.status_code == 201:
+                    room = {"assistant_id": bot.json()["data"]["id"]}
+                    statuses.append(client.post("/rooms", json=room, headers=headers).status_code)
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(30):
+            sandbox.revoke_tokens()
+            sandbox.clock.advance(-7200 if number % 2 else 90_000)
+            sandbox.reset()
+            sandbox.add_credential("google", expires_in=1, refreshable=False)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert set(statuses) <= {200, 201, 401, 409, 422}
+    sandbox.reset()
+    with Caller(sandbox) as caller:
+        caller.room()
+        problem(caller.get("/rooms/none"), 404, "NOT_FOUND")

@@ -1,0 +1,118 @@
+"""Idempotency keys: one effect, one answer, whoever asks again, as long as the key lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import Caller, fetch_token, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+Another = Callable[..., Caller]
+
+BOT: dict[str, Any] = {"name": "Bot", "model": "gpt-4", "system_prompt": ""}
+
+
+def create(caller: Caller, key: str = "key-1", path: str = "/assistants", **body: Any) -> httpx.Response:
+    return caller.post(path, json=body or BOT, headers={"idempotency-key": key})
+
+
+def test_the_same_call_again_gets_the_first_answer_again(caller: Caller) -> None:
+    first, second = create(caller), create(caller, **dict(reversed(BOT.items())))
+    assert (first.status_code, first.content) == (second.status_code, second.content)
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+    assert len(caller.read("/assistants")) == 1
+
+
+def test_another_body_or_another_operation_with_the_same_key_is_409(caller: Caller) -> None:
+    assistant = create(caller).json()["data"]
+    problem(create(caller, **{**BOT, "name": "Other"}), 409, "CONFLICT")
+    problem(create(caller, path="/rooms", assistant_id=assistant["id"]), 409, "CONFLICT")
+    assert len(caller.read("/assistants")) == 1
+
+
+def test_keys_belong_to_a_client_and_a_namespace(sandbox: Sandbox, caller: Caller, another: Another) -> None:
+    sandbox.add_client("other", "secret")
+    token = fetch_token(sandbox, client_id="other", client_secret="secret")
+    others = [another("user_2"), another("user_1", token=token), another(None)]
+    ids = {create(each).json()["data"]["id"] for each in (caller, *others)}
+    assert len(ids) == 4
+
+
+def test_a_key_lives_for_a_day(sandbox: Sandbox, caller: Caller) -> None:
+    first = create(caller).json()
+    sandbox.clock.advance(24 * 60 * 60 - 60)
+    with Caller(sandbox) as tomorrow:
+        assert create(tomorrow).json() == first
+        create(tomorrow, "key-2")
+        sandbox.clock.advance(61)
+        assert create(tomorrow).json() != first
+
+
+def test_a_key_lives_no_longer_if_the_clock_went_back_meanwhile(sandbox: Sandbox, caller: Caller) -> None:
+    create(caller)
+    sandbox.clock.advance(-3600)
+    second = create(caller, "key-2").json()
+    sandbox.clock.advance(24 * 60 * 60 + 60)
+    with Caller(sandbox) as tomorrow:
+        assert create(tomorrow, "key-2").json() != second
+
+
+@pytest.mark.parametrize("twins", [2, 12])
+def test_concurrent_twins_wait_for_the_first(sandbox: Sandbox, caller: Caller, twins: int) -> None:
+    sandbox.faults.add("create_assistant", latency=0.2)
+    with ThreadPoolExecutor(twins) as pool:
+        answers = list(pool.map(lambda _: create(caller).content, range(twins)))
+    assert len(set(answers)) == 1
+    assert len(caller.read("/assistants")) == 1
+    assert len(sandbox.faults) == 0
+
+
+def test_a_twin_takes_over_when_the_first_fails(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.faults.add("create_assistant", latency=0.2, status=503)
+    with ThreadPoolExecutor(2) as pool:
+        statuses = sorted(pool.map(lambda _: create(caller).status_code, range(2)))
+    assert statuses == [201, 503]
+    assert len(caller.read("/assistants")) == 1
+
+
+def test_a_failure_is_not_kept(caller: Caller) -> None:
+    problem(create(caller, name="Bot"), 422, "VALIDATION_ERROR")
+    problem(create(caller, path="/rooms", assistant_id="asst_no"), 422, "VALIDATION_ERROR")
+    assert create(caller).status_code == 201
+
+
+def test_a_reset_forgets_keys_even_under_way(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.faults.add("create_assistant", latency=0.3, status=503)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(create, caller)
+        while len(sandbox.faults):
+            pass
+        sandbox.reset()
+        with Caller(sandbox) as anew:
+            kept = create(anew)
+            problem(slow.result(), 409, "CONFLICT")
+            assert create(anew).content == kept.content
+
+
+def test_every_operation_that_takes_a_key_obeys_it(caller: Caller) -> None:
+    room = caller.room()
+    states = [{"name": "wait", "type": "halting"}]
+    workflow = caller.make("/workflows", name="W", initial_state="wait", states=states)
+    calls: dict[str, dict[str, Any]] = {
+        "/rooms": {"assistant_id": room["assistant_id"]},
+        f"/rooms/{room['id']}/messages": {"content": "Hello"},
+        "/workflow-instances": {"workflow_id": workflow["id"]},
+        "/webhooks": {"url": "https://a.test", "events": ["credential.connected"]},
+    }
+    for number, (path, body) in enumerate(calls.items()):
+        assert (
+            create(caller, f"key-{number}", path, **body).json() == create(caller, f"key-{number}", path, **body).json()
+        )
+    assert len(caller.read(f"/rooms/{room['id']}/messages")) == 2

@@ -1,0 +1,223 @@
+"""Every operation of the contract, once, as it is meant; and what lists, changes and deletions do."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.http.contract import load_contract
+from interactor_ext.sandbox.http.pipeline import HANDLERS
+from tests.support.sandbox_caller import (
+    DOCUMENT,
+    OPERATIONS,
+    Caller,
+    check_event,
+    fetch_token,
+    listening,
+    problem,
+)
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+WORKFLOW: dict[str, Any] = {
+    "name": "Approval",
+    "initial_state": "review",
+    "states": [
+        {"name": "review", "type": "halting", "transitions": [{"to": "done", "event": "skip"}]},
+        {"name": "done", "type": "terminal"},
+    ],
+}
+
+
+def test_every_operation_has_a_handler() -> None:
+    assert set(HANDLERS) == set(OPERATIONS) == set(load_contract().operations)
+
+
+def test_every_operation_answers_as_documented(sandbox: Sandbox, caller: Caller) -> None:
+    """One walk through the whole contract; `Caller` holds each answer against it."""
+    use_account_server(sandbox)
+    use_credentials(sandbox, caller)
+    use_agents(sandbox, caller)
+    use_workflows(caller)
+    use_webhooks(caller)
+    assert {record.operation for record in sandbox.requests if record.status < 300} == set(OPERATIONS)
+
+
+def test_every_event_of_the_catalogue_happens(sandbox: Sandbox, caller: Caller) -> None:
+    use_credentials(sandbox, caller)
+    use_agents(sandbox, caller)
+    use_workflows(caller)
+    for event in sandbox.events:
+        check_event("WebhookEvent", "event", event)
+        assert event["namespace"] == "user_1" == event["data"]["namespace"]
+    # A failure of a workflow and of a credential have tests of their own.
+    expected = set(DOCUMENT["webhooks"]) - {"workflow.instance.failed", "credential.error", "credential.expired"}
+    assert {event["event"] for event in sandbox.events} == expected
+    assert len({event["id"] for event in sandbox.events}) == len(sandbox.events)
+
+
+def use_account_server(sandbox: Sandbox) -> None:
+    token = fetch_token(sandbox)
+    keys = httpx.get(f"{sandbox.account_server_url}/oauth/jwks")
+    assert [key["alg"] for key in keys.json()["keys"]] == ["RS256"]
+    client = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
+    revoked = httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json={"token": token, **client})
+    assert (revoked.status_code, revoked.content) == (204, b"")
+
+
+def use_credentials(sandbox: Sandbox, caller: Caller) -> None:
+    flow = caller.make("/oauth/initiate", provider="google", redirect_uri="https://app.test/back", scopes=["calendar"])
+    back = dict(parse_qsl(urlsplit(sandbox.decide(flow["flow_id"])).query))
+    credential = caller.make("/oauth/callback", provider="google", **back)
+    path = f"/credentials/{credential['id']}"
+    assert caller.read(f"/oauth/status/{flow['flow_id']}")["credential_id"] == credential["id"]
+    assert caller.read("/credentials?provider=google&status=active") == [caller.read(path)]
+    assert caller.read(f"{path}/token")["scope"] == "calendar"
+    assert caller.make(f"{path}/refresh")["status"] == "active"
+    assert caller.delete(path).status_code == 204
+    problem(caller.get(path), 404, "NOT_FOUND")
+
+
+def use_agents(sandbox: Sandbox, caller: Caller) -> None:
+    tool = caller.make("/tools", name="add", description="Adds.", parameters={"type": "object"})
+    source = caller.make("/data-sources", name="Orders", type="url", config={"url": "https://shop.test"})
+    room = caller.room(tools=[tool["id"]], data_sources=[source["id"]])
+    assistant_path, room_path = f"/assistants/{room['assistant_id']}", f"/rooms/{room['id']}"
+    tool_path, source_path = f"/tools/{tool['id']}", f"/data-sources/{source['id']}"
+    with listening(caller, f"{room_path}/stream") as stream:
+        asking = caller.make(f"{room_path}/messages", content='/tool add {"a": 1}')
+        call_id = asking["tool_calls"][0]["id"]
+        answer = caller.make(f"{room_path}/tool-results", tool_call_id=call_id, result=3)
+        assert answer["content"] == "Bot here. add answered 3."
+        stream.until("message.complete")
+    assert caller.patch(room_path, json={"metadata": {"a": 1}}).json()["data"]["metadata"] == {"a": 1}
+    assert caller.patch(assistant_path, json={"name": "Bob"}).json()["data"]["name"] == "Bob"
+    assert caller.patch(tool_path, json={"name": "sum"}).json()["data"]["name"] == "sum"
+    assert caller.patch(source_path, json={"name": "All"}).json()["data"]["name"] == "All"
+    assert caller.post(f"{source_path}/sync").status_code == 202
+    caller.sandbox.clock.advance(2)
+    lists = {"/assistants": assistant_path, "/rooms": room_path, "/tools": tool_path, "/data-sources": source_path}
+    for collection, path in lists.items():
+        assert caller.read(collection) == [caller.read(path)]
+    assert len(caller.read(f"{room_path}/messages")) == 4
+    for path in lists.values():
+        assert caller.delete(path).status_code == 204
+        problem(caller.get(path), 404, "NOT_FOUND")
+
+
+def use_workflows(caller: Caller) -> None:
+    workflow = caller.make("/workflows", **WORKFLOW)
+    instance = caller.make("/workflow-instances", workflow_id=workflow["id"])
+    path = f"/workflow-instances/{instance['id']}"
+    assert caller.read("/workflows") == [caller.read(f"/workflows/{workflow['id']}")]
+    assert caller.read("/workflow-instances") == [caller.read(path)]
+    assert caller.make(f"{path}/input", note="later")["status"] == "halted"
+    caller.make(f"{path}/thread/messages", content="Why?")
+    assert [message["role"] for message in caller.read(f"{path}/thread")["messages"]] == ["user", "workflow"]
+    assert caller.make(f"{path}/events", event="skip")["status"] == "completed"
+    with listening(caller, f"{path}/stream") as stream:
+        assert [event["type"] for event in stream.end()] == ["done"]
+    other = caller.make("/workflow-instances", workflow_id=workflow["id"])
+    assert caller.post(f"/workflow-instances/{other['id']}/cancel").status_code == 204
+    assert caller.delete(f"/workflows/{workflow['id']}").status_code == 204
+
+
+def use_webhooks(caller: Caller) -> None:
+    created = caller.make("/webhooks", url="https://app.test/hook", events=["credential.connected"])
+    path = f"/webhooks/{created['id']}"
+    assert created["secret"].startswith("whsec_")
+    assert created["active"] is True
+    shown = {name: value for name, value in created.items() if name != "secret"}
+    assert caller.read(path) == shown
+    assert caller.read("/webhooks") == [shown]
+    assert caller.patch(path, json={"active": False}).json()["data"] == {**shown, "active": False}
+    rotated = caller.make(f"{path}/rotate-secret")
+    assert rotated["secret"] not in {created["secret"], ""}
+    assert caller.delete(path).status_code == 204
+
+
+def test_a_webhook_keeps_the_secret_that_it_was_given(caller: Caller) -> None:
+    created = caller.make("/webhooks", url="https://a.test", events=["credential.expired"], secret="mine", active=False)
+    assert (created["secret"], created["active"]) == ("mine", False)
+
+
+def test_an_operation_that_the_sandbox_does_not_play_says_so(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(HANDLERS, "list_tools")
+    problem(caller.get("/tools"), 501, "API_ERROR")
+
+
+def test_pages(caller: Caller) -> None:
+    ids = [caller.assistant(name=f"Bot {number}")["id"] for number in range(5)]
+    first, third = (caller.get("/assistants", params={"page": page, "per_page": 2}).json() for page in (1, 3))
+    assert first["meta"] == {"page": 1, "per_page": 2, "total": 5, "total_pages": 3, "has_more": True}
+    assert third["meta"] == {"page": 3, "per_page": 2, "total": 5, "total_pages": 3, "has_more": False}
+    assert [each["id"] for each in first["data"] + third["data"]] == [*ids[:2], ids[4]]
+    beyond = caller.get("/assistants", params={"page": 10**17}).json()
+    assert (beyond["data"], beyond["meta"]["has_more"]) == ([], False)
+    empty = caller.get("/tools").json()["meta"]
+    assert empty == {"page": 1, "per_page": 20, "total": 0, "total_pages": 0, "has_more": False}
+
+
+def test_messages_come_in_either_order_and_fifty_at_a_time(caller: Caller) -> None:
+    room = caller.room()
+    for number in range(51):
+        caller.make(f"/rooms/{room['id']}/messages", content=f"{number}", role="system")
+    path = f"/rooms/{room['id']}/messages"
+    assert [each["content"] for each in caller.read(path)] == [f"{number}" for number in range(50)]
+    assert caller.read(f"{path}?order=desc&per_page=1")[0]["content"] == "50"
+    assert caller.read(f"{path}?order=asc&per_page=1")[0]["content"] == "0"
+
+
+def test_lists_are_filtered(caller: Caller) -> None:
+    rooms = [caller.room(), caller.room()]
+    assert caller.read(f"/rooms?assistant_id={rooms[0]['assistant_id']}") == rooms[:1]
+    file = caller.make("/data-sources", name="File", type="file", config={})
+    caller.make("/data-sources", name="Base", type="database", config={})
+    assert caller.read("/data-sources?type=file") == [file]
+    workflow = caller.make("/workflows", **WORKFLOW)
+    halted = caller.make("/workflow-instances", workflow_id=workflow["id"])
+    assert caller.read("/workflow-instances?status=halted&workflow_id=" + workflow["id"]) == [halted]
+    assert caller.read("/workflow-instances?status=completed") == []
+
+
+def test_a_patch_changes_what_it_names_and_nothing_else(sandbox: Sandbox, caller: Caller) -> None:
+    before = caller.assistant(temperature=0.5)
+    sandbox.clock.advance(60)
+    after = caller.patch(f"/assistants/{before['id']}", json={"system_prompt": "Be brief."}).json()["data"]
+    assert after.pop("updated_at") > before.pop("updated_at")
+    assert after == {**before, "system_prompt": "Be brief."}
+
+
+def test_a_deleted_tool_is_taken_from_its_assistants(caller: Caller) -> None:
+    tools = [caller.make("/tools", name=name, description="", parameters={})["id"] for name in ("a", "b")]
+    assistant = caller.assistant(tools=tools)
+    other = caller.assistant()
+    caller.delete(f"/tools/{tools[0]}")
+    assert caller.read(f"/assistants/{assistant['id']}")["tools"] == tools[1:]
+    assert caller.read(f"/assistants/{other['id']}")["tools"] == []
+
+
+def test_what_a_body_refers_to_must_exist(caller: Caller) -> None:
+    assert "tools[0]" in problem(
+        caller.post("/assistants", json={"name": "B", "model": "m", "system_prompt": "", "tools": ["tool_no"]}),
+        422,
+        "VALIDATION_ERROR",
+    )
+    assert "assistant_id" in problem(caller.post("/rooms", json={"assistant_id": "asst_no"}), 422, "VALIDATION_ERROR")
+    assert "workflow_id" in problem(
+        caller.post("/workflow-instances", json={"workflow_id": "wf_no"}), 422, "VALIDATION_ERROR"
+    )
+
+
+def test_a_room_goes_with_its_messages_and_outlives_its_assistant(caller: Caller) -> None:
+    room = caller.room()
+    caller.make(f"/rooms/{room['id']}/messages", content="Hello")
+    caller.delete(f"/assistants/{room['assistant_id']}")
+    problem(caller.post(f"/rooms/{room['id']}/messages", json={"content": "Still there?"}), 409, "CONFLICT")
+    assert len(caller.read(f"/rooms/{room['id']}/messages")) == 2
+    caller.delete(f"/rooms/{room['id']}")
+    problem(caller.get(f"/rooms/{room['id']}/messages"), 404, "NOT_FOUND")

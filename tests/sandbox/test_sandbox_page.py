@@ -1,0 +1,403 @@
+"""The page at `/_sandbox`, as a person uses it in a real Chromium, and as no other site may use it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.http.guard import is_local
+from tests.support.browser import chromium, eventually
+from tests.support.sandbox_caller import Caller
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+ATTACK = "<img src=x onerror=\"document.title='broken in'\"><script>document.title='broken in'</script>"
+WORKFLOW = {
+    "name": "Order approval",
+    "initial_state": "review",
+    "states": [
+        {
+            "name": "review",
+            "type": "halting",
+            "presentation": {"type": "approval", "config": {"title": f"Approve it? {ATTACK}"}},
+            "transitions": [{"to": "ship", "condition": "approved == true"}, {"to": "rejected"}],
+        },
+        {"name": "ship", "type": "action", "transitions": [{"to": "details"}]},
+        {
+            "name": "details",
+            "type": "halting",
+            "presentation": {
+                "type": "form",
+                "fields": [
+                    {"name": "carrier", "type": "text", "label": "Carrier", "required": True},
+                    {"name": "parcels", "type": "integer"},
+                    {"name": "insured", "type": "boolean"},
+                ],
+            },
+            "transitions": [{"to": "choice", "condition": "carrier"}, {"to": "review", "event": "again"}],
+        },
+        {
+            "name": "choice",
+            "type": "halting",
+            "presentation": {"type": "selection", "config": {"options": ["fast", "cheap"]}},
+            "transitions": [{"to": "done", "condition": "selection == 'cheap'"}],
+        },
+        {"name": "done", "type": "terminal"},
+        {"name": "rejected", "type": "terminal"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[WebDriver]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def slow_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(word_delay=0.05).run() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(slow_sandbox: Sandbox) -> Sandbox:
+    slow_sandbox.reset()
+    return slow_sandbox
+
+
+@pytest.fixture
+def page(window: WebDriver, sandbox: Sandbox) -> Iterator[Page]:
+    page = Page(window, origin(sandbox))
+    window.get_log("browser")  # what an earlier test left
+    yield page
+    assert window.title != "broken in"
+    refused = [entry["message"] for entry in window.get_log("browser") if "Content Security Policy" in entry["message"]]
+    assert refused == []
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+class Page:
+    """The page in a browser: waits for what it is asked for."""
+
+    def __init__(self, browser: WebDriver, origin: str) -> None:
+        self.browser = browser
+        self.origin = origin
+
+    def open(self, section: str) -> None:
+        self.browser.get("about:blank")
+        self.browser.get(f"{self.origin}/_sandbox#{section}")
+
+    def text(self, selector: str) -> str:
+        # SVG has no innerText.
+        script = "const node = document.querySelector(arguments[0]); return node?.innerText ?? node?.textContent ?? ''"
+        return str(self.browser.execute_script(script, selector))
+
+    def shows(self, selector: str, text: str) -> None:
+        eventually(self.browser, lambda: text in self.text(selector))
+
+    def click(self, xpath: str) -> None:
+        def clicked() -> bool:
+            self.browser.find_element("xpath", xpath).click()
+            return True
+
+        eventually(self.browser, clicked)
+
+    def press(self, button: str) -> None:
+        self.click(f"//section[not(@hidden)]//button[normalize-space()='{button}']")
+
+    def write(self, selector: str, text: str) -> None:
+        eventually(self.browser, lambda: self.browser.find_element("css selector", selector).is_displayed())
+        self.browser.find_element("css selector", selector).send_keys(text)
+
+
+class Receiver(ThreadingHTTPServer):
+    """Takes webhooks and counts them by their event's id."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taker)
+        self.bodies: list[bytes] = []
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
+
+    def __enter__(self) -> Receiver:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _Taker(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def origin(sandbox: Sandbox) -> str:
+    return sandbox.core_api_url.removesuffix("/api/v1")
+
+
+def start_workflow(caller: Caller) -> dict[str, Any]:
+    workflow = caller.make("/workflows", **WORKFLOW)
+    return caller.make("/workflow-instances", workflow_id=workflow["id"], context={"note": ATTACK})
+
+
+def test_a_message_is_sent_and_its_answer_streams(page: Page, caller: Caller) -> None:
+    room = caller.make("/rooms", assistant_id=caller.assistant(name="Ada")["id"], metadata={"note": ATTACK})
+    page.open("rooms")
+    page.shows("#room-facts", "onerror")
+    count_streams = lambda: caller.sandbox.open_streams == 1  # noqa: E731
+    eventually(page.browser, count_streams)
+    question = " ".join(f"word{number}" for number in range(40))
+    page.write("#content", question)
+    asked_before = len(caller.sandbox.requests)
+    page.press("Send")
+    page.shows("#messages .user", "word39")
+    first = eventually(page.browser, lambda: page.text("#messages .draft .content"))
+    longer = eventually(page.browser, lambda: len(page.text("#messages .draft .content")) > len(first))
+    assert longer
+    assert len(first) < len(question)
+    page.shows("#messages .assistant:not(.draft) .content", "word39")
+    eventually(page.browser, lambda: not page.text("#messages .draft"))
+    assert [each["role"] for each in caller.read(f"/rooms/{room['id']}/messages")] == ["user", "assistant"]
+    # The one is this test's own look at the messages: what the page does is not what the program asked.
+    assert len(caller.sandbox.requests) == asked_before + 1
+
+
+def test_what_comes_from_data_stays_text(page: Page, caller: Caller) -> None:
+    room = caller.make("/rooms", assistant_id=caller.assistant(name=ATTACK)["id"])
+    caller.make(f"/rooms/{room['id']}/messages", content=ATTACK)
+    page.open(f"rooms/{room['id']}")
+    page.shows("#messages .user", "<script>")
+    page.shows("#room-list", "<script>")
+    assert page.browser.execute_script("return document.querySelectorAll('main img, main script').length") == 0
+
+
+def test_a_workflow_is_answered_to_its_end(page: Page, caller: Caller) -> None:
+    instance = start_workflow(caller)
+    path = f"/workflow-instances/{instance['id']}"
+    page.open("instances")
+    page.shows("#diagram .current", "review")
+    page.shows("#answer", "onerror")
+    page.press("Approve")
+    page.shows("#diagram .current", "details")
+    page.write("[name=carrier]", "Post")
+    page.write("[name=parcels]", "3")
+    page.click("//input[@name='insured']")
+    page.press("Submit")
+    page.shows("#diagram .current", "choice")
+    page.press("cheap")
+    page.shows("#diagram .current", "done")
+    page.shows("#instance-facts", "completed")
+    done = caller.read(path)
+    given = {"approved": True, "carrier": "Post", "parcels": 3, "insured": True, "selection": "cheap"}
+    assert (done["status"], done["context"]) == ("completed", {"note": ATTACK, **given})
+
+
+def test_events_rejections_and_free_answers(page: Page, caller: Caller) -> None:
+    instance = start_workflow(caller)
+    page.open("instances")
+    page.click("//summary[.='Answer with JSON']")
+    area = "#answer textarea"
+    eventually(page.browser, lambda: page.browser.find_element("css selector", area).is_displayed())
+    page.browser.find_element("css selector", area).clear()
+    page.write(area, '{"approved": true}')
+    page.press("Send this object")
+    page.shows("#diagram .current", "details")
+    page.press("again")
+    page.shows("#diagram .current", "review")
+    # Its context has `approved` still, which the answer overrides.
+    page.press("Reject")
+    page.shows("#diagram .current", "rejected")
+    assert caller.read(f"/workflow-instances/{instance['id']}")["current_state"] == "rejected"
+
+
+def test_a_refused_action_says_why(page: Page, caller: Caller) -> None:
+    room = caller.room()
+    page.open("rooms")
+    page.shows("#room-facts", room["id"])
+    caller.delete(f"/assistants/{room['assistant_id']}")
+    page.write("#content", "Hello?")
+    page.press("Send")
+    page.shows("#problem", "was deleted")
+
+
+def test_a_webhook_is_delivered_again(page: Page, caller: Caller, receiver: Receiver) -> None:
+    url = f"http://127.0.0.1:{receiver.server_port}/hook"
+    caller.make("/webhooks", url=url, events=["room.message.created"])
+    caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hello", role="system")
+    page.open("deliveries")
+    page.shows("#delivery-list", "room.message.created")
+    page.press("Redeliver")
+    eventually(page.browser, lambda: len(receiver.bodies) == 2)
+    assert receiver.bodies[0] == receiver.bodies[1]
+    eventually(page.browser, lambda: page.text("#delivery-list").count("room.message.created") == 2)
+
+
+@pytest.mark.parametrize(("button", "outcome"), [("Approve", "code="), ("Deny", "error=access_denied")])
+def test_an_oauth_flow_is_decided(page: Page, caller: Caller, receiver: Receiver, button: str, outcome: str) -> None:
+    back = f"http://127.0.0.1:{receiver.server_port}/back"
+    flow = caller.make("/oauth/initiate", provider="google", redirect_uri=back, scopes=["calendar.read", ATTACK])
+    page.browser.get(flow["authorization_url"])
+    page.shows("main", "calendar.read")
+    page.shows("main", "<script>")
+    page.click(f"//button[.='{button}']")
+    eventually(page.browser, lambda: page.browser.current_url.startswith(back))
+    assert outcome in page.browser.current_url
+    assert flow["state"] in page.browser.current_url
+    if button == "Approve":
+        code = httpx.URL(page.browser.current_url).params["code"]
+        caller.make("/oauth/callback", provider="google", code=code, state=flow["state"])
+        page.open("credentials")
+        page.shows("#credential-list", "google")
+    else:
+        page.browser.get(flow["authorization_url"])
+        page.shows("main", "This flow is failed.")
+
+
+def test_the_namespace_filter_and_the_requests(page: Page, sandbox: Sandbox, caller: Caller) -> None:
+    caller.room()
+    with Caller(sandbox, "user_2") as other:
+        other.room(name="Other")
+    page.open("rooms")
+    eventually(page.browser, lambda: page.text("#room-list").count("room_") == 2)
+    page.click("//select[@id='namespace']/option[.='user_2']")
+    eventually(page.browser, lambda: page.text("#room-list").count("room_") == 1)
+    page.shows("#room-list", "Other")
+    page.click("//a[@href='#requests']")
+    page.shows("#request-list", "POST /api/v1/rooms")
+    assert "user_1" not in page.text("#request-list")
+    assert sandbox.client_secret not in page.text("#request-list")
+
+
+def act(sandbox: Sandbox, **headers: str) -> httpx.Response:
+    body = {"operation": "cancel_workflow_instance", "namespace": "", "path": {"instance_id": "wfi_no"}}
+    return httpx.post(f"{origin(sandbox)}/_sandbox/page/act", json=body, headers=headers)
+
+
+def test_no_other_site_may_use_the_page(sandbox: Sandbox) -> None:
+    ours = {"x-sandbox-page": "1"}
+    assert act(sandbox, **ours).status_code == 404  # let in: there is no such instance
+    assert act(sandbox, **ours, origin=origin(sandbox)).status_code == 404
+    assert act(sandbox).status_code == 403
+    for foreign in ("https://evil.example", "null", "http://[", "http://127.0.0.1:1"):
+        assert act(sandbox, **ours, origin=foreign).status_code == 403
+    assert act(sandbox, **ours, **{"sec-fetch-site": "cross-site"}).status_code == 403
+    rebound = {"host": "evil.example", "origin": "http://evil.example"}
+    assert act(sandbox, **ours, **rebound).status_code == 403
+    for path in ("", "/page/state", "/page/rooms/room_1/stream"):
+        answer = httpx.get(f"{origin(sandbox)}/_sandbox{path}", headers={"host": "evil.example"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
+    foreign_read = httpx.get(f"{origin(sandbox)}/_sandbox/page/state", headers={"origin": "https://evil.example"})
+    assert foreign_read.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/api/v1/rooms", "/auth/api/v1/oauth/jwks", "/nothing", "/_sandbox/authorize?flow=x"])
+def test_the_api_answers_no_name_that_another_site_can_have(sandbox: Sandbox, caller: Caller, path: str) -> None:
+    answer = httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": "evil.example:8765"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
+    assert "--allow-host" in answer.json()["error"]["message"]
+    local = httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": "sandbox:8765"})
+    assert local.status_code != 403
+
+
+def test_a_name_is_allowed_that_was_given() -> None:
+    with Sandbox(allowed_hosts=["Sandbox.Example.com:443"]).run() as sandbox, Caller(sandbox) as caller:
+        for path in ("/api/v1/rooms", "/_sandbox", "/_sandbox/page/state", "/_sandbox/faults"):
+            for host, status in (("sandbox.example.com", 200), ("sandbox.example.com:81", 200), ("example.com", 403)):
+                answer = httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": host})
+                assert answer.status_code == status
+
+
+def test_the_stream_of_the_page_is_for_get_alone(sandbox: Sandbox, caller: Caller) -> None:
+    answer = httpx.head(f"{origin(sandbox)}/_sandbox/page/rooms/{caller.room()['id']}/stream")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert sandbox.open_streams == 0
+
+
+def test_another_site_can_not_decide_a_flow(sandbox: Sandbox, caller: Caller) -> None:
+    flow = caller.make("/oauth/initiate", provider="google", redirect_uri="http://127.0.0.1:1/back")
+    url = f"{flow['authorization_url']}&decision=approve"
+    assert httpx.post(url, headers={"origin": "https://evil.example"}).status_code == 403
+    answer = httpx.post(url, headers={"origin": origin(sandbox)})
+    assert (answer.status_code, httpx.URL(answer.headers["location"]).path) == (303, "/back")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [],
+        {"operation": "delete_room", "namespace": "", "path": {"room_id": "r"}},
+        {"operation": "send_message", "namespace": "", "path": {}, "body": {}},
+        {"operation": "send_message", "namespace": 1, "path": {"room_id": "r"}, "body": {"content": "x"}},
+        {"operation": "send_message", "namespace": "", "path": {"room_id": "r"}, "body": {"content": 7}},
+    ],
+)
+def test_what_the_page_would_never_ask_is_refused(sandbox: Sandbox, asked: Any) -> None:
+    answer = httpx.post(f"{origin(sandbox)}/_sandbox/page/act", json=asked, headers={"x-sandbox-page": "1"})
+    assert answer.status_code == 422
+
+
+def test_what_is_not_there_is_404(sandbox: Sandbox) -> None:
+    headers = {"x-sandbox-page": "1"}
+    base = f"{origin(sandbox)}/_sandbox/page"
+    assert httpx.post(f"{base}/redeliver", json={"delivery_id": "dlv_no"}, headers=headers).status_code == 404
+    assert httpx.get(f"{base}/rooms/room_no/stream").status_code == 404
+    assert httpx.get(f"{base}/nothing.js").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "[::1]", "192.168.1.7", "sandbox", "a.localhost", "my.test"]
+)
+def test_local_names(host: str) -> None:
+    assert is_local(host)
+
+
+@pytest.mark.parametrize("host", ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil.com", "1.2.3"])
+def test_names_that_a_site_can_have(host: str) -> None:
+    assert not is_local(host)
+
+
+def test_the_state_of_the_page_stays_small_whatever_there_is(sandbox: Sandbox) -> None:
+    """It is asked for each second by every page that is open."""
+    wide, long = {f"key_{number}": [] for number in range(20_000)}, "word " * 40_000
+    state = {"name": "wait", "type": "halting", "presentation": {"type": "form", "config": wide}}
+    with Caller(sandbox) as caller:
+        room = caller.room(name=long)
+        for _ in range(5):
+            caller.make(f"/rooms/{room['id']}/messages", content=long)
+        caller.patch(f"/rooms/{room['id']}", json={"metadata": wide})
+        workflow = caller.make("/workflows", name=long[:9000], initial_state="wait", states=[state])
+        for _ in range(5):
+            caller.make("/workflow-instances", workflow_id=workflow["id"], context=wide)
+        caller.make("/oauth/initiate", provider=long, scopes=[long], redirect_uri="https://app.test")
+        sandbox.add_credential(long, namespace="user_1", scopes=list(wide))
+    response = httpx.get(f"{origin(sandbox)}/_sandbox/page/state")
+    shown = response.json()
+    assert len(response.content) < 400_000
+    assert shown["room"]["messages"][0]["content"].startswith("word word")
+    assert shown["room"]["metadata"] == shown["instance"]["context"] == "more than 10000 characters and values"
+    assert shown["credentials"][0]["scopes"] == ["more than 10000 characters and values"]
+    assert (shown["instances"][0]["status"], "context" in shown["instances"][0]) == ("halted", False)

@@ -1,0 +1,641 @@
+"""State in a file, through restarts and kills; and seeds."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import ConfigurationError
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.__main__ import main
+from tests.support.delivery_receiver import receiving
+from tests.support.sandbox_caller import Caller, fetch_token, listening, problem, waiting_turns
+
+STATES = [
+    {"name": "ask", "type": "halting", "transitions": [{"to": "end"}]},
+    {"name": "end", "type": "terminal"},
+]
+WORKFLOW = {"name": "W", "initial_state": "ask", "states": STATES}
+HOOK = {"url": "http://127.0.0.1:9/hook", "events": ["room.message.created"]}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "platform.db"
+
+
+@contextmanager
+def command(path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The sandbox in a process of its own, and the URL at which it is."""
+    arguments = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", "--data", str(path)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found is not None
+            yield process, found[0]
+        finally:
+            process.kill()
+
+
+def connect(core: str) -> httpx.Client:
+    body = {"grant_type": "client_credentials", "client_id": "sandbox_client", "client_secret": "sandbox_secret"}
+    url = core.replace("/api/v1", "/auth/api/v1/oauth/token")
+    token = httpx.post(url, json=body).json()["data"]["access_token"]
+    headers = {"authorization": f"Bearer {token}", "x-namespace": "user_1"}
+    return httpx.Client(base_url=core, headers=headers)
+
+
+def test_everything_is_there_after_a_restart(path: Path) -> None:
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room()
+        caller.make(f"/rooms/{room['id']}/messages", content="Hello")
+        messages = caller.read(f"/rooms/{room['id']}/messages")
+        hook = caller.make("/webhooks", **HOOK)
+        credential = sandbox.add_credential("google", namespace="user_1")
+        provider_token = caller.read(f"/credentials/{credential['id']}/token")["access_token"]
+        gone = caller.make("/tools", name="t", description="", parameters={})
+        caller.delete(f"/tools/{gone['id']}")
+        halted = caller.make("/workflow-instances", workflow_id=caller.make("/workflows", **WORKFLOW)["id"])
+        token, revoked = (fetch_token(sandbox) for _ in range(2))
+        client = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
+        httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json={"token": revoked, **client})
+    # The old one is held on purpose: the file is free once it is served no more.
+    with Sandbox(data=path).run() as again, Caller(again, token=token) as caller:
+        assert caller.read("/rooms") == [room]
+        assert caller.read(f"/rooms/{room['id']}/messages") == messages
+        assert caller.read("/tools") == []
+        assert again._state.store.get("webhook", "user_1", hook["id"]).private["secret"] == hook["secret"]
+        assert caller.read(f"/credentials/{credential['id']}/token")["access_token"] == provider_token
+        stream_path = f"/workflow-instances/{halted['id']}/stream"
+        assert caller.read(f"/workflow-instances/{halted['id']}")["status"] == "halted"
+        with listening(caller, stream_path) as stream:
+            answer = caller.post(f"/workflow-instances/{halted['id']}/input", json={"ok": True})
+            assert answer.json()["data"]["status"] == "completed"
+            assert stream.end()[-1] == {"type": "done"}
+        with Caller(again, token=revoked) as stranger:
+            problem(stranger.get("/rooms"), 401, "AUTH_ERROR")
+    with Sandbox(data=path).run() as third, Caller(third) as caller, listening(caller, stream_path) as stream:
+        assert stream.end() == [{"type": "done"}]
+
+
+def test_an_idempotency_key_holds_through_a_restart(path: Path) -> None:
+    headers, body = {"idempotency-key": "k"}, {"name": "Bot", "model": "gpt-4", "system_prompt": "Help."}
+    answers = []
+    for _ in range(2):
+        with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+            answers.append(caller.post("/assistants", json=body, headers=headers).content)
+            refused = caller.post("/assistants", json={**body, "name": "Bob"}, headers=headers)
+            problem(refused, 409, "CONFLICT")
+            assert len(caller.read("/assistants")) == 1
+    assert answers[0] == answers[1]
+
+
+def test_no_acknowledged_write_is_lost_to_a_kill(path: Path) -> None:
+    acknowledged: list[str] = []
+    enough = threading.Event()
+
+    def write(client: httpx.Client) -> None:
+        try:
+            for number in range(100_000):
+                name = f"{threading.get_ident()}-{number}"
+                answer = client.post("/tools", json={"name": name, "description": "", "parameters": {}})
+                acknowledged.append(answer.json()["data"]["id"])
+                if len(acknowledged) > 150:
+                    enough.set()
+        except httpx.TransportError:
+            pass
+
+    with command(path) as (process, core), connect(core) as client:
+        halted = client.post("/workflows", json=WORKFLOW).json()["data"]
+        instance = client.post("/workflow-instances", json={"workflow_id": halted["id"]}).json()["data"]
+        writers = [threading.Thread(target=write, args=(client,)) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        assert enough.wait(60)
+        process.send_signal(signal.SIGKILL)
+        for writer in writers:
+            writer.join()
+    with command(path) as (_, core), httpx.Client(base_url=core, headers=client.headers) as anew:
+        # The token from before the kill is as good as before.
+        listed = [anew.get("/tools", params={"page": page, "per_page": 100}).json()["data"] for page in range(1, 30)]
+        assert set(acknowledged) <= {tool["id"] for page in listed for tool in page}
+        answer = anew.post(f"/workflow-instances/{instance['id']}/input", json={})
+        assert answer.json()["data"]["status"] == "completed"
+
+
+def test_what_waits_its_turn_has_left_nothing_behind_when_a_kill_comes(path: Path, tmp_path: Path) -> None:
+    """Neither half: no message without the answer that its key promises, no result without what follows from it."""
+    killed = tmp_path / "killed.db"
+    with Sandbox(data=path, word_delay=0.05).run() as sandbox, Caller(sandbox) as caller, ThreadPoolExecutor(2) as pool:
+        tool = caller.make("/tools", name="t", description="", parameters={})
+        room = caller.room(tools=[tool["id"]])["id"]
+        messages, results = f"/rooms/{room}/messages", f"/rooms/{room}/tool-results"
+        asking = caller.make(messages, content="/tool t")
+        result = {"tool_call_id": asking["tool_calls"][0]["id"], "result": 1}
+        pay, key = {"content": "pay 100 EUR"}, {"idempotency-key": "k"}
+        caller.make(messages, content="word " * 100, stream=True)
+        waiting = [
+            pool.submit(caller.post, messages, json=pay, headers=key),
+            pool.submit(caller.post, results, json=result),
+        ]
+        deadline = time.monotonic() + 60
+        while waiting_turns(sandbox, room) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        # What the files hold now is what a kill would leave.
+        for end in ("", "-wal"):
+            shutil.copy(f"{path}{end}", f"{killed}{end}")
+        caller.delete(f"/rooms/{room}")
+        assert [each.result().status_code for each in waiting] == [404, 404]
+    with Sandbox(data=killed).run() as sandbox, Caller(sandbox) as caller:
+        paid = [caller.post(messages, json=pay, headers=key).json()["data"] for _ in range(2)]
+        assert paid[0] == paid[1]
+        answer = caller.make(results, **result)
+        assert answer["content"] == "Bot here. t answered 1."
+        said = [each["content"] for each in caller.read(messages)]
+        assert said[3:] == ["pay 100 EUR", "Bot here. You said: pay 100 EUR", "1", answer["content"]]
+
+
+def test_what_a_webhook_has_not_got_yet_is_sent_after_a_kill(path: Path) -> None:
+    """At least once. The first attempt is cut off by the kill, made again and refused; the second gets through."""
+    with receiving() as (receiver, url):
+        receiver.hang()
+        receiver.answers.extend([500, 500])
+        with command(path) as (process, core), connect(core) as client:
+            hook = client.post("/webhooks", json={"url": url, "events": ["workflow.instance.started"]}).json()["data"]
+            workflow = client.post("/workflows", json=WORKFLOW).json()["data"]["id"]
+            client.post("/workflow-instances", json={"workflow_id": workflow})
+            receiver.wait(1)
+            process.send_signal(signal.SIGKILL)
+        receiver.go_on.set()
+        with Sandbox(data=path).run() as sandbox:
+            receiver.wait(2)
+            sandbox.wait_for_deliveries(60)
+            [refused] = sandbox.deliveries
+            assert (refused.attempt, refused.status) == (1, 500)
+        with Sandbox(data=path).run() as sandbox:
+            sandbox.clock.advance(3600)
+            assert len({got.verified(hook["secret"], sandbox).id for got in receiver.wait(3)[2:]}) == 1
+            sandbox.wait_for_deliveries(60)
+            assert [(each.id, each.attempt, each.status) for each in sandbox.deliveries] == [(refused.id, 2, 200)]
+        with Sandbox(data=path).run() as sandbox:
+            sandbox.clock.advance(86400)
+            sandbox.wait_for_deliveries(60)
+            assert list(sandbox.deliveries) == []
+        assert len({json.loads(got.body)["id"] for got in receiver.got}) == 1
+
+
+def test_a_webhook_that_is_deleted_gets_nothing_after_a_restart(path: Path) -> None:
+    with receiving() as (receiver, url):
+        receiver.answers.append(500)
+        with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+            hook = caller.make("/webhooks", url=url, events=["room.message.created"])
+            caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hello")
+            sandbox.wait_for_deliveries(60)
+            assert any(delivery.next_attempt_at for delivery in sandbox.deliveries)
+            caller.delete(f"/webhooks/{hook['id']}")
+        with Sandbox(data=path).run() as sandbox:
+            sandbox.clock.advance(3600)
+            sandbox.wait_for_deliveries(60)
+            assert list(sandbox.deliveries) == []
+
+
+def test_a_stream_goes_on_after_a_restart(path: Path) -> None:
+    """Its reader remembers the ids that it has seen, and takes an event that bears one of them for a repetition."""
+
+    def say(sandbox: Sandbox, *words: str) -> None:
+        for word in words:
+            sandbox.emit(room, {"type": "message.delta", "content": word})
+
+    with ExitStack() as client_lives:
+        with Sandbox(data=path).run() as sandbox:
+            port = httpx.URL(sandbox.core_api_url).port or 0
+            with Caller(sandbox) as caller:
+                room = caller.room()["id"]
+            client = client_lives.enter_context(sandbox.client(namespace="user_1"))
+            stream = client_lives.enter_context(client.rooms.stream(room))
+            say(sandbox, "one", "two")
+            words = [next(stream).content for _ in range(2)]
+        with Sandbox(data=path).run(port) as sandbox:
+            say(sandbox, "three", "four")
+            words += [next(stream).content for _ in range(2)]
+    assert words == ["one", "two", "three", "four"]
+
+
+def test_one_sandbox_at_a_time_has_the_file(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with command(path):
+        with pytest.raises(OSError, match="another sandbox has it open"):
+            Sandbox(data=path)
+        assert main(["--port", "0", "--data", str(path)]) == 1
+        assert "another sandbox" in capsys.readouterr().err
+
+
+def test_the_same_sandbox_sees_what_another_did_meanwhile(path: Path) -> None:
+    sandbox = Sandbox(data=path)
+    with sandbox.run(), Caller(sandbox) as caller:
+        caller.room()
+    with pytest.raises(RuntimeError, match="was closed"):
+        sandbox.add_credential("google")
+    with Sandbox(data=path).run() as other, Caller(other) as caller:
+        rooms = [*caller.read("/rooms"), caller.room()]
+    with sandbox.run(), Caller(sandbox) as caller:
+        assert caller.read("/rooms") == rooms
+        sandbox.reset()
+    sandbox.close()
+    with Sandbox(data=path).run() as other, Caller(other) as caller:
+        assert caller.read("/rooms") == []
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough to be seen as one" * 20, None])
+def test_a_file_of_something_else_is_left_alone(path: Path, content: bytes | None) -> None:
+    if content is None:
+        other = sqlite3.connect(path)
+        other.execute("CREATE TABLE mine (a)")
+        other.close()
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="not a data file"):
+        Sandbox(data=path)
+    assert path.read_bytes() == before
+    with pytest.raises(OSError, match="No such file"):
+        Sandbox(data=path.parent / "nowhere" / "x.db")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_the_file_is_its_owners_alone(path: Path, there: bool) -> None:
+    if there:
+        path.touch()
+    for _ in range(2):
+        if there:
+            path.chmod(0o644)
+        with Sandbox(data=path).run() as sandbox:
+            fetch_token(sandbox)
+            assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
+
+
+def test_a_file_that_cannot_be_closed_to_others_is_warned_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError
+
+    path.touch()
+    path.chmod(0o644)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    Sandbox(data=path).close()
+    assert f"{path} holds secrets, and others can read it" in caplog.text
+
+
+def test_memory_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="in memory alone"):
+        Sandbox(data=":memory:")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_full_disk_does_not_take_did_not_happen(path: Path) -> None:
+    def make(name: str, size: int) -> httpx.Response:
+        return client.post("/tools", json={"name": name, "description": "d" * size, "parameters": {}})
+
+    def names() -> list[str]:
+        return [tool["name"] for tool in client.get("/tools").json()["data"]]
+
+    def limit(size: int) -> None:
+        # A file that may not grow fails as a full disk does.
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    with command(path) as (process, core), connect(core) as client:
+        make("before", 10)
+        limit(Path(f"{path}-wal").stat().st_size + 20_000)
+        refused = make("large", 100_000)
+        assert "can't be written" in refused.json()["error"]["message"]
+        problem(refused, 507, "API_ERROR")
+        assert names() == ["before"]
+        limit(Path(f"{path}-wal").stat().st_size)
+        reset = httpx.post(core.replace("/api/v1", "/_sandbox/reset"))
+        problem(reset, 507, "API_ERROR")
+        assert names() == ["before"]
+        limit(resource.RLIM_INFINITY)
+        assert make("after", 10).status_code == 201
+        assert names() == ["before", "after"]
+        process.send_signal(signal.SIGKILL)
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        assert [tool["name"] for tool in caller.read("/tools")] == ["before", "after"]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data file with something of everything; beside it, one of a process that was killed."""
+    path = tmp_path_factory.mktemp("good") / "platform.db"
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room(tools=[caller.make("/tools", name="t", description="", parameters={})["id"]])["id"]
+        caller.make("/webhooks", url="http://127.0.0.1:9/hook", events=["room.message.created"])
+        for content in ("Hello", "/tool t"):
+            key = {"idempotency-key": content}
+            assert caller.post(f"/rooms/{room}/messages", json={"content": content}, headers=key).is_success
+        workflow = caller.make("/workflows", **WORKFLOW)["id"]
+        instance = caller.make("/workflow-instances", workflow_id=workflow, context={"a": [1, {"b": None}]})["id"]
+        caller.make(f"/workflow-instances/{instance}/thread/messages", content="Well?")
+        sandbox.add_credential("google", namespace="user_1", refreshable=False)
+        caller.make("/oauth/initiate", provider="google", redirect_uri="https://app.test")
+        caller.make("/data-sources", name="D", type="url", config={})
+        caller.delete(f"/tools/{caller.make('/tools', name='u', description='', parameters={})['id']}")
+        token = {"token": fetch_token(sandbox), "client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
+        assert httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json=token).is_success
+        sandbox.wait_for_deliveries(60)
+        for end in ("", "-wal"):
+            shutil.copy(f"{path}{end}", path.parent / f"killed.db{end}")
+    return path
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Every byte of the file, and of what SQLite keeps beside it."""
+    return {each.name: each.read_bytes() for each in sorted(path.parent.iterdir())}
+
+
+def starts_or_says_why(path: Path) -> str:
+    """What is wrong with a data file, "" for nothing. Fails unless the sandbox has left it as it was, or can use it."""
+    before = contents(path)
+    try:
+        sandbox = Sandbox(data=path)
+    except (ConfigurationError, OSError) as error:
+        assert contents(path) == before
+        message = str(error)
+        assert str(path) in message
+        assert len(message.splitlines()) == 1
+        return message
+    sandbox.add_credential("google")
+    sandbox.close()
+    return ""
+
+
+def damage_bytes(path: Path, chance: random.Random) -> None:
+    content = bytearray(path.read_bytes())
+    at, size = chance.randrange(len(content)), chance.choice([1, 4, 100, 5000])
+    match chance.randrange(4):
+        case 0:
+            del content[at:]
+        case 1:
+            content[at : at + size] = chance.randbytes(size)
+        case 2:
+            content[at : at + size] = bytes(size)
+        case 3:
+            del content[at : at + size]
+    path.write_bytes(content)
+
+
+ODD: list[Any] = ["", "{", "[]", "null", '{"id": 1}', "x" * 10_000, 7, 1.5, b"\xff\x00", "[" * 5000, "\x00"]
+
+
+def damage_row(path: Path, chance: random.Random) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        table = chance.choice([name for name in tables if not name.startswith("sqlite_")])
+        columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+        rows = [row for (row,) in connection.execute(f'SELECT rowid FROM "{table}"')]
+        if not rows:
+            return
+        column, row = chance.choice(columns), chance.choice(rows)
+        with suppress(sqlite3.IntegrityError):
+            connection.execute(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', (chance.choice(ODD), row))
+        connection.commit()
+
+
+def change_json(path: Path, chance: random.Random) -> None:
+    """Another type somewhere in a record, however deep."""
+    with closing(sqlite3.connect(path)) as connection:
+        column = chance.choice(["public", "private"])
+        rows = connection.execute(f"SELECT position, {column} FROM records WHERE length({column}) > 2").fetchall()
+        position, text = chance.choice(rows)
+        value = json.loads(text)
+        place = value
+        while True:
+            key = chance.choice(list(place) if isinstance(place, dict) else range(len(place)))
+            if not isinstance(place[key], dict | list) or not place[key] or chance.random() < 0.2:
+                break
+            place = place[key]
+        place[key] = chance.choice([None, 7, "x", [], {}, [[]], {"a": 1}, 1e300, True])
+        connection.execute(f"UPDATE records SET {column} = ? WHERE position = ?", (json.dumps(value), position))
+        connection.commit()
+
+
+@pytest.mark.parametrize("damage", [damage_bytes, damage_row, change_json])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_file_is_told_in_one_line_and_left_as_it_is(
+    good: Path, tmp_path: Path, damage: Callable[[Path, random.Random], None], seed: int
+) -> None:
+    chance = random.Random(seed)
+    refused = 0
+    for number in range(15):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        path = folder / "platform.db"
+        shutil.copy(good, path)
+        damage(path, chance)
+        refused += starts_or_says_why(path) != ""
+    assert refused >= 5
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_damaged_file_of_a_process_that_was_killed_is_left_as_it_is(good: Path, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    for number in range(15):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        path = folder / "platform.db"
+        for end in ("", "-wal"):
+            shutil.copy(good.parent / f"killed.db{end}", f"{path}{end}")
+        damage_bytes(Path(f"{path}{chance.choice(['', '-wal'])}"), chance)
+        starts_or_says_why(path)
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("PRAGMA user_version = 3", "was made by a later version"),
+        ("PRAGMA user_version = 1", "was made by an earlier version"),
+        ("PRAGMA application_id = 7", "is not a data file of a sandbox"),
+        ("ALTER TABLE records ADD COLUMN more TEXT", "its tables are others"),
+        ("DROP TABLE letters", "its tables are others"),
+        ("UPDATE records SET public = '[]'", "a row of the table records was changed"),
+        ("UPDATE revoked SET expires_at = 0", "a row of the table revoked was changed"),
+        ("UPDATE \"values\" SET value = 'x' WHERE name = 'signing_key'", "a row of the table values was changed"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_wrong_with_its_file(
+    good: Path, path: Path, capsys: pytest.CaptureFixture[str], statement: str, message: str
+) -> None:
+    shutil.copy(good, path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+        # Into the file, so that its bytes can be compared.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = contents(path)
+    assert main(["--port", "0", "--data", str(path)]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert str(path) in line
+    assert contents(path) == before
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (tmp_path, pipe, Path("/dev/null"), tmp_path / "nowhere" / "x.db", tmp_path / ("x" * 300)):
+        assert main(["--port", "0", "--data", str(path)]) == 1
+        [line] = capsys.readouterr().err.splitlines()
+        assert str(path) in line
+
+
+def test_a_file_that_is_refused_while_another_sandbox_has_it_stays_locked(path: Path) -> None:
+    """POSIX locks are the process's: whoever closes the file once more would give them up."""
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        with pytest.raises(OSError, match="another sandbox has it open"):
+            Sandbox(data=path)
+        arguments = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", "--data", str(path)]
+        other = subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False)
+        assert (other.returncode, other.stderr.count("\n")) == (1, 1)
+        assert "another sandbox has it open" in other.stderr
+        caller.room()
+
+
+CUT_OFF = """
+import os, sys
+from interactor_ext import ConfigurationError
+from interactor_ext.sandbox import Sandbox
+sandbox = Sandbox(data=sys.argv[1])
+sandbox.add_credential("kept")
+sandbox._state.store.add("tool", "", {"name": "half"})
+sandbox._keeper.set_value("realm", "another")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_kill_in_the_middle_of_a_step_keeps_what_was_there_before(path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", CUT_OFF, str(path)], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox, None) as caller:
+        assert [each["provider"] for each in caller.read("/credentials")] == ["kept"]
+        assert caller.read("/tools") == []
+
+
+SEED: dict[str, Any] = {
+    "user_1": {
+        "rooms": [{"id": "room_1", "assistant_id": "asst_1", "messages": [{"role": "user", "content": "Hello"}]}],
+        "assistants": [
+            {"id": "asst_1", "name": "Bot", "model": "gpt-4", "system_prompt": "Help.", "tools": ["tool_1"]}
+        ],
+        "tools": [{"id": "tool_1", "name": "add", "description": "", "parameters": {}}],
+        "workflows": [{"id": "wf_1", **WORKFLOW}],
+        "workflow_instances": [{"workflow_id": "wf_1"}],
+        "webhooks": [HOOK],
+        "credentials": [{"id": "cred_1", "provider": "google", "scopes": ["calendar"]}],
+    },
+    "user_2": {"tools": [{"name": "sub", "description": "", "parameters": {}}]},
+}
+
+
+def planted(tmp_path: Path, seed: Any) -> Path:
+    file = tmp_path / "seed.json"
+    file.write_text(seed if isinstance(seed, str) else json.dumps(seed))
+    return file
+
+
+def test_a_seed_is_there_from_the_start_and_after_a_reset(tmp_path: Path) -> None:
+    with Sandbox(seed=planted(tmp_path, SEED)).run() as sandbox:
+        for _ in range(2):
+            with Caller(sandbox) as caller, Caller(sandbox, "user_2") as other:
+                assert caller.read("/rooms/room_1/messages")[0]["content"] == "Hello"
+                assert caller.read("/assistants/asst_1")["tools"] == ["tool_1"]
+                assert caller.read("/workflow-instances")[0]["status"] == "halted"
+                assert caller.read("/credentials/cred_1/token")["access_token"]
+                assert [tool["name"] for tool in other.read("/tools")] == ["sub"]
+                assert list(sandbox.events) == []
+                caller.delete("/rooms/room_1")
+            sandbox.reset()
+
+
+def test_a_data_file_that_holds_something_gets_no_seed(tmp_path: Path, path: Path) -> None:
+    seed = planted(tmp_path, SEED)
+    with Sandbox(data=path, seed=seed).run() as sandbox, Caller(sandbox) as caller:
+        caller.delete("/rooms/room_1")
+    with Sandbox(data=path, seed=seed).run() as sandbox, Caller(sandbox) as caller:
+        assert caller.read("/rooms") == []
+        assert len(caller.read("/assistants")) == 1
+
+
+def test_a_seed_with_a_mistake_leaves_nothing_behind(tmp_path: Path, path: Path) -> None:
+    """Neither half of it, nor what keeps the mended seed from being planted."""
+    wrong = {"user_1": {**SEED["user_1"], "rooms": [{"assistant_id": "asst_no"}]}}
+    for _ in range(2):
+        with pytest.raises(ValueError, match="there is no assistant"):
+            Sandbox(data=path, seed=planted(tmp_path, wrong))
+        # Where there is something already, it would be planted by a reset at last.
+        with Sandbox(data=path, seed=planted(tmp_path, SEED)).run() as sandbox, Caller(sandbox) as caller:
+            assert len(caller.read("/rooms")) == 1
+
+
+def test_a_namespace_without_a_name_is_that_of_calls_without_one(tmp_path: Path) -> None:
+    with (
+        Sandbox(seed=planted(tmp_path, {"": SEED["user_2"]})).run() as sandbox,
+        Caller(sandbox, None) as caller,
+    ):
+        assert [tool["name"] for tool in caller.read("/tools")] == ["sub"]
+
+
+@pytest.mark.parametrize(
+    ("seed", "place"),
+    [
+        ("{", r"seed\.json: line 1"),
+        ("[" * 100_000, r"seed\.json: is nested deeper"),
+        ('{"a": {"tools": [{"parameters": {"x": NaN}}]}}', r"seed\.json: NaN is not JSON"),
+        ('{"a": {"credentials": [{"provider": "x", "expires_in": 1e999}]}}', r"seed\.json: a number is too large"),
+        ('{"a": {"tools": [{"name": "\\ud800"}]}}', r"seed\.json: holds half a surrogate pair"),
+        ({"a\nb": {}}, r"the namespace 'a\\nb': must match"),
+        ({"a\n": {}}, r"the namespace 'a\\n': must match"),
+        ({"a": {"credentials": [{"provider": "x", "expires_in": 1e300}]}}, r"\[0\]\.expires_in: leads to no time"),
+        ({"a": {"tools": [{"id": "t\n"}]}}, r"a\.tools\[0\]\.id: must match"),
+        ("[]", r"seed\.json: must be an object"),
+        ({"a": []}, "a: must be an object"),
+        ({"a": {"toolz": []}}, r"a\.toolz: is none of tools"),
+        ({"a": {"tools": {}}}, r"a\.tools: must be a list"),
+        ({"a": {"tools": [1]}}, r"a\.tools\[0\]: must be an object"),
+        ({"a": {"tools": [{"name": "", "description": "", "parameters": {}}]}}, r"a\.tools\[0\]\.name: must not be"),
+        ({"a": {"assistants": [{"name": "B"}]}}, r"a\.assistants\[0\]\.model: is required"),
+        ({"a": {"rooms": [{"assistant_id": "no"}]}}, r"a\.rooms\[0\]\.assistant_id: there is no assistant"),
+        ({"a": {"rooms": [{"assistant_id": "x", "messages": [{}]}]}}, r"a\.rooms\[0\]\.messages\[0\]\.role"),
+        ({"a": {"tools": [{"id": "a b"}]}}, r"a\.tools\[0\]\.id: must match"),
+        ({"a": {"credentials": [{"provider": "x", "id": "c"}] * 2}}, r"a\.credentials\[1\]\.id: is the id of"),
+        ({"a": {"credentials": [{"provider": 1}]}}, r"a\.credentials\[0\]\.provider: must be a string"),
+    ],
+)
+def test_what_is_wrong_in_a_seed_is_told_with_its_place(
+    tmp_path: Path, seed: Any, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = planted(tmp_path, seed)
+    with pytest.raises(ValueError, match=place):
+        Sandbox(seed=file)
+    assert main(["--port", "0", "--seed", str(file)]) == 1
+    assert "seed.json" in capsys.readouterr().err

@@ -1,0 +1,252 @@
+"""What the sandbox refuses, and that it refuses it in the contract's own words: nothing sent makes it fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import OPERATIONS, Caller, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+BOT = {"name": "Bot", "model": "gpt-4", "system_prompt": ""}
+HOOK = {"url": "https://app.test/hook", "events": ["credential.connected"]}
+FLOW = {"provider": "google", "redirect_uri": "https://app.test"}
+MAPPING_FLAW = "semantic_mappings[0].descripton"
+MACHINE = {"name": "W", "initial_state": "a", "states": [{"name": "a", "type": "terminal"}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("/assistants", {}, {"name": "is required", "model": "is required", "system_prompt": "is required"}),
+        ("/assistants", [], {"": "must be an object"}),
+        ("/assistants", {**BOT, "name": 7}, {"name": "must be a string"}),
+        ("/assistants", {**BOT, "name": ""}, {"name": "must not be empty"}),
+        ("/assistants", {**BOT, "name": None}, {"name": "must be a string"}),
+        ("/assistants", {**BOT, "colour": "red"}, {"colour": "is not a field of this request"}),
+        ("/assistants", {**BOT, "temperature": 2.5}, {"temperature": "must be at most 2"}),
+        ("/assistants", {**BOT, "max_tokens": 0}, {"max_tokens": "must be at least 1"}),
+        ("/assistants", {**BOT, "max_tokens": 1.5}, {"max_tokens": "must be an integer"}),
+        ("/assistants", {**BOT, "tools": "x"}, {"tools": "must be a list"}),
+        ("/assistants", {**BOT, "tools": [1]}, {"tools[0]": "must be a string"}),
+        ("/oauth/initiate", {"redirect_uri": "https://a.test"}, {"provider": "provider, service_id"}),
+        ("/oauth/initiate", {**FLOW, "redirect_uri": "/back"}, {"redirect_uri": "must match"}),
+        ("/oauth/initiate", {**FLOW, "redirect_uri": "https://["}, {"redirect_uri": "must be a valid uri"}),
+        ("/oauth/initiate", {**FLOW, "redirect_uri": "https://a:b"}, {"redirect_uri": "must be a valid uri"}),
+        ("/webhooks", {**HOOK, "url": "ftp://app.test"}, {"url": "must match"}),
+        ("/webhooks", {**HOOK, "events": []}, {"events": "at least 1 item"}),
+        ("/webhooks", {**HOOK, "events": ["lunch"]}, {"events[0]": "must be one of: credential.connected"}),
+        ("/webhooks", {**HOOK, "events": HOOK["events"] * 2}, {"events": "the same item twice"}),
+        ("/webhooks", {**HOOK, "active": "yes"}, {"active": "must be true or false"}),
+        ("/workflows", {**MACHINE, "states": [{"type": "terminal"}]}, {"states[0].name": "is required"}),
+        ("/workflows", {**MACHINE, "initial_state": "b"}, {"initial_state": "is not the name of a state"}),
+        ("/workflows", {**MACHINE, "states": MACHINE["states"] * 2}, {"states[1].name": "another state"}),
+        ("/data-sources", {"name": "D", "type": "fax", "config": {}}, {"type": "must be one of: file, url, database"}),
+    ],
+)
+def test_a_body_that_breaks_the_contract_is_told_field_by_field(
+    caller: Caller, path: str, body: Any, expected: dict[str, str]
+) -> None:
+    found = problem(caller.post(path, json=body), 422, "VALIDATION_ERROR")
+    assert set(found) == set(expected)
+    assert all(expected[field] in message for field, message in found.items())
+
+
+def test_a_misspelt_field_is_refused_however_deep_it_stands(caller: Caller) -> None:
+    """Accepted, each would be left out in silence: a transition without its condition is taken at once."""
+    state = {
+        "name": "a",
+        "type": "halting",
+        "actions": [{"type": "http", "config": {"anything": 1}, "confg": {}}],
+        "transitions": [{"to": "a", "conditon": "approved == true"}],
+        "presentation": {"type": "form", "titel": "T", "fields": [{"name": "n", "type": "text", "lable": "L"}]},
+        "transitons": [],
+    }
+    mapping = {"field": "f", "description": "d", "type": "number", "descripton": "d"}
+    source = {"name": "D", "type": "url", "config": {"anything": 1}}
+    made = caller.make("/data-sources", **source)
+    for response, places in (
+        (
+            caller.post("/workflows", json={**MACHINE, "states": [state]}),
+            {
+                "states[0].transitons",
+                "states[0].actions[0].confg",
+                "states[0].transitions[0].conditon",
+                "states[0].presentation.titel",
+                "states[0].presentation.fields[0].lable",
+            },
+        ),
+        (caller.post("/data-sources", json={**source, "semantic_mappings": [mapping]}), {MAPPING_FLAW}),
+        (caller.patch(f"/data-sources/{made['id']}", json={"semantic_mappings": [mapping]}), {MAPPING_FLAW}),
+    ):
+        found = problem(response, 422, "VALIDATION_ERROR")
+        assert found == dict.fromkeys(places, "is not a field of this request")
+
+
+def test_an_error_never_repeats_what_was_sent(sandbox: Sandbox) -> None:
+    body = {"grant_type": "password", "client_id": 7, "client_secret": ["hunter2"], "hunter2": 1}
+    response = httpx.post(f"{sandbox.account_server_url}/oauth/token", json=body)
+    assert set(problem(response, 422, "VALIDATION_ERROR")) == {"grant_type", "client_id", "client_secret", "hunter2"}
+    assert "['hunter2']" not in response.text
+    assert "password" not in response.text
+
+
+def test_a_long_list_of_faults_is_cut_short(caller: Caller) -> None:
+    found = caller.post("/assistants", json={**BOT, **{f"field_{number}": 1 for number in range(200)}})
+    assert len(problem(found, 422, "VALIDATION_ERROR")) == 50
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "needs a JSON body"),
+        (b"{", "not valid JSON at line 1"),
+        (b'{"name": NaN}', "not valid JSON"),
+        (b'{"name": 1e999}', "not valid JSON"),
+        (b'{"name": ' + b"9" * 5000 + b"}", "not valid JSON"),
+        (b'"\xff"', "not valid JSON"),
+        (b"[" * 100 + b"]" * 100, "nested deeper than 64 levels"),
+        (b"[" * 100_000 + b"]" * 100_000, "nested deeper than 64 levels"),
+        (b'{"name": "\\ud800"}', "half a surrogate pair"),
+    ],
+)
+def test_what_is_not_json_is_refused(caller: Caller, content: bytes, message: str) -> None:
+    response = caller.post("/assistants", content=content, headers={"content-type": "application/json"})
+    assert message in problem(response, 422, "VALIDATION_ERROR")[""]
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"name": NaN}', b'{"name": 1e999}', b'{"name": "\\ud800"}', b"[" * 900 + b"]" * 900]
+)
+def test_a_body_that_was_refused_can_be_looked_at_afterwards(sandbox: Sandbox, caller: Caller, content: bytes) -> None:
+    caller.post("/assistants", content=content, headers=JSON)
+    caller.post("/assistants", content=b'{"a": 1}', headers=JSON)
+    assert [record.body for record in sandbox.requests][-2:] == [None, {"a": 1}]
+    root = sandbox.core_api_url.removesuffix("/api/v1")
+    for path in ("/_sandbox/requests", "/_sandbox/page/state"):
+        assert {None, 1} >= {
+            each["body"] and each["body"].get("a") for each in httpx.get(root + path).json()["requests"]
+        }
+
+
+@pytest.mark.parametrize("namespace", ["a%0A", "%0A", "a%0Db"])
+def test_a_namespace_of_more_than_a_line_is_refused(another: Callable[..., Caller], namespace: str) -> None:
+    answer = another(None).get(f"/tools?namespace={namespace}")
+    assert set(problem(answer, 422, "VALIDATION_ERROR")) == {"namespace"}
+
+
+def test_escaped_and_wide_json_is_welcome(caller: Caller) -> None:
+    room = caller.room()
+    metadata = {"emoji": "\U0001f600", "many": [{"a": []}] * 100, "float": 1.5}
+    patched = caller.patch(f"/rooms/{room['id']}", content=json.dumps({"metadata": metadata}), headers=JSON)
+    assert patched.json()["data"]["metadata"] == metadata
+
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
+def test_another_media_type_is_refused(caller: Caller, media_type: str) -> None:
+    response = caller.post("/assistants", content=json.dumps(BOT), headers={"content-type": media_type})
+    problem(response, 415, "API_ERROR")
+
+
+@pytest.mark.parametrize(
+    "media_type", ["application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"]
+)
+def test_every_way_to_say_json_is_understood(caller: Caller, media_type: str) -> None:
+    response = caller.post("/assistants", content=json.dumps(BOT), headers={"content-type": media_type})
+    assert response.status_code == 201
+
+
+def test_a_body_where_none_belongs_is_ignored(sandbox: Sandbox, caller: Caller) -> None:
+    credential = sandbox.add_credential("google", namespace="user_1")
+    assert caller.post(f"/credentials/{credential['id']}/refresh", content=b"{").status_code == 200
+
+
+def test_a_body_larger_than_eight_mebibytes_is_refused(caller: Caller) -> None:
+    body = {**BOT, "system_prompt": "x" * 8 * 1024 * 1024}
+    problem(caller.post("/assistants", json=body), 413, "API_ERROR")
+    assert caller.read("/assistants") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("page=0", "page"),
+        ("page=one", "page"),
+        ("page=", "page"),
+        ("page=" + "9" * 5000, "page"),
+        ("page=1.0", "page"),
+        ("per_page=101", "per_page"),
+        ("per_page=0", "per_page"),
+        ("namespace=", "namespace"),
+        ("namespace=%ff", ""),
+        ("&".join(f"a{number}=1" for number in range(200)), ""),
+    ],
+)
+def test_a_query_that_breaks_the_contract_is_refused(caller: Caller, query: str, field: str) -> None:
+    assert set(problem(caller.get(f"/assistants?{query}"), 422, "VALIDATION_ERROR")) == {field}
+
+
+def test_unknown_query_parameters_are_ignored(caller: Caller) -> None:
+    assert caller.get("/assistants?colour=red&page=1").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/assistants/a/b", "/assistants/", "/rooms//stream", "/rooms/%ff", "/"])
+def test_an_unknown_path_is_404(caller: Caller, path: str) -> None:
+    problem(caller.get(path), 404, "NOT_FOUND")
+
+
+def test_paths_outside_the_api_are_404_too(sandbox: Sandbox, caller: Caller) -> None:
+    origin = sandbox.core_api_url.removesuffix("/api/v1")
+    for url in (origin, f"{origin}/", f"{origin}/auth", f"{origin}/_sandbox/nothing", f"{origin}/a%0Ab"):
+        problem(caller.get(url), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("method", ["PUT", "OPTIONS", "TRACE", "FROB"])
+def test_a_wrong_method_is_405_and_says_which_are_right(caller: Caller, method: str) -> None:
+    response = caller.request(method, "/assistants")
+    problem(response, 405, "API_ERROR")
+    assert response.headers["allow"] == "GET, POST"
+
+
+def test_ids_may_hold_any_character(caller: Caller) -> None:
+    for name in ("a%2Fb", "%00", "..%2f..", "%F0%9F%98%80", "a b", "x" * 3000):
+        problem(caller.get(f"/assistants/{name}"), 404, "NOT_FOUND")
+
+
+def test_headers_that_decide_about_data_must_be_unambiguous(caller: Caller) -> None:
+    for headers in (
+        [("x-namespace", "a"), ("x-namespace", "b")],
+        [("x-namespace", b"\xff")],
+        [("x-namespace", "")],
+        [("idempotency-key", "a"), ("idempotency-key", "a")],
+        [("idempotency-key", b"\xff")],
+    ):
+        problem(caller.post("/assistants", json=BOT, headers=headers), 422, "VALIDATION_ERROR")
+    assert caller.get("/assistants", headers=[("x-colour", b"\xff")]).status_code == 200
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=8,
+)
+WITH_A_BODY = [path for method, path, _ in OPERATIONS.values() if method in {"POST", "PATCH"}]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(path=st.sampled_from(WITH_A_BODY), body=json_values, method=st.sampled_from(["POST", "PATCH"]))
+def test_no_body_makes_the_sandbox_fail(caller: Caller, path: Any, body: Any, method: str) -> None:
+    url = path.pattern.replace("[^/]+", "some_id").replace("\\", "")
+    response = caller.request(method, caller.sandbox.core_api_url.removesuffix("/api/v1") + url, json=body)
+    assert response.status_code < 500

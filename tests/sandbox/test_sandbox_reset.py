@@ -1,0 +1,116 @@
+"""What a reset ends: calls that are under way, and nothing of what comes after it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import ConflictError
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import Caller, listening, problem, waiting_turns
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+SEED: dict[str, Any] = {
+    "user_1": {
+        "assistants": [{"id": "asst_1", "name": "Bot", "model": "gpt-4", "system_prompt": ""}],
+        "rooms": [{"id": "room_1", "assistant_id": "asst_1"}],
+    }
+}
+MESSAGES = "/rooms/room_1/messages"
+STREAM = "/rooms/room_1/stream"
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Path:
+    file = tmp_path / "seed.json"
+    file.write_text(json.dumps(SEED))
+    return file
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("kind", ["latency", "clock_skew"])
+def test_a_call_from_before_a_reset_does_nothing_after_it(sandbox: Sandbox, kind: Any) -> None:
+    skew = {"skew": 1.0} if kind == "clock_skew" else {}
+    fault = sandbox.faults.add("create_tool", kind=kind, latency=0.3, **skew)
+    tool = {"name": "ghost", "description": "", "parameters": {}}
+    with Caller(sandbox) as old, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(old.post, "/tools", json=tool)
+        wait_until(lambda: fault.left == 0)
+        sandbox.reset()
+        problem(slow.result(), 409, "CONFLICT")
+    assert list(sandbox.requests) == []
+    with Caller(sandbox) as caller:
+        assert caller.read("/tools") == []
+
+
+def test_the_client_does_not_carry_a_call_over_a_reset(sandbox: Sandbox) -> None:
+    fault = sandbox.faults.add("create_tool", latency=0.3)
+    with sandbox.client(namespace="user_1") as old, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(old.tools.create, name="ghost", description="", parameters={})
+        wait_until(lambda: fault.left == 0)
+        sandbox.reset()
+        with pytest.raises(ConflictError, match="reset"):
+            slow.result()
+        assert old.tools.list().data == []
+
+
+async def test_a_body_that_began_before_a_reset_is_no_part_of_what_follows() -> None:
+    sandbox = Sandbox()
+    transport = httpx.ASGITransport(sandbox.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://platform.test") as client:
+
+        async def body() -> Any:
+            yield b"{"
+            sandbox.reset()
+            yield b"}"
+
+        answer = await client.post("/api/v1/tools", content=body())
+    assert answer.status_code == 409
+    assert "reset" in answer.json()["error"]["message"]
+    assert list(sandbox.requests) == []
+
+
+def test_an_answer_that_waits_its_turn_does_not_cross_a_reset(seed: Path) -> None:
+    with Sandbox(seed=seed, word_delay=0.05).run() as sandbox, ThreadPoolExecutor(1) as pool:
+        with Caller(sandbox) as old:
+            old.make(MESSAGES, content="word " * 100, stream=True)
+            waiting = pool.submit(old.post, MESSAGES, json={"content": "of the old test"})
+            wait_until(lambda: waiting_turns(sandbox, "room_1") == 1)
+            sandbox.reset()
+            problem(waiting.result(), 409, "CONFLICT")
+        with Caller(sandbox) as caller:
+            assert caller.read(MESSAGES) == []
+            assert caller.make(MESSAGES, content="Hello")["content"] == "Bot here. You said: Hello"
+            assert len(caller.read(MESSAGES)) == 2
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_room_that_comes_again_goes_on_counting_its_events(seed: Path, deleted: bool) -> None:
+    """The SDK's stream takes an event under an id that it has had for a repetition of that event."""
+    with Sandbox(seed=seed).run() as sandbox, sandbox.client(namespace="user_1") as client:
+        with client.rooms.stream("room_1") as stream:
+            sandbox.emit("room_1", {"type": "message.delta", "content": "one"})
+            sandbox.emit("room_1", {"type": "message.delta", "content": "two"})
+            seen = [next(stream).content for _ in range(2)]
+            if deleted:
+                client.rooms.delete("room_1")
+            sandbox.reset()
+            sandbox.emit("room_1", {"type": "message.delta", "content": "three"})
+            assert [*seen, next(stream).content] == ["one", "two", "three"]
+        with Caller(sandbox) as caller, listening(caller, STREAM, headers={"last-event-id": "1"}) as raw:
+            assert raw.until("message.delta")[0]["content"] == "three"
+            assert raw.ids[-1] == 3

@@ -1,0 +1,135 @@
+"""What the platform's own Python clients send: null for whatever their caller leaves out, and a flow's status without a
+namespace. The sandbox answers it as the platform does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from interactor_client.models import DataSource
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import Caller
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+STATES = [
+    {
+        "name": "start",
+        "type": "halting",
+        "actions": None,
+        "presentation": None,
+        "transitions": [{"to": "end", "condition": None, "event": None}],
+    },
+    {"name": "end", "type": "terminal", "actions": None, "transitions": None},
+]
+
+
+def test_what_the_seed_sends_for_each_resource(caller: Caller) -> None:
+    tool = caller.make("/tools", name="get_time", description="The time.", parameters={}, callback_url=None)
+    source = caller.make("/data-sources", name="Orders", type="url", config={}, semantic_mappings=[])
+    bot = caller.make(
+        "/assistants",
+        name="Bot",
+        model="gpt-4",
+        system_prompt="Help.",
+        tools=[tool["id"]],
+        data_sources=[source["id"]],
+        temperature=0.7,
+        max_tokens=4096,
+    )
+    room = caller.make("/rooms", assistant_id=bot["id"], metadata={})
+    caller.make(f"/rooms/{room['id']}/messages", content="Hello!", stream=False, role="user")
+    workflow = caller.make("/workflows", name="Order", description=None, states=STATES, initial_state="start")
+    assert workflow["description"] == ""
+    assert workflow["states"][0] == {"name": "start", "type": "halting", "transitions": [{"to": "end"}]}
+    instance = caller.make("/workflow-instances", workflow_id=workflow["id"], context={})
+    assert caller.read(f"/workflow-instances/{instance['id']}")["status"] == "halted"
+    hook = caller.make("/webhooks", url="https://example.com/x", events=["credential.expired"], secret=None)
+    assert hook["secret"].startswith("whsec_")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/tools", {"name": "t", "description": "d", "parameters": {}, "callback_url": None}),
+        ("/data-sources", {"name": "d", "type": "url", "config": {}, "semantic_mappings": None}),
+        (
+            "/assistants",
+            {"name": "a", "model": "m", "system_prompt": "", "tools": None, "data_sources": None}
+            | {"temperature": None, "max_tokens": None},
+        ),
+        ("/webhooks", {"url": "https://example.com", "events": ["credential.error"], "secret": None, "active": None}),
+        ("/oauth/initiate", {"provider": "google", "service_id": None, "scopes": None, "redirect_uri": "app://back"}),
+    ],
+)
+def test_null_in_an_optional_field_means_that_it_is_left_out(caller: Caller, path: str, body: dict[str, Any]) -> None:
+    with_null = caller.make(path, **body)
+    without = caller.make(path, **{name: value for name, value in body.items() if value is not None})
+    varying = {"id", "created_at", "updated_at", "secret", "state", "flow_id", "authorization_url"}
+    assert with_null.keys() == without.keys()
+    assert {name: with_null[name] for name in with_null.keys() - varying} == {
+        name: without[name] for name in without.keys() - varying
+    }
+
+
+def test_null_in_a_change_leaves_the_field_as_it_is(caller: Caller) -> None:
+    bot = caller.assistant(name="Bot", temperature=0.5)
+    changed = caller.patch(
+        f"/assistants/{bot['id']}", json={"name": None, "system_prompt": "Be brief.", "tools": None}
+    ).json()["data"]
+    assert (changed["name"], changed["system_prompt"], changed["tools"]) == ("Bot", "Be brief.", [])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "message"),
+    [
+        ("/assistants", {"name": None, "model": "m", "system_prompt": ""}, "name", "must be a string"),
+        ("/tools", {"name": "t", "description": "d", "parameters": None}, "parameters", "must be an object"),
+        ("/oauth/initiate", {"provider": None, "redirect_uri": "app://back"}, "provider", "one of these is required"),
+        ("/webhooks", {"url": "https://example.com", "events": [None]}, "events[0]", "must be"),
+        ("/rooms", {"assistant_id": "asst_1", "metadata": 7}, "metadata", "must be an object"),
+        (
+            "/workflows",
+            {"name": "w", "initial_state": "a", "states": [{"name": "a", "type": "halting", "presentation": {}}]},
+            "states[0].presentation.type",
+            "is required",
+        ),
+    ],
+)
+def test_what_else_is_wrong_is_told_as_before(
+    caller: Caller, path: str, body: dict[str, Any], field: str, message: str
+) -> None:
+    response = caller.post(path, json=body)
+    assert response.status_code == 422
+    details = {detail["field"]: detail["message"] for detail in response.json()["error"]["details"]}
+    assert message in details[field]
+    assert "null" not in details[field]
+
+
+def test_free_json_keeps_its_nulls(caller: Caller) -> None:
+    bot = caller.assistant()
+    room = caller.make("/rooms", assistant_id=bot["id"], metadata={"email": None, "tags": [None]})
+    assert room["metadata"] == {"email": None, "tags": [None]}
+
+
+def test_the_answer_to_sync_has_a_body(caller: Caller, sandbox: Sandbox) -> None:
+    source = caller.make("/data-sources", name="Orders", type="url", config={})
+    response = caller.post(f"/data-sources/{source['id']}/sync")
+    assert response.status_code == 202
+    assert response.json()["data"] == {"id": source["id"], "sync_status": "syncing", "sync_progress": 0.0}
+    with sandbox.client(namespace="user_1") as user:
+        started = user.data_sources.sync(source["id"])
+        assert started is not None
+        assert (started.id, started.sync_status) == (source["id"], "syncing")
+        assert isinstance(user.data_sources.get(source["id"]), DataSource)
+
+
+def test_a_flow_is_found_without_a_namespace(caller: Caller, another: Callable[..., Caller]) -> None:
+    flow = caller.make("/oauth/initiate", provider="google", redirect_uri="app://back")
+    path = f"/oauth/status/{flow['flow_id']}"
+    assert another(None).read(path) == caller.read(path) == {"flow_id": flow["flow_id"], "status": "pending"}
+    assert another("user_2").get(path).status_code == 404
+    assert another(None).get("/oauth/status/flow_none").status_code == 404

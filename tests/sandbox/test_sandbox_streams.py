@@ -1,0 +1,198 @@
+"""Streams as connections: ids, resumption, keepalives, ends, and subscribers that go away."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.http.streams import Channel, Streams, Subscription
+from tests.support.sandbox_caller import Caller, Listener, listening, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+
+@pytest.fixture
+def room(caller: Caller) -> dict[str, Any]:
+    return caller.room()
+
+
+def say(sandbox: Sandbox, room: dict[str, Any], *words: str) -> None:
+    for word in words:
+        sandbox.emit(room["id"], {"type": "message.delta", "content": word})
+
+
+def words(listener: Listener) -> list[str]:
+    return [event.get("content", event["type"]) for event in listener.events]
+
+
+def test_a_subscriber_sees_what_happens_from_now_on(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
+    say(sandbox, room, "before")
+    with (
+        listening(caller, f"/rooms/{room['id']}/stream") as one,
+        listening(caller, f"/rooms/{room['id']}/stream") as two,
+    ):
+        say(sandbox, room, "a", "b", "\u00e9\n")
+        for listener in (one, two):
+            wait_for(lambda listener=listener: len(listener.events) == 3)  # type: ignore[misc]
+            assert words(listener) == ["a", "b", "\u00e9\n"]
+            assert listener.ids == [1, 2, 3, 4]
+
+
+def wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_headers_of_a_stream(caller: Caller, room: dict[str, Any]) -> None:
+    with caller.stream("GET", f"/rooms/{room['id']}/stream") as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert response.headers["cache-control"] == "no-cache"
+        assert response.headers["x-ratelimit-scope"] == "streaming"
+        lines = response.iter_lines()
+        assert [next(lines), next(lines)] == ["id: 0", ": connected"]
+
+
+@pytest.mark.parametrize(
+    ("last_event_id", "missed"),
+    [
+        ("", ""),
+        ("3", ""),
+        ("2", "c"),
+        ("0", "abc"),
+        ("7", "abc"),
+        ("seven", "abc"),
+        ("-1", "abc"),
+        ("\u0663", "abc"),
+        ("9" * 5000, "abc"),
+    ],
+)
+def test_resuming(sandbox: Sandbox, caller: Caller, room: dict[str, Any], last_event_id: str, missed: str) -> None:
+    say(sandbox, room, "a", "b", "c")
+    headers = {b"last-event-id": last_event_id.encode()}
+    with listening(caller, f"/rooms/{room['id']}/stream", headers=headers) as stream:
+        say(sandbox, room, "d")
+        wait_for(lambda: "d" in words(stream))
+        assert words(stream) == [*missed, "d"]
+
+
+def test_a_last_event_id_that_is_not_text_is_refused(caller: Caller, room: dict[str, Any]) -> None:
+    response = caller.get(f"/rooms/{room['id']}/stream", headers={b"last-event-id": b"\xff"})
+    problem(response, 422, "VALIDATION_ERROR")
+
+
+def test_who_is_cut_off_before_the_first_event_knows_from_where_to_resume(
+    sandbox: Sandbox, caller: Caller, room: dict[str, Any]
+) -> None:
+    say(sandbox, room, "before")
+    with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+        sandbox.disconnect_streams()
+        assert stream.end() == []
+    say(sandbox, room, "meanwhile")
+    headers = {"last-event-id": f"{stream.ids[-1]}"}
+    with listening(caller, f"/rooms/{room['id']}/stream", headers=headers) as stream:
+        stream.until("message.delta")
+        assert words(stream) == ["meanwhile"]
+
+
+def test_what_is_cut_off_can_be_resumed_without_loss(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
+    seen: list[str] = []
+    last = 0
+    for start in range(0, 60, 20):
+        headers = {"last-event-id": f"{last}"} if last else {}
+        with listening(caller, f"/rooms/{room['id']}/stream", headers=headers) as stream:
+            say(sandbox, room, *(f"{number}" for number in range(start, start + 20)))
+            wait_for(lambda stream=stream: len(stream.events) >= 10)  # type: ignore[misc]
+            sandbox.disconnect_streams()
+            stream.end()
+            seen += words(stream)
+            last = stream.ids[-1]
+    assert seen == [f"{number}" for number in range(60)]
+
+
+def test_silence_is_filled_with_keepalives() -> None:
+    with Sandbox(keepalive=0.02).run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room()
+        with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+            stream.until_line(": keepalive")
+            assert stream.events == []
+            say(sandbox, room, "a")
+            stream.until("message.delta")
+
+
+def test_a_subscriber_that_goes_away_is_forgotten_at_once(
+    sandbox: Sandbox, caller: Caller, room: dict[str, Any]
+) -> None:
+    path = f"/rooms/{room['id']}/stream"
+    listeners = [Listener(caller, path) for _ in range(20)]
+    assert sandbox.open_streams == 20
+    for listener in listeners:
+        listener.close()
+    wait_for(lambda: sandbox.open_streams == 0)
+    say(sandbox, room, "a")
+    problem(caller.get("/rooms/room_no/stream"), 404, "NOT_FOUND")
+
+
+def test_a_stream_ends_with_done_when_the_instance_does(caller: Caller) -> None:
+    states = [{"name": "wait", "type": "halting", "transitions": [{"to": "end"}]}, {"name": "end", "type": "terminal"}]
+    workflow = caller.make("/workflows", name="W", initial_state="wait", states=states)
+    instance = caller.make("/workflow-instances", workflow_id=workflow["id"])
+    path = f"/workflow-instances/{instance['id']}"
+    with listening(caller, f"{path}/stream") as stream:
+        caller.make(f"{path}/input", answer=1)
+        assert [event["type"] for event in stream.end()] == ["workflow.state_changed", "done"]
+        assert stream.events[0]["context"] == {"answer": 1}
+    with listening(caller, f"{path}/stream", headers={"last-event-id": "1"}) as late:
+        assert [event["type"] for event in late.end()] == ["workflow.halted", "workflow.state_changed", "done"]
+
+
+def test_a_channel_keeps_the_newest() -> None:
+    channel = Channel(keep=10)
+    for number in range(95):
+        channel.append({"type": "n", "n": number})
+    assert channel.newest == 95
+    kept = channel.after(0)
+    assert 10 <= len(kept) < 20
+    assert kept[-1].startswith(b"id: 95\n")
+    assert channel.after(94) == kept[-1:]
+    assert channel.after(95) == []
+
+
+async def test_what_a_live_subscriber_lacks_is_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.sandbox.http.streams.MAX_BEHIND", 100)
+    channel = Channel(keep=2)
+    subscription = Subscription(channel, "")
+    for number in range(50):
+        channel.append({"n": number})
+    chunks = subscription.chunks(keepalive=10, retry=None)
+    assert b"id: 0\n" in await anext(chunks)
+    assert (await anext(chunks)).count(b"data:") == 50
+    channel.append({"n": 50})
+    assert len(channel.after(0)) < 4
+    for number in range(1000):
+        channel.append({"n": number})
+    assert len(channel.after(0)) < 110
+
+
+def test_one_step_may_say_more_than_is_kept() -> None:
+    with Sandbox(replay=1).run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room()
+        with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+            caller.make(f"/rooms/{room['id']}/messages", content="1 2 3 4 5 6 7")
+            stream.until("message.complete")
+            assert stream.ids == list(range(13))
+
+
+def test_a_stream_that_keeps_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="replay must be at least 1"):
+        Sandbox(replay=0)
+
+
+async def test_dropping_an_unknown_channel_does_nothing() -> None:
+    streams = Streams(keep=10)
+    streams.drop("room_no")
+    assert streams.open == 0

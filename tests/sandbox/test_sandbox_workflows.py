@@ -1,0 +1,254 @@
+"""Workflow instances: every way on, every way to wait, and every way to end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import Caller, check_event, listening, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+END = {"name": "end", "type": "terminal"}
+
+
+def action(name: str, to: str, **config: Any) -> dict[str, Any]:
+    actions = [{"type": "transform", "config": config}] if config else []
+    return {"name": name, "type": "action", "actions": actions, "transitions": [{"to": to}]}
+
+
+def halting(name: str, *transitions: dict[str, str], **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": "halting", "transitions": list(transitions), **more}
+
+
+def define(caller: Caller, *states: dict[str, Any]) -> str:
+    return str(caller.make("/workflows", name="W", initial_state=states[0]["name"], states=list(states))["id"])
+
+
+def start(caller: Caller, *states: dict[str, Any], **context: Any) -> dict[str, Any]:
+    return caller.make("/workflow-instances", workflow_id=define(caller, *states), context=context)
+
+
+def path(instance: dict[str, Any]) -> str:
+    return f"/workflow-instances/{instance['id']}"
+
+
+def happened(sandbox: Sandbox) -> list[str]:
+    for event in sandbox.events:
+        check_event("WebhookEvent", "event", event)
+    return [event["event"].removeprefix("workflow.instance.") for event in sandbox.events]
+
+
+def test_action_states_run_through_to_the_end(sandbox: Sandbox, caller: Caller) -> None:
+    instance = start(caller, action("one", "two", a=1), action("two", "end", b={"c": [2]}), END, a=0, z=9)
+    assert (instance["status"], instance["current_state"]) == ("completed", "end")
+    assert instance["context"] == {"a": 1, "z": 9, "b": {"c": [2]}}
+    assert happened(sandbox) == ["started", "state_changed", "state_changed", "completed"]
+    changes = [event["data"] for event in sandbox.events if event["event"].endswith("state_changed")]
+    assert [(each["previous_state"], each["current_state"]) for each in changes] == [("one", "two"), ("two", "end")]
+
+
+def test_an_instance_may_begin_at_its_end(caller: Caller) -> None:
+    instance = start(caller, END)
+    assert (instance["status"], instance["context"]) == ("completed", {})
+
+
+@pytest.mark.parametrize(("total", "end"), [(50, "small"), (500, "large"), (5000, "huge")])
+def test_the_first_condition_that_holds_decides(caller: Caller, total: int, end: str) -> None:
+    transitions = [
+        {"to": "small", "condition": "total < 100"},
+        {"to": "large", "condition": "total < 1000"},
+        {"to": "huge"},
+    ]
+    judge = {"name": "judge", "type": "action", "transitions": transitions}
+    ends = [{"name": name, "type": "terminal"} for name in ("small", "large", "huge")]
+    assert start(caller, judge, *ends, total=total)["current_state"] == end
+
+
+def test_a_halted_instance_takes_input_until_it_fits(sandbox: Sandbox, caller: Caller) -> None:
+    presentation = {"type": "approval", "config": {"title": "Well?"}}
+    review = halting("review", {"to": "end", "condition": "approved == true"}, presentation=presentation)
+    instance = start(caller, review, END, order=7)
+    with listening(caller, f"{path(instance)}/stream", headers={"last-event-id": "0"}) as stream:
+        assert (instance["status"], instance["current_state"]) == ("halted", "review")
+        waiting = caller.make(f"{path(instance)}/input", approved=False, note="no")
+        assert (waiting["status"], waiting["context"]) == ("halted", {"order": 7, "approved": False, "note": "no"})
+        done = caller.make(f"{path(instance)}/input", approved=True)
+        assert (done["status"], done["current_state"]) == ("completed", "end")
+        changed, halted, ended, _ = stream.end()
+    assert changed == {"type": "workflow.state_changed", "state": "review", "context": {"order": 7}}
+    assert halted == {"type": "workflow.halted", "presentation": presentation}
+    assert (ended["state"], ended["context"]) == ("end", done["context"])
+    assert happened(sandbox) == ["started", "halted", "state_changed", "completed"]
+
+
+def test_a_halting_state_without_words_of_its_own_shows_a_plain_form(sandbox: Sandbox, caller: Caller) -> None:
+    start(caller, halting("wait"))
+    assert sandbox.events[-1]["data"]["presentation"] == {"type": "form", "config": {}}
+
+
+def test_a_state_may_lead_back_to_itself(sandbox: Sandbox, caller: Caller) -> None:
+    ask = halting("ask", {"to": "end", "condition": "name"}, {"to": "ask"})
+    instance = start(caller, ask, END)
+    assert caller.make(f"{path(instance)}/input", age=3)["status"] == "halted"
+    assert caller.make(f"{path(instance)}/input", name="Ada")["status"] == "completed"
+    assert happened(sandbox).count("halted") == 2
+
+
+def test_events_take_their_own_transition(caller: Caller) -> None:
+    wait = halting(
+        "wait",
+        {"to": "no", "event": "reject"},
+        {"to": "end", "event": "approve", "condition": "level > 2"},
+        {"to": "no", "condition": "late"},
+    )
+    states = [wait, END, {"name": "no", "type": "terminal"}]
+    instance = start(caller, *states)
+    problem(caller.post(f"{path(instance)}/events", json={"event": "lunch"}), 409, "CONFLICT")
+    refused = caller.post(f"{path(instance)}/events", json={"event": "approve", "payload": {"level": 1}})
+    problem(refused, 409, "CONFLICT")
+    assert caller.read(path(instance))["context"] == {}
+    done = caller.make(f"{path(instance)}/events", event="approve", payload={"level": 3})
+    assert (done["current_state"], done["context"]) == ("end", {"level": 3})
+    rejected = start(caller, *states)
+    assert caller.make(f"{path(rejected)}/events", event="reject")["current_state"] == "no"
+
+
+def test_an_action_state_with_events_only_runs_until_one_comes(caller: Caller) -> None:
+    poll = {"name": "poll", "type": "action", "transitions": [{"to": "end", "event": "arrived"}]}
+    instance = start(caller, poll, END)
+    assert instance["status"] == "running"
+    problem(caller.post(f"{path(instance)}/input", json={}), 409, "CONFLICT")
+    assert caller.make(f"{path(instance)}/events", event="arrived")["status"] == "completed"
+
+
+def test_an_action_state_without_a_way_on_fails(sandbox: Sandbox, caller: Caller) -> None:
+    stuck = {"name": "stuck", "type": "action", "transitions": [{"to": "end", "condition": "never"}]}
+    instance = start(caller, stuck, END)
+    assert instance["status"] == "failed"
+    assert instance["error"] == "no transition of the state stuck fits"
+    assert happened(sandbox) == ["started", "failed"]
+    assert sandbox.events[-1]["data"]["error"] == instance["error"]
+    with listening(caller, f"{path(instance)}/stream", headers={"last-event-id": "0"}) as stream:
+        assert [event["type"] for event in stream.end()] == ["workflow.state_changed", "error", "done"]
+        assert stream.events[1]["error"] == instance["error"]
+
+
+def test_a_loop_is_found(caller: Caller) -> None:
+    instance = start(caller, action("a", "b"), action("b", "a"))
+    assert instance["status"] == "failed"
+    assert "loops" in instance["error"]
+
+
+def test_a_hundred_states_in_a_row_are_no_loop(caller: Caller) -> None:
+    chain = [action(f"s{number}", f"s{number + 1}") for number in range(99)]
+    assert start(caller, *chain, {"name": "s99", "type": "terminal"})["status"] == "completed"
+
+
+@pytest.mark.parametrize("config", [{"x": "{{ x }}{{ x }}"}, {"x": ["{{ x }}", "{{ x }}"]}, {"x": {"x": "{{ x }}"}}])
+def test_a_context_that_feeds_on_itself_fails_before_it_fills_the_machine(caller: Caller, config: Any) -> None:
+    instance = start(caller, action("grow", "grow", **config), x="12345678")
+    assert instance["status"] == "failed"
+    assert "context grew" in instance["error"]
+
+
+def test_a_context_too_large_to_take_in_is_refused(caller: Caller) -> None:
+    large = {"text": "x" * 1_000_001}
+    workflow_id = define(caller, halting("wait", {"to": "wait", "event": "again"}))
+    body = {"workflow_id": workflow_id, "context": large}
+    assert "context" in problem(caller.post("/workflow-instances", json=body), 422, "VALIDATION_ERROR")
+    instance = caller.make("/workflow-instances", workflow_id=workflow_id)
+    problem(caller.post(f"{path(instance)}/input", json=large), 422, "VALIDATION_ERROR")
+    event = {"event": "again", "payload": large}
+    problem(caller.post(f"{path(instance)}/events", json=event), 422, "VALIDATION_ERROR")
+    assert caller.read(path(instance)) == instance
+
+
+def test_what_has_ended_stays_ended(sandbox: Sandbox, caller: Caller) -> None:
+    wait = halting("wait", {"to": "wait", "event": "again"})
+    cancelled = start(caller, wait)
+    assert caller.post(f"{path(cancelled)}/cancel").status_code == 204
+    assert caller.read(path(cancelled))["status"] == "cancelled"
+    assert happened(sandbox)[-1] == "cancelled"
+    completed, failed = start(caller, END), start(caller, action("a", "a"))
+    for instance in (cancelled, completed, failed):
+        for call, body in (
+            ("cancel", None),
+            ("input", {}),
+            ("events", {"event": "again"}),
+            ("thread/messages", {"content": "Hello?"}),
+        ):
+            problem(caller.post(f"{path(instance)}/{call}", json=body), 409, "CONFLICT")
+        assert caller.read(f"{path(instance)}/thread")["messages"] == []
+
+
+def test_actions_work_on_the_context(sandbox: Sandbox, caller: Caller) -> None:
+    actions = [
+        {"type": "transform", "config": {"greeting": "Hello {{ user.name }}, {{user.ages}}!", "copy": "{{ user }}"}},
+        {
+            "type": "transform",
+            "config": {"first": "{{ user.ages.0 }}", "gone": "{{ nobody }}", "n": [1, "{{ first }}"]},
+        },
+        {"type": "http", "config": {"url": "https://shop.test/{{ first }}", "method": "POST"}},
+        {"type": "http", "config": {"simulate": {"status": 503, "body": {"down": True}}, "save_as": "second"}},
+        {"type": "http", "config": {"simulate": 7, "save_as": "third"}},
+        {"type": "email", "config": {"to": "{{ user.name }}@a.test", "subject": "Hi", "body": "{{ greeting }}"}},
+        {"type": "ai_process", "config": {"prompt": "Sum up {{ greeting }}", "save_as": "summary"}},
+        {"type": "ai_process", "config": {"prompt": "{{ user.ages }}"}},
+    ]
+    decide = {
+        "name": "work",
+        "type": "action",
+        "actions": actions,
+        "transitions": [{"to": "end", "condition": "second.status == 503"}],
+    }
+    context = start(caller, decide, END, user={"name": "ada", "ages": [1, 2]})["context"]
+    user = context.pop("user")
+    assert context == {
+        "greeting": "Hello ada, [1, 2]!",
+        "copy": user,
+        "first": 1,
+        "gone": None,
+        "n": [1, None],
+        "http": {"status": 200, "method": "POST", "url": "https://shop.test/1", "body": {}},
+        "second": {"status": 503, "method": "GET", "url": None, "body": {"down": True}},
+        "third": {"status": 200, "method": "GET", "url": None, "body": {}},
+        "email": {"to": "ada@a.test", "subject": "Hi", "sent": True},
+        "summary": "Processed: Sum up Hello ada, [1, 2]!",
+        "ai_process": "Processed: [1, 2]",
+    }
+    (email,) = sandbox.emails
+    assert (email["body"], email["namespace"]) == ("Hello ada, [1, 2]!", "user_1")
+
+
+def test_a_definition_that_cannot_work_is_refused(caller: Caller) -> None:
+    states = [
+        {"name": "a", "type": "action", "transitions": [{"to": "nowhere"}, {"to": "a", "condition": "a ="}]},
+        {"name": "a", "type": "terminal"},
+    ]
+    body = {"name": "W", "initial_state": "b", "states": states}
+    found = problem(caller.post("/workflows", json=body), 422, "VALIDATION_ERROR")
+    assert found.pop("states[0].transitions[1].condition").startswith("is not an expression: unexpected character")
+    assert found == {
+        "initial_state": "is not the name of a state",
+        "states[0].transitions[0].to": "is not the name of a state",
+        "states[1].name": "is the name of another state as well",
+    }
+    assert caller.read("/workflows") == []
+
+
+def test_an_instance_outlives_its_definition(caller: Caller) -> None:
+    instance = start(caller, halting("wait", {"to": "end"}), END)
+    caller.delete(f"/workflows/{instance['workflow_id']}")
+    assert caller.make(f"{path(instance)}/input", x=1)["status"] == "completed"
+
+
+def test_a_thread_is_answered_by_the_workflow(caller: Caller) -> None:
+    instance = start(caller, halting("wait"))
+    sent = caller.make(f"{path(instance)}/thread/messages", content="How long?")
+    thread = caller.read(f"{path(instance)}/thread")
+    assert (sent["role"], sent["content"]) == ("user", "How long?")
+    assert thread["messages"][0] == sent
+    assert thread["messages"][1]["content"] == "The instance is halted in the state wait. You said: How long?"

@@ -1,0 +1,202 @@
+"""Streams of the real clients: the token, the tenant and the deadline reach every connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+
+from interactor_client.models import MessageDelta
+from interactor_ext import (
+    APITimeoutError,
+    AsyncInteractorClient,
+    AuthenticationError,
+    ConfigurationError,
+    InteractorClient,
+    NotFoundError,
+)
+from tests.support.raw_sse_server import Connection, Handler, RawServer
+from tests.support.stream_reader import MODES
+
+sync_and_async = pytest.mark.parametrize("mode", MODES)
+
+
+class Platform:
+    """Hands out tokens t1, t2, ... and refuses those that are not the newest; `stream` serves the rest."""
+
+    def __init__(self, stream: Handler) -> None:
+        self.tokens = 0
+        self.streams: list[Connection] = []
+        self._stream = stream
+
+    def __call__(self, connection: Connection) -> None:
+        if connection.target.endswith("/oauth/token"):
+            self.tokens += 1
+            body = json.dumps({"data": {"access_token": f"t{self.tokens}", "token_type": "Bearer", "expires_in": 900}})
+            connection.head(200, content_type="application/json")
+            connection.send(body.encode())
+        elif connection.headers.get("authorization") != f"Bearer t{self.tokens}".encode():
+            connection.head(401, content_type="application/json")
+            connection.send(b'{"error": {"code": "AUTH_ERROR", "message": "token expired"}}')
+        else:
+            self.streams.append(connection)
+            self._stream(connection)
+
+
+def delta(number: int) -> bytes:
+    return b'id: %d\ndata: {"type":"message.delta","content":"%d"}\n\n' % (number, number)
+
+
+def read(mode: str, url: str, *, options: dict[str, Any] | None = None, **stream_options: Any) -> list[Any]:
+    settings: dict[str, Any] = {
+        "client_id": "id",
+        "client_secret": "a-secret",
+        "account_server_url": f"{url}/auth",
+        "core_api_url": f"{url}/core",
+        "environment": "sandbox",
+    }
+    if mode == "sync":
+        with InteractorClient(**settings) as client:
+            user = client.namespace("Zoë").with_options(**(options or {}))
+            with user.rooms.stream("room 1", **stream_options) as stream:
+                return list(stream)
+
+    async def main() -> list[Any]:
+        async with AsyncInteractorClient(**settings) as client:
+            user = client.namespace("Zoë").with_options(**(options or {}))
+            async with user.workflow_instances.stream("wfi/1", **stream_options) as stream:
+                return [event async for event in stream]
+
+    return asyncio.run(main())
+
+
+@sync_and_async
+def test_a_token_that_expires_on_the_way_is_replaced(mode: str) -> None:
+    def stream(connection: Connection) -> None:
+        connection.head()
+        start = int(connection.last_event_id or b"0") + 1
+        connection.send(b"retry: 1\n\n" + b"".join(delta(number) for number in range(start, start + 3)))
+        if len(platform.streams) < 3:
+            platform.tokens += 1  # from now on the token in use is refused
+        else:
+            connection.send(b"event: done\ndata: {}\n\n")
+
+    platform = Platform(stream)
+    with RawServer(platform) as server:
+        events = read(mode, server.url)
+    assert [event.content for event in events if isinstance(event, MessageDelta)] == list("123456789")
+    assert [connection.last_event_id for connection in platform.streams] == [b"", b"3", b"6"]
+    assert platform.tokens == 5
+    for connection in platform.streams:
+        assert connection.headers["x-namespace"] == "Zoë".encode()
+        assert connection.headers["accept"] == b"text/event-stream"
+        assert connection.target in ("/core/rooms/room%201/stream", "/core/workflow-instances/wfi%2F1/stream")
+
+
+@sync_and_async
+def test_a_token_that_is_refused_for_good_is_an_error(mode: str) -> None:
+    def stream(connection: Connection) -> None:
+        raise AssertionError
+
+    platform = Platform(stream)
+
+    def handler(connection: Connection) -> None:
+        platform(connection)
+        platform.tokens += 1
+
+    with RawServer(handler) as server, pytest.raises(AuthenticationError):
+        read(mode, server.url)
+
+
+@sync_and_async
+def test_an_error_is_raised_on_entering(mode: str) -> None:
+    def stream(connection: Connection) -> None:
+        connection.head(404, "X-Request-Id: req_1", content_type="text/plain")
+
+    with RawServer(Platform(stream)) as server, pytest.raises(NotFoundError) as caught:
+        read(mode, server.url)
+    assert caught.value.request_id == "req_1"
+    assert "a-secret" not in str(caught.value)
+
+
+@sync_and_async
+def test_the_deadline_of_the_view_is_for_the_whole_stream(mode: str) -> None:
+    def stream(connection: Connection) -> None:
+        connection.head()
+        connection.send(b"retry: 100\n\n" + delta(len(platform.streams)))
+
+    platform = Platform(stream)
+    started = time.monotonic()
+    with RawServer(platform) as server, pytest.raises(APITimeoutError):
+        read(mode, server.url, options={"deadline": 1.5})
+    assert time.monotonic() - started < 30
+    assert len(platform.streams) > 1
+
+
+@sync_and_async
+def test_a_response_that_does_not_come_is_waited_for_no_longer_than_the_timeout(mode: str) -> None:
+    def stream(connection: Connection) -> None:
+        assert connection.wait_for_client_to_leave()
+
+    started = time.monotonic()
+    with RawServer(Platform(stream)) as server, pytest.raises(APITimeoutError):
+        read(mode, server.url, options={"timeout": 0.2}, max_reconnects=0)
+    assert time.monotonic() - started < 30
+
+
+def test_a_closed_client_opens_no_stream() -> None:
+    client = InteractorClient(client_id="id", client_secret="a-secret")
+    client.close()
+    with pytest.raises(ConfigurationError), client.rooms.stream("room_1"):
+        pass
+
+
+@pytest.mark.parametrize("room_id", ["", ".", ".."])
+def test_an_id_that_would_lead_elsewhere_is_refused(room_id: str) -> None:
+    with (
+        InteractorClient(client_id="id", client_secret="a-secret") as client,
+        pytest.raises(ValueError, match="room_id"),
+    ):
+        client.rooms.stream(room_id)
+
+
+@pytest.mark.parametrize("resource", ["rooms", "workflow_instances"])
+def test_a_stream_that_was_not_entered_says_how_to_read_it(resource: str) -> None:
+    def stream(connection: Connection) -> None:
+        connection.head()
+        connection.send(delta(1) + b"event: done\ndata: {}\n\n")
+
+    platform = Platform(stream)
+    with RawServer(platform) as server:
+        settings: dict[str, Any] = {
+            "client_id": "id",
+            "client_secret": "a-secret",
+            "account_server_url": f"{server.url}/auth",
+            "core_api_url": f"{server.url}/core",
+        }
+        with InteractorClient(**settings) as client:
+            opened = getattr(client, resource).stream("id_1")
+            for read_it in (list, next, lambda stream: next(stream.raw()), lambda stream: next(iter(stream))):
+                with pytest.raises(ConfigurationError, match=r"within `with .* as stream:`"):
+                    read_it(opened)
+            assert platform.tokens == 0
+            with opened:
+                assert [event.content for event in opened] == ["1"]
+            assert list(opened) == []
+
+        async def main() -> None:
+            async with AsyncInteractorClient(**settings) as client:
+                opened = getattr(client, resource).stream("id_1")
+                with pytest.raises(ConfigurationError, match=r"within `async with .* as stream:`"):
+                    await anext(opened)
+                for iterated in (opened, opened.raw):
+                    with pytest.raises(ConfigurationError, match=r"within `async with .* as stream:`"):
+                        async for _ in iterated() if callable(iterated) else iterated:
+                            pass
+                async with opened:
+                    assert [event.content async for event in opened] == ["1"]
+
+        asyncio.run(main())

@@ -1,0 +1,294 @@
+"""What is handed out: typed events, whatever form they came in, and errors of one tree for all that is no event."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import pickle
+import random
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from interactor_client.models import (
+    HaltingPresentation,
+    Message,
+    MessageComplete,
+    MessageDelta,
+    ToolCall,
+    ToolCallComplete,
+    ToolCallStart,
+    UnknownEvent,
+    WorkflowHalted,
+    WorkflowStateChanged,
+)
+from interactor_ext._errors import InteractorError, ResponseValidationError, StreamError
+from interactor_ext.sse import EventTooLargeError, ServerSentEvent
+from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.stream_reader import MODES, Outcome, collect
+
+sync_and_async = pytest.mark.parametrize("mode", MODES)
+
+DONE = b'data: {"type":"done"}\n\n'
+MESSAGE = {
+    "id": "msg_1",
+    "room_id": "room_1",
+    "role": "assistant",
+    "content": "Hi",
+    "created_at": "2026-01-02T03:04:05Z",
+}
+TOOL_CALL = {"id": "call_1", "tool_id": "tool_1", "arguments": {"a": 1}, "status": "pending"}
+
+
+def served(mode: str, stream: bytes, *, raw: bool = False, then: bytes = DONE) -> Outcome:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(stream if connection.number == 0 else then)
+
+    with RawServer(handler) as server:
+        return collect(mode, server.url, raw=raw)
+
+
+def sse(data: object, **fields: str) -> bytes:
+    lines = [f"{name}: {value}\n" for name, value in fields.items()]
+    text = data if isinstance(data, str) else json.dumps(data)
+    return "".join([*lines, *[f"data: {line}\n" for line in text.split("\n")], "\n"]).encode()
+
+
+EVENTS: list[tuple[dict[str, Any], type[Any]]] = [
+    ({"type": "message.delta", "content": "Hi"}, MessageDelta),
+    ({"type": "message.complete", "message": MESSAGE}, MessageComplete),
+    ({"type": "tool_call.start", "tool_call": TOOL_CALL}, ToolCallStart),
+    ({"type": "tool_call.complete", "tool_call": TOOL_CALL}, ToolCallComplete),
+    ({"type": "workflow.state_changed", "state": "review", "context": {"n": 1}}, WorkflowStateChanged),
+    ({"type": "workflow.halted", "presentation": {"type": "form", "config": {}}}, WorkflowHalted),
+    ({"type": "room.renamed", "name": "new"}, UnknownEvent),
+]
+
+
+@sync_and_async
+def test_events_are_typed_wherever_their_type_stands(mode: str) -> None:
+    in_the_data = b"".join(sse(data) for data, _ in EVENTS)
+    in_the_field = b"".join(
+        sse({key: value for key, value in data.items() if key != "type"}, event=data["type"]) for data, _ in EVENTS
+    )
+    # A field `type` of the event's own is not mistaken for the type of the event.
+    in_both = sse({"type": "form", "presentation": {"type": "form", "config": {}}}, event="workflow.halted")
+    outcome = served(mode, in_the_data + in_the_field + in_both + DONE)
+    assert outcome.error is None
+    assert [type(event) for event in outcome.events] == [model for _, model in EVENTS] * 2 + [WorkflowHalted]
+    assert outcome.events[: len(EVENTS)] == outcome.events[len(EVENTS) : -1]
+    match outcome.events:
+        case [
+            MessageDelta(content="Hi"),
+            MessageComplete(message=Message(id="msg_1")),
+            ToolCallStart(tool_call=ToolCall(id="call_1")),
+            ToolCallComplete(),
+            WorkflowStateChanged(state="review", context={"n": 1}),
+            WorkflowHalted(presentation=HaltingPresentation()),
+            UnknownEvent(type="room.renamed", additional_properties={"name": "new"}),
+            *_,
+        ]:
+            pass
+        case other:
+            pytest.fail(f"unexpected: {other}")
+
+
+@sync_and_async
+def test_signs_of_life_are_not_handed_out_and_nothing_follows_done(mode: str) -> None:
+    stream = (
+        b": connected\n\n"
+        + sse({"type": "heartbeat"})
+        + sse({}, event="ping")
+        + sse("", event="heartbeat")
+        + sse({"type": "message.delta", "content": "a"})
+        + sse({"type": "ping", "content": "x"})
+        + sse("[DONE]", event="done")
+        + sse({"type": "message.delta", "content": "b"})
+    )
+    outcome = served(mode, stream)
+    assert (outcome.error, outcome.text, outcome.reconnects) == (None, "a", 0)
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    "data", ["plain words", "", "5", "null", '["a"]', '"text"', "{", '{"a": 1}}', "[" * 100_000, "NaN"]
+)
+@pytest.mark.parametrize("event", [None, "message.delta", "new.kind"])
+def test_data_that_is_no_object_is_an_unknown_event(mode: str, data: str, event: str | None) -> None:
+    outcome = served(mode, sse(data, **({"event": event} if event else {})) + DONE)
+    assert outcome.error is None
+    assert outcome.events == [UnknownEvent(type=event or "message", additional_properties={"data": data})]
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    "data", ['{"type": 5}', '{"type": null}', '{"type": ""}', '{"type": ["a"]}', "{}", '{"n": 1%s}' % ("0" * 6000)]
+)
+def test_a_type_that_is_none_is_unknown(mode: str, data: str) -> None:
+    outcome = served(mode, sse(data) + DONE)
+    assert outcome.error is None
+    assert [event.type for event in outcome.events] == ["message"]
+
+
+@sync_and_async
+def test_an_event_that_does_not_fit_names_model_and_field_and_the_stream_can_go_on(mode: str) -> None:
+    outcome = served(
+        mode, sse({"type": "message.delta", "content": "a"}) + sse({"type": "message.delta", "content": 5})
+    )
+    assert isinstance(outcome.error, ResponseValidationError)
+    assert (outcome.error.model, outcome.error.field) == ("MessageDelta", "content")
+    assert "message.delta" in str(outcome.error)
+    assert outcome.text == "a"
+
+
+ERRORS: list[tuple[bytes, str, str, str | None]] = [
+    (sse({"type": "error", "error": "model overloaded"}), "model overloaded", "STREAM_ERROR", None),
+    (sse({"error": "model overloaded"}, event="error"), "model overloaded", "STREAM_ERROR", None),
+    (sse("plain words", event="error"), "plain words", "STREAM_ERROR", None),
+    (
+        sse({"type": "error", "error": {"code": "OVERLOADED", "message": "too much", "request_id": "req_1"}}),
+        "too much",
+        "OVERLOADED",
+        "req_1",
+    ),
+    (sse({"type": "error", "code": "X", "message": "flat"}), "flat", "X", None),
+    (sse({"type": "error"}), "reports an error", "STREAM_ERROR", None),
+    (sse({"type": "error", "error": {"details": [{"field": "a", "message": "b"}]}}), "reports", "STREAM_ERROR", None),
+]
+
+
+@sync_and_async
+@pytest.mark.parametrize(("event", "message", "code", "request_id"), ERRORS)
+def test_an_error_event_is_raised_after_what_came_before(
+    mode: str, event: bytes, message: str, code: str, request_id: str | None
+) -> None:
+    outcome = served(mode, sse({"type": "message.delta", "content": "a"}) + event + sse({"type": "message.delta"}))
+    assert outcome.text == "a"
+    assert outcome.reconnects == 0
+    error = outcome.error
+    assert type(error) is StreamError
+    assert message in str(error)
+    assert "GET /rooms/{room_id}/stream" in str(error)
+    assert (error.code, error.request_id) == (code, request_id)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@sync_and_async
+def test_an_error_event_that_quotes_a_token_is_cleaned(mode: str) -> None:
+    outcome = served(mode, sse({"type": "error", "error": "bad token Bearer abcdef0123456789\r\nSet-Cookie: x"}))
+    assert "abcdef0123456789" not in str(outcome.error)
+    assert "\n" not in str(outcome.error)
+
+
+@sync_and_async
+def test_the_raw_events_are_there_as_well(mode: str) -> None:
+    stream = sse("words", event="new.kind", id="7") + sse({"type": "heartbeat"}) + sse({"type": "message.delta"})
+    outcome = served(mode, stream + DONE, raw=True)
+    assert outcome.events == [
+        ServerSentEvent("new.kind", "words", "7"),
+        ServerSentEvent("message", '{"type": "message.delta"}', "7"),
+    ]
+    assert outcome.last_event_id == "7"
+
+
+@sync_and_async
+def test_a_stream_that_is_compressed_is_read(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head(200, "Content-Encoding: gzip")
+        connection.send(gzip.compress(sse({"type": "message.delta", "content": "a"}) + DONE))
+
+    with RawServer(handler) as server:
+        assert collect(mode, server.url).text == "a"
+
+
+@sync_and_async
+@pytest.mark.parametrize("content_type", ["text/html", "application/json; charset=utf-8"])
+def test_a_page_is_no_event_stream(mode: str, content_type: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head(200, "X-Request-Id: req_3", content_type=content_type)
+        connection.send(b"<html>")
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+        assert len(server.connections) == 1
+    assert isinstance(outcome.error, StreamError)
+    assert (outcome.error.status, outcome.error.request_id) == (200, "req_3")
+
+
+@sync_and_async
+@pytest.mark.parametrize("content_type", [None, "text/event-stream; charset=utf-8", "TEXT/Event-Stream"])
+def test_the_content_type_is_read_leniently(mode: str, content_type: str | None) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head(content_type=content_type)
+        connection.send(sse({"type": "message.delta", "content": "a"}) + DONE)
+
+    with RawServer(handler) as server:
+        assert collect(mode, server.url).text == "a"
+
+
+@sync_and_async
+def test_an_event_without_end_is_an_error_after_what_came_before(mode: str) -> None:
+    megabyte = b"x" * 2**20
+
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(sse({"type": "message.delta", "content": "a"}) + b"data: ")
+        for _ in range(17):
+            connection.send(megabyte)
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+        assert len(server.connections) == 1
+    assert isinstance(outcome.error, EventTooLargeError)
+    assert outcome.text == "a"
+
+
+@sync_and_async
+@pytest.mark.parametrize("seed", range(40))
+def test_nothing_that_a_server_sends_raises_anything_else(mode: str, seed: int) -> None:
+    chance = random.Random(seed)
+    pieces = [
+        b"data: ", b"event: ", b"id: ", b"retry: ", b"\n", b"\n\n", b"\r", b":", b"\0", b"\xff", b"{", b"}", b"[", b"5",
+        b'{"type": "', b"message.delta", b"error", b"done", b"workflow.halted", b'"}', b'"content": ',
+        b'"presentation": ', b"null",
+    ]  # fmt: skip
+    heads = [
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9\r\n\r\n",
+        b"HTTP/1.1 999 \r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n",
+        b"\xff\xfe\r\n\r\n",
+        b"",
+    ]  # fmt: skip
+
+    def handler(connection: Connection) -> None:
+        connection.send(chance.choice(heads))
+        connection.send(b"".join(chance.choices(pieces, k=chance.randrange(200))))
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url, max_reconnects=3, timeout=1.0)
+    assert outcome.error is None or isinstance(outcome.error, InteractorError)
+
+
+@sync_and_async
+def test_a_little_that_unpacks_to_much_costs_no_memory(mode: str) -> None:
+    """Short lines cost most: each becomes an object of its own."""
+    packed = gzip.compress(b"ab\n" * 200_000 + DONE)
+    assert len(packed) < 3_000
+
+    def handler(connection: Connection) -> None:
+        assert connection.headers["accept-encoding"] == b"identity"
+        connection.head(200, "Content-Encoding: gzip")
+        connection.send(packed)
+
+    with RawServer(handler) as server:
+        tracemalloc.start()
+        outcome = collect(mode, server.url)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert outcome.error is None
+    assert peak < 4_000_000

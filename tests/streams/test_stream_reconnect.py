@@ -1,0 +1,378 @@
+"""A stream over connections that break: every event once and in order, sync and async, however the server fails."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from interactor_client.models import MessageDelta
+from interactor_ext._errors import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    GoneError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    StreamError,
+)
+from interactor_ext.retry import RetryPolicy
+from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.stream_reader import MODES, collect
+
+sync_and_async = pytest.mark.parametrize("mode", MODES)
+
+DONE = b'data: {"type":"done"}\n\n'
+
+
+def delta(number: int, text: str | None = None) -> bytes:
+    event = json.dumps({"type": "message.delta", "content": text or f"{number} "})
+    return f"id: {number}\ndata: {event}\n\n".encode()
+
+
+def text_of(count: int) -> str:
+    return "".join(f"{number} " for number in range(1, count + 1))
+
+
+def after(connection: Connection, count: int) -> bytes:
+    """What a server that can resume sends: everything after the Last-Event-ID."""
+    start = int(connection.last_event_id or b"0") + 1
+    return b"".join(delta(number) for number in range(start, count + 1)) + DONE
+
+
+def how_it_breaks() -> dict[str, Callable[[Connection, bytes], None]]:
+    """Ways to send some bytes and be gone."""
+
+    def ends(connection: Connection, data: bytes) -> None:
+        connection.head()
+        connection.send(data)
+
+    def is_cut(connection: Connection, data: bytes) -> None:
+        connection.head(200, "Transfer-Encoding: chunked")
+        if data:
+            connection.chunk(data)
+
+    def is_reset(connection: Connection, data: bytes) -> None:
+        ends(connection, data)
+        connection.reset()
+
+    return {"ends": ends, "is cut": is_cut, "is reset": is_reset}
+
+
+BREAKS = how_it_breaks()
+
+
+@sync_and_async
+def test_the_connection_breaks_once_at_every_byte(mode: str) -> None:
+    count = 2
+    whole = b"".join(delta(number) for number in range(1, count + 1)) + DONE
+    offset = 0
+
+    def handler(connection: Connection) -> None:
+        is_first = connection.number % 2 == 0
+        BREAKS["ends"](connection, whole[:offset] if is_first else after(connection, count))
+
+    with RawServer(handler) as server:
+        for offset in range(len(whole)):
+            outcome = collect(mode, server.url)
+            assert (outcome.error, outcome.text, outcome.reconnects) == (None, text_of(count), 1), offset
+
+
+@sync_and_async
+@pytest.mark.parametrize("breaks", BREAKS.values(), ids=BREAKS)
+@pytest.mark.parametrize(
+    ("every", "count"), [(61, 50), (250, 200), (4096, 200), pytest.param(61, 200, marks=pytest.mark.full)]
+)
+def test_the_connection_breaks_after_every_so_many_bytes(
+    mode: str, breaks: Callable[[Connection, bytes], None], every: int, count: int
+) -> None:
+
+    def handler(connection: Connection) -> None:
+        breaks(connection, after(connection, count)[:every])
+
+    with RawServer(handler) as server:
+        # A reset may take bytes along that had arrived, so that a connection brings nothing.
+        outcome = collect(mode, server.url, policy=RetryPolicy(base_delay=0.001))
+    assert (outcome.error, outcome.text) == (None, text_of(count))
+    assert outcome.reconnects == len(server.connections) - 1 >= len(after(server.connections[0], count)) // every
+    assert outcome.waits == [(number, pytest.approx(0.01, abs=0.05)) for number in range(1, outcome.reconnects + 1)]
+
+
+@sync_and_async
+def test_a_server_that_cannot_resume_repeats_nothing_to_the_caller(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        newest = 10 * (connection.number + 1)
+        connection.send(b"".join(delta(number) for number in range(1, newest + 1)))
+        if connection.number == 4:
+            connection.send(DONE)
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+    assert (outcome.error, outcome.text) == (None, text_of(50))
+    assert [connection.last_event_id for connection in server.connections] == [b"", b"10", b"20", b"30", b"40"]
+
+
+@sync_and_async
+def test_events_without_ids_of_their_own_are_never_taken_for_repetitions(mode: str) -> None:
+    plain = b'data: {"type":"message.delta","content":"x"}\n\n'
+
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(plain * 2 + delta(1, "1") + plain * 2)
+        if connection.number == 1:
+            connection.send(DONE)
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+    # Those after id 1 are the same two as before, and those before any id could be anything.
+    assert outcome.text == "xx1xx" + "xx"
+
+
+@sync_and_async
+def test_the_last_event_id_goes_as_utf_8(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send("id: …é😀\ndata: {}\n\n".encode() if connection.number == 0 else DONE)
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+    assert (outcome.error, outcome.last_event_id) == (None, "…é😀")
+    assert server.connections[1].last_event_id == "…é😀".encode()
+
+
+@sync_and_async
+@pytest.mark.parametrize("event_id", [b" padded\t ", b"a\x0bb", b"\x7f", b"\x01", b"\xff"], ids=repr)
+def test_an_id_that_no_header_can_carry_does_not_stop_the_stream(mode: str, event_id: bytes) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(b"id: " + event_id + b"\ndata: {}\n\n" if connection.number == 0 else DONE)
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+    assert outcome.error is None
+    assert server.connections[1].last_event_id in (b"", b"padded", "\ufffd".encode())
+
+
+@sync_and_async
+def test_the_caller_chooses_where_to_begin(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(after(connection, 5))
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url, last_event_id="3")
+    assert (outcome.text, outcome.last_event_id) == ("4 5 ", "5")
+
+
+@sync_and_async
+def test_silence_is_a_dead_connection_and_a_comment_is_life(mode: str) -> None:
+    silent = threading.Event()
+
+    def handler(connection: Connection) -> None:
+        connection.head()
+        if connection.number == 0:
+            connection.send(delta(1))
+            for _ in range(4):
+                silent.wait(0.3)
+                connection.send(b":\n")
+            connection.send(delta(2))
+            assert connection.wait_for_client_to_leave()
+        else:
+            connection.send(after(connection, 3))
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url, idle_timeout=1.1)
+    assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 2 3 ", 1)
+
+
+@sync_and_async
+def test_a_response_that_does_not_come_is_waited_for_no_longer_than_the_timeout(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        if connection.number == 0:
+            assert connection.wait_for_client_to_leave()
+        else:
+            connection.head()
+            connection.send(DONE)
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url, timeout=1)
+    assert (outcome.error, outcome.reconnects) == (None, 1)
+
+
+@sync_and_async
+def test_the_server_says_how_long_to_wait(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(b"retry: 20\n\n" + (delta(connection.number) if connection.number < 5 else DONE))
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url, policy=RetryPolicy())
+    assert (outcome.error, len(outcome.waits)) == (None, 5)
+    assert all(0.02 <= seconds <= 0.04 for _, seconds in outcome.waits[1:])
+
+
+@sync_and_async
+def test_the_waits_grow_while_nothing_comes(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        if connection.number == 6:
+            connection.send(DONE)
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url, policy=RetryPolicy(base_delay=0.001, max_delay=0.01, jitter=lambda: 1.0))
+    assert outcome.waits == [(1, 0.001), (2, 0.002), (3, 0.004), (4, 0.008), (5, 0.01), (6, 0.01)]
+
+
+FINAL = {401: AuthenticationError, 404: NotFoundError, 410: GoneError}
+
+
+@sync_and_async
+@pytest.mark.parametrize("status", FINAL)
+@pytest.mark.parametrize("first", [True, False], ids=["at first", "on a reconnect"])
+def test_a_final_status_ends_it(mode: str, status: int, first: bool) -> None:
+    def handler(connection: Connection) -> None:
+        if connection.number == 0 and not first:
+            connection.head()
+            connection.send(delta(1))
+        else:
+            connection.head(status, content_type="application/json")
+            connection.send(b'{"error": {"code": "NO", "message": "not this", "request_id": "req_7"}}')
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+    assert type(outcome.error) is FINAL[status]
+    assert (outcome.error.code, outcome.error.request_id) == ("NO", "req_7")
+    assert len(server.connections) == (1 if first else 2)
+    assert outcome.text == ("" if first else "1 ")
+
+
+@sync_and_async
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
+@pytest.mark.parametrize("first", [True, False], ids=["at first", "on a reconnect"])
+def test_a_passing_status_is_waited_out(mode: str, status: int, first: bool) -> None:
+    def handler(connection: Connection) -> None:
+        if connection.number == (0 if first else 1):
+            connection.head(status, "Retry-After: 0.05", content_type="text/html")
+            connection.send(b"<html>come back later</html>")
+        else:
+            connection.head()
+            connection.send(delta(1) if connection.number == 0 else after(connection, 2))
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+    assert (outcome.error, outcome.text) == (None, "1 2 ")
+    assert 0.05 <= outcome.waits[-1][1] <= 0.055
+
+
+@sync_and_async
+def test_a_204_ends_it_without_an_error(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        if connection.number == 0:
+            connection.head()
+            connection.send(delta(1))
+        else:
+            connection.head(204, content_type=None)
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+    assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 ", 1)
+
+
+@sync_and_async
+def test_a_wait_that_is_too_long_ends_it(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head(429, "Retry-After: 3600", content_type="application/json")
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+    assert isinstance(outcome.error, RateLimitError)
+    assert outcome.error.retry_after == 3600
+    assert len(server.connections) == 1
+
+
+@sync_and_async
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_max_reconnects_bounds_a_stream_that_does_not_recover(mode: str, most: int) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(delta(connection.number + 1))
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url, max_reconnects=most)
+    assert isinstance(outcome.error, StreamError)
+    assert "GET /rooms/{room_id}/stream" in str(outcome.error)
+    assert len(server.connections) == most + 1
+    assert (outcome.reconnects, outcome.text) == (most, text_of(most + 1))
+
+
+@sync_and_async
+@pytest.mark.parametrize(("max_reconnects", "attempts"), [(None, 3), (0, 1), (1, 2)])
+def test_what_was_never_open_fails_with_its_own_error(mode: str, max_reconnects: int | None, attempts: int) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head(503, content_type=None)
+
+    with RawServer(handler) as server:
+        policy = RetryPolicy(max_retries=2, base_delay=0.0)
+        outcome = collect(mode, server.url, policy=policy, max_reconnects=max_reconnects)
+    assert isinstance(outcome.error, ServerError)
+    assert len(server.connections) == attempts
+
+
+@sync_and_async
+def test_nobody_listens(mode: str) -> None:
+    with RawServer(lambda connection: None) as server:
+        url = server.url
+    outcome = collect(mode, url)
+    assert isinstance(outcome.error, APIConnectionError)
+    assert outcome.reconnects == 3
+
+
+@sync_and_async
+def test_a_stream_that_brings_nothing_any_more_is_given_up(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        if connection.number == 0:
+            connection.send(delta(1))
+
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url)
+    assert isinstance(outcome.error, StreamError)
+    assert outcome.reconnects == 20
+
+
+@sync_and_async
+@pytest.mark.parametrize("nuisance", ["silence", "comments", "events", "breaks", "503"])
+def test_the_deadline_ends_it_in_time(mode: str, nuisance: str) -> None:
+    over = threading.Event()
+
+    def handler(connection: Connection) -> None:
+        if nuisance == "503" and connection.number:
+            connection.head(503, content_type=None)
+            return
+        connection.head()
+        connection.send(delta(connection.number + 1))
+        for number in itertools.count(1000):
+            if nuisance in ("breaks", "503"):
+                return
+            if over.wait(0.03):
+                return
+            if nuisance == "comments":
+                connection.send(b":")
+            elif nuisance == "events":
+                connection.send(delta(number))
+
+    with RawServer(handler) as server:
+        started = time.monotonic()
+        policy = RetryPolicy(base_delay=0.1, max_delay=0.1, jitter=lambda: 1.0)
+        outcome = collect(mode, server.url, deadline=started + 1, policy=policy)
+        took = time.monotonic() - started
+        over.set()
+    assert isinstance(outcome.error, APITimeoutError)
+    assert isinstance(outcome.events[0], MessageDelta)
+    assert 0.9 < took < 30

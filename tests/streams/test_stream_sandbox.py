@@ -1,0 +1,223 @@
+"""Streams of the sandbox through a network that cuts them: sync and async see each event once, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from interactor_client.models import (
+    HaltingPresentation,
+    MessageComplete,
+    WorkflowState,
+    WorkflowStateChanged,
+    WorkflowTransition,
+)
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.sandbox import Sandbox
+from tests.support.chaos_proxy import ChaosProxy
+from tests.support.raw_sse_server import eventually
+from tests.support.stream_reader import MODES
+
+sync_and_async = pytest.mark.parametrize("mode", MODES)
+
+COUNT = 200
+TEXT = "".join(f"{number} " for number in range(COUNT))
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(retry=2).run() as running:
+        yield running
+
+
+def new_room(sandbox: Sandbox) -> str:
+    with sandbox.client(namespace="user_1") as client:
+        bot = client.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
+        return client.rooms.create(assistant_id=bot.id).id
+
+
+def say(sandbox: Sandbox, room: str, numbers: range) -> None:
+    for number in numbers:
+        sandbox.emit(room, {"type": "message.delta", "content": f"{number} "})
+
+
+def read(mode: str, sandbox: Sandbox, room: str, *, during: Callable[[Any], None], url: str | None = None) -> str:
+    """The text up to the last of `COUNT` events; `during` is called on entering, and after each event."""
+    options: dict[str, Any] = {
+        "namespace": "user_1",
+        "core_api_url": url or sandbox.core_api_url,
+        "retry_policy": RetryPolicy(jitter=lambda: 0.0),
+    }
+    text = ""
+    if mode == "sync":
+        with sandbox.client(**options) as client, client.rooms.stream(room) as stream:
+            during(None)
+            for event in stream:
+                text += event.content
+                during(event)
+                if text.endswith(f" {COUNT - 1} "):
+                    break
+        return text
+
+    async def main() -> str:
+        text = ""
+        client = sandbox.async_client(**options)
+        async with client, client.rooms.stream(room) as stream:
+            await asyncio.to_thread(during, None)
+            async for event in stream:
+                text += event.content
+                await asyncio.to_thread(during, event)
+                if text.endswith(f" {COUNT - 1} "):
+                    break
+        return text
+
+    return asyncio.run(main())
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    "every", [40, 610, 4181, *(pytest.param(every, marks=pytest.mark.full) for every in (89, 144))]
+)
+def test_the_connection_is_cut_after_every_so_many_bytes(mode: str, every: int, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+
+    def allow(request: str, number: int) -> int | None:
+        # The first 40 bytes or so say from which event on the reader lacks them. With less than a whole event at a
+        # time nobody could ever get on.
+        return every if request.endswith("/stream") and (every >= 144 or number < 5) else None
+
+    with ChaosProxy(sandbox.core_api_url, allow) as proxy:
+        text = read(
+            mode,
+            sandbox,
+            room,
+            during=lambda event: say(sandbox, room, range(COUNT)) if event is None else None,
+            url=proxy.url,
+        )
+    assert text == TEXT
+    assert len(proxy.cuts) > 1
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    "every", [1, 3, 8, 21, *(pytest.param(every, marks=pytest.mark.full) for every in (2, 4, 5, 13))]
+)
+def test_the_connection_is_cut_at_every_multiple_of_so_many_bytes(mode: str, every: int, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    cut_at: list[int] = []
+    rest_is_said = False
+
+    def allow(request: str, number: int) -> int | None:
+        # From the first, the reader has an id: without one the platform cannot know what it lacks.
+        if not number or not request.endswith("/stream"):
+            return None
+        # In between, a connection gets on by an event or two: of ones that all bring nothing, a reader has enough.
+        cut_at.append(300 if number % 2 else number // 2 * every)
+        return cut_at[-1]
+
+    def during(event: Any) -> None:
+        nonlocal rest_is_said
+        if event is None:
+            say(sandbox, room, range(1))
+        elif not rest_is_said:
+            rest_is_said = True
+            sandbox.disconnect_streams()
+            say(sandbox, room, range(1, COUNT))
+
+    with ChaosProxy(sandbox.core_api_url, allow) as proxy:
+        assert read(mode, sandbox, room, during=during, url=proxy.url) == TEXT
+    assert {every * number for number in range(1, 11)} < set(cut_at)
+    assert len(proxy.cuts) >= len(cut_at) - 1
+
+
+@sync_and_async
+def test_the_platform_restarts_the_token_ends_and_streams_are_refused_for_a_while(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    seen = 0
+
+    def during(event: Any) -> None:
+        nonlocal seen
+        if event is None:
+            say(sandbox, room, range(10))
+            return
+        seen += 1
+        if seen % 10 or seen == COUNT:
+            return
+        if seen % 20:
+            sandbox.disconnect_streams()
+        if seen % 40 == 20:
+            sandbox.revoke_tokens()
+        if seen % 50 == 0:
+            sandbox.faults.add("stream_room", status=503, retry_after="0.01")
+            sandbox.faults.add("stream_room", status=429, retry_after="0")
+        say(sandbox, room, range(seen, seen + 10))
+
+    assert read(mode, sandbox, room, during=during) == TEXT
+    eventually(lambda: sandbox.open_streams == 0)
+
+
+@sync_and_async
+def test_a_workflow_is_followed_to_its_end(mode: str, sandbox: Sandbox) -> None:
+    with sandbox.client(namespace="user_1") as client:
+        workflow = client.workflows.create(
+            name="Approval",
+            initial_state="review",
+            states=[
+                WorkflowState(
+                    name="review",
+                    type="halting",
+                    presentation=HaltingPresentation(type="approval", config={}),
+                    transitions=[WorkflowTransition(to="done", condition="approved == true")],
+                ),
+                WorkflowState(name="done", type="terminal"),
+            ],
+        )
+        instance = client.workflow_instances.start(workflow_id=workflow.id).id
+        if mode == "sync":
+            with client.workflow_instances.stream(instance) as stream:
+                client.workflow_instances.submit_input(instance, body={"approved": True})
+                events = list(stream)
+        else:
+
+            async def main() -> list[Any]:
+                client = sandbox.async_client(namespace="user_1")
+                async with client, client.workflow_instances.stream(instance) as stream:
+                    await client.workflow_instances.submit_input(instance, body={"approved": True})
+                    return [event async for event in stream]
+
+            events = asyncio.run(main())
+    assert [type(event) for event in events] == [WorkflowStateChanged]
+    assert events[0].state == "done"
+
+
+@sync_and_async
+def test_a_reply_is_read_word_by_word(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    if mode == "sync":
+        with sandbox.client(namespace="user_1") as client, client.rooms.stream(room) as stream:
+            client.messages.send(room, content="Hello!", stream=True)
+            events = []
+            for event in stream:
+                events.append(event)
+                if isinstance(event, MessageComplete):
+                    break
+    else:
+
+        async def main() -> list[Any]:
+            async with sandbox.async_client(namespace="user_1") as client, client.rooms.stream(room) as stream:
+                await client.messages.send(room, content="Hello!", stream=True)
+                events = []
+                async for event in stream:
+                    events.append(event)
+                    if isinstance(event, MessageComplete):
+                        break
+                return events
+
+        events = asyncio.run(main())
+    *deltas, complete = events
+    assert len(deltas) > 1
+    assert "".join(delta.content for delta in deltas) == complete.message.content
+    eventually(lambda: sandbox.open_streams == 0)

@@ -1,0 +1,374 @@
+"""The decisions of a stream, one by one: no socket, and a clock that is a number."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interactor_ext._errors import (
+    APIConnectionError,
+    APITimeoutError,
+    CircuitOpenError,
+    ConfigurationError,
+    InteractorError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    StreamError,
+)
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.streams._events import event_reader
+from interactor_ext.streams._state import GIVE_UP_AFTER, LONGEST_WAIT, Connect, End, Read, StreamState, Wait
+
+FULL = RetryPolicy(jitter=lambda: 1.0)
+BROKEN = APIConnectionError("broken")
+HEADERS = {"Accept": b"text/event-stream", "Accept-Encoding": b"identity", "Cache-Control": b"no-store"}
+
+
+def state(
+    *,
+    last_event_id: str = "",
+    max_reconnects: int | None = None,
+    policy: RetryPolicy = FULL,
+    deadline: float | None = None,
+) -> StreamState:
+    return StreamState(
+        event_reader("StreamEvent"),
+        request="GET /it",
+        last_event_id=last_event_id,
+        max_reconnects=max_reconnects,
+        policy=policy,
+        deadline=deadline,
+    )
+
+
+def event(number: int | None = None, **data: object) -> bytes:
+    head = b"" if number is None else b"id: %d\n" % number
+    return head + b"data: " + json.dumps({"type": "message.delta", "content": "x", **data}).encode() + b"\n\n"
+
+
+def headers_of(stream: StreamState) -> dict[str, bytes]:
+    assert isinstance(stream.action, Connect), stream.action
+    return stream.action.headers
+
+
+def wait_of(stream: StreamState) -> float:
+    assert isinstance(stream.action, Wait), stream.action
+    return stream.action.seconds
+
+
+def error_of(stream: StreamState) -> InteractorError | None:
+    assert isinstance(stream.action, End), stream.action
+    return stream.action.error
+
+
+def reconnect(stream: StreamState, now: float = 0.0) -> None:
+    stream.woken()
+    stream.connected(now)
+
+
+def test_the_way_of_a_stream() -> None:
+    stream = state()
+    assert headers_of(stream) == HEADERS
+    stream.connected(0.0)
+    assert isinstance(stream.action, Read)
+    stream.received(event(1), 0.0)
+    assert [received.type for received in stream.ready] == ["message.delta"]
+    stream.failed(BROKEN, 0.0)
+    assert wait_of(stream) == 1.0
+    stream.woken()
+    assert headers_of(stream) == {**HEADERS, "Last-Event-ID": b"1"}
+    stream.connected(1.0)
+    stream.received(event(2) + event(None, type="done") + event(3), 1.0)
+    assert (len(stream.ready), stream.reconnects) == (2, 1)
+    assert error_of(stream) is None
+
+
+def test_what_is_cut_off_is_asked_for_again() -> None:
+    stream = state(last_event_id="5")
+    stream.connected(0.0)
+    stream.received(event(6) + event(7)[:-1], 0.0)
+    stream.failed(None, 0.0)
+    stream.woken()
+    assert isinstance(stream.action, Connect)
+    assert stream.action.headers["Last-Event-ID"] == b"6"
+
+
+def test_failures_in_a_row_wait_longer_and_an_event_ends_the_row() -> None:
+    stream = state()
+    stream.connected(0.0)
+    waits = []
+    for _ in range(4):
+        stream.failed(None, 0.0)
+        waits.append(wait_of(stream))
+        reconnect(stream)
+    stream.received(b": a comment\n\n" + event(None, type="heartbeat"), 0.0)
+    stream.failed(None, 0.0)
+    waits.append(wait_of(stream))
+    reconnect(stream)
+    stream.received(event(1), 0.0)
+    stream.failed(None, 0.0)
+    waits.append(wait_of(stream))
+    reconnect(stream)
+    # A repetition is no news.
+    stream.received(event(1), 0.0)
+    stream.failed(None, 0.0)
+    waits.append(wait_of(stream))
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 1.0, 2.0]
+
+
+def test_a_connection_that_showed_life_for_a_while_ends_the_row_though_nothing_happened() -> None:
+    stream = state()
+    stream.connected(0.0)
+    for _ in range(3 * GIVE_UP_AFTER):
+        stream.received(b":\n\n", 30.0)
+        stream.failed(None, 31.0)
+        assert wait_of(stream) == 1.0
+        reconnect(stream)
+
+
+def test_one_that_was_silent_from_the_beginning_does_not() -> None:
+    stream = state()
+    stream.connected(0.0)
+    for _ in range(GIVE_UP_AFTER):
+        stream.failed(BROKEN, 45.0)
+        wait_of(stream)
+        reconnect(stream)
+    stream.failed(BROKEN, 45.0)
+    assert isinstance(error_of(stream), StreamError)
+
+
+@pytest.mark.parametrize(
+    ("retry", "expected"),
+    [
+        (b"2000", [4.0, 6.0, 10.0, 18.0, 32.0, 32.0]),
+        (b"10", [0.02, 0.21, 0.41, 0.81, 1.61, 3.21]),
+        (b"0", [0.0, 0.2, 0.4, 0.8, 1.6, 3.2]),
+        (b"120000", [150.0] * 6),
+        (b"9" * 30, [LONGEST_WAIT + 30] * 6),
+        (b"9" * 10_000, [LONGEST_WAIT + 30] * 6),
+    ],
+)
+def test_the_servers_retry_is_the_least_and_the_step(retry: bytes, expected: list[float]) -> None:
+    stream = state()
+    stream.connected(0.0)
+    stream.received(b"retry: " + retry + b"\n", 0.0)
+    waits = []
+    for _ in expected:
+        stream.failed(None, 0.0)
+        waits.append(wait_of(stream))
+        reconnect(stream)
+    assert waits == pytest.approx(expected)
+
+
+def test_retry_after_is_a_minimum_beside_retry() -> None:
+    stream = state()
+    stream.failed(RateLimitError("slow", status=429, retry_after=60.0), 0.0)
+    assert wait_of(stream) == 66.0
+    stream.woken()
+    stream.failed(ServerError("down", status=503, retry_after=0.1), 0.0)
+    assert wait_of(stream) == 2.0
+
+
+def test_a_retry_after_that_is_too_long_ends_it() -> None:
+    stream = state()
+    error = ServerError("down", status=503, retry_after=LONGEST_WAIT + 1)
+    stream.failed(error, 0.0)
+    assert error_of(stream) is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NotFoundError("no", status=404),
+        ConfigurationError("closed"),
+        StreamError("html", status=200),
+    ],
+)
+def test_what_will_not_change_ends_it(error: InteractorError) -> None:
+    stream = state()
+    stream.failed(error, 0.0)
+    assert error_of(stream) is error
+
+
+def test_an_open_circuit_is_waited_for() -> None:
+    stream = state()
+    stream.failed(CircuitOpenError("open", retry_after=15.0), 0.0)
+    assert wait_of(stream) == 16.5
+
+
+def test_what_was_never_open_is_tried_as_often_as_any_call() -> None:
+    stream = state()
+    for _ in range(3):
+        stream.failed(BROKEN, 0.0)
+        wait_of(stream)
+        stream.woken()
+    stream.failed(BROKEN, 0.0)
+    assert error_of(stream) is BROKEN
+
+
+@pytest.mark.parametrize("most", [0, 2])
+def test_max_reconnects_counts_them_all(most: int) -> None:
+    stream = state(max_reconnects=most)
+    stream.connected(0.0)
+    for number in range(most):
+        stream.received(event(number), 0.0)
+        stream.failed(BROKEN, 0.0)
+        reconnect(stream)
+    stream.failed(BROKEN, 0.0)
+    error = error_of(stream)
+    assert isinstance(error, StreamError)
+    assert error.__cause__ is BROKEN
+    assert f"reconnects: {most}" in str(error)
+
+
+def test_a_deadline_that_comes_before_the_next_attempt_ends_it() -> None:
+    stream = state(deadline=10.0)
+    stream.connected(0.0)
+    stream.failed(BROKEN, 8.9)
+    assert stream.action == Wait(1.0, 1, 9.9)
+    reconnect(stream)
+    stream.failed(BROKEN, 8.5)
+    error = error_of(stream)
+    assert isinstance(error, APITimeoutError)
+    assert error.__cause__ is BROKEN
+
+
+def test_a_deadline_that_comes_before_it_was_ever_open_leaves_the_error_as_it_is() -> None:
+    stream = state(deadline=0.5)
+    stream.failed(BROKEN, 0.0)
+    assert error_of(stream) is BROKEN
+
+
+def test_a_deadline_that_comes_while_events_flow_ends_it_after_them() -> None:
+    stream = state(deadline=10.0)
+    stream.connected(0.0)
+    stream.received(event(1), 10.0)
+    assert len(stream.ready) == 1
+    assert isinstance(error_of(stream), APITimeoutError)
+
+
+def test_what_ended_at_the_deadline_has_ended() -> None:
+    stream = state(deadline=10.0)
+    stream.connected(0.0)
+    stream.received(event(None, type="done"), 10.0)
+    assert error_of(stream) is None
+
+
+def test_ids_are_remembered_for_long_but_not_for_ever() -> None:
+    stream = state()
+    stream.connected(0.0)
+    many = 30_000
+    for number in range(many):
+        stream.received(event(number), 0.0)
+    stream.ready.clear()
+    for _ in range(2):
+        stream.failed(None, 0.0)
+        reconnect(stream)
+        stream.received(b"".join(event(number) for number in range(many - 8000, many)), 0.0)
+        assert len(stream.ready) == 0
+    stream.received(event(0), 0.0)
+    assert len(stream.ready) == 1
+
+
+def texts(stream: StreamState) -> str:
+    text = "".join(received.payload["content"] for received in stream.ready if received.payload)
+    stream.ready.clear()
+    return text
+
+
+def test_events_that_share_an_id_are_different_events() -> None:
+    """A server may send the id of the message with each of its words; and words of several messages by turns."""
+    stream = state()
+    stream.connected(0.0)
+    stream.received(event(1, content="a") + event(1, content="b") + event(2, content="c") + event(1, content="d"), 0.0)
+    assert texts(stream) == "abcd"
+    for _ in range(2):
+        stream.failed(None, 0.0)
+        reconnect(stream)
+        stream.received(event(1, content="a") + event(1, content="b") + event(2, content="c"), 0.0)
+        assert texts(stream) == ""
+    stream.received(event(1, content="d") + event(1, content="e") + event(None, content="f"), 0.0)
+    assert texts(stream) == "ef"
+
+
+def test_ids_may_be_long() -> None:
+    stream = state()
+    stream.connected(0.0)
+    long = b"x" * 1_000_000
+    one, two = (b'id: %s%d\ndata: {"type":"message.delta","content":"%d"}\n\n' % (long, n, n) for n in (1, 2))
+    tracemalloc.start()
+    stream.received(one, 0.0)
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(50):
+        stream.received(b'id: %s%d\ndata: {"type":"ping"}\n\n' % (long, number + 10), 0.0)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 3_000_000
+    stream.received(two, 0.0)
+    assert texts(stream) == "12"
+    stream.failed(None, 0.0)
+    stream.woken()
+    assert isinstance(stream.action, Connect)
+    assert "Last-Event-ID" not in stream.action.headers  # no server would take it
+    stream.connected(0.0)
+    stream.received(one + two, 0.0)
+    assert texts(stream) == ""
+
+
+def test_what_was_closed_stays_closed() -> None:
+    """Whatever another thread reports that has not heard of it yet."""
+    for report in (
+        lambda stream: stream.connected(1.0),
+        lambda stream: stream.received(event(2), 1.0),
+        lambda stream: stream.received(event(2) + event(None, type="error"), 1.0),
+        lambda stream: stream.failed(BROKEN, 1.0),
+        StreamState.woken,
+        StreamState.out_of_time,
+    ):
+        stream = state()
+        stream.connected(0.0)
+        stream.received(event(1), 0.0)
+        stream.closed()
+        report(stream)
+        assert (stream.action, list(stream.ready), stream.reconnects) == (End(None), [], 0)
+
+
+@given(st.data())
+def test_each_event_once_and_in_order_wherever_connections_break(data: st.DataObject) -> None:
+    """A server that resumes, or repeats more than it should; events with an id of their own, and some without."""
+    owned = data.draw(st.lists(st.booleans(), min_size=1, max_size=12), label="has an id of its own")
+    owned[0] = True
+    events = [event(index if own else None, content=str(index)) for index, own in enumerate(owned)]
+    stream = state(policy=RetryPolicy(base_delay=0.0), max_reconnects=1000)
+    for _ in range(data.draw(st.integers(0, 6), label="breaks")):
+        assert isinstance(stream.action, Connect)
+        resume = int(stream.action.headers.get("Last-Event-ID", b"0"))
+        stream.connected(0.0)
+        start = data.draw(st.integers(0, resume), label="the server goes back to")
+        while not owned[start]:
+            start -= 1
+        sent = b"".join(events[start:])
+        stream.received(sent[: data.draw(st.integers(0, len(sent)), label="bytes")], 0.0)
+        stream.failed(None, 0.0)
+        stream.woken()
+    stream.connected(0.0)
+    stream.received(b"".join(events) + event(None, type="done"), 0.0)
+    assert [received.payload["content"] for received in stream.ready if received.payload] == [
+        str(index) for index in range(len(owned))
+    ]
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8), st.floats(0, 1e9))
+def test_no_bytes_and_no_time_raise(chunks: list[bytes], now: float) -> None:
+    stream = state(deadline=1e6)
+    stream.connected(0.0)
+    for chunk in chunks:
+        stream.received(chunk, now)
+        stream.failed(None, now)
+        assert isinstance(stream.action, Wait | End)
+        reconnect(stream, now)

@@ -1,0 +1,31 @@
+"""One test body for both clients: `use` says what to do with a client, `call` does it in the mode asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from interactor_ext import AsyncInteractorClient, InteractorClient
+
+sync_and_async = pytest.mark.parametrize("mode", ["sync", "async"])
+
+
+def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:
+    """What `use(client)` returns, awaited; of an iterator, the list of its items."""
+    if mode == "sync":
+        with InteractorClient(**settings) as client:
+            result = use(client)
+            return list(result) if isinstance(result, Iterator) else result
+
+    async def main() -> Any:
+        async with AsyncInteractorClient(**settings) as client:
+            result = use(client)
+            if isinstance(result, AsyncIterator):
+                return [item async for item in result]
+            return await result if inspect.isawaitable(result) else result
+
+    return asyncio.run(main())

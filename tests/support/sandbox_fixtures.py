@@ -1,0 +1,37 @@
+"""Fixtures of the sandbox's tests, as a plugin: one server for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import Caller
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[Sandbox]:
+    with Sandbox().run() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(sandbox_server: Sandbox) -> Sandbox:
+    """One server for all tests, as new for each."""
+    sandbox_server.reset()
+    return sandbox_server
+
+
+@pytest.fixture
+def caller(sandbox: Sandbox) -> Iterator[Caller]:
+    with Caller(sandbox) as caller:
+        yield caller
+
+
+@pytest.fixture
+def another(sandbox: Sandbox) -> Iterator[Callable[..., Caller]]:
+    """Makes further callers of the same sandbox, and closes them."""
+    with ExitStack() as stack:
+        yield lambda namespace="user_1", **options: stack.enter_context(Caller(sandbox, namespace, **options))

@@ -1,0 +1,322 @@
+"""Programs that the tests of `test_storms.py` run in a process of their own: interrupts, and the garbage collector, at
+random instants of many short calls.
+
+    python -m tests.support.storms interrupts sync http://127.0.0.1:8000 3000 1
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import gc
+import json
+import linecache
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from interactor_ext import AsyncInteractorClient, InteractorClient
+from interactor_ext.transports import Transport
+
+STUCK = 60.0
+"""Seconds without a single call that ends, after which the process shows where it stands, and ends."""
+
+
+class Stop(BaseException):
+    """As KeyboardInterrupt: no `except Exception` stops it."""
+
+
+class SoftTimeLimit(Exception):
+    """As that of a task queue."""
+
+
+class Overdue(TimeoutError):
+    """As the recipes for alarms raise it."""
+
+
+KINDS = (Stop, SoftTimeLimit, Overdue)
+
+
+class Alarm:
+    """Raises in the main thread, at an instant that nobody knows."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.rung = 0
+        self._is_set = False
+        signal.signal(signal.SIGALRM, self._ring)
+
+    def _ring(self, *_: object) -> None:
+        if self._is_set:
+            self._is_set = False
+            self.rung += 1
+            raise self.random.choice(KINDS)("the alarm has rung")
+
+    def during(self, call: Callable[[], object]) -> None:
+        faulthandler.dump_traceback_later(STUCK, exit=True)
+        try:
+            try:
+                self._is_set = True
+                signal.setitimer(signal.ITIMER_REAL, self.random.uniform(0.000_01, 0.001_5))
+                call()
+            finally:
+                self._is_set = False
+        except KINDS:
+            pass
+        self._is_set = False
+
+
+def settings(url: str) -> dict[str, Any]:
+    base = f"{url}/api/v1"
+    return {
+        "client_id": "client",
+        "client_secret": "secret_8f3a61c9d2",
+        "core_api_url": base,
+        "account_server_url": base,
+        "timeout": 30,
+        "max_retries": 0,
+    }
+
+
+@contextlib.contextmanager
+def other_threads(work: Callable[[], object], count: int) -> Iterator[list[BaseException]]:
+    """They do the same beside the main thread, undisturbed; what they raise is in the list."""
+    errors: list[BaseException] = []
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.is_set():
+            try:
+                work()
+            except BaseException as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield errors
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(STUCK)
+            if thread.is_alive():
+                errors.append(RuntimeError("a thread is stuck"))
+
+
+def interrupts_sync(url: str, calls: int, seed: int) -> dict[str, Any]:
+    alarm = Alarm(seed)
+    client = InteractorClient(**settings(url))
+    # Python's imports do not survive interrupts: what a call imports when it is first made is there before the storm.
+    client.assistants.get("a")
+    with other_threads(lambda: client.assistants.get("a"), 3) as errors:
+        for _ in range(calls):
+            alarm.during(lambda: client.assistants.get("a"))
+    faulthandler.dump_traceback_later(STUCK, exit=True)
+    client.assistants.get("a")
+    connections = client._core.transport._inner._inner.connections()  # type: ignore[attr-defined]
+    client.close()
+    return {"errors": [repr(error) for error in errors], "rung": alarm.rung, "used": connections[0] - connections[1]}
+
+
+def interrupts_async(url: str, calls: int, seed: int) -> dict[str, Any]:
+    """Ctrl-C, which asyncio makes a cancellation of. What a handler raises amid its own code breaks asyncio itself."""
+    chance = random.Random(seed)
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    client = AsyncInteractorClient(**settings(url))
+    at_once, rung = 20, 0
+
+    async def main() -> None:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.000_01, 0.03))
+        try:
+            await asyncio.gather(*(client.assistants.get("a") for _ in range(at_once)))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    asyncio.run(client.get_access_token())  # type: ignore[arg-type]
+    for _ in range(calls // at_once):
+        faulthandler.dump_traceback_later(STUCK, exit=True)
+        try:
+            asyncio.run(main())
+        except KeyboardInterrupt:
+            rung += 1
+    faulthandler.dump_traceback_later(STUCK, exit=True)
+
+    async def end() -> int:
+        await client.assistants.get("a")
+        connections = client._core.transport._inner._inner.connections()  # type: ignore[attr-defined]
+        await client.aclose()
+        return int(connections.open - connections.idle)
+
+    return {"errors": [], "rung": rung, "used": asyncio.run(end())}
+
+
+OURS = ("/interactor_ext/", "/httpx/", "/httpcore/")
+
+
+class Lines:
+    """Counts the lines that a call runs through, those of httpx and httpcore and our own, and raises at one of them."""
+
+    def __init__(self, raise_at: float = float("inf")) -> None:
+        self.count = 0
+        self._raise_at = raise_at
+
+    def during(self, call: Callable[[], object]) -> None:
+        faulthandler.dump_traceback_later(STUCK, exit=True)
+        sys.settrace(self._trace)
+        try:
+            call()
+        except Stop:
+            pass
+        finally:
+            sys.settrace(None)
+
+    def _trace(self, frame: Any, event: str, _: object) -> Any:
+        code = frame.f_code
+        if not any(name in code.co_filename for name in OURS):
+            return None
+        if event == "line":
+            self.count += 1
+            # Python runs no handler between the last line of a `with` block and the release of its lock.
+            is_with = linecache.getline(code.co_filename, frame.f_lineno).lstrip().startswith("with ")
+            if self.count >= self._raise_at and not is_with:
+                sys.settrace(None)
+                raise Stop
+        return self._trace
+
+
+def lines_of_call(url: str, calls: int, seed: int) -> dict[str, Any]:
+    transport = Transport(max_connections=2)
+    client = InteractorClient(**settings(url), transport=transport)
+
+    def call() -> None:
+        client.assistants.get("a")
+
+    return at_every_line(client, transport, call, calls, seed)
+
+
+def lines_of_stream(url: str, calls: int, seed: int) -> dict[str, Any]:
+    transport = Transport(max_connections=2)
+    client = InteractorClient(**settings(url), transport=transport)
+
+    def call() -> None:
+        with client.rooms.stream("room") as stream:
+            next(iter(stream))
+
+    return at_every_line(client, transport, call, calls, seed)
+
+
+def at_every_line(
+    client: InteractorClient, transport: Transport, call: Callable[[], object], calls: int, seed: int
+) -> dict[str, Any]:
+    call()
+    counted = Lines()
+    counted.during(call)
+    used = 0
+    for number in range(seed, counted.count, max(1, counted.count // calls)):
+        Lines(number).during(call)
+        used += in_use(transport)
+    faulthandler.dump_traceback_later(STUCK, exit=True)
+    client.assistants.get("a")
+    client.close()
+    return {"errors": [], "used": used}
+
+
+def in_use(transport: Any) -> int:
+    """How many connections are in use. The closer thread may take a moment."""
+    until = time.monotonic() + STUCK / 2
+    while (connections := transport.connections()).open > connections.idle and time.monotonic() < until:
+        gc.collect()  # httpx ties responses into reference cycles
+        time.sleep(0.001)
+    return int(connections.open - connections.idle)
+
+
+class Answer:
+    """What a web framework makes of a generator of words: an object that refers to itself, as most of them do."""
+
+    def __init__(self, words: Iterator[object]) -> None:
+        self.words = words
+        self.itself = self
+
+
+def collector_sync(url: str, calls: int, seed: int) -> dict[str, Any]:
+    chance = random.Random(seed)
+    client = InteractorClient(**settings(url))
+
+    def words() -> Iterator[object]:
+        with client.rooms.stream("room") as stream:
+            yield from stream
+
+    def abandon() -> None:
+        answer = Answer(words())
+        next(answer.words)
+
+    with other_threads(lambda: client.assistants.get("a"), 2) as errors:
+        for number in range(calls):
+            faulthandler.dump_traceback_later(STUCK, exit=True)
+            gc.set_threshold(chance.randint(1, 50))
+            if number % 10 == 0:
+                abandon()
+            client.assistants.get("a")
+    gc.set_threshold(700, 10, 10)
+    gc.collect()
+    transport = client._core.transport._inner._inner
+    until = time.monotonic() + STUCK
+    while (connections := transport.connections()).open > connections.idle and time.monotonic() < until:  # type: ignore[attr-defined]
+        time.sleep(0.01)
+    client.close()
+    return {"errors": [repr(error) for error in errors], "used": connections[0] - connections[1]}
+
+
+def collector_async(url: str, calls: int, seed: int) -> dict[str, Any]:
+    chance = random.Random(seed)
+
+    async def main() -> int:
+        client = AsyncInteractorClient(**settings(url))
+
+        async def words() -> Any:
+            async with client.rooms.stream("room") as stream:
+                async for word in stream:
+                    yield word
+
+        async def abandon() -> None:
+            answer = Answer(words())  # type: ignore[arg-type]
+            await anext(answer.words)  # type: ignore[call-overload]
+
+        for number in range(calls // 2):
+            faulthandler.dump_traceback_later(STUCK, exit=True)
+            gc.set_threshold(chance.randint(1, 50))
+            if number % 10 == 0:
+                await abandon()
+            await asyncio.gather(client.assistants.get("a"), client.assistants.get("a"))
+        gc.set_threshold(700, 10, 10)
+        gc.collect()
+        transport = client._core.transport._inner._inner
+        until = time.monotonic() + STUCK
+        while (connections := transport.connections()).open > connections.idle and time.monotonic() < until:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)
+        await client.aclose()
+        return int(connections.open - connections.idle)
+
+    return {"errors": [], "used": asyncio.run(main())}
+
+
+STORMS = {
+    "lines call": lines_of_call,
+    "lines stream": lines_of_stream,
+    "interrupts sync": interrupts_sync,
+    "interrupts async": interrupts_async,
+    "collector sync": collector_sync,
+    "collector async": collector_async,
+}
+
+if __name__ == "__main__":
+    kind, mode, address, count, seed_text = sys.argv[1:]
+    outcome = STORMS[f"{kind} {mode}"](address, int(count), int(seed_text))
+    faulthandler.cancel_dump_traceback_later()
+    print(json.dumps(outcome))

@@ -1,0 +1,80 @@
+"""A process of its own that shares a token store with others."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from typing import Any
+
+from interactor_ext import AsyncInteractorClient, InteractorClient
+from interactor_ext.tokens import FileTokenStore, RedisTokenStore, TokenStore
+from interactor_ext.tokens import _guarded_store as guarded
+
+THREADS = 50
+
+
+def open_store(name: str, lock_expiry: float = 300) -> TokenStore:
+    kind, _, where = name.partition(":")
+    if kind == "file":
+        return FileTokenStore(where)
+    import redis
+
+    if kind == "redis":
+        return RedisTokenStore(redis.Redis(unix_socket_path=where), lock_expiry=lock_expiry)
+    return RedisTokenStore(redis.asyncio.Redis(unix_socket_path=where), lock_expiry=lock_expiry)
+
+
+def settings(store: TokenStore, url: str) -> dict[str, Any]:
+    return {
+        "client_id": "shared",
+        "client_secret": "s3cret",
+        "core_api_url": f"{url}/api/v1",
+        "account_server_url": f"{url}/auth/api/v1",
+        "token_store": store,
+    }
+
+
+def call_from_threads(store: TokenStore, url: str) -> None:
+    client = InteractorClient(**settings(store, url))
+    start = threading.Barrier(THREADS)
+    done: list[str] = []
+
+    def call() -> None:
+        start.wait()
+        done.append(client.assistants.get("asst_1").id)
+
+    threads = [threading.Thread(target=call) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.close()
+    print("done", len(done), flush=True)
+
+
+async def call_from_tasks(store: TokenStore, url: str) -> None:
+    async with AsyncInteractorClient(**settings(store, url)) as client:
+        done = await asyncio.gather(*(client.assistants.get("asst_1") for _ in range(THREADS)))
+    print("done", len(done), flush=True)
+
+
+def hold_the_lock(store: TokenStore, key: str) -> None:
+    with store.lock(key, 1) as held:
+        print("held", held, flush=True)
+        time.sleep(60)
+
+
+if __name__ == "__main__":
+    task, name, argument = sys.argv[1:]
+    # On a busy machine, so many processes may take longer than a client waits for a lock.
+    guarded._PATIENCE = 60.0
+    print("ready", flush=True)
+    sys.stdin.readline()
+    if task == "threads":
+        call_from_threads(open_store(name), argument)
+    elif task == "tasks":
+        asyncio.run(call_from_tasks(open_store(name), argument))
+    else:
+        hold_the_lock(open_store(name, lock_expiry=0.5), argument)

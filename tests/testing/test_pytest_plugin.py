@@ -1,0 +1,292 @@
+"""The plugin in this run, and in the runs of projects that have it by its entry point alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from interactor_ext import (
+    AsyncInteractorClient,
+    InteractorClient,
+    InteractorConfig,
+    get_async_client,
+    get_client,
+    testing,
+)
+from interactor_ext._config import _VARIABLES
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.testing import WebhookFactory
+from interactor_ext.testing.environment import OTHERS
+from interactor_ext.webhooks import WebhookVerifier
+
+
+# The two know nothing of each other: each begins with nothing.
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_sandbox_is_as_new_for_each_test(
+    interactor_sandbox: Sandbox, interactor_client: InteractorClient, number: int
+) -> None:
+    assert len(interactor_sandbox.requests) == 0
+    user = interactor_client.namespace("user_1")
+    assert user.tools.list().data == []
+    user.tools.create(name=f"tool_{number}", description="", parameters={})
+    interactor_sandbox.faults.add("list_tools", status=418, times=None)
+    interactor_sandbox.clock.advance(1e6)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_code_that_reads_the_environment_meets_it(interactor_sandbox: Sandbox, number: int) -> None:
+    assert get_client().config.core_api_url == interactor_sandbox.core_api_url
+    assert get_client().assistants.list().data == []
+    assert asyncio.run(_count(get_async_client())) == 0
+    assert len(interactor_sandbox.requests) == 4
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_the_async_client(async_interactor_client: AsyncInteractorClient, number: int) -> None:
+    user = async_interactor_client.namespace("user_1")
+    assert await _count(user) == 0
+    await user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+    assert await _count(user) == 1
+
+
+def test_the_async_client_in_a_loop_of_ones_own(async_interactor_client: AsyncInteractorClient) -> None:
+    assert asyncio.run(_count(async_interactor_client)) == 0
+
+
+async def _count(client: AsyncInteractorClient) -> int:
+    return len((await client.assistants.list()).data)
+
+
+def test_a_webhook_is_signed_with_the_secret_in_the_environment(interactor_webhook: WebhookFactory) -> None:
+    delivery = interactor_webhook("credential.expired", {"credential_id": "cred_7"})
+    secret = os.environ["INTERACTOR_WEBHOOK_SECRET"]
+    assert WebhookVerifier(secret).verify(delivery.body, delivery.headers) == delivery.event
+
+
+def run(folder: Path, *, plugins: str = "", ini: str = "", **files: str) -> tuple[str, int]:
+    """What a run of pytest prints in a project of these files, with these plugins beside ours, and its exit status."""
+    (folder / "pytest.ini").write_text(f"[pytest]\nfilterwarnings = error\n{ini}")
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-p", "interactor", *plugins.split()]
+    # All the plugins that are installed here take a second to load.
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return done.stdout, done.returncode
+
+
+ASYNC_TEST = """
+import pytest, pytest_asyncio
+@{fixture}
+async def before():
+    yield 1
+{mark}
+async def test_one(before, async_interactor_client):
+    user = async_interactor_client.namespace("user_1")
+    await user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+    assert len((await user.assistants.list()).data) == before
+{mark}
+async def test_two(async_interactor_client):
+    assert len((await async_interactor_client.namespace("user_1").assistants.list()).data) == 0
+"""
+ON_ASYNCIO = "import pytest\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"
+
+
+ASYNCIO = "asyncio_mode = {}\nasyncio_default_fixture_loop_scope = function\n"
+
+
+@pytest.mark.parametrize(
+    ("plugins", "ini", "fixture", "mark"),
+    [
+        pytest.param("-p asyncio", ASYNCIO.format("auto"), "pytest.fixture", "", id="pytest-asyncio, auto"),
+        pytest.param(
+            "-p asyncio",
+            ASYNCIO.format("strict"),
+            "pytest_asyncio.fixture",
+            "@pytest.mark.asyncio",
+            id="pytest-asyncio, strict",
+        ),
+        pytest.param(
+            "-p asyncio",
+            ASYNCIO.format("auto"),
+            "pytest.fixture",
+            "@pytest.mark.asyncio(loop_scope='session')",
+            id="pytest-asyncio, one loop for all",
+        ),
+        pytest.param("-p anyio", "", "pytest.fixture", "@pytest.mark.anyio", id="anyio"),
+    ],
+)
+def test_the_async_client_with_each_plugin(tmp_path: Path, plugins: str, ini: str, fixture: str, mark: str) -> None:
+    # A loop that ends with something unclosed says so in its log, or in a warning, which is an error here.
+    output, status = run(
+        tmp_path,
+        plugins=plugins,
+        ini=f"{ini}log_cli = true\nlog_cli_level = ERROR\n",
+        conftest=ON_ASYNCIO,
+        test_it=ASYNC_TEST.format(fixture=fixture, mark=mark),
+    )
+    assert status == 0, output
+    assert "2 passed" in output
+    assert "ERROR" not in output
+
+
+def test_without_a_plugin_for_coroutines_pytest_says_what_to_install(tmp_path: Path) -> None:
+    output, status = run(tmp_path, test_it="async def test_it(async_interactor_client): pass")
+    assert status == 1
+    assert "pytest-asyncio" in output
+
+
+def test_trio_is_refused_with_a_reason(tmp_path: Path) -> None:
+    test = """
+import pytest
+@pytest.fixture
+def anyio_backend_name():
+    return "trio"
+def test_it(anyio_backend_name, async_interactor_client):
+    pass
+"""
+    output, status = run(tmp_path, test_it=test)
+    assert status == 1
+    assert "runs on asyncio" in output
+
+
+def test_fixtures_that_a_project_overrides(tmp_path: Path) -> None:
+    conftest = """
+import pytest
+from interactor_ext.sandbox import Sandbox
+@pytest.fixture(scope="session")
+def interactor_sandbox_server():
+    with Sandbox(client_id="ours", scopes=["rooms:read"]).run() as sandbox:
+        yield sandbox
+@pytest.fixture
+def interactor_webhook_secret():
+    return "whsec_ours"
+"""
+    test = """
+import os
+import pytest
+from interactor_ext import PermissionDeniedError
+from interactor_ext.webhooks import WebhookVerifier
+def test_sandbox(interactor_client):
+    assert interactor_client.rooms.list().data == []
+    with pytest.raises(PermissionDeniedError):
+        interactor_client.assistants.list()
+def test_webhook(interactor_webhook):
+    delivery = interactor_webhook("credential.expired")
+    WebhookVerifier("whsec_ours").verify(delivery.body, delivery.headers)
+    assert os.environ["INTERACTOR_WEBHOOK_SECRET"] == "whsec_ours"
+"""
+    output, status = run(tmp_path, conftest=conftest, test_it=test)
+    assert status == 0, output
+
+
+FOREIGN_TEST = """
+from interactor_ext import get_async_client, get_client
+def test_client(interactor_client):
+    assert interactor_client.assistants.list().data == []
+async def test_async_client(async_interactor_client):
+    assert (await async_interactor_client.assistants.list()).data == []
+def test_environment(interactor_sandbox):
+    assert get_client().assistants.list().data == []
+def test_delivery(interactor_sandbox, interactor_webhook):
+    assert interactor_webhook("credential.expired").post(interactor_sandbox.core_api_url).status == 404
+"""
+
+
+def test_what_the_developers_shell_says_does_not_reach_the_fixtures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_SCOPES", "rooms:read")
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    output, status = run(tmp_path, plugins="-p asyncio", ini=ASYNCIO.format("auto"), test_it=FOREIGN_TEST)
+    assert status == 0, output
+    done = subprocess.run(
+        [sys.executable, "-m", "interactor_ext.cli.demo"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_fixtures_know_every_setting_that_the_sdk_reads(interactor_sandbox: Sandbox) -> None:
+    assert {*interactor_sandbox.env, *OTHERS} == set(_VARIABLES.values())
+
+
+def test_a_client_of_the_sandbox_that_was_given_settings_keeps_them(interactor_sandbox: Sandbox) -> None:
+    config = InteractorConfig.from_env(scopes="rooms:read")
+    with interactor_sandbox.client(config=config, transport=httpx.HTTPTransport()) as client:
+        assert client.config.scopes == ("rooms:read",)
+        assert client.rooms.list().data == []
+
+
+GUARDED_TEST = """
+import os
+import socket
+import pytest
+from interactor_ext.testing import PlatformRefused
+ASKED_FOR = pytest.raises(ValueError, match="asked for")
+REFUSED = pytest.raises(PlatformRefused)
+@pytest.mark.live
+def test_live():
+    with ASKED_FOR:
+        socket.getaddrinfo("core.interactor.com", 443)
+def test_ordinary():
+    with ASKED_FOR if "SWITCHED_OFF" in os.environ else REFUSED:
+        socket.getaddrinfo("core.interactor.com", 443)
+def test_recorded(interactor_vcr):
+    with ASKED_FOR if {"SWITCHED_OFF", "INTERACTOR_RECORD"} & set(os.environ) else REFUSED:
+        socket.getaddrinfo("core.interactor.com", 443)
+"""
+# Nobody is asked for an address here.
+RESOLVER = """
+import socket
+def look_up(host, *rest):
+    raise ValueError(f"asked for {host}")
+socket.getaddrinfo = look_up
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "ini"), [("NOTHING", ""), ("INTERACTOR_RECORD", ""), ("SWITCHED_OFF", "interactor_guard = false\n")]
+)
+def test_the_platform_is_refused_to_ordinary_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, ini: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    output, status = run(tmp_path, plugins="-p early", ini=ini, early=RESOLVER, test_it=GUARDED_TEST)
+    assert status == 0, output
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    conftest = "import sys\nsys.modules['starlette.applications'] = None\n"
+    output, status = run(tmp_path, conftest=conftest, test_it="def test_it(interactor_client): pass")
+    assert status == 1
+    assert "pip install 'interactor-sdk[sandbox]'" in output
+
+
+def test_the_plugin_costs_next_to_nothing_where_nobody_uses_it() -> None:
+    program = """
+import sys
+import pytest
+before = set(sys.modules)
+import interactor_ext.pytest_plugin
+from interactor_ext.testing.guard import PlatformGuard
+PlatformGuard().up()
+print(*(name for name in set(sys.modules) - before if not name.startswith("interactor_ext")))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    # `socket` itself, and what it is made of.
+    assert set(done.stdout.split()) <= {"socket", "_socket", "selectors", "array"}
+
+
+def test_the_kit_has_the_names_that_it_promises() -> None:
+    assert [name for name in testing.__all__ if not callable(getattr(testing, name))] == []
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        testing.nothing  # noqa: B018

@@ -1,0 +1,283 @@
+"""The recorder: no secret reaches a cassette, and a cassette replays without one."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import sys
+import threading
+import zlib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.testing import recorder, recording
+from tests.support.conversations import eventually
+
+SECRETS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
+
+
+@pytest.fixture
+def sandbox() -> Any:
+    with Sandbox(**SECRETS).run() as sandbox:
+        yield sandbox
+
+
+def use(client: InteractorClient, sandbox: Sandbox | None) -> list[str]:
+    """Calls in whose requests and answers secrets stand; returns the secrets that came by."""
+    user = client.namespace("user_1")
+    flow = user.credentials.initiate_oauth(provider="google", redirect_uri="https://app.example.com/back")
+    # Masked on the cassette, so another one will do for the replay.
+    code = "code_of_the_replay"
+    if sandbox is not None:
+        code = httpx.URL(sandbox.decide(str(flow.flow_id))).params["code"]
+    credential = user.credentials.complete_oauth(provider="google", code=code, state=str(flow.state))
+    token = user.credentials.get_token(credential.id)
+    hook = user.webhooks.create(url="https://app.example.com/hook", events=["credential.expired"])
+    assert user.assistants.list().data == []
+    return [client.get_access_token(), code, token.access_token, str(hook.secret)]
+
+
+def settings_of(sandbox: Sandbox) -> Any:
+    return {"account_server_url": sandbox.account_server_url, "core_api_url": sandbox.core_api_url}
+
+
+def record(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[str]:
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with recorder(folder, **settings).use_cassette("walk"), sandbox.client() as client:
+        secrets = use(client, sandbox)
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    return secrets
+
+
+def test_no_secret_is_on_the_cassette(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = record(sandbox, tmp_path, monkeypatch)
+    text = (tmp_path / "walk.yaml").read_text()
+    assert len(set(secrets)) == 4
+    assert [secret for secret in [*secrets, *SECRETS.values()] if secret in text] == []
+    assert "MASKED" in text
+
+
+def test_filters_of_the_test_let_none_through(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = record(
+        sandbox,
+        tmp_path,
+        monkeypatch,
+        filter_headers=[],
+        before_record_request=lambda request: request,
+        before_record_response=lambda response: response,
+    )
+    text = (tmp_path / "walk.yaml").read_text()
+    assert [secret for secret in [*secrets, *SECRETS.values()] if secret in text] == []
+
+
+def test_a_cassette_replays_with_nobody_there(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = settings_of(sandbox)
+    record(sandbox, tmp_path, monkeypatch)
+    asked = len(sandbox.requests)
+    with recorder(tmp_path).use_cassette("walk") as tape:
+        with InteractorClient(client_id="other", client_secret="other", **urls) as client:
+            assert use(client, None) == ["MASKED", "code_of_the_replay", "MASKED", "MASKED"]
+        assert tape.all_played
+    assert len(sandbox.requests) == asked
+
+
+def test_a_call_that_is_not_on_the_cassette_is_an_error(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(sandbox, tmp_path, monkeypatch)
+    asked = len(sandbox.requests)
+    with recorder(tmp_path).use_cassette("walk"), sandbox.client(max_retries=0) as client:
+        user = client.namespace("user_1")
+        with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
+            user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+        with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
+            user.assistants.list(page=2)
+    assert len(sandbox.requests) == asked
+
+
+def test_recording_anew_forgets_what_was_there(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(sandbox, tmp_path, monkeypatch)
+    first = (tmp_path / "walk.yaml").read_text()
+    monkeypatch.setattr(recording, "_recorded", set[str]())  # as if in another process
+    record(sandbox, tmp_path, monkeypatch)
+    second = (tmp_path / "walk.yaml").read_text()
+    assert first != second
+    assert first.count("uri:") == second.count("uri:")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_chat_is_recorded_and_replayed(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_async: bool
+) -> None:
+    """Its stream has no end of its own, and what is recorded of it ends where the chat does."""
+
+    settings = {**SECRETS, **settings_of(sandbox), "namespace": "user_1"}
+
+    def chat(room: str) -> str:
+        with InteractorClient(**settings) as user, user.chat(room, "one two three") as reply:
+            return "".join(reply.text())
+
+    async def chat_async(room: str) -> str:
+        async with AsyncInteractorClient(**settings) as user, user.chat(room, "one two three") as reply:
+            return "".join([word async for word in reply.text()])
+
+    def chat_on(cassette: Any) -> str:
+        answers: list[str] = []
+
+        def run() -> None:
+            with cassette:
+                answers.append(asyncio.run(chat_async(room)) if is_async else chat(room))
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(30)
+        assert answers, "recording a chat hangs"
+        return answers[0]
+
+    with sandbox.client(namespace="user_1") as user:
+        bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+        room = user.rooms.create(assistant_id=bot.id).id
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    assert chat_on(recorder(tmp_path).use_cassette("chat")) == "Bot here. You said: one two three"
+    assert eventually(lambda: sandbox.open_streams == 0)
+    assert "message.complete" in (tmp_path / "chat.yaml").read_text()
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    asked = len(sandbox.requests)
+    assert chat_on(recorder(tmp_path).use_cassette("chat")) == "Bot here. You said: one two three"
+    assert len(sandbox.requests) == asked
+
+
+def test_the_token_in_a_url_and_a_cookie_are_masked(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    url = f"{sandbox.core_api_url}/rooms/room_1/stream"
+    with recorder(tmp_path).use_cassette("stream"):
+        recorded = httpx.get(url, params={"token": "tok_1", "namespace": "a b"}, headers={"Cookie": "session=s_1"})
+    text = (tmp_path / "stream.yaml").read_text()
+    assert ("tok_1" in text, "s_1" in text, "token=MASKED" in text) == (False, False, True)
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("stream"):
+        assert httpx.get(url, params={"token": "tok_2", "namespace": "a b"}).status_code == recorded.status_code
+
+
+def test_bodies_that_are_not_json_stay_as_they_are(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{sandbox.core_api_url}/rooms"
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with recorder(tmp_path).use_cassette("odd"):
+        httpx.post(url, content=b"{not JSON")
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("odd") as tape:
+        httpx.post(url, content=b"{not JSON")
+        assert tape.all_played
+
+
+def test_two_blocks_on_one_cassette_are_both_recorded(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first(client: InteractorClient) -> None:
+        assert client.namespace("user_1").tools.list().data == []
+
+    def second(client: InteractorClient) -> None:
+        assert client.namespace("user_1").rooms.list().data == []
+
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    for use_it in (first, second):
+        with recorder(tmp_path).use_cassette("twice"), sandbox.client() as client:
+            use_it(client)
+    asked = len(sandbox.requests)
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    for use_it in (first, second):
+        with recorder(tmp_path).use_cassette("twice"), sandbox.client() as client:
+            use_it(client)
+    assert len(sandbox.requests) == asked
+
+
+def test_what_opens_a_data_source_and_a_webhook_is_masked(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = ["db_password_1", "db_password_2", "api_key_3", "hook_password_4", "url_password_5", "header_6"]
+
+    def calls(client: InteractorClient) -> str:
+        user = client.namespace("user_1")
+        config = {"dsn": f"postgres://app:{secrets[0]}@db/crm", "login": [secrets[1]], "api_key": secrets[2]}
+        source = user.data_sources.create(name="crm", type="database", config=config)
+        user.assistants.create(name="Bot", model="gpt-4", system_prompt="", data_sources=[source.id])
+        user.webhooks.create(url=f"http://hook:{secrets[3]}@127.0.0.1:9/", events=["credential.connected"])
+        httpx.get(
+            sandbox.core_api_url.replace("http://", f"http://user:{secrets[4]}@"), headers={"X-Api-Key": "header_6"}
+        )
+        return str(user.credentials.initiate_oauth(provider="google", redirect_uri="http://127.0.0.1/back").state)
+
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with recorder(tmp_path).use_cassette("opened"), sandbox.client() as client:
+        state = calls(client)
+    text = (tmp_path / "opened.yaml").read_text()
+    assert [secret for secret in [*secrets, state] if secret in text] == []
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("opened") as tape, sandbox.client() as client:
+        assert calls(client) == "MASKED"
+        assert tape.all_played
+
+
+def test_the_fields_of_a_form_are_masked(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"{sandbox.account_server_url}/oauth/token"
+    form = {"grant_type": "client_credentials", "client_id": "form_id", "client_secret": "form_secret"}
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with recorder(tmp_path).use_cassette("form"):
+        recorded = httpx.post(url, data=form)
+    text = (tmp_path / "form.yaml").read_text()
+    assert ("form_id" in text, "form_secret" in text, "client_credentials" in text) == (False, False, True)
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("form"):
+        assert httpx.post(url, data={**form, "client_secret": "another"}).status_code == recorded.status_code
+
+
+@pytest.mark.parametrize(
+    ("coding", "compress"),
+    [
+        ("gzip", gzip.compress),
+        ("gzip, deflate", lambda body: zlib.compress(gzip.compress(body))),
+        ("unheard-of", lambda body: body[::-1]),
+    ],
+)
+@pytest.mark.parametrize("settings", [{}, {"decode_compressed_response": False}], ids=["decoded", "as it came"])
+def test_no_secret_hides_in_a_compressed_body(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coding: str, compress: Any, settings: dict[str, Any]
+) -> None:
+    body = compress(b'{"data": {"access_token": "at_1"}}')
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Encoding", coding)])
+        return [body]
+
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with (
+        recorder(tmp_path, **settings).use_cassette("coded"),
+        httpx.Client(transport=httpx.WSGITransport(app)) as client,
+    ):
+        client.get("http://server.test/")
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    with recorder(tmp_path).use_cassette("coded"):
+        replayed = httpx.get("http://server.test/")
+    expected = "MASKED" if coding == "unheard-of" else '{"data": {"access_token": "MASKED"}}'
+    assert (replayed.text, replayed.headers.get("content-encoding")) == (expected, None)
+
+
+def test_without_vcrpy_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vcr", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install vcrpy"):
+        recorder(tmp_path)

@@ -1,0 +1,188 @@
+"""Deliveries made to order: what a receiver makes of each kind, and the ways in which they reach it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import httpx
+import pytest
+
+from interactor_client.models import EVENT_MODELS
+from interactor_ext import WebhookVerificationError
+from interactor_ext.testing import SignedDelivery, WebhookFactory
+from interactor_ext.webhooks import InvalidWebhookEvent, MemoryEventStore, WebhookRouter, WebhookVerifier
+from tests.support.sandbox_caller import check_event
+
+SECRET = "whsec_mine"
+EVENTS = sorted(event for event in EVENT_MODELS["WebhookEvent"] if event)
+
+
+@pytest.fixture
+def make() -> WebhookFactory:
+    return WebhookFactory(SECRET)
+
+
+@pytest.fixture
+def handled() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def router(handled: list[Any]) -> WebhookRouter:
+    router = WebhookRouter(WebhookVerifier(SECRET), store=MemoryEventStore())
+    router.on("*")(handled.append)
+    return router
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_event_of_the_catalogue_is_genuine_and_as_the_contract_says(make: WebhookFactory, event: str) -> None:
+    delivery = make(event)
+    read = WebhookVerifier(SECRET).verify(delivery.body, delivery.headers)
+    assert read == delivery.event
+    assert (read.event, read.namespace) == (event, "user_123")
+    check_event("WebhookEvent", "event", json.loads(delivery.body))
+    assert delivery.headers["X-Interactor-Event"] == event
+    assert delivery.headers["X-Request-Id"].startswith("req_")
+
+
+def test_data_stands_over_that_of_the_example(make: WebhookFactory) -> None:
+    delivery = make("credential.expired", {"credential_id": "cred_7"}, namespace="org_ü")
+    data = json.loads(delivery.body)["data"]
+    assert data == {"credential_id": "cred_7", "provider": "google"}
+    assert delivery.event.namespace == "org_ü"
+
+
+def test_an_event_that_is_not_in_the_catalogue_carries_its_data_alone(make: WebhookFactory) -> None:
+    delivery = make("room.archived", {"room_id": "room_1"})
+    assert json.loads(delivery.body)["data"] == {"room_id": "room_1"}
+    assert WebhookVerifier(SECRET).verify(delivery.body, delivery.headers).event == "room.archived"
+
+
+def test_data_that_does_not_fit_makes_an_event_that_says_so(make: WebhookFactory, router: WebhookRouter) -> None:
+    delivery = make("credential.expired", {"credential_id": None}, namespace=None)
+    assert isinstance(delivery.event, InvalidWebhookEvent)
+    assert delivery.event.namespace is None
+    assert delivery.send(router.wsgi).status == 200
+
+
+def test_each_delivery_is_another_event_unless_told_otherwise(make: WebhookFactory) -> None:
+    assert make("credential.expired").event.id != make("credential.expired").event.id
+    named = make("credential.expired", event_id="evt_1", idempotency_key="key_1").event
+    assert (named.id, named.idempotency_key) == ("evt_1", "key_1")
+
+
+@pytest.mark.parametrize("age", [0.0, 3600.0])
+def test_the_time_is_in_the_header_and_in_the_body(make: WebhookFactory, age: float) -> None:
+    moment = datetime.now(UTC) - timedelta(seconds=age)
+    for delivery in (
+        make("credential.expired", timestamp=moment),
+        make("credential.expired", timestamp=moment.timestamp()),
+    ):
+        assert delivery.headers["X-Interactor-Timestamp"] == str(int(moment.timestamp()))
+        assert abs(delivery.event.timestamp - moment) < timedelta(milliseconds=1)
+    with pytest.raises(ValueError, match="time zone"):
+        make("credential.expired", timestamp=moment.replace(tzinfo=None))
+
+
+def forged(make: WebhookFactory) -> SignedDelivery:
+    return make("credential.expired", secret="whsec_of_somebody_else")
+
+
+def stale(make: WebhookFactory) -> SignedDelivery:
+    return make("credential.expired", timestamp=time.time() - 3600)
+
+
+def tampered(make: WebhookFactory) -> SignedDelivery:
+    return make("credential.expired").tampered()
+
+
+@pytest.mark.parametrize("kind", [forged, stale, tampered])
+def test_what_is_not_genuine_is_refused(make: WebhookFactory, router: WebhookRouter, kind: Any) -> None:
+    delivery = kind(make)
+    with pytest.raises(WebhookVerificationError):
+        WebhookVerifier(SECRET).verify(delivery.body, delivery.headers)
+    assert delivery.send(router.wsgi).status == 401
+
+
+@pytest.mark.parametrize("mode", ["wsgi", "asgi"])
+def test_it_is_handed_to_an_application(
+    make: WebhookFactory, router: WebhookRouter, handled: list[Any], mode: str
+) -> None:
+    delivery = make("credential.connected")
+    answer = delivery.send(getattr(router, mode))
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    # A redelivery: the same key again.
+    assert delivery.send(getattr(router, mode)).status == 200
+    assert handled == [delivery.event]
+
+
+def test_the_path_is_the_applications(make: WebhookFactory) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    assert make("credential.expired").send(app, "/hooks/interactor").body == b"/hooks/interactor"
+
+
+async def test_an_asgi_application_shares_the_running_loop(
+    make: WebhookFactory, router: WebhookRouter, handled: list[Any]
+) -> None:
+    delivery = make("credential.connected")
+    with pytest.raises(RuntimeError, match="asend"):
+        delivery.send(router.asgi)
+    assert (await delivery.asend(router.asgi)).status == 200
+    assert handled == [delivery.event]
+
+
+def test_what_the_application_raises_is_raised(make: WebhookFactory) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        raise KeyError("x")
+
+    async def async_app(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyError("x")
+
+    for each in (app, async_app):
+        with pytest.raises(KeyError):
+            make("credential.expired").send(each)
+
+
+def test_it_is_posted_to_a_server(make: WebhookFactory, url: str, handled: list[Any]) -> None:
+    delivery = make("credential.connected")
+    assert delivery.post(url).status == 200
+    assert delivery.tampered().post(url).status == 401
+    assert asyncio.run(delivery.apost(url)).status == 200
+    assert handled == [delivery.event]
+
+
+def test_nobody_listens(make: WebhookFactory) -> None:
+    with pytest.raises(httpx.ConnectError):
+        make("credential.expired").post("http://127.0.0.1:9/hook")
+
+
+def test_no_secret_is_shown(make: WebhookFactory) -> None:
+    delivery = make("credential.expired")
+    assert SECRET not in repr(make)
+    assert delivery.headers["X-Interactor-Signature"] not in repr(delivery)
+
+
+@pytest.fixture
+def url(router: WebhookRouter) -> Iterator[str]:
+    """A server around the router."""
+
+    class Quiet(WSGIRequestHandler):
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with make_server("127.0.0.1", 0, router.wsgi, handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/hook"
+        server.shutdown()
+        thread.join()

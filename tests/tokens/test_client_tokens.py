@@ -1,0 +1,187 @@
+"""Tokens over a real socket: cold starts, tokens that are revoked under way, and an account server that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from interactor_ext import AsyncInteractorClient, AuthenticationError, InteractorClient, ServerError
+from interactor_ext.sandbox import Sandbox
+from tests.support.modes import call, sync_and_async
+from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, Reset, http, js, token_answer
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(history=20_000).run() as running:
+        yield running
+
+
+def token_requests(sandbox: Sandbox) -> int:
+    return sum(record.operation == "create_token" for record in sandbox.requests)
+
+
+def calls(sandbox: Sandbox) -> Counter[int]:
+    """The Core API's answers by status."""
+    return Counter(record.status for record in sandbox.requests if record.operation != "create_token")
+
+
+def test_64_threads_start_cold_with_one_token_request(sandbox: Sandbox) -> None:
+    with sandbox.client() as client, ThreadPoolExecutor(64) as threads:
+        barrier = threading.Barrier(64)
+
+        def work(number: int) -> None:
+            barrier.wait(60)
+            client.namespace(f"user_{number}").assistants.list()
+
+        list(threads.map(work, range(64)))
+    assert token_requests(sandbox) == 1
+    assert calls(sandbox) == {200: 64}
+
+
+@pytest.mark.parametrize("tasks", [200, pytest.param(1_000, marks=pytest.mark.full)])
+async def test_tasks_that_start_cold_at_once_make_one_token_request(sandbox: Sandbox, tasks: int) -> None:
+    async with sandbox.async_client() as client:
+        await asyncio.gather(*(client.namespace(f"user_{number}").assistants.list() for number in range(tasks)))
+    assert token_requests(sandbox) == 1
+    assert calls(sandbox) == {200: tasks}
+
+
+@sync_and_async
+def test_a_revoked_token_is_replaced_and_the_call_sent_again(mode: str, sandbox: Sandbox) -> None:
+    def use(client: Any) -> Any:
+        if mode == "sync":
+            client.assistants.list()
+            sandbox.revoke_tokens()
+            return client.namespace("a").assistants.create(name="Bot", model="gpt-4", system_prompt="x")
+
+        async def main() -> Any:
+            await client.assistants.list()
+            sandbox.revoke_tokens()
+            return await client.namespace("a").assistants.create(name="Bot", model="gpt-4", system_prompt="x")
+
+        return main()
+
+    settings = {**sandbox._with_connection({}), "max_retries": 0}
+    assert call(mode, settings, use).name == "Bot"
+    assert token_requests(sandbox) == 2
+    assert calls(sandbox) == {200: 1, 401: 1, 201: 1}
+    first, second = [record for record in sandbox.requests if record.operation == "create_assistant"]
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+
+
+class Gate:
+    """Lets calls with the first token in until all have come, then refuses them together."""
+
+    def __init__(self, number: int) -> None:
+        self._barrier = threading.Barrier(number)
+
+    def __call__(self, asked: Asked) -> Answer:
+        if asked.token == "token_1":
+            self._barrier.wait(60)
+            return js(401, {"error": {"code": "AUTH_ERROR", "message": "expired"}})
+        return js(200, {"data": [ASSISTANT]})
+
+
+def test_threads_whose_token_is_refused_in_flight_share_one_new_one() -> None:
+    with (
+        OddServer(Gate(32)) as server,
+        InteractorClient(**server.settings) as client,
+        ThreadPoolExecutor(32) as threads,
+    ):
+        pages = list(threads.map(lambda number: client.namespace(f"u{number}").assistants.list(), range(32)))
+    assert len(pages) == 32
+    assert len(server.token_requests) == 2
+    assert Counter(asked.token for asked in server.calls) == {"token_1": 32, "token_2": 32}
+
+
+async def test_tasks_whose_token_is_refused_in_flight_share_one_new_one() -> None:
+    with OddServer(Gate(50)) as server:
+        async with AsyncInteractorClient(**server.settings) as client:
+            await asyncio.gather(*(client.namespace(f"u{number}").assistants.list() for number in range(50)))
+    assert len(server.token_requests) == 2
+    assert Counter(asked.token for asked in server.calls) == {"token_1": 50, "token_2": 50}
+
+
+@sync_and_async
+def test_a_call_that_is_refused_again_is_sent_no_third_time(mode: str) -> None:
+    refusal = js(401, {"error": {"message": "no"}})
+    with OddServer(lambda asked: refusal) as server, pytest.raises(AuthenticationError) as caught:
+        call(mode, server.settings, lambda client: client.assistants.list())
+    assert caught.value.status == 401
+    assert [asked.token for asked in server.calls] == ["token_1", "token_2"]
+    assert len(server.token_requests) == 2
+
+
+def test_an_api_that_refuses_every_token_does_not_use_up_the_token_limit() -> None:
+    with OddServer(lambda asked: js(401, {})) as server, InteractorClient(**server.settings) as client:
+        for _ in range(50):
+            with pytest.raises(AuthenticationError):
+                client.assistants.list()
+    # 5 at once and 20 a minute are allowed.
+    assert len(server.token_requests) <= 6
+
+
+@sync_and_async
+def test_401_and_the_account_server_fails(mode: str) -> None:
+    def answer_token(asked: Asked) -> Answer:
+        return token_answer("token_1") if len(server.token_requests) == 1 else http(503, "<html>")
+
+    with OddServer(lambda asked: js(401, {}), answer_token) as server, pytest.raises(ServerError) as caught:
+        call(mode, server.settings, lambda client: client.assistants.list())
+    assert "POST /oauth/token" in str(caught.value)
+    assert len(server.calls) == 1
+
+
+@sync_and_async
+@pytest.mark.parametrize("failure", [http(503, ""), http(401, "{}"), Reset(), http(200, "rubbish")], ids=range(4))
+def test_a_token_that_is_due_serves_on_while_no_other_can_be_had(mode: str, failure: bytes) -> None:
+    def answer_token(asked: Asked) -> Answer:
+        return token_answer("token_1", 3600) if len(server.token_requests) == 1 else failure
+
+    def use(client: Any) -> Any:
+        source = client._core.tokens
+        if mode == "sync":
+            client.assistants.list()
+            source._state._due_at = 0.0
+            return [client.assistants.list() for _ in range(5)]
+
+        async def main() -> Any:
+            await client.assistants.list()
+            source._state._due_at = 0.0
+            return [await client.assistants.list() for _ in range(5)]
+
+        return main()
+
+    with OddServer(lambda asked: js(200, {"data": [ASSISTANT]}), answer_token) as server:
+        assert len(call(mode, server.settings, use)) == 5
+    assert {asked.token for asked in server.calls} == {"token_1"}
+    assert len(server.token_requests) <= 2
+
+
+@sync_and_async
+def test_a_generator_as_body_is_not_sent_twice(mode: str) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b'{"a": '
+        yield b"1}"
+
+    async def pieces_async() -> Any:
+        for piece in pieces():
+            yield piece
+
+    def use(client: Any) -> Any:
+        return client._http.request("POST", "/x", content=pieces() if mode == "sync" else pieces_async())
+
+    def answer(asked: Asked) -> Answer:
+        return http(401, "{}")
+
+    with OddServer(answer) as server:
+        response = call(mode, server.settings, use)
+    assert response.status_code == 401
+    assert len(server.token_requests) == 1

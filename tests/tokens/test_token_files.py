@@ -1,0 +1,333 @@
+"""The file store by itself: access rights, rubbish, and what one process does to another's file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interactor_ext import InteractorClient
+from interactor_ext.tokens import FileTokenStore, MemoryTokenStore, Token, TokenStore
+from interactor_ext.tokens._serialization import dump_token, parse_token
+from interactor_ext.transports._deadline import in_time
+from tests.support.odd_server import ASSISTANT, OddServer, js
+from tests.support.waiting import PATIENCE
+
+KEY, OTHER = "a" * 32, "b" * 32
+
+
+def fresh(text: str = "t0ken", lifetime: float = 900.0) -> Token:
+    return Token(text, time.time() + lifetime, lifetime)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "interactor" / "tokens.json"
+
+
+@pytest.fixture
+def store(path: Path) -> FileTokenStore:
+    return FileTokenStore(path)
+
+
+def test_what_was_saved_is_loaded_by_another_process(store: FileTokenStore, path: Path) -> None:
+    assert store.load(KEY) is None
+    token = fresh()
+    store.save(KEY, token)
+    assert FileTokenStore(str(path)).load(KEY) == token
+    assert store.load(OTHER) is None
+
+
+def test_clients_that_share_a_file_keep_their_own_tokens(store: FileTokenStore) -> None:
+    store.save(KEY, fresh("one"))
+    store.save(OTHER, fresh("two"))
+    store.save(KEY, fresh("three"))
+    tokens = [store.load(KEY), store.load(OTHER)]
+    assert [token and token.access_token for token in tokens] == ["three", "two"]
+
+
+def test_expired_tokens_of_others_are_swept_out(store: FileTokenStore, path: Path) -> None:
+    store.save(OTHER, fresh(lifetime=-1))
+    store.save(KEY, fresh())
+    assert list(json.loads(path.read_text())["tokens"]) == [KEY]
+
+
+def test_only_the_owner_can_read_what_is_written(store: FileTokenStore, path: Path) -> None:
+    store.save(KEY, fresh())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+def test_a_file_that_others_could_read_is_closed_to_them_with_a_warning(
+    store: FileTokenStore, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.save(KEY, fresh())
+    path.chmod(0o644)
+    with caplog.at_level(logging.WARNING):
+        assert store.load(KEY) is not None
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "others could read" in caplog.text
+    assert "t0ken" not in caplog.text
+
+
+def test_a_file_of_another_user_is_not_trusted(store: FileTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.save(KEY, fresh())
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(PermissionError):
+        store.load(KEY)
+
+
+FILES = {"token": "tokens.json", "lock for writing": "tokens.json.lock", "lock": f"tokens.json.{KEY[:16]}.lock"}
+needs_users = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users of POSIX")
+
+
+def use(store: FileTokenStore) -> None:
+    """Everything that a client does with a store."""
+    store.load(KEY)
+    with store.lock(KEY, 1):
+        store.save(KEY, fresh())
+
+
+@needs_users
+@pytest.mark.parametrize("which", FILES)
+@pytest.mark.parametrize("leads", ["to a file", "nowhere"])
+def test_a_symbolic_link_is_refused(store: FileTokenStore, path: Path, which: str, leads: str) -> None:
+    path.parent.mkdir()
+    target = path.with_name("target")
+    if leads == "to a file":
+        target.write_text(json.dumps({"tokens": {}}))
+        target.chmod(0o600)
+    path.with_name(FILES[which]).symlink_to(target)
+    with pytest.raises(PermissionError, match=r"is a symbolic link.*name the file itself"):
+        use(store)
+    assert not target.exists() or target.read_text() == json.dumps({"tokens": {}})
+
+
+@needs_users
+@pytest.mark.parametrize("which", FILES)
+def test_a_file_of_another_user_is_refused(
+    store: FileTokenStore, path: Path, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    file = path.with_name(FILES[which])
+    file.write_text(json.dumps({"tokens": {KEY: dump_token(fresh("planted"))}}))
+    inode = file.stat().st_ino
+    status = os.fstat
+
+    def others(descriptor: int) -> os.stat_result:
+        found = status(descriptor)
+        fields = list(found)
+        if found.st_ino == inode:
+            fields[4] += 1
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(os, "fstat", others)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        use(store)
+
+
+@needs_users
+@pytest.mark.parametrize("which", FILES)
+def test_a_pipe_is_refused_at_once(store: FileTokenStore, path: Path, which: str) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path.with_name(FILES[which]), 0o600)
+
+    def refused() -> None:
+        with pytest.raises(PermissionError, match="no regular file"):
+            use(store)
+
+    in_time(refused, PATIENCE, "pipe")
+
+
+@needs_users
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_token_that_others_could_have_written_is_not_trusted_but_replaced(
+    store: FileTokenStore, path: Path, mode: int
+) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps({"tokens": {KEY: dump_token(fresh("planted"))}}))
+    path.chmod(mode)
+    with pytest.raises(ValueError, match="others could write"):
+        store.load(KEY)
+    token = fresh("ours")
+    store.save(KEY, token)
+    assert store.load(KEY) == token
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@needs_users
+def test_lock_files_are_closed_to_others(store: FileTokenStore, path: Path) -> None:
+    path.parent.mkdir()
+    for name in ("lock for writing", "lock"):
+        path.with_name(FILES[name]).touch(0o666)
+    use(store)
+    for name in ("lock for writing", "lock"):
+        assert stat.S_IMODE(path.with_name(FILES[name]).stat().st_mode) == 0o600
+
+
+def test_nothing_that_stands_ready_where_a_draft_was_once_written_is_used(store: FileTokenStore, path: Path) -> None:
+    path.parent.mkdir()
+    trap, target = path.with_name("tokens.json.new"), path.with_name("target")
+    target.touch()
+    trap.symlink_to(target)
+    store.save(KEY, fresh())
+    assert target.read_text() == ""
+    trap.unlink(missing_ok=True)
+    with trap.open("w+") as held_open:
+        store.save(KEY, fresh())
+        held_open.seek(0)
+        assert held_open.read() == ""
+
+
+def test_the_names_of_drafts_cannot_be_foreseen_and_none_is_left(
+    store: FileTokenStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts: list[str] = []
+    replace = os.replace
+
+    def fail(source: Path, target: Path) -> None:
+        drafts.append(source.name)
+        assert stat.S_IMODE(source.stat().st_mode) == 0o600
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", fail)
+    for _ in range(3):
+        with pytest.raises(OSError, match="no space"):
+            store.save(KEY, fresh())
+    monkeypatch.setattr(os, "replace", replace)
+    assert len(set(drafts)) == 3
+    path.with_name(drafts[0]).write_text("of a process that was killed")
+    store.save(KEY, fresh())
+    assert sorted(file.name for file in path.parent.iterdir()) == ["tokens.json", "tokens.json.lock"]
+
+
+@needs_users
+def test_a_refused_file_costs_a_client_a_warning_and_a_request(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.parent.mkdir()
+    path.symlink_to(path.with_name("target"))
+    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
+        with InteractorClient(**server.settings, token_store=FileTokenStore(path)) as client:
+            client.assistants.get("x")
+        assert len(server.token_requests) == 1
+    assert "is a symbolic link" in caplog.text
+    assert "token_1" not in caplog.text
+
+
+RUBBISH = [
+    "",
+    "{",
+    "[]",
+    "null",
+    '{"tokens": []}',
+    "[" * 100_000,
+    "\x00\xff",
+    json.dumps({"tokens": {KEY: {"access_token": 7}}}),
+]
+
+
+@pytest.mark.parametrize("text", RUBBISH)
+def test_rubbish_is_a_value_error_and_is_replaced(store: FileTokenStore, path: Path, text: str) -> None:
+    path.parent.mkdir()
+    path.write_bytes(text.encode("latin-1"))
+    path.chmod(0o600)
+    with pytest.raises(ValueError):
+        store.load(KEY)
+    token = fresh()
+    store.save(KEY, token)
+    assert store.load(KEY) == token
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_whatever_is_stored_is_a_token_or_a_value_error(value: object) -> None:
+    for content in (
+        value,
+        {"access_token": value, "expires_at": 1.0, "lifetime": 1.0},
+        {"access_token": "x", "expires_at": value},
+    ):
+        with contextlib.suppress(ValueError):
+            token = parse_token(json.dumps(content))
+            assert token.access_token.isascii()
+            assert all(abs(number) < 1e12 for number in token[1:])
+
+
+def test_a_token_that_no_header_can_carry_is_rubbish() -> None:
+    with pytest.raises(ValueError, match="access_token") as caught:
+        parse_token(json.dumps({"access_token": "s3cret\r\nx: y", "expires_at": 1, "lifetime": 1}))
+    assert "s3cret" not in str(caught.value)
+
+
+def stores(path: Path) -> list[TokenStore]:
+    return [MemoryTokenStore(), FileTokenStore(path)]
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["memory", "file"])
+def test_a_lock_is_held_by_one_and_given_up_for_the_next(path: Path, kind: int) -> None:
+    store = stores(path)[kind]
+    with store.lock(KEY, 1) as held:
+        assert held
+        outcomes: list[bool] = []
+
+        def try_it(key: str) -> None:
+            with store.lock(key, 0.05) as got:
+                outcomes.append(got)
+
+        for key in (KEY, OTHER):
+            thread = threading.Thread(target=try_it, args=(key,))
+            thread.start()
+            thread.join()
+        assert outcomes == [False, True]
+    with store.lock(KEY, 0.05) as held:
+        assert held
+
+
+def test_a_lock_that_is_not_had_in_time_is_not_waited_for_longer(store: FileTokenStore, path: Path) -> None:
+    with store.lock(KEY, 1):
+        started = time.monotonic()
+        with FileTokenStore(path).lock(KEY, 0.2) as held:
+            assert not held
+        assert 0.15 < time.monotonic() - started < 30
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_os_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = FileTokenStore(tmp_path / "file" / "tokens.json")
+    for attempt in (lambda: store.save(KEY, fresh()), lambda: store.lock(KEY, 0.1).__enter__()):
+        with pytest.raises(OSError, match="file"):
+            attempt()
+
+
+def test_a_fork_does_not_hold_its_parents_lock(store: FileTokenStore, path: Path) -> None:
+    reader, writer = os.pipe()
+    with store.lock(KEY, 1):
+        child = os.fork()
+        if child == 0:
+            os.read(reader, 1)  # outlive the parent's lock
+            os._exit(0)
+    try:
+        with FileTokenStore(path).lock(KEY, 0.5) as held:
+            assert held
+    finally:
+        os.write(writer, b"x")
+        os.waitpid(child, 0)
+        os.close(reader)
+        os.close(writer)
+
+
+def test_no_repr_shows_a_token(store: FileTokenStore) -> None:
+    store.save(KEY, fresh())
+    assert "t0ken" not in f"{store!r}{fresh()!r}{fresh()}"

@@ -1,0 +1,247 @@
+"""One token for many processes: a cold start of all, a holder of the lock that is killed, a store that fails."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interactor_ext import ConfigurationError, InteractorClient
+from interactor_ext.tokens import Token, TokenStore
+from interactor_ext.tokens._guarded_store import GuardedStore
+from tests.support.fault_server import FaultServer, fine, slow, token
+from tests.support.redis_server import redis_cluster, redis_server
+from tests.support.token_worker import THREADS, open_store, settings
+from tests.support.waiting import PATIENCE
+
+PROCESSES = 3
+KEY = "k" * 32
+
+
+@pytest.fixture(params=["file", "redis", "redis.asyncio"])
+def store_name(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "file":
+        yield f"file:{tmp_path / 'tokens.json'}"
+    else:
+        with redis_server() as socket:
+            yield f"{request.param}:{socket}"
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(token_script=[slow(0.2, fine)]) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def workers(count: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]]:
+    """So many processes, all ready, which start when they are told to."""
+    command = [sys.executable, "-m", "tests.support.token_worker", *arguments]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(count)
+    ]
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("store_name", "task"),
+    [
+        ("file", "threads"),
+        ("redis", "tasks"),
+        ("redis.asyncio", "tasks"),
+        pytest.param("file", "tasks", marks=pytest.mark.full),
+        pytest.param("redis", "threads", marks=pytest.mark.full),
+        pytest.param("redis.asyncio", "threads", marks=pytest.mark.full),
+    ],
+    indirect=["store_name"],
+)
+def test_processes_that_start_cold_at_once_make_one_token_request(
+    store_name: str, server: FaultServer, task: str
+) -> None:
+    with workers(PROCESSES, task, store_name, server.url) as processes:
+        for process in processes:
+            out, err = process.communicate(timeout=60)
+            assert out == f"done {THREADS}\n", err
+            assert err == ""
+    assert len(server.token_requests()) == 1
+    assert len(server.calls()) == PROCESSES * THREADS
+
+
+def test_when_the_holder_of_the_lock_is_killed_the_others_go_on(store_name: str, server: FaultServer) -> None:
+    store = open_store(store_name)
+    client = InteractorClient(**settings(store, server.url))
+    key = GuardedStore(store, client.config)._key
+    with workers(1, "hold", store_name, key) as (holder,):
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held True\n"
+        holder.kill()
+        with open_store(store_name).lock(key, PATIENCE) as held:
+            assert held
+        client.assistants.get("asst_1")
+    client.close()
+    assert len(server.token_requests()) == 1
+
+
+def test_a_lock_that_has_expired_is_not_opened_by_its_former_holder() -> None:
+    redis = pytest.importorskip("redis")
+    from interactor_ext.tokens import RedisTokenStore
+
+    with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connection:
+        first = RedisTokenStore(connection, lock_expiry=0.05).lock(KEY, 1)
+        second = RedisTokenStore(connection, lock_expiry=300).lock(KEY, PATIENCE)
+        third = RedisTokenStore(connection).lock(KEY, 0)
+        assert first.__enter__()
+        assert second.__enter__()
+        first.__exit__(None, None, None)
+        assert not third.__enter__()
+        third.__exit__(None, None, None)
+        second.__exit__(None, None, None)
+        with RedisTokenStore(connection).lock(KEY, 0) as fourth:
+            assert fourth
+
+
+def test_a_token_leaves_redis_when_it_expires() -> None:
+    redis = pytest.importorskip("redis")
+    from interactor_ext.tokens import RedisTokenStore
+
+    with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connection:
+        store = RedisTokenStore(connection)
+        store.save(KEY, Token("t0ken", time.time() + 50, 900))
+        assert store.load(KEY) == Token("t0ken", pytest.approx(time.time() + 50, abs=5), 900)
+        assert 0 < connection.pttl(f"interactor:token:{KEY}") <= 51_000
+        store.save(KEY, Token("expired", time.time() - 1, 900))
+        assert (store.load(KEY) or Token("", 0, 0)).access_token == "t0ken"
+        connection.set(f"interactor:token:{KEY}", b"\xff\x00")
+        with pytest.raises(ValueError, match="JSON"):
+            store.load(KEY)
+
+
+@pytest.mark.parametrize("expiry", [0, -1, float("nan"), float("inf")])
+def test_a_lock_needs_an_expiry(expiry: float) -> None:
+    from interactor_ext.tokens import RedisTokenStore
+
+    with pytest.raises(ValueError, match="lock_expiry"):
+        RedisTokenStore(object(), lock_expiry=expiry)
+
+
+@pytest.mark.parametrize("command", [("LPUSH", "x"), ("HSET", "f", "x"), ("SADD", "x"), ("ZADD", "1", "x")])
+def test_a_key_of_another_type_in_redis_is_replaced(command: tuple[str, ...], server: FaultServer) -> None:
+    redis = pytest.importorskip("redis")
+    from interactor_ext.tokens import RedisTokenStore
+
+    with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connection:
+        store = RedisTokenStore(connection)
+        for suffix in ("", ":lock"):
+            connection.execute_command(command[0], f"interactor:token:{KEY}{suffix}", *command[1:])
+        with pytest.raises(ValueError, match="no token"):
+            store.load(KEY)
+        with store.lock(KEY, 0) as held, store.lock(KEY, 0) as another:
+            assert (held, another) == (True, False)
+            saved = Token("t0ken", time.time() + 50, 900)
+            store.save(KEY, saved)
+        assert store.load(KEY) == saved
+        assert connection.pttl(f"interactor:token:{KEY}:lock") < 0
+
+
+def test_a_lock_whose_answer_got_lost_is_taken_by_the_repeated_request() -> None:
+    redis = pytest.importorskip("redis")
+    from interactor_ext.tokens import RedisTokenStore
+
+    class AnswerGetsLost(redis.Redis):  # type: ignore[misc, name-defined]
+        def execute_command(self, *arguments: object, **options: object) -> object:
+            super().execute_command(*arguments, **options)
+            return super().execute_command(*arguments, **options)
+
+    with (
+        redis_server() as socket,
+        AnswerGetsLost(unix_socket_path=socket) as connection,
+        RedisTokenStore(connection).lock(KEY, 0) as held,
+    ):
+        assert held
+
+
+def test_a_redis_cluster_keeps_tokens() -> None:
+    redis = pytest.importorskip("redis")
+    from interactor_ext.tokens import RedisTokenStore
+
+    with redis_cluster() as port, redis.RedisCluster(host="127.0.0.1", port=port) as cluster:
+        store, saved = RedisTokenStore(cluster), Token("t0ken", time.time() + 50, 900)
+        with store.lock(KEY, 1) as held:
+            assert held
+            store.save(KEY, saved)
+        assert store.load(KEY) == saved
+
+
+def test_an_asynchronous_redis_that_has_no_synchronous_twin_with_its_settings_is_refused() -> None:
+    pytest.importorskip("redis")
+    from redis.asyncio import RedisCluster
+    from redis.asyncio.sentinel import Sentinel
+
+    from interactor_ext.tokens import RedisTokenStore
+
+    for client in (RedisCluster(host="127.0.0.1"), Sentinel([("127.0.0.1", 1)]).master_for("x")):
+        with pytest.raises(ConfigurationError, match="synchronous twin"):
+            RedisTokenStore(client)
+
+
+class Broken:
+    """A store of which everything fails."""
+
+    def load(self, key: str) -> Token | None:
+        raise RuntimeError("cannot load s3cret")
+
+    def save(self, key: str, token: Token) -> None:
+        raise RuntimeError("cannot save")
+
+    def lock(self, key: str, timeout: float) -> contextlib.AbstractContextManager[bool]:
+        raise RuntimeError("cannot lock")
+
+
+def unreachable_redis() -> TokenStore:
+    redis = pytest.importorskip("redis")
+    from interactor_ext.tokens import RedisTokenStore
+
+    return RedisTokenStore(redis.Redis(unix_socket_path="/nonexistent/redis.sock", retry=None))
+
+
+def rubbish(tmp_path: Path) -> TokenStore:
+    from interactor_ext.tokens import FileTokenStore
+
+    path = tmp_path / "tokens.json"
+    path.write_text("rubbish")
+    return FileTokenStore(path)
+
+
+@pytest.mark.parametrize("kind", ["broken", "redis", "rubbish"])
+def test_a_store_that_fails_costs_a_warning_and_a_token_request(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = {"broken": Broken, "redis": unreachable_redis, "rubbish": lambda: rubbish(tmp_path)}[kind]()
+    with (
+        FaultServer(token_script=[token()]) as server,
+        caplog.at_level(logging.WARNING),
+        InteractorClient(**settings(store, server.url)) as client,
+    ):
+        client.assistants.get("asst_1")
+        assert len(server.token_requests()) == 1
+    assert "token store" in caplog.text
+    assert "t0ken" not in caplog.text

@@ -1,0 +1,629 @@
+"""One token request for any number of threads and tasks; and what happens when it fails, hangs, or is given up."""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from interactor_ext import APIConnectionError, APITimeoutError, AuthenticationError, InteractorConfig
+from interactor_ext.tokens import MemoryTokenStore, Token
+from interactor_ext.tokens._guarded_store import GuardedStore
+from interactor_ext.tokens._source import AsyncTokenSource, TokenSource
+from interactor_ext.transports._deadline import in_time
+from tests.support.interrupts import runs_interrupted_in_each_line
+from tests.support.waiting import PATIENCE, eventually
+
+CONFIG = InteractorConfig(client_id="client_x", client_secret="secret_x", timeout=60)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Issuer:
+    """Issues t1, t2, ... for `lifetime` seconds; fails with `error` while there is one; waits for `gate`."""
+
+    def __init__(self, clock: Clock, lifetime: float = 3600) -> None:
+        self.clock = clock
+        self.lifetime = lifetime
+        self.count = 0
+        self.error: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def issue(self) -> Token:
+        self.count += 1
+        if self.error is not None:
+            raise self.error
+        return Token(f"t{self.count}", self.clock.now + self.lifetime, self.lifetime)
+
+    def fetch(self) -> Token:
+        assert self.gate.wait(60)
+        return self.issue()
+
+    async def fetch_async(self) -> Token:
+        while not self.gate.is_set():
+            await asyncio.sleep(0.001)
+        return self.issue()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def issuer(clock: Clock) -> Issuer:
+    return Issuer(clock)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+class TestSyncAndAsync:
+    """The same decisions sync and async: `get` is called in whichever way the mode has."""
+
+    @pytest.fixture(autouse=True)
+    def loop(self) -> Iterator[None]:
+        with asyncio.Runner() as self.runner:
+            yield
+
+    @pytest.fixture
+    def source(self, mode: str, issuer: Issuer, clock: Clock) -> Any:
+        return self.make(mode, issuer, clock)
+
+    @staticmethod
+    def make(mode: str, issuer: Issuer, clock: Clock, store: GuardedStore | None = None) -> Any:
+        if mode == "sync":
+            return TokenSource(issuer.fetch, buffer=60, store=store, clock=clock)
+        return AsyncTokenSource(issuer.fetch_async, buffer=60, store=store, clock=clock)
+
+    def get(self, source: Any, ends_at: float | None = None) -> str:
+        """The token that a call gets now; a request that it leaves behind may then end."""
+        if isinstance(source, TokenSource):
+            token = source.get(ends_at)
+            eventually(lambda: source._flight is None or not self.settling)
+            return token.access_token
+
+        async def get_and_settle() -> str:
+            token = await source.get(ends_at)
+            while source._flight is not None and self.settling:
+                await asyncio.sleep(0.001)
+            return token.access_token
+
+        return self.runner.run(get_and_settle())
+
+    settling = True
+
+    def test_a_token_is_kept_until_the_buffer_before_its_expiry(
+        self, source: Any, clock: Clock, issuer: Issuer
+    ) -> None:
+        assert source.valid() is None
+        assert [self.get(source) for _ in range(3)] == ["t1"] * 3
+        clock.now += 3539
+        assert self.get(source) == "t1"
+        clock.now += 1
+        assert self.get(source) == "t1"  # still good: no call waits for the next
+        assert self.get(source) == "t2"
+        assert issuer.count == 2
+
+    def test_a_call_waits_for_a_token_no_longer_than_it_may(self, source: Any, issuer: Issuer) -> None:
+        issuer.gate.clear()
+        self.settling = False
+        started = time.monotonic()
+        with pytest.raises(APITimeoutError):
+            self.get(source, time.monotonic() + 0.05)
+        with pytest.raises(APITimeoutError):
+            self.get(source, time.monotonic() - 1)
+        assert time.monotonic() - started < 30
+        issuer.gate.set()
+        assert self.get(source, time.monotonic() + 60) == "t1"
+
+    def test_one_that_expires_at_once_serves_once(self, source: Any, issuer: Issuer) -> None:
+        issuer.lifetime = 0
+        assert [self.get(source) for _ in range(3)] == ["t1", "t2", "t3"]
+
+    def test_a_failed_replacement_goes_on_with_the_old_one(
+        self, source: Any, clock: Clock, issuer: Issuer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert self.get(source) == "t1"
+        clock.now += 3550
+        issuer.error = AuthenticationError("not today")
+        with caplog.at_level(logging.WARNING, "interactor"):
+            assert self.get(source) == "t1"
+            eventually(lambda: "not today" in caplog.text)
+        assert "50 s more" in caplog.text
+        # Not every call tries again.
+        assert [self.get(source) for _ in range(5)] == ["t1"] * 5
+        assert issuer.count == 2
+        clock.now += 5
+        issuer.error = None
+        assert [self.get(source), self.get(source)] == ["t1", "t3"]
+
+    def test_without_an_old_one_the_failure_is_the_callers(self, source: Any, issuer: Issuer) -> None:
+        issuer.error = APIConnectionError("down")
+        for _ in range(2):
+            with pytest.raises(APIConnectionError, match="down"):
+                self.get(source)
+        issuer.error = None
+        assert self.get(source) == "t3"
+
+    def test_a_refused_token_is_replaced_even_if_the_account_server_fails_then(
+        self, source: Any, issuer: Issuer
+    ) -> None:
+        self.get(source)
+        source.reject(source.valid())
+        issuer.error = APIConnectionError("down")
+        with pytest.raises(APIConnectionError):
+            self.get(source)
+        issuer.error = None
+        assert self.get(source) == "t3"
+
+    def test_a_bug_in_fetching_is_raised_and_not_repeated_for_ever(self, source: Any, issuer: Issuer) -> None:
+        issuer.error = ZeroDivisionError("a bug")
+        with pytest.raises(ZeroDivisionError):
+            self.get(source)
+        assert issuer.count == 1
+
+    def test_a_store_is_asked_first_and_told_after(self, mode: str, clock: Clock, issuer: Issuer) -> None:
+        store = MemoryTokenStore()
+
+        first, second = (self.make(mode, issuer, clock, GuardedStore(store, CONFIG)) for _ in range(2))
+        assert self.get(first) == self.get(second) == "t1"
+        second.reject(second.valid())
+        assert self.get(second) == "t2"  # and not the refused one that is still in the store
+        first.reject(first.valid())
+        assert self.get(first) == "t2"
+        assert issuer.count == 2
+
+    @pytest.mark.parametrize("broken", ["load", "save", "lock", "unlock", "no_lock", "rubbish", "unsendable"])
+    def test_a_store_that_fails_costs_a_warning_and_a_request(
+        self, mode: str, broken: str, clock: Clock, issuer: Issuer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source = self.make(mode, issuer, clock, GuardedStore(BrokenStore(broken), CONFIG))
+        with caplog.at_level(logging.WARNING, "interactor"):
+            assert self.get(source) == "t1"
+            eventually(lambda: "store" in caplog.text)
+        assert "hunter2" not in caplog.text
+
+
+class BrokenStore:
+    def __init__(self, broken: str) -> None:
+        self.broken = broken
+
+    def _break(self, what: str) -> None:
+        if self.broken == what:
+            raise OSError("cannot reach redis with password=hunter2")
+
+    def load(self, key: str) -> Any:
+        self._break("load")
+        return {"rubbish": "a string", "unsendable": Token("a b", 9e9, 3600)}.get(self.broken)
+
+    def save(self, key: str, token: Token) -> None:
+        self._break("save")
+
+    @contextmanager
+    def lock(self, key: str, timeout: float) -> Iterator[bool]:
+        self._break("lock")
+        yield self.broken != "no_lock"
+        self._break("unlock")
+
+
+def test_64_threads_make_one_request(issuer: Issuer, clock: Clock) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    issuer.gate.clear()
+    with ThreadPoolExecutor(64) as threads:
+        waiting = [threads.submit(source.get) for _ in range(64)]
+        issuer.gate.set()
+        assert {future.result().access_token for future in waiting} == {"t1"}
+    assert issuer.count == 1
+
+
+def test_threads_that_wait_share_a_failure_but_not_its_traceback(issuer: Issuer, clock: Clock) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    issuer.gate.clear()
+    issuer.error = AuthenticationError("refused", status=401)
+    with ThreadPoolExecutor(16) as threads:
+        waiting = [threads.submit(source.get) for _ in range(16)]
+        eventually(lambda: source._flight is not None)
+        issuer.gate.set()
+        errors = [future.exception() for future in waiting]
+    assert {str(error) for error in errors} == {"refused"}
+    assert len({id(error) for error in errors}) == 16
+
+
+def test_while_a_valid_token_is_replaced_every_call_uses_it(issuer: Issuer, clock: Clock) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source.get()
+    clock.now += 3550
+    issuer.gate.clear()
+    assert [source.get().access_token for _ in range(10)] == ["t1"] * 10
+    issuer.gate.set()
+    eventually(lambda: source.get().access_token == "t2")
+    assert issuer.count == 2
+
+
+def test_a_request_that_was_given_up_and_lands_after_all_is_welcome(issuer: Issuer, clock: Clock) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    _, first, mine = source.board()
+    assert first is not None
+    assert mine
+    source.land(first, None)
+    _, second, mine = source.board()
+    assert second is not first
+    assert mine
+    source.land(first, issuer.issue())
+    assert source._flight is second  # those who wait for it still do
+    assert source.get().access_token == "t1"
+
+
+def test_where_no_thread_can_be_started_the_caller_fetches_by_itself(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    monkeypatch.setattr(_thread, "start_new_thread", no_more)
+    assert source.get().access_token == "t1"
+
+
+def no_more(*arguments: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers look again at once for a request that nobody makes."""
+    monkeypatch.setattr("interactor_ext.tokens._cache._LOOK_AGAIN", 0.02)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("state", ["cold", "due", "refused"])
+def test_a_caller_interrupted_in_any_line_leaves_nobody_waiting(state: str, issuer: Issuer, clock: Clock) -> None:
+    source: TokenSource
+
+    def prepare() -> None:
+        nonlocal source
+        issuer.lifetime = 3600
+        source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+        if state != "cold":
+            token = source.get()
+            eventually(lambda: source._flight is None)
+            if state == "due":
+                clock.now += 3550
+            else:
+                source.reject(token)
+
+    prepare()
+    runs = 0
+    for _ in runs_interrupted_in_each_line(lambda: source.get()):
+        clock.now += 100  # what was due has expired
+        in_time(source.get, PATIENCE, "next")
+        runs += 1
+        prepare()
+    assert runs > 20
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_caller_interrupted_while_it_fetches_by_itself_leaves_nobody_waiting(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+
+    def run() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(_thread, "start_new_thread", no_more)
+            source.get()
+
+    for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
+        in_time(source.get, PATIENCE, "next")
+        source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_loop_interrupted_in_any_line_leaves_no_other_waiting(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+
+    def run() -> None:
+        asyncio.run(source.get())
+
+    runs = 0
+    for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
+        in_time(run, PATIENCE, "next")
+        source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+        runs += 1
+    assert runs > 20
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_thread_that_starts_late_makes_no_second_request(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    late: list[Callable[[], None]] = []
+    start = _thread.start_new_thread
+
+    def start_first_late(function: Callable[[], None], arguments: tuple[()]) -> int:
+        if late:
+            return start(function, arguments)
+        late.append(function)
+        return 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", start_first_late)
+        assert source.get().access_token == "t1"
+    late[0]()
+    eventually(lambda: all(thread.name != "interactor-token" for thread in threading.enumerate()), "its end")
+    assert issuer.count == 1
+
+
+def test_when_the_caller_that_fetches_by_itself_is_interrupted_the_others_start_over(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some task queues tell a task that its time is up by an Exception in the middle of what it does."""
+
+    class TimeIsUp(Exception):
+        pass
+
+    fetches: list[str] = []
+
+    def fetch() -> Token:
+        fetches.append(threading.current_thread().name)
+        if len(fetches) == 1:
+            eventually(lambda: source._flight is not None and source._flight.landed._wakers)
+            raise TimeIsUp
+        return Token("t2", clock.now + 3600, 3600)
+
+    source = TokenSource(fetch, buffer=60, clock=clock)
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(int).result()
+        threads.submit(time.sleep, 0.01)
+        threads.submit(int).result()
+        monkeypatch.setattr(_thread, "start_new_thread", no_more)
+        first = threads.submit(source.get)
+        eventually(lambda: fetches)
+        second = threads.submit(source.get)
+        assert isinstance(first.exception(PATIENCE), TimeIsUp)
+        assert second.result(PATIENCE).access_token == "t2"
+
+
+def test_a_signal_handler_may_make_a_call_amid_another(issuer: Issuer, clock: Clock) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+
+    def call() -> Any:
+        with source._lock:  # where the signal came
+            return source.board()
+
+    assert in_time(call, PATIENCE, "interrupted")[2]
+
+
+def test_a_401_of_an_old_token_costs_no_new_one(issuer: Issuer, clock: Clock) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    old = source.get()
+    source.reject(old)
+    assert source.get().access_token == "t2"
+    for _ in range(10):
+        source.reject(old)
+        assert source.get().access_token == "t2"
+
+
+async def test_1000_tasks_make_one_request(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    tokens = await asyncio.gather(*(source.get() for _ in range(1000)))
+    assert {token.access_token for token in tokens} == {"t1"}
+    assert issuer.count == 1
+
+
+async def test_the_first_task_may_be_cancelled_and_so_may_any(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    issuer.gate.clear()
+    tasks = [asyncio.create_task(source.get()) for _ in range(10)]
+    await asyncio.sleep(0)
+    for task in tasks[:5]:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks[:5], return_exceptions=True)
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
+    issuer.gate.set()
+    assert {token.access_token for token in await asyncio.gather(*tasks[5:])} == {"t1"}
+    assert issuer.count == 1
+
+
+async def test_when_all_are_cancelled_the_next_still_gets_a_token(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    issuer.gate.clear()
+    task = asyncio.create_task(source.get())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    issuer.gate.set()
+    assert (await source.get()).access_token == "t1"
+
+
+async def test_closing_gives_up_the_request_and_those_who_wait_make_another(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    issuer.gate.clear()
+    waiting = asyncio.create_task(source.get())
+    await asyncio.sleep(0)
+    await source.aclose()
+    issuer.gate.set()
+    assert (await waiting).access_token == "t1"
+    await source.aclose()
+
+
+def test_closing_from_another_loop_gives_up_the_request_as_well(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    issuer.gate.clear()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(asyncio.run, source.get())
+        eventually(lambda: source._flight is not None and source._flight.task is not None)
+        first = source._flight
+        asyncio.run(source.aclose())
+        eventually(lambda: first is not None and first.landed.is_set)
+        issuer.gate.set()
+        assert waiting.result(60).access_token == "t1"
+
+
+def test_tasks_of_two_event_loops_share_one_request(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    issuer.gate.clear()
+
+    async def hundred() -> set[str]:
+        return {token.access_token for token in await asyncio.gather(*(source.get() for _ in range(100)))}
+
+    with ThreadPoolExecutor(4) as threads:
+        loops = [threads.submit(asyncio.run, hundred()) for _ in range(4)]
+        eventually(lambda: source._flight is not None)
+        issuer.gate.set()
+        assert [loop.result(60) for loop in loops] == [{"t1"}] * 4
+    assert issuer.count == 1
+
+
+def test_when_the_loop_that_fetches_ends_another_takes_over(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    issuer.gate.clear()
+
+    async def give_up() -> None:
+        task = asyncio.create_task(source.get())
+        await asyncio.sleep(0)
+        assert source._flight is not None
+        task.cancel()
+
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.run(give_up())
+        issuer.gate.set()
+        assert threads.submit(asyncio.run, source.get()).result(60).access_token == "t1"
+
+
+def test_a_loop_that_is_closed_with_a_request_under_way_strands_nobody(issuer: Issuer, clock: Clock) -> None:
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    issuer.gate.clear()
+    abandoned = asyncio.new_event_loop()
+
+    async def begin() -> None:
+        waiting.append(asyncio.create_task(source.get()))
+        await asyncio.sleep(0)
+
+    waiting: list[asyncio.Task[Token]] = []
+    abandoned.run_until_complete(begin())  # and never run again
+    flight = source._flight
+    assert flight is not None
+    assert flight.task is not None
+    issuer.gate.set()
+    assert asyncio.run(source.get()).access_token == "t1"
+    # Only so that this test leaves no pending task behind.
+    for task in (*waiting, flight.task):
+        task.cancel()
+    abandoned.run_until_complete(asyncio.gather(*waiting, flight.task, return_exceptions=True))
+    abandoned.close()
+
+
+async def test_a_lock_that_comes_too_late_for_a_cancelled_task_is_given_back(issuer: Issuer, clock: Clock) -> None:
+    memory = MemoryTokenStore()
+    store = GuardedStore(memory, CONFIG)
+    held = store.lock(1)
+    source = AsyncTokenSource(issuer.fetch_async, buffer=60, store=store, clock=clock)
+    waiting = asyncio.create_task(source.get())
+    while source._flight is None:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    await source.aclose()
+    store.unlock(held)
+    (lock,) = memory._locks.values()
+    deadline = time.monotonic() + 60
+    while not lock.acquire(blocking=False):
+        assert time.monotonic() < deadline, "the lock is stuck"
+        await asyncio.sleep(0.001)
+    lock.release()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_forked_amid_a_request_makes_its_own(issuer: Issuer, clock: Clock) -> None:
+    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    issuer.gate.clear()
+    leader = threading.Thread(target=source.get)
+    leader.start()
+    eventually(lambda: source._flight is not None)
+    with source._lock:  # as if a thread of the parent held it at the very moment
+        child = os.fork()
+        if child == 0:
+            issuer.gate = threading.Event()
+            issuer.gate.set()
+            os._exit(0 if source.get().access_token == "t1" else 1)
+    _, status = os.waitpid(child, 0)
+    issuer.gate.set()
+    leader.join(60)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+class Quits(MemoryTokenStore):
+    """Ends the thread that it is called from, or tries to."""
+
+    def load(self, key: str) -> Token | None:
+        raise SystemExit(3)
+
+
+class TooLate(MemoryTokenStore):
+    def load(self, key: str) -> Token | None:
+        return Token("t", 10**400, 3600)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("kind", [Quits, TooLate])
+def test_whatever_a_store_does_costs_a_warning_and_a_token_request(
+    kind: type[MemoryTokenStore], mode: str, clock: Clock, issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = GuardedStore(kind(), CONFIG)
+    if mode == "sync":
+        token = TokenSource(issuer.fetch, buffer=60, store=store, clock=clock).get()
+    else:
+        source = AsyncTokenSource(issuer.fetch_async, buffer=60, store=store, clock=clock)
+        token = asyncio.run(source.get())
+    assert token.access_token == "t1"
+    assert "token store" in caplog.text
+
+
+def test_what_ends_the_thread_of_a_token_request_ends_the_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
+    requests: list[int] = []
+
+    def fetch() -> Token:
+        requests.append(1)
+        raise SystemExit(3)
+
+    source = TokenSource(fetch, buffer=60)
+    with pytest.raises(APIConnectionError, match="SystemExit"):
+        source.get()
+    eventually(lambda: all(thread.name != "interactor-token" for thread in threading.enumerate()))
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_requests_that_are_given_up_again_and_again_end_with_the_deadline(mode: str) -> None:
+    ends_at = time.monotonic() + 0.1
+    if mode == "sync":
+        source = TokenSource(lambda: pytest.fail("not asked"), buffer=60)
+        source._take_off = lambda flight: source.land(flight, None)  # type: ignore[method-assign]
+        with pytest.raises(APITimeoutError):
+            source.get(ends_at)
+        return
+
+    async def fetch() -> Token:
+        raise asyncio.CancelledError
+
+    async def main() -> None:
+        with pytest.raises(APITimeoutError):
+            await AsyncTokenSource(fetch, buffer=60).get(ends_at)
+
+    asyncio.run(main())

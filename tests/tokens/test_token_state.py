@@ -1,0 +1,208 @@
+"""Is the token good, is it time for another, and what a token response says: without a clock."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interactor_client.errors import DecodeError
+from interactor_ext.tokens import Token
+from interactor_ext.tokens._policy import TokenState, read_token
+
+NOW = 1_000_000.0
+
+
+def token(name: str = "t1", lifetime: float = 3600, issued: float = NOW) -> Token:
+    return Token(name, issued + lifetime, lifetime)
+
+
+def state_with(lifetime: float, buffer: float = 60) -> TokenState:
+    state = TokenState(buffer)
+    state.accept(token(lifetime=lifetime))
+    return state
+
+
+def test_nothing_is_there_at_first() -> None:
+    state = TokenState(60)
+    assert state.valid(NOW) is None
+    assert state.due(NOW)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "buffer", "due_after"),
+    [(3600, 60, 3540), (900, 60, 840), (900, 0, 900), (100, 60, 50), (60, 60, 30), (1, 60, 0.5), (3600, 1e6, 1800)],
+)
+def test_a_token_is_due_the_buffer_before_its_expiry_or_at_half_its_life(
+    lifetime: float, buffer: float, due_after: float
+) -> None:
+    state = state_with(lifetime, buffer)
+    assert not state.due(NOW + due_after - 0.01)
+    assert state.due(NOW + due_after)
+    assert state.valid(NOW + lifetime - 0.01) is not None
+    assert state.valid(NOW + lifetime) is None
+
+
+def test_a_token_that_expires_at_once_is_never_valid() -> None:
+    state = state_with(0)
+    assert state.valid(NOW) is None
+    assert state.due(NOW)
+
+
+def test_after_a_failure_a_valid_token_is_left_alone_for_some_seconds() -> None:
+    state = state_with(100)
+    now = NOW + 60
+    assert state.due(now)
+    state.postpone(now)
+    assert not state.due(now + 4.9)
+    assert state.due(now + 5)
+    state.postpone(NOW + 99)
+    assert state.valid(NOW + 100) is None  # a pause keeps no dead token alive
+
+
+def test_only_the_token_that_was_refused_is_forgotten() -> None:
+    state = state_with(3600)
+    state.reject("another", NOW)
+    assert state.valid(NOW) is not None
+    state.reject("t1", NOW)
+    assert state.valid(NOW) is None
+    state.accept(token("t2"))
+    state.reject("t1", NOW)
+    assert state.valid(NOW) == token("t2")
+
+
+def test_when_new_tokens_are_refused_again_and_again_they_are_kept_for_a_while() -> None:
+    state = state_with(3600)
+    for number in range(4):
+        state.reject(f"t{number + 1}", NOW)
+        assert state.valid(NOW) is None
+        state.accept(token(f"t{number + 2}"))
+        state.replayed(refused=True, now=NOW)
+    state.reject("t5", NOW + 1)
+    assert state.valid(NOW + 1) == token("t5")
+    state.reject("t5", NOW + 5)
+    assert state.valid(NOW + 5) is None
+    state.accept(token("t6"))
+    state.replayed(refused=False, now=NOW + 6)
+    state.reject("t6", NOW + 7)
+    assert state.valid(NOW + 7) is None
+
+
+def test_a_stored_token_serves_unless_it_is_due_dead_or_refused() -> None:
+    state = TokenState(60)
+    assert not state.adopt(None, NOW)
+    assert not state.adopt(token(lifetime=10, issued=NOW - 10), NOW)
+    assert state.adopt(token("t1"), NOW)
+    assert state.valid(NOW) == token("t1")
+    state.reject("t1", NOW)
+    assert not state.adopt(token("t1"), NOW)
+    assert state.valid(NOW) is None
+    # Due, but not dead: good enough if no new one can be had.
+    assert not state.adopt(token("t2"), NOW + 3590)
+    assert state.valid(NOW + 3590) == token("t2")
+    # An older one does not take the place of a younger one.
+    state.adopt(token("t0", lifetime=3595), NOW + 3590)
+    assert state.valid(NOW + 3590) == token("t2")
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "lifetime"),
+    [
+        (3600, 3600),
+        (900, 900),
+        ("1200", 1200),
+        (" 1200 ", 1200),
+        (1.5, 1.5),
+        (0, 900),
+        (-5, 900),
+        ("-5", 900),
+        ("0", 900),
+        (1e-9, 900),
+        (None, 900),
+        (True, 900),
+        ("soon", 900),
+        ("", 900),
+        ([], 900),
+        ({}, 900),
+        ("nan", 900),
+        ("inf", 900),
+        (10**400, 900),
+        ("1e999", 900),
+    ],
+)
+@pytest.mark.parametrize("envelope", [True, False])
+def test_token_responses_are_read_tolerantly(expires_in: Any, lifetime: float, envelope: bool) -> None:
+    body: dict[str, Any] = {"access_token": "abc", "token_type": "Bearer", "expires_in": expires_in}
+    content = json.dumps({"data": body} if envelope else body).encode()
+    assert read_token(content, NOW) == Token("abc", NOW + lifetime, lifetime)
+
+
+def test_a_missing_lifetime_is_900_seconds() -> None:
+    assert read_token(b'{"access_token": "abc"}', NOW).lifetime == 900
+    assert read_token(b'{"data": null, "access_token": "abc"}', NOW).lifetime == 900
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (b"", ""),
+        (b"<html>", ""),
+        (b"\xff\xfe", ""),
+        (b"[" * 100_000, ""),
+        (b"[]", ""),
+        (b"null", ""),
+        (b'"token"', ""),
+        (b"{}", "access_token"),
+        (b'{"data": {}}', "access_token"),
+        (b'{"data": [], "token": "x"}', "access_token"),
+        (b'{"access_token": null}', "access_token"),
+        (b'{"access_token": 7}', "access_token"),
+        (b'{"access_token": ""}', "access_token"),
+        (b'{"access_token": "two words"}', "access_token"),
+        (b'{"access_token": "a\\r\\nX-Evil: 1"}', "access_token"),
+        (b'{"access_token": "caf\\u00e9"}', "access_token"),
+        (b'{"access_token": "\\ud800"}', "access_token"),
+    ],
+)
+def test_what_holds_no_token_names_model_and_field(content: bytes, field: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read_token(content, NOW)
+    assert (caught.value.model, caught.value.field) == ("AccessToken", field)
+    assert "X-Evil" not in str(caught.value)
+    assert "two words" not in str(caught.value)
+
+
+@given(
+    st.binary()
+    | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps).map(str.encode)
+)
+def test_no_body_escapes_as_another_error(content: bytes) -> None:
+    try:
+        found = read_token(content, NOW)
+    except DecodeError:
+        return
+    assert found.access_token
+    assert math.isfinite(found.expires_at)
+
+
+def test_no_text_of_a_token_shows_it() -> None:
+    assert "t1" not in repr(token())
+    assert "t1" not in str(token())
+    assert "t1" not in f"{token()}"
+
+
+def test_a_clock_that_was_set_back_ends_the_doubt_about_refusals() -> None:
+    state, now = TokenState(60), NOW
+    for number in range(6):
+        state.accept(token(f"t{number}", issued=now))
+        state.reject(f"t{number}", now)
+        state.replayed(refused=True, now=now)
+    state.accept(token("t7", issued=now))
+    state.reject("t7", now)
+    assert state.valid(now) is not None  # in doubt
+    state.reject("t7", now - 3600)
+    assert state.valid(now - 3600) is None

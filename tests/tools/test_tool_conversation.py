@@ -1,0 +1,578 @@
+"""Conversations in which the assistant calls tools: each is run once and answered once, whatever the network does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Literal
+
+import httpx
+import pytest
+
+from interactor_client.models import Message, RoomToolCallPendingEvent, Tool, ToolCall, ToolCallStart
+from interactor_ext import (
+    APIConnectionError,
+    InteractorClient,
+    PermissionDeniedError,
+    ResponseValidationError,
+    ServerError,
+    ToolContext,
+    ToolSet,
+    ValidationError,
+)
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
+from tests.support.chaos_proxy import LOST, ChaosProxy
+from tests.support.conversations import NAMESPACE, asked, chat, eventually, new_room, sync_and_async
+from tests.support.raw_sse_server import Connection, RawServer
+
+FIVE_CALLS = """/tool get_weather {"city": "Oslo"}
+/tool get_weather {"city": "Rome", "unit": "F"}
+/then
+/tool fail {}
+/then
+/tool add {"a": "1"}
+/then
+/tool add {"a": 1, "b": 2.0}"""
+FAILED = {"error": {"type": "tool_failed", "message": "RuntimeError: the database is away"}}
+MISFIT = {
+    "error": {
+        "type": "invalid_arguments",
+        "message": "The arguments do not fit: b: is missing; a: must be an integer, not a string",
+        "details": [
+            {"field": "b", "message": "is missing"},
+            {"field": "a", "message": "must be an integer, not a string"},
+        ],
+    }
+}
+FIVE_ANSWERS = (
+    'Bot here. get_weather answered {"city": "Oslo", "degrees": 3, "unit": "C"}. '
+    'get_weather answered {"city": "Rome", "degrees": 3, "unit": "F"}. '
+    f"fail answered {json.dumps(FAILED)}. add answered {json.dumps(MISFIT)}. add answered 3."
+)
+
+tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="nobody")
+
+
+class Tools(ToolSet):
+    """The tools of these tests, and how often each was run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: Counter[str] = Counter()
+        # Each of two calls waits for the other, so one after the other would never do.
+        self.both = threading.Barrier(2, timeout=60)
+
+        @self.tool
+        def get_weather(city: str, unit: Literal["C", "F"] = "C") -> dict[str, Any]:
+            """The weather right now."""
+            self.runs["get_weather"] += 1
+            self.both.wait()
+            return {"city": city, "degrees": 3, "unit": unit}
+
+        @self.tool
+        async def fail() -> None:
+            """Fails."""
+            self.runs["fail"] += 1
+            raise RuntimeError("the database is away")
+
+        @self.tool
+        def add(a: int, b: int) -> int:
+            """Adds two numbers."""
+            self.runs["add"] += 1
+            return a + b
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with Sandbox().run() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(server: Sandbox) -> Sandbox:
+    server.reset()
+    return server
+
+
+def registered(sandbox: Sandbox, tools: ToolSet) -> list[str]:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        return [tool.id for tool in tools.register(user)]
+
+
+def accepted(sandbox: Sandbox) -> list[str]:
+    return [request.body["tool_call_id"] for request in asked(sandbox, "submit_tool_result") if request.status < 300]
+
+
+def pending(sandbox: Sandbox) -> list[RoomToolCallPendingEvent]:
+    bodies = [event for event in sandbox.events if event["event"] == "room.tool_call.pending"]
+    events = [parse_event(json.dumps(body)) for body in bodies]
+    return [event for event in events if isinstance(event, RoomToolCallPendingEvent)]
+
+
+@sync_and_async
+def test_five_calls_of_which_one_raises_and_one_does_not_fit(mode: str, sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+    outcome = chat(mode, sandbox, room, FIVE_CALLS, tools=tools)
+    assert outcome.error is None
+    assert outcome.message is not None
+    assert outcome.message.content == outcome.text == FIVE_ANSWERS
+    assert tools.runs == {"get_weather": 2, "fail": 1, "add": 1}
+    calls = [event.tool_call.id for event in outcome.events if isinstance(event, ToolCallStart)]
+    assert len(calls) == 5
+    assert sorted(accepted(sandbox)) == sorted(calls)
+    assert len(list(asked(sandbox, "submit_tool_result"))) == 5
+
+
+@sync_and_async
+def test_each_result_is_handed_in_once_although_the_network_fails(mode: str, sandbox: Sandbox) -> None:
+    """The stream is cut twice, and of two results the answer is lost, so that nobody knows whether they arrived."""
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+
+    def lose(request: str, number: int) -> int | None:
+        if request.endswith("/stream"):
+            return (0, 400)[number] if number < 2 else None
+        if request.endswith("/tool-results"):
+            return LOST if number in (1, 3) else None
+        return None
+
+    with ChaosProxy(sandbox.core_api_url, lose) as proxy:
+        outcome = chat(mode, sandbox, room, FIVE_CALLS, tools=tools, core_api_url=proxy.url)
+        lost = Counter(request.rpartition("/")[2] for request in proxy.cuts)
+    assert lost == {"stream": 2, "tool-results": 2}
+    assert outcome.error is None
+    assert outcome.message is not None
+    assert outcome.message.content == outcome.text == FIVE_ANSWERS
+    assert tools.runs == {"get_weather": 2, "fail": 1, "add": 1}
+    assert sorted(Counter(accepted(sandbox)).values()) == [1] * 5
+    assert len(list(asked(sandbox, "submit_tool_result"))) == 5
+
+
+@sync_and_async
+def test_without_the_stream_the_conversation_goes_on(mode: str, sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+
+    def break_off(event: Any) -> None:
+        if event is None:
+            sandbox.faults.add("stream_room", status=403, times=None)
+            sandbox.disconnect_streams()
+
+    outcome = chat(mode, sandbox, room, FIVE_CALLS, tools=tools, during=break_off)
+    assert isinstance(outcome.error, PermissionDeniedError)
+    assert outcome.message is not None
+    assert outcome.message.content == FIVE_ANSWERS
+    assert tools.runs == {"get_weather": 2, "fail": 1, "add": 1}
+    assert len(list(asked(sandbox, "submit_tool_result"))) == 5
+
+
+@sync_and_async
+def test_a_result_that_cannot_be_handed_in_ends_the_chat(mode: str, sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+    sandbox.faults.add("submit_tool_result", status=403, times=None)
+    outcome = chat(mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools)
+    assert isinstance(outcome.error, PermissionDeniedError)
+    assert outcome.message is None
+    # The function has run. What it gave is handed in as soon as that is possible.
+    sandbox.faults.clear()
+    with sandbox.client(namespace=NAMESPACE) as user:
+        tools.run(user, pending(sandbox)[0])
+        assert eventually(lambda: user.messages.list(room, order="desc").data[0].content == "Bot here. add answered 3.")
+    assert tools.runs == {"add": 1}
+
+
+@sync_and_async
+def test_a_server_that_fails_for_a_while(mode: str, sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+    sandbox.faults.add("submit_tool_result", status=500, times=2)
+    outcome = chat(mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools)
+    assert outcome.text == "Bot here. add answered 3."
+    assert tools.runs == {"add": 1}
+
+
+@sync_and_async
+def test_tools_that_are_not_ours(mode: str, sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """One that nobody serves is answered, or the conversation would be dead; one with a callback is the platform's."""
+    tools = Tools()
+    with sandbox.client(namespace=NAMESPACE) as user:
+        stray = user.tools.create(name="stray", description="", parameters={})
+        hooked = user.tools.create(
+            name="hooked", description="", parameters={}, callback_url="https://example.com/tool"
+        )
+    room = new_room(sandbox, stray.id, hooked.id)
+
+    def call_back(event: Any) -> None:
+        if isinstance(event, ToolCallStart) and event.tool_call.tool_id == hooked.id:
+            with sandbox.client(namespace=NAMESPACE) as user:
+                user.tools.submit_result(room, tool_call_id=event.tool_call.id, result="from the callback")
+
+    outcome = chat(mode, sandbox, room, "/tool stray {}\n/then\n/tool hooked {}", tools=tools, during=call_back)
+    refusal = json.dumps({"error": {"type": "unknown_tool", "message": "There is no tool stray here."}})
+    assert outcome.text == f'Bot here. stray answered {refusal}. hooked answered "from the callback".'
+    assert "stray" in caplog.text
+    assert len(list(asked(sandbox, "submit_tool_result"))) == 2
+
+
+@sync_and_async
+def test_without_tools_a_chat_waits_for_those_who_answer(mode: str, sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+
+    def answer(event: Any) -> None:
+        if isinstance(event, ToolCallStart):
+            with sandbox.client(namespace=NAMESPACE) as user:
+                tools.run(user, event, room_id=room)
+
+    outcome = chat(mode, sandbox, room, '/tool add {"a": 1, "b": 2}', during=answer)
+    assert outcome.text == "Bot here. add answered 3."
+
+
+@sync_and_async
+def test_a_tool_knows_where_it_is_called_from(mode: str, sandbox: Sandbox) -> None:
+    tools = ToolSet()
+    seen: list[tuple[ToolContext, str, str]] = []
+
+    @tools.tool
+    def note(context: ToolContext, text: str) -> None:
+        """Takes a note."""
+        seen.append((context, text, tenant.get()))
+
+    room = new_room(sandbox, *registered(sandbox, tools))
+    token = tenant.set("acme")
+    try:
+        chat(mode, sandbox, room, '/tool note {"text": "a"}\n/tool note {"text": "b"}', tools=tools)
+    finally:
+        tenant.reset(token)
+    calls = {call.data.tool_call_id for call in pending(sandbox)}
+    assert {context for context, _, _ in seen} == {ToolContext(NAMESPACE, room, call) for call in calls}
+    assert sorted(text for _, text, _ in seen) == ["a", "b"]
+    assert {owner for _, _, owner in seen} == {"acme"}
+
+
+@sync_and_async
+def test_a_tool_cannot_chat_in_the_room_that_waits_for_it(mode: str, sandbox: Sandbox) -> None:
+    tools = ToolSet()
+
+    @tools.tool
+    def ask(context: ToolContext) -> str:
+        """Asks back."""
+        with sandbox.client(namespace=NAMESPACE) as user, user.chat(context.room_id, "Hm?") as reply:
+            return reply.message().content
+
+    room = new_room(sandbox, *registered(sandbox, tools))
+    assert "waits for its result" in chat(mode, sandbox, room, "/tool ask {}", tools=tools).text
+
+
+async def test_leaving_while_tools_run(sandbox: Sandbox) -> None:
+    tools = ToolSet()
+    started = asyncio.Event()
+    runs: list[str] = []
+
+    @tools.tool
+    async def sleep() -> None:
+        """Sleeps."""
+        runs.append("started")
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            runs.append("cancelled")
+            raise
+
+    room = new_room(sandbox, *await asyncio.to_thread(registered, sandbox, tools))
+    async with sandbox.async_client(namespace=NAMESPACE) as user:
+
+        async def follow() -> None:
+            async with user.chat(room, "/tool sleep {}", tools=tools) as reply:
+                await reply.message()
+
+        task = asyncio.create_task(follow())
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while runs != ["started", "cancelled"]:
+            await asyncio.sleep(0)
+    assert not list(asked(sandbox, "submit_tool_result"))
+
+
+async def test_a_time_limit_does_not_run_a_tool_again(sandbox: Sandbox) -> None:
+    tools = ToolSet()
+    go_on = asyncio.Event()
+    runs = 0
+
+    @tools.tool
+    async def work() -> str:
+        """Works."""
+        nonlocal runs
+        runs += 1
+        await go_on.wait()
+        return "done"
+
+    room = new_room(sandbox, *await asyncio.to_thread(registered, sandbox, tools))
+    async with (
+        sandbox.async_client(namespace=NAMESPACE) as user,
+        user.chat(room, "/tool work {}", tools=tools) as reply,
+    ):
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reply.message(), 0.2)
+        go_on.set()
+        assert (await reply.message()).content == 'Bot here. work answered "done".'
+    assert runs == 1
+
+
+async def test_what_a_tool_cancels_itself_is_a_failure_of_the_tool(sandbox: Sandbox) -> None:
+    tools = ToolSet()
+
+    @tools.tool
+    async def confused() -> None:
+        """Cancels what it waits for."""
+        task = asyncio.create_task(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    room = new_room(sandbox, *await asyncio.to_thread(registered, sandbox, tools))
+    async with (
+        sandbox.async_client(namespace=NAMESPACE) as user,
+        user.chat(room, "/tool confused {}", tools=tools) as reply,
+    ):
+        assert "CancelledError" in (await reply.message()).content
+
+
+@sync_and_async
+def test_registering(mode: str, sandbox: Sandbox) -> None:
+    tools = Tools()
+
+    def register(tools: ToolSet) -> list[Tool]:
+        if mode == "sync":
+            with sandbox.client(namespace=NAMESPACE) as user:
+                return tools.register(user)
+
+        async def main() -> list[Tool]:
+            async with sandbox.async_client(namespace=NAMESPACE) as user:
+                return await tools.register(user)
+
+        return asyncio.run(main())
+
+    with sandbox.client(namespace=NAMESPACE) as user:
+        # More than a page of others, and one that has changed since.
+        for number in range(101):
+            user.tools.create(name=f"other_{number}", description="", parameters={})
+        old = user.tools.create(name="add", description="Old.", parameters={}, callback_url="https://example.com/")
+    first = register(tools)
+    assert [(tool.name, tool.description, tool.parameters) for tool in first] == [
+        (tool.name, tool.description, tool.parameters) for tool in tools
+    ]
+    assert first[2].id == old.id
+    assert first[2].callback_url == "https://example.com/"
+    changes = [request for request in sandbox.requests if request.operation in ("create_tool", "update_tool")]
+    assert [tool.id for tool in register(tools)] == [tool.id for tool in first]
+    later = [request for request in sandbox.requests if request.operation in ("create_tool", "update_tool")]
+    assert len(later) == len(changes)
+
+
+def answered(mode: str, sandbox: Sandbox, tools: ToolSet, call: Any, times: int, **options: Any) -> list[Message]:
+    """`tools.run` of the same call so many times at once."""
+    settings: dict[str, Any] = {"namespace": NAMESPACE, **options.pop("settings", {})}
+    if mode == "sync":
+
+        def run(_: int) -> Message:
+            return tools.run(user, call, **options)
+
+        with sandbox.client(**settings) as user, ThreadPoolExecutor(times) as pool:
+            return list(pool.map(run, range(times)))
+
+    async def main() -> list[Message]:
+        async with sandbox.async_client(**settings) as user:
+            return await asyncio.gather(*(tools.run(user, call, **options) for _ in range(times)))
+
+    return asyncio.run(main())
+
+
+@sync_and_async
+def test_the_same_call_from_several_sides_is_answered_once(mode: str, sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+    with sandbox.client(namespace=NAMESPACE) as user:
+        asking = user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
+    assert asking.tool_calls
+    messages = answered(mode, sandbox, tools, pending(sandbox)[0], 8)
+    assert [message.content for message in messages] == ["Bot here. add answered 3."] * 8
+    # Much later, by another way, from a client of the other mode.
+    other = "async" if mode == "sync" else "sync"
+    assert answered(other, sandbox, tools, asking.tool_calls[0], 1, room_id=room) == messages[:1]
+    assert tools.runs == {"add": 1}
+    assert len(list(asked(sandbox, "submit_tool_result"))) == 1
+
+
+@sync_and_async
+def test_a_call_that_another_process_has_answered(mode: str, sandbox: Sandbox) -> None:
+    ours, theirs = Tools(), Tools()
+    room = new_room(sandbox, *registered(sandbox, ours))
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
+        theirs.run(user, pending(sandbox)[0])
+    (message,) = answered(mode, sandbox, ours, pending(sandbox)[0], 1)
+    assert message.content == "Bot here. add answered 3."
+    assert len(accepted(sandbox)) == 1
+
+
+@sync_and_async
+def test_a_set_that_registered_elsewhere_finds_its_tools(mode: str, sandbox: Sandbox) -> None:
+    """A call of a message names the tool by its id alone, and another process may have registered it."""
+    room = new_room(sandbox, *registered(sandbox, Tools()))
+    with sandbox.client(namespace=NAMESPACE) as user:
+        asking = user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
+    assert asking.tool_calls
+    (message,) = answered(mode, sandbox, Tools(), asking.tool_calls[0], 1, room_id=room)
+    assert message.content == "Bot here. add answered 3."
+
+
+@sync_and_async
+def test_a_call_of_a_tool_that_was_deleted(mode: str, sandbox: Sandbox) -> None:
+    tools = Tools()
+    ids = registered(sandbox, tools)
+    room = new_room(sandbox, *ids)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        asking = user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
+        user.tools.delete(ids[2])
+    assert asking.tool_calls
+    (message,) = answered(mode, sandbox, Tools(), asking.tool_calls[0], 1, room_id=room)
+    assert "unknown_tool" in message.content
+
+
+def test_a_webhook_is_served_by_the_same_tools(sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+    router = WebhookRouter(WebhookVerifier("whsec_1"))
+    with sandbox.client() as client:
+
+        @router.on("room.tool_call.pending")
+        def answer(event: RoomToolCallPendingEvent) -> None:
+            tools.run(client, event)
+
+        client.namespace(NAMESPACE).messages.send(room, content='/tool add {"a": 1, "b": 2}')
+        (body,) = [json.dumps(event) for event in sandbox.events if event["event"] == "room.tool_call.pending"]
+        for _ in range(2):
+            assert router.handle(body.encode(), sign(body, "whsec_1")).status == 200
+        newest = client.namespace(NAMESPACE).messages.list(room, order="desc").data[0]
+    assert newest.content == "Bot here. add answered 3."
+    assert tools.runs == {"add": 1}
+
+
+def test_a_call_that_does_not_say_where_it_belongs(sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+    with sandbox.client(namespace=NAMESPACE) as user:
+        asking = user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
+        assert asking.tool_calls
+        with pytest.raises(ValueError, match="room_id="):
+            tools.run(user, asking.tool_calls[0])
+        with pytest.raises(ValueError, match=r"user_1.*user_2"):
+            tools.run(user.namespace("user_2"), pending(sandbox)[0])
+        assert tools.run(user, pending(sandbox)[0].data).content == "Bot here. add answered 3."
+        answered = user.messages.list(room).data[1].tool_calls
+        assert answered
+        with pytest.raises(ValueError, match="completed already"):
+            tools.run(user, answered[0], room_id=room)
+        # An id that no request can carry is no reason to fail otherwise than the platform does.
+        with pytest.raises(ValidationError, match="tool_call_id"):
+            tools.run(user, ToolCall(id="tc_x", tool_id="..", arguments={}, status="pending"), room_id=room)
+
+
+class Unplugged(httpx.BaseTransport):
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("unplugged")
+
+
+def test_one_set_serves_platforms_that_use_the_same_ids() -> None:
+    tools = ToolSet()
+
+    @tools.tool
+    def first(number: int) -> str:
+        return f"first {number}"
+
+    @tools.tool
+    def second(number: int) -> str:
+        return f"second {number}"
+
+    answers = []
+    for name in ("first", "second"):
+        with RawServer(partial(_one_call, name, answers)) as server:
+            settings = {"account_server_url": f"{server.url}/auth", "core_api_url": f"{server.url}/core"}
+            with InteractorClient(client_id="id", client_secret="a-secret", environment="sandbox", **settings) as user:
+                call = ToolCall(id="tc_1", tool_id="tool_1", arguments={"number": 1}, status="pending")
+                tools.run(user, call, room_id="room_1")
+    assert answers == ["first 1", "second 1"]
+
+
+def _one_call(tool: str, answers: list[str], connection: Connection) -> None:
+    """A platform that knows one tool."""
+    if connection.target.endswith("/oauth/token"):
+        data: dict[str, Any] = {"access_token": "t", "token_type": "Bearer", "expires_in": 900}
+    elif "/tools/" in connection.target:
+        data = {"id": "tool_1", "name": tool, "description": "", "parameters": {}}
+    else:
+        answers.append(json.loads(connection.body)["result"])
+        data = {"id": "msg", "room_id": "room_1", "role": "tool", "content": "", "created_at": "2026-01-01T00:00:00Z"}
+    connection.head(content_type="application/json")
+    connection.send(json.dumps({"data": data}).encode())
+
+
+def test_a_call_whose_id_no_request_can_carry_is_an_error_of_ours(sandbox: Sandbox) -> None:
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+    with sandbox.client(namespace=NAMESPACE) as user:
+        for call_id, room_id in (("tc_\ud800", room), ("tc_1", "..")):
+            call = ToolCall(id=call_id, tool_id="tool_x", arguments={}, status="pending")
+            with pytest.raises(ResponseValidationError, match="cannot be answered"):
+                tools.run(user, call, room_id=room_id)
+    assert not list(asked(sandbox, "submit_tool_result"))
+
+
+def test_a_platform_that_does_not_answer_is_said_to_be_so(sandbox: Sandbox) -> None:
+    """After several tries; a later try hands in the same result."""
+    tools = Tools()
+    room = new_room(sandbox, *registered(sandbox, tools))
+    with sandbox.client(namespace=NAMESPACE, max_retries=0) as user:
+        user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
+        sandbox.faults.add("submit_tool_result", status=500, times=None)
+        with pytest.raises(ServerError):
+            tools.run(user, pending(sandbox)[0])
+        sandbox.faults.clear()
+        assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add answered 3."
+    with sandbox.client(namespace=NAMESPACE, transport=Unplugged(), max_retries=0) as user:
+        assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add answered 3."
+        other = ToolCall(id="tc_2", tool_id="tool_x", arguments={}, status="pending")
+        with pytest.raises(APIConnectionError):
+            tools.run(user, other, room_id=room)
+    assert tools.runs == {"add": 1}
+
+
+def test_tools_at_once_are_run_by_threads_of_a_synchronous_client(sandbox: Sandbox) -> None:
+    tools = ToolSet()
+    names: set[str] = set()
+
+    @tools.tool
+    def name(number: int) -> int:
+        """Says in which thread it runs."""
+        names.add(threading.current_thread().name)
+        return number
+
+    room = new_room(sandbox, *registered(sandbox, tools))
+    content = "\n".join(f'/tool name {{"number": {number}}}' for number in range(40))
+    outcome = chat("sync", sandbox, room, content, tools=tools)
+    assert outcome.text == "Bot here. " + " ".join(f"name answered {number}." for number in range(40))
+    assert all(name.startswith("interactor-tools") for name in names)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("interactor-tools")]

@@ -1,0 +1,847 @@
+"""What a model is told of a Python function, and what becomes of the arguments that it sends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import enum
+import functools
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Optional, Required, TypedDict
+from uuid import UUID
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from interactor_ext._effects import run_async, run_sync
+from interactor_ext.tools import ToolContext, ToolFunction, ToolSet
+from interactor_ext.tools._calls import PendingCall, execute
+from interactor_ext.tools._docstring import read_docstring
+from interactor_ext.tools._jsonable import NotJSONError, to_json
+from interactor_ext.tools._shapes import InvalidArgumentError
+
+CONTEXT = ToolContext("user_1", "room_1", "tc_1")
+UserId = NewType("UserId", str)
+
+
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+@dataclasses.dataclass
+class Address:
+    """Where somebody lives.
+
+    Attributes:
+        street: With the number.
+    """
+
+    street: str
+    zip_code: str | None = None
+    tags: list[str] = dataclasses.field(default_factory=list)
+    country: str = dataclasses.field(default="NO", metadata={"description": "ISO 3166."})
+    secret: str = dataclasses.field(default="", init=False)
+
+
+@attrs.frozen
+class Range:
+    low: int
+    high: int = 10
+    _step: int = attrs.field(default=1, metadata={"description": "In between."})
+
+    def __attrs_post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+
+
+class Filter(TypedDict, total=False):
+    field: Required[str]
+    value: Annotated[int, "What it must be."]
+
+
+class Sorting(TypedDict):
+    by: str
+    descending: NotRequired[bool]
+
+
+class Point(NamedTuple):
+    x: float
+    y: float = 0.0
+
+
+@dataclasses.dataclass
+class Node:
+    name: str
+    children: list[Node] = dataclasses.field(default_factory=list)
+    parent: Optional[Node] = None  # noqa: UP045 - the old spelling must work as well
+
+
+class Outer:
+    @dataclasses.dataclass
+    class Node:
+        """Another one of this name."""
+
+        next: Outer.Node | None = None
+
+
+def schema_of(hint: Any) -> dict[str, Any]:
+    def use(value: Any) -> None: ...
+
+    use.__annotations__["value"] = hint
+    return ToolFunction.of(use, None, None).parameters["properties"]["value"]
+
+
+def read(hint: Any, value: Any) -> Any:
+    def use(value: Any) -> None: ...
+
+    use.__annotations__["value"] = hint
+    _, keywords = ToolFunction.of(use, None, None).bind({"value": value}, CONTEXT)
+    return keywords["value"]
+
+
+def problems(hint: Any, value: Any) -> dict[str, str]:
+    with pytest.raises(InvalidArgumentError) as caught:
+        read(hint, value)
+    return dict(caught.value.details)
+
+
+@pytest.mark.parametrize(
+    ("hint", "schema"),
+    [
+        (str, {"type": "string"}),
+        (int, {"type": "integer"}),
+        (float, {"type": "number"}),
+        (bool, {"type": "boolean"}),
+        (None, {"type": "null"}),
+        (Any, {}),
+        (UserId, {"type": "string"}),
+        (Color, {"type": "string", "enum": ["red", "blue"]}),
+        (Level, {"enum": [1, 2]}),
+        (Literal["a", 1, None], {"enum": ["a", 1, None]}),
+        (list[int], {"type": "array", "items": {"type": "integer"}}),
+        (list, {"type": "array", "items": {}}),
+        (Sequence[str], {"type": "array", "items": {"type": "string"}}),
+        (set[str], {"type": "array", "items": {"type": "string"}, "uniqueItems": True}),
+        (tuple[int, ...], {"type": "array", "items": {"type": "integer"}}),
+        (
+            tuple[int, str],
+            {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "minItems": 2, "maxItems": 2},
+        ),
+        (dict[str, float], {"type": "object", "additionalProperties": {"type": "number"}}),
+        (dict, {"type": "object", "additionalProperties": {}}),
+        (Mapping[str, Any], {"type": "object", "additionalProperties": {}}),
+        (str | None, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        (Optional[int], {"anyOf": [{"type": "integer"}, {"type": "null"}]}),  # noqa: UP045
+        (datetime, {"type": "string", "format": "date-time"}),
+        (date, {"type": "string", "format": "date"}),
+        (time, {"type": "string", "format": "time"}),
+        (UUID, {"type": "string", "format": "uuid"}),
+        (Decimal, {"type": "number"}),
+        (Annotated[str, "A name."], {"type": "string", "description": "A name."}),
+        (Annotated[UserId, 5, "An id."], {"type": "string", "description": "An id."}),
+    ],
+    ids=str,
+)
+def test_a_hint_has_a_schema(hint: Any, schema: dict[str, Any]) -> None:
+    assert schema_of(hint) == schema
+
+
+def test_records_have_schemas() -> None:
+    assert schema_of(Address) == {
+        "type": "object",
+        "description": "Where somebody lives.",
+        "properties": {
+            "street": {"type": "string", "description": "With the number."},
+            "zip_code": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "country": {"type": "string", "description": "ISO 3166.", "default": "NO"},
+        },
+        "required": ["street"],
+        "additionalProperties": False,
+    }
+    assert schema_of(Range)["properties"] == {
+        "low": {"type": "integer"},
+        "high": {"type": "integer", "default": 10},
+        "step": {"type": "integer", "default": 1, "description": "In between."},
+    }
+    assert schema_of(Filter) == {
+        "type": "object",
+        "properties": {"field": {"type": "string"}, "value": {"type": "integer", "description": "What it must be."}},
+        "required": ["field"],
+        "additionalProperties": False,
+    }
+    assert schema_of(Sorting)["required"] == ["by"]
+    assert schema_of(Point)["required"] == ["x"]
+
+
+def test_a_class_that_contains_itself_is_defined_once() -> None:
+    tools = ToolSet()
+
+    @tools.tool
+    def plant(root: Node, other: Node) -> None: ...
+
+    schema = tools["plant"].parameters
+    assert schema["properties"] == {"root": {"$ref": "#/$defs/Node"}, "other": {"$ref": "#/$defs/Node"}}
+    assert schema["$defs"]["Node"]["properties"]["children"]["items"] == {"$ref": "#/$defs/Node"}
+    arguments = {"root": {"name": "a", "children": [{"name": "b"}]}, "other": {"name": "c"}}
+    Draft202012Validator(schema).validate(arguments)
+    _, keywords = tools["plant"].bind(arguments, CONTEXT)
+    assert keywords == {"root": Node("a", [Node("b")]), "other": Node("c")}
+
+    @tools.tool
+    def join(left: Node, right: Outer.Node) -> None: ...
+
+    schema = tools["join"].parameters
+    assert schema["properties"] == {"left": {"$ref": "#/$defs/Node"}, "right": {"$ref": "#/$defs/Node2"}}
+    assert schema["$defs"]["Node2"]["description"] == "Another one of this name."
+    deep: dict[str, Any] = {"name": "x"}
+    for _ in range(5000):
+        deep = {"name": "x", "children": [deep]}
+    result = run_sync(execute(tools["plant"], "plant", call({"root": deep, "other": {"name": "c"}})))
+    assert result["error"]["type"] == "invalid_arguments"
+
+
+def test_what_a_function_says_of_itself() -> None:
+    tools = ToolSet()
+
+    @tools.tool
+    def search(
+        query: str,
+        color: Color = Color.RED,
+        limit: int | None = None,
+        since: datetime | None = None,
+        address: Address = Address("Main St 1"),  # noqa: B008 - it is not changed
+        key: Any = object(),  # noqa: B008
+        nothing: str = None,  # type: ignore[assignment]  # noqa: RUF013 - found in the wild
+    ) -> list[str]:
+        """Search the archive.
+
+        Finds what was stored.
+
+        Args:
+            query (str): What to look for,
+                in any language.
+            color: Of the cover.
+
+        Returns:
+            The titles.
+
+        Raises:
+            LookupError: nothing was found.
+        """
+        return [query]
+
+    tool = tools["search"]
+    assert (tool.name, tool.description) == ("search", "Search the archive.\n\nFinds what was stored.")
+    properties = tool.parameters["properties"]
+    assert tool.parameters["required"] == ["query"]
+    assert tool.parameters["additionalProperties"] is False
+    assert properties["query"] == {"type": "string", "description": "What to look for, in any language."}
+    assert properties["color"] == {
+        "type": "string",
+        "enum": ["red", "blue"],
+        "default": "red",
+        "description": "Of the cover.",
+    }
+    assert properties["limit"]["default"] is None
+    assert "default" not in properties["address"]  # as JSON it has a member that `__init__` does not take
+    assert "default" not in properties["key"]
+    assert properties["nothing"] == {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
+    assert search("x") == ["x"]
+    Draft202012Validator.check_schema(tool.parameters)
+
+
+NUMPY = """Add two numbers.
+
+Parameters
+----------
+a : int
+    The first,
+    of two.
+b, c : int
+    The others.
+
+Returns
+-------
+int
+    The sum.
+"""
+SPHINX = """Add two numbers.
+
+:param a: The first,
+    of two.
+:param int b: The others.
+:type b: int
+:param c: The others.
+:returns: The sum.
+"""
+
+
+@pytest.mark.parametrize("docstring", [NUMPY, SPHINX], ids=["numpy", "sphinx"])
+def test_other_styles_of_docstrings(docstring: str) -> None:
+    def add(a: int, b: int, c: int) -> int:
+        return a + b + c
+
+    add.__doc__ = docstring
+    tool = ToolFunction.of(add, None, None)
+    assert tool.description == "Add two numbers."
+    described = {key: schema["description"] for key, schema in tool.parameters["properties"].items()}
+    assert described == {"a": "The first, of two.", "b": "The others.", "c": "The others."}
+
+
+@pytest.mark.parametrize(
+    ("docstring", "text", "parameters"),
+    [
+        (None, "", {}),
+        ("Note: this is all text.\n\nRatio:\n    1 to 3", "Note: this is all text.\n\nRatio:\n    1 to 3", {}),
+        (
+            "Adds.\n\nArgs:\n    a: One.\n\n    b: Two.\n    no entry\n\nThe end.",
+            "Adds.\n\nThe end.",
+            {"a": "One.", "b": "Two."},
+        ),
+        (
+            "Adds.\n\n:param a: One.\n:raises ValueError: at times,\n    often.\n\nThe end.",
+            "Adds.\n\nThe end.",
+            {"a": "One."},
+        ),
+        (
+            "Adds.\n\nParameters\n----------\na\n    One.\n\nNotes\n-----\nNone.",
+            "Adds.\n\nNotes\n-----\nNone.",
+            {"a": "One."},
+        ),
+    ],
+    ids=repr,
+)
+def test_docstrings_of_all_kinds(docstring: str | None, text: str, parameters: dict[str, str]) -> None:
+    assert read_docstring(docstring) == (text, parameters)
+
+
+def test_options_of_the_decorator() -> None:
+    tools = ToolSet()
+
+    @tools.tool(name="get-time", description="The time.")
+    def clock() -> str:
+        """Something else."""
+        return "noon"
+
+    assert clock() == "noon"
+    assert [(tool.name, tool.description) for tool in tools] == [("get-time", "The time.")]
+    assert "get-time" in tools
+    assert "clock" not in tools
+    assert len(tools) == 1
+    assert repr(tools) == "ToolSet(get-time)"
+    with pytest.raises(ValueError, match="get-time"):
+        tools.tool(name="get-time")(clock)
+
+
+def unhinted(a, b: int) -> None: ...  # type: ignore[no-untyped-def]
+
+
+def variadic(*rest: int) -> None: ...
+
+
+def keywords(**rest: int) -> None: ...
+
+
+def in_bytes(value: bytes) -> None: ...
+
+
+def nested(value: list[dict[str, complex]]) -> None: ...
+
+
+def by_number(value: dict[int, str]) -> None: ...
+
+
+def odd_literal(value: Literal[b"x"]) -> None: ...
+
+
+def unresolved(value: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+def generator() -> Iterator[int]:
+    yield 1
+
+
+class Service:
+    def method(self, a: int) -> int:
+        return a
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (unhinted, r"unhinted\(a\) has no type hint"),
+        (variadic, r"variadic\(\*rest: .*\)"),
+        (keywords, r"keywords\(\*\*rest: .*\)"),
+        (in_bytes, r"in_bytes\(value\): bytes has no form in JSON"),
+        (nested, r"nested\(value\): complex has no form in JSON"),
+        (by_number, r"by_number\(value\): the keys"),
+        (odd_literal, r"odd_literal\(value\): b'x'"),
+        (unresolved, "Missing"),
+        (generator, "generator"),
+        (Service.method, r"self.*pass it bound"),
+        (lambda: None, "name="),
+    ],
+)
+def test_what_cannot_be_told_is_refused_at_once(function: Any, message: str) -> None:
+    tools = ToolSet()
+    with pytest.raises(TypeError, match=message):
+        tools.tool(function)
+    assert len(tools) == 0
+
+
+def test_things_that_can_be_called() -> None:
+    class Callable:
+        """Doubles."""
+
+        def __call__(self, a: int) -> int:
+            return a * 2
+
+    def power(base: int, exponent: int) -> int:
+        """Raises to a power."""
+        return int(base**exponent)
+
+    tools = ToolSet()
+    tools.tool(Service().method)
+    tools.tool(name="double")(Callable())
+    tools.tool(functools.partial(power, exponent=2))
+    assert [tool.name for tool in tools] == ["method", "double", "power"]
+    assert run(tools["method"], {"a": 4}) == 4
+    assert run(tools["double"], {"a": 4}) == 8
+    assert run(tools["power"], {"base": 4}) == 16
+    assert tools["power"].description == "Raises to a power."
+    assert list(tools["power"].parameters["properties"]) == ["base"]
+
+
+class Nested(functools.partial[Any]):
+    """One that functools does not merge with another."""
+
+
+def test_what_a_partial_binds_is_neither_told_to_the_model_nor_set_by_it() -> None:
+    def search(query: str, api_key: str, context: ToolContext, limit: int = 3) -> str:
+        return f"{query} {api_key} {context.room_id} {limit}"
+
+    inner = Nested(search, api_key="sk_secret")
+    outer = functools.partial(inner, limit=5)
+    outer_of_other_kind = Nested(inner, context=ToolContext(None, "fixed", "tc"))
+    for function, expected in ((inner, "x sk_secret room_1 3"), (outer, "x sk_secret room_1 5")):
+        tool = ToolFunction.of(function, "search", None)
+        assert "sk_secret" not in json.dumps(tool.parameters)
+        assert run(tool, {"query": "x"}) == expected
+        assert run(tool, {"query": "x", "api_key": "evil"})["error"]["type"] == "invalid_arguments"
+    assert run(ToolFunction.of(outer_of_other_kind, "search", None), {"query": "x"}) == "x sk_secret fixed 3"
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "expected"),
+    [
+        (int, 3, 3),
+        (int, 3.0, 3),
+        (float, 3, 3.0),
+        (bool, True, True),
+        (Color, "blue", Color.BLUE),
+        (Level, 2, Level.HIGH),
+        (Level, 2.0, Level.HIGH),
+        (Literal["a", 1], 1, 1),
+        (list[Color], ["red"], [Color.RED]),
+        (set[int], [1, 2, 1], {1, 2}),
+        (frozenset[int], [1], frozenset({1})),
+        (tuple[int, str], [1, "a"], (1, "a")),
+        (tuple[int, ...], [1, 2], (1, 2)),
+        (dict[str, Range], {"a": {"low": 1}}, {"a": Range(1)}),
+        (Address, {"street": "x"}, Address("x")),
+        (Range, {"low": 1, "high": 2, "step": 3}, Range(1, 2, 3)),
+        (Filter, {"field": "a"}, {"field": "a"}),
+        (Point, {"x": 1}, Point(1.0)),
+        (int | str, "1", "1"),
+        (int | float, 1.0, 1),
+        (Address | None, None, None),
+        (datetime, "2024-01-15T10:30:00Z", datetime(2024, 1, 15, 10, 30, tzinfo=UTC)),
+        (datetime, "2024-01-15T10:30:00", datetime(2024, 1, 15, 10, 30, tzinfo=UTC)),
+        (date, "2024-01-15", date(2024, 1, 15)),
+        (time, "10:30", time(10, 30)),
+        (Decimal, 0.1, Decimal("0.1")),
+        (UUID, "12345678-1234-5678-1234-567812345678", UUID("12345678-1234-5678-1234-567812345678")),
+        (Any, {"a": [1]}, {"a": [1]}),
+    ],
+    ids=str,
+)
+def test_arguments_are_converted(hint: Any, value: Any, expected: Any) -> None:
+    converted = read(hint, value)
+    assert converted == expected
+    assert type(converted) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "expected"),
+    [
+        (str, 1, {"value": "must be a string, not a number"}),
+        (int, "1", {"value": "must be an integer, not a string"}),
+        (int, True, {"value": "must be an integer, not a boolean"}),
+        (int, 1.5, {"value": "must be an integer, not a number"}),
+        (float, float("nan"), {"value": "must be a number"}),
+        (float, True, {"value": "must be a number, not a boolean"}),
+        (bool, 1, {"value": "must be a boolean, not a number"}),
+        (None, 0, {"value": "must be null, not a number"}),
+        (Color, "green", {"value": "must be one of 'red', 'blue'"}),
+        (Literal[1], True, {"value": "must be one of 1"}),
+        (list[int], "abc", {"value": "must be an array, not a string"}),
+        (
+            list[int],
+            [1, "2", None],
+            {"value.1": "must be an integer, not a string", "value.2": "must be an integer, not null"},
+        ),
+        (tuple[int, str], [1], {"value": "must be an array of 2 items, not of 1"}),
+        (dict[str, int], {"a": "b"}, {"value.a": "must be an integer, not a string"}),
+        (dict[str, int], [], {"value": "must be an object, not an array"}),
+        (str | None, 1, {"value": "must be a string or null, not a number"}),
+        (Address | None, {"street": 1}, {"value.street": "must be a string, not a number"}),
+        (
+            Address,
+            {"stret": "x", "tags": [1]},
+            {
+                "value.street": "is missing",
+                "value.stret": "is not known; known are: street, zip_code, tags, country",
+                "value.tags.0": "must be a string, not a number",
+            },
+        ),
+        (Range, {"low": 11}, {"value": "is no valid Range: low is above high"}),
+        (set[Any], [[]], {"value": "is no valid array: unhashable type: 'list'"}),
+        (datetime, "yesterday", {"value": "must be a string with a date and a time, such as 2024-01-15T10:30:00Z"}),
+        (date, 5, {"value": "must be a string with a date, such as 2024-01-15, not a number"}),
+    ],
+    ids=str,
+)
+def test_arguments_that_do_not_fit_are_named(hint: Any, value: Any, expected: dict[str, str]) -> None:
+    assert problems(hint, value) == expected
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+HINTS = [int, str | None, Color, Level, list[Address], Range, Filter, tuple[int, str], dict[str, Point], Node, datetime]
+
+
+@given(value=json_values, hint=st.sampled_from(HINTS))
+def test_no_json_raises_anything_but_a_misfit(value: Any, hint: Any) -> None:
+    with contextlib.suppress(InvalidArgumentError):
+        read(hint, value)
+
+
+class Everything(TypedDict):
+    number: int
+    ratio: float
+    name: str | None
+    color: Color
+    pairs: list[tuple[str, bool]]
+    by_name: dict[str, Range]
+
+
+everything = st.fixed_dictionaries(
+    {
+        "number": st.integers(),
+        "ratio": st.floats(allow_nan=False, allow_infinity=False),
+        "name": st.none() | st.text(),
+        "color": st.sampled_from(["red", "blue"]),
+        "pairs": st.lists(st.tuples(st.text(), st.booleans()).map(list), max_size=3),
+        "by_name": st.dictionaries(st.text(), st.fixed_dictionaries({"low": st.integers(max_value=10)}), max_size=3),
+    }
+)
+
+
+@given(value=everything)
+def test_what_is_read_goes_back_to_what_it_was(value: dict[str, Any]) -> None:
+    back = to_json(read(Everything, value))
+    for each in back["by_name"].values():
+        assert (each.pop("high"), each.pop("_step")) == (10, 1)
+    assert back == value
+
+
+def test_positional_only_parameters_and_the_context() -> None:
+    tools = ToolSet()
+
+    @tools.tool
+    def where(first: int, second: int = 2, /, third: int = 3, *, context: ToolContext) -> list[Any]:
+        return [first, second, third, context.namespace, context.room_id, context.tool_call_id]
+
+    assert "context" not in tools["where"].parameters["properties"]
+    assert run(tools["where"], {"first": 1, "third": 5}) == [1, 2, 5, "user_1", "room_1", "tc_1"]
+    assert run(tools["where"], {"first": 1, "context": {}})["error"]["details"][0]["field"] == "context"
+
+
+def call(arguments: Any) -> PendingCall:
+    return PendingCall("tc_1", "room_1", "tool_1", None, arguments, "user_1")
+
+
+def run(tool: ToolFunction, arguments: Any) -> Any:
+    return run_sync(execute(tool, tool.name, call(arguments)))
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("no such city"), "ValueError: no such city"),
+        (LookupError(), "LookupError"),
+        (StopIteration("x"), "StopIteration: x"),
+        (SystemExit(2), "SystemExit: 2"),
+        (asyncio.CancelledError(), "CancelledError"),
+        (Unspeakable(), "Unspeakable"),
+        (RuntimeError("Bearer abcdef012345"), "RuntimeError: Bearer ***"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("kind", ["sync", "async", "sync in async"])
+async def test_an_exception_becomes_a_result_and_a_line_in_the_log(
+    error: BaseException, message: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(city: str) -> None:
+        raise error
+
+    async def fail_async(city: str) -> None:
+        raise error
+
+    if isinstance(error, StopIteration) and kind != "sync":
+        # Neither a coroutine nor a future can carry it.
+        what = "coroutine" if kind == "async" else "The function"
+        message = f"RuntimeError: {what} raised StopIteration" + ("" if kind == "async" else ".")
+    tool = ToolFunction.of(fail_async if kind == "async" else fail, "fail", None)
+    plan = execute(tool, "fail", call({"city": "secret-place"}))
+    with caplog.at_level(logging.INFO, "interactor"):
+        result = run_sync(plan) if kind == "sync" else await run_async(plan)
+    assert result == {"error": {"type": "tool_failed", "message": message}}
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("ERROR", "the tool fail failed (call tc_1)")
+    ]
+    assert "secret-place" not in caplog.text
+
+
+def test_an_asynchronous_tool_runs_for_a_synchronous_caller() -> None:
+    async def answer() -> int:
+        return 42
+
+    assert run(ToolFunction.of(answer, None, None), {}) == 42
+
+
+def test_arguments_that_do_not_fit_become_a_result(caplog: pytest.LogCaptureFixture) -> None:
+    def look_up(city: str, days: int = 1) -> None: ...
+
+    result = run(ToolFunction.of(look_up, None, None), {"City": "secret-place", "days": "2"})
+    assert result == {
+        "error": {
+            "type": "invalid_arguments",
+            "message": "The arguments do not fit: city: is missing; City: is not known; known are: city, days; "
+            "days: must be an integer, not a string",
+            "details": [
+                {"field": "city", "message": "is missing"},
+                {"field": "City", "message": "is not known; known are: city, days"},
+                {"field": "days", "message": "must be an integer, not a string"},
+            ],
+        }
+    }
+    assert "look_up" in caplog.text
+    assert "secret-place" not in caplog.text
+
+
+@pytest.mark.parametrize("arguments", [None, [], "x", 5], ids=repr)
+def test_arguments_that_are_no_object(arguments: Any) -> None:
+    def ping() -> str:
+        return "pong"
+
+    assert run(ToolFunction.of(ping, None, None), arguments)["error"]["type"] == "invalid_arguments"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Color.RED, "red"),
+        (Level.HIGH, 2),
+        (Address("x"), {"street": "x", "zip_code": None, "tags": [], "country": "NO", "secret": ""}),
+        ((1, {2}), [1, [2]]),
+        ({Level.LOW: datetime(2024, 1, 15, tzinfo=UTC)}, {"1": "2024-01-15T00:00:00+00:00"}),
+        (
+            [date(2024, 1, 15), time(10), Decimal("1.50"), UUID(int=1)],
+            ["2024-01-15", "10:00:00", "1.50", str(UUID(int=1))],
+        ),
+        (None, None),
+    ],
+    ids=str,
+)
+def test_results_become_json(value: Any, expected: Any) -> None:
+    assert to_json(value) == expected
+    assert json.loads(json.dumps(to_json(value))) == expected
+
+
+def circle() -> list[Any]:
+    things: list[Any] = []
+    things.append(things)
+    return things
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), b"bytes", float("inf"), {1.5: 1}, {None: 1}, circle(), "\ud800", int, 10**5000, {"a": lambda: 1}],
+    ids=lambda value: type(value).__name__,
+)
+def test_results_that_are_not_json_become_an_error(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(NotJSONError):
+        to_json(value)
+
+    def give() -> Any:
+        return value
+
+    result = run(ToolFunction.of(give, None, None), {})
+    assert result["error"]["type"] == "invalid_result"
+    assert "give" in caplog.text
+
+
+class AwayError(Exception):
+    def __str__(self) -> str:
+        raise KeyError
+
+
+@dataclasses.dataclass
+class Asserting:
+    number: int
+
+    def __post_init__(self) -> None:
+        assert self.number > 0, "number must be positive"
+
+
+@attrs.frozen
+class Looking:
+    number: int = attrs.field(converter=lambda number: {1: "one"}[number])
+
+
+@attrs.frozen
+class Refusing:
+    number: int = attrs.field()
+
+    @number.validator
+    def _check(self, attribute: Any, value: int) -> None:
+        raise AwayError
+
+
+@pytest.mark.parametrize("kind", [Asserting, Looking, Refusing])
+def test_whatever_a_class_raises_tells_the_model_that_its_arguments_do_not_fit(kind: type) -> None:
+    def use(thing: Any) -> None: ...
+
+    use.__annotations__["thing"] = list[kind]  # type: ignore[valid-type]
+    error = run(ToolFunction.of(use, None, None), {"thing": [{"number": 0}]})["error"]
+    assert error["type"] == "invalid_arguments"
+    assert error["details"][0]["field"] == "thing.0"
+    assert error["details"][0]["message"].startswith(f"is no valid {kind.__name__}: ")
+
+
+@dataclasses.dataclass
+class Unset:
+    number: int = dataclasses.field(init=False)
+
+
+class Unread(list[Any]):
+    def __iter__(self) -> Iterator[Any]:
+        raise OSError("the database is away")
+
+
+class Unloaded:
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class Demanding:
+    def to_dict(self, orient: str) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    "value", [Unset(), Unread(), Unloaded(), Demanding(), {1: "a", "1": "b"}], ids=lambda value: type(value).__name__
+)
+def test_results_that_cannot_be_read_become_an_error(value: Any) -> None:
+    def give() -> Any:
+        return value
+
+    assert run(ToolFunction.of(give, None, None), {})["error"]["type"] == "invalid_result"
+
+
+def test_what_the_server_sends_never_makes_an_answer_that_cannot_be_sent() -> None:
+    def use(name: Literal["a"]) -> None: ...
+
+    pending = call({"\ud800": "\ud800", "name": "\ud800"})
+    for tool in (ToolFunction.of(use, None, None), None):
+        result = run_sync(execute(tool, "\ud800" if tool is None else tool.name, pending))
+        assert result["error"]["type"] == ("unknown_tool" if tool is None else "invalid_arguments")
+        json.dumps(result, ensure_ascii=False).encode()
+
+
+@attrs.frozen
+class Aliased:
+    _number: int
+
+
+@pytest.mark.parametrize(
+    ("hint", "default"),
+    [
+        (Decimal, Decimal("1.5")),
+        (Point, Point(1.0)),
+        (Aliased, Aliased(1)),
+        (datetime, datetime(2024, 1, 1)),  # it would come back with a zone
+        (int, True),
+    ],
+    ids=str,
+)
+def test_a_default_that_would_not_come_back_the_same_is_not_told(hint: Any, default: Any) -> None:
+    def use(value: Any = default) -> bool:
+        return bool(value == default)
+
+    use.__annotations__["value"] = hint
+    tool = ToolFunction.of(use, None, None)
+    assert "default" not in tool.parameters["properties"]["value"]
+    assert run(tool, {}) is True
+
+
+@dataclasses.dataclass
+class Scaled:
+    number: int
+    factor: dataclasses.InitVar[int]
+    offset: dataclasses.InitVar[int] = 0
+
+    def __post_init__(self, factor: int, offset: int) -> None:
+        self.number = self.number * factor + offset
+
+
+def test_what_only_init_takes_is_a_member_as_well() -> None:
+    schema = schema_of(Scaled)
+    assert schema["required"] == ["number", "factor"]
+    assert schema["properties"]["offset"] == {"type": "integer", "default": 0}
+    assert read(Scaled, {"number": 2, "factor": 3, "offset": 1}).number == 7
+
+
+class Late(TypedDict, total=False):
+    # This module postpones annotations, so `__required_keys__` knows nothing of what stands in them.
+    a: Annotated[Required[int], "A."]
+    b: Annotated[NotRequired[int], "B."]
+    c: int
+
+
+def test_required_within_annotated() -> None:
+    assert schema_of(Late)["required"] == ["a"]

@@ -1,0 +1,152 @@
+"""The thread that closes what was dropped: what may happen in a finaliser, and where the closing itself happens."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from interactor_ext.transports import _closer as closer
+from interactor_ext.transports._closer import close_later, close_when_dropped, start_closer
+
+PATIENCE = 60.0
+
+
+@pytest.fixture(autouse=True)
+def running() -> None:
+    start_closer()
+
+
+class Owner:
+    """Something that can be dropped."""
+
+
+def note_thread(done: threading.Event, names: list[str]) -> None:
+    names.append(threading.current_thread().name)
+    done.set()
+
+
+def test_closes_in_a_thread_of_its_own() -> None:
+    done, names = threading.Event(), list[str]()
+    close_later(partial(note_thread, done, names))
+    assert done.wait(PATIENCE)
+    assert names == ["interactor-closer"]
+
+
+def test_what_fails_to_close_does_not_end_the_thread() -> None:
+    def fail() -> None:
+        raise ValueError("broken")
+
+    done = threading.Event()
+    close_later(fail)
+    close_later(done.set)
+    assert done.wait(PATIENCE)
+
+
+def test_closes_what_belonged_to_a_dropped_owner() -> None:
+    owner, done, names = Owner(), threading.Event(), list[str]()
+    close_when_dropped(owner, partial(note_thread, done, names))
+    del owner
+    assert done.wait(PATIENCE)
+    assert names == ["interactor-closer"]
+
+
+def test_closes_what_belonged_to_an_owner_in_a_reference_cycle() -> None:
+    owner, done = Owner(), threading.Event()
+    owner.__dict__["itself"] = owner
+    close_when_dropped(owner, done.set)
+    del owner
+    gc.collect()
+    assert done.wait(PATIENCE)
+
+
+def test_one_owner_may_have_several_things_to_close() -> None:
+    owner, first, second = Owner(), threading.Event(), threading.Event()
+    close_when_dropped(owner, first.set)
+    close_when_dropped(owner, second.set)
+    del owner
+    assert first.wait(PATIENCE)
+    assert second.wait(PATIENCE)
+
+
+def test_closes_nothing_after_cancel() -> None:
+    owner, closed, later = Owner(), threading.Event(), threading.Event()
+    close_when_dropped(owner, closed.set).cancel()
+    del owner
+    close_later(later.set)
+    assert later.wait(PATIENCE)
+    assert not closed.is_set()
+
+
+def test_a_generator_dropped_under_a_lock_is_closed_without_a_deadlock() -> None:
+    """As the collector does it: the generator ends while this very thread holds the lock that closing takes."""
+    lock, done = threading.Lock(), threading.Event()
+
+    def close() -> None:
+        with lock:
+            done.set()
+
+    def generate() -> Iterator[int]:
+        try:
+            yield 1
+        except GeneratorExit:
+            close_later(close)
+            raise
+
+    generator = generate()
+    next(generator)
+    with lock:
+        del generator
+        assert not done.is_set()
+    assert done.wait(PATIENCE)
+
+
+def test_starts_again_when_a_thread_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    own, done = closer._Closer(), threading.Event()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        own.start()
+    own.queue.put(done.set)
+    assert not done.is_set()
+    own.start()
+    assert done.wait(PATIENCE)
+    own.finish()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_has_a_thread_of_its_own() -> None:
+    program = """
+import os, threading
+from interactor_ext.transports._closer import close_later, start_closer
+start_closer()
+child = os.fork()
+start_closer()
+done = threading.Event()
+close_later(done.set)
+assert done.wait(60)
+if child:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_what_is_watched_is_closed_when_the_interpreter_ends() -> None:
+    program = """
+from interactor_ext.transports._closer import close_when_dropped, start_closer
+class Owner: pass
+owner = Owner()
+start_closer()
+close_when_dropped(owner, lambda: print("closed", flush=True))
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "closed\n", "")

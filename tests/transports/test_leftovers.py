@@ -1,0 +1,259 @@
+"""Bytes after the end of an answer: whoever calls next on that connection must not be given them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+
+from interactor_ext import AsyncInteractorClient, InteractorClient
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from tests.support.fault_server import ASSISTANT as BOT
+from tests.support.fault_server import Connection, Request, fine
+from tests.support.modes import sync_and_async
+from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, http, js
+from tests.transports.test_proxies_and_tls import TlsServer, tls_server, trusting
+
+SMUGGLED = js(200, {"data": {**ASSISTANT, "name": "of tenant A"}})
+EMPTY = http(204, content_type=None)
+CHUNKED = b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nnull\r\n0\r\n\r\n"
+
+ENDINGS = {
+    "a 204 with a body": http(204, b'{"data":null}'),
+    "a 204 with chunks": CHUNKED,
+    "a second answer after a 204": EMPTY + SMUGGLED,
+    "a second answer after a 200": js(200, {"data": None}) + SMUGGLED,
+    "an empty line": js(200, {"data": None}) + b"\r\n\r\n",
+    "a second answer after chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+}
+
+
+def answering(after_delete: bytes) -> Callable[[Asked], Answer]:
+    def answer(asked: Asked) -> Answer:
+        if asked.method == "DELETE":
+            return after_delete
+        return js(200, {"data": {**ASSISTANT, "name": asked.headers["x-namespace"].decode()}})
+
+    return answer
+
+
+def names(mode: str, settings: dict[str, Any]) -> list[str]:
+    """What the tenants B, C and D read after A has deleted something."""
+    if mode == "sync":
+        with InteractorClient(**settings) as client:
+            client.namespace("A").assistants.delete("a")
+            return [client.namespace(tenant).assistants.get("a").name for tenant in "BCD"]
+
+    async def main() -> list[str]:
+        async with AsyncInteractorClient(**settings) as client:
+            await client.namespace("A").assistants.delete("a")
+            return [(await client.namespace(tenant).assistants.get("a")).name for tenant in "BCD"]
+
+    return asyncio.run(main())
+
+
+@sync_and_async
+@pytest.mark.parametrize("foreign", [False, True])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_tenant_is_given_what_follows_anothers_answer(ending: str, foreign: bool, mode: str) -> None:
+    with OddServer(answering(ENDINGS[ending])) as server:
+        settings = server.settings
+        if foreign:
+            settings["transport"] = httpx.HTTPTransport() if mode == "sync" else httpx.AsyncHTTPTransport()
+        assert names(mode, settings) == ["B", "C", "D"]
+        assert server.connections == 2
+
+
+async def test_a_second_answer_that_lies_in_another_buffer_than_the_first() -> None:
+    """One read of httpcore takes in the first to the byte; the second was read by asyncio, and waits in anyio."""
+    first = http(200, b"x" * 65_000, content_type=None)
+    first = http(200, b"x" * (65_000 + 65_536 - len(first)), content_type=None)
+    asked, sent = threading.Event(), threading.Event()
+
+    class Server(OddServer):
+        def _serve(self, connection: socket.socket) -> None:
+            super()._serve(Telling(connection, asked, sent))  # type: ignore[arg-type]
+
+    roomy = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)])
+    with Server(answering(first + SMUGGLED)) as server:
+        async with AsyncInteractorClient(**server.settings, transport=roomy) as client:
+            await client.get_access_token()
+            deletion = asyncio.create_task(client.namespace("A").assistants.delete("a"))
+            while not asked.is_set():
+                await asyncio.sleep(0)
+            # The event loop stands still meanwhile, so that all of it is there to be read at once.
+            assert sent.wait(60)
+            await deletion
+            assert (await client.namespace("B").assistants.get("a")).name == "B"
+
+
+class Telling:
+    """A socket that tells when it was asked to delete something, and when it has answered."""
+
+    def __init__(self, inner: socket.socket, asked: threading.Event, sent: threading.Event) -> None:
+        self._inner = inner
+        self._asked = asked
+        self._sent = sent
+
+    def recv(self, size: int) -> bytes:
+        data = self._inner.recv(size)
+        if data.startswith(b"DELETE"):
+            self._asked.set()
+        return data
+
+    def sendall(self, data: bytes) -> None:
+        self._inner.sendall(data)
+        if self._asked.is_set():
+            self._sent.set()
+
+    def __enter__(self) -> Any:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._inner.__exit__(*exc_info)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+@sync_and_async
+def test_a_clean_answer_leaves_the_connection_to_the_next_call(mode: str) -> None:
+    with OddServer(answering(EMPTY)) as server:
+        assert names(mode, server.settings) == ["B", "C", "D"]
+        assert server.connections == 1
+
+
+@sync_and_async
+def test_the_body_of_a_204_that_comes_later(mode: str) -> None:
+    with OddServer(answering(b"HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\n")) as server:
+        assert names(mode, server.settings) == ["B", "C", "D"]
+        assert server.connections == 2
+
+
+class Wrapping(httpx.BaseTransport):
+    """As those that cache or log are: httpx's stream within one of their own."""
+
+    def __init__(self) -> None:
+        self.inner = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self.inner.handle_request(request)
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers.raw,
+            stream=_Wrapped(response.stream),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class AsyncWrapping(httpx.AsyncBaseTransport):
+    def __init__(self) -> None:
+        self.inner = httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers.raw,
+            stream=_Wrapped(response.stream),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+class _Wrapped(httpx.SyncByteStream, httpx.AsyncByteStream):
+    def __init__(self, hidden: Any) -> None:
+        self.hidden = hidden
+
+    def __iter__(self) -> Any:
+        return iter(self.hidden)
+
+    def __aiter__(self) -> Any:
+        return aiter(self.hidden)
+
+    def close(self) -> None:
+        self.hidden.close()
+
+    async def aclose(self) -> None:
+        await self.hidden.aclose()
+
+
+@sync_and_async
+@pytest.mark.parametrize("ending", ["a 204 with a body", "a 204 with chunks"])
+def test_a_204_with_a_body_over_a_transport_that_hides_its_connections(ending: str, mode: str) -> None:
+    with OddServer(answering(ENDINGS[ending])) as server:
+        transport = Wrapping() if mode == "sync" else AsyncWrapping()
+        assert names(mode, {**server.settings, "transport": transport}) == ["B", "C", "D"]
+        assert server.connections == 2
+
+
+def test_a_second_answer_over_aiohttp() -> None:
+    with OddServer(answering(ENDINGS["a second answer after a 204"])) as server:
+        assert names("async", {**server.settings, "transport": AiohttpTransport()}) == ["B", "C", "D"]
+
+
+async def test_an_answer_that_nobody_asked_for_over_aiohttp() -> None:
+    connections: list[socket.socket] = []
+
+    class Server(OddServer):
+        def _serve(self, connection: socket.socket) -> None:
+            connections.append(connection)
+            super()._serve(connection)
+
+    with Server(answering(EMPTY)) as server:
+        async with AsyncInteractorClient(**server.settings, transport=AiohttpTransport()) as client:
+            assert (await client.namespace("A").assistants.get("a")).name == "A"
+            connections[0].sendall(SMUGGLED)
+            for _ in range(5):  # it lies in the kernel; the event loop takes it in
+                await asyncio.sleep(0)
+            assert (await client.namespace("B").assistants.get("a")).name == "B"
+            assert (await client.namespace("C").assistants.get("a")).name == "C"
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> Iterator[TlsServer]:
+    with tls_server(authority) as server:  # type: ignore[attr-defined]
+        yield server
+
+
+@sync_and_async
+def test_a_second_answer_in_a_tls_record_of_its_own(mode: str, tls: TlsServer, authority: trustme.CA) -> None:
+    """Both come in one segment, and one read of anyio takes both in; decrypted is the first alone."""
+
+    def act(connection: Connection, request: Request) -> bool:
+        if request.method != "DELETE":
+            return fine(connection, request)
+        connection.socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_CORK", socket.TCP_NODELAY), 1)
+        connection.send(EMPTY)
+        connection.send(SMUGGLED)
+        connection.socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, "TCP_CORK", socket.TCP_NODELAY), 0)
+        return True
+
+    tls.script = [act]
+    make: Any = Transport if mode == "sync" else AsyncTransport
+    settings = {
+        "client_id": "x",
+        "client_secret": "y",
+        "core_api_url": f"{tls.url}/api/v1",
+        "account_server_url": f"{tls.url}/auth/api/v1",
+        "transport": make(verify=trusting(authority), trust_env=False),
+        "max_retries": 0,
+    }
+    assert names(mode, settings) == [BOT["name"]] * 3

@@ -1,0 +1,231 @@
+"""Settings and surroundings in which no call can work: errors of our own, which say what to do."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import (
+    APIConnectionError,
+    AsyncInteractorClient,
+    ConfigurationError,
+    InteractorClient,
+    StreamError,
+)
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from tests.support.fault_server import Connection, FaultServer, send_and
+
+SETTINGS: dict[str, Any] = {
+    "client_id": "client",
+    "client_secret": "secret_8f3a61c9d2",
+    "core_api_url": "http://localhost:9/api/v1",
+    "account_server_url": "http://localhost:9/api/v1",
+    "max_retries": 0,
+}
+EVENT = b'data: {"type": "message.delta", "content": "x"}\n\n'
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE"])
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "bad"])
+@pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport, InteractorClient, AsyncInteractorClient])
+def test_authorities_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, content: str | None, make: Any
+) -> None:
+    path = tmp_path / "authorities.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv(variable, str(path))
+    with pytest.raises(ConfigurationError, match=f"{variable}={path}.*unset the variable"):
+        make(**(SETTINGS if "Interactor" in make.__name__ else {}))
+
+
+def test_a_client_certificate_that_cannot_be_read(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # httpx wants a context instead
+        with pytest.raises(ConfigurationError, match="cert="):
+            Transport(cert=str(tmp_path / "client.pem"))
+
+
+@pytest.mark.parametrize("make", [InteractorClient, AsyncInteractorClient])
+@pytest.mark.parametrize("value", [None, 7, b"7"])
+def test_a_last_event_id_that_is_no_string(make: Any, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r'last_event_id must be a string.*or "" to begin'):
+        make(**SETTINGS).rooms.stream("room", last_event_id=value)
+
+
+TRIO = """
+import trio
+from interactor_ext import AsyncInteractorClient, ConfigurationError
+
+client = AsyncInteractorClient(
+    client_id="a", client_secret="b", core_api_url="http://localhost:9/a", account_server_url="http://localhost:9/a"
+)
+
+async def enter():
+    async with client:
+        pass
+
+async def stream():
+    async with client.rooms.stream("room"):
+        pass
+
+async def iterate():
+    async for _ in client.assistants.iterate(prefetch=2):
+        pass
+
+async def main():
+    for use in (
+        enter, stream, iterate, client.get_access_token, client.aclose,
+        lambda: client.assistants.get("a"), lambda: client.wait_for_oauth("flow"),
+    ):
+        try:
+            await use()
+        except ConfigurationError as error:
+            assert "trio.to_thread.run_sync" in str(error), error
+            print("refused")
+
+trio.run(main)
+"""
+
+
+def test_trio_is_told_to_use_the_synchronous_client() -> None:
+    run = subprocess.run([sys.executable, "-W", "error", "-c", TRIO], capture_output=True, text=True, timeout=120)
+    assert (run.stdout.split(), run.returncode) == (["refused"] * 7, 0), run.stderr
+
+
+def refuse_threads(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_no_thread_left_to_look_up_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", refuse_threads)
+    settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
+    with (
+        InteractorClient(**settings) as client,
+        pytest.raises(APIConnectionError, match=r"no thread could be started.*raise the limit") as caught,
+    ):
+        client.assistants.get("a")
+    assert not caught.value.sent
+
+
+async def test_no_thread_left_to_look_up_a_host_async(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
+    async with AsyncInteractorClient(**settings) as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse_threads)
+            with pytest.raises(APIConnectionError, match=r"no thread could be started.*raise the limit"):
+                await client.assistants.get("a")
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+def test_a_stream_does_without_the_thread_that_closes(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    from interactor_ext.transports import _closer as closer
+
+    base = f"{server.url}/api/v1"
+    server.script = [send_and(HEAD + EVENT, lambda connection: connection.stall())]
+    client = InteractorClient(**{**SETTINGS, "core_api_url": base, "account_server_url": base})
+    client.get_access_token()
+    own = closer._Closer()
+    monkeypatch.setattr(closer, "closer", own)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse_threads)
+        with client.rooms.stream("room") as stream:
+            assert next(stream).content == "x"  # type: ignore[union-attr]
+    client.close()
+
+
+def test_a_stream_that_two_threads_read(server: FaultServer) -> None:
+    base = f"{server.url}/api/v1"
+    go_on = threading.Event()
+
+    def then(connection: Connection) -> None:
+        go_on.wait(30)
+        connection.send(EVENT)
+        connection.stall()
+
+    server.script = [send_and(HEAD + EVENT, then)]
+    with (
+        InteractorClient(**{**SETTINGS, "core_api_url": base, "account_server_url": base}) as client,
+        client.rooms.stream("room") as stream,
+    ):
+        next(stream)
+        read: list[Any] = []
+        reader = threading.Thread(target=lambda: read.append(next(stream)))
+        reader.start()
+        while not stream._is_reading:  # type: ignore[attr-defined]
+            assert reader.is_alive()
+        with pytest.raises(StreamError, match=r"one reader at a time.*queue\.Queue"):
+            next(stream)
+        go_on.set()
+        reader.join(30)
+        assert [event.content for event in read] == ["x"]  # the first reader has lost nothing
+
+
+class Locked(httpx.SyncByteStream):
+    """A body that takes a lock to close, and notes which thread closes it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.closed = threading.Event()
+        self.closed_by = ""
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            while True:
+                yield EVENT
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        if not self.closed.is_set():
+            self.closed_by = threading.current_thread().name
+            if self.lock.acquire(timeout=5):
+                self.lock.release()
+            self.closed.set()
+
+
+class Streams(httpx.BaseTransport):
+    def __init__(self) -> None:
+        self.body = Locked()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"data": {"access_token": "t", "token_type": "Bearer", "expires_in": 900}})
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=self.body)
+
+
+@pytest.mark.parametrize("how", ["a loop", "a block", "nothing"])
+def test_a_dropped_stream_is_closed_by_a_thread_of_its_own(how: str) -> None:
+    """As the collector may drop it, while this very thread holds the lock that closing takes."""
+    transport = Streams()
+    client = InteractorClient(**SETTINGS, transport=transport)
+
+    def words() -> Iterator[Any]:
+        with client.rooms.stream("room") as stream:
+            yield from stream
+
+    held: Any = client.rooms.stream("room").__enter__() if how != "a block" else words()
+    if how == "a loop":
+        held = iter(held)
+    next(held)
+    with transport.body.lock:
+        del held
+        gc.collect()
+        assert not transport.body.closed.is_set()
+    assert transport.body.closed.wait(30)
+    assert transport.body.closed_by == "interactor-closer"

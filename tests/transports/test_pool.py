@@ -1,0 +1,455 @@
+"""The asynchronous transport by itself: bounds, order, cancellation, idle connections, event loops, and the ends of all
+of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import httpx
+import pytest
+
+from interactor_client.types import Operation
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports._async_pool import ConnectionSet
+from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and, slow
+
+STREAM = Operation("stream_room", "rooms", "GET", "/x", "core", idempotency_key=False, stream=True)
+PATH = "/api/v1/assistants/asst_1"
+EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {}\n\n"
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def client(server: FaultServer) -> AsyncIterator[httpx.AsyncClient]:
+    transport = AsyncTransport(max_connections=4, max_streams=2)
+    async with httpx.AsyncClient(transport=transport, base_url=server.url, timeout=60) as running:
+        yield running
+
+
+def connections(client: httpx.AsyncClient) -> ConnectionSet:
+    transport = client._transport
+    assert isinstance(transport, AsyncTransport)
+    return transport._sets.get()
+
+
+def free_turns(client: httpx.AsyncClient) -> tuple[int, int]:
+    held = connections(client)
+    return held._calls._value, held._streams._value
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        await asyncio.sleep(0.005)
+
+
+async def test_one_call_after_another_uses_one_connection(client: httpx.AsyncClient, server: FaultServer) -> None:
+    for _ in range(20):
+        assert (await client.get(PATH)).status_code == 200
+    assert server.open_connections == 1
+
+
+async def test_no_more_connections_than_allowed_and_every_call_gets_its_turn(
+    client: httpx.AsyncClient, server: FaultServer
+) -> None:
+    most = 0
+
+    def count(connection: Connection, request: Request) -> bool:
+        nonlocal most
+        most = max(most, server.open_connections)
+        return slow(0.01, fine)(connection, request)
+
+    server.script = [count]
+    responses = await asyncio.gather(*(client.get(PATH) for _ in range(40)))
+    assert {response.status_code for response in responses} == {200}
+    assert most == 4
+    assert free_turns(client) == (4, 2)
+
+
+async def test_when_it_is_full_the_first_to_come_is_the_first_served(
+    client: httpx.AsyncClient, server: FaultServer
+) -> None:
+    server.script = [slow(0.02, fine)]
+    await asyncio.gather(*(client.get(f"/api/v1/assistants/{number}") for number in range(30)))
+    order = [int(request.path.rpartition("/")[2]) for request in server.seen]
+    # Four are under way at a time, in an order of their own.
+    assert all(abs(place - number) < 8 for place, number in enumerate(order))
+
+
+async def test_waiting_for_a_connection_ends_with_the_pools_timeout(
+    client: httpx.AsyncClient, server: FaultServer
+) -> None:
+    server.script = [send_and(b"", lambda connection: connection.stall())]
+    busy = [asyncio.create_task(client.get(PATH)) for _ in range(4)]
+    await until(lambda: len(server.seen) == 4, "four calls are under way")
+    with pytest.raises(httpx.PoolTimeout):
+        await client.get(PATH, timeout=httpx.Timeout(5, pool=0.05))
+    for task in busy:
+        task.cancel()
+    await asyncio.gather(*busy, return_exceptions=True)
+    server.script = [fine]
+    assert (await client.get(PATH)).status_code == 200
+    assert free_turns(client) == (4, 2)
+
+
+async def test_streams_do_not_starve_calls_nor_calls_streams(client: httpx.AsyncClient, server: FaultServer) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    request = client.build_request("GET", PATH, extensions={"operation": STREAM})
+    streams = [await client.send(request, stream=True) for _ in range(2)]
+    extensions = {"operation": STREAM, "timeout": {"pool": 0.05, "read": 5}}
+    one_more = client.build_request("GET", PATH, extensions=extensions)
+    with pytest.raises(httpx.PoolTimeout):
+        await client.send(one_more, stream=True)
+    server.script = [fine]
+    assert len(await asyncio.gather(*(client.get(PATH) for _ in range(8)))) == 8
+    for stream in streams:
+        await stream.aclose()
+    assert free_turns(client) == (4, 2)
+    await until(lambda: server.open_connections <= 4, "the streams' connections are closed")
+
+
+async def test_a_failed_call_costs_the_others_nothing(client: httpx.AsyncClient, server: FaultServer) -> None:
+    reset = send_and(b"", lambda connection: connection.reset())
+    server.script = [fine, reset] * 10 + [fine]
+    outcomes = await asyncio.gather(*(client.get(PATH) for _ in range(20)), return_exceptions=True)
+    assert sum(isinstance(outcome, httpx.Response) for outcome in outcomes) == 10
+    assert sum(isinstance(outcome, httpx.TransportError) for outcome in outcomes) == 10
+    assert free_turns(client) == (4, 2)
+    assert not connections(client)._used
+
+
+async def test_cancelled_at_any_moment_a_call_leaves_nothing_behind(
+    client: httpx.AsyncClient, server: FaultServer
+) -> None:
+    server.script = [slow(0.003, fine)]
+    for step in range(60):
+        tasks = [asyncio.create_task(client.get(PATH)) for _ in range(6)]
+        # So many turns of the loop, so that every await is hit sooner or later; then real time.
+        for _ in range(step % 30):
+            await asyncio.sleep(0)
+        if step >= 30:
+            await asyncio.sleep(step * 0.0001)
+        for task in tasks[::2]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(not task.cancelled() for task in tasks[1::2])
+    assert free_turns(client) == (4, 2)
+    assert not connections(client)._used
+    await until(lambda: server.open_connections <= 4, "connections of cancelled calls are closed")
+    assert (await client.get(PATH)).status_code == 200
+
+
+async def test_a_stream_that_is_cancelled_while_it_is_read_gives_its_turn_back(
+    client: httpx.AsyncClient, server: FaultServer
+) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+
+    async def read() -> None:
+        async with client.stream("GET", PATH, extensions={"operation": STREAM}) as response:
+            async for _ in response.aiter_raw():
+                pass
+
+    for _ in range(5):
+        task = asyncio.create_task(read())
+        await until(lambda: free_turns(client)[1] == 1, "the stream is open")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert free_turns(client) == (4, 2)
+    await until(lambda: server.open_connections == 0, "the streams' connections are closed")
+
+
+async def test_idle_connections_are_closed(server: FaultServer) -> None:
+    async with httpx.AsyncClient(transport=AsyncTransport(keepalive_expiry=0.05), base_url=server.url) as client:
+        await asyncio.gather(*(client.get(PATH) for _ in range(5)))
+        await until(lambda: server.open_connections == 0, "idle connections are closed by themselves")
+        assert (await client.get(PATH)).status_code == 200
+
+
+async def test_a_connection_for_another_origin_makes_room_for_itself(server: FaultServer) -> None:
+    with FaultServer() as other:
+        transport = AsyncTransport(max_connections=2)
+        async with httpx.AsyncClient(transport=transport) as client:
+            for _ in range(2):
+                await asyncio.gather(*(client.get(f"{server.url}{PATH}") for _ in range(2)))
+                await asyncio.gather(*(client.get(f"{other.url}{PATH}") for _ in range(2)))
+            await until(lambda: server.open_connections + other.open_connections <= 2, "two connections in all")
+
+
+both_kinds = pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
+
+
+@both_kinds
+def test_a_client_serves_one_event_loop_after_another(
+    server: FaultServer, kind: type[httpx.AsyncBaseTransport]
+) -> None:
+    transport = kind()
+
+    async def call() -> int:
+        client = httpx.AsyncClient(transport=transport, base_url=server.url)
+        return sum([(await client.get(PATH)).status_code for _ in range(3)])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [asyncio.run(call()) for _ in range(3)] == [600] * 3
+        gc.collect()
+    assert _soon(lambda: server.open_connections == 0)
+
+
+@both_kinds
+def test_a_client_serves_several_event_loops_at_once(server: FaultServer, kind: type[httpx.AsyncBaseTransport]) -> None:
+    transport = kind()
+    statuses: list[int] = []
+
+    async def calls() -> None:
+        client = httpx.AsyncClient(transport=transport, base_url=server.url)
+        for _ in range(5):
+            statuses.extend(r.status_code for r in await asyncio.gather(*(client.get(PATH) for _ in range(5))))
+
+    threads = [threading.Thread(target=lambda: asyncio.run(calls())) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 150
+    assert _soon(lambda: server.open_connections == 0)
+
+
+def test_closing_in_one_loop_closes_the_connections_of_another_that_runs(server: FaultServer) -> None:
+    transport = AsyncTransport()
+    called, closed = threading.Event(), threading.Event()
+
+    async def call_and_live_on() -> None:
+        client = httpx.AsyncClient(transport=transport, base_url=server.url)
+        await client.get(PATH)
+        called.set()
+        await asyncio.to_thread(closed.wait, 5)
+
+    thread = threading.Thread(target=lambda: asyncio.run(call_and_live_on()))
+    thread.start()
+    assert called.wait(60)
+    assert server.open_connections == 1
+    asyncio.run(transport.aclose())
+    assert _soon(lambda: server.open_connections == 0)
+    closed.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("turns", range(8))
+@pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
+def test_a_loop_that_ends_while_it_closes_for_another_leaves_nothing_open(
+    server: FaultServer, kind: Callable[[], AsyncTransport], turns: int
+) -> None:
+    transport = kind()
+
+    async def call() -> None:
+        await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
+
+    async def call_and_end() -> None:
+        await asyncio.gather(call(), call(), call())
+        closing = threading.Thread(target=lambda: asyncio.run(transport.aclose()))
+        closing.start()
+        closing.join()  # now it is this loop's turn, but for so many steps only
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    asyncio.run(call_and_end())
+    assert _soon(lambda: server.open_connections == 0)
+
+
+def test_a_loop_that_ended_without_a_word_is_forgotten(server: FaultServer) -> None:
+    transport = AsyncTransport()
+
+    async def call() -> None:
+        response = await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
+        assert response.status_code == 200
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(call())
+    with warnings.catch_warnings():
+        # asyncio's own, for sockets that were open when their loop was closed.
+        warnings.simplefilter("ignore", ResourceWarning)
+        loop.close()
+        asyncio.run(call())
+        asyncio.run(transport.aclose())
+        del loop
+        gc.collect()
+    assert len(transport._sets._entries) == 0
+    assert _soon(lambda: server.open_connections == 0)
+
+
+async def test_who_is_dropped_without_being_closed_closes_its_connections(server: FaultServer) -> None:
+    transport = AsyncTransport()
+    await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
+    assert server.open_connections == 1
+    del transport
+    gc.collect()
+    await until(lambda: server.open_connections == 0, "the connection is closed")
+
+
+async def test_closing_ends_what_is_under_way(server: FaultServer) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    transport = AsyncTransport()
+    client = httpx.AsyncClient(transport=transport, base_url=server.url)
+    response = await client.send(client.build_request("GET", PATH), stream=True)
+    await transport.aclose()
+    with pytest.raises(httpx.TransportError):
+        await response.aread()
+    await until(lambda: server.open_connections == 0, "the connection is closed")
+
+
+def _soon(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 60
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return condition()
+
+
+FORKED = """
+import asyncio, os, sys, warnings
+import httpx
+from interactor_ext.transports import AsyncTransport, Transport
+
+warnings.simplefilter("error")
+url, mode = sys.argv[1:]
+
+def calls(transport):
+    if mode == "sync":
+        client = httpx.Client(transport=transport)
+        return [client.get(url).status_code for _ in range(5)]
+
+    async def main():
+        client = httpx.AsyncClient(transport=transport)
+        return [(await client.get(url)).status_code for _ in range(5)]
+
+    return asyncio.run(main())
+
+transport = Transport() if mode == "sync" else AsyncTransport()
+if mode == "sync":
+    calls(transport)  # a warm pool
+    child = os.fork()
+    if child == 0:
+        assert calls(transport) == [200] * 5
+        transport.close()
+        sys.exit(0)
+else:
+    async def warm():
+        client = httpx.AsyncClient(transport=transport)
+        await client.get(url)
+        child = os.fork()
+        if child == 0:
+            return 0
+        assert [(await client.get(url)).status_code for _ in range(5)] == [200] * 5
+        return child
+
+    async def run_in_child():
+        child = await warm()
+        if child == 0:
+            # The parent's loop does not go on here.
+            import threading
+            result = []
+            thread = threading.Thread(target=lambda: result.append(calls(transport)))
+            thread.start(); thread.join()
+            assert result == [[200] * 5], result
+            sys.stdout.flush()
+            os._exit(0)
+        return child
+
+    child = asyncio.run(run_in_child())
+assert calls(transport) == [200] * 5
+_, status = os.waitpid(child, 0)
+assert status == 0, status
+if mode == "sync":
+    transport.close()
+print("fine")
+"""
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_fork_with_a_warm_pool_shares_no_connection(server: FaultServer, mode: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", FORKED, f"{server.url}{PATH}", mode]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.stdout, done.returncode) == ("fine\n", 0), done.stderr
+    assert done.stderr == ""
+
+
+EXIT = """
+import asyncio, sys
+import httpx
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+
+async def main(transport):
+    await httpx.AsyncClient(transport=transport).get(sys.argv[1])
+
+client = httpx.Client(transport=Transport())
+client.get(sys.argv[1])
+asyncio.run(main(AsyncTransport()))
+asyncio.run(main(AiohttpTransport()))
+client.close()
+"""
+
+
+def test_the_interpreter_ends_without_a_word(server: FaultServer) -> None:
+    command = [sys.executable, "-W", "error", "-c", EXIT, f"{server.url}{PATH}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_closing_the_synchronous_transport_wakes_a_thread_that_waits(server: FaultServer) -> None:
+    server.script = [send_and(b"", lambda connection: connection.stall())]
+    transport = Transport()
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            httpx.Client(transport=transport, timeout=60).get(f"{server.url}{PATH}")
+        except httpx.TransportError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert _soon(lambda: len(server.seen) == 1)
+    transport.close()
+    thread.join(60)
+    assert len(errors) == 1
+    assert _soon(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_second_cancellation_while_a_body_is_given_up_leaves_no_dead_connection(
+    server: FaultServer, turns: int
+) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    async with httpx.AsyncClient(transport=AsyncTransport(), base_url=server.url, timeout=60) as client:
+
+        async def read() -> None:
+            async with client.stream("GET", PATH) as response:
+                async for _ in response.aiter_raw():
+                    began.set()
+
+        began = asyncio.Event()
+        task = asyncio.create_task(read())
+        await asyncio.wait_for(began.wait(), 60)
+        await asyncio.sleep(0)  # it now waits for what never comes
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        server.script = [fine]
+        for _ in range(3):
+            assert (await client.get(PATH)).status_code == 200
+        assert not connections(client)._used

@@ -1,0 +1,336 @@
+"""Proxies, authorities and client certificates: httpx's settings, in all transports."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gc
+import logging
+import socket
+import ssl
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+
+from interactor_ext import (
+    APIConnectionError,
+    AsyncInteractorClient,
+    ConfigurationError,
+    InteractorClient,
+    InteractorError,
+)
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from tests.support.fault_server import FaultServer
+
+TRANSPORTS = [Transport, AsyncTransport, AiohttpTransport]
+
+
+class TlsServer(FaultServer):
+    """A FaultServer behind TLS that asks its guests for a certificate, and may insist on one."""
+
+    context: ssl.SSLContext
+
+    def _serve(self, sock: socket.socket) -> None:
+        try:
+            wrapped = self.context.wrap_socket(sock, server_side=True)
+        except OSError:
+            with self._lock:
+                self._open.discard(sock)
+            sock.close()
+            return
+        with self._lock:
+            self._open.discard(sock)
+            self._open.add(wrapped)
+        super()._serve(wrapped)
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self._listener.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def tls_server(authority: trustme.CA, *, insist: bool = False) -> TlsServer:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    if insist:
+        authority.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    TlsServer.context = context
+    return TlsServer()
+
+
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+class Proxy:
+    """An HTTP proxy: CONNECT for https, absolute URLs for http. Notes what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.credentials: list[str] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        host, port = self._listener.getsockname()
+        return f"{host}:{port}"
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, guest: socket.socket) -> None:
+        with guest, contextlib.suppress(OSError, IndexError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += guest.recv(4096)
+            line, *fields = head.split(b"\r\n\r\n")[0].decode().split("\r\n")
+            method, target, _ = line.split(" ")
+            self.asked.append(f"{method} {target}")
+            self.credentials += [f.partition(": ")[2] for f in fields if f.lower().startswith("proxy-authorization")]
+            host, port = (target if method == "CONNECT" else target.split("/")[2]).rsplit(":", 1)
+            with socket.create_connection((host, int(port)), 5) as server:
+                if method == "CONNECT":
+                    guest.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                else:
+                    path = "/" + target.split("/", 3)[3]
+                    server.sendall(head.replace(target.encode(), path.encode(), 1))
+                there = threading.Thread(target=_pump, args=(guest, server), daemon=True)
+                there.start()
+                _pump(server, guest)
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    running = Proxy()
+    yield running
+    running.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def call(transport: Any, url: str) -> str:
+    """The id of what a whole call through this transport gives."""
+    settings: dict[str, Any] = {
+        "client_id": "id",
+        "client_secret": "s3cret",
+        "core_api_url": f"{url}/api/v1",
+        "account_server_url": f"{url}/auth/api/v1",
+        "max_retries": 0,
+    }
+    if isinstance(transport, httpx.BaseTransport):
+        with InteractorClient(transport=transport, **settings) as client:
+            return client.assistants.get("asst_1").id
+
+    async def main() -> str:
+        async with AsyncInteractorClient(transport=transport, **settings) as client:
+            return (await client.assistants.get("asst_1")).id
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_an_authority_of_ones_own(make: Any, authority: trustme.CA) -> None:
+    with tls_server(authority) as server:
+        assert call(make(verify=trusting(authority)), server.url) == "asst_1"
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(make: Any, authority: trustme.CA) -> None:
+    with tls_server(authority) as server:
+        with pytest.raises(APIConnectionError, match=r"(?i)certificate"):
+            call(make(), server.url)
+        assert server.seen == []
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_a_client_certificate(make: Any, authority: trustme.CA, tmp_path: Path) -> None:
+    ours = authority.issue_cert("client.example")
+    ours.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    with tls_server(authority, insist=True) as server:
+        with pytest.raises(APIConnectionError):
+            call(make(verify=trusting(authority)), server.url)
+        context = trusting(authority)
+        context.load_cert_chain(tmp_path / "client.pem")
+        assert call(make(verify=context), server.url) == "asst_1"
+
+
+def test_a_transport_of_httpx_with_its_own_settings(authority: trustme.CA, proxy: Proxy) -> None:
+    with tls_server(authority) as server:
+        context = trusting(authority)
+        assert call(httpx.HTTPTransport(verify=context, proxy=f"http://{proxy.address}"), server.url) == "asst_1"
+        assert call(httpx.AsyncHTTPTransport(verify=context, proxy=f"http://{proxy.address}"), server.url) == "asst_1"
+        assert {line.partition(" ")[0] for line in proxy.asked} == {"CONNECT"}
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_a_proxy_that_is_named(make: Any, authority: trustme.CA, proxy: Proxy) -> None:
+    url = f"http://user:pass@{proxy.address}"
+    with tls_server(authority) as server:
+        assert call(make(verify=trusting(authority), proxy=url), server.url) == "asst_1"
+        port = server.url.rpartition(":")[2]
+    assert set(proxy.asked) == {f"CONNECT localhost:{port}"}
+    assert set(proxy.credentials) == {"Basic dXNlcjpwYXNz"}
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_the_environments_proxy_for_http(make: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy.address)
+    with FaultServer() as server:
+        assert call(make(), server.url) == "asst_1"
+        assert proxy.asked[0] == f"POST {server.url}/auth/api/v1/oauth/token"
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_the_environments_proxy_for_https(
+    make: Any, authority: trustme.CA, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"http://{proxy.address}")
+    with tls_server(authority) as server:
+        assert call(make(verify=trusting(authority)), server.url) == "asst_1"
+    assert proxy.asked[0].startswith("CONNECT localhost:")
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+@pytest.mark.parametrize("exempt", ["no_proxy", "trust_env"])
+def test_hosts_that_the_environment_exempts(
+    make: Any, exempt: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
+    if exempt == "no_proxy":
+        monkeypatch.setenv("NO_PROXY", "example.com, 127.0.0.1")
+    with FaultServer() as server:
+        assert call(make(trust_env=exempt == "no_proxy"), server.url) == "asst_1"
+    assert proxy.asked == []
+
+
+USER, PASSWORD = "bobby", "hunter2"
+ODD_PROXIES = [
+    *(f"http://{USER}:{PASSWORD}{character}more@127.0.0.1:9" for character in "#/?[]\\\x01"),
+    f"http://{USER}:{PASSWORD}@",
+    f"http://{USER}:{PASSWORD}@:3128",
+    f"http://{USER}:{PASSWORD}@127.0.0.1:99999",
+    f"http://{USER}:{PASSWORD}@[::1",
+    f"http://{USER}:{PASSWORD}@a..b:1",
+    f"http://{USER}:{PASSWORD}@xn--a.test:1",
+    f"http://{USER}#{PASSWORD}@127.0.0.1:9",
+    f"http://{USER}/{PASSWORD}@127.0.0.1:9",
+    f"http:/{USER}:{PASSWORD}@127.0.0.1:9",
+    f"http:{USER}:{PASSWORD}@127.0.0.1:9",
+    f"//{USER}:{PASSWORD}@127.0.0.1:9",
+    f"gopher://{USER}:{PASSWORD}@127.0.0.1:9",
+    f"socks5://{USER}:{PASSWORD}@127.0.0.1:9",
+    f"https://{USER}:{PASSWORD}@127.0.0.1:9",
+    f"{USER}:{PASSWORD}@127.0.0.1:9",
+    f"{USER}:{PASSWORD}#more@127.0.0.1:9",
+    f"{USER}:{PASSWORD}",
+]
+
+
+@pytest.mark.parametrize("given", ["HTTPS_PROXY", "ALL_PROXY", "argument"])
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_no_error_and_no_log_quotes_the_user_or_the_password_of_a_proxy(
+    make: Any, given: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for url in ODD_PROXIES:
+        if given != "argument":
+            monkeypatch.setenv(given, url)
+        with pytest.raises(InteractorError) as caught:
+            call(make(proxy=url) if given == "argument" else make(), "https://127.0.0.1:9")
+        told = "".join(traceback.format_exception(caught.value)) + caplog.text
+        assert USER not in told, url
+        assert PASSWORD not in told, url
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+@pytest.mark.parametrize("character", "#/?")
+def test_an_unescaped_password_in_a_proxy_variable_is_a_configuration_error_with_advice(
+    make: Any, character: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://{USER}:{PASSWORD}{character}@127.0.0.1:9"
+    monkeypatch.setenv("https_proxy", url)
+    with pytest.raises(ConfigurationError, match=r"HTTPS_PROXY cannot be used.*percent-encoded"):
+        call(make(), "https://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match=r"^proxy cannot be used.*percent-encoded"):
+        make(proxy=url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.raises(APIConnectionError):
+        call(make(), "https://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_what_is_no_proxy_at_all_is_refused(make: Any) -> None:
+    for proxy in (5, b"http://127.0.0.1:9", object()):
+        with pytest.raises(ConfigurationError, match="proxy cannot be used"):
+            make(proxy=proxy)
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_a_percent_encoded_password_reaches_the_proxy_decoded(make: Any, authority: trustme.CA, proxy: Proxy) -> None:
+    url = f"http://user:p%23a%2F%40@{proxy.address}"
+    with tls_server(authority) as server:
+        assert call(make(verify=trusting(authority), proxy=url), server.url) == "asst_1"
+    assert set(proxy.credentials) == {"Basic " + base64.b64encode(b"user:p#a/@").decode()}
+
+
+def test_without_the_extra_aiohttp_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
+    with pytest.raises(ConfigurationError, match=r"interactor-sdk\[aiohttp\]"):
+        AiohttpTransport()
+
+
+async def test_cancelled_at_any_moment_of_a_handshake_no_socket_is_left_open(authority: trustme.CA) -> None:
+    with tls_server(authority) as server:
+        transport = AsyncTransport(verify=trusting(authority))
+        client = httpx.AsyncClient(transport=transport)
+        for step in range(60):
+            task = asyncio.create_task(client.get(f"{server.url}/api/v1/assistants/asst_1"))
+            for _ in range(step % 20):
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.0002 * (step // 3))
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await transport.aclose()
+        gc.collect()
+        deadline = time.monotonic() + 60
+        while server.open_connections:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)

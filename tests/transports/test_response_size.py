@@ -1,0 +1,188 @@
+"""Bodies that are too large, or unpack to something that is: refused while they come, whatever carries them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactor_ext import APIConnectionError, InteractorClient, NotFoundError
+from interactor_ext._errors import ConfigurationError
+from tests.support.fault_server import GOOD_BODY, Action, Connection, FaultServer, Request
+from tests.support.modes import call, sync_and_async
+from tests.support.processes import environment_without_coverage
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+def settings(server: FaultServer, **options: Any) -> dict[str, Any]:
+    base = f"{server.url}/api/v1"
+    return {
+        "client_id": "client",
+        "client_secret": "secret_8f3a61c9d2",
+        "core_api_url": base,
+        "account_server_url": base,
+        "timeout": 60,
+        "max_retries": 0,
+        **options,
+    }
+
+
+def response(body: bytes, coding: str = "", status: int = 200) -> bytes:
+    lines = [f"HTTP/1.1 {status} Said", "content-type: application/json", f"content-length: {len(body)}"]
+    if coding:
+        lines.append(f"content-encoding: {coding}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def answer(content: bytes) -> Action:
+    def act(connection: Connection, request: Request) -> bool:
+        connection.send(content)
+        return True
+
+    return act
+
+
+def packed_zeros(coding: str, megabytes: int) -> bytes:
+    """So many zeros, as a few kilobytes."""
+    packer = zlib.compressobj(9, wbits=31 if coding == "gzip" else 15)
+    zeros = bytes(MEGABYTE)
+    return b"".join([*(packer.compress(zeros) for _ in range(megabytes)), packer.flush()])
+
+
+CODINGS = ["gzip", "deflate", "gzip, gzip"]
+
+
+def bomb(coding: str, megabytes: int) -> bytes:
+    return (
+        gzip.compress(packed_zeros("gzip", megabytes), 9) if coding == "gzip, gzip" else packed_zeros(coding, megabytes)
+    )
+
+
+@sync_and_async
+@pytest.mark.parametrize("coding", ["", *CODINGS])
+def test_a_success_that_is_too_large_is_refused_with_advice(server: FaultServer, mode: str, coding: str) -> None:
+    server.script = [answer(response(bomb(coding, 2) if coding else bytes(2 * MEGABYTE), coding))]
+    with pytest.raises(APIConnectionError, match=r"more than 1048576 bytes.*max_response_size=") as caught:
+        call(mode, settings(server, max_response_size=MEGABYTE), lambda client: client.assistants.get("a"))
+    assert caught.value.sent
+    assert len(server.calls()) == 1
+
+
+@sync_and_async
+@pytest.mark.parametrize("coding", ["", *CODINGS, "br"])
+def test_an_error_that_is_too_large_is_the_error_that_its_status_says(
+    server: FaultServer, mode: str, coding: str
+) -> None:
+    body = bomb("gzip" if coding == "br" else coding, 2) if coding else bytes(2 * MEGABYTE)
+    server.script = [answer(response(body, coding, 404))]
+    with pytest.raises(NotFoundError):
+        call(mode, settings(server, max_response_size=MEGABYTE), lambda client: client.assistants.get("a"))
+
+
+@sync_and_async
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br", "made-up"])
+def test_codings_that_no_limit_can_be_kept_for_are_refused(server: FaultServer, mode: str, coding: str) -> None:
+    server.script = [answer(response(b"whatever", coding))]
+    with pytest.raises(APIConnectionError, match="which was not asked for"):
+        call(mode, settings(server), lambda client: client.assistants.get("a"))
+    assert {request.headers["accept-encoding"] for request in server.seen} == {"gzip, deflate"}
+
+
+@sync_and_async
+@pytest.mark.parametrize("coding", [*CODINGS, "raw deflate", "identity", "x-gzip"])
+def test_what_is_small_enough_is_unpacked(server: FaultServer, mode: str, coding: str) -> None:
+    packed = {
+        "gzip": gzip.compress(GOOD_BODY),
+        "x-gzip": gzip.compress(GOOD_BODY),
+        "gzip, gzip": gzip.compress(gzip.compress(GOOD_BODY)),
+        "deflate": zlib.compress(GOOD_BODY),
+        "raw deflate": zlib.compress(GOOD_BODY)[2:-4],
+        "identity": GOOD_BODY,
+    }[coding]
+    server.script = [answer(response(packed, coding.removeprefix("raw ")))]
+    options = settings(server, max_response_size=len(GOOD_BODY))
+    assert call(mode, options, lambda client: client.assistants.get("a")).id == "asst_1"
+
+
+@pytest.mark.parametrize("value", [0, -1, True, 1.5, "64"])
+def test_a_size_that_makes_no_sense_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="max_response_size"):
+        InteractorClient(client_id="a", client_secret="b", max_response_size=value)
+
+
+PROGRAM = """
+import asyncio, json, sys
+from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
+from interactor_ext.transports import AiohttpTransport, AsyncTransport
+kind, settings = sys.argv[1], json.loads(sys.argv[2])
+outcomes = []
+
+def sync():
+    with InteractorClient(**settings) as client:
+        for name in range(6):
+            try:
+                client.assistants.get(str(name))
+            except InteractorError as error:
+                outcomes.append(type(error).__name__)
+        for name in range(3):
+            try:
+                with client.rooms.stream(str(name), max_reconnects=0) as stream:
+                    list(stream)
+            except InteractorError as error:
+                outcomes.append(type(error).__name__)
+
+async def main():
+    transport = AiohttpTransport() if kind == "aiohttp" else AsyncTransport()
+    async with AsyncInteractorClient(**settings, transport=transport) as client:
+        for name in range(6):
+            try:
+                await client.assistants.get(str(name))
+            except InteractorError as error:
+                outcomes.append(type(error).__name__)
+        for name in range(3):
+            try:
+                async with client.rooms.stream(str(name), max_reconnects=0) as stream:
+                    [event async for event in stream]
+            except InteractorError as error:
+                outcomes.append(type(error).__name__)
+
+sync() if kind == "sync" else asyncio.run(main())
+# Not ru_maxrss, which a process takes over from the one that has started it.
+with open("/proc/self/status") as status:
+    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+print(json.dumps([outcomes, peak // 1024]))
+"""
+# What brotli and zstd would unpack to does not matter: they are refused before they are unpacked.
+BOMBS = {"gzip": packed_zeros("gzip", 256), "br": b"\x5b\xff\xff\xff" * 600, "zstd": b"\x28\xb5\x2f\xfd" * 600}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux: peak memory is read from /proc")
+@pytest.mark.parametrize("kind", ["sync", "async", "aiohttp"])
+def test_bombs_take_little_memory(server: FaultServer, kind: str) -> None:
+    """Of 256 MB each: successes, errors and streams, in one process of 250 MB at most."""
+    bodies = [(coding, body, status) for status in (200, 404) for coding, body in BOMBS.items()]
+    server.script = [answer(response(body, coding, status)) for coding, body, status in bodies]
+    for coding, body in BOMBS.items():
+        stream = response(body, coding).replace(b"application/json", b"text/event-stream")
+        server.script.append(answer(stream))
+    command = [sys.executable, "-c", PROGRAM, kind, json.dumps(settings(server))]
+    environment = environment_without_coverage()
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
+    outcomes, megabytes = json.loads(run.stdout)
+    refused = "APIConnectionError"
+    assert outcomes == [*[refused] * 3, *["NotFoundError"] * 3, "EventTooLargeError", refused, refused]
+    assert megabytes < 250

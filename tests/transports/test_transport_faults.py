@@ -1,0 +1,252 @@
+"""Every fault of the table, for each kind of call, sync and async: the outcome, the time that it takes, and what is
+left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from typing import Any
+
+import httpx
+import pytest
+
+import interactor_ext
+from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.tokens import MemoryTokenStore, Token
+from interactor_ext.transports import AiohttpTransport, AsyncTransport
+from tests.support.fault_server import FaultServer, deaf_url, mute_url, refusing_url
+from tests.support.fault_table import CALLS, FAULTS, RETRIES, SHORT, Fault
+
+POLICY = RetryPolicy(max_retries=RETRIES, base_delay=0.01, max_delay=0.05)
+SECRET = "s3cret-of-the-client"
+
+
+def settings(url: str, fault: Fault, deadline: float | None = None) -> dict[str, Any]:
+    return {
+        "client_id": "id",
+        "client_secret": SECRET,
+        "core_api_url": f"{url}/api/v1",
+        "account_server_url": f"{url}/auth/api/v1",
+        "timeout": fault.timeout,
+        "deadline": deadline,
+        "retry_policy": POLICY,
+        "circuit_breaker": False,
+    }
+
+
+@contextmanager
+def serving(fault: Fault) -> Iterator[tuple[str, FaultServer | None]]:
+    with ExitStack() as stack:
+        if fault.where == "refusing":
+            yield stack.enter_context(refusing_url()), None
+        elif fault.where == "deaf":
+            yield stack.enter_context(deaf_url()), None
+        elif fault.where == "mute":
+            yield stack.enter_context(mute_url()), None
+        else:
+            server = stack.enter_context(FaultServer(list(fault.script), list(fault.token_script)))
+            yield server.url, server
+
+
+def make_call(client: Any, call: str) -> Any:
+    user = client.namespace("user_1")
+    if call == "read":
+        return user.assistants.get("asst_1")
+    if call == "delete":
+        return user.assistants.delete("asst_1")
+    if call == "keyed":
+        return user.assistants.create(name="n", model="m", system_prompt="p")
+    return user.tools.create(name="n", description="d", parameters={})
+
+
+def outcome_of(error: BaseException | None) -> str:
+    if error is None:
+        return "ok"
+    assert isinstance(error, InteractorError), f"{error!r} escaped"
+    assert SECRET not in f"{error!r}{error}"
+    assert "t0ken" not in f"{error!r}{error}"
+    return type(error).__name__
+
+
+def run_sync(fault: Fault, call: str, deadline: float | None = None) -> tuple[str, float, FaultServer | None]:
+    with serving(fault) as (url, server):
+        client = InteractorClient(**settings(url, fault, deadline))
+        error: BaseException | None = None
+        started = time.monotonic()
+        try:
+            make_call(client, call)
+        except Exception as caught:
+            error = caught
+        took = time.monotonic() - started
+        outcome = outcome_of(error)
+        assert deadline is not None or busy_connections(client) == 0
+        client.close()
+        assert_nothing_is_left(server)
+        return outcome, took, server
+
+
+async def run_async(
+    fault: Fault, call: str, deadline: float | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> tuple[str, float, FaultServer | None]:
+    with serving(fault) as (url, server):
+        client = AsyncInteractorClient(**settings(url, fault, deadline), transport=transport)
+        error: BaseException | None = None
+        started = time.monotonic()
+        try:
+            await make_call(client, call)
+        except Exception as caught:
+            error = caught
+        took = time.monotonic() - started
+        outcome = outcome_of(error)
+        assert deadline is not None or busy_async_connections(client) == 0
+        await client.aclose()
+        await asyncio.to_thread(assert_nothing_is_left, server)
+        return outcome, took, server
+
+
+def busy_connections(client: InteractorClient) -> int:
+    """How many are not free for the next call. A token request may outlive the call's deadline."""
+    connections = client._core.transport._inner._inner.connections()
+    return int(connections.open - connections.idle)
+
+
+def busy_async_connections(client: AsyncInteractorClient) -> int:
+    transport = client._core.transport._inner._inner
+    return len(transport._sets.get()._used) if isinstance(transport, AsyncTransport) else 0
+
+
+def assert_nothing_is_left(server: FaultServer | None) -> None:
+    until = time.monotonic() + 60
+    while server is not None and server.open_connections:
+        assert time.monotonic() < until, "a connection is left open"
+        time.sleep(0.005)
+
+
+def check(fault: Fault, call: str, outcome: str, server: FaultServer | None) -> None:
+    assert outcome == fault.outcome(call), call
+    if server is not None:
+        assert len(server.calls()) == fault.times_sent(call), call
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_collector_looks_at_this_module_alone() -> None:
+    """It is called after each test."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_comes_to_light_later(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No warning when objects are collected, and no secret in any log."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    gc.collect()
+    assert SECRET not in caplog.text
+    assert "t0ken" not in caplog.text
+
+
+# Those that let the client wait for its timeout do so together.
+GROUPS = [[fault] for fault in FAULTS if fault.timeout != SHORT] + [[f for f in FAULTS if f.timeout == SHORT]]
+each_fault = pytest.mark.parametrize(
+    "faults", GROUPS, ids=[group[0].name if len(group) == 1 else "timeouts" for group in GROUPS]
+)
+
+
+@each_fault
+def test_a_synchronous_call(faults: list[Fault]) -> None:
+    cases = list(product(faults, CALLS))
+    with ThreadPoolExecutor(len(cases)) as threads:
+        for case, (outcome, _, server) in zip(cases, threads.map(lambda case: run_sync(*case), cases), strict=True):
+            check(*case, outcome, server)
+
+
+@each_fault
+async def test_an_asynchronous_call(faults: list[Fault]) -> None:
+    cases = list(product(faults, CALLS))
+    results = await asyncio.gather(*(run_async(*case) for case in cases))
+    for case, (outcome, _, server) in zip(cases, results, strict=True):
+        check(*case, outcome, server)
+
+
+# What aiohttp's parser sees in another way than h11.
+OVER_AIOHTTP = {"an unwanted upgrade": "APIStatusError", "too short a length": "APIConnectionError"}
+
+
+@each_fault
+async def test_a_call_over_aiohttp(faults: list[Fault]) -> None:
+    cases = list(product(faults, CALLS))
+    results = await asyncio.gather(*(run_async(*case, transport=AiohttpTransport()) for case in cases))
+    for (fault, call), (outcome, _, server) in zip(cases, results, strict=True):
+        assert outcome == OVER_AIOHTTP.get(fault.name, fault.outcome(call)), call
+        # What is idempotent, aiohttp itself repeats when an idle connection turns out to be gone.
+        if server is not None and call in ("create", "keyed") and fault.name not in OVER_AIOHTTP:
+            assert len(server.calls()) == fault.times_sent(call), call
+        if server is not None and call == "create":
+            assert len(server.calls()) <= (fault.times_sent(call) or 0)
+
+
+DEADLINE = 0.25
+PASSING = {"APIConnectionError", "RateLimitError", "ServerError"}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+async def test_no_call_outlives_its_deadline(fault: Fault) -> None:
+    patient = replace(fault, timeout=60.0)
+    for run in (partial(asyncio.to_thread, run_sync), run_async):
+        for outcome, took, _ in await asyncio.gather(*(run(patient, call, DEADLINE) for call in CALLS)):
+            assert took < 30
+            # Or how the last attempt ended, where there is no time for another.
+            assert outcome in {"APITimeoutError", *map(fault.outcome, CALLS), *PASSING}
+
+
+def test_the_table_is_as_long_as_promised() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 25
+    for fault in FAULTS:
+        assert all(fault.outcome(call) == "ok" or hasattr(interactor_ext, fault.outcome(call)) for call in CALLS)
+
+
+@pytest.mark.parametrize("make", [AsyncTransport, AiohttpTransport])
+async def test_a_refused_connection_is_tried_again_whatever_the_method(
+    make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing was sent, so a PATCH without a key can do no harm."""
+    fault = next(fault for fault in FAULTS if fault.name == "refused")
+    with serving(fault) as (url, _), caplog.at_level(logging.WARNING, "interactor"):
+        async with AsyncInteractorClient(**settings(url, fault), transport=make(), token_store=Filled()) as client:
+            with pytest.raises(interactor_ext.APIConnectionError) as caught:
+                await client.assistants.update("asst_1", name="x")
+    assert not caught.value.sent
+    assert [record.getMessage() for record in caplog.records if "is sent again" in record.getMessage()]
+
+
+@pytest.mark.parametrize("fault", ["garbage", "refused", "reset before the headers", "silence"])
+async def test_no_error_over_aiohttp_quotes_the_url_or_the_token(fault: str) -> None:
+    chosen = next(candidate for candidate in FAULTS if candidate.name == fault)
+    chosen = replace(chosen, timeout=0.3)
+    with serving(chosen) as (url, _):
+        async with AsyncInteractorClient(
+            **settings(url, chosen), transport=AiohttpTransport(), token_store=Filled()
+        ) as client:
+            with pytest.raises(interactor_ext.APIConnectionError) as caught:
+                await client.assistants.get("asst_1")
+    error: BaseException | None = caught.value
+    while error is not None:
+        for text in (str(error), repr(error)):
+            assert "asst_1" not in text
+            assert "t0ken" not in text
+        error = error.__cause__
+
+
+class Filled(MemoryTokenStore):
+    def load(self, key: str) -> Token | None:
+        return Token("t0ken", time.time() + 3600, 3600)

@@ -1,0 +1,368 @@
+"""Handlers that hang or try to end the process: each costs its own event an attempt, and nobody else anything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactor_ext import ConfigurationError
+from interactor_ext.webhooks import SQLiteEventQueue, WebhookAnswer, WebhookRouter, WebhookVerifier, WebhookWorker
+from tests.support.waiting import PATIENCE, eventually, eventually_async
+from tests.support.webhook_deliveries import SECRET, delivery
+
+
+def make(**options: Any) -> WebhookRouter:
+    named = {"name": "shop"} if options.get("queue") is not None else {}
+    return WebhookRouter(WebhookVerifier(SECRET), **{"duplicate_wait": 0} | named | options)
+
+
+def status(answer: WebhookAnswer) -> tuple[int, str]:
+    document = json.loads(answer.body)
+    return answer.status, document["status"] if answer.status == 200 else document["error"]["code"]
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[SQLiteEventQueue]:
+    with SQLiteEventQueue(tmp_path / "queue.db") as queue:
+        yield queue
+
+
+class Hanging:
+    """Handlers, sync and async, of which each run hangs until the test ends if `hangs` says so of its event."""
+
+    def __init__(self, hangs: Callable[[Any], bool] = lambda event: True) -> None:
+        self.hangs, self.runs, self.cancelled = hangs, list[str](), list[str]()
+        self.go_on = threading.Event()
+
+    def sync(self, event: Any) -> None:
+        self.runs.append(event.idempotency_key)
+        if self.hangs(event):
+            self.go_on.wait(PATIENCE)
+
+    async def coroutine(self, event: Any) -> None:
+        self.runs.append(event.idempotency_key)
+        if self.hangs(event):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.cancelled.append(event.idempotency_key)
+                raise
+
+    async def blocking(self, event: Any) -> None:
+        """It holds up the loop that it runs in."""
+        self.sync(event)
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    handlers = Hanging()
+    yield handlers
+    handlers.go_on.set()
+
+
+def handle_sync(router: WebhookRouter, body: bytes, headers: dict[str, str]) -> WebhookAnswer:
+    return router.handle(body, headers)
+
+
+def handle_async(router: WebhookRouter, body: bytes, headers: dict[str, str]) -> WebhookAnswer:
+    return asyncio.run(router.ahandle(body, headers))
+
+
+@pytest.mark.parametrize("handle", [handle_sync, handle_async])
+@pytest.mark.parametrize("kind", ["sync", "coroutine"])
+def test_a_handler_that_hangs_is_a_failure_after_its_timeout(
+    handle: Callable[..., WebhookAnswer], kind: str, hanging: Hanging, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = make(handler_timeout=1.5)
+    router.on("*")(getattr(hanging, kind))
+    assert status(handle(router, *delivery())) == (500, "handler_failed")
+    assert "did not end within 1.5 s" in caplog.text
+    assert hanging.cancelled == (["idem_1"] if kind == "coroutine" else [])
+    hanging.hangs = lambda event: False
+    # The event is free for the next attempt, and so is a thread for its handler.
+    assert status(handle(router, *delivery())) == (200, "handled")
+    assert status(handle(router, *delivery())) == (200, "duplicate")
+
+
+def test_the_timeout_is_that_of_all_handlers_of_an_event(hanging: Hanging) -> None:
+    router, second = make(handler_timeout=0.2), []
+
+    @router.on("*")
+    def slow(event: Any) -> None:
+        time.sleep(0.15)
+
+    router.on("*")(hanging.sync)
+    router.on("*")(second.append)
+    assert status(router.handle(*delivery())) == (500, "handler_failed")
+    assert second == []
+
+
+def test_a_handler_has_its_lease_unless_told_otherwise(hanging: Hanging) -> None:
+    router = make(lease=0.05)
+    router.on("*")(hanging.coroutine)
+    assert status(router.handle(*delivery())) == (500, "handler_failed")
+    endless = make(lease=0.01, handler_timeout=math.inf)
+    endless.on("*")(lambda event: time.sleep(0.05))
+    assert status(endless.handle(*delivery())) == (200, "handled")
+
+
+def test_a_sync_receiver_runs_sync_handlers_in_its_own_thread_unless_they_have_a_timeout() -> None:
+    for options, own in (({}, True), ({"handler_timeout": math.inf}, True), ({"handler_timeout": 30}, False)):
+        router, threads = make(**options), list[int]()
+        router.on("*")(lambda event, threads=threads: threads.append(threading.get_ident()))
+        assert status(router.handle(*delivery())) == (200, "handled")
+        assert (threads == [threading.get_ident()]) is own
+
+
+@pytest.mark.parametrize("timeout", [0, -1, math.nan, "60", True])
+def test_a_timeout_is_a_number_of_seconds(queue: SQLiteEventQueue, timeout: Any) -> None:
+    with pytest.raises(ConfigurationError, match="handler_timeout"):
+        make(handler_timeout=timeout)
+    with pytest.raises(ConfigurationError, match="handler_timeout"):
+        WebhookWorker(make(queue=queue), handler_timeout=timeout)
+
+
+async def test_more_sync_handlers_that_hang_than_there_are_threads_leave_an_event_loop_threads(
+    hanging: Hanging,
+) -> None:
+    router = make(handler_timeout=2)
+    router.on("*")(hanging.sync)
+    hanging.hangs = lambda event: event.idempotency_key != "last"
+    lost = [asyncio.create_task(router.ahandle(*delivery(key=f"k{number}"))) for number in range(40)]
+    await eventually_async(lambda: len(hanging.runs) >= 32)
+    assert status(await router.ahandle(*delivery(key="last"))) in ((200, "handled"), (500, "handler_failed"))
+    assert {status(answer) for answer in await asyncio.gather(*lost)} == {(500, "handler_failed")}
+    assert status(await router.ahandle(*delivery(key="last"))) in ((200, "handled"), (200, "duplicate"))
+
+
+@contextmanager
+def working(router: WebhookRouter, **options: Any) -> Iterator[None]:
+    """Four workers in threads, which must end well."""
+    stop = threading.Event()
+    workers = [WebhookWorker(router, poll_interval=0.01, **options) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(worker.run, stop) for worker in workers]
+        try:
+            yield
+        finally:
+            stop.set()
+        assert [each.result(PATIENCE) for each in running] == [None] * 4
+
+
+@pytest.mark.parametrize("kind", ["sync", "coroutine"])
+def test_events_that_hang_take_no_worker_away(queue: SQLiteEventQueue, hanging: Hanging, kind: str) -> None:
+    router, keys = make(queue=queue), [f"k{number}" for number in range(20)]
+    router.on("*")(getattr(hanging, kind))
+    hanging.hangs = lambda event: event.idempotency_key in keys[:4]
+    for key in keys:
+        router.handle(*delivery(key=key))
+    with working(router, handler_timeout=3, retry_delays=()):
+        eventually(lambda: len(queue.dead_letters()) == 4 and set(keys) == set(hanging.runs))
+    assert {letter.key for letter in queue.dead_letters()} == {f"shop:{key}" for key in keys[:4]}
+    assert {letter.error for letter in queue.dead_letters()} == {"TimeoutError: It did not end within 3 s."}
+    assert queue.take("t", 60) is None
+
+
+def test_an_async_handler_that_blocks_its_loop_leaves_another_to_the_next(
+    queue: SQLiteEventQueue, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interactor_ext._effects._CANCEL_SECONDS", 0.05)
+    router = make(queue=queue)
+    router.on("*")(hanging.blocking)
+    hanging.hangs = lambda event: event.idempotency_key == "first"
+    for key in ("first", "second"):
+        router.handle(*delivery(key=key))
+    worker = WebhookWorker(router, handler_timeout=1.5, retry_delays=())
+    assert worker.run_once()
+    assert [letter.key for letter in queue.dead_letters()] == ["shop:first"]
+    assert worker.run_once()
+    assert len(queue.dead_letters()) == 1
+
+
+async def test_events_that_hang_take_no_async_worker_away(queue: SQLiteEventQueue, hanging: Hanging) -> None:
+    router = make(queue=queue)
+    router.on("*")(hanging.sync)
+    hanging.hangs = lambda event: event.idempotency_key in "abcd"
+    for key in "abcdefgh":
+        await router.ahandle(*delivery(key=key))
+    worker = WebhookWorker(router, handler_timeout=3, retry_delays=(), poll_interval=0.01)
+    running = [asyncio.create_task(worker.arun()) for _ in range(4)]
+    await eventually_async(lambda: set(hanging.runs) == set("abcdefgh") and len(queue.dead_letters()) == 4)
+    for task in running:
+        task.cancel()
+    await asyncio.wait(running, timeout=PATIENCE)
+    assert all(task.cancelled() for task in running)
+
+
+def test_an_event_that_hangs_goes_to_the_back_of_the_queue(queue: SQLiteEventQueue, hanging: Hanging) -> None:
+    router = make(queue=queue)
+    router.on("*")(hanging.sync)
+    hanging.hangs = lambda event: event.idempotency_key == "first" and hanging.runs.count("first") == 1
+    for key in ("first", "second", "third"):
+        router.handle(*delivery(key=key))
+    worker = WebhookWorker(router, handler_timeout=1.5, retry_delays=(0,))
+    while worker.run_once():
+        pass
+    assert hanging.runs == ["first", "second", "third", "first"]
+    assert queue.dead_letters() == []
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, type("Abort", (BaseException,), {})])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_handler_that_would_end_the_process_fails_and_every_other_event_is_handled(
+    queue: SQLiteEventQueue, error: type[BaseException], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    router, runs = make(queue=queue), list[str]()
+
+    def ends(event: Any) -> None:
+        runs.append(event.idempotency_key)
+        if event.idempotency_key < "k06":
+            raise error("card 4711")
+
+    async def ends_async(event: Any) -> None:
+        ends(event)
+
+    router.on("*")(ends if kind == "sync" else ends_async)
+    keys = [f"k{number:02}" for number in range(20)]
+    for key in keys:
+        router.handle(*delivery(key=key))
+    with working(router, retry_delays=(0,)):
+        eventually(lambda: len(queue.dead_letters()) == 6 and set(keys) == set(runs))
+    assert {letter.error for letter in queue.dead_letters()} == {f"{error.__name__}: card 4711"}
+    assert caplog.text.count("failed (attempt") == 12
+    assert queue.take("t", 60) is None
+
+
+def test_an_interrupt_of_the_worker_itself_gives_the_event_back(queue: SQLiteEventQueue, hanging: Hanging) -> None:
+    router = make(queue=queue)
+
+    @router.on("*")
+    def interrupted(event: Any) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        hanging.sync(event)
+
+    router.handle(*delivery())
+    before = signal.signal(signal.SIGALRM, lambda *_: sys.exit("stopped"))
+    try:
+        with pytest.raises(SystemExit):
+            WebhookWorker(router, retry_delays=()).run_once()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    [letter] = queue.dead_letters()
+    assert letter.error == "The worker was stopped: SystemExit: stopped"
+
+
+PROGRAM = """
+import asyncio, signal, sys, threading
+from interactor_ext.webhooks import SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker
+from tests.support.webhook_deliveries import SECRET, delivery
+
+router = WebhookRouter(WebhookVerifier(SECRET), queue=SQLiteEventQueue(sys.argv[1]), name="shop")
+
+@router.on("*")
+def hangs(event):
+    print("hangs", flush=True)
+    threading.Event().wait()
+
+router.handle(*delivery())
+worker = WebhookWorker(router{options})
+{run}
+"""
+ENDINGS = {
+    "SIGTERM": ("worker.run()", "", signal.SIGTERM, -signal.SIGTERM),
+    "SIGTERM that exits": (
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\nworker.run()",
+        "",
+        signal.SIGTERM,
+        3,
+    ),
+    "Ctrl-C": ("worker.run()", "", signal.SIGINT, -signal.SIGINT),
+    "SIGTERM that stops": (
+        "stop = threading.Event()\nsignal.signal(signal.SIGTERM, lambda *_: stop.set())\nworker.run(stop)",
+        ", handler_timeout=1",
+        signal.SIGTERM,
+        0,
+    ),
+    "Ctrl-C in asyncio": ("asyncio.run(worker.arun())", ", handler_timeout=1", signal.SIGINT, -signal.SIGINT),
+    "the end of the program": (
+        "threading.Thread(target=worker.run, daemon=True).start()\nsys.stdin.readline()",
+        "",
+        None,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("run", "options", "number", "code"), ENDINGS.values(), ids=ENDINGS.keys())
+def test_a_process_with_a_handler_that_hangs_ends(
+    tmp_path: Path, run: str, options: str, number: signal.Signals | None, code: int
+) -> None:
+    program = PROGRAM.replace("{options}", options).replace("{run}", run)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "queue.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout.readline() == "hangs\n"
+            if number is None:
+                process.stdin.close()
+            else:
+                process.send_signal(number)
+            assert process.wait(PATIENCE) == code
+        finally:
+            process.kill()
+
+
+async def test_a_cancelled_worker_waits_for_a_handler_that_hangs_no_longer_than_a_grace(
+    queue: SQLiteEventQueue, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interactor_ext._effects._GRACE_SECONDS", 0.05)
+    router = make(queue=queue)
+    router.on("*")(hanging.sync)
+    await router.ahandle(*delivery())
+    worker = asyncio.create_task(WebhookWorker(router, retry_delays=()).arun())
+    await eventually_async(lambda: hanging.runs)
+    worker.cancel()
+    await asyncio.wait([worker], timeout=PATIENCE)
+    assert worker.cancelled()
+    [letter] = queue.dead_letters()
+    assert letter.error.startswith("TimeoutError")
+
+
+def test_no_thread_for_a_handler_is_a_failure(
+    queue: SQLiteEventQueue, hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    router, got = make(queue=queue), []
+    router.on("*")(got.append)
+    router.handle(*delivery())
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("can't start new thread")
+
+    worker = WebhookWorker(router, retry_delays=(0,))
+    with monkeypatch.context() as patch:
+        patch.setattr("interactor_ext.webhooks._threads.CALLER_THREADS.submit", fail)
+        assert worker.run_once()
+    assert "can't start new thread" in caplog.text
+    assert worker.run_once()
+    assert len(got) == 1

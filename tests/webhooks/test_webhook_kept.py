@@ -1,0 +1,438 @@
+"""What a signature proves genuine is not lost: odd events, invalid ones, those of other services; and it runs once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactor_ext import ConfigurationError
+from interactor_ext.webhooks import (
+    InvalidWebhookEvent,
+    MemoryEventStore,
+    SQLiteEventQueue,
+    SQLiteEventStore,
+    UnknownWebhookEvent,
+    WebhookAnswer,
+    WebhookRouter,
+    WebhookVerifier,
+    WebhookWorker,
+    sign,
+)
+from tests.support.webhook_deliveries import DATA, SECRET, body_of, delivery, envelope, timestamp
+
+Handle = Callable[..., WebhookAnswer]
+DAY = 86_400
+
+
+def make(store: Any = None, **options: Any) -> WebhookRouter:
+    return WebhookRouter(WebhookVerifier(SECRET), store, **{"duplicate_wait": 0, "name": "shop"} | options)
+
+
+@pytest.fixture(params=["handle", "ahandle"])
+def handle(request: pytest.FixtureRequest) -> Handle:
+    if request.param == "handle":
+        return lambda router, body: router.handle(body, sign(body, SECRET))
+    return lambda router, body: asyncio.run(router.ahandle(body, sign(body, SECRET)))
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[SQLiteEventQueue]:
+    with SQLiteEventQueue(tmp_path / "queue.db") as queue:
+        yield queue
+
+
+def status(answer: WebhookAnswer) -> tuple[int, str]:
+    document = json.loads(answer.body)
+    return answer.status, document["status"] if answer.status == 200 else document["error"]["code"]
+
+
+INVALID = body_of(data=DATA["room.message.created"] | {"content": None})
+
+
+def test_an_event_that_fits_no_class_goes_to_the_handlers_of_any_event(
+    handle: Handle, caplog: pytest.LogCaptureFixture
+) -> None:
+    router, got = make(), []
+    router.on("*")(got.append)
+    assert status(handle(router, INVALID)) == (200, "handled")
+    assert status(handle(router, INVALID)) == (200, "duplicate")
+    [event] = got
+    assert isinstance(event, UnknownWebhookEvent)
+    assert isinstance(event, InvalidWebhookEvent)
+    assert (event.event, event.data["content"], event.raw) == ("room.message.created", None, INVALID)
+    [record] = [each for each in caplog.records if "does not fit its type" in each.message][:1]
+    assert "evt_idem_1" in record.message
+    assert "RoomMessageCreatedData.content must be a string, not null" in record.message
+
+
+def test_the_default_handler_gets_it_where_no_handler_takes_any_event(handle: Handle) -> None:
+    router, got = make(), []
+    router.on("credential.*")(pytest.fail)
+    router.default(got.append)
+    assert status(handle(router, INVALID)) == (200, "handled")
+    assert type(got[0]) is InvalidWebhookEvent
+
+
+def test_nobody_handles_its_type(handle: Handle) -> None:
+    router = make()
+    router.on("credential.*")(pytest.fail)
+    assert status(handle(router, INVALID)) == (200, "ignored")
+
+
+@pytest.mark.parametrize("pattern", ["room.message.created", "room.*"])
+def test_a_handler_that_was_promised_a_class_does_not_get_another(
+    handle: Handle, pattern: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    router, got, typed = make(), [], []
+    router.on(pattern)(typed.append)
+    assert status(handle(router, INVALID)) == (500, "handler_failed")
+    assert "does not fit the class that its handlers take: RoomMessageCreatedData.content" in caplog.text
+    # The handlers of any event have it all the same, at each attempt.
+    router.on("*")(got.append)
+    for _ in range(2):
+        assert status(handle(router, INVALID)) == (500, "handler_failed")
+    assert (typed, len(got)) == ([], 2)
+    # Once the platform sends what fits:
+    assert status(handle(router, body_of())) == (200, "handled")
+    assert len(typed) == 1
+
+
+@pytest.mark.parametrize("run", ["run_once", "arun_once"])
+def test_a_queue_keeps_it_raw_and_replays_it_after_a_fix(handle: Handle, queue: SQLiteEventQueue, run: str) -> None:
+    router, typed, got = make(queue=queue), [], []
+    router.on("room.*")(typed.append)
+    router.on("*")(got.append)
+    assert status(handle(router, INVALID)) == (200, "accepted")
+
+    def work() -> bool:
+        worker = WebhookWorker(router)
+        return worker.run_once() if run == "run_once" else asyncio.run(worker.arun_once())
+
+    assert work()
+    assert (typed, len(got)) == ([], 1)
+    [letter] = queue.dead_letters()
+    assert (letter.key, letter.body, letter.attempts) == ("shop:idem_1", INVALID, 1)
+    assert "RoomMessageCreatedData.content must be a string, not null" in letter.error
+    assert isinstance(letter.event, InvalidWebhookEvent)
+    fixed = make(queue=queue)
+    fixed.on("*")(got.append)
+    assert queue.replay(letter.key)
+    assert WebhookWorker(fixed).run_once()
+    assert (len(got), queue.dead_letters()) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"\xff", b"x" * 1000, body_of(event=...), body_of(id=..., idempotency_key=...)]
+)
+def test_a_genuine_body_that_names_no_event_is_kept_by_a_queue(
+    handle: Handle, queue: SQLiteEventQueue, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = make(queue=queue)
+    router.on("*")(pytest.fail)
+    assert status(handle(router, body)) == (200, "accepted")
+    assert status(handle(router, body)) == (200, "duplicate")
+    assert WebhookWorker(router).run_once()
+    [letter] = queue.dead_letters()
+    assert letter.body == body
+    assert letter.error.startswith("WebhookPayloadError")
+    assert "not understood" in caplog.text
+    assert status(handle(make(), body)) == (400, "not_understood")
+
+
+ODD = {
+    "no namespace": envelope("credential.connected", namespace=...),
+    "no timestamp": envelope("credential.connected", timestamp=...),
+    "milliseconds": envelope("credential.connected", timestamp=round(time.time() * 1000)),
+    "leap second": envelope("credential.connected", timestamp="2999-12-31T23:59:60Z"),
+    "integer ids": envelope("credential.connected", id=7, idempotency_key=8),
+    "newer dialect": {
+        "id": "evt_1",
+        "type": "credential.connected",
+        "created_at": round(time.time()),
+        "data": DATA["credential.connected"],
+    },
+}
+
+
+@pytest.mark.parametrize("document", ODD.values(), ids=ODD.keys())
+def test_an_odd_envelope_reaches_the_handlers_of_its_class(handle: Handle, document: dict[str, Any]) -> None:
+    router, got = make(), []
+    router.on("credential.connected")(lambda event: got.append(event.data.credential_id))
+    assert status(handle(router, json.dumps(document).encode())) == (200, "handled")
+    assert got == ["cred_1"]
+
+
+# Replays
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite", "queue"])
+def test_a_replay_of_what_the_store_has_forgotten_is_refused(
+    handle: Handle, store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [time.time()]
+    clock: Callable[[], float] = lambda: now[0]  # noqa: E731
+    options: dict[str, Any] = {"verifier": WebhookVerifier(SECRET, clock=clock), "name": "shop"}
+    if store == "queue":
+        options["queue"] = SQLiteEventQueue(tmp_path / "queue.db", clock=clock)
+    else:
+        options["store"] = (
+            SQLiteEventStore(tmp_path / "events.db", clock=clock)
+            if store == "sqlite"
+            else MemoryEventStore(clock=clock)
+        )
+    router, got = WebhookRouter(**options), []
+    router.on("*")(got.append)
+    body = body_of(timestamp=timestamp())
+
+    def deliver() -> tuple[int, str]:
+        headers = sign(body, SECRET, timestamp=now[0])
+        answer = router.handle(body, headers)
+        if store == "queue":
+            WebhookWorker(router).run_once()
+        return status(answer)
+
+    assert deliver()[0] == 200
+    now[0] += 6.9 * DAY
+    assert deliver() == (200, "duplicate")
+    now[0] += 0.2 * DAY
+    assert deliver() == (400, "too_old")
+    assert len(got) == 1
+    assert "7.1 days old" in caplog.text
+    for each in options.values():
+        if hasattr(each, "close"):
+            each.close()
+
+
+@pytest.mark.parametrize(("ttl", "answer"), [(3 * DAY, "too_old"), (30 * DAY, "handled"), (math.inf, "handled")])
+def test_how_old_an_event_may_be_is_what_the_store_remembers(handle: Handle, ttl: float, answer: str) -> None:
+    router = make(MemoryEventStore(ttl=ttl))
+    router.on("*")(lambda event: None)
+    assert status(handle(router, body_of(timestamp=timestamp(10 * DAY))))[1] == answer
+    # Without a time nothing can be said.
+    assert status(handle(router, body_of(key="other", timestamp=...))) == (200, "handled")
+
+
+def test_an_event_that_waits_in_a_queue_for_longer_is_handled_nonetheless(queue: SQLiteEventQueue) -> None:
+    router, got = make(queue=queue), []
+    router.on("*")(got.append)
+    queue.put("shop:k", body_of(timestamp=timestamp(10 * DAY)))
+    assert WebhookWorker(router).run_once()
+    assert len(got) == 1
+
+
+# Services that share
+
+
+def test_services_that_share_a_store_get_each_event(handle: Handle, tmp_path: Path) -> None:
+    with SQLiteEventStore(tmp_path / "events.db") as store:
+        got: dict[str, list[str]] = {"shop": [], "billing": []}
+        routers = []
+        for name, keys in got.items():
+            router = make(store, name=name)
+            router.on("*")(lambda event, keys=keys: keys.append(event.idempotency_key))
+            routers.append(router)
+        for number in range(10):
+            for router in routers:
+                assert status(handle(router, body_of(key=f"k{number}"))) == (200, "handled")
+        # Another process of the same service:
+        assert status(handle(routers[0], body_of(key="k0"))) == (200, "duplicate")
+    assert [len(keys) for keys in got.values()] == [10, 10]
+
+
+def test_services_that_share_a_queue_handle_their_own_events(
+    handle: Handle, queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks.worker._LEFT_FOR", 0.01)
+    got: dict[str, list[str]] = {"shop": [], "billing": []}
+    workers = []
+    for name, keys in got.items():
+        router = make(queue=queue, name=name)
+        router.on("*")(lambda event, keys=keys: keys.append(event.idempotency_key))
+        workers.append(WebhookWorker(router, poll_interval=0))
+        for number in range(10):
+            assert status(handle(router, body_of(key=f"k{number}"))) == (200, "accepted")
+    deadline = time.monotonic() + 60
+    while [len(set(keys)) for keys in got.values()] != [10, 10]:
+        assert time.monotonic() < deadline
+        for worker in workers:
+            worker.run_once()
+    assert [len(keys) for keys in got.values()] == [10, 10]
+    assert "events that were not queued under the name 'shop'" in caplog.text
+    assert queue.take("t", 60) is None
+
+
+def test_a_store_that_others_can_reach_asks_for_a_name(tmp_path: Path, queue: SQLiteEventQueue) -> None:
+    with SQLiteEventStore(tmp_path / "events.db") as store:
+        for shared in ({"store": store}, {"queue": queue}):
+            with pytest.warns(UserWarning, match='Pass name="..."') as caught:
+                WebhookRouter(WebhookVerifier(SECRET), **shared)  # type: ignore[arg-type]
+            assert caught[0].filename == __file__
+    with SQLiteEventStore(":memory:") as alone:
+        WebhookRouter(WebhookVerifier(SECRET), alone)
+        WebhookRouter(WebhookVerifier(SECRET))
+
+
+@pytest.mark.parametrize("name", ["", " ", "a:b", "é", "x" * 65, 7, "a\n"])
+def test_a_name_can_stand_in_a_key(name: Any) -> None:
+    with pytest.raises(ConfigurationError, match="name of a webhook router"):
+        make(name=name)
+
+
+# Workers without a handler
+
+
+def test_a_worker_without_a_handler_leaves_an_event_to_others_and_says_so(
+    queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks.worker._LEFT_FOR", 0.01)
+    old, new, got = make(queue=queue), make(queue=queue), []
+    old.on("room.*")(lambda event: got.append(("old", event.event)))
+    new.on("*")(lambda event: got.append(("new", event.event)))
+    for key in "abc":
+        old.handle(*delivery("credential.connected", key))
+    old.handle(*delivery("room.message.created", "d"))
+    stale, deadline = WebhookWorker(old, retry_delays=(), poll_interval=0), time.monotonic() + 60
+    while not got:
+        assert time.monotonic() < deadline
+        stale.run_once()
+    for _ in range(10):
+        stale.run_once()
+    assert got == [("old", "room.message.created")]
+    assert caplog.text.count("no handler for events of the type 'credential.connected'") == 1
+    fresh = WebhookWorker(new, retry_delays=())
+    while len(got) < 4:
+        assert time.monotonic() < deadline
+        fresh.run_once()
+    assert got[1:] == [("new", "credential.connected")] * 3
+    assert queue.dead_letters() == []
+
+
+async def test_an_async_worker_leaves_it_as_well(queue: SQLiteEventQueue) -> None:
+    router = make(queue=queue)
+    router.handle(*delivery())
+    assert await WebhookWorker(router).arun_once()
+    assert not await WebhookWorker(router).arun_once()
+    assert queue.complete("shop:idem_1", "somebody") is True
+
+
+# The log
+
+
+def outcomes(caplog: pytest.LogCaptureFixture) -> list[tuple[Any, ...]]:
+    return [
+        (record.outcome, record.levelname, record.event_id, record.event_type, record.namespace, record.status_code)  # type: ignore[attr-defined]
+        for record in caplog.records
+        if hasattr(record, "outcome")
+    ]
+
+
+def test_each_delivery_is_one_record(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "interactor.webhooks")
+    router = make()
+
+    @router.on("room.*")
+    def fails(event: Any) -> None:
+        if event.idempotency_key == "bad":
+            raise LookupError
+
+    for body in (body_of(), body_of(), body_of("credential.connected"), body_of(key="bad"), body_of(event=...)):
+        handle(router, body)
+    router.handle(body_of(), sign(body_of(), "whsec_wrong"))
+    router.handle(b"", {}, method="GET")
+    room, credential = "room.message.created", "credential.connected"
+    assert outcomes(caplog) == [
+        ("handled", "INFO", "evt_idem_1", room, "user_123", 200),
+        ("duplicate", "INFO", "evt_idem_1", room, "user_123", 200),
+        ("ignored", "INFO", "evt_idem_1", credential, "user_123", 200),
+        ("handler_failed", "WARNING", "evt_bad", room, "user_123", 500),
+        ("not_understood", "WARNING", None, None, None, 400),
+        ("not_genuine", "WARNING", None, None, None, 401),
+    ]
+    assert "No secret matched" in caplog.text
+
+
+def test_each_event_of_a_queue_is_a_record_when_it_comes_and_one_when_it_is_handled(
+    queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "interactor.webhooks")
+    router, fail = make(queue=queue), [True]
+
+    @router.on("*")
+    def fails_once(event: Any) -> None:
+        if fail and fail.pop():
+            raise LookupError
+
+    router.handle(*delivery())
+    worker = WebhookWorker(router, retry_delays=(0,))
+    worker.run_once()
+    worker.run_once()
+    assert [outcome[:3] for outcome in outcomes(caplog)] == [
+        ("accepted", "INFO", "evt_idem_1"),
+        ("failed", "WARNING", "evt_idem_1"),
+        ("handled", "INFO", "evt_idem_1"),
+    ]
+
+
+def test_no_text_of_an_event_breaks_a_line_of_the_log(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "interactor.webhooks")
+    router = make()
+    router.on("*")(lambda event: None)
+    handle(router, body_of("room\nFAKE", id="evt\nFAKE", namespace="x\nFAKE"))
+    assert "\nFAKE" not in "".join(record.getMessage() for record in caplog.records)
+
+
+# Stores that fail for a moment
+
+
+class FailsAtFirst:
+    """A store or a queue whose `complete` fails so often."""
+
+    def __init__(self, inner: Any, failures: int) -> None:
+        self.inner, self.failures = inner, failures
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def complete(self, key: str, token: str) -> Any:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("for a moment")
+        return self.inner.complete(key, token)
+
+
+def test_a_completion_is_tried_again(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+    router, got = make(FailsAtFirst(MemoryEventStore(), 1)), []
+    router.on("*")(got.append)
+    assert status(handle(router, body_of())) == (200, "handled")
+    assert status(handle(router, body_of())) == (200, "duplicate")
+    assert len(got) == 1
+    assert "Trying again" in caplog.text
+
+
+@pytest.mark.parametrize("run", ["run_once", "arun_once"])
+def test_a_completion_in_a_queue_is_tried_again(queue: SQLiteEventQueue, run: str) -> None:
+    router = make(queue=FailsAtFirst(queue, 1))
+    router.on("*")(lambda event: None)
+    router.handle(*delivery())
+    worker = WebhookWorker(router)
+    assert worker.run_once() if run == "run_once" else asyncio.run(worker.arun_once())
+    assert queue.complete("shop:idem_1", "another") is False
+
+
+def test_a_completion_that_stays_impossible_is_logged_and_the_worker_goes_on(
+    queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks.router._RECORD_AGAIN", (0, 0))
+    router = make(queue=FailsAtFirst(queue, 3))
+    router.on("*")(lambda event: None)
+    router.handle(*delivery())
+    assert WebhookWorker(router).run_once()
+    assert "it will run again" in caplog.text

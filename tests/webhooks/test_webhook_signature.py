@@ -1,0 +1,622 @@
+"""Signing, verifying and reading: every form that is accepted, and that anything else raises one of two errors."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import math
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import Headers
+
+from interactor_client import models
+from interactor_ext import ConfigurationError, WebhookError, WebhookPayloadError, WebhookVerificationError, webhooks
+from interactor_ext.webhooks import InvalidWebhookEvent, UnknownWebhookEvent, WebhookVerifier, parse_event, sign
+from tests.support.webhook_deliveries import DATA, NOW, OLD_SECRET, SECRET, body_of, envelope
+
+BODY = body_of()
+DIGEST = hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()
+SIGNATURE = f"sha256={DIGEST}"
+STAMP = str(int(NOW))
+GENUINE = {"X-Interactor-Signature": SIGNATURE, "X-Interactor-Timestamp": STAMP}
+
+
+def verifier(*secrets: str | bytes, **options: Any) -> WebhookVerifier:
+    return WebhookVerifier(secrets or (SECRET,), **{"clock": lambda: NOW} | options)
+
+
+def environ(headers: dict[str, str]) -> dict[str, str]:
+    return {"REQUEST_METHOD": "POST"} | {f"HTTP_{k.upper().replace('-', '_')}": v for k, v in headers.items()}
+
+
+def test_sign_makes_the_documented_headers() -> None:
+    headers = sign(BODY, SECRET, timestamp=NOW, event="room.message.created")
+    assert headers == {
+        "Content-Type": "application/json",
+        "X-Interactor-Signature": SIGNATURE,
+        "X-Interactor-Timestamp": STAMP,
+        "X-Interactor-Event": "room.message.created",
+    }
+
+
+def test_sign_stamps_now_unless_told_otherwise() -> None:
+    assert WebhookVerifier(SECRET, tolerance=60).verify(BODY, sign(BODY, SECRET)).id == "evt_idem_1"
+    moment = datetime.fromtimestamp(NOW, UTC)
+    assert sign(BODY, SECRET, timestamp=moment)["X-Interactor-Timestamp"] == STAMP
+    assert sign(BODY, SECRET, timestamp=NOW + 0.9)["X-Interactor-Timestamp"] == STAMP
+
+
+@pytest.mark.parametrize("form", [bytes, bytearray, memoryview, bytes.decode])
+def test_a_body_comes_in_any_raw_form(form: Any) -> None:
+    assert sign(form(BODY), SECRET, timestamp=NOW)["X-Interactor-Signature"] == SIGNATURE
+    assert verifier().verify(form(BODY), GENUINE).id == "evt_idem_1"
+
+
+@pytest.mark.parametrize("body", [envelope(), [], None, 7])
+def test_a_parsed_body_is_refused_with_the_reason(body: Any) -> None:
+    with pytest.raises(TypeError, match="raw body"):
+        sign(body, SECRET)
+    with pytest.raises(TypeError, match="raw body"):
+        verifier().verify(body, GENUINE)
+
+
+HEADER_FORMS = {
+    "dict": GENUINE,
+    "lower case": {name.lower(): value for name, value in GENUINE.items()},
+    "upper case": {name.upper(): value for name, value in GENUINE.items()},
+    "pairs": list(GENUINE.items()),
+    "tuple of pairs": tuple(GENUINE.items()),
+    "iterator": iter(GENUINE.items()),
+    "bytes pairs, as in an ASGI scope": [(name.lower().encode(), value.encode()) for name, value in GENUINE.items()],
+    "dict of bytes": {name.encode(): value.encode() for name, value in GENUINE.items()},
+    "httpx": httpx.Headers(GENUINE),
+    "starlette": Headers(GENUINE),
+    "environ": environ(GENUINE),
+    "lists of values": {name: [value] for name, value in GENUINE.items()},
+    "among others": {
+        "Host": "example.com",
+        "X-Request-Id": "req_1",
+        **GENUINE,
+        "X-Interactor-Somethings": "22 characters",
+    },
+}
+
+
+@pytest.mark.parametrize("headers", HEADER_FORMS.values(), ids=HEADER_FORMS.keys())
+def test_headers_come_in_any_form(headers: Any) -> None:
+    assert verifier().verify(BODY, headers).id == "evt_idem_1"
+
+
+def stamped(stamp: str, prefix: str = "") -> dict[str, str]:
+    digest = hmac.new(SECRET.encode(), f"{stamp}.".encode() + BODY, hashlib.sha256).hexdigest()
+    return {"X-Interactor-Signature": prefix + digest, "X-Interactor-Timestamp": stamp}
+
+
+ISO = datetime.fromtimestamp(NOW, UTC).isoformat()
+ACCEPTED = {
+    "with prefix": GENUINE,
+    "without prefix": GENUINE | {"X-Interactor-Signature": DIGEST},
+    "upper-case hex": GENUINE | {"X-Interactor-Signature": f"sha256={DIGEST.upper()}"},
+    "spaces around": GENUINE | {"X-Interactor-Signature": f" {SIGNATURE}\t", "X-Interactor-Timestamp": f" {STAMP} "},
+    "over timestamp and body": stamped(STAMP),
+    "over timestamp and body, with prefix": stamped(STAMP, "sha256="),
+    "over ISO timestamp and body": stamped(ISO),
+    "ISO": GENUINE | {"X-Interactor-Timestamp": ISO},
+    "ISO with Z": GENUINE | {"X-Interactor-Timestamp": ISO.replace("+00:00", "Z")},
+    "ISO without a zone": GENUINE | {"X-Interactor-Timestamp": ISO.removesuffix("+00:00")},
+    "ISO in another zone": GENUINE | {"X-Interactor-Timestamp": "2023-11-15T03:43:20+05:30"},
+    "ISO with nanoseconds": GENUINE | {"X-Interactor-Timestamp": "2023-11-14T22:13:20.123456789Z"},
+    "seconds with a fraction": GENUINE | {"X-Interactor-Timestamp": f"{STAMP}.25"},
+    "299 s late": GENUINE | {"X-Interactor-Timestamp": str(int(NOW) - 299)},
+    "299 s early": GENUINE | {"X-Interactor-Timestamp": str(int(NOW) + 299)},
+    "second of two, comma": GENUINE | {"X-Interactor-Signature": f"sha256={'0' * 64}, {SIGNATURE}"},
+    "second of two, space": GENUINE | {"X-Interactor-Signature": f"{'0' * 64} {DIGEST}"},
+    "beside a scheme we do not know": GENUINE | {"X-Interactor-Signature": f"sha512={'0' * 128},{SIGNATURE}"},
+    "second of two headers": [
+        ("X-Interactor-Signature", "sha256=" + "0" * 64),
+        *((name.lower(), value) for name, value in GENUINE.items()),
+    ],
+    "the same timestamp twice": [*GENUINE.items(), ("x-interactor-timestamp", STAMP)],
+    "the same timestamp twice, merged": GENUINE | {"X-Interactor-Timestamp": f"{STAMP}, {STAMP}"},
+    "over timestamp and body, the timestamp merged": stamped(STAMP) | {"X-Interactor-Timestamp": f"{STAMP},{STAMP}"},
+    "ISO with a comma": GENUINE | {"X-Interactor-Timestamp": "2023-11-14T22:13:20,123456Z"},
+}
+
+
+@pytest.mark.parametrize("headers", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_every_documented_form_verifies(headers: Any) -> None:
+    assert verifier().verify(BODY, headers).id == "evt_idem_1"
+
+
+def test_any_of_several_secrets_verifies() -> None:
+    for secret in (SECRET, OLD_SECRET, b"\xff\x00 bytes"):
+        verifier(SECRET, OLD_SECRET, b"\xff\x00 bytes").verify(BODY, sign(BODY, secret, timestamp=NOW))
+    with pytest.raises(WebhookVerificationError, match="2 tried"):
+        verifier(SECRET, OLD_SECRET).verify(BODY, sign(BODY, "another", timestamp=NOW))
+
+
+def test_without_tolerance_no_timestamp_is_asked_for() -> None:
+    unlimited = verifier(tolerance=None)
+    assert unlimited.verify(BODY, {"X-Interactor-Signature": SIGNATURE}).id == "evt_idem_1"
+    assert unlimited.verify(BODY, GENUINE | {"X-Interactor-Timestamp": "1"}).id == "evt_idem_1"
+
+
+def flipped(text: str, index: int) -> str:
+    return text[:index] + format(int(text[index], 16) ^ 1, "x") + text[index + 1 :]
+
+
+def swap(header: str, value: Any) -> dict[str, Any]:
+    return GENUINE | {header: value}
+
+
+def signed(body: bytes) -> tuple[bytes, dict[str, str]]:
+    return body, sign(body, SECRET, timestamp=NOW)
+
+
+S, T = "X-Interactor-Signature", "X-Interactor-Timestamp"
+FORGED: dict[str, tuple[Any, Any]] = {
+    "no headers": (BODY, {}),
+    "no pairs": (BODY, []),
+    "headers None": (BODY, None),
+    "headers a number": (BODY, 7),
+    "headers a text": (BODY, "X-Interactor-Signature: x"),
+    "pairs of one": (BODY, [("X-Interactor-Signature",)]),
+    "pairs of three": (BODY, [("X-Interactor-Signature", SIGNATURE, "")]),
+    "names that are numbers": (BODY, {1: 2}),
+    "value None": (BODY, swap(S, None)),
+    "value a number": (BODY, swap(S, 7)),
+    "value a dict": (BODY, swap(S, {})),
+    "list with None": (BODY, swap(S, [None])),
+    "empty list": (BODY, swap(S, [])),
+    "signature missing": (BODY, {T: STAMP}),
+    "signature empty": (BODY, swap(S, "")),
+    "signature blank": (BODY, swap(S, "   ")),
+    "signature only commas": (BODY, swap(S, ",,,")),
+    "signature only the prefix": (BODY, swap(S, "sha256=")),
+    "signature twice, both wrong": (BODY, [(S, "sha256=" + "0" * 64), (S, "sha256=" + "1" * 64), (T, STAMP)]),
+    "signature non-ASCII": (BODY, swap(S, "sha256=" + "é" * 64)),
+    "signature non-ASCII bytes": (BODY, [(S.encode(), b"sha256=\xff\xfe" + b"0" * 62), (T.encode(), STAMP.encode())]),
+    "signature fullwidth digits": (BODY, swap(S, "sha256=" + "\uff10" * 64)),
+    "signature lone surrogate": (BODY, swap(S, "sha256=" + "\ud800" * 64)),
+    "signature NUL": (BODY, swap(S, "\0")),
+    "signature with NUL behind": (BODY, swap(S, SIGNATURE + "\0")),
+    "signature with NUL inside": (BODY, swap(S, SIGNATURE[:20] + "\0" + SIGNATURE[21:])),
+    "signature with a line break behind": (BODY, swap(S, SIGNATURE + "\n")),
+    "signature 5,000 digits": (BODY, swap(S, "sha256=" + "0" * 5000)),
+    "signature 5,000 signatures": (BODY, swap(S, ",".join([SIGNATURE] * 5000))),
+    "signature nan": (BODY, swap(S, "nan")),
+    "signature inf": (BODY, swap(S, "inf")),
+    "signature with underscores": (BODY, swap(S, "sha256=" + "_".join(DIGEST[:32]) + "_")),
+    "signature with spaces inside": (BODY, swap(S, "sha256=" + " ".join(DIGEST[i : i + 2] for i in range(0, 64, 2)))),
+    "signature not hex": (BODY, swap(S, "sha256=" + "g" * 64)),
+    "prefix sha1": (BODY, swap(S, "sha1=" + DIGEST)),
+    "prefix sha512": (BODY, swap(S, "sha512=" + DIGEST)),
+    "prefix v1": (BODY, swap(S, "v1=" + DIGEST)),
+    "prefix with a colon": (BODY, swap(S, "sha256:" + DIGEST)),
+    "prefix twice": (BODY, swap(S, "sha256=" + SIGNATURE)),
+    "prefix in upper case": (BODY, swap(S, "SHA256=" + DIGEST)),
+    "signature truncated by a digit": (BODY, swap(S, SIGNATURE[:-1])),
+    "signature truncated by a byte": (BODY, swap(S, SIGNATURE[:-2])),
+    "signature truncated to a half": (BODY, swap(S, SIGNATURE[: 7 + 32])),
+    "signature extended by a digit": (BODY, swap(S, SIGNATURE + "0")),
+    "signature extended by a byte": (BODY, swap(S, SIGNATURE + "00")),
+    "signature twice in one": (BODY, swap(S, SIGNATURE + DIGEST)),
+    "first bit of the signature": (BODY, swap(S, "sha256=" + flipped(DIGEST, 0))),
+    "last bit of the signature": (BODY, swap(S, "sha256=" + flipped(DIGEST, 63))),
+    "signature in base64": (BODY, swap(S, "sha256=mYq5Y1Zx5+6u9ZQJwz3A0k8sBq5Y1Zx5+6u9ZQJwz3A=")),
+    "of another body": (BODY, sign(BODY + b" ", SECRET, timestamp=NOW)),
+    "of another secret": (BODY, sign(BODY, SECRET + "x", timestamp=NOW)),
+    "of the secret without its prefix": (BODY, sign(BODY, SECRET.removeprefix("whsec_"), timestamp=NOW)),
+    "first bit of the body": (bytes([BODY[0] ^ 1]) + BODY[1:], GENUINE),
+    "last bit of the body": (BODY[:-1] + bytes([BODY[-1] ^ 1]), GENUINE),
+    "body truncated": (BODY[:-1], GENUINE),
+    "body extended": (BODY + b"\n", GENUINE),
+    "body empty": (b"", GENUINE),
+    "body empty, as text": ("", GENUINE),
+    "body of 5 MB": (b"x" * 5_000_000, GENUINE),
+    "body with half a character": ("\ud800", GENUINE),
+    "body parsed and written again": (json.dumps(json.loads(BODY), separators=(",", ":")).encode(), GENUINE),
+    "stamped with another timestamp": (BODY, stamped(STAMP) | {T: str(int(NOW) + 1)}),
+    "stamped without a timestamp": (BODY, {S: stamped(STAMP)[S]}),
+    "timestamp missing": (BODY, {S: SIGNATURE}),
+    "timestamp empty": (BODY, swap(T, "")),
+    "timestamp blank": (BODY, swap(T, " ")),
+    "timestamp None": (BODY, swap(T, None)),
+    "timestamp twice, different": (BODY, [*GENUINE.items(), (T, str(int(NOW) + 1))]),
+    "timestamps merged, different": (BODY, swap(T, f"{STAMP}, {int(NOW) + 1}")),
+    "timestamps merged, nothing": (BODY, swap(T, ",,")),
+    "timestamp non-ASCII": (BODY, swap(T, "é")),
+    "timestamp in Arabic digits": (BODY, swap(T, "\u0661\u0667" + "\u0660" * 8)),
+    "timestamp in fullwidth digits": (BODY, swap(T, "\uff11\uff17" + "\uff10" * 8)),
+    "timestamp in superscripts": (BODY, swap(T, "¹⁷")),
+    "timestamp lone surrogate": (BODY, swap(T, "\ud800")),
+    "timestamp NUL": (BODY, swap(T, "\0")),
+    "timestamp with NUL behind": (BODY, swap(T, STAMP + "\0")),
+    "ISO timestamp with NUL behind": (BODY, swap(T, "2023-11-14T22:13:20\0")),
+    "ISO timestamp with a tab for its T": (BODY, swap(T, "2023-11-14\t22:13:20")),
+    "timestamp 5,000 digits": (BODY, swap(T, "1" * 5000)),
+    "timestamp 39 digits": (BODY, swap(T, "1" * 39)),
+    "timestamp nan": (BODY, swap(T, "nan")),
+    "timestamp inf": (BODY, swap(T, "inf")),
+    "timestamp -inf": (BODY, swap(T, "-Infinity")),
+    "timestamp with underscores": (BODY, swap(T, "1_700_000_000")),
+    "timestamp signed": (BODY, swap(T, f"+{STAMP}")),
+    "timestamp negative": (BODY, swap(T, f"-{STAMP}")),
+    "timestamp with an exponent": (BODY, swap(T, "1.7e9")),
+    "timestamp in hex": (BODY, swap(T, hex(int(NOW)))),
+    "timestamp as text": (BODY, swap(T, "yesterday")),
+    "timestamp an HTTP date": (BODY, swap(T, "Tue, 14 Nov 2023 22:13:20 GMT")),
+    "timestamp in the year 0": (BODY, swap(T, "0000-01-01T00:00:00Z")),
+    "timestamp in the year 1, far east": (BODY, swap(T, "0001-01-01T00:00:00+23:59")),
+    "timestamp in the year 9999, far west": (BODY, swap(T, "9999-12-31T23:59:59-23:59")),
+    "timestamp on 30 February": (BODY, swap(T, "2023-02-30T00:00:00Z")),
+    "timestamp in milliseconds": (BODY, swap(T, f"{STAMP}000")),
+    "timestamp zero": (BODY, swap(T, "0")),
+    "301 s late": (BODY, swap(T, str(int(NOW) - 301))),
+    "301 s early": (BODY, swap(T, str(int(NOW) + 301))),
+    "a year ahead": (BODY, swap(T, str(int(NOW) + 31_536_000))),
+}
+
+# Genuine, and named neither by type nor by key.
+NOT_UNDERSTOOD: dict[str, bytes] = {
+    "empty": b"",
+    "blank": b"  \n",
+    "NUL": b"\0",
+    "half a character of UTF-16": json.dumps(envelope()).encode("utf-16") + b"\0",
+    "truncated JSON": BODY[:-1],
+    "two objects": BODY + BODY,
+    "closed too often": BODY + b"}",
+    "closed by another bracket": BODY[:-1] + b"]",
+    "no string for a name": b'{7: "x"}',
+    "array": b"[]",
+    "array of events": b"[" + BODY + b"]",
+    "string": b'"event"',
+    "number": b"7",
+    "null": b"null",
+    "5,000 digits": b"9" * 5000,
+    "deep array": b"[" * 100_000,
+    "deep object": b'{"a":' * 100_000,
+    "500 KB of zeros": b"0" * 500_000,
+    "500 KB of quotes": b'{"' * 250_000,
+    "500 KB of quotes that are escaped": b'{"' + b'\\"' * 250_000,
+    "500 KB of backslashes": b'{"' + b"\\" * 500_000,
+    "empty object": b"{}",
+    "no type": body_of(event=...),
+    "type null": body_of(event=None),
+    "type empty": body_of(event=""),
+    "type a list": body_of(event=["room.message.created"]),
+    "type an object": body_of(event={}),
+    "type too long a number": b'{"event": ' + b"9" * 5000 + b"}",
+    "neither key nor id": body_of(idempotency_key=..., id=...),
+    "key and id empty": body_of(idempotency_key="", id=""),
+    "key a list, id an object": body_of(idempotency_key=[1], id={}),
+    "key and id true": body_of(idempotency_key=True, id=True),
+}
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+# Genuine and odd, and no less the event that it says: body, and what is read differently.
+ODD: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "byte order mark": (b"\xef\xbb\xbf" + BODY, {}),
+    "UTF-16": (BODY.decode().encode("utf-16"), {}),
+    "UTF-32": (BODY.decode().encode("utf-32"), {}),
+    "invalid UTF-8": (BODY.replace(b"Dana", b"D\xffna"), {}),
+    "5,000 digits inside": (BODY[:-1] + b', "n": ' + b"9" * 5000 + b"}", {}),
+    "deep inside": (BODY[:-1] + b', "n": ' + DEEP + b"}", {}),
+    "brackets in a string": (BODY[:-1] + b', "n": "]}\\"{,:", "m": ' + DEEP + b"}", {}),
+    "NaN": (BODY[:-1] + b', "n": NaN}', {}),
+    "Infinity": (BODY[:-1] + b', "n": -Infinity}', {}),
+    "key a number": (body_of(idempotency_key=7), {"idempotency_key": "7"}),
+    "key a long number": (BODY.replace(b'"idem_1"', b"9" * 5000), {"idempotency_key": "9" * 5000}),
+    "key a list": (body_of(idempotency_key=[]), {"idempotency_key": "evt_idem_1"}),
+    "no key": (body_of(idempotency_key=...), {"idempotency_key": "evt_idem_1"}),
+    "id a number": (body_of(id=7), {"id": "7"}),
+    "id and key zero": (body_of(id=0, idempotency_key=0), {"id": "0", "idempotency_key": "0"}),
+    "no id": (body_of(id=...), {"id": "idem_1"}),
+    "id a list": (body_of(id=[]), {"id": "idem_1"}),
+    "no timestamp": (body_of(timestamp=...), {"timestamp": None}),
+    "timestamp null": (body_of(timestamp=None), {"timestamp": None}),
+    "timestamp a list": (body_of(timestamp=[]), {"timestamp": None}),
+    "timestamp true": (body_of(timestamp=True), {"timestamp": None}),
+    "timestamp without sense": (body_of(timestamp="soon"), {"timestamp": None}),
+    "timestamp 4,000 digits": (body_of(timestamp=int("9" * 4000)), {"timestamp": None}),
+    "timestamp beyond every calendar": (body_of(timestamp="@").replace(b'"@"', b"1e999"), {"timestamp": None}),
+    "timestamp in milliseconds": (body_of(timestamp=NOW * 1000), {"timestamp": datetime.fromtimestamp(NOW, UTC)}),
+    "timestamp in microseconds": (
+        body_of(timestamp=str(int(NOW) * 10**6)),
+        {"timestamp": datetime.fromtimestamp(NOW, UTC)},
+    ),
+    "leap second": (
+        body_of(timestamp="2016-12-31T23:59:60Z"),
+        {"timestamp": datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)},
+    ),
+    "no namespace": (body_of(namespace=...), {"namespace": None}),
+    "namespace null": (body_of(namespace=None), {"namespace": None}),
+    "namespace a number": (body_of(namespace=7), {"namespace": "7"}),
+    "the newer dialect": (
+        json.dumps(
+            {
+                "id": "evt_9",
+                "type": "room.message.created",
+                "created_at": int(NOW),
+                "data": DATA["room.message.created"],
+            }
+        ).encode(),
+        {
+            "id": "evt_9",
+            "idempotency_key": "evt_9",
+            "namespace": None,
+            "timestamp": datetime.fromtimestamp(NOW, UTC),
+        },
+    ),
+}
+
+# Genuine, of a known type, and of another form than that type has: body, and what is said of it.
+INVALID: dict[str, tuple[bytes, str]] = {
+    "no data": (body_of(data=...), "RoomMessageCreatedEvent.data must be an object, not null"),
+    "data null": (body_of(data=None), "RoomMessageCreatedEvent.data must be an object, not null"),
+    "data a list": (body_of(data=[1]), "RoomMessageCreatedEvent.data must be an object, not an array"),
+    "data a text": (body_of(data="x"), "RoomMessageCreatedEvent.data must be an object, not a string"),
+    "data too deep": (body_of(data="@").replace(b'"@"', DEEP), "RoomMessageCreatedEvent.data must be an object"),
+    "a field missing": (body_of(data={"message_id": "msg_1"}), "RoomMessageCreatedData.room_id is missing"),
+    "content null": (
+        body_of(data=DATA["room.message.created"] | {"content": None}),
+        "RoomMessageCreatedData.content must be a string, not null",
+    ),
+    "arguments a text": (
+        body_of(
+            "room.tool_call.pending",
+            data={"tool_call_id": "c", "room_id": "r", "tool_id": "t", "tool_name": "n", "arguments": "{}"},
+        ),
+        "RoomToolCallPendingData.arguments must be an object, not a string",
+    ),
+    "namespace an object": (
+        body_of(namespace={"id": 1}),
+        "RoomMessageCreatedEvent.namespace must be a string, not an object",
+    ),
+}
+
+
+def told_secrets(error: BaseException) -> list[str]:
+    told = "".join(traceback.format_exception(error)) + repr(vars(error))
+    return [secret for secret in (SECRET, DIGEST) if secret in told]
+
+
+@pytest.mark.parametrize(("body", "headers"), FORGED.values(), ids=FORGED.keys())
+def test_what_is_not_genuine_is_refused_before_it_is_parsed(body: Any, headers: Any) -> None:
+    with pytest.raises(WebhookVerificationError) as caught:
+        verifier().verify(body, headers)
+    assert str(caught.value)
+    assert told_secrets(caught.value) == []
+
+
+@pytest.mark.parametrize("body", NOT_UNDERSTOOD.values(), ids=NOT_UNDERSTOOD.keys())
+def test_what_is_genuine_and_names_no_event_is_a_payload_error(body: bytes) -> None:
+    with pytest.raises(WebhookPayloadError) as caught:
+        verifier().verify(*signed(body))
+    assert str(caught.value)
+    with pytest.raises(WebhookVerificationError):
+        verifier().verify(body, GENUINE)
+
+
+@pytest.mark.parametrize(("body", "read_as"), ODD.values(), ids=ODD.keys())
+def test_an_odd_envelope_is_read_and_the_event_keeps_its_class(body: bytes, read_as: dict[str, Any]) -> None:
+    event = verifier().verify(*signed(body))
+    assert type(event).__name__ == "RoomMessageCreatedEvent"
+    usual = {"id": "evt_idem_1", "idempotency_key": "idem_1", "namespace": "user_123"}
+    assert {name: getattr(event, name) for name in usual | read_as} == usual | read_as
+    assert json.loads(json.dumps(event.to_dict()))["event"] == "room.message.created"
+
+
+@pytest.mark.parametrize(("body", "problem"), INVALID.values(), ids=INVALID.keys())
+def test_an_event_that_does_not_fit_its_type_is_an_unknown_one_that_says_so(body: bytes, problem: str) -> None:
+    event = verifier().verify(*signed(body))
+    assert isinstance(event, InvalidWebhookEvent)
+    assert isinstance(event, UnknownWebhookEvent)
+    assert (event.id, event.idempotency_key) == ("evt_idem_1", "idem_1")
+    assert problem in event.validation_error
+    assert event.raw == body
+    assert repr(body) not in repr(event)
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 7, {"a": None}, ...])
+def test_an_unknown_event_needs_a_type_and_an_id_alone(value: Any) -> None:
+    document = {"type": "billing.invoice.paid", "id": 12, "data": value}
+    event = parse_event(json.dumps({name: each for name, each in document.items() if each is not ...}))
+    assert type(event) is UnknownWebhookEvent
+    assert (event.event, event.id, event.idempotency_key) == ("billing.invoice.paid", "12", "12")
+    assert (event.namespace, event.timestamp) == (None, None)
+    assert event.data == (None if value is ... else value)
+
+
+@pytest.mark.parametrize("value", [b"9" * 5000, DEEP, b"[" + b"9" * 5000 + b"]"])
+def test_what_cannot_be_read_of_an_unknown_event_is_kept_as_text(value: bytes) -> None:
+    event = parse_event(body_of("billing.invoice.paid", data="@").replace(b'"@"', value))
+    assert type(event) is UnknownWebhookEvent
+    assert event.data in (value.decode(), ["9" * 5000])
+
+
+def test_ids_that_are_no_text_stay_apart() -> None:
+    keys = {parse_event(BODY.replace(b"idem_1", b"idem_" + byte)).idempotency_key for byte in (b"\xff", b"\xfe")}
+    assert len(keys) == 2
+
+
+REASONS = {
+    "missing signature": ({T: STAMP}, "X-Interactor-Signature is missing"),
+    "missing timestamp": ({S: SIGNATURE}, "X-Interactor-Timestamp is missing"),
+    "late": (swap(T, str(int(NOW) - 301)), "301 s behind"),
+    "early": (swap(T, str(int(NOW) + 400)), "400 s ahead"),
+    "wrong": (swap(S, "0" * 64), "No secret matched"),
+    "malformed": (swap(S, "v1=abc"), "malformed"),
+}
+
+
+@pytest.mark.parametrize(("headers", "reason"), REASONS.values(), ids=REASONS.keys())
+def test_an_error_says_what_was_wrong(headers: Any, reason: str) -> None:
+    with pytest.raises(WebhookVerificationError, match=reason):
+        verifier().verify(BODY, headers)
+
+
+header_text = st.text() | st.sampled_from([SIGNATURE, DIGEST, STAMP, "sha256="])
+header_value = header_text | st.binary() | st.none() | st.integers() | st.lists(header_text)
+header_name = st.sampled_from([S, T, S.lower(), T.encode(), "HTTP_X_INTERACTOR_SIGNATURE"]) | st.text() | st.binary()
+
+
+@given(
+    body=st.binary() | st.text() | st.just(BODY),
+    headers=st.dictionaries(header_name, header_value) | st.lists(st.tuples(header_name, header_value)),
+)
+def test_any_bytes_in_any_headers_end_in_our_errors(body: Any, headers: Any) -> None:
+    raised: list[WebhookError] = []
+    try:
+        verifier().verify(body, headers)
+    except WebhookError as error:
+        raised.append(error)
+    assert [told_secrets(error) for error in raised] == [[]] * len(raised)
+
+
+json_value = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+field_name = st.sampled_from(["id", "event", "type", "timestamp", "created_at", "idempotency_key", "namespace", "data"])
+
+
+@given(st.binary())
+def test_any_signed_bytes_end_in_an_event_or_a_payload_error(body: bytes) -> None:
+    with contextlib.suppress(WebhookPayloadError):
+        verifier().verify(*signed(body))
+
+
+@given(st.sampled_from(sorted(models.EVENT_MODELS["WebhookEvent"])), st.dictionaries(field_name, json_value))
+def test_any_signed_json_ends_in_an_event_or_a_payload_error(kind: str, changes: dict[str, Any]) -> None:
+    document = {"event": kind, "id": "evt_1", "timestamp": 0, "namespace": "n", "data": {}} | changes
+    try:
+        event = verifier().verify(*signed(json.dumps(document).encode()))
+    except WebhookPayloadError:
+        return
+    assert event.idempotency_key
+    assert event.id
+    assert event.timestamp is None or event.timestamp.tzinfo is not None
+
+
+@pytest.mark.parametrize("secrets", ["", b"", "  ", [], (), [SECRET, ""], None, [None], 7, [7]])
+def test_a_missing_secret_is_refused_at_construction(secrets: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        WebhookVerifier(secrets)
+
+
+def test_a_secret_that_is_no_utf_8_is_refused_and_not_told() -> None:
+    for use in (WebhookVerifier, verifier().add_secret, lambda secret: sign(BODY, secret)):
+        with pytest.raises(ConfigurationError, match="UTF-8") as caught:
+            use(f"\ud800{SECRET}")
+        assert told_secrets(caught.value) == []
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyError, AttributeError, TypeError])
+def test_headers_that_cannot_be_read_are_not_genuine(error: type[Exception]) -> None:
+    class Closed(dict[str, str]):
+        def items(self) -> Any:
+            raise error("the request is over")
+
+    with pytest.raises(WebhookVerificationError, match="no signature could be read"):
+        verifier().verify(BODY, Closed(GENUINE))
+
+
+def test_signing_with_an_empty_secret_is_refused() -> None:
+    with pytest.raises(ConfigurationError):
+        sign(BODY, "")
+
+
+@pytest.mark.parametrize("tolerance", [-1, -0.001, math.nan, math.inf, -math.inf])
+def test_a_senseless_tolerance_is_refused_at_construction(tolerance: float) -> None:
+    with pytest.raises(ConfigurationError):
+        WebhookVerifier(SECRET, tolerance=tolerance)
+
+
+@pytest.mark.parametrize("event", ["a\r\nX: y", "é", "a\0"])
+def test_sign_lets_no_event_type_break_a_header(event: str) -> None:
+    with pytest.raises(ValueError, match="printable"):
+        sign(BODY, SECRET, event=event)
+
+
+def test_sign_needs_the_zone_of_a_datetime() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        sign(BODY, SECRET, timestamp=datetime(2024, 1, 1))
+
+
+def test_no_repr_shows_a_secret() -> None:
+    assert SECRET not in repr(verifier())
+    assert "1 secret" in repr(verifier())
+
+
+# Reading
+
+EVENT_NAMES = {kind: name for kind, name in models.EVENT_MODELS["WebhookEvent"].items() if kind}
+
+
+def test_every_event_of_the_catalogue_has_its_class_here() -> None:
+    assert len(EVENT_NAMES) >= 15
+    for name in models.EVENT_MODELS["WebhookEvent"].values():
+        assert getattr(webhooks, name) is getattr(models, name)
+        assert name in webhooks.__all__
+
+
+@pytest.mark.parametrize(("kind", "data"), DATA.items())
+def test_an_event_is_of_its_own_class_with_typed_data(kind: str, data: dict[str, Any]) -> None:
+    event = parse_event(body_of(kind, timestamp="2024-01-15T10:31:00Z"))
+    assert type(event).__name__ == EVENT_NAMES[kind]
+    assert (event.event, event.id, event.namespace) == (kind, "evt_idem_1", "user_123")
+    assert event.timestamp == datetime(2024, 1, 15, 10, 31, tzinfo=UTC)
+    for name, value in data.items():
+        if not isinstance(value, dict):
+            assert getattr(event.data, name) == value
+
+
+def test_an_unknown_event_keeps_everything() -> None:
+    event = parse_event(body_of("billing.invoice.paid", extra={"deep": [1]}, data={"total": 3}))
+    assert isinstance(event, UnknownWebhookEvent)
+    assert event.event == "billing.invoice.paid"
+    assert event.data == {"total": 3}
+    assert event.additional_properties == {"extra": {"deep": [1]}}
+
+
+def test_unknown_fields_of_a_known_event_are_readable() -> None:
+    data = DATA["room.message.created"] | {"sentiment": "glad"}
+    event = parse_event(body_of(data=data, trace="t1"))
+    assert event.additional_properties == {"trace": "t1"}
+    assert event.data.additional_properties == {"sentiment": "glad"}  # type: ignore[union-attr]
+
+
+def test_other_guides_fields_are_read() -> None:
+    document = envelope(event=..., timestamp=..., idempotency_key=..., namespace=...)
+    document |= {"type": "room.message.created", "created_at": "2024-01-15T10:31:00"}
+    document["data"] = DATA["room.message.created"] | {"namespace": "org_7"}
+    event = parse_event(json.dumps(document))
+    assert type(event).__name__ == "RoomMessageCreatedEvent"
+    assert event.idempotency_key == event.id == "evt_idem_1"
+    assert event.namespace == "org_7"
+    assert event.timestamp == datetime(2024, 1, 15, 10, 31, tzinfo=UTC)
+    assert event.additional_properties == {"type": "room.message.created", "created_at": "2024-01-15T10:31:00"}
+
+
+@pytest.mark.parametrize("key", [None, "", 0, False])
+def test_an_empty_idempotency_key_is_a_missing_one(key: Any) -> None:
+    assert parse_event(body_of(idempotency_key=key)).idempotency_key == "evt_idem_1"
+
+
+def test_strangers_event_types_do_not_fill_memory() -> None:
+    from interactor_ext.webhooks import events
+
+    for number in range(100):
+        parse_event(body_of(f"made.up.{number}"))
+    assert not [kind for kind in events._classes if kind.startswith("made.up")]

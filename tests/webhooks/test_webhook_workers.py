@@ -1,0 +1,126 @@
+"""Many processes on one store, copies in any order, kill -9 inside handlers: each event is completed, none twice."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactor_ext.webhooks import (
+    ClaimState,
+    RedisEventQueue,
+    RedisEventStore,
+    SQLiteEventQueue,
+    SQLiteEventStore,
+    WebhookRouter,
+    WebhookVerifier,
+    sign,
+)
+from tests.support.redis_server import redis_server
+from tests.support.webhook_deliveries import SECRET, body_of
+from tests.support.webhook_fleet import NAME, Fleet, receive, work
+
+Open = Callable[[], Any]
+
+
+def open_redis(kind: type[Any], socket: str) -> Any:
+    from redis import Redis
+
+    return kind(Redis(unix_socket_path=socket))
+
+
+@pytest.fixture
+def redis_socket() -> Iterator[str]:
+    with redis_server() as socket:
+        yield socket
+
+
+@pytest.fixture(params=["redis", "sqlite"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    kind: str = request.param
+    return kind, request.getfixturevalue("redis_socket") if kind == "redis" else str(tmp_path / "webhooks.db")
+
+
+def opener(place: tuple[str, str], redis_kind: type[Any], sqlite_kind: type[Any]) -> Open:
+    kind, where = place
+    return partial(open_redis, redis_kind, where) if kind == "redis" else partial(sqlite_kind, where, timeout=30)
+
+
+@contextmanager
+def closing_if_it_can(store: Any) -> Iterator[Any]:
+    yield store
+    if isinstance(store, SQLiteEventStore | SQLiteEventQueue):
+        store.close()
+
+
+def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
+    """`total` deliveries of `events` events: each at least once, some many times, copies near and far, out of order."""
+    keys = [*range(events), *(chance.randrange(events) for _ in range(total - events))]
+    keys.sort(key=lambda number: number + chance.choice([3, 300]) * chance.random())
+    return [body_of(key=f"idem_{number}") for number in keys]
+
+
+def check_deliveries(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float, size: int) -> None:
+    chance = random.Random(events)
+    keys = [f"idem_{number}" for number in range(events)]
+    open_store = opener(place, RedisEventStore, SQLiteEventStore)
+    doomed = chance.sample(keys, victims)
+    fleet = Fleet(receive, open_store, size=size, lease=lease, victims=doomed)
+    fleet.run(deliveries(events, total, chance), done=lambda: fleet.answers[200] == total)
+    fleet.close()
+
+    assert fleet.kills == Counter(doomed)
+    assert fleet.completions == Counter(keys)
+    assert fleet.runs == Counter(keys) + fleet.kills
+    assert set(fleet.answers) <= {200, 503}
+    with closing_if_it_can(open_store()) as store:
+        assert {store.claim(f"{NAME}:{key}", "late", 60) for key in keys} == {ClaimState.COMPLETED}
+
+
+def test_every_event_is_completed_once(place: tuple[str, str]) -> None:
+    check_deliveries(place, events=60, total=120, victims=0, lease=600, size=3)
+
+
+@pytest.mark.full
+def test_every_event_is_completed_once_although_processes_are_killed(place: tuple[str, str]) -> None:
+    check_deliveries(place, events=300, total=600, victims=4, lease=15, size=8 if place[0] == "redis" else 4)
+
+
+@pytest.mark.full
+def test_ten_thousand_deliveries(place: tuple[str, str]) -> None:
+    check_deliveries(place, events=6000, total=10_000, victims=40, lease=20, size=8 if place[0] == "redis" else 4)
+
+
+def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float, size: int = 4) -> None:
+    chance = random.Random(events)
+    keys = [f"idem_{number}" for number in range(events)]
+    open_queue = opener(place, RedisEventQueue, SQLiteEventQueue)
+    with closing_if_it_can(open_queue()) as queue:
+        receiver = WebhookRouter(WebhookVerifier(SECRET), name=NAME, queue=queue)
+        answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(events, total, chance)]
+    assert Counter(answer.status for answer in answers) == {200: total}
+
+    doomed = chance.sample(keys, victims)
+    fleet = Fleet(work, open_queue, size=size, lease=lease, victims=doomed)
+    fleet.run(["empty the queue"] * size, done=lambda: fleet.completions.total() == events)
+    fleet.close()
+    assert fleet.kills == Counter(doomed)
+    assert fleet.completions == Counter(keys)
+    assert fleet.runs == Counter(keys) + fleet.kills
+    with closing_if_it_can(open_queue()) as queue:
+        assert queue.dead_letters() == []
+
+
+def test_every_queued_event_is_completed_once(place: tuple[str, str]) -> None:
+    check_queue(place, events=60, total=90, victims=0, lease=600, size=3)
+
+
+@pytest.mark.full
+def test_every_queued_event_is_completed_once_although_processes_are_killed(place: tuple[str, str]) -> None:
+    check_queue(place, events=200, total=300, victims=3, lease=15)
