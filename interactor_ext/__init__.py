@@ -11,11 +11,16 @@ Each name is loaded when it is first used: a webhook receiver, which imports `in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
-    from interactor_ext._client import AsyncInteractorClient, InteractorClient
+    from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
+    from interactor_ext._client.health import Health
+    from interactor_ext._client.shared_clients import get_async_client, get_client, reset_clients
+    from interactor_ext._client.waiting import UnexpectedStateError, WaitTimeoutError
     from interactor_ext._config import InteractorConfig, validate_env
     from interactor_ext._errors import (
         APIConnectionError,
@@ -38,10 +43,7 @@ if TYPE_CHECKING:
         WebhookPayloadError,
         WebhookVerificationError,
     )
-    from interactor_ext._health import Health
-    from interactor_ext._singletons import get_async_client, get_client, reset_clients
     from interactor_ext._version import __version__
-    from interactor_ext._waiting import UnexpectedStateError, WaitTimeoutError
     from interactor_ext.chat._reply import AsyncReply, Reply
     from interactor_ext.limits import RateLimiter, RedisRateLimiter
     from interactor_ext.limits._observed import RateLimit
@@ -94,33 +96,42 @@ __all__ = [
     "with_retry",
 ]
 
-_HOMES = {
-    "interactor_client.types": ("UNSET", "Unset"),
-    ".transports._circuit_breaker": ("CircuitBreaker",),
-    ".chat._reply": ("AsyncReply", "Reply"),
-    "._client": ("AsyncInteractorClient", "InteractorClient"),
-    "._config": ("InteractorConfig", "validate_env"),
-    "._health": ("Health",),
-    ".limits._observed": ("RateLimit",),
-    "._singletons": ("get_async_client", "get_client", "reset_clients"),
-    "._version": ("__version__",),
-    "._waiting": ("UnexpectedStateError", "WaitTimeoutError"),
-    ".limits": ("RateLimiter", "RedisRateLimiter"),
-    ".retry": ("RetryPolicy", "with_retry"),
-    ".tools": ("ToolContext", "ToolSet"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    # The tree of errors is most of what there is.
-    value = globals()[name] = getattr(import_module(_HOME_OF.get(name, "._errors"), __name__), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "interactor_client.types": ("UNSET", "Unset"),
+        ".transports._circuit_breaker": ("CircuitBreaker",),
+        ".chat._reply": ("AsyncReply", "Reply"),
+        "._client.client": ("AsyncInteractorClient", "InteractorClient"),
+        "._config": ("InteractorConfig", "validate_env"),
+        "._client.health": ("Health",),
+        ".limits._observed": ("RateLimit",),
+        "._client.shared_clients": ("get_async_client", "get_client", "reset_clients"),
+        "._version": ("__version__",),
+        "._client.waiting": ("UnexpectedStateError", "WaitTimeoutError"),
+        ".limits": ("RateLimiter", "RedisRateLimiter"),
+        ".retry": ("RetryPolicy", "with_retry"),
+        ".tools": ("ToolContext", "ToolSet"),
+        "._errors": (
+            "APIConnectionError",
+            "APIStatusError",
+            "APITimeoutError",
+            "AuthenticationError",
+            "CircuitOpenError",
+            "ConfigurationError",
+            "ConflictError",
+            "GoneError",
+            "InteractorError",
+            "NotFoundError",
+            "PermissionDeniedError",
+            "RateLimitError",
+            "ResponseValidationError",
+            "ServerError",
+            "StreamError",
+            "ValidationError",
+            "WebhookError",
+            "WebhookPayloadError",
+            "WebhookVerificationError",
+        ),
+    },
+)

@@ -139,8 +139,8 @@ def run_sync(plan: Effects[T]) -> T:
 
 
 async def run_async(plan: Effects[T]) -> T:
-    """`run_sync` for a task of asyncio's. If it is cancelled while a step is under way that cannot be stopped (a function
-    in a thread, or what is shielded), the plan hears how that ended first, and of the cancellation at its next step.
+    """`run_sync` for a task of asyncio. If the task is cancelled during a step that cannot be stopped (a function in a
+    thread, or a shielded call), the generator gets the outcome of that step first, and the cancellation at the next.
     """
     require_asyncio()
     cancellation = _Cancellation()

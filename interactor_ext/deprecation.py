@@ -23,10 +23,10 @@ from urllib.parse import urljoin
 
 import httpx
 
-from interactor_ext._http_date import parse_http_date
-from interactor_ext._link_header import Link, parse_links
+from interactor_ext._headers.http_date import parse_http_date
+from interactor_ext._headers.link import Link, parse_links
 from interactor_ext._redaction import clean_text
-from interactor_ext._responses import describe_request, requested_by, secrets_of
+from interactor_ext._responses._request_info import describe_request, requested_by, secrets_of
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
 

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import attrs
 
 from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
-from interactor_ext._http_date import parse_http_date
+from interactor_ext._headers.http_date import parse_http_date
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
-from interactor_ext._effects import Effects, in_daemon_thread
+from interactor_ext._effects import Effects, in_daemon_thread, run_async, run_sync
 from interactor_ext._errors import InteractorError
 from interactor_ext.chat._room_queue import Place, too_long
 from interactor_ext.chat._shared import SERVING, SharedReply
@@ -23,7 +23,6 @@ from interactor_ext.transports._closer import close_later
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall
-    from interactor_ext._client import AsyncInteractorClient, InteractorClient
 
 _MOST_AT_ONCE = 32
 _cancelled: set[asyncio.Task[None]] = set()
@@ -42,13 +41,11 @@ class Reply(SharedReply):
         APITimeoutError: the view's deadline has come.
     """
 
-    _user: InteractorClient
-
     def __enter__(self) -> Self:
         place = self._join_line(threading.get_ident())
         try:
             self._await_turn(place)
-            self._user._carry_out(self._sending(self._open, self._speaks))
+            run_sync(self._sending(self._open, self._speaks))
         except BaseException:
             self.close()
             raise
@@ -117,7 +114,7 @@ class Reply(SharedReply):
                 except InteractorError as error:
                     self._broke(error)
             case Look():
-                self._user._carry_out(self._looking())
+                run_sync(self._looking())
             case Run(calls):
                 try:
                     self._run(calls)
@@ -161,7 +158,7 @@ class Reply(SharedReply):
                 plan = plans.popleft()
             except IndexError:  # by another thread
                 return
-            self._user._carry_out(plan)
+            run_sync(plan)
 
     def _open(self) -> None:
         self._stream = self._in_time().rooms.stream(self._room.id)
@@ -187,14 +184,13 @@ class Reply(SharedReply):
 class AsyncReply(SharedReply):
     """`Reply` for asyncio: `async with`, `async for`. A task that is cancelled leaves at once."""
 
-    _user: AsyncInteractorClient
     _work: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         place = self._join_line(asyncio.current_task())
         try:
             await self._await_turn(place)
-            await self._user._carry_out(self._sending(self._open, self._speaks))
+            await run_async(self._sending(self._open, self._speaks))
         except BaseException:
             await self.aclose()
             raise
@@ -257,7 +253,7 @@ class AsyncReply(SharedReply):
                 except InteractorError as error:
                     self._broke(error)
             case Look():
-                await self._user._carry_out(self._looking())
+                await run_async(self._looking())
             case Run(calls):
                 try:
                     await self._run(calls)
@@ -289,7 +285,7 @@ class AsyncReply(SharedReply):
 
         async def answer(plan: Any) -> None:
             async with limit:
-                await self._user._carry_out(plan)
+                await run_async(plan)
 
         outcomes = await asyncio.gather(*map(answer, self._plans(calls)), return_exceptions=True)
         for outcome in outcomes:

@@ -20,7 +20,7 @@ from interactor_ext.transports._closer import close_when_dropped, start_closer
 
 if TYPE_CHECKING:
     from interactor_client.models import ToolCall
-    from interactor_ext.tools import Tools, ToolSet
+    from interactor_ext.tools._tool_set import Tools, ToolSet
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 """The rooms that wait for the result of what runs in this context."""
@@ -141,6 +141,6 @@ class SharedReply:
 
 
 def _tool_set(tools: Tools) -> ToolSet:
-    from interactor_ext.tools import tool_set
+    from interactor_ext.tools._tool_set import tool_set
 
     return tool_set(tools)

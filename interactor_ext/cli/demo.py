@@ -1,7 +1,7 @@
 """The quickstart, walked with the real client over a real socket against the embedded sandbox.
 
-`python -m interactor_ext.cli.demo` needs the extra `[sandbox]` and no credentials; it ends with status 0 when every step
-came out as it should and leaves nothing behind.
+`python -m interactor_ext.cli.demo` needs the extra `[sandbox]` and no credentials. It exits with status 0 when every
+step had its expected result, and leaves nothing behind.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from interactor_ext._errors import (
     RateLimitError,
     ServerError,
 )
-from interactor_ext._http_date import parse_http_date
+from interactor_ext._headers.http_date import parse_http_date
 from interactor_ext._version import __version__
 from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, Status, reach

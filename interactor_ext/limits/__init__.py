@@ -10,117 +10,26 @@ its own, and the heads of the lines are served in turn, so a busy namespace dela
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
-from interactor_ext.limits._buckets import Key, LocalBuckets, Tier, Tiers, WouldWait
-from interactor_ext.limits._fair_queue import FairQueue
-from interactor_ext.limits._redis_buckets import RedisBuckets
-from interactor_ext.transports._closed import Closing
+from interactor_ext._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from interactor_ext.limits._buckets import Tier, Tiers
+    from interactor_ext.limits._limiter import RateLimiter, RedisRateLimiter
 
 __all__ = ["RateLimiter", "RedisRateLimiter", "Tier", "Tiers"]
 
-
-class Source(Protocol):
-    """Buckets, wherever they stand."""
-
-    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float) -> tuple[float, bool]:
-        """The wait in seconds, and whether a place is reserved: not if the wait is longer than `max_wait`. The answer
-        must not take longer than `time_left`.
-        """
-        ...
-
-    async def reserve_async(self, keys: Sequence[Key], max_wait: float, time_left: float) -> tuple[float, bool]: ...
-
-    def give_back(self, keys: Sequence[Key]) -> None: ...
-
-    async def give_back_async(self, keys: Sequence[Key]) -> None: ...
-
-    def observe(
-        self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None
-    ) -> None: ...
-
-
-class RateLimiter:
-    """Keeps the calls of this process within the tiers, from any number of threads and event loops.
-
-    One limiter may serve several clients: calls are counted by OAuth client and by namespace.
-    """
-
-    def __init__(self, tiers: Tiers | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tiers = tiers or Tiers()
-        self._source: Source = LocalBuckets(self._tiers, clock)
-        self._turns = FairQueue()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._tiers!r})"
-
-    def wait(self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None) -> None:
-        """Return when a call may go that counts against `keys`. `WouldWait` if that is more than `time_left` seconds
-        away, ConfigurationError as soon as the client is closed.
-        """
-        closing = closing or Closing()
-        left = math.inf if time_left is None else time_left
-        deadline = time.monotonic() + left
-        line = keys[-1]
-        if not self._turns.has_line(line) and self._source.reserve(keys, 0.0, left)[1]:
-            return
-        try:
-            with self._turns.wait(line, time_left, closing):
-                left = deadline - time.monotonic()
-                delay, reserved = self._source.reserve(keys, left, left)
-                if not reserved:
-                    raise WouldWait(delay)
-                try:
-                    closing.pause(delay)
-                except BaseException:
-                    self._source.give_back(keys)
-                    raise
-        except TimeoutError as error:
-            raise WouldWait(time_left or 0.0) from error
-
-    async def wait_async(
-        self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None
-    ) -> None:
-        closing = closing or Closing()
-        left = math.inf if time_left is None else time_left
-        deadline = time.monotonic() + left
-        line = keys[-1]
-        if not self._turns.has_line(line) and (await self._source.reserve_async(keys, 0.0, left))[1]:
-            return
-        try:
-            async with self._turns.wait_async(line, time_left, closing):
-                left = deadline - time.monotonic()
-                delay, reserved = await self._source.reserve_async(keys, left, left)
-                if not reserved:
-                    raise WouldWait(delay)
-                try:
-                    await closing.pause_async(delay)
-                except BaseException:
-                    await self._source.give_back_async(keys)
-                    raise
-        except TimeoutError as error:
-            raise WouldWait(time_left or 0.0) from error
-
-    def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
-        """Take note of what a response says of the limits. Does no I/O."""
-        self._source.observe(keys, status, headers, retry_after)
-
-
-class RedisRateLimiter(RateLimiter):
-    """Keeps the calls of all processes that share a Redis within the tiers: one round trip to Redis before each call.
-
-    `redis` is a `redis.Redis` or `redis.RedisCluster`, or for AsyncInteractorClient one of `redis.asyncio` (a
-    synchronous one is then called in a thread). An asynchronous one belongs to the event loop that uses it first: in
-    any other, as of a second `asyncio.run`, a synchronous one with its settings takes its place.
-
-    A call waits two seconds for Redis at most, and no longer than half the time that is left to it. While Redis does
-    not answer, each process counts for itself, one call tries it again every ten seconds, and a warning says so once a
-    minute.
-    """
-
-    def __init__(self, redis: Any, tiers: Tiers | None = None, *, prefix: str = "interactor:limits:") -> None:
-        super().__init__(tiers)
-        self._source = RedisBuckets(redis, prefix, self._tiers)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "._buckets": (
+            "Tier",
+            "Tiers",
+        ),
+        "._limiter": (
+            "RateLimiter",
+            "RedisRateLimiter",
+        ),
+    },
+)

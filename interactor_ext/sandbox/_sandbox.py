@@ -160,7 +160,7 @@ class Sandbox:
         the environment holds has no part in it.
         """
         from interactor_ext import InteractorClient
-        from interactor_ext.transports import Transport
+        from interactor_ext.transports._sync_transport import Transport
 
         options = self._with_connection(options)
         if options.get("transport") is not None:
@@ -174,7 +174,7 @@ class Sandbox:
     def async_client(self, **options: Any) -> AsyncInteractorClient:
         """As `client`, for asyncio."""
         from interactor_ext import AsyncInteractorClient
-        from interactor_ext.transports import AsyncTransport
+        from interactor_ext.transports._async_transport import AsyncTransport
 
         options = self._with_connection(options)
         if options.get("transport") is None:

@@ -12,7 +12,8 @@ import httpx
 
 from interactor_client.types import OnReconnect
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
-from interactor_ext._responses import describe_request, error_from_response
+from interactor_ext._responses import error_from_response
+from interactor_ext._responses._request_info import describe_request
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent
 from interactor_ext.streams._events import Received, event_reader

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from interactor_client.types import UNSET
-from interactor_ext._view import View
+from interactor_ext._client.view import View
 
 
 def room_stream_url(view: View, room_id: str, token: str) -> str:

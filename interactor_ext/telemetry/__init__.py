@@ -13,24 +13,28 @@ Grafana dashboard, over the metrics of `PrometheusTelemetry`.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from interactor_ext.telemetry._events import (
-    Connections,
-    Event,
-    Pool,
-    PoolOpened,
-    RequestEnded,
-    Sending,
-    StreamConnected,
-    StreamDisconnected,
-    Telemetry,
-    TokenInUse,
-    TokenRequested,
-    WebhookReceived,
-)
-from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
-from interactor_ext.telemetry._prometheus import PrometheusTelemetry
+from interactor_ext._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from interactor_ext.telemetry._alerts import DASHBOARD, RULES
+    from interactor_ext.telemetry._events import (
+        Connections,
+        Event,
+        Pool,
+        PoolOpened,
+        RequestEnded,
+        Sending,
+        StreamConnected,
+        StreamDisconnected,
+        Telemetry,
+        TokenInUse,
+        TokenRequested,
+        WebhookReceived,
+    )
+    from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
+    from interactor_ext.telemetry._prometheus import PrometheusTelemetry
 
 __all__ = [
     "DASHBOARD",
@@ -51,6 +55,28 @@ __all__ = [
     "WebhookReceived",
 ]
 
-_ASSETS = Path(__file__).parent / "alerts"
-RULES = _ASSETS / "interactor.rules.yml"
-DASHBOARD = _ASSETS / "interactor.dashboard.json"
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "._alerts": (
+            "DASHBOARD",
+            "RULES",
+        ),
+        "._events": (
+            "Connections",
+            "Event",
+            "Pool",
+            "PoolOpened",
+            "RequestEnded",
+            "Sending",
+            "StreamConnected",
+            "StreamDisconnected",
+            "Telemetry",
+            "TokenInUse",
+            "TokenRequested",
+            "WebhookReceived",
+        ),
+        "._opentelemetry": ("OpenTelemetryTelemetry",),
+        "._prometheus": ("PrometheusTelemetry",),
+    },
+)

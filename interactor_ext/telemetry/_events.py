@@ -13,7 +13,7 @@ from interactor_ext._errors import ConfigurationError
 if TYPE_CHECKING:
     import httpx
 
-    from interactor_ext.tokens import Token
+    from interactor_ext.tokens._store import Token
 
 logger = logging.getLogger("interactor")
 

@@ -9,9 +9,9 @@ import httpx
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._responses import read_response
-from interactor_ext.tokens import Token
 from interactor_ext.tokens._policy import read_token
 from interactor_ext.tokens._source import AsyncTokenSource, TokenSource
+from interactor_ext.tokens._store import Token
 
 
 class BearerAuth(httpx.Auth):

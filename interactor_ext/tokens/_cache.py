@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from interactor_ext._errors import APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext.tokens import Token
 from interactor_ext.tokens._latch import Latch
 from interactor_ext.tokens._policy import TokenState
+from interactor_ext.tokens._store import Token
 
 if TYPE_CHECKING:
     import asyncio

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext.tokens import Token
 from interactor_ext.tokens._serialization import dump_token, load_token
+from interactor_ext.tokens._store import Token
 
 logger = logging.getLogger("interactor")
 

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext.tokens import Token, TokenStore
 from interactor_ext.tokens._latch import Latch, start_thread
 from interactor_ext.tokens._policy import is_sendable
 from interactor_ext.tokens._serialization import FAR_FUTURE
+from interactor_ext.tokens._store import Token, TokenStore
 
 logger = logging.getLogger("interactor")
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 
 from interactor_client.errors import DecodeError
-from interactor_ext.tokens import Token
+from interactor_ext.tokens._store import Token
 
 # What the platform's guides name as its shortest lifetime.
 _DEFAULT_LIFETIME = 900.0

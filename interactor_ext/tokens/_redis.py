@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from interactor_ext._redis import blocking, is_wrong_type
-from interactor_ext.tokens import Token
 from interactor_ext.tokens._serialization import dump_token, parse_token
+from interactor_ext.tokens._store import Token
 
 _POLL = 0.05
 # redis-py sends a script again if the answer to it got lost: a lock that finds itself there is taken. A key without an

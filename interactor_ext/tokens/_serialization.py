@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from interactor_ext.tokens import Token
+from interactor_ext.tokens._store import Token
 
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
 FAR_FUTURE = 1e12

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from interactor_ext._errors import APIConnectionError, InteractorError
-from interactor_ext.tokens import Token
 from interactor_ext.tokens._cache import Desk, Flight, Outcome, Wait, check_deadline
 from interactor_ext.tokens._latch import start_thread
+from interactor_ext.tokens._store import Token
 
 if TYPE_CHECKING:
     from interactor_ext.tokens._guarded_store import GuardedStore

@@ -153,7 +153,7 @@ def record(name: str, fields: Mapping[str, Field], build: Callable[[dict[str, An
 
 
 def read_all(items: Iterable[tuple[Shape, Any, str]], *found: Detail) -> list[Any]:
-    """Read each value at its path; all that is wrong with any of them, and `found` before it, is one InvalidArgumentError."""
+    """Read each value at its path. One InvalidArgumentError has all that is wrong, after what was `found` before."""
     values: list[Any] = []
     details = list(found)
     for shape, value, path in items:

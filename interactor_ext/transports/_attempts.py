@@ -13,15 +13,15 @@ import attrs
 import httpx
 
 from interactor_ext._errors import APITimeoutError, CircuitOpenError
-from interactor_ext._log import log_retry, logger
-from interactor_ext._responses import describe_request
+from interactor_ext._responses._request_info import describe_request
 from interactor_ext.limits._buckets import Key, WouldWait, call_keys
+from interactor_ext.logs._calls import log_retry, logger
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._deadline import TimeLeft
 
 if TYPE_CHECKING:
-    from interactor_ext.limits import RateLimiter
+    from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry._requests import Measured
     from interactor_ext.transports._cancellation import Cancellation
     from interactor_ext.transports._closed import Closing

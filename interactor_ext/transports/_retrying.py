@@ -1,8 +1,8 @@
-"""What stands between a client and the network: limits, circuit, deadline and retries, over any transport of httpx.
+"""Sends a call with retries, rate limits, circuit breaker and deadline, over any transport of httpx.
 
-Two loops, one sync and one async, around `Attempts`. A body is read here, within its attempt, so that one that breaks off or
-trickles in is a failure like any other; httpx would read it after the transport has returned. A stream's body is left
-to its reader.
+One sync and one async loop around `Attempts`. The body of a response is read here, within its attempt, so that a body
+that breaks off or comes slowly is a failure like any other; httpx would read it after the transport has returned. The
+body of a stream is left to its reader.
 """
 
 from __future__ import annotations

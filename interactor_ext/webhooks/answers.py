@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 _RETRY_AFTER_SECONDS = "30"
 
@@ -14,6 +14,18 @@ class WebhookAnswer(NamedTuple):
     body: bytes
     status: int
     headers: dict[str, str]
+
+
+class DeliveryHandler(Protocol):
+    """What the ASGI and the WSGI application need of a `WebhookRouter`."""
+
+    max_body: int
+
+    def handle(self, body: Any, headers: Any) -> WebhookAnswer: ...
+
+    async def ahandle(self, body: Any, headers: Any) -> WebhookAnswer: ...
+
+    def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer: ...
 
 
 def handled(status: str) -> WebhookAnswer:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interactor_ext.webhooks import answers
-from interactor_ext.webhooks.answers import WebhookAnswer
-
-if TYPE_CHECKING:
-    from interactor_ext.webhooks.router import WebhookRouter
+from interactor_ext.webhooks.answers import DeliveryHandler, WebhookAnswer
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -21,7 +18,7 @@ class ASGIReceiver:
     little more than the router's `max_body`.
     """
 
-    def __init__(self, router: WebhookRouter) -> None:
+    def __init__(self, router: DeliveryHandler) -> None:
         self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interactor_ext.webhooks import answers
-from interactor_ext.webhooks.answers import WebhookAnswer
-
-if TYPE_CHECKING:
-    from interactor_ext.webhooks.router import WebhookRouter
+from interactor_ext.webhooks.answers import DeliveryHandler, WebhookAnswer
 
 _MAX_LENGTH_DIGITS = 18
 
@@ -18,7 +15,7 @@ _MAX_LENGTH_DIGITS = 18
 class WSGIReceiver:
     """Fits any server or framework that takes WSGI applications. Reads no more than the router's `max_body`."""
 
-    def __init__(self, router: WebhookRouter) -> None:
+    def __init__(self, router: DeliveryHandler) -> None:
         self._router = router
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

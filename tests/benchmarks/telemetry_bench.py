@@ -10,7 +10,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from interactor_ext import AsyncInteractorClient, InteractorClient, _http
+from interactor_ext import AsyncInteractorClient, InteractorClient
+from interactor_ext._client.client import http as _http
 from interactor_ext.telemetry import PrometheusTelemetry
 from tests.benchmarks.call_server import serving
 from tests.benchmarks.measure import cpu_medians, report

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from interactor_client.api.assistants import list_assistants
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext import deprecation as module
-from interactor_ext._link_header import parse_links
+from interactor_ext._headers.link import parse_links
 from interactor_ext._responses import error_from_response
 from interactor_ext.deprecation import (
     Deprecation,

@@ -34,11 +34,11 @@ from interactor_ext import (
     WebhookPayloadError,
     WebhookVerificationError,
 )
-from interactor_ext._checks import credential_problem
+from interactor_ext._client.view import Call
+from interactor_ext._config._checks import credential_problem
 from interactor_ext._errors import __doc__ as drawn_tree
 from interactor_ext._redaction import clean_json, clean_text
 from interactor_ext._responses import error_from_response
-from interactor_ext._view import Call
 
 SECRET = "secret_8f3a61c9d2"
 TOKEN = "tok_51a7"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from interactor_ext._log_record import Records
+from interactor_ext.logs._log_record import Records
 
 ARGS = ("GET", 200)
 TIMES = ("created", "msecs", "relativeCreated")

@@ -140,7 +140,7 @@ def test_nothing_is_worked_out_when_nobody_wants_it(
     sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.WARNING, "interactor")
-    monkeypatch.setattr("interactor_ext._log._record", lambda *_: pytest.fail("fields of a record for nobody"))
+    monkeypatch.setattr("interactor_ext.logs._calls._record", lambda *_: pytest.fail("fields of a record for nobody"))
     call(mode, settings(sandbox), lambda c: c.rooms.list())
     caplog.set_level(logging.ERROR, "interactor")
     with pytest.raises(NotFoundError):

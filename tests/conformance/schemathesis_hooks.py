@@ -7,7 +7,7 @@ from typing import Any
 
 import schemathesis
 
-from interactor_ext._checks import idempotency_key_problem
+from interactor_ext._config._checks import idempotency_key_problem
 
 
 @schemathesis.hook

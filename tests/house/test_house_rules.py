@@ -17,7 +17,7 @@ EXTRA_ROOMS = {
     "cli": {"typer", "rich"},
     "sandbox": {"starlette", "uvicorn", "h11", "jsonschema", "jwt", "cryptography"},
     "pytest_plugin.py": {"pytest"},
-    "_network": {"httpcore"},
+    "transports": {"httpcore"},
 }
 
 
@@ -60,7 +60,7 @@ def test_rooms_that_need_no_client_do_not_import_it(room: str) -> None:
         named(path): name
         for path in modules(f"interactor_ext/{room}")
         for name in imports(path, top_level_only=True)
-        if name.startswith(("interactor_ext._client", "interactor_ext._http", "interactor_ext.tokens._auth"))
+        if name.startswith(("interactor_ext._client", "interactor_ext.tokens._auth"))
         or name == "interactor_ext.InteractorClient"
     }
     assert offending == {}

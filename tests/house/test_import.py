@@ -29,7 +29,10 @@ def test_no_model_no_endpoint_and_nothing_heavy_is_loaded(code: str) -> None:
 
 
 def test_a_webhook_receiver_loads_no_client() -> None:
-    assert not loaded("import interactor_ext.webhooks") & {"interactor_ext._client", "interactor_ext._http"}
+    assert not loaded("import interactor_ext.webhooks") & {
+        "interactor_ext._client.client",
+        "interactor_ext._client.http",
+    }
 
 
 def test_the_face_is_what_it_says() -> None:

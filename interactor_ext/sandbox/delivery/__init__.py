@@ -1,1 +1,1 @@
-"""TODO sandbox/delivery."""
+"""Webhook deliveries of the sandbox: what is sent, when, how often, and what came of it."""

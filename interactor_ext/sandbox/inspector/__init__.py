@@ -1,1 +1,1 @@
-"""TODO sandbox/inspector."""
+"""The page at `/_sandbox` and what it shows."""

@@ -1,1 +1,1 @@
-"""TODO sandbox/platform."""
+"""What the platform does: tokens, credentials, assistants, conversations, workflows and webhook subscriptions."""

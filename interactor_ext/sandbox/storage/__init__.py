@@ -1,1 +1,1 @@
-"""TODO sandbox/storage."""
+"""What the sandbox keeps: records, state, journals, seeds, and the data file."""

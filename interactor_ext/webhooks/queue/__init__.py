@@ -1,1 +1,1 @@
-"""TODO webhooks/queue."""
+"""Durable queues of events: SQLite and Redis behind one protocol."""

@@ -1,1 +1,1 @@
-"""TODO webhooks/stores."""
+"""Stores of handled events: memory, SQLite and Redis behind one protocol."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from interactor_ext._client.view import View
 from interactor_ext._errors import APIStatusError, AuthenticationError, InteractorError
-from interactor_ext._view import View
 
 
 class Health(NamedTuple):

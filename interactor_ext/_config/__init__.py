@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
-from interactor_ext import _checks as checks
+from interactor_ext._config import _checks as checks
 from interactor_ext._errors import ConfigurationError
 
 ENVIRONMENTS: Mapping[str, tuple[str, str]] = {

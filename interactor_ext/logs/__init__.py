@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from interactor_ext._log import user_id
 from interactor_ext._redaction import MASK, mask_text, mask_value
+from interactor_ext.logs._calls import user_id
 
 __all__ = ["RedactingFilter", "user_id"]
 

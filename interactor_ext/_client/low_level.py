@@ -8,10 +8,10 @@ from typing import Any, NoReturn, TypeVar
 import httpx
 
 from interactor_client.client import AuthenticatedClient
+from interactor_ext._client.http import AsyncViewClient, ViewClient
+from interactor_ext._client.view import Immutable
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._http import AsyncViewClient, ViewClient
 from interactor_ext._responses import read_response
-from interactor_ext._view import Immutable
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
-from interactor_ext._checks import idempotency_key_problem, namespace_problem, retries_problem, seconds_problem
 from interactor_ext._config import InteractorConfig
+from interactor_ext._config._checks import idempotency_key_problem, namespace_problem, retries_problem, seconds_problem
 from interactor_ext._errors import ConfigurationError
 
 # Whoever is not there after so long will not come; what takes long is the answer.

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from interactor_ext._errors import InteractorError
-from interactor_ext._log_record import Records
-from interactor_ext._responses import secrets_of
+from interactor_ext._responses._request_info import secrets_of
+from interactor_ext.logs._log_record import Records
 
 if TYPE_CHECKING:
     from interactor_client.types import Operation
-    from interactor_ext._view import Call
+    from interactor_ext._client.view import Call
 
 logger = logging.getLogger("interactor")
 # Without it, Python would print warnings of a program that has not asked for any log.
@@ -130,7 +130,7 @@ def _created_id(request: httpx.Request, response: httpx.Response) -> str | None:
 
 def _error_code(response: httpx.Response) -> str:
     # Imported late, with what it brings along, for who logs no failure needs none of it.
-    from interactor_ext._response_errors import code_of
+    from interactor_ext._responses._status_errors import code_of
 
     return code_of(response)
 

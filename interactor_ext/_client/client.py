@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
 import httpx
 
 from interactor_client.api import AsyncResources, Resources
+from interactor_ext._client.health import Health, health_from, time_for_health
+from interactor_ext._client.options import Parts, require_kind
+from interactor_ext._client.sender import AsyncViewSender, ViewSender
+from interactor_ext._client.sequences import AsyncSequences, Sequences
+from interactor_ext._client.shared_state import AsyncCore, Core
+from interactor_ext._client.view import Immutable, View
 from interactor_ext._config import ConfigFields, InteractorConfig
-from interactor_ext._core import AsyncCore, Core
 from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext._health import Health, health_from, time_for_health
-from interactor_ext._parts import Parts, require_kind
-from interactor_ext._sender import AsyncViewSender, ViewSender
-from interactor_ext._sequences import AsyncSequences, Sequences
-from interactor_ext._view import Immutable, View
 from interactor_ext.limits._observed import RateLimit
-from interactor_ext.tokens import TokenStore
+from interactor_ext.tokens._store import TokenStore
 from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
-    from interactor_ext._api import AsyncViewApi, ViewApi
-    from interactor_ext.limits import RateLimiter
+    from interactor_ext._client.low_level import AsyncViewApi, ViewApi
+    from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.retry import RetryPolicy
     from interactor_ext.telemetry._events import Telemetry
     from interactor_ext.transports._circuit_breaker import CircuitBreaker
@@ -171,7 +171,7 @@ class InteractorClient(_Client[Core], Sequences, Resources):
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        from interactor_ext._api import ViewApi
+        from interactor_ext._client.low_level import ViewApi
 
         return ViewApi(self._http)
 
@@ -254,7 +254,7 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        from interactor_ext._api import AsyncViewApi
+        from interactor_ext._client.low_level import AsyncViewApi
 
         return AsyncViewApi(self._http)
 

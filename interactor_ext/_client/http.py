@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import httpx
 
+from interactor_ext._client.view import SENDABLE, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError
-from interactor_ext._log import log_answer, log_failure
-from interactor_ext._responses import describe_request, secrets_of, url_variable
+from interactor_ext._responses._request_info import describe_request, secrets_of, url_variable
 from interactor_ext._version import __version__
-from interactor_ext._view import SENDABLE, View
 from interactor_ext.limits._observed import RateLimits
+from interactor_ext.logs._calls import log_answer, log_failure
 from interactor_ext.transports._closed import CLOSED
 from interactor_ext.transports._decoding import ACCEPT_ENCODING, BodyRefused
 from interactor_ext.transports._interrupts import interrupt_behind

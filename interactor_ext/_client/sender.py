@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, ListEnvelope, OnInvalid, OnReconnect, Page, Unset
-from interactor_ext._http import AsyncViewClient, ViewClient
+from interactor_ext._client.http import AsyncViewClient, ViewClient
 from interactor_ext._responses import read_response
 
 T = TypeVar("T")

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 
 from interactor_client.errors import DecodeError
-from interactor_ext._error_body import OAUTH_CODES, ErrorBody, read_error_body
 from interactor_ext._errors import (
     APIStatusError,
     AuthenticationError,
@@ -23,7 +22,14 @@ from interactor_ext._errors import (
     ValidationError,
 )
 from interactor_ext._redaction import clean_json, clean_text
-from interactor_ext._responses import describe_request, operation_of, requested_by, secrets_of, url_variable
+from interactor_ext._responses._error_body import OAUTH_CODES, ErrorBody, read_error_body
+from interactor_ext._responses._request_info import (
+    describe_request,
+    operation_of,
+    requested_by,
+    secrets_of,
+    url_variable,
+)
 from interactor_ext.deprecation import sunset_notice
 from interactor_ext.retry import parse_retry_after
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from interactor_client.models import OAuthFlow, WorkflowInstance, WorkflowInstanceStatus
-    from interactor_ext._client import AsyncInteractorClient, InteractorClient
     from interactor_ext._effects import Effects
     from interactor_ext.chat._reply import AsyncReply, Reply
-    from interactor_ext.tools import Tools
+    from interactor_ext.tools._tool_set import Tools
 
 T = TypeVar("T")
 
@@ -53,9 +52,9 @@ class Sequences:
             UnexpectedStateError: it has ended in another state.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
-        from interactor_ext._waiting import wait_for_workflow
+        from interactor_ext._client.waiting import wait_for_workflow
 
-        return wait_for_workflow(cast("InteractorClient", self), instance_id, until, timeout)
+        return wait_for_workflow(self, instance_id, until, timeout)
 
     def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
@@ -66,7 +65,7 @@ class Sequences:
             WaitTimeoutError: not in time.
             UnexpectedStateError: the user refused, it failed, or it expired.
         """
-        from interactor_ext._waiting import oauth_wait
+        from interactor_ext._client.waiting import oauth_wait
 
         return self._carry_out(oauth_wait(self, flow_id, timeout).poll())
 
@@ -112,9 +111,9 @@ class AsyncSequences:
             UnexpectedStateError: it has ended in another state.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
-        from interactor_ext._waiting import wait_for_workflow_async
+        from interactor_ext._client.waiting import wait_for_workflow_async
 
-        return await wait_for_workflow_async(cast("AsyncInteractorClient", self), instance_id, until, timeout)
+        return await wait_for_workflow_async(self, instance_id, until, timeout)
 
     async def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
@@ -125,7 +124,7 @@ class AsyncSequences:
             WaitTimeoutError: not in time.
             UnexpectedStateError: the user refused, it failed, or it expired.
         """
-        from interactor_ext._waiting import oauth_wait
+        from interactor_ext._client.waiting import oauth_wait
 
         return await self._carry_out(oauth_wait(self, flow_id, timeout).poll())
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
+from interactor_ext._client.http import AsyncSharedTransport, SharedTransport
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._http import AsyncSharedTransport, SharedTransport
-from interactor_ext.tokens import TokenStore
+from interactor_ext.tokens._store import TokenStore
 
 if TYPE_CHECKING:
-    from interactor_ext.limits import RateLimiter
+    from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.retry import RetryPolicy
     from interactor_ext.telemetry._events import Reporter, Telemetry
     from interactor_ext.telemetry._requests import Measured
@@ -50,7 +50,7 @@ class Parts(NamedTuple):
 
         policy = RetryPolicy(max_retries=config.max_retries) if self.retry_policy is None else self.retry_policy
         if self.rate_limiter is not None:
-            from interactor_ext.limits import RateLimiter
+            from interactor_ext.limits._limiter import RateLimiter
 
             require_kind("rate_limiter", self.rate_limiter, RateLimiter)
         identity = f"{config.account_server_url} {config.client_id}"
@@ -89,8 +89,8 @@ class Parts(NamedTuple):
 
     def build_transport(self, rules: Rules, reporter: Reporter | None) -> SharedTransport:
         """From the views of an `InteractorClient` to the network."""
-        from interactor_ext.transports import Transport
         from interactor_ext.transports._retrying import CallTransport
+        from interactor_ext.transports._sync_transport import Transport
 
         network = Transport() if self.transport is None else self.transport
         if not isinstance(network, httpx.BaseTransport):
@@ -105,7 +105,7 @@ class Parts(NamedTuple):
 
     def build_async_transport(self, rules: Rules, reporter: Reporter | None) -> AsyncSharedTransport:
         """From the views of an `AsyncInteractorClient` to the network."""
-        from interactor_ext.transports import AsyncTransport
+        from interactor_ext.transports._async_transport import AsyncTransport
         from interactor_ext.transports._retrying import AsyncCallTransport
 
         # The connections of our own end with their event loops.

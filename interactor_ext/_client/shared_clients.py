@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from interactor_ext._client import AsyncInteractorClient, InteractorClient
+from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
 from interactor_ext._fork import after_fork_in_child
 
 if TYPE_CHECKING:

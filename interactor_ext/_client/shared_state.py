@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
+from interactor_ext._client.http import AsyncSharedTransport, AsyncViewClient, Common, SharedTransport, ViewClient
+from interactor_ext._client.options import Parts
+from interactor_ext._client.view import View
 from interactor_ext._config import InteractorConfig
-from interactor_ext._http import AsyncSharedTransport, AsyncViewClient, Common, SharedTransport, ViewClient
-from interactor_ext._parts import Parts
-from interactor_ext._view import View
-from interactor_ext.tokens import Token
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
 from interactor_ext.tokens._source import AsyncTokenSource, TokenSource
+from interactor_ext.tokens._store import Token
 
 
 class Core(NamedTuple):

@@ -23,7 +23,6 @@ from interactor_ext.streams._shared import Gap
 
 if TYPE_CHECKING:
     from interactor_client.models import OAuthFlow, WorkflowInstance
-    from interactor_ext._client import AsyncInteractorClient, InteractorClient
 
 W = TypeVar("W", "WorkflowInstance", "OAuthFlow")
 
@@ -154,9 +153,7 @@ def oauth_wait(user: Any, flow_id: str, timeout: float | None) -> Wait[OAuthFlow
     return Wait(user, f"The OAuth flow {flow_id}", get, {"completed"}, timeout)
 
 
-def wait_for_workflow(
-    user: InteractorClient, instance_id: str, until: Collection[str], timeout: float | None
-) -> WorkflowInstance:
+def wait_for_workflow(user: Any, instance_id: str, until: Collection[str], timeout: float | None) -> WorkflowInstance:
     wait = workflow_wait(user, instance_id, until, timeout)
     try:
         with wait.in_time().workflow_instances.stream(instance_id) as stream:
@@ -172,7 +169,7 @@ def wait_for_workflow(
 
 
 async def wait_for_workflow_async(
-    user: AsyncInteractorClient, instance_id: str, until: Collection[str], timeout: float | None
+    user: Any, instance_id: str, until: Collection[str], timeout: float | None
 ) -> WorkflowInstance:
     wait = workflow_wait(user, instance_id, until, timeout)
     try:

@@ -1,0 +1,1 @@
+"""The clients: settings and options in, views with typed resources out."""

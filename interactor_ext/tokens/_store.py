@@ -1,0 +1,71 @@
+"""The token, the protocol of token stores, and the store in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple, Protocol
+
+
+class Token(NamedTuple):
+    """An access token. Its `repr` does not show it."""
+
+    access_token: str
+    expires_at: float
+    """Unix time: processes and machines share tokens, and the wall clock is the only clock that they share."""
+    lifetime: float
+    """Seconds from issue to expiry."""
+
+    def __repr__(self) -> str:
+        return f"Token(expires_at={self.expires_at!r}, lifetime={self.lifetime!r})"
+
+
+class TokenStore(Protocol):
+    """What `token_store=` takes: it may be shared by threads, event loops, clients and processes.
+
+    `key` stands for the account server, the client id and the scopes of a token, and is fit for a file name. The
+    methods may block: they are called in a thread of their own. Whatever they raise costs a warning and a token request
+    of one's own, never a call. So does a store that does not answer within three seconds, or within half of what a call
+    has left until its deadline; it is not asked for the next ten seconds. A token is saved after the calls that waited
+    for it have gone on.
+    """
+
+    def load(self, key: str) -> Token | None:
+        """The token that was saved last, expired or not."""
+        ...
+
+    def save(self, key: str, token: Token) -> None:
+        """Replace what is there."""
+        ...
+
+    def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
+        """Held while a token is requested, so that others wait for that one instead of requesting theirs.
+
+        It gives False where it could not be had within `timeout` seconds: then a token is requested regardless.
+        """
+        ...
+
+
+class MemoryTokenStore:
+    """Tokens in this process, gone when it ends. What a client uses when it is given no other store."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, Token] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def load(self, key: str) -> Token | None:
+        return self._tokens.get(key)
+
+    def save(self, key: str, token: Token) -> None:
+        self._tokens[key] = token
+
+    @contextmanager
+    def lock(self, key: str, timeout: float) -> Iterator[bool]:
+        lock = self._locks.setdefault(key, threading.Lock())
+        held = lock.acquire(timeout=timeout)
+        try:
+            yield held
+        finally:
+            if held:
+                lock.release()
