@@ -9,6 +9,7 @@ interrupted call has in hand is closed by itself, or by the next call that comes
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -179,7 +180,9 @@ class SyncConnectionSet:
         for idle in list(self._idle.values()):
             for connection in list(idle):
                 connection.close()
-            idle.clear()
+                # Not `clear`: a call may put its connection there meanwhile, and then closes it itself.
+                with contextlib.suppress(ValueError):
+                    idle.remove(connection)
 
     def _idle_count(self) -> int:
         return sum(map(len, list(self._idle.values())))

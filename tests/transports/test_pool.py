@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
@@ -19,6 +20,8 @@ import pytest
 from interactor_client.types import Operation
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from interactor_ext.transports._async_pool import ConnectionSet
+from interactor_ext.transports._connection import SyncConnection
+from interactor_ext.transports._proxies import origin_of
 from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and, slow
 
 STREAM = Operation("stream_room", "rooms", "GET", "/x", "core", idempotency_key=False, stream=True)
@@ -453,3 +456,22 @@ async def test_a_second_cancellation_while_a_body_is_given_up_leaves_no_dead_con
         for _ in range(3):
             assert (await client.get(PATH)).status_code == 200
         assert not connections(client)._used
+
+
+def test_a_connection_that_becomes_idle_while_the_pool_closes_is_not_forgotten() -> None:
+    """Whoever puts it there after `close` has looked finds the pool closed, and closes it."""
+    pool = Transport()._set
+    origin = origin_of(httpx.URL("http://127.0.0.1:9"))
+    early, late = (SyncConnection(origin, httpx.HTTPTransport()) for _ in range(2))
+
+    class Idle(deque[SyncConnection]):
+        def __iter__(self) -> Iterator[SyncConnection]:
+            yield from list(super().__iter__())
+            self.append(late)
+
+    pool._idle[origin] = Idle([early])
+    pool._close_idle()
+    pool._idle[origin] = deque(deque.__iter__(pool._idle[origin]))
+    assert pool._idle[origin] == deque([late])
+    assert early._network is not None
+    assert early._network.closed
