@@ -539,7 +539,7 @@ def test_a_stream_takes_its_namespace_as_a_parameter_too(
     assert json.loads(capsys.readouterr().out)["content"] == "hi"
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.full)])
 def test_an_output_without_unicode(sandbox: Sandbox, encoding: str) -> None:
     with sandbox.client(namespace=NAMESPACE) as user:
         user.assistants.create(name="Bot ✓ \N{GRINNING FACE}", model="gpt-4", system_prompt="Help.")

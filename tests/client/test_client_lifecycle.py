@@ -292,7 +292,12 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+IN_EVERY_RUN = ("left open", "async, left open", "with an exception", "forked")
+
+
+@pytest.mark.parametrize(
+    "ending", [pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.full) for name in ENDINGS]
+)
 def test_the_end_of_a_process_is_quiet(ending: str, server: OddServer) -> None:
     # Development mode has asyncio warn of each callback that took 100 ms, as any does while the machine is busy.
     head = "import asyncio, logging, os, sys, threading\nlogging.getLogger('asyncio').setLevel(logging.ERROR)\n"

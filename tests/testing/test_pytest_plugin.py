@@ -111,6 +111,7 @@ ASYNCIO = "asyncio_mode = {}\nasyncio_default_fixture_loop_scope = function\n"
             "pytest_asyncio.fixture",
             "@pytest.mark.asyncio",
             id="pytest-asyncio, strict",
+            marks=pytest.mark.full,
         ),
         pytest.param(
             "-p asyncio",

@@ -117,6 +117,7 @@ def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int
         assert queue.dead_letters() == []
 
 
+@pytest.mark.full
 def test_every_queued_event_is_completed_once(place: tuple[str, str]) -> None:
     check_queue(place, events=60, total=90, victims=0, lease=600, size=3)
 
