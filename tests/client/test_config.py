@@ -279,7 +279,7 @@ def test_frozen_comparable_copyable_picklable() -> None:
         assert twin == config
         assert hash(twin) == hash(config)
         assert twin.client_secret == SECRET
-    with pytest.raises(TypeError, match="colour"):
+    with pytest.raises(TypeError, match="mode"):
         InteractorConfig(**GIVEN, mode="red")  # type: ignore[call-arg]
 
 

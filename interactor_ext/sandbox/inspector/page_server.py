@@ -159,7 +159,7 @@ class Inspector:
 @lru_cache
 def read_file(name: str) -> str:
     """One of the files that the pages are made of."""
-    return files("interactor_ext.sandbox").joinpath("page", name).read_text(encoding="utf-8")
+    return files("interactor_ext.sandbox.inspector").joinpath("page", name).read_text(encoding="utf-8")
 
 
 def _text(asked: JsonObject, name: str) -> str:
