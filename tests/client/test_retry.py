@@ -7,6 +7,7 @@ import calendar
 import inspect
 import math
 import pickle
+import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -281,15 +282,24 @@ def in_async_by_lambda(flaky: Flaky, policy: RetryPolicy) -> str:
 
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long this thread slept, or would have. Others, such as that of a sandbox, go on as they do."""
     slept: list[float] = []
-    real_sleep = asyncio.sleep
+    real_sleep, real_async_sleep, own = time.sleep, asyncio.sleep, threading.get_ident()
 
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        await real_sleep(0)
+    def sleep(seconds: float) -> None:
+        if threading.get_ident() == own:
+            slept.append(seconds)
+        else:
+            real_sleep(seconds)
 
-    monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+    async def async_sleep(seconds: float) -> None:
+        if threading.get_ident() == own:
+            slept.append(seconds)
+            seconds = 0
+        await real_async_sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", async_sleep)
     return slept
 
 

@@ -32,6 +32,8 @@ class Server(uvicorn.Server):
             http=CuttableProtocol,
             ws="none",
             log_level="warning",
+            # Its own handlers would write to the stderr of this moment, which a test may have captured and closed.
+            log_config=None,
             # Its lines would show the query string, in which a stream's token stands.
             access_log=False,
             # The platform sends that of its own clock.
