@@ -42,6 +42,14 @@ def test_addresses_exist_while_it_runs() -> None:
     assert repr(sandbox) == "Sandbox(not running)"
 
 
+def test_it_leaves_the_logging_of_the_process_alone() -> None:
+    """uvicorn's own set-up would go on writing to the stderr of this moment, which a test closes at its end."""
+    loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error")]
+    before = [list(logger.handlers) for logger in loggers]
+    with Sandbox().run():
+        assert [logger.handlers for logger in loggers] == before
+
+
 def test_its_state_outlives_a_restart() -> None:
     sandbox = Sandbox()
     with sandbox.run(), Caller(sandbox) as caller:
