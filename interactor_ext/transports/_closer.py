@@ -59,7 +59,8 @@ class _Closer:
         # What the parent of a forked child has dropped, the parent closes.
         # Holds what is to be called, weak references whose `close` is to be called, or None for the end.
         self.queue: SimpleQueue[Any] = SimpleQueue()
-        self.watches: set[Watch] = set()
+        # Held here, so that they are called back.
+        self.watches: set[Any] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 

@@ -65,12 +65,17 @@ class SyncConnectionSet:
             self._close_dropped()
         body = HeldBody()
         dropped: Callable[[Any], object] = self._dropped.append
-        if getattr(request.extensions.get("operation"), "stream", False):
+        is_stream = getattr(request.extensions.get("operation"), "stream", False)
+        if is_stream:
             # Its reader may drop it, and no other call come along for hours.
             closer.start()
             dropped = closer.queue.put
         call = _Call(body, dropped)
         call.pool, call.connections = self, []
+        if is_stream:
+            # Python does not call back a weak reference that becomes garbage together with what it refers to: a closed
+            # client and its stream do.
+            closer.watches.add(call)
         try:
             with self._lock:
                 has_place = not self._waiting and len(self._calls) < self._max_connections
@@ -160,6 +165,7 @@ class SyncConnectionSet:
 
     def _end(self, call: _Call) -> None:
         self._calls.discard(call)
+        closer.watches.discard(call)
         if self._waiting:
             self._waiting.pop(call, None)
             self._wake_next()

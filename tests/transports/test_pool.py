@@ -13,6 +13,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -475,3 +476,22 @@ def test_a_connection_that_becomes_idle_while_the_pool_closes_is_not_forgotten()
     assert pool._idle[origin] == deque([late])
     assert early._network is not None
     assert early._network.closed
+
+
+def test_a_stream_that_is_dropped_together_with_its_closed_pool_is_closed(server: FaultServer) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+
+    def drop() -> None:
+        transport = Transport()
+        request = httpx.Request("GET", f"{server.url}{PATH}", extensions={"operation": STREAM})
+        response = httpx.Client(transport=transport, timeout=60).send(request, stream=True)
+        transport.close()
+        cycle: list[Any] = [transport, response]
+        cycle.append(cycle)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        drop()
+        gc.collect()
+        assert _soon(lambda: server.open_connections == 0)
+    assert not caught
