@@ -103,12 +103,10 @@ def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(job.ledger._jobs) == 3
 
 
-NOW = datetime.now(UTC)
-
-
-def message(message_id: str, role: str, at: datetime = NOW) -> Message:
+def message(message_id: str, role: str, age: timedelta = timedelta(0)) -> Message:
     content = "" if role == "user" else "Yes."
-    return Message(id=message_id, room_id=ROOM.id, role=role, content=content, created_at=at)
+    created_at = datetime.now(UTC) - age
+    return Message(id=message_id, room_id=ROOM.id, role=role, content=content, created_at=created_at)
 
 
 def looks(
@@ -168,7 +166,7 @@ def test_answer_that_never_comes_is_waited_for_once_and_as_long_as_there_are_wor
 
 @pytest.mark.usefixtures("no_pauses")
 def test_message_that_was_left_without_an_answer_long_ago_is_not_waited_for() -> None:
-    old = message("msg_2", "user", NOW - timedelta(minutes=6))
+    old = message("msg_2", "user", timedelta(minutes=6))
     assert looks(RoomQueue(), [[old]]) == 1
     assert looks(RoomQueue(), [[message("msg_4", "assistant"), message("msg_3", "user"), old]]) == 1
 
