@@ -84,10 +84,10 @@ def execute(tool: ToolFunction | None, name: str, call: PendingCall, ends_at: fl
         return error_result("unknown_tool", f"There is no tool {name} here.")
     try:
         args, kwargs = tool.bind(call.arguments, call.context)
-    except InvalidArgumentError as misfit:
+    except InvalidArgumentError as invalid:
         logger.warning("the arguments for the tool %s do not fit its parameters (call %s)", tool.name, call_id)
-        details = [{"field": field, "message": message} for field, message in misfit.details]
-        return error_result("invalid_arguments", f"The arguments do not fit: {misfit}", details)
+        details = [{"field": field, "message": message} for field, message in invalid.details]
+        return error_result("invalid_arguments", f"The arguments do not fit: {invalid}", details)
     except Exception as error:
         logger.exception("the arguments for the tool %s could not be read (call %s)", tool.name, call_id)
         return error_result("tool_failed", _told(error))

@@ -84,8 +84,8 @@ def union(variants: list[Shape]) -> Shape:
         for variant in variants:
             try:
                 return variant.read(value, path)
-            except InvalidArgumentError as misfit:
-                deeper += [misfit] if misfit.details[0][0] != path else []
+            except InvalidArgumentError as invalid:
+                deeper += [invalid] if invalid.details[0][0] != path else []
         # If one variant alone got as far as to look inside, what it found there is the news.
         raise deeper[0] if len(deeper) == 1 else _wrong(path, wants, value)
 
@@ -159,8 +159,8 @@ def read_all(items: Iterable[tuple[Shape, Any, str]], *found: Detail) -> list[An
     for shape, value, path in items:
         try:
             values.append(shape.read(value, path))
-        except InvalidArgumentError as misfit:
-            details += misfit.details
+        except InvalidArgumentError as invalid:
+            details += invalid.details
     if details:
         raise InvalidArgumentError(*details)
     return values

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from interactor_ext.sandbox.http.connections import CuttableProtocol
 
-# Seconds for answers that are under way, once the streams were told to end. Then connections are cut, be it that a
+# Seconds for answers that are under way, once the streams were told to end. Then connections are cut, also where a
 # client takes nothing of what it is sent.
 GRACE = 0.5
 # For a task that goes on even so. None should.
