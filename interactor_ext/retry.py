@@ -23,6 +23,9 @@ from interactor_ext._headers.http_date import parse_http_date
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Apart from `random.random`: a program that seeds it would have all its processes retry at the same instants.
+_random = random.SystemRandom()
+
 # https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 # Whoever asks for more than a year has a broken clock, or broken arithmetic.
@@ -94,7 +97,7 @@ class RetryPolicy:
     base_delay: float = attrs.field(default=1.0, validator=_not_negative)
     max_delay: float = attrs.field(default=30.0, validator=_not_negative)
     statuses: frozenset[int] = attrs.field(default=frozenset({429, 502, 503, 504}), converter=_frozen)
-    jitter: Callable[[], float] = attrs.field(default=random.random, eq=False, repr=False)
+    jitter: Callable[[], float] = attrs.field(default=_random.random, eq=False, repr=False)
 
     def decide(
         self,

@@ -29,6 +29,7 @@ W = TypeVar("W", "WorkflowInstance", "OAuthFlow")
 _ENDED = frozenset({"cancelled", "completed", "expired", "failed"})
 _PASSING = (APIConnectionError, RateLimitError, ServerError)
 _MOST_FAILURES = 5
+_random = random.SystemRandom()  # `random.seed` of the program does not reach it
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.25, 1.5, 5.0
 
 
@@ -97,7 +98,7 @@ class Wait(Generic[W]):
     def poll(self) -> Effects[W]:
         pause, failures = _FIRST_PAUSE, 0
         while True:
-            wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 - so that many waits do not ask all at once
+            wait = pause * _random.uniform(0.8, 1.2)  # so that many waits do not ask all at once
             try:
                 if (seen := (yield from self.look())) is not None:
                     return seen

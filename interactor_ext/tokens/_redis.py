@@ -16,6 +16,7 @@ from interactor_ext.tokens._serialization import dump_token, parse_token
 from interactor_ext.tokens._store import Token
 
 _POLL = 0.05
+_random = random.SystemRandom()  # `random.seed` of the program does not reach it
 # redis-py sends a script again if the answer to it got lost: a lock that finds itself there is taken. A key without an
 # expiry is no lock of ours, and would never go away. GET through pcall: the key may hold something else than a text.
 _LOCK = """
@@ -77,5 +78,5 @@ class RedisTokenStore:
             if time.monotonic() >= deadline:
                 return False
             # Not in step with the others, so that none of them is always the second.
-            time.sleep(_POLL * (0.5 + random.random()))  # noqa: S311
+            time.sleep(_POLL * (0.5 + _random.random()))
         return True

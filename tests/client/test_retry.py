@@ -7,6 +7,7 @@ import calendar
 import inspect
 import math
 import pickle
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -206,6 +207,24 @@ def test_the_default_jitter_is_full() -> None:
     assert max(waits) <= 4.0
     assert min(waits) < 1.0 < 3.0 < max(waits)
     assert len(set(waits)) > 390
+
+
+def test_seeding_random_does_not_repeat_the_jitter() -> None:
+    """As where each process of a service seeds it alike: their retries would come at the same instants."""
+
+    def draw() -> float | None:
+        random.seed(1)
+        return RetryPolicy().decide(method="GET", attempt=3).delay
+
+    before = random.getstate()
+    try:
+        assert draw() != draw()
+        random.seed(1)
+        state = random.getstate()
+        RetryPolicy().decide(method="GET", attempt=3)
+        assert random.getstate() == state
+    finally:
+        random.setstate(before)
 
 
 def test_retry_after_is_a_minimum_within_the_cap_and_an_end_beyond_it() -> None:
