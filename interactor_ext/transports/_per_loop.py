@@ -97,6 +97,7 @@ class _Entry(Generic[T]):
     def __init__(self, value: T, close: Callable[[T], Awaitable[None]]) -> None:
         self.value = value
         self.is_done = False
+        self.closing: asyncio.Task[None] | None = None
         self._close = close
         self._guard: AsyncGenerator[None, None] | None = _hold_until_shutdown(value, close, weakref.ref(self))
         # The first step registers the generator with the loop. It suspends nowhere, so one `send` ends it.
@@ -121,7 +122,8 @@ class _Entry(Generic[T]):
             await self._guard.aclose()
 
     def start_closing(self) -> None:
-        self._closing = asyncio.get_running_loop().create_task(self.aclose())
+        if self._guard is not None:  # otherwise the loop is in its last steps, and would not run another task
+            self.closing = asyncio.get_running_loop().create_task(self.aclose())
 
 
 async def _hold_until_shutdown(
@@ -133,5 +135,7 @@ async def _hold_until_shutdown(
         holder = entry()
         if holder is not None:
             holder.forget()
+            if holder.closing is not None and holder.closing is not asyncio.current_task():
+                await asyncio.wait([holder.closing])
         if holder is None or not holder.is_done:
             await close(value)

@@ -274,6 +274,51 @@ def test_a_loop_that_ends_while_it_closes_for_another_leaves_nothing_open(
     assert _soon(lambda: server.open_connections == 0)
 
 
+@pytest.mark.parametrize("phase", ["main", "shutdown_asyncgens", "shutdown_default_executor"])
+@pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
+def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pending_task(
+    server: FaultServer,
+    kind: Callable[[], AsyncTransport],
+    phase: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`asyncio.run` cancels the tasks that it finds when the main one ends; nobody waits for one that begins later."""
+    unraisable: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: unraisable.append(str(raised.exc_value)))
+    held = [kind()]
+
+    def close_from_another_thread() -> None:
+        closing = threading.Thread(target=asyncio.run, args=(held[0].aclose(),))
+        closing.start()
+        closing.join()
+
+    class Loop(asyncio.SelectorEventLoop):
+        async def shutdown_asyncgens(self) -> None:
+            await super().shutdown_asyncgens()
+            if phase == "shutdown_asyncgens":
+                close_from_another_thread()
+
+        async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+            await super().shutdown_default_executor()
+            if phase == "shutdown_default_executor":
+                close_from_another_thread()
+
+    async def call() -> None:
+        await httpx.AsyncClient(transport=held[0], base_url=server.url).get(PATH)
+        if phase == "main":
+            close_from_another_thread()
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(call())
+    del runner
+    held.clear()
+    gc.collect()
+    assert not unraisable
+    assert not [record.getMessage() for record in caplog.records if record.name == "asyncio"]
+    assert _soon(lambda: server.open_connections == 0)
+
+
 def test_a_loop_that_ended_without_a_word_is_forgotten(server: FaultServer) -> None:
     transport = AsyncTransport()
 
