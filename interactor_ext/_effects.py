@@ -6,7 +6,6 @@ import asyncio
 import atexit
 import contextvars
 import inspect
-import logging
 import math
 import sys
 import threading
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 from interactor_ext._errors import APITimeoutError, CircuitOpenError, ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._threads import DaemonThreads
+from interactor_ext.logs._logger import logger
 from interactor_ext.transports._waiters import require_asyncio
 
 T = TypeVar("T")
@@ -27,8 +27,6 @@ T = TypeVar("T")
 # What a function in a thread has left, of a time limit, once the task that waits for it is cancelled: less than service
 # managers commonly leave a process.
 _GRACE_SECONDS = 20.0
-
-logger = logging.getLogger("interactor")
 
 # Between looks whether the thread that a caller waits for is still there.
 _LOOK_SECONDS = 5.0

@@ -19,7 +19,7 @@ from interactor_client.errors import DecodeError
 from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
 from interactor_ext._errors import ResponseValidationError
 from interactor_ext._responses import read_response
-from interactor_ext.logs._calls import logger
+from interactor_ext.logs._logger import logger
 from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._waiters import require_asyncio
 

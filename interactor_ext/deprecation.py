@@ -11,7 +11,6 @@ what was registered. `warnings.filterwarnings("error", category=InteractorDeprec
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 import time
@@ -27,10 +26,9 @@ from interactor_ext._headers.http_date import parse_http_date
 from interactor_ext._headers.link import Link, parse_links
 from interactor_ext._redaction import clean_text
 from interactor_ext._responses._request_info import describe_request, requested_by, secrets_of
+from interactor_ext.logs._logger import logger
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
-
-logger = logging.getLogger("interactor")
 
 
 class _HasItems(Protocol):

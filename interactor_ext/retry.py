@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 import math
 import random
 import re
@@ -19,6 +18,7 @@ import attrs
 
 from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
 from interactor_ext._headers.http_date import parse_http_date
+from interactor_ext.logs._logger import logger
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,8 +31,6 @@ IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 # Whoever asks for more than a year has a broken clock, or broken arithmetic.
 _ABSURD = 366 * 86400.0
 _SECONDS = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
-
-logger = logging.getLogger("interactor")
 
 
 def parse_retry_after(value: object, *, now: float) -> float | None:

@@ -7,7 +7,6 @@ no message of anybody's that is still to be answered.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -21,11 +20,10 @@ from interactor_ext._errors import APITimeoutError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._turns import FairQueue
+from interactor_ext.logs._logger import logger
 
 if TYPE_CHECKING:
     from interactor_client.models import Message
-
-logger = logging.getLogger("interactor")
 
 # Of so many rooms it is remembered that an answer was waited for in vain.
 _MOST_GIVEN_UP = 1024

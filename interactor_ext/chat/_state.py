@@ -19,7 +19,6 @@ is (turns.py). While it is another's, nothing is handed out.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -36,9 +35,8 @@ from interactor_ext._errors import (
 )
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._turns import NOT_THE_ASSISTANT, FairQueue
+from interactor_ext.logs._logger import logger
 from interactor_ext.tools._calls import FINISHED
-
-logger = logging.getLogger("interactor")
 
 # Between looks at a room whose stream is lost, or whose list lags behind it; the answer may still be on its way.
 _LOOKS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)

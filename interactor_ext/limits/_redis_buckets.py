@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 import weakref
@@ -13,9 +12,8 @@ from typing import Any
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redis import blocking, call, call_async, is_async
 from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
+from interactor_ext.logs._logger import logger
 from interactor_ext.transports._deadline import in_time
-
-logger = logging.getLogger("interactor")
 
 # `Bucket.next` and `Buckets.reserve`, where one process at a time can run them. A test compares both.
 _RESERVE = """

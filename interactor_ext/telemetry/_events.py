@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext.logs._logger import logger
 
 if TYPE_CHECKING:
     import httpx
 
     from interactor_ext.tokens._store import Token
-
-logger = logging.getLogger("interactor")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -8,7 +8,6 @@ of C, taken by `with`, and whoever waits for a flight looks again and again whet
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from interactor_ext._errors import APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext.logs._logger import logger
 from interactor_ext.tokens._latch import Latch
 from interactor_ext.tokens._policy import TokenState
 from interactor_ext.tokens._store import Token
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from interactor_ext.tokens._guarded_store import GuardedStore, StoreSession
-
-logger = logging.getLogger("interactor")
 
 Outcome = Token | Exception | None
 """What came of a token request: None where whoever made it gave up, so that another must."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import secrets
 import stat
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext.logs._logger import logger
 from interactor_ext.tokens._serialization import dump_token, load_token
 from interactor_ext.tokens._store import Token
-
-logger = logging.getLogger("interactor")
 
 _POLL = 0.02
 _WRITE_TIMEOUT = 5.0

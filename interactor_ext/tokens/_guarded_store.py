@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,12 +12,11 @@ from contextlib import ExitStack
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext.logs._logger import logger
 from interactor_ext.tokens._latch import Latch, start_thread
 from interactor_ext.tokens._policy import is_sendable
 from interactor_ext.tokens._serialization import FAR_FUTURE
 from interactor_ext.tokens._store import Token, TokenStore
-
-logger = logging.getLogger("interactor")
 
 _REST = 10.0
 # For the search of a token, and for saving it. A caller with a deadline waits for half of what it has left, if less.

@@ -18,7 +18,7 @@ from interactor_ext._errors import (
     ServerError,
 )
 from interactor_ext._redaction import clean_text
-from interactor_ext.logs._calls import logger
+from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json

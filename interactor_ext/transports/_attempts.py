@@ -15,7 +15,8 @@ import httpx
 from interactor_ext._errors import APITimeoutError, CircuitOpenError
 from interactor_ext._responses._request_info import describe_request
 from interactor_ext.limits._buckets import Key, WouldWait, call_keys
-from interactor_ext.logs._calls import log_retry, logger
+from interactor_ext.logs._calls import log_retry
+from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._deadline import TimeLeft

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import threading
 import weakref
 from collections.abc import Callable
@@ -24,8 +23,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from interactor_ext._fork import after_fork_in_child
-
-logger = logging.getLogger("interactor")
+from interactor_ext.logs._logger import logger
 
 Close = Callable[[], object]
 _SECONDS_AT_EXIT = 2.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 import secrets
@@ -17,6 +16,7 @@ from interactor_client.models import EVENT_MODELS
 from interactor_ext._effects import Call, Effects, Pause, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError, WebhookVerificationError
 from interactor_ext._threads import DaemonThreads
+from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks._headers import Headers
@@ -34,8 +34,6 @@ from interactor_ext.webhooks.wsgi import WSGIReceiver
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
     from interactor_ext.telemetry._events import Telemetry
-
-logger = logging.getLogger("interactor.webhooks")
 
 Handler = Callable[[Any], Any]
 H = TypeVar("H", bound=Handler)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import secrets
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
+from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero, from_zero_up
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
 from interactor_ext.webhooks._watch import follow_handlers
@@ -21,8 +21,6 @@ from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, h
 
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
-
-logger = logging.getLogger("interactor.webhooks")
 
 # The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
 PLATFORM_SCHEDULE = (30.0, 120.0, 600.0, 1800.0, 7200.0)

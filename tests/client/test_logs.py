@@ -140,7 +140,7 @@ def test_nothing_is_worked_out_when_nobody_wants_it(
     sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.WARNING, "interactor")
-    monkeypatch.setattr("interactor_ext.logs._calls._record", lambda *_: pytest.fail("fields of a record for nobody"))
+    monkeypatch.setattr("interactor_ext.logs._calls._fields", lambda *_: pytest.fail("fields of a record for nobody"))
     call(mode, settings(sandbox), lambda c: c.rooms.list())
     caplog.set_level(logging.ERROR, "interactor")
     with pytest.raises(NotFoundError):
@@ -157,6 +157,33 @@ def test_without_any_configuration_nothing_is_printed(sandbox: Sandbox) -> None:
     code = "\n".join(line[8:] for line in code.splitlines())
     done = subprocess.run([sys.executable, "-c", code], env=sandbox.env, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_webhook_receiver_without_logging_configuration_prints_nothing() -> None:
+    code = """
+from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
+print(WebhookRouter(WebhookVerifier("whsec_test_secret")).handle(b"{}", {}).status)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("401\n", "")
+
+
+def test_record_factory_of_the_application_may_set_the_same_fields(
+    sandbox: Sandbox, log: pytest.LogCaptureFixture
+) -> None:
+    class OwnRecord(logging.LogRecord):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.request_id = self.user_id = "own"
+
+    logging.setLogRecordFactory(OwnRecord)
+    try:
+        call("sync", settings(sandbox), lambda c: c.rooms.list())
+    finally:
+        logging.setLogRecordFactory(logging.LogRecord)
+    record = log.records[-1]
+    assert type(record) is OwnRecord
+    assert (record.request_id, record.user_id) == (sandbox.requests[-1].request_id, "own")
 
 
 class Written(logging.Handler):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import random
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import attrs
 import httpx
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext.logs._logger import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import WAITS, Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.posting import Outcome, post
@@ -25,8 +25,6 @@ from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.persistence import Keeper, KeptLetter
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store, new_id
 from interactor_ext.webhooks import sign
-
-logger = logging.getLogger("interactor.sandbox")
 
 # Real seconds until a delivery that was held back goes out though nothing overtook it.
 HOLD = 1.0

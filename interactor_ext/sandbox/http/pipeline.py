@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import inspect
 import json
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from interactor_ext.logs._logger import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
 from interactor_ext.sandbox.http.connections import Interrupted, cut_off, is_cuttable
 from interactor_ext.sandbox.http.contract import Contract, Operation
@@ -45,8 +45,6 @@ from interactor_ext.sandbox.storage.state import State
 
 # Importing them is what fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
-
-logger = logging.getLogger("interactor.sandbox")
 
 T = TypeVar("T")
 

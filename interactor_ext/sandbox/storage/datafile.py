@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import os
 import sqlite3
 import stat
@@ -27,9 +26,8 @@ from functools import cache
 from pathlib import Path
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext.logs._logger import sandbox_logger as logger
 from interactor_ext.sandbox.storage.persistence import Keeper, KeptAnswer, KeptLetter, KeptRecord, NotKept
-
-logger = logging.getLogger("interactor.sandbox")
 
 # "isbx": marks the file as one of ours. The version is that of the tables.
 APPLICATION_ID = 0x69736278

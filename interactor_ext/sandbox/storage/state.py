@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
+from interactor_ext.logs._logger import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.outbox import Outbox
@@ -31,8 +31,6 @@ from interactor_ext.sandbox.platform.work import in_thread
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Keeper, KeptAnswer
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
-
-logger = logging.getLogger("interactor.sandbox")
 
 T = TypeVar("T")
 

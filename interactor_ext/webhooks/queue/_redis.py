@@ -6,10 +6,11 @@ from typing import Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redis import is_async
+from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
-from interactor_ext.webhooks.stores._redis import DEFAULT_TIMEOUT, Redis, Scripts, logger, milliseconds
+from interactor_ext.webhooks.stores._redis import DEFAULT_TIMEOUT, Redis, Scripts, milliseconds
 
 # Every event is a hash; `due` and `dead` are sorted sets of keys by Redis's own clock, which all machines share.
 # For each attempt under way a key of its own names the event that it took: redis-py sends a script again if the answer

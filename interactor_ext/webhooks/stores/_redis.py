@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from functools import partial
 from typing import Any, ClassVar, Protocol
@@ -11,11 +10,10 @@ from typing import Any, ClassVar, Protocol
 from interactor_ext._effects import call_in_thread
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redis import is_async
+from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._threads import REDIS_THREADS
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
-
-logger = logging.getLogger("interactor.webhooks")
 
 # One script a step, so that each is atomic. The numbers are those of ClaimState.
 # redis-py sends a script again if the answer to it got lost: a claim that finds itself there is a claim.

@@ -1,0 +1,74 @@
+"""A logging filter that takes secrets out of log records."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from interactor_ext._redaction import MASK, mask_text, mask_value
+
+_VARIABLES = ("INTERACTOR_CLIENT_SECRET", "INTERACTOR_WEBHOOK_SECRET")
+# What a record has by itself, and no text of others gets into.
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class RedactingFilter(logging.Filter):
+    """Takes secrets out of records: of the message, its arguments, the extra fields and the traceback.
+
+    Masked are `secrets` and the values of INTERACTOR_CLIENT_SECRET and INTERACTOR_WEBHOOK_SECRET (of 8 characters and
+    more, as words of their own, so that no ordinary word is replaced), what looks like a secret (bearer tokens, JWTs,
+    keys with the prefix of their provider, passwords in URLs, `client_secret=...` and the like), and what is named like
+    one: an extra field, the value of a mapping, the second of a pair. All else stays as it is, white space and the
+    length of texts included. Put it on handlers, for a logger's own filters do not see what its children log:
+
+        handler.addFilter(RedactingFilter())
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__()
+        known = [*secrets, *(os.environ.get(name, "").strip() for name in _VARIABLES)]
+        # A secret with a line break or a quote in it is written otherwise within a list, and within JSON.
+        written = [text for secret in known for text in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1])]
+        self._secrets = tuple(sorted(set(written), key=len, reverse=True))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self._clean_message(record)
+        for name, value in list(vars(record).items()):
+            if name not in _OWN:
+                setattr(record, name, self._value(name, value))
+        if record.exc_info and not record.exc_text:
+            # Formatters take it from here rather than make it anew.
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = mask_text(record.exc_text, self._secrets)
+        if record.stack_info:
+            record.stack_info = mask_text(record.stack_info, self._secrets)
+        return True
+
+    def _clean_message(self, record: logging.LogRecord) -> None:
+        if isinstance(record.msg, Mapping | list | tuple) and not record.args:
+            # Some formatters write its parts one by one.
+            record.msg = self._value("", record.msg)
+            return
+        if isinstance(record.args, Mapping):
+            record.args = self._value("", record.args)
+        elif record.args:
+            # One by one, for two arguments are no pair.
+            record.args = tuple(self._value("", argument) for argument in record.args)
+        record.msg, record.args = mask_text(_message(record), self._secrets), None
+
+    def _value(self, name: str, value: Any) -> Any:
+        try:
+            return mask_value(name, value, self._secrets)
+        except Exception:  # a mapping of somebody's own; to log must not fail, nor to tell what could not be looked at
+            return MASK
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # arguments that do not fit; the handler would have said so, and quoted them
+        return str(record.msg)

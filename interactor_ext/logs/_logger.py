@@ -1,0 +1,14 @@
+"""The loggers of the SDK: `interactor` and, below it, one for webhooks and one for the sandbox.
+
+All code takes its logger from here, so that none prints to stderr in a program that has configured no logging.
+"""
+
+from __future__ import annotations
+
+import logging
+
+logger = logging.getLogger("interactor")
+# Without a handler, Python prints warnings to stderr. The loggers below find this one as well.
+logger.addHandler(logging.NullHandler())
+webhooks_logger = logging.getLogger("interactor.webhooks")
+sandbox_logger = logging.getLogger("interactor.sandbox")
