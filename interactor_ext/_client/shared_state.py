@@ -10,7 +10,7 @@ from interactor_ext._client.options import Parts
 from interactor_ext._client.view import View
 from interactor_ext._config import InteractorConfig
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
-from interactor_ext.tokens._source import AsyncTokenSource, TokenSource
+from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._store import Token
 
 
@@ -19,7 +19,7 @@ class Core(NamedTuple):
 
     common: Common
     transport: SharedTransport
-    tokens: TokenSource
+    tokens: TokenCache
     auth: BearerAuth
 
     @classmethod
@@ -34,7 +34,7 @@ class Core(NamedTuple):
             asked_at = time.time()
             return token_from(account.request(**token_request(config)), asked_at)
 
-        tokens = TokenSource(
+        tokens = TokenCache(
             fetch if reporter is None else reporter.watch(fetch),
             buffer=config.token_refresh_buffer,
             store=parts.store(config),
@@ -55,7 +55,7 @@ class AsyncCore(NamedTuple):
 
     common: Common
     transport: AsyncSharedTransport
-    tokens: AsyncTokenSource
+    tokens: AsyncTokenCache
     auth: AsyncBearerAuth
 
     @classmethod
@@ -70,7 +70,7 @@ class AsyncCore(NamedTuple):
             asked_at = time.time()
             return token_from(await account.request(**token_request(config)), asked_at)
 
-        tokens = AsyncTokenSource(
+        tokens = AsyncTokenCache(
             fetch if reporter is None else reporter.watch_async(fetch),
             buffer=config.token_refresh_buffer,
             store=parts.store(config),

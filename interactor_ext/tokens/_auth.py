@@ -1,4 +1,4 @@
-"""The bearer token on the way out, and a 401 on the way back: the one place where requests are signed."""
+"""Bearer authentication: adds the access token to each request, and repeats a request once after a 401."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import httpx
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._responses import read_response
-from interactor_ext.tokens._policy import read_token
-from interactor_ext.tokens._source import AsyncTokenSource, TokenSource
+from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
+from interactor_ext.tokens._serialization import read_token
 from interactor_ext.tokens._store import Token
 
 
 class BearerAuth(httpx.Auth):
     """The auth flow of the synchronous views."""
 
-    def __init__(self, tokens: TokenSource, core_api_url: str) -> None:
+    def __init__(self, tokens: TokenCache, core_api_url: str) -> None:
         self._tokens = tokens
         self._core = httpx.URL(core_api_url)
 
@@ -25,22 +25,21 @@ class BearerAuth(httpx.Auth):
         if not _wants_token(request, self._core):
             yield request
             return
-        ends_at = _ends_at(request)
-        token = self._tokens.get(ends_at)
+        token = self._tokens.fresh() or self._tokens.get(_deadline(request))
         response = yield _signed(request, token)
         if response.status_code != 401 or not _is_replayable(request):
             return
         # Unread, it would keep its connection, which the token request may be waiting for.
         response.read()
         self._tokens.reject(token)
-        response = yield _signed(request, self._tokens.get(ends_at))
+        response = yield _signed(request, self._tokens.get(_deadline(request)))
         self._tokens.replayed(refused=response.status_code == 401)
 
 
 class AsyncBearerAuth(httpx.Auth):
     """The auth flow of the asynchronous views."""
 
-    def __init__(self, tokens: AsyncTokenSource, core_api_url: str) -> None:
+    def __init__(self, tokens: AsyncTokenCache, core_api_url: str) -> None:
         self._tokens = tokens
         self._core = httpx.URL(core_api_url)
 
@@ -48,14 +47,13 @@ class AsyncBearerAuth(httpx.Auth):
         if not _wants_token(request, self._core):
             yield request
             return
-        ends_at = _ends_at(request)
-        token = await self._tokens.get(ends_at)
+        token = self._tokens.fresh() or await self._tokens.get(_deadline(request))
         response = yield _signed(request, token)
         if response.status_code != 401 or not _is_replayable(request):
             return
         await response.aread()
         self._tokens.reject(token)
-        response = yield _signed(request, await self._tokens.get(ends_at))
+        response = yield _signed(request, await self._tokens.get(_deadline(request)))
         self._tokens.replayed(refused=response.status_code == 401)
 
 
@@ -89,8 +87,7 @@ def _wants_token(request: httpx.Request, core: httpx.URL) -> bool:
     return same_origin and url.path.startswith(f"{core.path.rstrip('/')}/")
 
 
-def _ends_at(request: httpx.Request) -> float | None:
-    """The deadline of the call, which a token must be there before."""
+def _deadline(request: httpx.Request) -> float | None:
     return getattr(request.extensions.get("interactor"), "ends_at", None)
 
 

@@ -1,24 +1,25 @@
-"""The token that is there, who fetches the next, and who waits for it: what the token sources for threads and for tasks
-share.
+"""The cached access token and its replacement: one token request, however many threads or tasks wait for it.
 
-A caller may be interrupted in any line. So nothing here relies on a caller reaching its next line: locks are those
-of C, taken by `with`, and whoever waits for a flight looks again and again whether somebody still makes the request.
+A caller can be interrupted in any line, by Ctrl-C or by a signal handler that raises. So nothing here relies on a
+caller reaching its next line: locks are those of C, taken by `with`, and whoever waits for a request checks every
+second that somebody still makes it.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from interactor_ext._errors import APITimeoutError, InteractorError
+from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext.logs._logger import logger
-from interactor_ext.tokens._latch import Latch
-from interactor_ext.tokens._policy import TokenState
+from interactor_ext.tokens._latch import Latch, start_thread
+from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import Token
 
 if TYPE_CHECKING:
@@ -26,170 +27,280 @@ if TYPE_CHECKING:
 
     from interactor_ext.tokens._guarded_store import GuardedStore, StoreSession
 
-Outcome = Token | Exception | None
-"""What came of a token request: None where whoever made it gave up, so that another must."""
+F = TypeVar("F")
+
+_CHECK_SECONDS = 1.0
 
 
-# How often a caller looks whether whoever was to make the token request that it waits for is still at it.
-_LOOK_AGAIN = 1.0
-
-
-class Flight:
-    """A token request under way, and what those hold on to who wait for it."""
+class PendingFetch:
+    """A token request under way, which any number of callers wait for."""
 
     def __init__(self) -> None:
-        self.landed = Latch()
-        self.outcome: Outcome = None
-        self.began = time.monotonic()
-        self.held = threading.Lock()
-        """Held by the thread that makes the request, for as long as it does; of tasks, see `task`."""
+        self.done = Latch()
+        self.outcome: Token | Exception | None = None
+        """None if the request was given up: then those who wait for it start another."""
+        self.started_at = time.monotonic()
+        self.running = threading.Lock()
+        """Held by the thread that makes the request. An asynchronous request has a `task` instead."""
         self.task: asyncio.Task[None] | None = None
         self.session: StoreSession | None = None
-        self.is_hurried = False
+        self.skips_store = False
 
-    def hurry(self) -> None:
-        """A caller can no longer wait for the store: the request goes on without it."""
-        self.is_hurried = True
+    def skip_store(self) -> None:
+        """Make the request now, without waiting for the store any longer."""
+        self.skips_store = True
         if self.session is not None:
             self.session.give_up()
 
 
-class Wait:
-    """One caller's wait for a flight, in steps, for threads and tasks alike."""
-
-    def __init__(self, desk: Desk, flight: Flight, ends_at: float | None) -> None:
-        self._desk = desk
-        self._flight = flight
-        self._ends_at = ends_at
-        # A store that stalls leaves half the time to a token request and to the call.
-        self._hurry_at = math.inf if ends_at is None else (time.monotonic() + ends_at) / 2
-
-    def step(self) -> float | None:
-        """The seconds to wait until the next step; None once the flight has landed.
-
-        Raises:
-            APITimeoutError: the caller's time is over.
-        """
-        if self._flight.landed.is_set:
-            return None
-        check_deadline(self._ends_at)
-        if self._desk.is_adrift(self._flight):
-            self._desk.land(self._flight, None)
-            return None
-        now = time.monotonic()
-        if now >= self._hurry_at:
-            self._flight.hurry()
-            self._hurry_at = math.inf
-        ends = [self._hurry_at, now + _LOOK_AGAIN]
-        if self._ends_at is not None:
-            ends.append(self._ends_at)
-        return max(0.0, min(ends) - now)
-
-
-def check_deadline(ends_at: float | None) -> None:
-    if ends_at is not None and time.monotonic() >= ends_at:
-        raise APITimeoutError("The deadline came before there was an access token. The call was not sent.", sent=False)
-
-
-class Desk:
-    """Where a caller gets a token, or is told what to wait for. Its lock is held for moments only."""
+class _Cache(Generic[F]):
+    """The decisions of `TokenCache` and `AsyncTokenCache`. The lock is held for moments only."""
 
     def __init__(
-        self, *, buffer: float, store: GuardedStore | None = None, clock: Callable[[], float] = time.time
+        self, fetch: F, *, buffer: float, store: GuardedStore | None = None, clock: Callable[[], float] = time.time
     ) -> None:
+        self._fetch = fetch
         self._store = store
         self._clock = clock
         self._state = TokenState(buffer)
         self.on_token: Callable[[Token], object] | None = None
-        """Told of each token that takes the place of another."""
-        self._renew()
-        after_fork_in_child(self._renew)
+        """Called with each new token."""
+        self._reset_lock()
+        after_fork_in_child(self._reset_lock)
 
-    def _renew(self) -> None:
+    def _reset_lock(self) -> None:
         # In a forked child, neither the thread that held the lock nor the one that fetched a token lives on.
         # Reentrant, for a signal handler that makes a call of its own.
         self._lock = threading.RLock()
-        self._flight: Flight | None = None
+        self._pending: PendingFetch | None = None
+
+    def fresh(self) -> Token | None:
+        """The token, unless it is due to be replaced. Without a lock: every call passes here."""
+        due_at, token = self._state.due_at, self._state.token  # in this order: the token may be newer, never older
+        return token if token is not None and self._clock() < due_at else None
 
     def valid(self) -> Token | None:
-        """The token in memory, unless it has expired."""
+        """The token, unless it has expired."""
         return self._state.valid(self._clock())
 
     def reject(self, token: Token) -> None:
-        """The Core API answered 401 to this token."""
+        """Forget a token that the Core API answered with 401."""
         with self._lock:
             self._state.reject(token.access_token, self._clock())
 
     def replayed(self, *, refused: bool) -> None:
-        """A call was sent again with a new token, and refused again or not."""
+        """Note whether a call that was repeated with a new token was refused again."""
         with self._lock:
             self._state.replayed(refused=refused, now=self._clock())
 
-    def board(self) -> tuple[Token | None, Flight | None, bool]:
-        """A token to use at once, if there is one; a request under way; and whether the caller is the one to start it.
+    def acquire(self) -> Token | PendingFetch:
+        """A token to use at once, or the request to wait for, which is started if need be.
 
-        No call waits for a new token while the old one serves: it starts the request, and goes on.
+        No call waits for a new token while the old one is valid: it starts the request, and goes on.
         """
-        now = self._clock()
         with self._lock:
+            now = self._clock()
             token = self._state.valid(now)
             if token is not None and not self._state.due(now):
-                return token, None, False
-            if self._flight is not None and self.is_adrift(self._flight):
-                self._flight = None  # who waits for it finds out as well
-            mine = self._flight is None
-            if self._flight is None:
-                self._flight = Flight()
-            return token, self._flight, mine
+                return token
+            pending = self._pending
+            starts = pending is None or self._is_abandoned(pending)
+            if pending is None or starts:
+                pending = self._pending = PendingFetch()
+        if starts:
+            self._start(pending)
+        return token or pending
 
-    def is_adrift(self, flight: Flight) -> bool:
-        """Whether nobody makes the request: whoever was to do so was interrupted, or its event loop has ended."""
-        is_young = time.monotonic() - flight.began < _LOOK_AGAIN
-        return not (flight.landed.is_set or is_young or self._is_under_way(flight))
-
-    def _is_under_way(self, flight: Flight) -> bool:
-        raise NotImplementedError
-
-    def open_store(self, flight: Flight) -> StoreSession | None:
-        """Begin to look for the flight's token in the store, if there is one that can be asked."""
-        flight.session = None if self._store is None else self._store.begin(self.adopt)
-        if flight.session is not None and flight.is_hurried:
-            flight.session.give_up()
-        return flight.session
-
-    def adopt(self, stored: Token | None) -> Token | None:
+    def complete(self, pending: PendingFetch, outcome: Token | Exception | None) -> None:
+        """Note what came of a request, and wake those who wait for it."""
+        token = outcome if isinstance(outcome, Token) else None
         with self._lock:
             now = self._clock()
-            return self._state.valid(now) if self._state.adopt(stored, now) else None
-
-    def land(self, flight: Flight, outcome: Outcome) -> None:
-        old: Token | None = None
-        with self._lock:
-            now = self._clock()
-            if isinstance(outcome, Token):
-                self._state.accept(outcome)
+            if token is not None:
+                self._state.accept(token)
             elif outcome is not None:
                 self._state.postpone(now)
-                old = self._state.valid(now)
-            if self._flight is flight:
-                self._flight = None
-            if not flight.landed.is_set:
-                flight.outcome = outcome
-        flight.landed.set()
-        if flight.session is not None:
-            flight.session.finish(outcome if isinstance(outcome, Token) else None)
-        if isinstance(outcome, Token) and self.on_token is not None:
-            self.on_token(outcome)
-        if old is not None:
-            left = old.expires_at - now
-            logger.warning("no new access token; the old one serves for %.0f s more: %s", left, outcome)
+            valid = self._state.valid(now)
+            if self._pending is pending:
+                self._pending = None
+            if not pending.done.is_set:
+                pending.outcome = outcome
+        pending.done.set()
+        if pending.session is not None:
+            pending.session.finish(token)
+        if token is not None:
+            if self.on_token is not None:
+                self.on_token(token)
+        elif outcome is not None and valid is not None:
+            left = valid.expires_at - now
+            logger.warning("no new access token; the old one is valid for %.0f s more: %s", left, outcome)
 
-    def claim(self, outcome: Outcome) -> Token | None:
-        """The token that came of a request that the caller waited for; None means to start over."""
+    def _start(self, pending: PendingFetch) -> None:
+        raise NotImplementedError
+
+    def _is_running(self, pending: PendingFetch) -> bool:
+        raise NotImplementedError
+
+    def _is_abandoned(self, pending: PendingFetch) -> bool:
+        """Whether nobody makes the request: its starter was interrupted, or its event loop has ended."""
+        is_young = time.monotonic() - pending.started_at < _CHECK_SECONDS
+        return not (pending.done.is_set or is_young or self._is_running(pending))
+
+    def _waits(self, pending: PendingFetch, ends_at: float | None) -> Iterator[float]:
+        """The seconds of each wait for a request, until it is done.
+
+        Raises:
+            APITimeoutError: the caller's deadline has come.
+        """
+        ends_at = math.inf if ends_at is None else ends_at
+        # A store that stalls leaves half of the time to the token request and to the call.
+        skip_store_at = (time.monotonic() + ends_at) / 2
+        while True:
+            now = time.monotonic()
+            if now >= ends_at:
+                raise APITimeoutError(
+                    "The deadline came before there was an access token. The call was not sent.", sent=False
+                )
+            if self._is_abandoned(pending):
+                self.complete(pending, None)
+            if pending.done.is_set:
+                return
+            if now >= skip_store_at:
+                pending.skip_store()
+                skip_store_at = math.inf
+            yield min(skip_store_at, ends_at, now + _CHECK_SECONDS) - now
+
+    def _result(self, pending: PendingFetch) -> Token | None:
+        """The token that a request brought, or the old one if it failed; None if it was given up. Raises its error."""
+        outcome = pending.outcome
         if not isinstance(outcome, Exception):
             return outcome
-        old = self.valid()
-        if old is not None:
-            return old
+        valid = self.valid()
+        if valid is not None:
+            return valid
         # Each caller raises an error of its own: a traceback grows with every raise.
         raise (copy.copy(outcome) if isinstance(outcome, InteractorError) else outcome) from outcome.__cause__
+
+    def _open_store(self, pending: PendingFetch) -> StoreSession | None:
+        """Begin to look for a token in the store, if there is one that can be asked now."""
+
+        def adopt(stored: Token | None) -> Token | None:
+            with self._lock:
+                return self._state.adopt(stored, self._clock())
+
+        pending.session = None if self._store is None else self._store.begin(adopt)
+        if pending.session is not None and pending.skips_store:
+            pending.session.give_up()
+        return pending.session
+
+
+class TokenCache(_Cache[Callable[[], Token]]):
+    """The token of an `InteractorClient`, for its threads. `fetch` makes a token request."""
+
+    def get(self, ends_at: float | None = None) -> Token:
+        """A token to use now. `ends_at`: the deadline, as an instant of `time.monotonic()`."""
+        found = self.fresh() or self.acquire()
+        while isinstance(found, PendingFetch):
+            for seconds in self._waits(found, ends_at):
+                found.done.wait(seconds)
+            found = self._result(found) or self.acquire()
+        return found
+
+    def _start(self, pending: PendingFetch) -> None:
+        # In a thread of its own: whoever starts it has a deadline of its own, and may be interrupted.
+        try:
+            start_thread(functools.partial(self._run, pending, in_own_thread=True), "interactor-token")
+        except RuntimeError:  # there are too many threads, or the interpreter is about to end
+            self._run(pending, in_own_thread=False)
+
+    def _run(self, pending: PendingFetch, *, in_own_thread: bool) -> None:
+        outcome: Token | Exception | None = None
+        with pending.running:
+            if pending.done.is_set:
+                return  # its start took so long that it was taken for abandoned
+            try:
+                outcome = self._obtain(pending)
+            except Exception as error:
+                # Any other error in a caller's thread is an interrupt, of that caller alone.
+                if not in_own_thread and not isinstance(error, InteractorError):
+                    raise
+                outcome = error
+            except BaseException as error:
+                # The other callers do not try again: whatever ends a thread would end theirs as well.
+                if in_own_thread:
+                    reason = type(error).__name__
+                    outcome = APIConnectionError(f"The token request was given up: {reason}", sent=False)
+                raise
+            finally:
+                self.complete(pending, outcome)
+        if in_own_thread and pending.session is not None:
+            pending.session.check_end()
+
+    def _is_running(self, pending: PendingFetch) -> bool:
+        return pending.running.locked()
+
+    def _obtain(self, pending: PendingFetch) -> Token:
+        session = self._open_store(pending)
+        if session is not None:
+            session.found.wait(session.patience)
+        return (None if session is None else session.conclude()) or self._fetch()
+
+
+class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
+    """The token of an `AsyncInteractorClient`, for tasks of any number of event loops.
+
+    A request runs in a task of its own, so that no caller's cancellation ends it for the others.
+    """
+
+    async def get(self, ends_at: float | None = None) -> Token:
+        """A token to use now. `ends_at`: the deadline, as an instant of `time.monotonic()`."""
+        found = self.fresh() or self.acquire()
+        while isinstance(found, PendingFetch):
+            for seconds in self._waits(found, ends_at):
+                await found.done.wait_async(seconds)
+            found = self._result(found) or self.acquire()
+        return found
+
+    async def aclose(self) -> None:
+        """Cancel the request that is under way, if there is one."""
+        import asyncio
+
+        task = None if self._pending is None else self._pending.task
+        if task is None:
+            return
+        if task.get_loop() is asyncio.get_running_loop():
+            task.cancel()
+            await asyncio.wait({task})
+        elif task.get_loop().is_running():
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+    def _start(self, pending: PendingFetch) -> None:
+        import asyncio
+
+        pending.task = asyncio.get_running_loop().create_task(self._run(pending))
+        # A task that is cancelled before its first step runs no `finally` of its own.
+        pending.task.add_done_callback(lambda task: self.complete(pending, None))
+
+    async def _run(self, pending: PendingFetch) -> None:
+        import asyncio
+
+        pending.task = asyncio.current_task()  # whoever created it may have been interrupted before it noted it
+        outcome: Token | Exception | None = None
+        try:
+            outcome = await self._obtain(pending)
+        except Exception as error:
+            outcome = error
+        finally:
+            self.complete(pending, outcome)
+        if pending.session is not None:
+            asyncio.get_running_loop().call_later(pending.session.patience, pending.session.check_end, 0.0)
+
+    def _is_running(self, pending: PendingFetch) -> bool:
+        task = pending.task
+        return task is not None and not task.done() and task.get_loop().is_running()
+
+    async def _obtain(self, pending: PendingFetch) -> Token:
+        session = self._open_store(pending)
+        if session is not None:
+            await session.found.wait_async(session.patience)
+        return (None if session is None else session.conclude()) or await self._fetch()

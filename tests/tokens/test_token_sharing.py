@@ -89,7 +89,7 @@ def test_processes_that_start_cold_at_once_make_one_token_request(
 def test_when_the_holder_of_the_lock_is_killed_the_others_go_on(store_name: str, server: FaultServer) -> None:
     store = open_store(store_name)
     client = InteractorClient(**settings(store, server.url))
-    key = GuardedStore(store, client.config)._key
+    key = GuardedStore(store, client.config).key
     with workers(1, "hold", store_name, key) as (holder,):
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held True\n"

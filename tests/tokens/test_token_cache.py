@@ -17,8 +17,8 @@ import pytest
 
 from interactor_ext import APIConnectionError, APITimeoutError, AuthenticationError, InteractorConfig
 from interactor_ext.tokens import MemoryTokenStore, Token
+from interactor_ext.tokens._cache import AsyncTokenCache, PendingFetch, TokenCache
 from interactor_ext.tokens._guarded_store import GuardedStore
-from interactor_ext.tokens._source import AsyncTokenSource, TokenSource
 from interactor_ext.transports._deadline import in_time
 from tests.support.interrupts import runs_interrupted_in_each_line
 from tests.support.waiting import PATIENCE, eventually
@@ -87,19 +87,19 @@ class TestSyncAndAsync:
     @staticmethod
     def make(mode: str, issuer: Issuer, clock: Clock, store: GuardedStore | None = None) -> Any:
         if mode == "sync":
-            return TokenSource(issuer.fetch, buffer=60, store=store, clock=clock)
-        return AsyncTokenSource(issuer.fetch_async, buffer=60, store=store, clock=clock)
+            return TokenCache(issuer.fetch, buffer=60, store=store, clock=clock)
+        return AsyncTokenCache(issuer.fetch_async, buffer=60, store=store, clock=clock)
 
     def get(self, source: Any, ends_at: float | None = None) -> str:
         """The token that a call gets now; a request that it leaves behind may then end."""
-        if isinstance(source, TokenSource):
+        if isinstance(source, TokenCache):
             token = source.get(ends_at)
-            eventually(lambda: source._flight is None or not self.settling)
+            eventually(lambda: source._pending is None or not self.settling)
             return token.access_token
 
         async def get_and_settle() -> str:
             token = await source.get(ends_at)
-            while source._flight is not None and self.settling:
+            while source._pending is not None and self.settling:
                 await asyncio.sleep(0.001)
             return token.access_token
 
@@ -222,7 +222,7 @@ class BrokenStore:
 
 
 def test_64_threads_make_one_request(issuer: Issuer, clock: Clock) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     issuer.gate.clear()
     with ThreadPoolExecutor(64) as threads:
         waiting = [threads.submit(source.get) for _ in range(64)]
@@ -232,12 +232,12 @@ def test_64_threads_make_one_request(issuer: Issuer, clock: Clock) -> None:
 
 
 def test_threads_that_wait_share_a_failure_but_not_its_traceback(issuer: Issuer, clock: Clock) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     issuer.gate.clear()
     issuer.error = AuthenticationError("refused", status=401)
     with ThreadPoolExecutor(16) as threads:
         waiting = [threads.submit(source.get) for _ in range(16)]
-        eventually(lambda: source._flight is not None)
+        eventually(lambda: source._pending is not None)
         issuer.gate.set()
         errors = [future.exception() for future in waiting]
     assert {str(error) for error in errors} == {"refused"}
@@ -245,7 +245,7 @@ def test_threads_that_wait_share_a_failure_but_not_its_traceback(issuer: Issuer,
 
 
 def test_while_a_valid_token_is_replaced_every_call_uses_it(issuer: Issuer, clock: Clock) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     source.get()
     clock.now += 3550
     issuer.gate.clear()
@@ -255,24 +255,26 @@ def test_while_a_valid_token_is_replaced_every_call_uses_it(issuer: Issuer, cloc
     assert issuer.count == 2
 
 
-def test_a_request_that_was_given_up_and_lands_after_all_is_welcome(issuer: Issuer, clock: Clock) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
-    _, first, mine = source.board()
-    assert first is not None
-    assert mine
-    source.land(first, None)
-    _, second, mine = source.board()
-    assert second is not first
-    assert mine
-    source.land(first, issuer.issue())
-    assert source._flight is second  # those who wait for it still do
+def test_a_request_that_was_given_up_and_lands_after_all_is_welcome(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "_start", lambda pending: None)
+        first = source.acquire()
+        assert isinstance(first, PendingFetch)
+        source.complete(first, None)
+        second = source.acquire()
+        assert second is not first
+    source.complete(first, issuer.issue())
+    assert source._pending is second  # those who wait for it still do
     assert source.get().access_token == "t1"
 
 
 def test_where_no_thread_can_be_started_the_caller_fetches_by_itself(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     monkeypatch.setattr(_thread, "start_new_thread", no_more)
     assert source.get().access_token == "t1"
 
@@ -284,21 +286,21 @@ def no_more(*arguments: object) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers look again at once for a request that nobody makes."""
-    monkeypatch.setattr("interactor_ext.tokens._cache._LOOK_AGAIN", 0.02)
+    monkeypatch.setattr("interactor_ext.tokens._cache._CHECK_SECONDS", 0.02)
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("state", ["cold", "due", "refused"])
 def test_a_caller_interrupted_in_any_line_leaves_nobody_waiting(state: str, issuer: Issuer, clock: Clock) -> None:
-    source: TokenSource
+    source: TokenCache
 
     def prepare() -> None:
         nonlocal source
         issuer.lifetime = 3600
-        source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+        source = TokenCache(issuer.fetch, buffer=60, clock=clock)
         if state != "cold":
             token = source.get()
-            eventually(lambda: source._flight is None)
+            eventually(lambda: source._pending is None)
             if state == "due":
                 clock.now += 3550
             else:
@@ -318,7 +320,7 @@ def test_a_caller_interrupted_in_any_line_leaves_nobody_waiting(state: str, issu
 def test_a_caller_interrupted_while_it_fetches_by_itself_leaves_nobody_waiting(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
 
     def run() -> None:
         with monkeypatch.context() as patch:
@@ -327,12 +329,12 @@ def test_a_caller_interrupted_while_it_fetches_by_itself_leaves_nobody_waiting(
 
     for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
         in_time(source.get, PATIENCE, "next")
-        source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+        source = TokenCache(issuer.fetch, buffer=60, clock=clock)
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_loop_interrupted_in_any_line_leaves_no_other_waiting(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
 
     def run() -> None:
         asyncio.run(source.get())
@@ -340,7 +342,7 @@ def test_a_loop_interrupted_in_any_line_leaves_no_other_waiting(issuer: Issuer, 
     runs = 0
     for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
         in_time(run, PATIENCE, "next")
-        source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+        source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
         runs += 1
     assert runs > 20
 
@@ -349,7 +351,7 @@ def test_a_loop_interrupted_in_any_line_leaves_no_other_waiting(issuer: Issuer, 
 def test_a_thread_that_starts_late_makes_no_second_request(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     late: list[Callable[[], None]] = []
     start = _thread.start_new_thread
 
@@ -380,11 +382,11 @@ def test_when_the_caller_that_fetches_by_itself_is_interrupted_the_others_start_
     def fetch() -> Token:
         fetches.append(threading.current_thread().name)
         if len(fetches) == 1:
-            eventually(lambda: source._flight is not None and source._flight.landed._wakers)
+            eventually(lambda: source._pending is not None and source._pending.done._wakers)
             raise TimeIsUp
         return Token("t2", clock.now + 3600, 3600)
 
-    source = TokenSource(fetch, buffer=60, clock=clock)
+    source = TokenCache(fetch, buffer=60, clock=clock)
     with ThreadPoolExecutor(2) as threads:
         threads.submit(int).result()
         threads.submit(time.sleep, 0.01)
@@ -398,17 +400,17 @@ def test_when_the_caller_that_fetches_by_itself_is_interrupted_the_others_start_
 
 
 def test_a_signal_handler_may_make_a_call_amid_another(issuer: Issuer, clock: Clock) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
 
     def call() -> Any:
         with source._lock:  # where the signal came
-            return source.board()
+            return source.acquire()
 
-    assert in_time(call, PATIENCE, "interrupted")[2]
+    assert isinstance(in_time(call, PATIENCE, "interrupted"), PendingFetch)
 
 
 def test_a_401_of_an_old_token_costs_no_new_one(issuer: Issuer, clock: Clock) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     old = source.get()
     source.reject(old)
     assert source.get().access_token == "t2"
@@ -418,14 +420,14 @@ def test_a_401_of_an_old_token_costs_no_new_one(issuer: Issuer, clock: Clock) ->
 
 
 async def test_1000_tasks_make_one_request(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     tokens = await asyncio.gather(*(source.get() for _ in range(1000)))
     assert {token.access_token for token in tokens} == {"t1"}
     assert issuer.count == 1
 
 
 async def test_the_first_task_may_be_cancelled_and_so_may_any(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     tasks = [asyncio.create_task(source.get()) for _ in range(10)]
     await asyncio.sleep(0)
@@ -439,7 +441,7 @@ async def test_the_first_task_may_be_cancelled_and_so_may_any(issuer: Issuer, cl
 
 
 async def test_when_all_are_cancelled_the_next_still_gets_a_token(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     task = asyncio.create_task(source.get())
     await asyncio.sleep(0)
@@ -450,7 +452,7 @@ async def test_when_all_are_cancelled_the_next_still_gets_a_token(issuer: Issuer
 
 
 async def test_closing_gives_up_the_request_and_those_who_wait_make_another(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     waiting = asyncio.create_task(source.get())
     await asyncio.sleep(0)
@@ -461,20 +463,20 @@ async def test_closing_gives_up_the_request_and_those_who_wait_make_another(issu
 
 
 def test_closing_from_another_loop_gives_up_the_request_as_well(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(asyncio.run, source.get())
-        eventually(lambda: source._flight is not None and source._flight.task is not None)
-        first = source._flight
+        eventually(lambda: source._pending is not None and source._pending.task is not None)
+        first = source._pending
         asyncio.run(source.aclose())
-        eventually(lambda: first is not None and first.landed.is_set)
+        eventually(lambda: first is not None and first.done.is_set)
         issuer.gate.set()
         assert waiting.result(60).access_token == "t1"
 
 
 def test_tasks_of_two_event_loops_share_one_request(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
 
     async def hundred() -> set[str]:
@@ -482,20 +484,20 @@ def test_tasks_of_two_event_loops_share_one_request(issuer: Issuer, clock: Clock
 
     with ThreadPoolExecutor(4) as threads:
         loops = [threads.submit(asyncio.run, hundred()) for _ in range(4)]
-        eventually(lambda: source._flight is not None)
+        eventually(lambda: source._pending is not None)
         issuer.gate.set()
         assert [loop.result(60) for loop in loops] == [{"t1"}] * 4
     assert issuer.count == 1
 
 
 def test_when_the_loop_that_fetches_ends_another_takes_over(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
 
     async def give_up() -> None:
         task = asyncio.create_task(source.get())
         await asyncio.sleep(0)
-        assert source._flight is not None
+        assert source._pending is not None
         task.cancel()
 
     with ThreadPoolExecutor(1) as threads:
@@ -505,7 +507,7 @@ def test_when_the_loop_that_fetches_ends_another_takes_over(issuer: Issuer, cloc
 
 
 def test_a_loop_that_is_closed_with_a_request_under_way_strands_nobody(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, clock=clock)
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     abandoned = asyncio.new_event_loop()
 
@@ -515,46 +517,42 @@ def test_a_loop_that_is_closed_with_a_request_under_way_strands_nobody(issuer: I
 
     waiting: list[asyncio.Task[Token]] = []
     abandoned.run_until_complete(begin())  # and never run again
-    flight = source._flight
-    assert flight is not None
-    assert flight.task is not None
+    pending = source._pending
+    assert pending is not None
+    assert pending.task is not None
     issuer.gate.set()
     assert asyncio.run(source.get()).access_token == "t1"
     # Only so that this test leaves no pending task behind.
-    for task in (*waiting, flight.task):
+    for task in (*waiting, pending.task):
         task.cancel()
-    abandoned.run_until_complete(asyncio.gather(*waiting, flight.task, return_exceptions=True))
+    abandoned.run_until_complete(asyncio.gather(*waiting, pending.task, return_exceptions=True))
     abandoned.close()
 
 
 async def test_a_lock_that_comes_too_late_for_a_cancelled_task_is_given_back(issuer: Issuer, clock: Clock) -> None:
     memory = MemoryTokenStore()
     store = GuardedStore(memory, CONFIG)
-    held = store.lock(1)
-    source = AsyncTokenSource(issuer.fetch_async, buffer=60, store=store, clock=clock)
-    waiting = asyncio.create_task(source.get())
-    while source._flight is None:
-        await asyncio.sleep(0.001)
-    await asyncio.sleep(0.05)
-    waiting.cancel()
-    await source.aclose()
-    store.unlock(held)
-    (lock,) = memory._locks.values()
-    deadline = time.monotonic() + 60
-    while not lock.acquire(blocking=False):
-        assert time.monotonic() < deadline, "the lock is stuck"
-        await asyncio.sleep(0.001)
-    lock.release()
+    source = AsyncTokenCache(issuer.fetch_async, buffer=60, store=store, clock=clock)
+    with memory.lock(store.key, 1):
+        waiting = asyncio.create_task(source.get())
+        while source._pending is None or source._pending.session is None:
+            await asyncio.sleep(0.001)
+        session = source._pending.session
+        waiting.cancel()
+        await source.aclose()
+    assert await session.ended.wait_async(PATIENCE)
+    with memory.lock(store.key, 0) as held:
+        assert held
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_forked_amid_a_request_makes_its_own(issuer: Issuer, clock: Clock) -> None:
-    source = TokenSource(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     issuer.gate.clear()
     leader = threading.Thread(target=source.get)
     leader.start()
-    eventually(lambda: source._flight is not None)
+    eventually(lambda: source._pending is not None)
     with source._lock:  # as if a thread of the parent held it at the very moment
         child = os.fork()
         if child == 0:
@@ -586,9 +584,9 @@ def test_whatever_a_store_does_costs_a_warning_and_a_token_request(
 ) -> None:
     store = GuardedStore(kind(), CONFIG)
     if mode == "sync":
-        token = TokenSource(issuer.fetch, buffer=60, store=store, clock=clock).get()
+        token = TokenCache(issuer.fetch, buffer=60, store=store, clock=clock).get()
     else:
-        source = AsyncTokenSource(issuer.fetch_async, buffer=60, store=store, clock=clock)
+        source = AsyncTokenCache(issuer.fetch_async, buffer=60, store=store, clock=clock)
         token = asyncio.run(source.get())
     assert token.access_token == "t1"
     assert "token store" in caplog.text
@@ -602,7 +600,7 @@ def test_what_ends_the_thread_of_a_token_request_ends_the_wait_for_it(monkeypatc
         requests.append(1)
         raise SystemExit(3)
 
-    source = TokenSource(fetch, buffer=60)
+    source = TokenCache(fetch, buffer=60)
     with pytest.raises(APIConnectionError, match="SystemExit"):
         source.get()
     eventually(lambda: all(thread.name != "interactor-token" for thread in threading.enumerate()))
@@ -613,8 +611,8 @@ def test_what_ends_the_thread_of_a_token_request_ends_the_wait_for_it(monkeypatc
 def test_requests_that_are_given_up_again_and_again_end_with_the_deadline(mode: str) -> None:
     ends_at = time.monotonic() + 0.1
     if mode == "sync":
-        source = TokenSource(lambda: pytest.fail("not asked"), buffer=60)
-        source._take_off = lambda flight: source.land(flight, None)  # type: ignore[method-assign]
+        source = TokenCache(lambda: pytest.fail("not asked"), buffer=60)
+        source._start = lambda pending: source.complete(pending, None)  # type: ignore[method-assign]
         with pytest.raises(APITimeoutError):
             source.get(ends_at)
         return
@@ -624,6 +622,6 @@ def test_requests_that_are_given_up_again_and_again_end_with_the_deadline(mode: 
 
     async def main() -> None:
         with pytest.raises(APITimeoutError):
-            await AsyncTokenSource(fetch, buffer=60).get(ends_at)
+            await AsyncTokenCache(fetch, buffer=60).get(ends_at)
 
     asyncio.run(main())
