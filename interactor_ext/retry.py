@@ -11,10 +11,9 @@ import math
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, ParamSpec, TypeVar, cast
-
-import attrs
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
 from interactor_ext._headers.http_date import parse_http_date
@@ -57,29 +56,15 @@ def _sane(seconds: float) -> float | None:
     return float(seconds) if 0 <= seconds <= _ABSURD else None
 
 
-@attrs.frozen
-class Decision:
+class Decision(NamedTuple):
     """Send again after `delay` seconds, or stop where it is None; `reason` says why, for a log line."""
 
     delay: float | None
     reason: str
 
 
-def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{attribute.name} must be a finite number that is not negative, not {value!r}")
-
-
-def _whole(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{attribute.name} must be a whole number that is not negative, not {value!r}")
-
-
-def _frozen(statuses: Iterable[int]) -> frozenset[int]:
-    return frozenset(statuses)
-
-
-@attrs.frozen
+# A dataclass, for attrs takes a fifth of the time that httpx takes to import.
+@dataclass(frozen=True)
 class RetryPolicy:
     """How often, how soon and after what a request is sent again.
 
@@ -91,11 +76,20 @@ class RetryPolicy:
     an Idempotency-Key. Negative or endless waits are a ValueError, and so is a number of retries that is not whole.
     """
 
-    max_retries: int = attrs.field(default=3, validator=_whole)
-    base_delay: float = attrs.field(default=1.0, validator=_not_negative)
-    max_delay: float = attrs.field(default=30.0, validator=_not_negative)
-    statuses: frozenset[int] = attrs.field(default=frozenset({429, 502, 503, 504}), converter=_frozen)
-    jitter: Callable[[], float] = attrs.field(default=_random.random, eq=False, repr=False)
+    max_retries: int = 3
+    base_delay: float = 1.0
+    max_delay: float = 30.0
+    statuses: frozenset[int] = frozenset({429, 502, 503, 504})
+    jitter: Callable[[], float] = field(default=_random.random, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "statuses", frozenset(self.statuses))
+        if isinstance(self.max_retries, bool) or not isinstance(self.max_retries, int) or self.max_retries < 0:
+            raise ValueError(f"max_retries must be a whole number that is not negative, not {self.max_retries!r}")
+        for name in ("base_delay", "max_delay"):
+            seconds = getattr(self, name)
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+                raise ValueError(f"{name} must be a finite number that is not negative, not {seconds!r}")
 
     def decide(
         self,

@@ -67,7 +67,7 @@ class ViewSender:
         max_reconnects: int | None,
         on_reconnect: OnReconnect | None,
     ) -> EventStream[Any]:
-        import attrs
+        import dataclasses
 
         from interactor_ext.streams._stream import Stream
 
@@ -78,7 +78,7 @@ class ViewSender:
             last_event_id=last_event_id,
             max_reconnects=max_reconnects,
             on_reconnect=on_reconnect,
-            policy=attrs.evolve(self.http.policy, max_retries=self.http.view.max_retries),
+            policy=dataclasses.replace(self.http.policy, max_retries=self.http.view.max_retries),
             deadline=self.http.view.ends_at(),
             max_event_size=max(1, self.http.view.config.max_response_size // 4),
         )
@@ -131,7 +131,7 @@ class AsyncViewSender:
         max_reconnects: int | None,
         on_reconnect: OnReconnect | None,
     ) -> AsyncEventStream[Any]:
-        import attrs
+        import dataclasses
 
         from interactor_ext.streams._stream import AsyncStream
 
@@ -142,7 +142,7 @@ class AsyncViewSender:
             last_event_id=last_event_id,
             max_reconnects=max_reconnects,
             on_reconnect=on_reconnect,
-            policy=attrs.evolve(self.http.policy, max_retries=self.http.view.max_retries),
+            policy=dataclasses.replace(self.http.policy, max_retries=self.http.view.max_retries),
             deadline=self.http.view.ends_at(),
             max_event_size=max(1, self.http.view.config.max_response_size // 4),
         )

@@ -4,12 +4,12 @@ or sends.
 
 from __future__ import annotations
 
+import dataclasses
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-import attrs
 import httpx
 
 from interactor_ext._errors import APITimeoutError, CircuitOpenError
@@ -71,7 +71,7 @@ class Attempts:
         if about is not None:
             self._ends_at = about.ends_at
             if about.max_retries != rules.policy.max_retries:
-                self._policy = attrs.evolve(rules.policy, max_retries=about.max_retries)
+                self._policy = dataclasses.replace(rules.policy, max_retries=about.max_retries)
         self._timeouts: Mapping[str, float | None] = extensions.get("timeout") or {}
         connect = self._timeouts.get("connect")
         self._connect_timeout = DEFAULT_CONNECT_TIMEOUT if connect is None else connect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import calendar
+import dataclasses
 import inspect
 import math
 import pickle
@@ -14,7 +15,6 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
-import attrs
 import httpx
 import pytest
 from hypothesis import example, given
@@ -197,7 +197,7 @@ def test_other_statuses_are_final(status: int) -> None:
 
 
 def test_the_wait_doubles_up_to_the_cap() -> None:
-    policy = attrs.evolve(FULL, max_retries=8)
+    policy = dataclasses.replace(FULL, max_retries=8)
     waits = [policy.decide(method="GET", attempt=attempt).delay for attempt in range(1, 10)]
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, None]
 
@@ -228,7 +228,7 @@ def test_seeding_random_does_not_repeat_the_jitter() -> None:
 
 
 def test_retry_after_is_a_minimum_within_the_cap_and_an_end_beyond_it() -> None:
-    none = attrs.evolve(FULL, jitter=lambda: 0.0)
+    none = dataclasses.replace(FULL, jitter=lambda: 0.0)
     assert none.decide(method="GET", attempt=1, status=503, retry_after=12).delay == 12
     assert none.decide(method="GET", attempt=1, status=503, retry_after=30).delay == 30
     assert FULL.decide(method="GET", attempt=1, status=503, retry_after=30).delay == 30
@@ -257,7 +257,7 @@ def test_a_policy_that_could_not_be_followed_is_refused(field: str, value: float
 def test_a_policy_is_a_value() -> None:
     assert RetryPolicy() == RetryPolicy()
     assert hash(RetryPolicy(statuses={429})) == hash(RetryPolicy(statuses=[429]))
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+    with pytest.raises(dataclasses.FrozenInstanceError):
         RetryPolicy().max_retries = 5  # type: ignore[misc]
 
 
@@ -336,7 +336,7 @@ def errors() -> list[Exception]:
 @every_mode
 def test_with_retry_follows_the_policy(run: Run, sleeps: list[float]) -> None:
     flaky = Flaky(*errors())
-    assert run(flaky, attrs.evolve(FULL, jitter=lambda: 0.5)) == "ab"
+    assert run(flaky, dataclasses.replace(FULL, jitter=lambda: 0.5)) == "ab"
     assert flaky.calls == 4
     assert [wait for wait in sleeps if wait] == [0.5, 1.0, 11.0]
 
@@ -344,7 +344,7 @@ def test_with_retry_follows_the_policy(run: Run, sleeps: list[float]) -> None:
 @every_mode
 def test_with_retry_waits_for_an_open_circuit(run: Run, sleeps: list[float]) -> None:
     flaky = Flaky(ServerError("down", status=503), CircuitOpenError("open", retry_after=12.0))
-    assert run(flaky, attrs.evolve(FULL, jitter=lambda: 0.5)) == "ab"
+    assert run(flaky, dataclasses.replace(FULL, jitter=lambda: 0.5)) == "ab"
     assert [wait for wait in sleeps if wait] == [0.5, 13.0]
     too_long = CircuitOpenError("open", retry_after=FULL.max_delay + 1)
     with pytest.raises(CircuitOpenError):
