@@ -18,7 +18,7 @@ import httpx
 from interactor_client.errors import DecodeError
 from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
 from interactor_ext._errors import ResponseValidationError
-from interactor_ext._responses import read_response
+from interactor_ext._responses._read import read_response, validation_error
 from interactor_ext.logs._logger import logger
 from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._waiters import require_asyncio
@@ -83,8 +83,6 @@ def read_partial_page(
         try:
             envelope.data.extend(parse(_with_data(body, [item])).data)
         except DecodeError as error:
-            from interactor_ext._responses._status_errors import validation_error
-
             error.path, error.field = (
                 re.sub(r"^data\[0\]", f"data[{index}]", place) for place in (error.path, error.field)
             )

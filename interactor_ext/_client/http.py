@@ -14,13 +14,14 @@ import httpx
 
 from interactor_ext._client.view import SENDABLE, View
 from interactor_ext._config import InteractorConfig
-from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError
-from interactor_ext._responses._request_info import describe_request, secrets_of, url_variable
+from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._responses._connection_error import connection_error, quotable_cause
 from interactor_ext._version import __version__
+from interactor_ext.deprecation import notice
 from interactor_ext.limits._observed import RateLimits
 from interactor_ext.logs._calls import log_answer, log_failure
 from interactor_ext.transports._closed import CLOSED
-from interactor_ext.transports._decoding import ACCEPT_ENCODING, BodyRefused
+from interactor_ext.transports._decoding import ACCEPT_ENCODING
 from interactor_ext.transports._interrupts import interrupt_behind
 from interactor_ext.transports._waiters import require_asyncio
 
@@ -141,7 +142,7 @@ class ViewClient(httpx.Client):
                 raise interrupt from interrupt.__cause__
             failure = connection_error(error, request)
             log_failure(request, failure, began)
-            raise failure from _quotable(error, request)
+            raise failure from quotable_cause(error, request)
         try:
             _take_note(self, request, response, began)
         except BaseException:
@@ -211,7 +212,7 @@ class AsyncViewClient(httpx.AsyncClient):
                 raise interrupt from interrupt.__cause__
             failure = connection_error(error, request)
             log_failure(request, failure, began)
-            raise failure from _quotable(error, request)
+            raise failure from quotable_cause(error, request)
         try:
             _take_note(self, request, response, began)
         except BaseException:
@@ -254,58 +255,8 @@ def _take_note(
     view._limits.observe(said, view.view.namespace if about is None else about.namespace)
     log_answer(request, response, said.get("x-request-id"), began)
     if "deprecation" in said or "sunset" in said:
-        from interactor_ext.deprecation import notice
-
         notice(response)
 
 
 _TELLING = (b"x-ratelimit-", b"deprecation", b"sunset", b"x-request-id")
 _READ = httpx.ByteStream(b"")
-
-
-def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
-    """Our error for whatever kept a request from being answered, be it httpx's or a foreign transport's."""
-    from interactor_ext._redaction import clean_text
-    from interactor_ext.transports._attempts import may_have_been_sent
-
-    what = f"{describe_request(request)} at {request.url.netloc.decode('ascii', 'replace')}"
-    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
-    if isinstance(error, httpx.PoolTimeout):
-        return APITimeoutError(
-            f"{what}: no connection was free within {timeouts.get('pool')} s. Nothing was sent.", sent=False
-        )
-    sent = not isinstance(error, httpx.TransportError) or may_have_been_sent(error)
-    if isinstance(error, httpx.ConnectTimeout) and not sent:
-        return APITimeoutError(
-            f"{what}: no connection within {timeouts.get('connect')} s. Nothing was sent.", sent=False
-        )
-    if isinstance(error, httpx.TimeoutException):
-        # The `read` of a stream is how long it may be silent once it has begun.
-        is_stream = getattr(request.extensions.get("operation"), "stream", False)
-        waited = timeouts.get("pool" if is_stream else "read")
-        return APITimeoutError(f"{what}: no answer within {waited} s. The request may have arrived.")
-    if isinstance(error, httpx.LocalProtocolError):
-        return APIConnectionError(f"{what}: the request breaks the rules of HTTP")
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        # Names are looked up in threads, and nothing else that is done before a request is sent needs one.
-        return APIConnectionError(
-            f"{what}: no thread could be started to look up the host. Nothing was sent. This process has as many "
-            "threads as it may have: use fewer, or raise the limit (`ulimit -u`, the pids limit of a container)",
-            sent=False,
-        )
-    text = clean_text(str(error), secrets_of(request)) or "no reason was given"
-    if isinstance(error, httpx.DecodingError):
-        problem = "was refused" if isinstance(error, BodyRefused) else "cannot be unpacked"
-        return APIConnectionError(f"{what}: the answer {problem}: {text}")
-    advice = f". Check {url_variable(request)}" if isinstance(error, httpx.ConnectError) else ""
-    return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
-
-
-def _quotable(error: Exception, request: httpx.Request) -> Exception | None:
-    """The cause to be shown beneath our error: none that quotes what was sent in confidence."""
-    # This one's text quotes the header that it does not like.
-    if isinstance(error, httpx.LocalProtocolError):
-        return None
-    from interactor_ext._redaction import holds_secret
-
-    return None if holds_secret(str(error), secrets_of(request)) else error

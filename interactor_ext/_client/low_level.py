@@ -11,7 +11,7 @@ from interactor_client.client import AuthenticatedClient
 from interactor_ext._client.http import AsyncViewClient, ViewClient
 from interactor_ext._client.view import Immutable
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._responses import read_response
+from interactor_ext._responses._read import read_response
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, ListEnvelope, OnInvalid, OnReconnect, Page, Unset
 from interactor_ext._client.http import AsyncViewClient, ViewClient
-from interactor_ext._responses import read_response
+from interactor_ext._responses._read import read_response
 
 T = TypeVar("T")
 

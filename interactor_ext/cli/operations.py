@@ -17,7 +17,7 @@ from interactor_client.wire import path_segment
 from interactor_ext import InteractorClient
 from interactor_ext import _pagination as _pages
 from interactor_ext._errors import ConfigurationError, ResponseValidationError
-from interactor_ext._responses import read_response
+from interactor_ext._responses._read import read_response
 
 Json = dict[str, Any]
 

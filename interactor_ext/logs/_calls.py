@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from interactor_ext._errors import InteractorError
+from interactor_ext._redaction import holds_secret
+from interactor_ext._responses._read import code_of
 from interactor_ext._responses._request_info import secrets_of
 from interactor_ext.logs._logger import logger
 
@@ -34,7 +36,7 @@ def log_answer(request: httpx.Request, response: httpx.Response, request_id: str
     status = response.status_code
     fields = _fields(request, status, _short(request, request_id))
     if failed:
-        fields["error_code"] = _error_code(response)
+        fields["error_code"] = code_of(response)
     elif status == 201 and "resource_id" not in fields and (created := _created_id(request, response)):
         fields["resource_id"] = created
     _log_call(level, fields, status, began)
@@ -113,21 +115,8 @@ def _created_id(request: httpx.Request, response: httpx.Response) -> str | None:
     return _short(request, created) if isinstance(created, str) else None
 
 
-def _error_code(response: httpx.Response) -> str:
-    # Imported late, with what it brings along, for who logs no failure needs none of it.
-    from interactor_ext._responses._status_errors import code_of
-
-    return code_of(response)
-
-
 def _short(request: httpx.Request, text: str | None) -> str | None:
     """An id as the server gave it, unless it is none that a log should have."""
     if not text or not text.isprintable():
         return None
-    for secret in secrets_of(request):
-        if secret in text:
-            from interactor_ext._redaction import holds_secret
-
-            if holds_secret(text, (secret,)):
-                return None
-    return text[:_LONGEST_ID]
+    return None if holds_secret(text, secrets_of(request)) else text[:_LONGEST_ID]

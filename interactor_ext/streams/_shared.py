@@ -12,7 +12,7 @@ import httpx
 
 from interactor_client.types import OnReconnect
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
-from interactor_ext._responses import error_from_response
+from interactor_ext._responses._read import status_error
 from interactor_ext._responses._request_info import describe_request
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent
@@ -132,7 +132,7 @@ class SharedStream(Generic[E]):
         return True
 
     def _refused(self, response: httpx.Response) -> None:
-        self._state.failed(error_from_response(response), time.monotonic())
+        self._state.failed(status_error(response), time.monotonic())
 
     def _broke(self, error: Exception) -> None:
         if isinstance(self._state.action, End):  # closed by another thread or task; this is what has come of it

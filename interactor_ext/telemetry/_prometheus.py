@@ -248,7 +248,7 @@ class PrometheusTelemetry:
             self._codes.add(code)
             return code
         # A receiver of webhooks, which makes one of these as well, has no use for it.
-        from interactor_ext._responses._status_errors import class_for
+        from interactor_ext._responses._read import class_for
 
         return class_for(event.status).default_code
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from interactor_ext._config import InteractorConfig
-from interactor_ext._responses import read_response
+from interactor_ext._responses._read import read_response
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._serialization import read_token
 from interactor_ext.tokens._store import Token

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import httpx
 
 from interactor_ext._errors import APITimeoutError, CircuitOpenError
+from interactor_ext._responses._connection_error import may_have_been_sent
 from interactor_ext._responses._request_info import describe_request
 from interactor_ext.limits._buckets import Key, WouldWait, call_keys
 from interactor_ext.logs._calls import log_retry
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RESPONSE_SIZE = 64 * 1024 * 1024
 DEFAULT_CONNECT_TIMEOUT = 5.0
-# Until one of these is over, not a byte of the request has been sent.
-_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _EARLY = 0.01
 # What a gateway answers may be about a request that has reached the server behind it.
 _OUTCOME_UNKNOWN = frozenset({500, 502, 503, 504})
@@ -253,20 +252,6 @@ class EndedWith(Exception):
         if isinstance(self._outcome, httpx.Response):
             return self._outcome
         raise self._outcome from self._outcome.__cause__
-
-
-def may_have_been_sent(error: httpx.TransportError) -> bool:
-    """Whether a byte of the request can have reached the server when this happened."""
-    if not isinstance(error, _BEFORE_SENDING):
-        return True
-    # httpx-aiohttp says ConnectTimeout for any lost connection; what it was is in the cause.
-    cause = error.__cause__
-    return (
-        isinstance(error, httpx.ConnectTimeout)
-        and cause is not None
-        and type(cause).__module__.startswith("aiohttp")
-        and not isinstance(cause, TimeoutError)
-    )
 
 
 def _is_about_certificates(error: BaseException | None) -> bool:

@@ -18,7 +18,7 @@ from interactor_client.api.assistants import list_assistants
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext import deprecation as module
 from interactor_ext._headers.link import parse_links
-from interactor_ext._responses import error_from_response
+from interactor_ext._responses._read import status_error
 from interactor_ext.deprecation import (
     Deprecation,
     InteractorDeprecationWarning,
@@ -286,10 +286,10 @@ def test_a_hook_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_410_names_the_sunset() -> None:
-    error = error_from_response(answer(status=410, sunset="Tue, 01 Jul 2025 00:00:00 GMT", link="</v2>; rel=sunset"))
+    error = status_error(answer(status=410, sunset="Tue, 01 Jul 2025 00:00:00 GMT", link="</v2>; rel=sunset"))
     assert "2025-07-01" in str(error)
     assert "https://core.example/v2" in str(error)
-    assert "switched off" in str(error_from_response(answer(status=410)))
+    assert "switched off" in str(status_error(answer(status=410)))
 
 
 class DeprecatedTokens(httpx.BaseTransport, httpx.AsyncBaseTransport):

@@ -38,7 +38,7 @@ from interactor_ext._client.view import Call
 from interactor_ext._config._checks import credential_problem
 from interactor_ext._errors import __doc__ as drawn_tree
 from interactor_ext._redaction import clean_json, clean_text
-from interactor_ext._responses import error_from_response
+from interactor_ext._responses._read import status_error
 
 SECRET = "secret_8f3a61c9d2"
 TOKEN = "tok_51a7"
@@ -87,7 +87,7 @@ def error_of(
         extensions={"operation": operation, "interactor": Call("user_123", operation.path, 3, None, (SECRET,))},
     )
     response = httpx.Response(status, content=content, headers=headers, request=request)
-    return error_from_response(response)
+    return status_error(response)
 
 
 @pytest.mark.parametrize(("child", "parent"), PARENTS.items())
@@ -234,7 +234,7 @@ def test_what_a_conflict_is_about_decides_the_advice() -> None:
     request = httpx.Request(
         "POST", "https://core.example/api/v1/assistants", headers={"Idempotency-Key": "k"}, extensions={}
     )
-    assert "use a new key" in str(error_from_response(httpx.Response(409, request=request)))
+    assert "use a new key" in str(status_error(httpx.Response(409, request=request)))
     assert "key" not in str(error_of(409))
     assert "connect the credential again" in str(error_of(409, '{"error": {"code": "REFRESH_FAILED"}}'))
 
@@ -257,7 +257,7 @@ def test_a_token_request_that_is_refused_is_an_authentication_error() -> None:
 
 
 def test_a_response_that_nobody_requested() -> None:
-    assert "the request" in str(error_from_response(httpx.Response(404)))
+    assert "the request" in str(status_error(httpx.Response(404)))
 
 
 ERRORS = [

@@ -20,7 +20,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from interactor_ext._client.http import connection_error
 from interactor_ext._errors import (
     APIConnectionError,
     APITimeoutError,
@@ -30,6 +29,7 @@ from interactor_ext._errors import (
     RateLimitError,
     ServerError,
 )
+from interactor_ext._responses._connection_error import connection_error
 from interactor_ext.retry import RetryPolicy, parse_retry_after, with_retry
 
 NOV_1994 = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT

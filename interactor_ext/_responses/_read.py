@@ -1,10 +1,13 @@
-"""The error that a response is: what it says, cleaned; what is known of it; and what to do."""
+"""Reads a response: returns the model of a success, or raises the typed error for its status or its body.
+
+What an error quotes of the server is cleaned of secrets and control characters.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import httpx
 
@@ -33,6 +36,8 @@ from interactor_ext._responses._request_info import (
 from interactor_ext.deprecation import sunset_notice
 from interactor_ext.retry import parse_retry_after
 
+T = TypeVar("T")
+
 _CLASSES: Mapping[int, type[APIStatusError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
@@ -59,8 +64,23 @@ _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "ww
 _LONGEST_NAME = 200
 
 
+def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]) -> T:
+    """What `parse` makes of a success.
+
+    Raises:
+        APIStatusError: the status is no success.
+        ResponseValidationError: the body does not fit its model.
+    """
+    if not response.is_success:
+        raise status_error(response)
+    try:
+        return parse(response)
+    except DecodeError as error:
+        raise validation_error(response, error) from error
+
+
 def status_error(response: httpx.Response) -> APIStatusError:
-    """The error for a response that is no success."""
+    """The error for a response that is no success. The body of a stream must have been read before."""
     status = response.status_code
     body = read_error_body(response.content)
     cls = class_for(status)

@@ -1,0 +1,70 @@
+"""Turns the exceptions of httpx into APIConnectionError and APITimeoutError, for requests that got no response."""
+
+from __future__ import annotations
+
+import httpx
+
+from interactor_ext._errors import APIConnectionError, APITimeoutError
+from interactor_ext._redaction import clean_text, holds_secret
+from interactor_ext._responses._request_info import describe_request, secrets_of, url_variable
+from interactor_ext.transports._decoding import BodyRefused
+
+# Until one of these is over, not a byte of the request has been sent.
+_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
+    """The error of this SDK for an exception of httpx or of the caller's own transport."""
+    what = f"{describe_request(request)} at {request.url.netloc.decode('ascii', 'replace')}"
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    if isinstance(error, httpx.PoolTimeout):
+        return APITimeoutError(
+            f"{what}: no connection was free within {timeouts.get('pool')} s. Nothing was sent.", sent=False
+        )
+    sent = not isinstance(error, httpx.TransportError) or may_have_been_sent(error)
+    if isinstance(error, httpx.ConnectTimeout) and not sent:
+        return APITimeoutError(
+            f"{what}: no connection within {timeouts.get('connect')} s. Nothing was sent.", sent=False
+        )
+    if isinstance(error, httpx.TimeoutException):
+        # The `read` of a stream is how long it may be silent once it has begun.
+        is_stream = getattr(request.extensions.get("operation"), "stream", False)
+        waited = timeouts.get("pool" if is_stream else "read")
+        return APITimeoutError(f"{what}: no answer within {waited} s. The request may have arrived.")
+    if isinstance(error, httpx.LocalProtocolError):
+        return APIConnectionError(f"{what}: the request breaks the rules of HTTP")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        # Names are looked up in threads, and nothing else that is done before a request is sent needs one.
+        return APIConnectionError(
+            f"{what}: no thread could be started to look up the host. Nothing was sent. This process has as many "
+            "threads as it may have: use fewer, or raise the limit (`ulimit -u`, the pids limit of a container)",
+            sent=False,
+        )
+    text = clean_text(str(error), secrets_of(request)) or "no reason was given"
+    if isinstance(error, httpx.DecodingError):
+        problem = "was refused" if isinstance(error, BodyRefused) else "cannot be unpacked"
+        return APIConnectionError(f"{what}: the answer {problem}: {text}")
+    advice = f". Check {url_variable(request)}" if isinstance(error, httpx.ConnectError) else ""
+    return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
+
+
+def quotable_cause(error: Exception, request: httpx.Request) -> Exception | None:
+    """The `__cause__` of the `connection_error`: None where its text quotes a secret that was sent."""
+    # This one's text quotes the header that it does not like.
+    if isinstance(error, httpx.LocalProtocolError):
+        return None
+    return None if holds_secret(str(error), secrets_of(request)) else error
+
+
+def may_have_been_sent(error: httpx.TransportError) -> bool:
+    """Whether a byte of the request can have reached the server when this happened."""
+    if not isinstance(error, _BEFORE_SENDING):
+        return True
+    # httpx-aiohttp says ConnectTimeout for any lost connection; what it was is in the cause.
+    cause = error.__cause__
+    return (
+        isinstance(error, httpx.ConnectTimeout)
+        and cause is not None
+        and type(cause).__module__.startswith("aiohttp")
+        and not isinstance(cause, TimeoutError)
+    )
