@@ -15,8 +15,35 @@ import httpx
 
 from interactor_ext._fork import release_inherited
 from interactor_ext.telemetry._events import Connections
-from interactor_ext.transports._connection import Connection
+from interactor_ext.transports._httpx_internals import watch_async_network
 from interactor_ext.transports._proxies import Origin, origin_of
+
+
+class Connection:
+    """A transport of httpx that has at most one socket. `origin` is the only one that it serves; `idle_since` is on the
+    clock of its event loop.
+    """
+
+    __slots__ = ("_network", "idle_since", "origin", "transport")
+
+    def __init__(self, origin: Origin, transport: httpx.AsyncBaseTransport) -> None:
+        self.origin = origin
+        self.transport = transport
+        self.idle_since = 0.0
+        self._network = watch_async_network(transport)
+
+    def descriptor(self) -> int:
+        stream = None if self._network is None else self._network.opened_last
+        sock = None if stream is None else stream.get_extra_info("socket")
+        return -1 if sock is None else int(sock.fileno())
+
+    async def aclose(self) -> None:
+        if self._network is not None:
+            self._network.closed = True
+        await self.transport.aclose()
+        # A call that is cancelled amid a TLS handshake leaves its socket open, and httpcore knows nothing of it.
+        if self._network is not None and self._network.opened_last is not None:
+            await self._network.opened_last.aclose()
 
 
 class ConnectionSet:

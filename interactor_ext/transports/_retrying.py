@@ -21,9 +21,8 @@ from interactor_ext.transports._attempts import Attempts, EndedWith, Rules
 from interactor_ext.transports._circuit_breaker import is_failure
 from interactor_ext.transports._closed import Closing
 from interactor_ext.transports._closer import close_when_dropped, start_closer
-from interactor_ext.transports._deadline import bound_reads
 from interactor_ext.transports._decoding import Decoding, check_size
-from interactor_ext.transports._desynchronised import Head, retire, retire_stream
+from interactor_ext.transports._httpx_internals import Head, discard_after, discard_if_desynchronised, watch_network
 from interactor_ext.transports._interrupts import interrupt_behind
 from interactor_ext.transports._sync_pool import HeldBody
 
@@ -36,7 +35,7 @@ class CallTransport(httpx.BaseTransport):
         self._inner = inner
         self._rules = rules
         self._closing = Closing()
-        bound_reads(inner)
+        watch_network(inner)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules, self._closing)
@@ -92,7 +91,7 @@ class CallTransport(httpx.BaseTransport):
         attempts.request.extensions["timeout"] = attempts.timeouts(ends_at)
         response = self._inner.handle_request(attempts.request)
         if attempts.is_stream and response.is_success:
-            retire_stream(response)
+            discard_after(response)
             if not isinstance(response.stream, HeldBody):
                 response.stream = _ForeignBody(response.stream)
             try:
@@ -174,7 +173,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
             async with asyncio.timeout(ends_at - time.monotonic()):
                 response = await self._inner.handle_async_request(attempts.request)
                 if attempts.is_stream and response.is_success:
-                    retire_stream(response)
+                    discard_after(response)
                     try:
                         decoding = _decoding(response, None)
                     except httpx.DecodingError:
@@ -219,7 +218,7 @@ class _Body(httpx.SyncByteStream):
                 raise httpx.ReadTimeout("no complete answer in time")
 
     def close(self) -> None:
-        network = retire(self._head, self._stream)
+        network = discard_if_desynchronised(self._head, self._stream)
         if network is not None:
             network.close()
         self._stream.close()
@@ -275,7 +274,7 @@ class _AsyncBody(httpx.AsyncByteStream):
                     yield piece
 
     async def aclose(self) -> None:
-        network = retire(self._head, self._stream)
+        network = discard_if_desynchronised(self._head, self._stream)
         if network is not None:
             await network.aclose()
         await self._stream.aclose()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import socket
 import threading
 import time
 import weakref
@@ -25,7 +26,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext.telemetry._events import Connections
 from interactor_ext.transports._closed import TRANSPORT_CLOSED, Closing
 from interactor_ext.transports._closer import closer
-from interactor_ext.transports._connection import SyncConnection
+from interactor_ext.transports._httpx_internals import has_idle_connection, watch_network
 from interactor_ext.transports._proxies import Origin, origin_of
 from interactor_ext.transports._waiters import ThreadWaiter
 
@@ -34,6 +35,39 @@ T = TypeVar("T")
 _MOST_IDLE = 100
 # Seconds. Who waits looks again so often, for whoever should have woken it may have been interrupted instead.
 _LOOK_AGAIN = 0.1
+
+
+class SyncConnection:
+    """A transport of httpx that has at most one socket.
+
+    Closed by that alone: httpx's own way takes locks, and one that was interrupted may hold them for ever."""
+
+    __slots__ = ("_network", "idle_since", "origin", "transport")
+
+    def __init__(self, origin: Origin, transport: httpx.HTTPTransport) -> None:
+        self.origin = origin
+        self.transport = transport
+        self.idle_since = 0.0
+        self._network = watch_network(transport)
+
+    def is_idle(self) -> bool:
+        """Whether it can serve another call: the last response was read to the end, and nobody closed it."""
+        return has_idle_connection(self.transport) and not (self._network and self._network.closed)
+
+    def close(self) -> None:
+        """Neither waits nor takes a lock. Twice does no harm."""
+        if self._network is not None:
+            self._network.closed = True
+            if self._network.opened_last is not None:
+                self._network.opened_last.close()
+
+    def shut_down(self) -> None:
+        """Wake the thread that reads or writes, with an error. Its own business is to close."""
+        if self._network is not None:
+            self._network.closed = True
+            if self._network.opened_last is not None:
+                with contextlib.suppress(OSError):  # it is closed already
+                    self._network.opened_last.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 class SyncConnectionSet:

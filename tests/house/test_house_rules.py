@@ -74,9 +74,9 @@ def test_no_module_imports_an_extra_at_module_level(path: Path) -> None:
     assert foreign <= allowed
 
 
-def test_the_core_depends_on_three_packages() -> None:
+def test_the_core_depends_on_four_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert {name.split(">")[0] for name in project["dependencies"]} == {"attrs", "httpx", "python-dateutil"}
+    assert {name.split(">")[0] for name in project["dependencies"]} == {"attrs", "httpcore", "httpx", "python-dateutil"}
 
 
 @pytest.mark.parametrize("path", modules("interactor_ext"), ids=named)

@@ -21,8 +21,8 @@ import pytest
 from interactor_client.types import Operation
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from interactor_ext.transports._async_pool import ConnectionSet
-from interactor_ext.transports._connection import SyncConnection
 from interactor_ext.transports._proxies import origin_of
+from interactor_ext.transports._sync_pool import SyncConnection
 from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and, slow
 
 STREAM = Operation("stream_room", "rooms", "GET", "/x", "core", idempotency_key=False, stream=True)

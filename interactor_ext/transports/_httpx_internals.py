@@ -1,0 +1,245 @@
+"""The private attributes of httpx, httpcore, h11 and anyio that this package depends on. No other module touches any.
+
+httpx has no setting for the network backend of its pools, so a pool is given ours directly: it knows the socket of each
+connection, and bounds each read and write by the deadline of the call. Nor has it a word for bytes that follow the end
+of a response; those are looked up step by step. tests/transports/test_httpx_internals.py fails when one of the
+attributes is gone or means something else.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import httpcore
+import httpx
+
+from interactor_ext.transports._deadline import TimeLeft, remaining, resolve
+from interactor_ext.transports._interrupts import interrupt_behind
+
+
+def watch_network(transport: httpx.BaseTransport) -> Network | None:
+    """Have a transport of httpx use a `Network`. None for any other transport: a call over that is checked against its
+    deadline between two chunks of the body instead.
+    """
+    pool = transport._pool if isinstance(transport, httpx.HTTPTransport) else None
+    if not isinstance(pool, httpcore.ConnectionPool) or isinstance(pool._network_backend, Network):
+        return None
+    # httpcore's own lock is written in Python, where an interrupt can leave it taken for ever; and it is not reentrant,
+    # so the garbage collector can wait in a thread for what that very thread holds.
+    pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
+    pool._network_backend = network = Network(pool._network_backend)
+    return network
+
+
+def watch_async_network(transport: httpx.AsyncBaseTransport) -> AsyncNetwork | None:
+    pool = transport._pool if isinstance(transport, httpx.AsyncHTTPTransport) else None
+    if not isinstance(pool, httpcore.AsyncConnectionPool):
+        return None
+    pool._network_backend = network = AsyncNetwork(pool._network_backend)
+    return network
+
+
+def has_idle_connection(transport: httpx.HTTPTransport) -> bool:
+    """Whether the only connection of a transport can serve another call: its last response was read to the end."""
+    connections = transport._pool.connections
+    return len(connections) == 1 and connections[0].is_idle()
+
+
+class Network(httpcore.NetworkBackend):
+    """Remembers the socket that was opened last. Once closed, it opens none, which httpcore would not know of."""
+
+    def __init__(self, inner: httpcore.NetworkBackend) -> None:
+        self._inner = inner
+        self.opened_last: _Stream | None = None
+        self.closed = False
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            return self._opened(self._connect_to_any(host, port, timeout, local_address, socket_options))
+        except Exception as error:
+            # Python's "idna" codec makes another exception of one that is raised amid it, and httpcore forgets which.
+            if (interrupt := interrupt_behind(error)) is not None:
+                raise interrupt from interrupt.__cause__
+            raise
+
+    def _connect_to_any(self, host: str, port: int, timeout: float | None, *options: Any) -> httpcore.NetworkStream:
+        # A timeout of the socket module is for one address, and a name may have several: the time is shared out.
+        seconds = remaining(timeout, httpcore.ConnectTimeout)
+        left = None if seconds is None else TimeLeft.until(time.monotonic() + seconds)
+        addresses = resolve(host, port, seconds)
+        while True:
+            address = addresses.pop(0)
+            share = None if left is None else left.now(httpcore.ConnectTimeout) / (len(addresses) + 1)
+            try:
+                return self._inner.connect_tcp(address, port, share, *options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if not addresses:
+                    raise
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
+    ) -> httpcore.NetworkStream:
+        return self._opened(self._inner.connect_unix_socket(path, timeout, socket_options))
+
+    def sleep(self, seconds: float) -> None:
+        self._inner.sleep(seconds)
+
+    def _opened(self, stream: httpcore.NetworkStream) -> _Stream:
+        opened = self.opened_last = _Stream(stream)
+        if self.closed:  # asked after it is known, so that whoever closes meanwhile sees it, or is seen
+            opened.close()
+            raise httpcore.ConnectError("the transport was closed meanwhile")
+        return opened
+
+
+_PIECE = 64 * 1024
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if isinstance(timeout, TimeLeft) and timeout.cancellation is not None:
+            left = timeout.now(httpcore.ReadTimeout)
+            return timeout.cancellation.cut(self, lambda: self._inner.read(max_bytes, left))
+        return self._inner.read(max_bytes, remaining(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # A peer that reads slowly makes one write of much data into many: in pieces, each is told how much time is
+        # left.
+        for start in range(0, len(buffer), _PIECE):
+            self._inner.write(buffer[start : start + _PIECE], remaining(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        # Still the same object: whoever knows it knows the socket that is read, encrypted or not.
+        self._inner = self._inner.start_tls(ssl_context, server_hostname, remaining(timeout, httpcore.ConnectTimeout))
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class AsyncNetwork(httpcore.AsyncNetworkBackend):
+    """`Network` for an asynchronous pool. Bounds nothing in time, for there a call is cancelled as a whole."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
+        self._inner = inner
+        self.opened_last: httpcore.AsyncNetworkStream | None = None
+        self.closed = False
+
+    async def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        stream = await self._inner.connect_tcp(*arguments, **options)
+        if self.closed:
+            await stream.aclose()
+            raise httpcore.ConnectError("the transport was closed meanwhile")
+        self.opened_last = stream
+        return stream
+
+
+class Head(NamedTuple):
+    """What a response says before its body. A body that held the response itself would make a reference cycle, and
+    with it an interrupted call would keep its connection until the garbage collector runs.
+    """
+
+    status_code: int
+    headers: httpx.Headers
+    extensions: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, response: httpx.Response) -> Head:
+        return cls(response.status_code, response.headers, response.extensions)
+
+
+def discard_if_desynchronised(response: Head, stream: object) -> Any:
+    """Before the stream of a response is closed: let its connection serve no other call, if more bytes came than belong
+    to the response. They would be taken for the answer to the next call, which may be another tenant's.
+
+    httpcore asks the kernel for such bytes before a connection is used again; those that it has read already, together
+    with the response, lie in h11, or in anyio below it, where it does not look.
+
+    Returns the network stream, if there is one and the caller has to close it.
+    """
+    parser = parser_of(stream)
+    if parser is None:
+        extensions = response.extensions
+        # Over HTTP/2 others share it, and there each byte says which answer it belongs to.
+        if _has_impossible_body(response) and extensions.get("http_version") in (b"HTTP/1.1", b"HTTP/1.0"):
+            return extensions.get("network_stream")
+        return None
+    if (
+        parser.trailing_data != (b"", False)
+        or _has_impossible_body(response)
+        or was_read_ahead(response.extensions.get("network_stream"))
+    ):
+        # h11's way to say that nothing more can be sent on it; httpcore closes such a connection, in its own time.
+        parser.send_failed()
+    return None
+
+
+def discard_after(response: httpx.Response) -> None:
+    """Let the connection of a response serve no other call: after a stream of events, which lasts for minutes."""
+    parser = parser_of(response.stream)
+    if parser is not None:
+        parser.send_failed()
+
+
+# From the stream of a response to the parser of its connection: ours, httpx's, and httpcore's names for each step.
+_STEPS = ("_body", "_httpcore_stream", "_stream", "_connection", "_h11_state")
+
+
+def parser_of(stream: Any) -> Any:
+    """The `h11.Connection` behind the stream of a response; None where the transport is made of something else."""
+    for step in _STEPS:
+        stream = getattr(stream, step, stream)
+    return stream if hasattr(stream, "trailing_data") else None
+
+
+def _has_impossible_body(response: Head) -> bool:
+    """The body of a response that can have none is on its way."""
+    if response.status_code not in (204, 304):
+        return False
+    headers = response.headers
+    return "transfer-encoding" in headers or headers.get("content-length", "0").strip() != "0"
+
+
+def was_read_ahead(network: Any) -> bool:
+    """Whether bytes were taken from the socket that httpcore has not read yet: by OpenSSL, or by asyncio for anyio."""
+    if network is None:
+        return False
+    inner = getattr(network, "_stream", None)
+    # anyio tells of it as well, but at ten times the cost. A socket of ours, which would wait for the network, is no
+    # SSLObject.
+    secured = network.get_extra_info("ssl_object") if inner is None else getattr(inner, "_ssl_object", None)
+    if isinstance(secured, ssl.SSLObject):
+        try:
+            secured.read(1)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            return True
+        else:
+            return True
+    return bool(unread_chunks(inner))
+
+
+def unread_chunks(stream: Any) -> Any:
+    """What asyncio has handed to a stream of anyio, and nobody has asked for yet. None for a stream of another kind."""
+    below_tls = getattr(stream, "transport_stream", stream)
+    return getattr(getattr(below_tls, "_protocol", None), "read_queue", None)
