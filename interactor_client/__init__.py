@@ -1,7 +1,23 @@
 """The generated client of Interactor API 2.0.0. Models and endpoints are loaded when they are used."""
 
-from .client import AuthenticatedClient, Client
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .errors import ApiError, DecodeError
 from .types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from .client import AuthenticatedClient, Client
+else:
+
+    def __getattr__(name: str) -> Any:
+        # On first use: the client imports httpx, which models and types do not need.
+        if name not in ("AuthenticatedClient", "Client"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import client
+
+        return getattr(client, name)
+
 
 __all__ = ["UNSET", "ApiError", "AuthenticatedClient", "Client", "DecodeError", "Unset"]

@@ -1,7 +1,7 @@
-"""Between JSON and values, where the generated code cannot decide in one line.
+"""Encodes values as JSON and decodes JSON that the inline checks of the models do not accept.
 
-The models check a field with one inline comparison; a value that fails it comes here, to be read leniently or refused.
-No message repeats a value: it may be a secret.
+The models check a field with one inline comparison; a value that fails it is converted here where that is safe, or
+raises DecodeError. No message repeats a value: it may be a secret.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def names_only(values: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f"{name!r}: ..." for name in values) + "}"
 
 
-def misfit(model: str, field: str, expected: str, value: object) -> NoReturn:
-    """Refuse `value`, which was to be `expected`."""
+def raise_decode_error(model: str, field: str, expected: str, value: object) -> NoReturn:
+    """Raise the DecodeError for a `value` that is not what was `expected`."""
     if value is UNSET:
         raise DecodeError(model, field, "is missing")
     raise DecodeError(model, field, f"must be {expected}, not {_KINDS.get(type(value), type(value).__name__)}")
@@ -122,29 +122,29 @@ def as_object(model: str, value: object) -> dict[str, Any]:
     """A copy of what a model is made from, to be taken apart."""
     if isinstance(value, Mapping):
         return dict(value)
-    misfit(model, "", "an object", value)
+    raise_decode_error(model, "", "an object", value)
 
 
 def as_dict(model: str, field: str, value: object) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
-    misfit(model, field, "an object", value)
+    raise_decode_error(model, field, "an object", value)
 
 
 def as_list(model: str, field: str, value: object) -> list[Any]:
     if isinstance(value, list | tuple):
         return list(value)
-    misfit(model, field, "an array", value)
+    raise_decode_error(model, field, "an array", value)
 
 
 def as_str(model: str, field: str, value: object) -> str:
     if isinstance(value, str):
         return value
-    misfit(model, field, "a string", value)
+    raise_decode_error(model, field, "a string", value)
 
 
 def as_bool(model: str, field: str, value: object) -> NoReturn:
-    misfit(model, field, "a boolean", value)
+    raise_decode_error(model, field, "a boolean", value)
 
 
 def as_int(model: str, field: str, value: object) -> int:
@@ -152,7 +152,7 @@ def as_int(model: str, field: str, value: object) -> int:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
-    misfit(model, field, "an integer", value)
+    raise_decode_error(model, field, "an integer", value)
 
 
 def number_in(text: str) -> int | str:
@@ -163,14 +163,14 @@ def number_in(text: str) -> int | str:
 def as_number(model: str, field: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    misfit(model, field, "a number", value)
+    raise_decode_error(model, field, "a number", value)
 
 
 def as_const(model: str, field: str, value: object, const: object) -> NoReturn:
     """Refuse `value`, which is not `const`."""
     if type(value) is type(const):
         raise DecodeError(model, field, f"must be {const!r}, not another value")
-    misfit(model, field, repr(const), value)
+    raise_decode_error(model, field, repr(const), value)
 
 
 def as_date(model: str, field: str, value: object) -> date:
@@ -193,7 +193,7 @@ def as_datetime(model: str, field: str, value: object) -> datetime:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         moment = _from_seconds(value)
     else:
-        misfit(model, field, "a time", value)
+        raise_decode_error(model, field, "a time", value)
     if moment is None:
         raise DecodeError(model, field, "is not a time that can be read")
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

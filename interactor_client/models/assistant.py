@@ -9,7 +9,7 @@ from attrs import field as _field
 
 from ..errors import DecodeError
 from ..types import UNSET
-from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, misfit, names_only, to_json
+from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, raise_decode_error, to_json
 
 
 @_define(kw_only=True)
@@ -89,7 +89,7 @@ class Assistant:
                     except DecodeError as _error:
                         raise _error.at("Assistant", f"tools[{len(tools)}]") from None
                 elif type(_tools_item) is not str:
-                    misfit("Assistant", f"tools[{len(tools)}]", "an object or a string", _tools_item)
+                    raise_decode_error("Assistant", f"tools[{len(tools)}]", "an object or a string", _tools_item)
 
                 tools.append(_tools_item)
         data_sources = _json.pop("data_sources", ABSENT)
@@ -107,7 +107,7 @@ class Assistant:
                     except DecodeError as _error:
                         raise _error.at("Assistant", f"data_sources[{len(data_sources)}]") from None
                 elif type(_data_sources_item) is not str:
-                    misfit(
+                    raise_decode_error(
                         "Assistant", f"data_sources[{len(data_sources)}]", "an object or a string", _data_sources_item
                     )
 

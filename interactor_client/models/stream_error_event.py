@@ -7,7 +7,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..errors import DecodeError
-from ..wire import ABSENT, as_const, as_object, misfit, names_only, to_json
+from ..wire import ABSENT, as_const, as_object, names_only, raise_decode_error, to_json
 
 
 @_define(kw_only=True)
@@ -48,7 +48,7 @@ class StreamErrorEvent:
             except DecodeError as _error:
                 raise _error.at("StreamErrorEvent", "error") from None
         elif type(error) is not str:
-            misfit("StreamErrorEvent", "error", "an object or a string", error)
+            raise_decode_error("StreamErrorEvent", "error", "an object or a string", error)
         return cls(type=type_, error=error, additional_properties=_json)
 
 

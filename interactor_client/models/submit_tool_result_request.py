@@ -7,7 +7,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..types import UNSET
-from ..wire import ABSENT, as_object, as_str, misfit, names_only, to_json
+from ..wire import ABSENT, as_object, as_str, names_only, raise_decode_error, to_json
 
 
 @_define(kw_only=True)
@@ -43,5 +43,5 @@ class SubmitToolResultRequest:
             tool_call_id = as_str("SubmitToolResultRequest", "tool_call_id", tool_call_id)
         result = _json.pop("result", ABSENT)
         if result is UNSET:
-            misfit("SubmitToolResultRequest", "result", "any value", result)
+            raise_decode_error("SubmitToolResultRequest", "result", "any value", result)
         return cls(tool_call_id=tool_call_id, result=result, additional_properties=_json)

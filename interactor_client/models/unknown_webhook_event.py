@@ -8,7 +8,7 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..types import UNSET
-from ..wire import ABSENT, as_datetime, as_object, as_str, misfit, names_only, to_json
+from ..wire import ABSENT, as_datetime, as_object, as_str, names_only, raise_decode_error, to_json
 
 
 @_define(kw_only=True)
@@ -70,7 +70,7 @@ class UnknownWebhookEvent:
                 namespace = as_str("UnknownWebhookEvent", "namespace", namespace)
         data = _json.pop("data", ABSENT)
         if data is UNSET:
-            misfit("UnknownWebhookEvent", "data", "any value", data)
+            raise_decode_error("UnknownWebhookEvent", "data", "any value", data)
         return cls(
             id=id,
             event=event,

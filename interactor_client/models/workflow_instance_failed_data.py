@@ -8,7 +8,7 @@ from attrs import field as _field
 
 from ..errors import DecodeError
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_dict, as_object, as_str, misfit, names_only, to_json
+from ..wire import ABSENT, as_dict, as_object, as_str, names_only, raise_decode_error, to_json
 
 
 @_define(kw_only=True)
@@ -82,7 +82,7 @@ class WorkflowInstanceFailedData:
                 except DecodeError as _error:
                     raise _error.at("WorkflowInstanceFailedData", "error") from None
             elif type(error) is not str:
-                misfit("WorkflowInstanceFailedData", "error", "an object or a string", error)
+                raise_decode_error("WorkflowInstanceFailedData", "error", "an object or a string", error)
         namespace = _json.pop("namespace", ABSENT)
         if type(namespace) is not str and namespace is not UNSET:
             namespace = UNSET if namespace is None else as_str("WorkflowInstanceFailedData", "namespace", namespace)

@@ -15,22 +15,9 @@ days by default), a replay is a duplicate and runs nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from interactor_client import models as _models
-from interactor_ext.webhooks.answers import WebhookAnswer
-from interactor_ext.webhooks.events import InvalidWebhookEvent, parse_event
-from interactor_ext.webhooks.queue._contract import DeadLetter, EventQueue, QueuedEvent
-from interactor_ext.webhooks.queue._redis import RedisEventQueue
-from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
-from interactor_ext.webhooks.rotation import SecretRotation, arotate_secret, rotate_secret
-from interactor_ext.webhooks.router import WebhookRouter
-from interactor_ext.webhooks.signature import WebhookVerifier, sign
-from interactor_ext.webhooks.stores._contract import ClaimState, EventStore
-from interactor_ext.webhooks.stores._memory import MemoryEventStore
-from interactor_ext.webhooks.stores._redis import AsyncRedisEventStore, RedisEventStore
-from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore
-from interactor_ext.webhooks.worker import WebhookWorker
+from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
     from interactor_client.models import (
@@ -52,16 +39,20 @@ if TYPE_CHECKING:
         WorkflowInstanceStartedEvent,
         WorkflowInstanceStateChangedEvent,
     )
-
-_EVENTS = {*_models.EVENT_MODELS["WebhookEvent"].values(), "WebhookEvent"}
-
-
-def __getattr__(name: str) -> Any:
-    # Event classes load when they are named: a receiver rarely uses more than a few.
-    if name not in _EVENTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(_models, name)
-
+    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent
+    from interactor_ext.webhooks.answers import WebhookAnswer
+    from interactor_ext.webhooks.events import parse_event
+    from interactor_ext.webhooks.queue._contract import DeadLetter, EventQueue, QueuedEvent
+    from interactor_ext.webhooks.queue._redis import RedisEventQueue
+    from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
+    from interactor_ext.webhooks.rotation import SecretRotation, arotate_secret, rotate_secret
+    from interactor_ext.webhooks.router import WebhookRouter
+    from interactor_ext.webhooks.signature import WebhookVerifier, sign
+    from interactor_ext.webhooks.stores._contract import ClaimState, EventStore
+    from interactor_ext.webhooks.stores._memory import MemoryEventStore
+    from interactor_ext.webhooks.stores._redis import AsyncRedisEventStore, RedisEventStore
+    from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore
+    from interactor_ext.webhooks.worker import WebhookWorker
 
 __all__ = [
     "AsyncRedisEventStore",
@@ -103,3 +94,60 @@ __all__ = [
     "rotate_secret",
     "sign",
 ]
+
+# A receiver loads what it uses: most use no Redis, no worker, and few of the events.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "interactor_ext.webhooks._invalid_event": ("InvalidWebhookEvent",),
+        "interactor_ext.webhooks.answers": ("WebhookAnswer",),
+        "interactor_ext.webhooks.events": ("parse_event",),
+        "interactor_ext.webhooks.queue._contract": (
+            "DeadLetter",
+            "EventQueue",
+            "QueuedEvent",
+        ),
+        "interactor_ext.webhooks.queue._redis": ("RedisEventQueue",),
+        "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
+        "interactor_ext.webhooks.rotation": (
+            "SecretRotation",
+            "arotate_secret",
+            "rotate_secret",
+        ),
+        "interactor_ext.webhooks.router": ("WebhookRouter",),
+        "interactor_ext.webhooks.signature": (
+            "WebhookVerifier",
+            "sign",
+        ),
+        "interactor_ext.webhooks.stores._contract": (
+            "ClaimState",
+            "EventStore",
+        ),
+        "interactor_ext.webhooks.stores._memory": ("MemoryEventStore",),
+        "interactor_ext.webhooks.stores._redis": (
+            "AsyncRedisEventStore",
+            "RedisEventStore",
+        ),
+        "interactor_ext.webhooks.stores._sqlite": ("SQLiteEventStore",),
+        "interactor_ext.webhooks.worker": ("WebhookWorker",),
+        "interactor_client.models": (
+            "CredentialConnectedEvent",
+            "CredentialErrorEvent",
+            "CredentialExpiredEvent",
+            "CredentialRefreshedEvent",
+            "CredentialRevokedEvent",
+            "RoomMessageCreatedEvent",
+            "RoomMessageUpdatedEvent",
+            "RoomToolCallCompletedEvent",
+            "RoomToolCallPendingEvent",
+            "UnknownWebhookEvent",
+            "WebhookEvent",
+            "WorkflowInstanceCancelledEvent",
+            "WorkflowInstanceCompletedEvent",
+            "WorkflowInstanceFailedEvent",
+            "WorkflowInstanceHaltedEvent",
+            "WorkflowInstanceStartedEvent",
+            "WorkflowInstanceStateChangedEvent",
+        ),
+    },
+)

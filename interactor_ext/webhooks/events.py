@@ -7,17 +7,15 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from attrs import define, field
-
 from interactor_client import models
 from interactor_client.errors import DecodeError
-from interactor_client.models import UnknownWebhookEvent
 from interactor_client.wire import as_datetime
 from interactor_ext._errors import WebhookPayloadError
 
 if TYPE_CHECKING:
     # At run time the union would load the models of every event there is.
     from interactor_client.models import WebhookEvent
+    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent
 
 Body = bytes | bytearray | memoryview | str
 
@@ -27,19 +25,6 @@ _FALLBACK = ""
 _WHITESPACE = " \t\n\r"
 # Event type -> model class, filled as types arrive: a receiver imports the models of what it receives.
 _classes: dict[str, Any] = {}
-
-
-@define(kw_only=True)
-class InvalidWebhookEvent(UnknownWebhookEvent):
-    """A genuine event of a known type that does not fit the model of its type.
-
-    Attributes:
-        validation_error: The model, the field and what is wrong with it.
-        raw: The body as it came.
-    """
-
-    validation_error: str = ""
-    raw: bytes = field(default=b"", repr=False)
 
 
 def raw_body(body: Body) -> bytes:
@@ -110,10 +95,17 @@ def _read_odd(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
     return event
 
 
+def validation_error_of(event: WebhookEvent) -> str | None:
+    """What does not fit the model of the event's type, for an `InvalidWebhookEvent`; None for any other event."""
+    return getattr(event, "validation_error", None)
+
+
 def _invalid(raw: bytes, document: dict[str, Any], error: Exception) -> InvalidWebhookEvent:
     what = str(error) if isinstance(error, DecodeError) else f"cannot be read ({type(error).__name__})"
     if not isinstance(document["namespace"], str | None):
         document["namespace"] = None
+    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent  # late, as all models are
+
     event = InvalidWebhookEvent.from_dict({"data": None} | document)
     event.validation_error, event.raw = what, raw
     return event

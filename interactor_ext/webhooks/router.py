@@ -25,7 +25,7 @@ from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, ST
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
-from interactor_ext.webhooks.events import Body, InvalidWebhookEvent, raw_body
+from interactor_ext.webhooks.events import Body, raw_body, validation_error_of
 from interactor_ext.webhooks.queue._contract import EventQueue
 from interactor_ext.webhooks.stores._contract import ClaimState, EventStore, body_key, store_key
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
@@ -188,8 +188,8 @@ class WebhookRouter:
     def run_handlers(self, event: WebhookEvent, run: HandlerRun) -> Effects[None]:
         """Raises WebhookPayloadError, at the end, for handlers whose class the event does not fit."""
         matching = [each for each in self._registrations if each.pattern.fullmatch(event.event)]
-        invalid = isinstance(event, InvalidWebhookEvent)
-        handlers = [each.handler for each in matching if each.takes_any_event or not invalid]
+        problem = validation_error_of(event)
+        handlers = [each.handler for each in matching if each.takes_any_event or problem is None]
         if not handlers and self._default is not None:
             handlers = [self._default]
         began = time.monotonic()
@@ -197,8 +197,8 @@ class WebhookRouter:
             left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
             wrapped = handler if run.wrap is None else run.wrap(handler)
             yield Call(wrapped, (event,), executor=run.threads, timeout=left)
-        if isinstance(event, InvalidWebhookEvent) and not all(each.takes_any_event for each in matching):
-            raise WebhookPayloadError(f"It does not fit the class that its handlers take: {event.validation_error}.")
+        if problem is not None and not all(each.takes_any_event for each in matching):
+            raise WebhookPayloadError(f"It does not fit the class that its handlers take: {problem}.")
 
     def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer:
         """The answer to a delivery whose body a receiver has not read to its end, once it has been logged."""
@@ -224,10 +224,9 @@ class WebhookRouter:
         except WebhookPayloadError as error:
             return (yield from self._take_nameless(raw_body(body), error))
         watch.event = event
-        if isinstance(event, InvalidWebhookEvent):
+        if (problem := validation_error_of(event)) is not None:
             logger.error(
-                "Webhook event %r is genuine and does not fit its type, %r: %s.",
-                *(event.id, event.event, event.validation_error),
+                "Webhook event %r is genuine and does not fit its type, %r: %s.", event.id, event.event, problem
             )
         if age := self._age_beyond_memory(event):
             return answers.too_old(age)

@@ -1,0 +1,20 @@
+"""The class of a genuine webhook event that does not fit its model. Importing it imports the generated models' base."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from interactor_client.models import UnknownWebhookEvent
+
+
+@define(kw_only=True)
+class InvalidWebhookEvent(UnknownWebhookEvent):
+    """A genuine event of a known type that does not fit the model of its type.
+
+    Attributes:
+        validation_error: The model, the field and what is wrong with it.
+        raw: The body as it came.
+    """
+
+    validation_error: str = ""
+    raw: bytes = field(default=b"", repr=False)
