@@ -7,7 +7,6 @@ body of a stream is left to its reader.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from interactor_ext._lazy import LazyModule
 from interactor_ext.limits._buckets import WouldWait
 from interactor_ext.transports._attempts import Attempts, EndedWith, Rules
 from interactor_ext.transports._circuit_breaker import is_failure
@@ -27,7 +27,11 @@ from interactor_ext.transports._interrupts import interrupt_behind
 from interactor_ext.transports._sync_pool import HeldBody
 
 if TYPE_CHECKING:
+    import asyncio
+
     from interactor_ext.telemetry._requests import Measured
+else:
+    asyncio = LazyModule("asyncio")
 
 
 class CallTransport(httpx.BaseTransport):

@@ -21,18 +21,35 @@ def loaded(code: str) -> set[str]:
     return set(subprocess.run([sys.executable, "-c", lines], check=True, capture_output=True, text=True).stdout.split())
 
 
+MODELS_AND_ENDPOINTS = ("interactor_client.models.", "interactor_client.api.")
+CONSTRUCTED = "import interactor_ext; interactor_ext.InteractorClient(client_id='a', client_secret='b')"
+RECEIVER = (
+    "from interactor_ext.webhooks import WebhookRouter, WebhookVerifier; WebhookRouter(WebhookVerifier('whsec_a'))"
+)
+
+
 @pytest.mark.parametrize("code", ["import interactor_ext", CLIENTS])
-def test_no_model_no_endpoint_and_nothing_heavy_is_loaded(code: str) -> None:
+def test_importing_the_package_and_its_clients_loads_no_model_no_endpoint_and_nothing_heavy(code: str) -> None:
     modules = loaded(code)
-    assert not [name for name in modules if name.startswith(("interactor_client.models.", "interactor_client.api."))]
+    assert not [name for name in modules if name.startswith(MODELS_AND_ENDPOINTS)]
     assert not modules & {"interactor_client.models", "attr", "asyncio", "dateutil", "httpcore", "concurrent.futures"}
 
 
-def test_a_webhook_receiver_loads_no_client() -> None:
-    assert not loaded("import interactor_ext.webhooks") & {
-        "interactor_ext._client.client",
-        "interactor_ext._client.http",
-    }
+def test_constructing_a_sync_client_loads_no_attrs_no_asyncio_no_models_and_no_battery() -> None:
+    modules = loaded(CONSTRUCTED) - loaded("import httpx; httpx.Client()")
+    unused = {"attr", "asyncio", "dateutil", "interactor_ext._effects", "interactor_ext.streams"}
+    assert sorted(modules & unused) == []
+    batteries = ("chat", "tools", "webhooks", "sandbox", "testing", "cli", "telemetry._prometheus", "limits._limiter")
+    prefixes = (*MODELS_AND_ENDPOINTS, *(f"interactor_ext.{name}" for name in batteries))
+    assert sorted(name for name in modules if name.startswith(prefixes)) == []
+
+
+def test_webhook_receiver_loads_no_client_no_httpx_no_asyncio_no_redis_and_no_models() -> None:
+    modules = loaded(RECEIVER)
+    unused = {"attr", "dateutil", "httpx", "redis", "sqlite3", "interactor_ext._redis"}
+    assert sorted(modules & unused) == []
+    prefixes = (*MODELS_AND_ENDPOINTS, "interactor_client.client", "interactor_ext._client")
+    assert sorted(name for name in modules if name.startswith(prefixes)) == []
 
 
 def test_the_face_is_what_it_says() -> None:
