@@ -1,12 +1,13 @@
-"""What the streams sync and async share: the state, the open response, and what its failures mean."""
+"""The common part of the sync and async streams: requests, responses and failures, reported to the state machine."""
 
 from __future__ import annotations
 
+import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -17,11 +18,9 @@ from interactor_ext._responses._request_info import describe_request
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent
 from interactor_ext.streams._events import Received, event_reader
-from interactor_ext.streams._state import End, Read, StreamState
+from interactor_ext.streams._state import Action, End, Receive, StreamState
+from interactor_ext.telemetry._events import StreamConnected, StreamDisconnected, StreamKind
 from interactor_ext.transports._deadline import TimeLeft
-
-if TYPE_CHECKING:
-    from interactor_ext.telemetry._stream import StreamWatch
 
 E = TypeVar("E")
 
@@ -30,13 +29,13 @@ IDLE_TIMEOUT = 45.0
 
 
 class Gap(Enum):
-    """Where the stream has connected again: what came in between is lost if the server could not send it again."""
+    """The stream has reconnected: events from before are lost if the server could not send them again."""
 
     GAP = "gap"
 
 
 class SharedStream(Generic[E]):
-    """What sync and async hold: the state, the open response, and how events are handed out."""
+    """The state of a stream and its reports to it. The subclasses hold the open response."""
 
     def __init__(
         self,
@@ -61,15 +60,16 @@ class SharedStream(Generic[E]):
         self._client = client
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
+        self._announced_reconnects = 0
         self._deadline = deadline
         self._idle_timeout = idle_timeout
         self._last_event_id = last_event_id
         self._reader = event_reader(family)
-        self._told_of = 0
-        self._owner: object = None
-        self._is_anew = False
+        self._owner: object = None  # the loop that reads, and closes the connection when it is left
+        self._is_new_connection = False
         self._is_entered = False
-        self._watch = _watch(client, kwargs)
+        self._is_connected = False
+        self._kind: StreamKind = "room" if kwargs["extensions"]["operation"].tag == "rooms" else "workflow"
         self._state = StreamState(
             self._reader,
             request=_name(kwargs),
@@ -82,7 +82,7 @@ class SharedStream(Generic[E]):
         self._set_up()
 
     def _set_up(self) -> None:
-        """What the sync and the async one hold of their own."""
+        """Initializes what the subclass holds."""
 
     @property
     def last_event_id(self) -> str:
@@ -116,30 +116,61 @@ class SharedStream(Generic[E]):
             request.extensions["interactor"] = call._replace(ends_at=self._deadline)
         return request
 
-    def _opened(self, response: httpx.Response) -> bool:
-        """False for an error response, which must be read and then `_refused`."""
+    def _actions(self, *, until_connected: bool = False) -> Iterator[Action]:
+        """What to do until there is an event to hand out or none will come, or until there is a new connection."""
+        state = self._state
+        while not (state.ready or isinstance(state.action, End) or (until_connected and self._is_newly_connected)):
+            yield state.action
+
+    @property
+    def _is_newly_connected(self) -> bool:
+        return self._is_new_connection and isinstance(self._state.action, Receive)
+
+    def _opened(self) -> None:
+        self._is_new_connection = False
+        self._raise_if_failed()
+
+    def _hand_out(self) -> Received | None:
+        """The next event; None at the end. Raises the error that ended the stream."""
+        try:
+            event = self._state.ready.popleft()
+        except IndexError:
+            if not isinstance(self._state.action, End):  # another reader took it
+                raise two_readers() from None
+            self._raise_if_failed()
+            return None
+        self._last_event_id = event.block.id
+        return event
+
+    def _hand_out_or_gap(self) -> E | Gap | None:
+        if not self._state.ready and self._is_newly_connected:
+            self._is_new_connection = False
+            return Gap.GAP
+        event = self._hand_out()
+        return None if event is None else self._reader.model(event)
+
+    def _raise_if_failed(self) -> None:
+        if isinstance(self._state.action, End) and self._state.action.error is not None:
+            raise self._state.action.error
+
+    def _on_response(self, response: httpx.Response) -> None:
+        """Report a response, which must have been read if it is an error."""
+        now = time.monotonic()
         if not response.is_success:
-            return False
-        if response.status_code == 204:
+            self._state.failed(status_error(response), now)
+        elif response.status_code == 204:
             self._state.finished()
         elif not _is_event_stream(response):
-            self._state.failed(_no_event_stream(response), time.monotonic())
+            self._state.failed(_no_event_stream(response), now)
         else:
-            self._state.connected(time.monotonic())
-            self._is_anew = True
-            if self._watch is not None:
-                self._watch.connected()
-        return True
+            self._state.connected(now)
+            self._is_new_connection = self._is_connected = True
+            self._report(StreamConnected(self._kind))
 
-    def _refused(self, response: httpx.Response) -> None:
-        self._state.failed(status_error(response), time.monotonic())
-
-    def _broke(self, error: Exception) -> None:
-        if isinstance(self._state.action, End):  # closed by another thread or task; this is what has come of it
+    def _on_failure(self, error: Exception) -> None:
+        if isinstance(self._state.action, End):  # closed by another thread or task, which led to this
             return
         now = time.monotonic()
-        if self._watch is not None:
-            self._watch.ends(error)
         if self._deadline is not None and now >= self._deadline:
             self._state.out_of_time()
         elif isinstance(error, InteractorError):
@@ -151,56 +182,37 @@ class SharedStream(Generic[E]):
             broken = f"The connection of the stream broke off ({_name(self._kwargs)}: {type(error).__name__})."
             self._state.failed(_caused(APIConnectionError(broken), error), now)
 
-    def _came(self, chunk: bytes | None) -> None:
-        is_watched = self._watch is not None and isinstance(self._state.action, Read)
+    def _on_chunk(self, chunk: bytes | None) -> None:
         if chunk is None:
             self._state.failed(None, time.monotonic())
         else:
             self._state.received(chunk, time.monotonic())
-        if is_watched and not isinstance(self._state.action, Read):
-            assert self._watch is not None
-            error = self._state.action.error if isinstance(self._state.action, End) else None
-            self._watch.ends(error, done=isinstance(self._state.action, End) and error is None)
 
-    def _let_go(self) -> Callable[[], None]:
-        """The connection is about to be closed. Returns what tells the telemetry of it, which may take a lock."""
-        if isinstance(self._state.action, Read):
-            self._state.woken()
-        return _tell_nobody if self._watch is None else self._watch.disconnected()
-
-    def _announced(self, number: int, seconds: float) -> Any:
-        """Tell the caller of a reconnect, once: who gives up waiting for an event comes here again for the same one."""
-        if self._on_reconnect is None or number <= self._told_of:
+    def _announce(self, number: int, seconds: float) -> Any:
+        """Call `on_reconnect`, once for each reconnect: a caller that gave up waiting comes back for the same one."""
+        if self._on_reconnect is None or number <= self._announced_reconnects:
             return None
-        self._told_of = number
+        self._announced_reconnects = number
         return self._on_reconnect(number, seconds)
 
-    def _hand_out(self) -> Received | None:
-        try:
-            event = self._state.ready.popleft()
-        except IndexError:
-            if not isinstance(self._state.action, End):  # closed by another thread at this very moment
-                raise two_readers() from None
-            return None
-        self._last_event_id = event.block.id
-        return event
+    def _disconnected(self) -> Callable[[], None]:
+        """The connection is being closed, and a later loop opens another. Returns the report to the telemetry, which
+        may take a lock.
+        """
+        was_connected, self._is_connected = self._is_connected, False
+        event = StreamDisconnected(self._kind, self._state.disconnect_reason)
+        if isinstance(self._state.action, Receive):
+            self._state.woken()
+        return functools.partial(self._report, event) if was_connected else _nothing
 
-    def _raise_if_failed(self) -> None:
-        if isinstance(self._state.action, End) and self._state.action.error is not None:
-            raise self._state.action.error
+    def _report(self, event: StreamConnected | StreamDisconnected) -> None:
+        reporter = getattr(self._client, "reporter", None)
+        if reporter is not None:
+            reporter.record(event)
 
 
-def _tell_nobody() -> None:
+def _nothing() -> None:
     pass
-
-
-def _watch(client: Any, kwargs: dict[str, Any]) -> StreamWatch | None:
-    reporter = getattr(client, "reporter", None)
-    if reporter is None:
-        return None
-    from interactor_ext.telemetry._stream import StreamWatch
-
-    return StreamWatch(reporter, "room" if kwargs["extensions"]["operation"].tag == "rooms" else "workflow")
 
 
 def _is_event_stream(response: httpx.Response) -> bool:

@@ -1,20 +1,21 @@
-"""What an event stream does next: decided from bytes, statuses, failures and the time, without a socket or a clock.
+"""State machine of an event stream: reconnects, backoff, deadline and duplicates, decided without a socket or a clock.
 
 A loop hands out what is `ready`, then does the `action`, and reports what came of it:
 
     Connect     open a connection with these headers     -> connected, finished or failed
-    Read        wait for the next bytes                  -> received or failed
-    Wait        sleep                                    -> woken
+    Receive     wait for the next bytes                  -> received or failed
+    Backoff     sleep                                    -> woken
     End         close; raise the error, if there is one
 
-End is for good, whatever is reported after it: another thread or task may have closed the stream meanwhile.
+End is final, whatever is reported after it: another thread or task may have closed the stream meanwhile. That, and the
+price of a generator step for each chunk, is why streams do not run on `_effects`.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from interactor_ext._errors import (
     APIConnectionError,
@@ -47,20 +48,23 @@ class Connect(NamedTuple):
     headers: dict[str, bytes]
 
 
-class Read(NamedTuple):
+class Receive(NamedTuple):
     pass
 
 
-class Wait(NamedTuple):
+class Backoff(NamedTuple):
     seconds: float
     reconnect: int
     """The number of the reconnect that follows, from 1."""
     until: float
-    """The instant at which the wait is over. Who is interrupted sleeps only for what is left of it."""
+    """When it is over. A caller that is interrupted and comes back sleeps for the rest alone."""
 
 
 class End(NamedTuple):
     error: InteractorError | None
+
+
+Action = Connect | Receive | Backoff | End
 
 
 class StreamState:
@@ -78,7 +82,7 @@ class StreamState:
         max_event_size: int = DEFAULT_MAX_EVENT_SIZE,
     ) -> None:
         self.ready: deque[Received] = deque()
-        self.action: Connect | Read | Wait | End
+        self.action: Action
         self.reconnects = 0
         self._reader = reader
         self._request = request
@@ -93,7 +97,17 @@ class StreamState:
         self._ever_connected = False
         self._connected_at = self._heard_at = 0.0
         self._is_closed = False
+        self._failure: InteractorError | None = None  # of the last connection
         self.action = self._connect()
+
+    @property
+    def disconnect_reason(self) -> Literal["timeout", "error", "client_close", "done"]:
+        """Why the connection is being closed."""
+        if self._is_closed or isinstance(self.action, Receive):
+            return "client_close"
+        if isinstance(self._failure, APITimeoutError):
+            return "timeout"
+        return "done" if self.action == End(None) else "error"
 
     def connected(self, now: float) -> None:
         """The server answered with an event stream."""
@@ -101,7 +115,8 @@ class StreamState:
         self._connected_at = self._heard_at = now
         self._decoder = SSEDecoder(self._decoder.last_event_id, self._max_event_size)
         self._seen.start_connection()
-        self._go(Read())
+        self._failure = None
+        self._go(Receive())
 
     def finished(self) -> None:
         """The server has nothing to send."""
@@ -144,8 +159,9 @@ class StreamState:
         """There is no connection, or no longer: an error, or None where the server ended it without a `done`."""
         if isinstance(self.action, End):
             return
-        if isinstance(self.action, Read) and self._heard_at - self._connected_at >= _HEALTHY_AFTER:
+        if isinstance(self.action, Receive) and self._heard_at - self._connected_at >= _HEALTHY_AFTER:
             self._failures = 0
+        self._failure = error
         retry_after = error.retry_after if error is not None else None
         wait = self._next_wait(retry_after)
         if error is not None and (not _passes(error) or (retry_after or 0) > LONGEST_WAIT):
@@ -157,7 +173,7 @@ class StreamState:
         else:
             self._failures += 1
             self.reconnects += 1
-            self._go(Wait(wait, self.reconnects, now + wait))
+            self._go(Backoff(wait, self.reconnects, now + wait))
 
     def woken(self) -> None:
         """The wait is over; or the connection was closed by its own reader, who now wants more."""
@@ -165,9 +181,10 @@ class StreamState:
 
     def out_of_time(self) -> None:
         """The deadline has come."""
-        self._go(End(self._too_late(None)))
+        self._failure = self._too_late(None)
+        self._go(End(self._failure))
 
-    def _go(self, action: Connect | Read | Wait | End) -> None:
+    def _go(self, action: Action) -> None:
         if not isinstance(self.action, End):
             self.action = action
         if self._is_closed:  # by another thread, between the two lines above

@@ -1,9 +1,10 @@
-"""The streams of events, sync and async: thin loops that do what `StreamState` decides."""
+"""The streams of events, sync and async: loops that do the actions of `StreamState`, and hold the open response."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import socket
 import threading
@@ -15,10 +16,10 @@ from typing import Self, TypeVar
 import httpx
 
 from interactor_ext.sse import ServerSentEvent
-from interactor_ext.streams._chunks import BROKEN, ReadAhead, chunks_of
 from interactor_ext.streams._events import Received
+from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
 from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_readers
-from interactor_ext.streams._state import Connect, End, Read, Wait
+from interactor_ext.streams._state import Action, Backoff, Connect, Receive
 from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._interrupts import interrupt_behind
 from interactor_ext.transports._waiters import ThreadWaiter, require_asyncio
@@ -46,20 +47,19 @@ class Stream(SharedStream[E]):
     def _set_up(self) -> None:
         self._response: httpx.Response | None = None
         self._chunks: Iterator[bytes] = iter(())
-        self._is_reading = False
         self._waiter = ThreadWaiter()
-        self._readers: dict[None, int] = {}  # the thread that reads
+        self._readers: dict[None, int] = {}  # the thread that does an action
 
     def __enter__(self) -> Self:
         self._is_entered = True
         start_closer()
         try:
-            self._arrive()
+            for action in self._actions(until_connected=True):
+                self._do(action)
         except BaseException:
-            self._hang_up()
+            self._disconnect()
             raise
-        self._raise_if_failed()
-        self._is_anew = False
+        self._opened()
         return self
 
     def __exit__(
@@ -87,131 +87,103 @@ class Stream(SharedStream[E]):
         self._require_entered("with")
         return self._loop(as_sent)
 
+    def next_or_gap(self) -> E | Gap | None:
+        """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
+        for action in self._actions(until_connected=True):
+            self._do(action)
+        return self._hand_out_or_gap()
+
     def close(self) -> None:
         """End the stream. Iterating gives nothing from then on; a thread that waits for an event is woken."""
         self._state.closed()
         self._waiter.wake()
-        if not self._is_reading:
-            self._hang_up()
+        if not self._readers:
+            self._disconnect()
         elif self._response is not None:
             # Another thread waits for bytes. It is woken, and closes what is its own.
             _wake_reader(self._response)
 
     def _loop(self, decode: Callable[[Received], T]) -> Generator[T, None, None]:
         me = self._owner = object()
-        hang_up = self._hang_up
+        disconnect = self._disconnect
         try:
             while (event := self._take()) is not None:
                 yield decode(event)
-        except GeneratorExit:  # by `break`, or by the garbage collector, and nobody can tell which
-            hang_up = self._hang_up_later
+        except GeneratorExit:  # by `break`, or by the garbage collector, in which nothing may wait
+            disconnect = self._disconnect_later
             raise
         finally:
             # If another loop has taken over meanwhile, the connection is that one's.
             if self._owner is me:
-                hang_up()
+                disconnect()
 
     def _take(self) -> Received | None:
-        state = self._state
-        while not state.ready:
-            if isinstance(state.action, Read):
-                self._read()
-            elif isinstance(state.action, End):
-                self._raise_if_failed()
-                return None
-            else:
-                self._approach()
+        if not self._state.ready:
+            for action in self._actions():
+                self._do(action)
         return self._hand_out()
 
-    def next_or_gap(self) -> E | Gap | None:
-        """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
-        while not self._state.ready and not isinstance(self._state.action, End):
-            if not isinstance(self._state.action, Read):
-                self._approach()
-            elif self._is_anew:
-                self._is_anew = False
-                return Gap.GAP
-            else:
-                self._read()
-        event = self._take()
-        return None if event is None else self._reader.model(event)
-
-    def _arrive(self) -> None:
-        while not isinstance(self._state.action, Read | End):
-            self._approach()
-
-    def _approach(self) -> None:
-        self._require_only_reader()
+    def _do(self, action: Action) -> None:
+        # One thread at a time: whoever is in `_readers` is the only one until it clears them.
+        me = threading.get_ident()
+        if self._readers.setdefault(None, me) != me:
+            raise two_readers()
         try:
-            match self._state.action:
+            match action:
                 case Connect(headers):
                     self._connect(headers)
-                case Wait(seconds, number, until):
-                    self._announced(number, seconds)
+                case Receive():
+                    self._receive()
+                case Backoff(seconds, number, until):
+                    self._announce(number, seconds)
                     self._waiter.wait(max(0.0, until - time.monotonic()))
                     self._state.woken()
         finally:
             self._readers.clear()
-
-    def _require_only_reader(self) -> None:
-        """Who returns from it is the only one until it clears `_readers`."""
-        me = threading.get_ident()
-        if self._readers.setdefault(None, me) != me:
-            raise two_readers()
+        if not isinstance(self._state.action, Receive):
+            self._disconnect()
 
     def _connect(self, headers: dict[str, bytes]) -> None:
         try:
             response = self._response = self._client.send(self._request(headers), stream=True)
-            if self._opened(response):
-                self._chunks = chunks_of(response)
+            if response.is_success:
+                assert isinstance(response.stream, httpx.SyncByteStream)
+                # What iter_raw counts and regroups costs more than the events themselves.
+                self._chunks = iter(response.stream)
             else:
                 response.read()
-                self._refused(response)
+            self._on_response(response)
         except BROKEN as error:
-            self._broke_unless_interrupted(error)
-        if not isinstance(self._state.action, Read):
-            self._hang_up()
+            self._on_failure_unless_interrupted(error)
 
-    def _read(self) -> None:
-        self._require_only_reader()
-        # First this and then the look: `close` does it the other way round, so one of the two sees the other.
-        self._is_reading = True
+    def _receive(self) -> None:
+        # The look at the action comes after this thread is noted in `_readers`; `close` does it the other way round, so
+        # one of the two sees the other.
         try:
-            chunk = next(self._chunks, None) if isinstance(self._state.action, Read) else None
+            chunk = next(self._chunks, None) if isinstance(self._state.action, Receive) else None
         except BROKEN as error:
-            self._broke_unless_interrupted(error)
+            self._on_failure_unless_interrupted(error)
         else:
-            self._came(chunk)
-        finally:
-            self._is_reading = False
-            self._readers.clear()
-        if not isinstance(self._state.action, Read):
-            self._hang_up()
+            self._on_chunk(chunk)
 
-    def _broke_unless_interrupted(self, error: Exception) -> None:
+    def _on_failure_unless_interrupted(self, error: Exception) -> None:
         if (interrupt := interrupt_behind(error)) is not None:
-            self._hang_up()
+            self._disconnect()
             raise interrupt from interrupt.__cause__
-        self._broke(error)
+        self._on_failure(error)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         self._detach()()
 
-    def _hang_up_later(self) -> None:
-        """Neither waits nor takes a lock."""
+    def _disconnect_later(self) -> None:
+        """As `_disconnect`, but without waiting or taking a lock."""
         close_later(self._detach())
 
     def _detach(self) -> Callable[[], None]:
-        """A later loop opens a connection of its own from here on. Returns what closes this one."""
-        tell = self._let_go()
+        """Forget the connection. Returns what closes it."""
+        report = self._disconnected()
         response, self._response = self._response, None
-
-        def close() -> None:
-            tell()
-            if response is not None:
-                response.close()
-
-        return close
+        return functools.partial(_close, response, report)
 
 
 class AsyncStream(SharedStream[E]):
@@ -230,12 +202,12 @@ class AsyncStream(SharedStream[E]):
         require_asyncio()
         self._is_entered = True
         try:
-            await self._arrive()
+            for action in self._actions(until_connected=True):
+                await self._do(action)
         except BaseException:
-            await self._hang_up()
+            await self._cancel_and_disconnect()
             raise
-        self._raise_if_failed()
-        self._is_anew = False
+        self._opened()
         return self
 
     async def __aexit__(
@@ -261,11 +233,17 @@ class AsyncStream(SharedStream[E]):
         self._require_entered("async with")
         return self._loop(as_sent)
 
+    async def next_or_gap(self) -> E | Gap | None:
+        """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
+        for action in self._actions(until_connected=True):
+            await self._do(action)
+        return self._hand_out_or_gap()
+
     async def aclose(self) -> None:
         """End the stream. Iterating gives nothing from then on; a task that waits for an event is woken."""
         self._state.closed()
         self._closed.set()
-        await self._hang_up()
+        await self._cancel_and_disconnect()
 
     async def _loop(self, decode: Callable[[Received], T]) -> AsyncGenerator[T, None]:
         me = self._owner = object()
@@ -276,39 +254,16 @@ class AsyncStream(SharedStream[E]):
             # Also where the caller breaks the loop: asyncio closes the generator soon after nobody holds it. If
             # another loop has taken over by then, the connection is that one's.
             if self._owner is me:
-                await self._hang_up()
+                await self._cancel_and_disconnect()
 
     async def _take(self) -> Received | None:
-        state = self._state
-        while not state.ready:
-            if isinstance(state.action, Read):
-                await self._read()
-            elif isinstance(state.action, End):
-                self._raise_if_failed()
-                return None
-            else:
-                await self._approach()
+        if not self._state.ready:
+            for action in self._actions():
+                await self._do(action)
         return self._hand_out()
 
-    async def next_or_gap(self) -> E | Gap | None:
-        """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
-        while not self._state.ready and not isinstance(self._state.action, End):
-            if not isinstance(self._state.action, Read):
-                await self._approach()
-            elif self._is_anew:
-                self._is_anew = False
-                return Gap.GAP
-            else:
-                await self._read()
-        event = await self._take()
-        return None if event is None else self._reader.model(event)
-
-    async def _arrive(self) -> None:
-        while not isinstance(self._state.action, Read | End):
-            await self._approach()
-
-    async def _approach(self) -> None:
-        match self._state.action:
+    async def _do(self, action: Action) -> None:
+        match action:
             case Connect(headers):
                 # A task of its own, as with reading: with a limit on each wait it might never be done otherwise.
                 task = self._connecting = self._connecting or asyncio.create_task(self._connect(headers))
@@ -316,8 +271,10 @@ class AsyncStream(SharedStream[E]):
                 self._connecting = None
                 if not task.cancelled():
                     task.result()
-            case Wait(seconds, number, until):
-                result = self._announced(number, seconds)
+            case Receive():
+                await self._receive()
+            case Backoff(seconds, number, until):
+                result = self._announce(number, seconds)
                 if inspect.isawaitable(result):
                     await result
                 with contextlib.suppress(TimeoutError):
@@ -327,43 +284,37 @@ class AsyncStream(SharedStream[E]):
 
     async def _connect(self, headers: dict[str, bytes]) -> None:
         try:
-            async with self._in_time():
+            async with self._deadline_timeout():
                 response = await self._client.send(self._request(headers), stream=True)
-                if self._opened(response):
+                if response.is_success:
                     self._connection = ReadAhead(response)
                 else:
                     try:
                         await response.aread()
                     finally:
                         await response.aclose()
-                    self._refused(response)
+                self._on_response(response)
         except BROKEN as error:
-            self._broke(error)
-        if not isinstance(self._state.action, Read):
+            self._on_failure(error)
+        if not isinstance(self._state.action, Receive):
             await self._disconnect()
 
-    async def _read(self) -> None:
-        connection = self._connection
-        assert connection is not None
+    async def _receive(self) -> None:
+        assert self._connection is not None
         try:
-            chunk = connection.take() or await self._next(connection)
+            async with self._deadline_timeout():
+                chunk = await self._connection.next()
         except BROKEN as error:
-            self._broke(error)
+            self._on_failure(error)
         else:
-            self._came(chunk)
-        if not isinstance(self._state.action, Read):
-            await self._hang_up()
+            self._on_chunk(chunk)
+        if not isinstance(self._state.action, Receive):
+            await self._cancel_and_disconnect()
 
-    async def _next(self, connection: ReadAhead) -> bytes | None:
-        if self._deadline is None:
-            return await connection.next()
-        async with self._in_time():
-            return await connection.next()
-
-    def _in_time(self) -> asyncio.Timeout:
+    def _deadline_timeout(self) -> asyncio.Timeout:
         return asyncio.timeout(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
 
-    async def _hang_up(self) -> None:
+    async def _cancel_and_disconnect(self) -> None:
         connecting, self._connecting = self._connecting, None
         if connecting is not None and not connecting.done():
             connecting.cancel()
@@ -371,10 +322,16 @@ class AsyncStream(SharedStream[E]):
         await self._disconnect()
 
     async def _disconnect(self) -> None:
-        self._let_go()()
+        self._disconnected()()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.aclose()
+
+
+def _close(response: httpx.Response | None, report: Callable[[], None]) -> None:
+    report()
+    if response is not None:
+        response.close()
 
 
 def _wake_reader(response: httpx.Response) -> None:

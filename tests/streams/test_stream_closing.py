@@ -370,7 +370,7 @@ def test_closing_in_another_thread_ends_it(packed: bool) -> None:
         thread = threading.Thread(target=read, daemon=True)
         thread.start()
         assert waiting.wait(60)
-        eventually(lambda: stream._is_reading)
+        eventually(lambda: stream._readers)
         stream.close()
         thread.join(60)
         assert seen == ["1", "the end"]

@@ -22,7 +22,7 @@ from interactor_ext._errors import (
 )
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams._events import event_reader
-from interactor_ext.streams._state import GIVE_UP_AFTER, LONGEST_WAIT, Connect, End, Read, StreamState, Wait
+from interactor_ext.streams._state import GIVE_UP_AFTER, LONGEST_WAIT, Backoff, Connect, End, Receive, StreamState
 
 FULL = RetryPolicy(jitter=lambda: 1.0)
 BROKEN = APIConnectionError("broken")
@@ -57,7 +57,7 @@ def headers_of(stream: StreamState) -> dict[str, bytes]:
 
 
 def wait_of(stream: StreamState) -> float:
-    assert isinstance(stream.action, Wait), stream.action
+    assert isinstance(stream.action, Backoff), stream.action
     return stream.action.seconds
 
 
@@ -75,7 +75,7 @@ def test_the_way_of_a_stream() -> None:
     stream = state()
     assert headers_of(stream) == HEADERS
     stream.connected(0.0)
-    assert isinstance(stream.action, Read)
+    assert isinstance(stream.action, Receive)
     stream.received(event(1), 0.0)
     assert [received.type for received in stream.ready] == ["message.delta"]
     stream.failed(BROKEN, 0.0)
@@ -230,7 +230,7 @@ def test_a_deadline_that_comes_before_the_next_attempt_ends_it() -> None:
     stream = state(deadline=10.0)
     stream.connected(0.0)
     stream.failed(BROKEN, 8.9)
-    assert stream.action == Wait(1.0, 1, 9.9)
+    assert stream.action == Backoff(1.0, 1, 9.9)
     reconnect(stream)
     stream.failed(BROKEN, 8.5)
     error = error_of(stream)
@@ -370,5 +370,5 @@ def test_no_bytes_and_no_time_raise(chunks: list[bytes], now: float) -> None:
     for chunk in chunks:
         stream.received(chunk, now)
         stream.failed(None, now)
-        assert isinstance(stream.action, Wait | End)
+        assert isinstance(stream.action, Backoff | End)
         reconnect(stream, now)
