@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextvars
 import inspect
 import json
 import re
-import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 import httpx
 
 from interactor_client.errors import DecodeError
 from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
-from interactor_ext._errors import ResponseValidationError
+from interactor_ext._errors import ConfigurationError, ResponseValidationError
 from interactor_ext._responses._read import read_response, validation_error
+from interactor_ext._threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs._logger import logger
 from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._waiters import require_asyncio
@@ -34,6 +34,8 @@ MOST_EMPTY_PAGES = 100
 """In a row, after which a server that promises more is not believed."""
 # Seconds for cancelled requests to end; what they do in a thread, such as reading a token store, cannot be cancelled.
 _GRACE = 1.0
+# Their number is bounded by `prefetch`.
+_THREADS = DaemonThreads("interactor-pages", most=UNBOUNDED, idle=0.0)
 
 
 def check_paging(params: Mapping[str, Any]) -> None:
@@ -210,16 +212,23 @@ def iterate(
     An error comes after the items of the pages before it. Threads are not waited for: `cancel` is called to end those
     that fetch when the iteration ends, soon and in another thread, for the garbage collector may be what ends it.
     """
+
+    def start(number: int) -> Callable[[], Page[T]]:
+        if prefetch:
+            with suppress(ConfigurationError):  # no thread can be had: it is fetched when its turn comes
+                return _THREADS.submit(fetch, number).result
+        return partial(fetch, number)
+
     walk: PageWalk[T] = PageWalk(request)
-    pending: deque[Future[Page[T]]] = deque()
+    pending: deque[Callable[[], Page[T]]] = deque()
     if prefetch:
         start_closer()
     try:
         while not walk.done:
-            pending.extend(_start(fetch, number, in_thread=prefetch > 0) for number in walk.to_ask(1))
-            page = pending.popleft().result()
+            pending.extend(map(start, walk.to_ask(1)))
+            page = pending.popleft()()
             items = walk.take(page)
-            pending.extend(_start(fetch, number, in_thread=True) for number in walk.to_ask(prefetch))
+            pending.extend(map(start, walk.to_ask(prefetch)))
             for error in _invalid(page):
                 if on_invalid is not None:
                     on_invalid(error)
@@ -227,32 +236,6 @@ def iterate(
     finally:
         if prefetch:
             close_later(cancel)
-
-
-def _start(fetch: Callable[[int], Page[T]], number: int, *, in_thread: bool) -> Future[Page[T]]:
-    future: Future[Page[T]] = Future()
-    # A context each: one is not entered twice at a time, and tracing finds its span there.
-    arguments = (contextvars.copy_context(), fetch, number, future)
-    if in_thread:
-        try:
-            threading.Thread(target=_fetch_into, args=arguments, name="interactor-pages", daemon=True).start()
-        except RuntimeError:  # no thread can be had
-            in_thread = False
-    if not in_thread:
-        _fetch_into(*arguments)
-    return future
-
-
-def _fetch_into(
-    context: contextvars.Context, fetch: Callable[[int], Page[T]], number: int, future: Future[Page[T]]
-) -> None:
-    try:
-        page = context.run(fetch, number)
-    except BaseException as error:
-        future.set_exception(error)
-        del future  # otherwise it and the traceback of its exception would hold each other
-    else:
-        future.set_result(page)
 
 
 async def aiterate(

@@ -67,12 +67,12 @@ class Sequences:
         """
         from interactor_ext._client.waiting import oauth_wait
 
-        return self._carry_out(oauth_wait(self, flow_id, timeout).poll())
+        return self._run_effects(oauth_wait(self, flow_id, timeout).poll())
 
-    def _carry_out(self, plan: Effects[T]) -> T:
+    def _run_effects(self, effects: Effects[T]) -> T:
         from interactor_ext._effects import run_sync
 
-        return run_sync(plan)
+        return run_sync(effects)
 
 
 class AsyncSequences:
@@ -126,9 +126,9 @@ class AsyncSequences:
         """
         from interactor_ext._client.waiting import oauth_wait
 
-        return await self._carry_out(oauth_wait(self, flow_id, timeout).poll())
+        return await self._run_effects(oauth_wait(self, flow_id, timeout).poll())
 
-    async def _carry_out(self, plan: Effects[T]) -> T:
+    async def _run_effects(self, effects: Effects[T]) -> T:
         from interactor_ext._effects import run_async
 
-        return await run_async(plan)
+        return await run_async(effects)

@@ -8,17 +8,17 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import wait
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
-from interactor_ext._effects import Effects, in_daemon_thread, run_async, run_sync
+from interactor_ext._effects import Effects, run_async, run_sync
 from interactor_ext._errors import InteractorError
 from interactor_ext.chat._room_queue import Place, too_long
 from interactor_ext.chat._shared import SERVING, SharedReply
 from interactor_ext.chat._state import Look, Pause, Read, Run
 from interactor_ext.streams._shared import Gap
+from interactor_ext.tools._calls import TOOL_THREADS
 from interactor_ext.transports._closer import close_later
 
 if TYPE_CHECKING:
@@ -140,10 +140,7 @@ class Reply(SharedReply):
     def _run_in_threads(self, calls: tuple[ToolCall, ...], plans: deque[Effects[Any]]) -> None:
         """Those that are not done at the deadline are left to their threads."""
         try:
-            threads = [
-                in_daemon_thread(partial(self._carry_out_all, plans), "interactor-tools")
-                for _ in range(min(len(calls), _MOST_AT_ONCE))
-            ]
+            threads = [TOOL_THREADS.submit(self._carry_out_all, plans) for _ in range(min(len(calls), _MOST_AT_ONCE))]
             done, late = wait(threads, self._time_to_wait())
         finally:
             plans.clear()  # nobody begins another

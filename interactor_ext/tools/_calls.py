@@ -1,23 +1,28 @@
-"""One call of a tool, from the arguments to the submitted result: a plan for sync and async."""
+"""Runs one call of a tool and submits its result, as effects for sync and async."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from interactor_ext._effects import Call, Effects, Pause, despite_open_circuit, seconds_until, view_until
+from interactor_ext._effects import Call, Effects, Join, Pause, despite_open_circuit, seconds_until, view_until
 from interactor_ext._errors import (
     APIConnectionError,
     APIStatusError,
+    APITimeoutError,
     ConflictError,
     ResponseValidationError,
     ServerError,
 )
 from interactor_ext._redaction import clean_text
+from interactor_ext._threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tools._function import ToolContext, ToolFunction
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 
 FINISHED = frozenset({"completed", "failed"})
 """The statuses of a call that has its result, or will have none."""
+# Its callers bound how many run at once.
+TOOL_THREADS = DaemonThreads("interactor-tools", most=UNBOUNDED, idle=0.0)
 _SUBMISSIONS = RetryPolicy(max_retries=4, base_delay=0.5)
 # After these nobody knows whether the result has arrived.
 _UNSURE = (APIConnectionError, ServerError)
@@ -75,34 +82,54 @@ def pending_call(user: Any, told: Any, room_id: str | None) -> tuple[Any, Pendin
     return user, PendingCall(data.tool_call_id, data.room_id, data.tool_id, data.tool_name, data.arguments, namespace)
 
 
-def execute(tool: ToolFunction | None, name: str, call: PendingCall, ends_at: float | None = None) -> Effects[Any]:
-    """The result of a call as JSON. What goes wrong becomes a result that the model can read, and a line in the log."""
-    call_id = clean_text(call.id)
-    if tool is None:
-        name = clean_text(name)
-        logger.warning("no tool %s in this ToolSet: its call is answered with an error (call %s)", name, call_id)
-        return error_result("unknown_tool", f"There is no tool {name} here.")
-    try:
-        args, kwargs = tool.bind(call.arguments, call.context)
-    except InvalidArgumentError as invalid:
-        logger.warning("the arguments for the tool %s do not fit its parameters (call %s)", tool.name, call_id)
-        details = [{"field": field, "message": message} for field, message in invalid.details]
-        return error_result("invalid_arguments", f"The arguments do not fit: {invalid}", details)
-    except Exception as error:
-        logger.exception("the arguments for the tool %s could not be read (call %s)", tool.name, call_id)
-        return error_result("tool_failed", _told(error))
-    try:
-        value = yield Call(partial(tool.function, *args, **kwargs), (), detached=True, timeout=seconds_until(ends_at))
-    except (Exception, SystemExit, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
-            raise
-        logger.exception("the tool %s failed (call %s)", tool.name, call_id)
-        return error_result("tool_failed", _told(error))
-    try:
-        return to_json(value)
-    except NotJSONError as error:
-        logger.error("the tool %s gave a result that is not JSON (call %s): %s", tool.name, call_id, error)
-        return error_result("invalid_result", f"The result of the tool is not JSON: {error}")
+class ToolRun:
+    """Runs the function of one call, once: a caller that gives up waiting for it leaves its thread to the next."""
+
+    def __init__(self, tool: ToolFunction | None, name: str, call: PendingCall, *, is_async: bool = False) -> None:
+        self._tool = tool
+        self._name = tool.name if tool is not None else clean_text(name)
+        self._call = call
+        self._is_async = is_async
+        self._running: Future[Any] | None = None
+
+    def result(self, ends_at: float | None = None) -> Effects[Any]:
+        """The result as JSON. What goes wrong becomes a result that the model can read, and a line in the log.
+
+        A synchronous function runs in a thread if there is a deadline, or an event loop that must not be blocked.
+        """
+        name, call_id = self._name, clean_text(self._call.id)
+        if self._tool is None:
+            logger.warning("no tool %s in this ToolSet: its call is answered with an error (call %s)", name, call_id)
+            return error_result("unknown_tool", f"There is no tool {name} here.")
+        try:
+            args, kwargs = self._tool.bind(self._call.arguments, self._call.context)
+            function: Callable[[], Any] = partial(self._tool.function, *args, **kwargs)
+            if (self._is_async or ends_at is not None) and not inspect.iscoroutinefunction(function):
+                self._running = self._running or TOOL_THREADS.submit(function)
+        except InvalidArgumentError as invalid:
+            logger.warning("the arguments for the tool %s do not fit its parameters (call %s)", name, call_id)
+            details = [{"field": field, "message": message} for field, message in invalid.details]
+            return error_result("invalid_arguments", f"The arguments do not fit: {invalid}", details)
+        except Exception as error:
+            logger.exception("the tool %s could not be called (call %s)", name, call_id)
+            return error_result("tool_failed", _describe(error))
+        if self._running is not None:
+            yield Join(self._running, ends_at, f"the tool {name} was running")
+            function = self._running.result
+        try:
+            value = yield Call(function, timeout=seconds_until(ends_at))
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                raise
+            if self._running is None and isinstance(error, TimeoutError) and seconds_until(ends_at) == 0:
+                raise APITimeoutError(f"The deadline has come while the tool {name} was running.") from error
+            logger.exception("the tool %s failed (call %s)", name, call_id)
+            return error_result("tool_failed", _describe(error))
+        try:
+            return to_json(value)
+        except NotJSONError as error:
+            logger.error("the tool %s gave a result that is not JSON (call %s): %s", name, call_id, error)
+            return error_result("invalid_result", f"The result of the tool is not JSON: {error}")
 
 
 def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None) -> dict[str, Any]:
@@ -158,7 +185,7 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
 
 def _submission(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Call:
     submit_result = view_until(user, ends_at).tools.submit_result
-    return Call(partial(submit_result, call.room_id, tool_call_id=call.id, result=result), ())
+    return Call(partial(submit_result, call.room_id, tool_call_id=call.id, result=result))
 
 
 def require_sendable(call: PendingCall) -> None:
@@ -179,7 +206,7 @@ def _unanswerable(call: PendingCall) -> ResponseValidationError:
 
 def _newest(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[Message]]:
     def look() -> Call:
-        return Call(partial(view_until(user, ends_at).messages.list, call.room_id, order="desc"), ())
+        return Call(partial(view_until(user, ends_at).messages.list, call.room_id, order="desc"))
 
     page = yield from despite_open_circuit(look, ends_at)
     messages: list[Message] = page.data
@@ -201,6 +228,6 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _told(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     name, text = type(error).__name__, told(error)
     return f"{name}: {text}" if text != name else name

@@ -1,4 +1,4 @@
-"""What has been done already, and what is in hand: several askers at once, sync or async, and one that does it."""
+"""Runs each job once, whoever asks for it: several callers at a time, sync or async, get the same answer."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from interactor_ext._effects import Effects, Join, promise, seconds_until
+from interactor_ext._effects import Effects, Join, promise
 from interactor_ext._fork import after_fork_in_child
 
 A = TypeVar("A")
 
 _REMEMBERED = 4096
 
+Run = Callable[[float | None], Effects[Any]]
+"""Gives the result of a job, until an instant of `time.monotonic()`."""
+
 
 class OnceRegistry(Generic[A]):
-    """Jobs by key. Each is run once, and what it gave is handed in once; whoever asks again gets the same answer.
+    """Jobs by key. Each is run once, and its result handed in once; whoever asks again gets the same answer.
 
+    Where that caller gives up, the next one goes on: with the result if there is one, else with the `run` of the first.
     The newest few thousand are remembered.
     """
 
@@ -30,67 +34,59 @@ class OnceRegistry(Generic[A]):
         self._jobs: dict[object, _Job[A]] = {}
 
     def once(
-        self,
-        key: object,
-        run: Callable[[], Effects[Any]],
-        hand_in: Callable[[Any], Effects[A]],
-        ends_at: float | None = None,
+        self, key: object, run: Run, hand_in: Callable[[Any], Effects[A]], ends_at: float | None = None
     ) -> Effects[A]:
-        """Who only waits for another does so until `ends_at`, an instant of `time.monotonic()`."""
         while True:
-            job, is_ours = self._claim(key)
+            job, is_ours = self._claim(key, run)
             if is_ours:
-                return (yield from self._do(key, job, run, hand_in))
-            answers: list[A] = yield Join(job.answers, seconds_until(ends_at))
+                return (yield from self._do(job, hand_in, ends_at))
+            answers = job.answers
+            yield Join(answers, ends_at, "another run of the same call was going on")
             # Empty if the other gave up: then it is our turn, or a third one's.
-            if answers:
-                return answers[0]
+            if answers.result():
+                return answers.result()[0]
 
-    def _do(
-        self, key: object, job: _Job[A], run: Callable[[], Effects[Any]], hand_in: Callable[[Any], Effects[A]]
-    ) -> Effects[A]:
+    def _do(self, job: _Job[A], hand_in: Callable[[Any], Effects[A]], ends_at: float | None) -> Effects[A]:
         answers: list[A] = []
         try:
-            if not job.has_run:
-                job.result = yield from run()
-                job.has_run = True
+            if job.run is not None:
+                job.result = yield from job.run(ends_at)
+                job.run = None
             answers.append((yield from hand_in(job.result)))
         finally:
-            self._settle(key, job, answers)
+            self._release(job, answers)
         return answers[0]
 
-    def _claim(self, key: object) -> tuple[_Job[A], bool]:
+    def _claim(self, key: object, run: Run) -> tuple[_Job[A], bool]:
         with self._lock:
             job = self._jobs.get(key)
-            if job is not None and (job.is_held or job.answers.done()):
-                return job, False
             if job is None:
-                job = self._jobs[key] = _Job()
+                job = self._jobs[key] = _Job(run)
+            elif job.is_held or job.answers.done():
+                return job, False
             job.is_held = True
             if len(self._jobs) > _REMEMBERED:
                 oldest = next((key for key, job in self._jobs.items() if not job.is_held), key)
                 del self._jobs[oldest]
             return job, True
 
-    def _settle(self, key: object, job: _Job[A], answers: list[A]) -> None:
+    def _release(self, job: _Job[A], answers: list[A]) -> None:
         with self._lock:
             job.is_held = False
             waiting = job.answers
             if answers:
                 job.result = None
-            elif job.has_run:
-                # The next to ask hands in what came of it, and does not run it again.
-                job.answers = promise()
             else:
-                self._jobs.pop(key, None)
-        waiting.set_result(answers)
+                job.answers = promise()
+            waiting.set_result(answers)
 
 
 class _Job(Generic[A]):
-    __slots__ = ("answers", "has_run", "is_held", "result")
+    __slots__ = ("answers", "is_held", "result", "run")
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run) -> None:
+        self.run: Run | None = run
+        """None once it has run."""
+        self.result: Any = None
         self.answers: Future[list[A]] = promise()
         self.is_held = False
-        self.has_run = False
-        self.result: Any = None

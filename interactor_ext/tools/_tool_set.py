@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from interactor_ext._effects import Call, Collect, Effects, despite_open_circuit, view_until
+from interactor_ext._effects import Call, Effects, despite_open_circuit, view_until
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
-from interactor_ext.tools._calls import PendingCall, execute, pending_call, require_sendable, submit
+from interactor_ext.tools._calls import PendingCall, ToolRun, pending_call, require_sendable, submit
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._once_registry import OnceRegistry
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     AnyCall = ToolCall | ToolCallStart | RoomToolCallPendingEvent | RoomToolCallPendingData
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 # A tenant has ids of its own for the same tools, and a process may serve many tenants.
 _REMEMBERED_IDS = 16_384
@@ -47,7 +49,7 @@ class ToolSet:
         # A set may serve several platforms, a sandbox and the real one say, whose ids may be the same.
         self._names: dict[tuple[str, str], str] = {}
         self._names_lock = threading.Lock()
-        self._ledger: OnceRegistry[Message] = OnceRegistry()
+        self._registry: OnceRegistry[Message] = OnceRegistry()
 
     @overload
     def tool(self, function: F) -> F: ...
@@ -103,7 +105,8 @@ class ToolSet:
         Tools are told apart by name; others of the tenant are left alone. Called again it changes nothing. With an
         asynchronous client, await it.
         """
-        tools: list[Tool] | Awaitable[list[Tool]] = _carry_out(user, self._registration(user))
+        client: Any = user
+        tools: list[Tool] | Awaitable[list[Tool]] = client._run_effects(self._registration(user))
         return tools
 
     @overload
@@ -125,21 +128,22 @@ class ToolSet:
             InteractorError: the result could not be handed in. To do that, call it again: the function has run.
         """
         view, call = pending_call(user, tool_call, room_id)
-        answer: Message | Awaitable[Message] = _carry_out(view, self._answer(view, call, view._view.ends_at()))
+        answer: Message | Awaitable[Message] = view._run_effects(self._answer(view, call, view._view.ends_at()))
         return answer
 
     def _registration(self, user: Any) -> Effects[list[Tool]]:
         ends_at = user._view.ends_at()
-        existing: list[Tool] = yield Collect(partial(user.tools.iterate, per_page=100), ())
+        tools = user.tools.iterate(per_page=100)
+        existing: list[Tool] = yield Call(partial(_list_async if isinstance(tools, AsyncIterable) else list, tools))
         registered: list[Tool] = []
         for tool in self:
             about = {"description": tool.description, "parameters": tool.parameters}
             namesakes = [each for each in existing if each.name == tool.name]
             if not namesakes:
                 create = view_until(user, ends_at).tools.create
-                known: Tool = yield Call(partial(create, name=tool.name, **about), ())
+                known: Tool = yield Call(partial(create, name=tool.name, **about))
             elif (namesakes[0].description, namesakes[0].parameters) != (tool.description, tool.parameters):
-                known = yield Call(partial(view_until(user, ends_at).tools.update, namesakes[0].id, **about), ())
+                known = yield Call(partial(view_until(user, ends_at).tools.update, namesakes[0].id, **about))
             else:
                 known = namesakes[0]
             registered.append(known)
@@ -155,9 +159,9 @@ class ToolSet:
         name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:
             return None
-        run = partial(execute, self._tools.get(name), name, call, ends_at)
+        run = ToolRun(self._tools.get(name), name, call, is_async=inspect.iscoroutinefunction(user._run_effects))
         key = (user.config.core_api_url, call.namespace, call.room_id, call.id)
-        return (yield from self._ledger.once(key, run, partial(submit, user, call, ends_at), ends_at))
+        return (yield from self._registry.once(key, run.result, partial(submit, user, call, ends_at), ends_at))
 
     def _identify(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[tuple[str, bool]]:
         """The name of the tool that is called, and whether the platform posts its calls to a URL."""
@@ -167,7 +171,7 @@ class ToolSet:
             return name, False
 
         def look() -> Call:
-            return Call(partial(view_until(user, ends_at).tools.get, call.tool_id), ())
+            return Call(partial(view_until(user, ends_at).tools.get, call.tool_id))
 
         try:
             tool: Tool = yield from despite_open_circuit(look, ends_at)
@@ -208,6 +212,5 @@ def tool_set(tools: Tools) -> ToolSet:
     return made
 
 
-def _carry_out(user: Any, effects: Effects[Any]) -> Any:
-    """What the effects return; of an asynchronous client, an awaitable of it."""
-    return user._carry_out(effects)
+async def _list_async(items: AsyncIterable[T]) -> list[T]:
+    return [item async for item in items]

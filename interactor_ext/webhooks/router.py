@@ -196,7 +196,7 @@ class WebhookRouter:
         for handler in handlers:
             left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
             wrapped = handler if run.wrap is None else run.wrap(handler)
-            yield Call(wrapped, (event,), executor=run.threads, timeout=left)
+            yield Call(wrapped, (event,), threads=run.threads, timeout=left)
         if problem is not None and not all(each.takes_any_event for each in matching):
             raise WebhookPayloadError(f"It does not fit the class that its handlers take: {problem}.")
 
@@ -258,7 +258,7 @@ class WebhookRouter:
 
     def _accept(self, key: str, body: bytes, queue: EventQueue) -> Effects[WebhookAnswer]:
         try:
-            added = yield Call(queue.put, (self.key_prefix + key, body), executor=STORE_THREADS)
+            added = yield Call(queue.put, (self.key_prefix + key, body), threads=STORE_THREADS)
         except Exception:
             logger.exception("Webhook event %r could not be queued.", key)
             return answers.store_down()
@@ -302,7 +302,7 @@ class WebhookRouter:
     def _claim(self, key: str, token: str) -> Effects[ClaimState]:
         patience = self._duplicate_wait
         while True:
-            state: ClaimState = yield Call(self._store.claim, (key, token, self._lease), executor=STORE_THREADS)
+            state: ClaimState = yield Call(self._store.claim, (key, token, self._lease), threads=STORE_THREADS)
             if state != ClaimState.IN_PROGRESS or patience <= 0:
                 return state
             patience -= _POLL_SECONDS
@@ -310,7 +310,7 @@ class WebhookRouter:
 
     def _release(self, key: str, token: str) -> Effects[None]:
         try:
-            yield Call(self._store.release, (key, token), shielded=True, executor=STORE_THREADS)
+            yield Call(self._store.release, (key, token), shielded=True, threads=STORE_THREADS)
         except Exception:
             logger.exception("The claim of webhook event %r stays until its lease runs out.", key)
 
@@ -321,12 +321,12 @@ def record(method: Callable[..., Any], *args: object) -> Effects[Any]:
     """
     for pause in _RECORD_AGAIN:
         try:
-            return (yield Call(method, args, shielded=True, executor=STORE_THREADS))
+            return (yield Call(method, args, shielded=True, threads=STORE_THREADS))
         except Exception as error:
             logger.warning("What came of webhook event %r could not be recorded: %r. Trying again.", args[0], error)
         # Not Pause: it would be cut short.
-        yield Call(time.sleep, (pause,), shielded=True, executor=STORE_THREADS)
-    return (yield Call(method, args, shielded=True, executor=STORE_THREADS))
+        yield Call(time.sleep, (pause,), shielded=True, threads=STORE_THREADS)
+    return (yield Call(method, args, shielded=True, threads=STORE_THREADS))
 
 
 def handler_timeout_of(given: float | None, lease: float) -> float | None:

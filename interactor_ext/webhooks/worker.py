@@ -100,7 +100,7 @@ class WebhookWorker:
 
     def _work(self, run: HandlerRun) -> Effects[bool]:
         token = secrets.token_hex(16)
-        queued: QueuedEvent | None = yield Call(self._queue.take, (token, self._lease), executor=STORE_THREADS)
+        queued: QueuedEvent | None = yield Call(self._queue.take, (token, self._lease), threads=STORE_THREADS)
         if queued is None:
             return False
         if queued.attempt > len(self._retry_delays) + 1:
@@ -210,7 +210,7 @@ def _only_async(handler: Handler) -> Handler:
 
 def _once(method: Callable[..., bool], *args: object) -> Call:
     """Recorded whoever cancels the worker meanwhile, and without delay."""
-    return Call(method, args, shielded=True, executor=STORE_THREADS)
+    return Call(method, args, shielded=True, threads=STORE_THREADS)
 
 
 def _told(error: BaseException) -> str:

@@ -23,6 +23,7 @@ from interactor_ext import (
     PermissionDeniedError,
     ServerError,
     ToolSet,
+    _threads,
 )
 from interactor_ext.chat._room_queue import ROOMS
 from interactor_ext.sandbox import Sandbox
@@ -183,14 +184,11 @@ def test_tool_of_an_asynchronous_client_that_no_thread_can_be_had_for(
         async with sandbox.async_client(namespace=NAMESPACE) as user:
             asking = await user.messages.send(room, content="/tool nothing")
             assert asking.tool_calls
-            start = threading.Thread.start
 
-            def refuse(thread: threading.Thread) -> None:
-                if thread.name == "interactor-tools":
-                    raise RuntimeError("can't start new thread")
-                start(thread)
+            def refuse(*_: Any) -> None:
+                raise RuntimeError("can't start new thread")
 
-            monkeypatch.setattr(threading.Thread, "start", refuse)
+            monkeypatch.setattr(_threads, "start_thread", refuse)
             return await tools.run(user, asking.tool_calls[0], room_id=room)
 
     assert "No thread could be started" in asyncio.run(main()).content

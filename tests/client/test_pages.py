@@ -17,7 +17,7 @@ from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
 from interactor_ext import _pagination as _pages
 from interactor_ext._pagination import PageWalk, aiterate, check_paging, check_prefetch, iterate, page_of
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, eventually
 
 MOST_EMPTY_PAGES = 100
 Fetch = Callable[[int], Page[Any]]
@@ -297,15 +297,15 @@ def test_an_iteration_that_is_given_up_waits_for_no_page_and_cancels_them_in_ano
     assert next(iterator).id == "1"
     for _ in range(4):
         assert fetching.acquire(timeout=30)
+    eventually(lambda: len(page_threads()) == 4)
     threads = page_threads()
-    assert len(threads) == 4
     assert all(thread.daemon for thread in threads)
     del iterator
     assert cancelled.wait(30)
     assert cancelled_by[0] is not threading.main_thread()
     for thread in threads:
         thread.join(30)
-    assert not page_threads()
+    eventually(lambda: not page_threads())
 
 
 def test_where_no_thread_can_be_had_pages_are_fetched_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:

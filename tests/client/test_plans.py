@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import ConfigurationError, ToolSet
-from interactor_ext import _effects as _plans
+from interactor_ext import ConfigurationError, ToolSet, _effects, _threads
 from interactor_ext._effects import Call, Effects, run_sync
-from interactor_ext.tools._calls import PendingCall, execute
+from interactor_ext.tools._calls import PendingCall, ToolRun
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, WebhookWorker, sign
 from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
 
@@ -27,7 +26,7 @@ AsyncFunction = Callable[[], Awaitable[Any]]
 
 
 def plan_of(function: Callable[..., Any]) -> Effects[Any]:
-    return (yield Call(function, ()))
+    return (yield Call(function))
 
 
 def run(function: Callable[..., Any]) -> Any:
@@ -126,25 +125,10 @@ def test_what_ends_other_loops_holds_up_nobody(function: AsyncFunction, caplog: 
         assert "SystemExit" in str(record.exc_info)
 
 
-def test_thread_that_has_ended_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_plans, "_LOOK_SECONDS", 0.01)
-    loop_thread = _plans._LoopThread()
-    monkeypatch.setattr(_plans, "_loop_thread", loop_thread)
-
-    async def ends_its_thread() -> None:
-        loop_thread._stopping.set()
-        asyncio.get_running_loop().stop()
-        await asyncio.sleep(60)
-
-    error = run(ends_its_thread)
-    assert isinstance(error, RuntimeError)
-    assert "ended" in str(error)
-    assert run(answer) == "answer"
-    loop_thread._stop()
-
-
-def test_thread_that_cannot_be_started_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_plans, "_loop_thread", _plans._LoopThread())
+def test_where_no_thread_can_be_started_an_asynchronous_function_raises_configuration_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_effects, "loop_thread", _threads.LoopThread())
 
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -155,7 +139,19 @@ def test_thread_that_cannot_be_started_is_an_error_of_ours(monkeypatch: pytest.M
             with pytest.raises(ConfigurationError, match="thread"):
                 run_sync(plan_of(answer))
     assert run(answer) == "answer"
-    _plans._loop_thread._stop()
+
+
+def test_loop_that_is_closed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop_thread = _threads.LoopThread()
+    monkeypatch.setattr(_effects, "loop_thread", loop_thread)
+    assert run(answer) == "answer"
+    loop, thread = loop_thread._loop, loop_thread._thread
+    assert loop is not None
+    assert thread is not None
+    monkeypatch.setattr(loop, "run_forever", loop.close)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(WATCHDOG)
+    assert run(answer) == "answer"
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -163,7 +159,7 @@ def test_tool_that_exits_is_answered_with_an_error(is_async: bool) -> None:
     tools = ToolSet()
     tools.tool(name="quit", description="")(exits if is_async else lambda: exec("raise SystemExit(3)"))
     call = PendingCall("tc_1", "room_1", "tool_1", None, {}, None)
-    result = run(lambda: run_sync(execute(tools["quit"], "quit", call)))
+    result = run(lambda: run_sync(ToolRun(tools["quit"], "quit", call).result()))
     assert result == {"error": {"type": "tool_failed", "message": "SystemExit: 3"}}
     assert run(answer) == "answer"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from interactor_ext import _threads
+from interactor_ext import ConfigurationError, _threads
 from interactor_ext._threads import DaemonThreads
 from interactor_ext.transports._deadline import in_time
 from tests.support.interrupts import runs_interrupted_in_each_line
@@ -85,9 +85,8 @@ def test_threads_that_hang_are_not_replaced_without_end(monkeypatch: pytest.Monk
     assert waiting.result(60) == 7
 
 
-def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_threads, "_IDLE_SECONDS", 0.01)
-    threads = DaemonThreads("test")
+def test_idle_threads_end() -> None:
+    threads = DaemonThreads("test", idle=0.01)
     assert threads.submit(int, "7").result(60) == 7
     until(lambda: threads._threads == 0)
     assert threads.submit(int, "8").result(60) == 8
@@ -100,7 +99,7 @@ def test_a_call_for_which_no_thread_can_be_had_is_never_made(monkeypatch: pytest
     threads, ran = DaemonThreads("test"), list[int]()
     with monkeypatch.context() as patch:
         patch.setattr(_thread, "start_new_thread", fail)
-        with pytest.raises(RuntimeError, match="new thread"):
+        with pytest.raises(ConfigurationError, match="No thread"):
             threads.submit(ran.append, 1)
     assert threads.submit(int, "7").result(60) == 7
     assert ran == []

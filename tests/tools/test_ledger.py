@@ -17,11 +17,13 @@ import pytest
 from interactor_client.models import Message
 from interactor_ext import APITimeoutError
 from interactor_ext._effects import Call, Effects, run_async, run_sync
+from interactor_ext._threads import DaemonThreads
 from interactor_ext.chat import _room_queue as room_queue
 from interactor_ext.chat._room_queue import Room, RoomQueue
 from interactor_ext.tools import _once_registry as ledger
 from interactor_ext.tools._once_registry import OnceRegistry
 
+THREADS = DaemonThreads("test")
 ROOM = Room("http://localhost", "user_1", "room_1")
 
 
@@ -38,14 +40,14 @@ class Job:
     def plan(self, key: object = "key") -> Effects[str]:
         return self.ledger.once(key, self._run, self._hand_in)
 
-    def _run(self) -> Effects[int]:
+    def _run(self, _: float | None) -> Effects[int]:
         self.runs += 1
-        yield Call(self.go_on.wait, (10,))
+        yield Call(self.go_on.wait, (10,), THREADS)
         return self.runs
 
     def _hand_in(self, result: int) -> Effects[str]:
         self.handed_in += 1
-        yield Call(self.go_on.wait, (10,))
+        yield Call(self.go_on.wait, (10,), THREADS)
         if self.failures:
             self.failures -= 1
             raise ConnectionError

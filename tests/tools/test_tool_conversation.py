@@ -575,4 +575,4 @@ def test_tools_at_once_are_run_by_threads_of_a_synchronous_client(sandbox: Sandb
     outcome = chat("sync", sandbox, room, content, tools=tools)
     assert outcome.text == "Bot here. " + " ".join(f"name answered {number}." for number in range(40))
     assert all(name.startswith("interactor-tools") for name in names)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("interactor-tools")]
+    assert eventually(lambda: not [each for each in threading.enumerate() if each.name == "interactor-tools"])

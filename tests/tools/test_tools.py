@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator
 
 from interactor_ext._effects import run_async, run_sync
 from interactor_ext.tools import ToolContext, ToolFunction, ToolSet
-from interactor_ext.tools._calls import PendingCall, execute
+from interactor_ext.tools._calls import PendingCall, ToolRun
 from interactor_ext.tools._docstring import read_docstring
 from interactor_ext.tools._jsonable import NotJSONError, to_json
 from interactor_ext.tools._shapes import InvalidArgumentError
@@ -211,7 +211,7 @@ def test_a_class_that_contains_itself_is_defined_once() -> None:
     deep: dict[str, Any] = {"name": "x"}
     for _ in range(5000):
         deep = {"name": "x", "children": [deep]}
-    result = run_sync(execute(tools["plant"], "plant", call({"root": deep, "other": {"name": "c"}})))
+    result = run_sync(ToolRun(tools["plant"], "plant", call({"root": deep, "other": {"name": "c"}})).result())
     assert result["error"]["type"] == "invalid_arguments"
 
 
@@ -590,7 +590,7 @@ def call(arguments: Any) -> PendingCall:
 
 
 def run(tool: ToolFunction, arguments: Any) -> Any:
-    return run_sync(execute(tool, tool.name, call(arguments)))
+    return run_sync(ToolRun(tool, tool.name, call(arguments)).result())
 
 
 class Unspeakable(Exception):
@@ -626,7 +626,7 @@ async def test_an_exception_becomes_a_result_and_a_line_in_the_log(
         what = "coroutine" if kind == "async" else "The function"
         message = f"RuntimeError: {what} raised StopIteration" + ("" if kind == "async" else ".")
     tool = ToolFunction.of(fail_async if kind == "async" else fail, "fail", None)
-    plan = execute(tool, "fail", call({"city": "secret-place"}))
+    plan = ToolRun(tool, "fail", call({"city": "secret-place"}), is_async=kind != "sync").result()
     with caplog.at_level(logging.INFO, "interactor"):
         result = run_sync(plan) if kind == "sync" else await run_async(plan)
     assert result == {"error": {"type": "tool_failed", "message": message}}
@@ -788,7 +788,7 @@ def test_what_the_server_sends_never_makes_an_answer_that_cannot_be_sent() -> No
 
     pending = call({"\ud800": "\ud800", "name": "\ud800"})
     for tool in (ToolFunction.of(use, None, None), None):
-        result = run_sync(execute(tool, "\ud800" if tool is None else tool.name, pending))
+        result = run_sync(ToolRun(tool, "\ud800", pending).result())
         assert result["error"]["type"] == ("unknown_tool" if tool is None else "invalid_arguments")
         json.dumps(result, ensure_ascii=False).encode()
 

@@ -179,7 +179,7 @@ def test_events_that_hang_take_no_worker_away(queue: SQLiteEventQueue, hanging: 
 def test_an_async_handler_that_blocks_its_loop_leaves_another_to_the_next(
     queue: SQLiteEventQueue, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interactor_ext._effects._CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr("interactor_ext._threads._CANCEL_SECONDS", 0.05)
     router = make(queue=queue)
     router.on("*")(hanging.blocking)
     hanging.hangs = lambda event: event.idempotency_key == "first"

@@ -7,7 +7,6 @@ import re
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
-from interactor_ext._effects import call_in_thread
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redis import is_async
 from interactor_ext.logs._logger import webhooks_logger as logger
@@ -78,7 +77,7 @@ class Scripts:
         return result
 
     def _eval(self, *args: Any) -> Any:
-        return call_in_thread(partial(self._redis.eval, *args), REDIS_THREADS, self._timeout)
+        return REDIS_THREADS.call(partial(self._redis.eval, *args), self._timeout)
 
     async def _aeval(self, *args: Any) -> Any:
         async with asyncio.timeout(self._timeout):
