@@ -15,7 +15,6 @@ it decides.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import math
 import sys
@@ -24,11 +23,17 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from interactor_ext._errors import APITimeoutError, CircuitOpenError
+from interactor_ext._lazy import LazyModule
 from interactor_ext._threads import DaemonThreads, loop_thread, remaining, timed_out, with_timeout
 from interactor_ext.transports._waiters import TaskWaiter, require_asyncio
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 
