@@ -243,6 +243,28 @@ def despite_open_circuit(call: Callable[[], Call], ends_at: float | None) -> Eff
             yield Pause(seconds)
 
 
+def open_stream(stream: Any) -> Call:
+    return Call(getattr(stream, "__aenter__", None) or stream.__enter__)
+
+
+def close_stream(stream: Any) -> Call:
+    return Call(getattr(stream, "aclose", None) or stream.close)
+
+
+def while_open(stream: Any, effects: Effects[T]) -> Effects[T]:
+    """Open a stream, sync or async, run the effects and close it, whatever happens."""
+    yield open_stream(stream)
+    try:
+        result = yield from effects
+    except GeneratorExit:  # nobody is left to carry out another effect
+        raise
+    except BaseException:
+        yield close_stream(stream)
+        raise
+    yield close_stream(stream)
+    return result
+
+
 def view_until(user: Any, ends_at: float | None) -> Any:
     """The view, for one call or one stream that ends when all of them must: at an instant of `time.monotonic()`."""
     return user if ends_at is None else user.with_options(deadline=max(ends_at - time.monotonic(), _NO_TIME))
