@@ -1,9 +1,8 @@
-"""When a call may go, so that the server never has to refuse it: token buckets, without a lock, a clock or a sleep.
+"""Token buckets of a rate limiter: how long a call has to wait, decided without a sleep.
 
-A bucket fills at its tier's rate up to its burst. A reservation is answered with the seconds to wait; those who must
-wait take from what the bucket will hold, so nobody has to come back and ask again. Near the bottom the calls are spread
-out rather than let through as tokens drip in: that leaves a reserve for what the server counts and this process does
-not know of, such as other processes' calls.
+A bucket fills at its tier's rate up to its burst. A reservation returns the seconds to wait, and takes a token that the
+bucket will hold by then, so that a call reserves only once. Near the bottom the calls are spread out: that leaves a
+reserve for calls that the server counts and this process does not know of, such as those of other processes.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from interactor_ext._fork import after_fork_in_child
 Key = tuple[str, ...]
 """The tier's name first, then whose bucket it is: ("namespace", client, "user_123")."""
 
-# Beyond so many buckets the full ones are forgotten: they would be made anew just as they are.
+# Beyond this number the full buckets are dropped: a new one is full as well.
 _MAX_BUCKETS = 10_000
 _RESERVE = 0.2
-# The limits are by the minute; whoever asks for more is obeyed for that one call, by the retry policy.
+# The limits are by the minute. A longer Retry-After holds for the call that got it alone, by the retry policy.
 _LONGEST_REFUSAL = 60.0
 
 
 class WouldWait(Exception):
-    """A call would have to wait `seconds` for its turn, longer than it may."""
+    """A call would have to wait `seconds` for the rate limits, longer than its deadline allows."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -70,7 +69,7 @@ class Tiers:
 
 @dataclass(slots=True)
 class Bucket:
-    """`level` is what it held at `seen`, below zero where calls wait; the last call goes, or went, at `last`."""
+    """`level` is the number of tokens at `seen`, below zero where calls wait; `last` is the start of the last call."""
 
     level: float
     seen: float
@@ -82,7 +81,7 @@ class Bucket:
         self.seen = max(self.seen, now)
 
     def next(self, tier: Tier, now: float) -> float:
-        """When the next call may go, `now` at the soonest."""
+        """When the next call may start, not before `now`."""
         start = max(now, self.closed_until)
         level = min(float(tier.burst), self.level + (max(start, self.last) - self.seen) / tier.interval)
         if level < tier.reserve:
@@ -99,7 +98,7 @@ class Buckets:
     _buckets: dict[Key, Bucket] = field(default_factory=dict)
 
     def reserve(self, keys: Sequence[Key], now: float, max_wait: float = float("inf")) -> tuple[float, bool]:
-        """The seconds until a call that counts against all of `keys` may go, and whether its place is reserved.
+        """The seconds until a call that counts against all of `keys` may start, and whether that is reserved.
 
         A wait beyond `max_wait` reserves nothing.
         """
@@ -113,13 +112,13 @@ class Buckets:
         return start - now, True
 
     def give_back(self, keys: Sequence[Key], now: float) -> None:
-        """A call that had a place will not go."""
+        """A call that had reserved will not start."""
         for key in keys:
             bucket = self._bucket(key, now)
             bucket.level = min(float(self.tiers.of(key).burst), bucket.level + 1)
 
     def observe(self, key: Key, now: float, remaining: float | None, closed_for: float | None) -> None:
-        """What the server said last: it let `remaining` more calls through, or none at all for `closed_for` seconds."""
+        """Take over what the server sent: it allows `remaining` more calls, or none for `closed_for` seconds."""
         bucket = self._bucket(key, now)
         if remaining is not None:
             bucket.level = min(bucket.level, remaining)
@@ -131,13 +130,13 @@ class Buckets:
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= _MAX_BUCKETS:
-                self._forget_full(now)
+                self._drop_full(now)
             bucket = self._buckets[key] = Bucket(float(tier.burst), now)
         else:
             bucket.refill(tier, now)
         return bucket
 
-    def _forget_full(self, now: float) -> None:
+    def _drop_full(self, now: float) -> None:
         for key, bucket in list(self._buckets.items()):
             tier = self.tiers.of(key)
             bucket.refill(tier, now)
@@ -146,13 +145,13 @@ class Buckets:
 
 
 class LocalBuckets:
-    """The buckets of one process, with the lock and the clock that they need. Nothing here waits."""
+    """The buckets of one process, with a lock and a clock. Nothing here waits."""
 
     def __init__(self, tiers: Tiers, clock: Callable[[], float] = time.monotonic) -> None:
         self._tiers = tiers
         self._clock = clock
-        self._start_afresh()
-        after_fork_in_child(self._start_afresh)
+        self._reset()
+        after_fork_in_child(self._reset)
 
     def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> tuple[float, bool]:
         with self._lock:
@@ -171,13 +170,13 @@ class LocalBuckets:
         self.give_back(keys)
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
-        meant, remaining, closed_for = observed(keys, status, headers, retry_after)
-        if meant:
+        affected, remaining, closed_for = observed(keys, status, headers, retry_after)
+        if affected:
             with self._lock:
-                for key in meant:
+                for key in affected:
                     self._buckets.observe(key, self._clock(), remaining, closed_for)
 
-    def _start_afresh(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._buckets = Buckets(self._tiers)
 
@@ -196,7 +195,7 @@ _SCOPES: Mapping[str, str] = {
 
 
 def call_keys(client: str, namespace: str, *, account: bool, stream: bool) -> tuple[Key, ...]:
-    """Which buckets a call counts against."""
+    """The buckets that a call counts against."""
     if account:
         return (("tokens", client),)
     if stream:
@@ -209,13 +208,13 @@ def call_keys(client: str, namespace: str, *, account: bool, stream: bool) -> tu
 def observed(
     keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None
 ) -> tuple[Sequence[Key], float | None, float | None]:
-    """What a response says of the limits: the buckets meant, the calls remaining, and the seconds of a refusal."""
+    """The rate limits in a response: the buckets affected, the calls remaining, and the seconds of a refusal."""
     scope = _SCOPES.get(headers.get("x-ratelimit-scope", "").strip().lower())
-    meant = [key for key in keys if key[0] == scope]
+    affected = [key for key in keys if key[0] == scope]
     closed_for = min(retry_after, _LONGEST_REFUSAL) if status == 429 and retry_after is not None else None
-    if not meant:
-        # Which limit it was is not said: a refusal holds for all of them, a number for none.
+    if not affected:
+        # Without a known scope, a refusal closes all of them, and a number counts for none.
         return (keys, None, closed_for) if closed_for is not None else ((), None, None)
     text = headers.get("x-ratelimit-remaining", "").strip()
     remaining = float(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
-    return meant, remaining, closed_for
+    return affected, remaining, closed_for

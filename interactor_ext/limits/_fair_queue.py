@@ -1,4 +1,4 @@
-"""Waiting in line, for threads and for coroutines of any loop in the same line."""
+"""First come, first served queues by key, for threads and for tasks of any event loop in the same queue."""
 
 from __future__ import annotations
 
@@ -12,34 +12,32 @@ from interactor_ext._fork import after_fork_in_child
 from interactor_ext.transports._closed import Closing
 from interactor_ext.transports._waiters import TaskWaiter, ThreadWaiter, Waiter
 
-# Seconds. Who waits looks again so often, for whoever should have woken it may have been interrupted instead.
-_LOOK_AGAIN = 0.25
+# A waiter checks its turn this often, because the one that should have woken it may have been interrupted.
+_CHECK_SECONDS = 0.25
 
 
 class FairQueue:
-    """One turn for each key at a time, first come, first served. Who is cancelled, interrupted or gives up while
-    waiting leaves the line.
-    """
+    """One turn for each key at a time. A waiter that is cancelled, interrupted or out of time leaves the queue."""
 
     def __init__(self) -> None:
-        self._start_afresh()
-        after_fork_in_child(self._start_afresh)
+        self._reset()
+        after_fork_in_child(self._reset)
 
-    def _start_afresh(self) -> None:
-        # Reentrant, for the garbage collector may run anybody's code amid the few lines that hold it.
+    def _reset(self) -> None:
+        # Reentrant: the garbage collector may run anybody's code in the few lines that hold it.
         self._lock = threading.RLock()
-        # The first of a line has the turn. Places are held by those who wait; what is interrupted drops its own.
-        self._lines: dict[Hashable, dict[weakref.ref[_Place], Waiter]] = {}
+        # The first of a queue has the turn. Waiters hold their places; that of an interrupted one goes with it.
+        self._queues: dict[Hashable, dict[weakref.ref[_Place], Waiter]] = {}
 
-    def has_line(self, key: Hashable) -> bool:
-        return key in self._lines
+    def is_busy(self, key: Hashable) -> bool:
+        return key in self._queues
 
     @contextmanager
-    def wait(self, key: Hashable, timeout: float | None, closing: Closing | None = None) -> Iterator[None]:
-        """Hold the turn. TimeoutError if it does not come within `timeout` seconds, ConfigurationError if the client is
+    def turn(self, key: Hashable, timeout: float | None, closing: Closing) -> Iterator[None]:
+        """Wait for the turn and hold it. TimeoutError after `timeout` seconds, ConfigurationError if the client is
         closed meanwhile.
         """
-        closing, place, waiter, left = closing or Closing(), _Place(), ThreadWaiter(), _countdown(timeout)
+        place, waiter, left = _Place(), ThreadWaiter(), _countdown(timeout)
         try:
             while not self._has_turn(key, place, waiter):
                 closing.wait(waiter, left())
@@ -48,10 +46,8 @@ class FairQueue:
             self._leave(key, place)
 
     @asynccontextmanager
-    async def wait_async(
-        self, key: Hashable, timeout: float | None, closing: Closing | None = None
-    ) -> AsyncIterator[None]:
-        closing, place, waiter, left = closing or Closing(), _Place(), TaskWaiter(), _countdown(timeout)
+    async def turn_async(self, key: Hashable, timeout: float | None, closing: Closing) -> AsyncIterator[None]:
+        place, waiter, left = _Place(), TaskWaiter(), _countdown(timeout)
         try:
             while not self._has_turn(key, place, waiter):
                 await closing.wait_async(waiter, left())
@@ -60,22 +56,22 @@ class FairQueue:
             self._leave(key, place)
 
     def _has_turn(self, key: Hashable, place: _Place, waiter: Waiter) -> bool:
-        """Whether it has come; a place that stands in no line yet is the last of its line from now on."""
+        """Whether it is the first of its queue, which it joins if it has not yet."""
         with self._lock:
-            line = self._lines.setdefault(key, {})
-            line.setdefault(weakref.ref(place), waiter)
-            while (first := next(iter(line)))() is None:
-                del line[first]
+            queue = self._queues.setdefault(key, {})
+            queue.setdefault(weakref.ref(place), waiter)
+            while (first := next(iter(queue)))() is None:
+                del queue[first]
             return first() is place
 
     def _leave(self, key: Hashable, place: _Place) -> None:
         with self._lock:
-            line = self._lines.get(key, {})
-            line.pop(weakref.ref(place), None)
-            if line:
-                next(iter(line.values())).wake()
+            queue = self._queues.get(key, {})
+            queue.pop(weakref.ref(place), None)
+            if queue:
+                next(iter(queue.values())).wake()
             else:
-                self._lines.pop(key, None)
+                self._queues.pop(key, None)
 
 
 class _Place:
@@ -83,15 +79,15 @@ class _Place:
 
 
 def _countdown(timeout: float | None) -> Callable[[], float]:
-    """The seconds of the next wait. TimeoutError when all `timeout` seconds are over."""
+    """Returns the seconds of the next wait; raises TimeoutError once `timeout` seconds are over."""
     if timeout is None:
-        return lambda: _LOOK_AGAIN
+        return lambda: _CHECK_SECONDS
     ends_at = time.monotonic() + timeout
 
     def left() -> float:
         seconds = ends_at - time.monotonic()
         if seconds <= 0:
             raise TimeoutError
-        return min(seconds, _LOOK_AGAIN)
+        return min(seconds, _CHECK_SECONDS)
 
     return left

@@ -1,4 +1,4 @@
-"""The rate limiters: calls wait until the limits of their client and namespace allow them."""
+"""Rate limiters: calls wait until the limits of their client and namespace allow them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from interactor_ext.limits._redis_buckets import RedisBuckets
 from interactor_ext.transports._closed import Closing
 
 
-class Source(Protocol):
-    """Buckets, wherever they stand."""
+class BucketStore(Protocol):
+    """Token buckets, in this process or in Redis."""
 
     def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float) -> tuple[float, bool]:
-        """The wait in seconds, and whether a place is reserved: not if the wait is longer than `max_wait`. The answer
-        must not take longer than `time_left`.
+        """The wait in seconds, and whether a token is reserved: not if the wait is longer than `max_wait`. Must return
+        within `time_left` seconds.
         """
         ...
 
@@ -41,32 +41,32 @@ class RateLimiter:
 
     def __init__(self, tiers: Tiers | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tiers = tiers or Tiers()
-        self._source: Source = LocalBuckets(self._tiers, clock)
-        self._turns = FairQueue()
+        self._buckets: BucketStore = LocalBuckets(self._tiers, clock)
+        self._queue = FairQueue()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._tiers!r})"
 
     def wait(self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None) -> None:
-        """Return when a call may go that counts against `keys`. `WouldWait` if that is more than `time_left` seconds
+        """Wait until a call that counts against `keys` may start. WouldWait if that is more than `time_left` seconds
         away, ConfigurationError as soon as the client is closed.
         """
         closing = closing or Closing()
         left = math.inf if time_left is None else time_left
         deadline = time.monotonic() + left
-        line = keys[-1]
-        if not self._turns.has_line(line) and self._source.reserve(keys, 0.0, left)[1]:
+        queue = keys[-1]
+        if not self._queue.is_busy(queue) and self._buckets.reserve(keys, 0.0, left)[1]:
             return
         try:
-            with self._turns.wait(line, time_left, closing):
+            with self._queue.turn(queue, time_left, closing):
                 left = deadline - time.monotonic()
-                delay, reserved = self._source.reserve(keys, left, left)
+                delay, reserved = self._buckets.reserve(keys, left, left)
                 if not reserved:
                     raise WouldWait(delay)
                 try:
                     closing.pause(delay)
                 except BaseException:
-                    self._source.give_back(keys)
+                    self._buckets.give_back(keys)
                     raise
         except TimeoutError as error:
             raise WouldWait(time_left or 0.0) from error
@@ -77,26 +77,26 @@ class RateLimiter:
         closing = closing or Closing()
         left = math.inf if time_left is None else time_left
         deadline = time.monotonic() + left
-        line = keys[-1]
-        if not self._turns.has_line(line) and (await self._source.reserve_async(keys, 0.0, left))[1]:
+        queue = keys[-1]
+        if not self._queue.is_busy(queue) and (await self._buckets.reserve_async(keys, 0.0, left))[1]:
             return
         try:
-            async with self._turns.wait_async(line, time_left, closing):
+            async with self._queue.turn_async(queue, time_left, closing):
                 left = deadline - time.monotonic()
-                delay, reserved = await self._source.reserve_async(keys, left, left)
+                delay, reserved = await self._buckets.reserve_async(keys, left, left)
                 if not reserved:
                     raise WouldWait(delay)
                 try:
                     await closing.pause_async(delay)
                 except BaseException:
-                    await self._source.give_back_async(keys)
+                    await self._buckets.give_back_async(keys)
                     raise
         except TimeoutError as error:
             raise WouldWait(time_left or 0.0) from error
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
-        """Take note of what a response says of the limits. Does no I/O."""
-        self._source.observe(keys, status, headers, retry_after)
+        """Take over the rate limits in a response. Does no I/O."""
+        self._buckets.observe(keys, status, headers, retry_after)
 
 
 class RedisRateLimiter(RateLimiter):
@@ -113,4 +113,4 @@ class RedisRateLimiter(RateLimiter):
 
     def __init__(self, redis: Any, tiers: Tiers | None = None, *, prefix: str = "interactor:limits:") -> None:
         super().__init__(tiers)
-        self._source = RedisBuckets(redis, prefix, self._tiers)
+        self._buckets = RedisBuckets(redis, prefix, self._tiers)

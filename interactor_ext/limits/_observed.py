@@ -1,4 +1,4 @@
-"""Records the rate limits of responses: the last of each scope."""
+"""The last `X-RateLimit-*` headers of each scope, for `client.rate_limit`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_KEPT = 10_000
 
 
 class RateLimit(NamedTuple):
-    """What the `X-RateLimit-*` headers said; None where one was missing or unreadable."""
+    """The `X-RateLimit-*` headers of a response; None where one was missing or unreadable."""
 
     scope: str
     """"client", "namespace" or another word of the server's."""
@@ -23,25 +23,25 @@ class RateLimit(NamedTuple):
 
 
 class RateLimits:
-    """The last of each scope. Tenants have limits of their own, so those of the scope "namespace" are kept apart."""
+    """The last rate limits of each scope, and of each namespace for the scope "namespace"."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str | None], RateLimit] = {}
 
     def observe(self, headers: Mapping[str, str], namespace: str | None) -> None:
-        limit, remaining = headers.get("x-ratelimit-limit"), headers.get("x-ratelimit-remaining")
-        reset = headers.get("x-ratelimit-reset")
-        if limit is None and remaining is None and reset is None:
-            return
-        scope = headers.get("x-ratelimit-scope", "").strip().lower()[:64] or "client"
-        seen = RateLimit(scope, _count(limit), _count(remaining), _time(reset))
-        if seen[1:] == (None, None, None):
+        limit = RateLimit(
+            scope=headers.get("x-ratelimit-scope", "").strip().lower()[:64] or "client",
+            limit=_count(headers.get("x-ratelimit-limit")),
+            remaining=_count(headers.get("x-ratelimit-remaining")),
+            reset=_time(headers.get("x-ratelimit-reset")),
+        )
+        if limit[1:] == (None, None, None):
             return
         if len(self._seen) >= _MOST_KEPT:
-            # Another thread may be doing the same: then one too many is dropped, or none.
+            # Another thread may do the same: then one too many is dropped, or none.
             with contextlib.suppress(RuntimeError, StopIteration):
                 self._seen.pop(next(iter(self._seen)), None)
-        self._seen[scope, namespace if scope == "namespace" else None] = seen
+        self._seen[limit.scope, namespace if limit.scope == "namespace" else None] = limit
 
     def seen(self, namespace: str | None) -> dict[str, RateLimit]:
         return {scope: limit for (scope, whose), limit in self._seen.copy().items() if whose in (None, namespace)}

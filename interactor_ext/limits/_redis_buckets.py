@@ -1,4 +1,4 @@
-"""The buckets of many processes: in Redis, on Redis's clock."""
+"""Token buckets in Redis, shared by many processes, on Redis's clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import math
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
@@ -58,14 +59,14 @@ end
 return {string.format('%.6f', wait), taken and 1 or 0}
 """
 
-_SAY_AGAIN_AFTER = 60.0
+_SECONDS_BETWEEN_WARNINGS = 60.0
 # A Redis that is gone may take seconds to say so, each time that it is asked.
 _REST = 10.0
 _PATIENCE = 2.0
 
 
 class RedisBuckets:
-    """What `LocalBuckets` is, for all who share a Redis and a prefix. While Redis fails, each process counts for
+    """As `LocalBuckets`, for all processes that share a Redis and a prefix. While Redis fails, each process counts for
     itself.
     """
 
@@ -73,58 +74,42 @@ class RedisBuckets:
         self._redis = redis
         self._is_async = is_async(redis)
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
-        self._elsewhere: Any = None
+        self._sync_twin: Any = None
         self._prefix = prefix
         self._tiers = tiers
         self._local = LocalBuckets(tiers)
-        # What the server said last, by key, until the next reservation takes it to Redis.
-        self._heard: dict[Key, tuple[float, float]] = {}
-        self._complained = -math.inf
+        # The remaining calls and seconds of refusal that the server sent last, until the next reservation writes them.
+        self._observed: dict[Key, tuple[float, float]] = {}
+        self._warns_at = -math.inf
         self._rests_until: float | None = None
 
     def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> tuple[float, bool]:
         if self._may_ask():
-            try:
-                wait, taken = self._eval(keys, max_wait, 1, time_left)
-            except ConfigurationError:
-                raise
-            except Exception as error:
-                self._failed(error)
-            else:
-                self._rests_until = None
-                return max(0.0, float(wait)), bool(taken)
+            with self._failures_noted():
+                return _reservation(self._eval(keys, max_wait, 1, time_left))
         return self._local.reserve(keys, max_wait)
 
     async def reserve_async(
         self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf
     ) -> tuple[float, bool]:
         if self._may_ask():
-            try:
-                wait, taken = await self._eval_async(keys, max_wait, 1, time_left)
-            except Exception as error:
-                self._failed(error)
-            else:
-                self._rests_until = None
-                return max(0.0, float(wait)), bool(taken)
+            with self._failures_noted():
+                return _reservation(await self._eval_async(keys, max_wait, 1, time_left))
         return self._local.reserve(keys, max_wait)
 
     def give_back(self, keys: Sequence[Key]) -> None:
         if self._rests:
             self._local.give_back(keys)
             return
-        try:
+        with self._failures_noted():
             self._eval(keys, 0.0, -1, math.inf)
-        except Exception as error:
-            self._failed(error)
 
     async def give_back_async(self, keys: Sequence[Key]) -> None:
         if self._rests:
             self._local.give_back(keys)
             return
-        try:
+        with self._failures_noted():
             await self._eval_async(keys, 0.0, -1, math.inf)
-        except Exception as error:
-            self._failed(error)
 
     def _eval(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
         script = self._script(keys, max_wait, take)
@@ -146,21 +131,21 @@ class RedisBuckets:
             self._loop = weakref.ref(loop)
         if self._loop() is loop:
             return self._redis
-        if self._elsewhere is None:
-            self._elsewhere = blocking(self._redis)
-        return self._elsewhere
+        if self._sync_twin is None:
+            self._sync_twin = blocking(self._redis)
+        return self._sync_twin
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
-        meant, remaining, closed_for = observed(keys, status, headers, retry_after)
-        for key in () if self._rests else meant:
-            self._heard[key] = (-1.0 if remaining is None else remaining, -1.0 if closed_for is None else closed_for)
+        affected, remaining, closed_for = observed(keys, status, headers, retry_after)
+        for key in () if self._rests else affected:
+            self._observed[key] = (-1.0 if remaining is None else remaining, -1.0 if closed_for is None else closed_for)
         self._local.observe(keys, status, headers, retry_after)
 
     def _script(self, keys: Sequence[Key], max_wait: float, take: int) -> list[Any]:
         numbers: list[Any] = [min(max_wait, 1e9), take]
         for key in keys:
             tier = self._tiers.of(key)
-            numbers += [tier.interval, tier.burst, tier.reserve, *self._heard.pop(key, (-1.0, -1.0))]
+            numbers += [tier.interval, tier.burst, tier.reserve, *self._observed.pop(key, (-1.0, -1.0))]
         # The braces keep the buckets of one OAuth client on one node of a cluster, as a script needs them.
         names = [self._prefix + ":".join((f"{{{client}}}", tier, *rest)) for tier, client, *rest in keys]
         return [_RESERVE, len(names), *names, *numbers]
@@ -177,12 +162,25 @@ class RedisBuckets:
             self._rests_until = time.monotonic() + _REST
         return True
 
-    def _failed(self, error: Exception) -> None:
-        now = time.monotonic()
-        self._rests_until = now + _REST
-        if now - self._complained > _SAY_AGAIN_AFTER:
-            self._complained = now
-            logger.warning("the rate limits in Redis cannot be used, so this process counts alone: %r", error)
+    @contextmanager
+    def _failures_noted(self) -> Iterator[None]:
+        try:
+            yield
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            now = time.monotonic()
+            self._rests_until = now + _REST
+            if now >= self._warns_at:
+                self._warns_at = now + _SECONDS_BETWEEN_WARNINGS
+                logger.warning("the rate limits in Redis cannot be used, so this process counts alone: %r", error)
+        else:
+            self._rests_until = None
+
+
+def _reservation(reply: Sequence[Any]) -> tuple[float, bool]:
+    wait, taken = reply
+    return max(0.0, float(wait)), bool(taken)
 
 
 def _patience(time_left: float) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -206,17 +207,11 @@ class Reporter:
         self.record(TokenInUse(token.expires_at))
 
     def watch(self, fetch: Callable[[], Token]) -> Callable[[], Token]:
-        """`fetch`, with each token request told of."""
+        """`fetch`, with each token request recorded."""
 
         def watched() -> Token:
-            began = time.perf_counter()
-            try:
-                token = fetch()
-            except Exception:
-                self.record(TokenRequested(False, time.perf_counter() - began))
-                raise
-            self.record(TokenRequested(True, time.perf_counter() - began))
-            return token
+            with self._token_request():
+                return fetch()
 
         return watched
 
@@ -224,13 +219,17 @@ class Reporter:
         """`watch`, for coroutine functions."""
 
         async def watched() -> Token:
-            began = time.perf_counter()
-            try:
-                token = await fetch()
-            except Exception:
-                self.record(TokenRequested(False, time.perf_counter() - began))
-                raise
-            self.record(TokenRequested(True, time.perf_counter() - began))
-            return token
+            with self._token_request():
+                return await fetch()
 
         return watched
+
+    @contextmanager
+    def _token_request(self) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        except Exception:
+            self.record(TokenRequested(False, time.perf_counter() - began))
+            raise
+        self.record(TokenRequested(True, time.perf_counter() - began))

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child
 from interactor_ext.telemetry._events import (
     Connections,
     Event,
@@ -30,7 +25,7 @@ from interactor_ext.telemetry._events import (
 )
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+    from prometheus_client import CollectorRegistry, Counter, Histogram
     from prometheus_client.registry import Collector
 
 _Labels = tuple[str, str, "int | str", str]
@@ -38,7 +33,6 @@ _Labels = tuple[str, str, "int | str", str]
 BUCKETS = (10, 50, 100, 250, 500, 1000, 2500, 5000)
 """Milliseconds."""
 _HASH_DIGITS = 2
-_MOST_PENDING = 256
 # What a server says becomes a label, and each label a time series.
 _MOST_CODES = 100
 _COMMON_ERRORS = (
@@ -85,11 +79,6 @@ class PrometheusTelemetry:
         self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
         # In multi-process mode a gauge is read from a file, where nothing can be worked out when it is read.
         self._pushes = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-        # A call is told of in a moment; to add it up takes longer, the more so as the code for it is seldom at hand in
-        # the processor's caches. So that is done for many at once, and before anybody looks.
-        self._pending: deque[tuple[_Labels, float]] = deque()
-        self._adding_up = threading.RLock()
-        after_fork_in_child(self._forget_lock)
         # prometheus-client looks at each label and takes a lock to find what is here at once.
         self._known: dict[_Labels, tuple[Counter, Histogram]] = {}
         try:
@@ -159,8 +148,8 @@ class PrometheusTelemetry:
             for state, gauge in self._states.items():
                 gauge.set_function(partial(self._connections, state))
         return [
-            _AddedUp(self._requests, self._add_up),
-            _AddedUp(self._durations, self._add_up),
+            self._requests,
+            self._durations,
             self._token_requests,
             self._expiry,
             self._webhooks,
@@ -212,29 +201,16 @@ class PrometheusTelemetry:
         if self._namespace_label is not True:
             namespace = _group(namespace) if self._namespace_label else ""
         labels = request.endpoint, request.method, event.status or _status(event), namespace
-        self._pending.append((labels, event.seconds * 1000))
+        known = self._known.get(labels)
+        if known is None:
+            known = self._known[labels] = self._look_up(*labels)
+        requests, durations = known
+        requests.inc()
+        durations.observe(event.seconds * 1000)
         if event.error is not None and event.error != "cancelled":
             self._errors.labels(event.error, self._code(event)).inc()
         if self._pushes:
-            self._add_up()
             self._push()
-        elif len(self._pending) >= _MOST_PENDING:
-            self._add_up()
-
-    def _add_up(self) -> None:
-        # A signal's handler may be here too, within this thread: so it is not asked first whether there is any.
-        with self._adding_up, suppress(IndexError):
-            while True:
-                labels, milliseconds = self._pending.popleft()
-                known = self._known.get(labels)
-                if known is None:
-                    known = self._known[labels] = self._look_up(*labels)
-                requests, durations = known
-                requests.inc()
-                durations.observe(milliseconds)
-
-    def _forget_lock(self) -> None:
-        self._adding_up = threading.RLock()
 
     def _look_up(self, endpoint: str, method: str, status: int | str, namespace: str) -> tuple[Counter, Histogram]:
         requests = self._requests.labels(endpoint, method, str(status), namespace)
@@ -263,19 +239,6 @@ class PrometheusTelemetry:
 
     def _seconds_left(self) -> float:
         return 0.0 if self._expires_at is None else max(0.0, self._expires_at - time.time())
-
-
-class _AddedUp:
-    """A metric that is brought up to date before it is read."""
-
-    def __init__(self, metric: Counter | Histogram, add_up: Callable[[], None]) -> None:
-        self._metric = metric
-        self._add_up = add_up
-        self.describe = metric.describe
-
-    def collect(self) -> Iterable[Metric]:
-        self._add_up()
-        return self._metric.collect()
 
 
 def _register(metrics: list[Collector], registry: CollectorRegistry) -> None:

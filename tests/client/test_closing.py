@@ -139,7 +139,7 @@ def test_calls_that_wait_in_the_rate_limiter(mode: str) -> None:
 
 
 def limiter_waits(limiter: RateLimiter, calls: int) -> bool:
-    return any(len(line) == calls for line in list(limiter._turns._lines.values()))
+    return any(len(queue) == calls for queue in list(limiter._queue._queues.values()))
 
 
 def test_calls_in_another_event_loop(held: Held) -> None:

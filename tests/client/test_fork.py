@@ -16,6 +16,7 @@ from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.limits._fair_queue import FairQueue
 from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
+from interactor_ext.transports._closed import Closing
 from interactor_ext.transports._per_loop import PerLoop
 
 
@@ -112,16 +113,16 @@ async def test_a_child_waits_for_nobody() -> None:
     permit = breaker.enter("host")
     assert isinstance(permit, Permit)
     permit.end(failed=True)
-    turns = FairQueue()
-    turn = turns.wait("line", None)
+    queue = FairQueue()
+    turn = queue.turn("key", None, Closing())
     turn.__enter__()
     limiter = RateLimiter(Tiers(client=Tier(1, 1)))
     limiter.wait((("client", "c"),))
-    for held in (breaker, turns):
-        held._start_afresh()
-    limiter._source._start_afresh()  # type: ignore[attr-defined]
+    breaker._start_afresh()
+    queue._reset()
+    limiter._buckets._reset()  # type: ignore[attr-defined]
     assert isinstance(breaker.enter("host"), Permit)
-    assert not turns.has_line("line")
+    assert not queue.is_busy("key")
     limiter.wait((("client", "c"),), 0.1)
     turn.__exit__(None, None, None)
 

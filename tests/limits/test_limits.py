@@ -229,7 +229,7 @@ async def test_standing_in_line_ends_with_the_time_left() -> None:
         await asyncio.to_thread(limiter.wait, CLIENT, 0.05)
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    assert not limiter._turns.has_line(CLIENT[-1])
+    assert not limiter._queue.is_busy(CLIENT[-1])
 
 
 async def test_who_is_cancelled_gives_the_place_back_and_holds_up_nobody() -> None:
@@ -247,7 +247,7 @@ async def test_who_is_cancelled_gives_the_place_back_and_holds_up_nobody() -> No
     await tasks[-1]
     assert time.monotonic() - started < 15
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert not limiter._turns.has_line(CLIENT[-1])
+    assert not limiter._queue.is_busy(CLIENT[-1])
 
 
 async def test_an_interrupted_wait_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:

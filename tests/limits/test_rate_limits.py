@@ -286,10 +286,10 @@ def test_the_script_in_redis_and_the_buckets_here_come_to_the_same(
             limiter.observe(keys, 429, {"x-ratelimit-scope": "namespace"}, 30.0)
             buckets.observe(keys[1], now, None, 30.0)
         if step == 30:
-            limiter._source.give_back(keys)
+            limiter._buckets.give_back(keys)
             buckets.give_back(keys, now)
         most = 5.0 if step % 5 == 0 else float("inf")
-        there, here = limiter._source.reserve(wanted, most), buckets.reserve(wanted, now, most)
+        there, here = limiter._buckets.reserve(wanted, most), buckets.reserve(wanted, now, most)
         assert there == (pytest.approx(here[0], abs=0.001), here[1]), step
 
 
@@ -306,8 +306,8 @@ async def test_while_redis_is_gone_each_process_counts_for_itself(
         limiter.wait((("client", "c"),), 0.1)
     with pytest.raises(WouldWait):
         await limiter.wait_async((("client", "c"),), 0.1)
-    limiter._source.give_back((("client", "c"),))
-    await limiter._source.give_back_async((("client", "c"),))
+    limiter._buckets.give_back((("client", "c"),))
+    await limiter._buckets.give_back_async((("client", "c"),))
     assert caplog.text.count("counts alone") == 1
 
 
@@ -441,8 +441,8 @@ def test_a_redis_that_fails_delays_one_call_and_costs_none(
         options |= {"socket_timeout": 0.3, "retry": None}
     limiter = RedisRateLimiter((redis.asyncio if kind == "async" else redis).Redis(**options))
     asked: list[object] = []
-    script = limiter._source._script
-    monkeypatch.setattr(limiter._source, "_script", lambda *args: asked.append(args) or script(*args))
+    script = limiter._buckets._script
+    monkeypatch.setattr(limiter._buckets, "_script", lambda *args: asked.append(args) or script(*args))
     with OddServer(lambda asked: js(200, {"data": ODD_ASSISTANT})) as server:
         store = MemoryTokenStore()
         with InteractorClient(**server.settings, token_store=store) as client:

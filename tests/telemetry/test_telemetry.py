@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import faulthandler
 import gzip
 import inspect
 import json
@@ -444,30 +443,6 @@ def test_one_metric_alone_is_up_to_date_as_well() -> None:
         telemetry.record(request_ended())
         alone = registry.restricted_registry(["interactor_request_duration_ms_count"])
         assert [sample.value for metric in alone.collect() for sample in metric.samples] == [number]
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_child_that_was_forked_during_a_scrape_can_be_scraped() -> None:
-    registry = prometheus_client.CollectorRegistry()
-    telemetry = PrometheusTelemetry(registry)
-    holds, may_go_on = threading.Event(), threading.Event()
-
-    def scrape_slowly() -> None:
-        with telemetry._adding_up:
-            holds.set()
-            may_go_on.wait(60)
-
-    thread = threading.Thread(target=scrape_slowly)
-    thread.start()
-    holds.wait(60)
-    child = os.fork()
-    if not child:
-        faulthandler.dump_traceback_later(10, exit=True)
-        telemetry.record(request_ended())
-        os._exit(0 if sum(values(scrape(registry), "interactor_requests_total").values()) == 1 else 1)
-    may_go_on.set()
-    thread.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_conflict_in_the_registry_leaves_nothing_behind() -> None:

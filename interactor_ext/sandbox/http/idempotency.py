@@ -12,35 +12,35 @@ from interactor_ext.sandbox.http.problems import conflict
 
 LIFETIME = 24 * 60 * 60
 
-ResponseT = TypeVar("ResponseT")
+Answer = TypeVar("Answer")
 # The client, the namespace and the key.
 Scope = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class Entry(Generic[ResponseT]):
+class Entry(Generic[Answer]):
     fingerprint: str
     since: float
-    response: ResponseT | None = None
+    answer: Answer | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class IdempotencyKeys(Generic[ResponseT]):
+class IdempotencyKeys(Generic[Answer]):
     """Answers by key, for 24 hours of the clock. Only a success is kept: a call that failed may be tried anew."""
 
-    def __init__(self, clock: Clock, store: Callable[[Scope, Entry[ResponseT]], None]) -> None:
+    def __init__(self, clock: Clock, keep: Callable[[Scope, Entry[Answer]], None]) -> None:
         """`keep` is called with each entry that has its answer, before the answer is given."""
         self._clock = clock
-        self._store = store
-        self._entries: dict[Scope, Entry[ResponseT]] = {}
+        self._keep = keep
+        self._entries: dict[Scope, Entry[Answer]] = {}
 
-    def restore(self, entries: Iterable[tuple[Scope, Entry[ResponseT]]]) -> None:
+    def restore(self, entries: Iterable[tuple[Scope, Entry[Answer]]]) -> None:
         """Put these, oldest first, in the place of all others."""
         self._entries = dict(entries)
         for entry in self._entries.values():
             entry.settled.set()
 
-    async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[ResponseT]]) -> ResponseT:
+    async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[Answer]]) -> Answer:
         """The first answer again, or that of `act`. Twins that come together wait for the one that was first.
 
         Raises Problem 409 if the key came with another request before.
@@ -48,14 +48,14 @@ class IdempotencyKeys(Generic[ResponseT]):
         while entry := self._known(scope):
             if entry.fingerprint != fingerprint:
                 raise conflict("This Idempotency-Key was used with another request.")
-            if entry.response is not None:
-                return entry.response
+            if entry.answer is not None:
+                return entry.answer
             await entry.settled.wait()
         entry = self._entries[scope] = Entry(fingerprint, self._clock.now())
         try:
-            entry.response = await act()
+            entry.answer = await act()
             if self._entries.get(scope) is entry:
-                self._store(scope, entry)
+                self._keep(scope, entry)
         except BaseException:
             # A reset may have emptied the table meanwhile, and another entry may stand there.
             if self._entries.get(scope) is entry:
@@ -63,12 +63,12 @@ class IdempotencyKeys(Generic[ResponseT]):
             raise
         finally:
             entry.settled.set()
-        return entry.response
+        return entry.answer
 
     def clear(self) -> None:
         self._entries.clear()
 
-    def _known(self, scope: Scope) -> Entry[ResponseT] | None:
+    def _known(self, scope: Scope) -> Entry[Answer] | None:
         oldest = self._clock.now() - LIFETIME
         # Entries stand in the order of their time, so the expired ones are the first.
         while self._entries:
