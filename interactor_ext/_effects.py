@@ -15,7 +15,6 @@ it decides.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import math
 import sys
@@ -24,11 +23,17 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from interactor_ext._errors import APITimeoutError, CircuitOpenError
+from interactor_ext._lazy import LazyModule
 from interactor_ext._threads import DaemonThreads, loop_thread, remaining, timed_out, with_timeout
 from interactor_ext.transports._waiters import TaskWaiter, require_asyncio
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 
@@ -236,6 +241,28 @@ def despite_open_circuit(call: Callable[[], Call], ends_at: float | None) -> Eff
             if time.monotonic() + seconds >= ends_at:
                 raise
             yield Pause(seconds)
+
+
+def open_stream(stream: Any) -> Call:
+    return Call(getattr(stream, "__aenter__", None) or stream.__enter__)
+
+
+def close_stream(stream: Any) -> Call:
+    return Call(getattr(stream, "aclose", None) or stream.close)
+
+
+def while_open(stream: Any, effects: Effects[T]) -> Effects[T]:
+    """Open a stream, sync or async, run the effects and close it, whatever happens."""
+    yield open_stream(stream)
+    try:
+        result = yield from effects
+    except GeneratorExit:  # nobody is left to carry out another effect
+        raise
+    except BaseException:
+        yield close_stream(stream)
+        raise
+    yield close_stream(stream)
+    return result
 
 
 def view_until(user: Any, ends_at: float | None) -> Any:

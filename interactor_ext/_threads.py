@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import inspect
 import logging
@@ -13,11 +12,17 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext._lazy import LazyModule
 from interactor_ext.tokens._latch import start_thread
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LazyModule("asyncio")
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import httpx
 
-from interactor_ext._client.view import SENDABLE, View
+from interactor_ext._client.view import UNSENDABLE, View, unsendable
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext._responses._connection_error import connection_error, quotable_cause
+from interactor_ext._responses._connection_error import connection_error
 from interactor_ext._version import __version__
 from interactor_ext.deprecation import notice
 from interactor_ext.limits._observed import RateLimits
@@ -41,6 +41,16 @@ class _NoCookies(httpx.Cookies):
 
 
 _NO_COOKIES = _NoCookies()
+
+
+class _SendsNoCookies:
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise ConfigurationError("this client sends no cookies")
 
 
 class Common(NamedTuple):
@@ -97,7 +107,7 @@ class AsyncSharedTransport(httpx.AsyncBaseTransport):
             await self._inner.aclose()
 
 
-class ViewClient(httpx.Client):
+class ViewClient(_SendsNoCookies, httpx.Client):
     """The `httpx.Client` of one view. It owns nothing, so closing it does nothing, and it can be used again."""
 
     def __init__(self, view: View, common: Common, transport: SharedTransport, auth: httpx.Auth | None) -> None:
@@ -115,38 +125,25 @@ class ViewClient(httpx.Client):
         self.reporter = common.reporter
         self._limits = common.limits
 
-    @property
-    def cookies(self) -> httpx.Cookies:
-        return _NO_COOKIES
-
-    @cookies.setter
-    def cookies(self, cookies: object) -> None:
-        raise ConfigurationError("this client sends no cookies")
-
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
-        url = self.view.prepare(url, arguments)
-        with SENDABLE:
-            return super().build_request(method, url, **arguments)
+        try:
+            return super().build_request(method, self.view.prepare(url, arguments), **arguments)
+        except UNSENDABLE as error:
+            raise unsendable(error) from None
 
     def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
         began = time.perf_counter()
         try:
             response = super().send(request, **arguments)
-        except InteractorError as error:
-            log_failure(request, error, began)
-            raise
-        except Warning:
-            raise  # the caller has made an error of it, and the token request of this call met with it
         except Exception as error:
-            if (interrupt := interrupt_behind(error)) is not None:
-                raise interrupt from interrupt.__cause__
-            failure = connection_error(error, request)
-            log_failure(request, failure, began)
-            raise failure from quotable_cause(error, request)
+            failure = failure_from(error, request, began)
+            if failure is error:
+                raise
+            raise failure from failure.__cause__
         try:
-            _take_note(self, request, response, began)
+            record_response(self, request, response, began)
         except BaseException:
-            # A warning that is made an error: nobody would get the stream, to close it.
+            # A deprecation warning that is made an error: nobody would get the stream, to close it.
             response.close()
             raise
         return response
@@ -166,7 +163,7 @@ class ViewClient(httpx.Client):
         pass
 
 
-class AsyncViewClient(httpx.AsyncClient):
+class AsyncViewClient(_SendsNoCookies, httpx.AsyncClient):
     """`ViewClient` for the asynchronous client."""
 
     def __init__(self, view: View, common: Common, transport: AsyncSharedTransport, auth: httpx.Auth | None) -> None:
@@ -184,39 +181,26 @@ class AsyncViewClient(httpx.AsyncClient):
         self.reporter = common.reporter
         self._limits = common.limits
 
-    @property
-    def cookies(self) -> httpx.Cookies:
-        return _NO_COOKIES
-
-    @cookies.setter
-    def cookies(self, cookies: object) -> None:
-        raise ConfigurationError("this client sends no cookies")
-
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
-        url = self.view.prepare(url, arguments)
-        with SENDABLE:
-            return super().build_request(method, url, **arguments)
+        try:
+            return super().build_request(method, self.view.prepare(url, arguments), **arguments)
+        except UNSENDABLE as error:
+            raise unsendable(error) from None
 
     async def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
         require_asyncio()
         began = time.perf_counter()
         try:
             response = await super().send(request, **arguments)
-        except InteractorError as error:
-            log_failure(request, error, began)
-            raise
-        except Warning:
-            raise  # the caller has made an error of it, and the token request of this call met with it
         except Exception as error:
-            if (interrupt := interrupt_behind(error)) is not None:
-                raise interrupt from interrupt.__cause__
-            failure = connection_error(error, request)
-            log_failure(request, failure, began)
-            raise failure from quotable_cause(error, request)
+            failure = failure_from(error, request, began)
+            if failure is error:
+                raise
+            raise failure from failure.__cause__
         try:
-            _take_note(self, request, response, began)
+            record_response(self, request, response, began)
         except BaseException:
-            # A warning that is made an error: nobody would get the stream, to close it.
+            # A deprecation warning that is made an error: nobody would get the stream, to close it.
             await response.aclose()
             raise
         return response
@@ -236,27 +220,32 @@ class AsyncViewClient(httpx.AsyncClient):
         pass
 
 
-def _take_note(
-    view: ViewClient | AsyncViewClient, request: httpx.Request, response: httpx.Response, began: float
+def failure_from(error: Exception, request: httpx.Request, began: float) -> BaseException:
+    """What `send` raises for an exception of httpx, of the transport or of the auth flow. Logs a failed call."""
+    if isinstance(error, Warning):
+        return error  # a deprecation warning of the token request, which the caller has made an error
+    if not isinstance(error, InteractorError):
+        if (interrupt := interrupt_behind(error)) is not None:
+            return interrupt
+        error = connection_error(error, request)
+    log_failure(request, error, began)
+    return error
+
+
+def record_response(
+    client: ViewClient | AsyncViewClient, request: httpx.Request, response: httpx.Response, began: float
 ) -> None:
-    """Of what an answer says beside what was asked for."""
+    """Records the rate limits and the deprecation that a response tells of, and logs the call."""
     if response.is_closed:
         # httpx ties a response and its stream into a knot, and with it all that they hold of the connection. Left to
         # the garbage collector, the knots cost a third of the time of a call.
         response.stream = _READ
-    # One pass over all headers costs less than to look up a few of them.
-    said = {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in ((name.lower(), value) for name, value in response.headers.raw)
-        if name.startswith(_TELLING)
-    }
-    about = request.extensions.get("interactor")
+    call = request.extensions.get("interactor")
     # A call may name another namespace than its view's; one without ours was built by hand.
-    view._limits.observe(said, view.view.namespace if about is None else about.namespace)
-    log_answer(request, response, said.get("x-request-id"), began)
-    if "deprecation" in said or "sunset" in said:
+    client._limits.observe(response.headers, client.view.namespace if call is None else call.namespace)
+    log_answer(request, response, began)
+    if "deprecation" in response.headers or "sunset" in response.headers:
         notice(response)
 
 
-_TELLING = (b"x-ratelimit-", b"deprecation", b"sunset", b"x-request-id")
 _READ = httpx.ByteStream(b"")

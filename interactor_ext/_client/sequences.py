@@ -1,4 +1,4 @@
-"""What spans several calls, as methods of the clients. What they stand on is loaded when they are first used."""
+"""The methods of the clients that make several calls: chats and waits. Their modules are loaded at the first use."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Sequences:
             UnexpectedStateError: it has ended in another state.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
-        from interactor_ext._client.waiting import wait_for_workflow
+        from interactor_ext._client.waiting import workflow_wait
 
-        return wait_for_workflow(self, instance_id, until, timeout)
+        return self._run_effects(workflow_wait(self, instance_id, until, timeout))
 
     def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
@@ -67,7 +67,7 @@ class Sequences:
         """
         from interactor_ext._client.waiting import oauth_wait
 
-        return self._run_effects(oauth_wait(self, flow_id, timeout).poll())
+        return self._run_effects(oauth_wait(self, flow_id, timeout))
 
     def _run_effects(self, effects: Effects[T]) -> T:
         from interactor_ext._effects import run_sync
@@ -111,9 +111,9 @@ class AsyncSequences:
             UnexpectedStateError: it has ended in another state.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
-        from interactor_ext._client.waiting import wait_for_workflow_async
+        from interactor_ext._client.waiting import workflow_wait
 
-        return await wait_for_workflow_async(self, instance_id, until, timeout)
+        return await self._run_effects(workflow_wait(self, instance_id, until, timeout))
 
     async def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
@@ -126,7 +126,7 @@ class AsyncSequences:
         """
         from interactor_ext._client.waiting import oauth_wait
 
-        return await self._run_effects(oauth_wait(self, flow_id, timeout).poll())
+        return await self._run_effects(oauth_wait(self, flow_id, timeout))
 
     async def _run_effects(self, effects: Effects[T]) -> T:
         from interactor_ext._effects import run_async

@@ -1,4 +1,4 @@
-"""Waiting until something has come to a certain state: by its stream, or by asking again and again."""
+"""Waits until a workflow instance or an OAuth flow has an awaited status: by its stream, or by polling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
-from interactor_ext._effects import Call, Effects, Pause, run_async, run_sync
+from interactor_ext._effects import Call, Effects, Pause, seconds_until, while_open
 from interactor_ext._errors import (
     APIConnectionError,
     APITimeoutError,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 W = TypeVar("W", "WorkflowInstance", "OAuthFlow")
 
-_ENDED = frozenset({"cancelled", "completed", "expired", "failed"})
-_PASSING = (APIConnectionError, RateLimitError, ServerError)
+_FINAL = frozenset({"cancelled", "completed", "expired", "failed"})
+_TRANSIENT_ERRORS = (APIConnectionError, RateLimitError, ServerError)
 _MOST_FAILURES = 5
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.25, 1.5, 5.0
@@ -51,8 +51,8 @@ class UnexpectedStateError(InteractorError):
         self.last = last
 
 
-class Wait(Generic[W]):
-    """What is waited for, until when, and what was last seen of it."""
+class _Poll(Generic[W]):
+    """Fetches something until its status is an awaited one, within a time limit."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Wait(Generic[W]):
         until: Collection[str],
         timeout: float | None,
     ) -> None:
-        """`get` makes, of a view, the call that looks. `timeout` is in seconds; None: as the view's deadline says."""
+        """`get` makes, of a view, the call that fetches. `timeout` is in seconds; None: as the view's deadline says."""
         self._until = frozenset(until)
         self._user = user if timeout is None else user.with_options(deadline=timeout)
         self._what = what
@@ -71,36 +71,37 @@ class Wait(Generic[W]):
         self._ends_at: float | None = self._user._view.ends_at()
         self._last: W | None = None
 
-    def in_time(self) -> Any:
+    def user_in_time(self) -> Any:
         """A view for one call, or one stream, that ends when the wait does. Raises WaitTimeoutError if it is over."""
         if self._ends_at is None:
             return self._user
         left = self._ends_at - time.monotonic()
         if left <= 0:
-            raise self._too_late()
+            raise self._timed_out()
         return self._user.with_options(deadline=left)
 
-    def look(self) -> Effects[W | None]:
+    def fetch(self) -> Effects[W | None]:
         """It, if it is in one of the awaited states; None if not yet."""
         try:
-            seen: W = yield Call(self._get(self.in_time()), ())
+            seen: W = yield Call(self._get(self.user_in_time()))
         except APITimeoutError as error:
             if self._ends_at is None or time.monotonic() < self._ends_at:
                 raise
-            raise self._too_late() from error
+            raise self._timed_out() from error
         self._last = seen
         if seen.status in self._until:
             return seen
-        if seen.status in _ENDED:
+        if seen.status in _FINAL:
             raise UnexpectedStateError(f"{self._what} is {_describe(seen)}, and stays so.", last=seen)
         return None
 
-    def poll(self) -> Effects[W]:
+    def run(self) -> Effects[W]:
+        """Fetch again and again, at growing intervals."""
         pause, failures = _FIRST_PAUSE, 0
         while True:
             wait = pause * _random.uniform(0.8, 1.2)  # so that many waits do not ask all at once
             try:
-                if (seen := (yield from self.look())) is not None:
+                if (seen := (yield from self.fetch())) is not None:
                     return seen
                 failures = 0
             except WaitTimeoutError:
@@ -108,29 +109,48 @@ class Wait(Generic[W]):
             except CircuitOpenError as error:
                 # Not counted: nothing was sent, and each attempt that the circuit lets through counts if it fails.
                 wait = max(wait, error.retry_after or 0.0)
-            except _PASSING:
+            except _TRANSIENT_ERRORS:
                 failures += 1
                 if failures > _MOST_FAILURES:
                     raise
-            yield Pause(wait if self._ends_at is None else max(0.0, min(wait, self._ends_at - time.monotonic())))
+            left = seconds_until(self._ends_at)
+            yield Pause(wait if left is None else min(wait, left))
             pause = min(_LONGEST_PAUSE, pause * _GROWTH)
 
-    def stream_failed(self, error: InteractorError) -> None:
-        """Raises the error, unless asking again and again may still help; if that fails as well, it says better why."""
-        if isinstance(error, UnexpectedStateError | WaitTimeoutError | ConfigurationError):
-            raise error
-
-    def _too_late(self) -> WaitTimeoutError:
+    def _timed_out(self) -> WaitTimeoutError:
         seconds = time.monotonic() - self._started_at
         state = "was not seen" if self._last is None else f"is still {_describe(self._last)}"
         return WaitTimeoutError(f"{self._what} {state} after {seconds:.1f} s.", last=self._last)
 
 
-def workflow_wait(user: Any, instance_id: str, until: Collection[str], timeout: float | None) -> Wait[WorkflowInstance]:
+def workflow_wait(
+    user: Any, instance_id: str, until: Collection[str], timeout: float | None
+) -> Effects[WorkflowInstance]:
+    """Fetches the instance after each event of its stream; without a stream, at intervals."""
+
     def get(view: Any) -> Callable[[], Any]:
         return partial(view.workflow_instances.get, instance_id)
 
-    return Wait(user, f"The workflow instance {instance_id}", get, _statuses(until), timeout)
+    poll: _Poll[WorkflowInstance] = _Poll(user, f"The workflow instance {instance_id}", get, _statuses(until), timeout)
+    stream = poll.user_in_time().workflow_instances.stream(instance_id)
+
+    def follow() -> Effects[WorkflowInstance | None]:
+        # Fetched once the stream is open: from then on no change is missed.
+        event: Any = Gap.GAP
+        while event is not None:
+            if (seen := (yield from poll.fetch())) is not None:
+                return seen
+            event = yield Call(stream.next_or_gap)
+        return None
+
+    try:
+        if (seen := (yield from while_open(stream, follow()))) is not None:
+            return seen
+    except (UnexpectedStateError, WaitTimeoutError, ConfigurationError):
+        raise
+    except InteractorError:
+        pass  # asking again and again may still help; if that fails as well, it says better why
+    return (yield from poll.run())
 
 
 def _statuses(until: Collection[str]) -> frozenset[str]:
@@ -147,42 +167,13 @@ def _statuses(until: Collection[str]) -> frozenset[str]:
     return frozenset(given)
 
 
-def oauth_wait(user: Any, flow_id: str, timeout: float | None) -> Wait[OAuthFlow]:
+def oauth_wait(user: Any, flow_id: str, timeout: float | None) -> Effects[OAuthFlow]:
+    """Fetches the flow at intervals."""
+
     def get(view: Any) -> Callable[[], Any]:
         return partial(view.credentials.get_oauth_status, flow_id)
 
-    return Wait(user, f"The OAuth flow {flow_id}", get, {"completed"}, timeout)
-
-
-def wait_for_workflow(user: Any, instance_id: str, until: Collection[str], timeout: float | None) -> WorkflowInstance:
-    wait = workflow_wait(user, instance_id, until, timeout)
-    try:
-        with wait.in_time().workflow_instances.stream(instance_id) as stream:
-            # Looked at once the stream is open: from then on no change is missed.
-            event: Any = Gap.GAP
-            while event is not None:
-                if (seen := run_sync(wait.look())) is not None:
-                    return seen
-                event = stream.next_or_gap()
-    except InteractorError as error:
-        wait.stream_failed(error)
-    return run_sync(wait.poll())
-
-
-async def wait_for_workflow_async(
-    user: Any, instance_id: str, until: Collection[str], timeout: float | None
-) -> WorkflowInstance:
-    wait = workflow_wait(user, instance_id, until, timeout)
-    try:
-        async with wait.in_time().workflow_instances.stream(instance_id) as stream:
-            event: Any = Gap.GAP
-            while event is not None:
-                if (seen := await run_async(wait.look())) is not None:
-                    return seen
-                event = await stream.next_or_gap()
-    except InteractorError as error:
-        wait.stream_failed(error)
-    return await run_async(wait.poll())
+    return _Poll[Any](user, f"The OAuth flow {flow_id}", get, {"completed"}, timeout).run()
 
 
 def _describe(seen: WorkflowInstance | OAuthFlow) -> str:

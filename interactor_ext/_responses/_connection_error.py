@@ -14,7 +14,15 @@ _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, 
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
-    """The error of this SDK for an exception of httpx or of the caller's own transport."""
+    """The error of this SDK for an exception of httpx or of the caller's own transport, with that as its cause."""
+    failure = _described(error, request)
+    # The text of a LocalProtocolError quotes a header.
+    quotes_secret = isinstance(error, httpx.LocalProtocolError) or holds_secret(str(error), secrets_of(request))
+    failure.__cause__ = None if quotes_secret else error
+    return failure
+
+
+def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
     what = f"{describe_request(request)} at {request.url.netloc.decode('ascii', 'replace')}"
     timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
     if isinstance(error, httpx.PoolTimeout):
@@ -46,14 +54,6 @@ def connection_error(error: Exception, request: httpx.Request) -> APIConnectionE
         return APIConnectionError(f"{what}: the answer {problem}: {text}")
     advice = f". Check {url_variable(request)}" if isinstance(error, httpx.ConnectError) else ""
     return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
-
-
-def quotable_cause(error: Exception, request: httpx.Request) -> Exception | None:
-    """The `__cause__` of the `connection_error`: None where its text quotes a secret that was sent."""
-    # This one's text quotes the header that it does not like.
-    if isinstance(error, httpx.LocalProtocolError):
-        return None
-    return None if holds_secret(str(error), secrets_of(request)) else error
 
 
 def may_have_been_sent(error: httpx.TransportError) -> bool:

@@ -1,10 +1,9 @@
-"""`user.chat(...)` sync and async: thin loops that do what `ReplyState` decides."""
+"""`user.chat(...)`, sync and async: sends a message and follows its answer."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import wait
@@ -13,18 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
 from interactor_ext._effects import Effects, run_async, run_sync
-from interactor_ext._errors import InteractorError
-from interactor_ext.chat._room_queue import Place, too_long
-from interactor_ext.chat._shared import SERVING, SharedReply
-from interactor_ext.chat._state import Look, Pause, Read, Run
-from interactor_ext.streams._shared import Gap
+from interactor_ext.chat._shared import MOST_TOOLS_AT_ONCE, SERVING, SharedReply
 from interactor_ext.tools._calls import TOOL_THREADS
 from interactor_ext.transports._closer import close_later
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall
 
-_MOST_AT_ONCE = 32
 _cancelled: set[asyncio.Task[None]] = set()
 
 
@@ -42,14 +36,12 @@ class Reply(SharedReply):
     """
 
     def __enter__(self) -> Self:
-        place = self._join_line(threading.get_ident())
+        place = self._join_queue(threading.get_ident())
         try:
-            self._await_turn(place)
-            run_sync(self._sending(self._open, self._speaks))
+            run_sync(self._send(place))
         except BaseException:
             self.close()
             raise
-        self._let_go_if_over()
         return self
 
     def __exit__(
@@ -58,18 +50,14 @@ class Reply(SharedReply):
         if exc_type is GeneratorExit:
             # Perhaps of the garbage collector's, while this very thread holds a lock that closing needs.
             self._state.closed()
-            close_later(self._let_go_if_over)
+            close_later(self.close)
         else:
             self.close()
 
     def __iter__(self) -> Iterator[StreamEvent]:
         self._require_entered()
-        while True:
-            while not self._state.events and not self._is_over():
-                self._step()
-            if not self._has_event():
-                return
-            yield self._state.events.popleft()
+        while (event := run_sync(self._next_event())) is not None:
+            yield event
 
     def text(self) -> Iterator[str]:
         """The words of the answer as they come, and those that it says before it calls tools."""
@@ -80,102 +68,47 @@ class Reply(SharedReply):
 
         Events that were not iterated over are kept, so `text()` can still be read.
         """
-        self._require_entered()
-        while True:
-            while not self._is_over():
-                self._step()
-            if self._state.message is not None:
-                return self._state.message
-            if not self._state.go_without_stream():
-                raise self._state.reason
+        return run_sync(self._answer())
 
     def close(self) -> None:
         """Stop listening, at once. A thread that waits for the answer gets a StreamError."""
         self._state.closed()
-        self._let_go_if_over()
+        run_sync(self._release_if_over())
 
-    def _await_turn(self, place: Place) -> None:
-        for ahead in place.those_ahead():
-            if ahead.owner == place.owner and (chat := ahead.chat()) is not None:
-                while not chat._is_over():
-                    if self._time_to_wait() == 0:
-                        raise too_long()
-                    chat._step()
-            try:
-                ahead.over.result(self._time_to_wait())
-            except TimeoutError as error:
-                raise too_long() from error
+    def _advance(self) -> None:
+        run_sync(self._step())
 
-    def _step(self) -> None:
-        match self._state.action:
-            case Read():
-                try:
-                    self._take(self._stream.next_or_gap())
-                except InteractorError as error:
-                    self._broke(error)
-            case Look():
-                run_sync(self._looking())
-            case Run(calls):
-                try:
-                    self._run(calls)
-                    self._state.ran()
-                except InteractorError as error:
-                    self._state.failed(error)
-            case Pause(seconds):
-                time.sleep(self._left_of_pause(seconds))
-                self._woken()
-        self._let_go_if_over()
-
-    def _run(self, calls: tuple[ToolCall, ...]) -> None:
-        plans = deque(self._plans(calls))
+    def _run_tools(self, calls: tuple[ToolCall, ...]) -> None:
+        runs = deque(self._tool_runs(calls))
         token = SERVING.set(SERVING.get() | {self._room})
         try:
             if len(calls) == 1:
-                self._carry_out_all(plans)
+                _run_all(runs)
             else:
-                self._run_in_threads(calls, plans)
+                self._run_in_threads(calls, runs)
         finally:
             SERVING.reset(token)
 
-    def _run_in_threads(self, calls: tuple[ToolCall, ...], plans: deque[Effects[Any]]) -> None:
+    def _run_in_threads(self, calls: tuple[ToolCall, ...], runs: deque[Effects[Any]]) -> None:
         """Those that are not done at the deadline are left to their threads."""
         try:
-            threads = [TOOL_THREADS.submit(self._carry_out_all, plans) for _ in range(min(len(calls), _MOST_AT_ONCE))]
-            done, late = wait(threads, self._time_to_wait())
+            threads = [TOOL_THREADS.submit(_run_all, runs) for _ in range(min(len(calls), MOST_TOOLS_AT_ONCE))]
+            done, late = wait(threads, self._time_left())
         finally:
-            plans.clear()  # nobody begins another
+            runs.clear()  # nobody begins another
         for thread in done:
             thread.result()
         if late:
             raise self._tools_too_slow(calls)
 
-    def _carry_out_all(self, plans: deque[Effects[Any]]) -> None:
-        while True:
-            try:
-                plan = plans.popleft()
-            except IndexError:  # by another thread
-                return
-            run_sync(plan)
 
-    def _open(self) -> None:
-        self._stream = self._in_time().rooms.stream(self._room.id)
-        self._stream.__enter__()
-
-    def _speaks(self, seconds: float) -> bool:
-        stream: Any = self._user.with_options(deadline=seconds).rooms.stream(self._room.id)
+def _run_all(runs: deque[Effects[Any]]) -> None:
+    while True:
         try:
-            with stream:
-                return stream.next_or_gap() not in (None, Gap.GAP)
-        except InteractorError:
-            return False
-
-    def _let_go_if_over(self) -> None:
-        if self._is_over():
-            try:
-                if self._stream is not None:
-                    self._stream.close()
-            finally:
-                self._leave_line()
+            run = runs.popleft()
+        except IndexError:  # by another thread
+            return
+        run_sync(run)
 
 
 class AsyncReply(SharedReply):
@@ -184,14 +117,12 @@ class AsyncReply(SharedReply):
     _work: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        place = self._join_line(asyncio.current_task())
+        place = self._join_queue(asyncio.current_task())
         try:
-            await self._await_turn(place)
-            await run_async(self._sending(self._open, self._speaks))
+            await run_async(self._send(place))
         except BaseException:
             await self.aclose()
             raise
-        await self._let_go_if_over()
         return self
 
     async def __aexit__(
@@ -201,12 +132,8 @@ class AsyncReply(SharedReply):
 
     async def __aiter__(self) -> AsyncIterator[StreamEvent]:
         self._require_entered()
-        while True:
-            while not self._state.events and not self._is_over():
-                await self._step()
-            if not self._has_event():
-                return
-            yield self._state.events.popleft()
+        while (event := await run_async(self._next_event())) is not None:
+            yield event
 
     def text(self) -> AsyncIterator[str]:
         """The words of the answer as they come, and those that it says before it calls tools."""
@@ -217,56 +144,21 @@ class AsyncReply(SharedReply):
 
         Events that were not iterated over are kept, so `text()` can still be read.
         """
-        self._require_entered()
-        while True:
-            while not self._is_over():
-                await self._step()
-            if self._state.message is not None:
-                return self._state.message
-            if not self._state.go_without_stream():
-                raise self._state.reason
+        return await run_async(self._answer())
 
     async def aclose(self) -> None:
         """Stop listening, at once. Tools are cancelled; one that runs in a thread finishes there, but goes unheard."""
         self._state.closed()
-        await self._let_go_if_over()
+        await run_async(self._release_if_over())
 
-    async def _await_turn(self, place: Place) -> None:
-        for ahead in place.those_ahead():
-            try:
-                async with asyncio.timeout(self._time_to_wait()):
-                    chat = ahead.chat() if ahead.owner is place.owner else None
-                    while chat is not None and not chat._is_over():
-                        await chat._step()
-                    await asyncio.wrap_future(ahead.over)
-            except TimeoutError as error:
-                raise too_long() from error
+    async def _advance(self) -> None:
+        await run_async(self._step())
 
-    async def _step(self) -> None:
-        match self._state.action:
-            case Read():
-                try:
-                    self._take(await self._stream.next_or_gap())
-                except InteractorError as error:
-                    self._broke(error)
-            case Look():
-                await run_async(self._looking())
-            case Run(calls):
-                try:
-                    await self._run(calls)
-                    self._state.ran()
-                except InteractorError as error:
-                    self._state.failed(error)
-            case Pause(seconds):
-                await asyncio.sleep(self._left_of_pause(seconds))
-                self._woken()
-        await self._let_go_if_over()
-
-    async def _run(self, calls: tuple[ToolCall, ...]) -> None:
+    async def _run_tools(self, calls: tuple[ToolCall, ...]) -> None:
         # Shielded: who gives up waiting for the answer, by a timeout say, has not left yet, and may wait again.
         if self._work is None:
-            self._work = asyncio.create_task(self._answer_all(calls))
-        limit = asyncio.timeout(self._time_to_wait())
+            self._work = asyncio.create_task(self._run_all(calls))
+        limit = asyncio.timeout(self._time_left())
         try:
             async with limit:
                 await asyncio.shield(self._work)
@@ -276,39 +168,18 @@ class AsyncReply(SharedReply):
             raise
         self._work = None
 
-    async def _answer_all(self, calls: tuple[ToolCall, ...]) -> None:
+    async def _run_all(self, calls: tuple[ToolCall, ...]) -> None:
         SERVING.set(SERVING.get() | {self._room})
-        limit = asyncio.Semaphore(_MOST_AT_ONCE)
+        limit = asyncio.Semaphore(MOST_TOOLS_AT_ONCE)
 
-        async def answer(plan: Any) -> None:
+        async def run(effects: Effects[Any]) -> None:
             async with limit:
-                await run_async(plan)
+                await run_async(effects)
 
-        outcomes = await asyncio.gather(*map(answer, self._plans(calls)), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(run, self._tool_runs(calls)), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-
-    async def _open(self) -> None:
-        self._stream = self._in_time().rooms.stream(self._room.id)
-        await self._stream.__aenter__()
-
-    async def _speaks(self, seconds: float) -> bool:
-        stream: Any = self._user.with_options(deadline=seconds).rooms.stream(self._room.id)
-        try:
-            async with stream:
-                return await stream.next_or_gap() not in (None, Gap.GAP)
-        except InteractorError:
-            return False
-
-    async def _let_go_if_over(self) -> None:
-        if self._is_over():
-            try:
-                self._leave_tools()
-                if self._stream is not None:
-                    await self._stream.aclose()
-            finally:
-                self._leave_line()
 
     def _leave_tools(self) -> None:
         work, self._work = self._work, None

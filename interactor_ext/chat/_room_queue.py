@@ -35,8 +35,10 @@ _LISTEN_SECONDS = 5.0
 _LONGEST_ANSWER = timedelta(minutes=5)
 _NEWEST = 20
 
-Speaks = Callable[[float], Any]
-"""Whether the stream of the room brings anything within so many seconds: of whoever waits, sync or async as he is."""
+ANOTHER_CHAT = "another chat of this room was not over. Nothing was sent"
+
+Speaks = Callable[[float], Effects[bool]]
+"""Whether the stream of the room brings anything within so many seconds."""
 
 
 class Room(NamedTuple):
@@ -117,7 +119,7 @@ class RoomQueue:
             if wait == _LOOKS[0]:
                 logger.info("Room %s: an answer is still to come, and the chat waits for it.", clean_text(room.id))
             if wait is None:
-                if not (yield Call(speaks, (_within(_LISTEN_SECONDS, ends_at),))):
+                if not (yield from speaks(_within(_LISTEN_SECONDS, ends_at))):
                     logger.warning(
                         "No answer to what was said in room %s before: the chat goes on.", clean_text(room.id)
                     )
@@ -129,7 +131,7 @@ class RoomQueue:
     def _newest(self, user: Any, room: Room, ends_at: float | None) -> Effects[list[Message]]:
         def look() -> Call:
             view = user if ends_at is None else user.with_options(deadline=_left(ends_at))
-            return Call(partial(view.messages.list, room.id, order="desc", per_page=_NEWEST), ())
+            return Call(partial(view.messages.list, room.id, order="desc", per_page=_NEWEST))
 
         page = yield from despite_open_circuit(look, ends_at)
         messages: list[Message] = page.data
@@ -149,7 +151,7 @@ class RoomQueue:
 
 
 def too_long() -> APITimeoutError:
-    return APITimeoutError("The deadline has come while another chat of this room was not over. Nothing was sent.")
+    return APITimeoutError(f"The deadline has come while {ANOTHER_CHAT}.")
 
 
 def _within(seconds: float, ends_at: float | None) -> float:

@@ -1,33 +1,45 @@
-"""What the replies sync and async have that waits for nothing."""
+"""The part of a chat's reply that sync and async have in common: all but how several tools run at once."""
 
 from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from interactor_ext._effects import Call, Effects, despite_open_circuit, view_until
+from interactor_ext._effects import (
+    Call,
+    Effects,
+    Join,
+    Pause,
+    close_stream,
+    despite_open_circuit,
+    open_stream,
+    seconds_until,
+    view_until,
+    while_open,
+)
 from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
 from interactor_ext._redaction import clean_text
-from interactor_ext.chat._room_queue import ROOMS, Place, Room, Speaks
-from interactor_ext.chat._state import Done, ReplyState
+from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
+from interactor_ext.chat._state import Done, ListMessages, ReadStream, ReplyState, RunTools, Sleep
 from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._calls import PendingCall
 from interactor_ext.transports._closer import close_when_dropped, start_closer
 
 if TYPE_CHECKING:
-    from interactor_client.models import ToolCall
+    from interactor_client.models import Message, StreamEvent, ToolCall
     from interactor_ext.tools._tool_set import Tools, ToolSet
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 """The rooms that wait for the result of what runs in this context."""
+MOST_TOOLS_AT_ONCE = 32
 
 
 class SharedReply:
-    """A message, its answer, and its place in the line of its room."""
+    """A message, its answer, and its place in the queue of its room. The methods are effects where they wait."""
 
     def __init__(self, user: Any, room_id: str, content: str, tools: Tools | None) -> None:
         self._user = user
@@ -43,7 +55,18 @@ class SharedReply:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(room_id={self._room.id!r})"
 
-    def _join_line(self, owner: object) -> Place:
+    def _advance(self) -> Any:
+        """Do the effects of one step, at once or as a coroutine."""
+        raise NotImplementedError
+
+    def _run_tools(self, calls: tuple[ToolCall, ...]) -> Any:
+        """Run these calls of tools and submit their results, at once or as a coroutine."""
+        raise NotImplementedError
+
+    def _leave_tools(self) -> None:
+        """Nobody waits any more for the tools that run."""
+
+    def _join_queue(self, owner: object) -> Place:
         if self._place is not None:
             raise RuntimeError("a reply is entered once; a new message is a new chat")
         if self._room in SERVING.get():
@@ -55,40 +78,100 @@ class SharedReply:
         self._watch = close_when_dropped(self, partial(ROOMS.leave, place))
         return place
 
-    def _leave_line(self) -> None:
-        if self._place is not None:
-            self._watch.cancel()
-            ROOMS.leave(self._place)
-
-    def _sending(self, open_stream: Callable[[], Any], speaks: Speaks) -> Effects[None]:
+    def _send(self, place: Place) -> Effects[None]:
         """Wait until the room is quiet, listen, and only then speak: so no word of the answer is missed."""
-        self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, speaks)))
-        yield from despite_open_circuit(lambda: Call(open_stream, ()), self._ends_at)
-        message = yield from despite_open_circuit(self._send, self._ends_at)
+        yield from self._await_turn(place)
+        self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, self._speaks)))
+        yield from despite_open_circuit(self._open_stream, self._ends_at)
+        message = yield from despite_open_circuit(self._send_message, self._ends_at)
         # Who chooses the key himself may be repeating a chat that broke off.
         self._state.sent(message, is_repeat=self._user._view.idempotency_key is not None)
+        yield from self._release_if_over()
 
-    def _send(self) -> Call:
-        send = self._in_time().messages.send
-        return Call(partial(send, self._room.id, content=self._content, stream=True), ())
+    def _await_turn(self, place: Place) -> Effects[None]:
+        for ahead in place.those_ahead():
+            chat = ahead.chat() if ahead.owner == place.owner else None
+            while chat is not None and not chat._is_over():
+                if self._time_left() == 0:
+                    raise too_long()
+                try:
+                    yield Call(chat._advance, timeout=self._time_left())
+                except TimeoutError as error:
+                    raise too_long() from error
+            yield Join(ahead.over, self._ends_at, ANOTHER_CHAT)
 
-    def _looking(self) -> Effects[None]:
+    def _speaks(self, seconds: float) -> Effects[bool]:
+        """Whether the stream of the room brings anything within so many seconds."""
+        stream: Any = self._user.with_options(deadline=seconds).rooms.stream(self._room.id)
+
+        def listen() -> Effects[Any]:
+            return (yield Call(stream.next_or_gap))
+
         try:
-            page = yield from despite_open_circuit(self._look, self._ends_at)
-        except InteractorError as error:
-            self._state.look_failed(error)
-        else:
-            self._state.listed(page.data)
+            return (yield from while_open(stream, listen())) not in (None, Gap.GAP)
+        except InteractorError:
+            return False
 
-    def _look(self) -> Call:
-        return Call(partial(self._in_time().messages.list, self._room.id, order="desc"), ())
+    def _open_stream(self) -> Call:
+        self._stream = self._user_in_time().rooms.stream(self._room.id)
+        return open_stream(self._stream)
 
-    def _tools_too_slow(self, calls: tuple[ToolCall, ...]) -> APITimeoutError:
-        names = ", ".join(clean_text(call.id) for call in calls)
-        return APITimeoutError(f"The deadline of the chat has come while tools were running (calls {names}).")
+    def _send_message(self) -> Call:
+        send = self._user_in_time().messages.send
+        return Call(partial(send, self._room.id, content=self._content, stream=True))
 
-    def _take(self, event: Any) -> None:
-        """What the stream gave."""
+    def _list_messages(self) -> Call:
+        return Call(partial(self._user_in_time().messages.list, self._room.id, order="desc"))
+
+    def _next_event(self) -> Effects[StreamEvent | None]:
+        """The next event to hand out; None at the end. Raises if what there should have been was lost."""
+        while not self._state.events and not self._is_over():
+            yield from self._step()
+        if self._state.events:
+            event: StreamEvent = self._state.events.popleft()
+            return event
+        if self._state.error is not None:
+            raise self._state.error
+        return None
+
+    def _answer(self) -> Effects[Message]:
+        self._require_entered()
+        while True:
+            while not self._is_over():
+                yield from self._step()
+            if self._state.message is not None:
+                return self._state.message
+            if not self._state.go_without_stream():
+                raise self._state.reason
+
+    def _step(self) -> Effects[None]:
+        """Do what the state decides, once, and report what came of it."""
+        match self._state.action:
+            case ReadStream():
+                try:
+                    self._report_event((yield Call(self._stream.next_or_gap)))
+                except InteractorError as error:
+                    self._report_failure(error)
+            case ListMessages():
+                try:
+                    page = yield from despite_open_circuit(self._list_messages, self._ends_at)
+                except InteractorError as error:
+                    self._state.list_failed(error)
+                else:
+                    self._state.listed(page.data)
+            case RunTools(calls):
+                try:
+                    yield Call(self._run_tools, (calls,))
+                    self._state.ran()
+                except InteractorError as error:
+                    self._state.failed(error)
+            case Sleep(seconds):
+                yield Pause(self._left_of_sleep(seconds))
+                self._wakes_at = None
+                self._state.woken()
+        yield from self._release_if_over()
+
+    def _report_event(self, event: Any) -> None:
         if event is Gap.GAP:
             self._state.resumed(self._stream.last_event_id)
         elif event is None:
@@ -96,17 +179,33 @@ class SharedReply:
         else:
             self._state.received(event)
 
-    def _broke(self, error: InteractorError) -> None:
+    def _report_failure(self, error: InteractorError) -> None:
         if isinstance(error, ResponseValidationError):
             self._state.missed()
         else:
             self._state.stream_failed(error)
 
-    def _plans(self, calls: tuple[ToolCall, ...]) -> Iterator[Any]:
+    def _release_if_over(self) -> Effects[None]:
+        """Close the stream and let the next chat of the room begin."""
+        if self._is_over():
+            try:
+                self._leave_tools()
+                if self._stream is not None:
+                    yield close_stream(self._stream)
+            finally:
+                if self._place is not None:
+                    self._watch.cancel()
+                    ROOMS.leave(self._place)
+
+    def _tool_runs(self, calls: tuple[ToolCall, ...]) -> Iterator[Effects[Any]]:
         for call in calls:
             pending = PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
             assert self._tools is not None
             yield self._tools._answer(self._user, pending, self._ends_at, only_ours=True)
+
+    def _tools_too_slow(self, calls: tuple[ToolCall, ...]) -> APITimeoutError:
+        names = ", ".join(clean_text(call.id) for call in calls)
+        return APITimeoutError(f"The deadline of the chat has come while tools were running (calls {names}).")
 
     def _is_over(self) -> bool:
         return isinstance(self._state.action, Done)
@@ -115,29 +214,19 @@ class SharedReply:
         if self._place is None:
             raise RuntimeError("nothing has been sent: enter it first, `with user.chat(...) as reply:`")
 
-    def _has_event(self) -> bool:
-        """Whether there is one to hand out; raises if what there should have been was lost."""
-        if not self._state.events and self._state.error is not None:
-            raise self._state.error
-        return bool(self._state.events)
+    def _time_left(self) -> float | None:
+        return seconds_until(self._ends_at)
 
-    def _time_to_wait(self) -> float | None:
-        return None if self._ends_at is None else max(0.0, self._ends_at - time.monotonic())
-
-    def _in_time(self) -> Any:
+    def _user_in_time(self) -> Any:
         return view_until(self._user, self._ends_at)
 
-    def _left_of_pause(self, seconds: float) -> float:
+    def _left_of_sleep(self, seconds: float) -> float:
         """Who gives up waiting for the answer, and waits again, sleeps only for what is left."""
         now = time.monotonic()
         if self._wakes_at is None:
             self._wakes_at = now + seconds
         wakes_at = self._wakes_at if self._ends_at is None else min(self._wakes_at, self._ends_at)
         return max(0.0, wakes_at - now)
-
-    def _woken(self) -> None:
-        self._wakes_at = None
-        self._state.woken()
 
 
 def _tool_set(tools: Tools) -> ToolSet:

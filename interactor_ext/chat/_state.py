@@ -3,10 +3,10 @@
 A loop looks at `events` and `action`, does what they say, and reports what came of it:
 
     events      hand these out first
-    Read        wait for the next event of the stream        -> received, resumed, missed, ended or failed
-    Look        list the room's messages, newest first       -> listed or look_failed
-    Run         run these tool calls, all at once            -> ran or failed
-    Pause       sleep, then go on                            -> woken
+    ReadStream        wait for the next event of the stream        -> received, resumed, missed, ended or failed
+    ListMessages        list the room's messages, newest first       -> listed or list_failed
+    RunTools         run these tool calls, all at once            -> ran or failed
+    Sleep       sleep, then go on                            -> woken
     Done        `message` is the answer, or `error` says why there is none
 
 Done is for good, whatever is reported after it, unless `go_without_stream` is called: another thread or task may have
@@ -43,19 +43,19 @@ _LOOKS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
 _ADVICE = "Tools are not run here: pass tools=, or hand it in by client.tools.submit_result."
 
 
-class Read(NamedTuple):
+class ReadStream(NamedTuple):
     pass
 
 
-class Look(NamedTuple):
+class ListMessages(NamedTuple):
     pass
 
 
-class Run(NamedTuple):
+class RunTools(NamedTuple):
     calls: tuple[ToolCall, ...]
 
 
-class Pause(NamedTuple):
+class Sleep(NamedTuple):
     seconds: float
 
 
@@ -76,7 +76,7 @@ class ReplyState:
 
     def __init__(self, *, runs_tools: bool) -> None:
         self.events: deque[Any] = deque()
-        self.action: Read | Look | Run | Pause | Done = Read()
+        self.action: ReadStream | ListMessages | RunTools | Sleep | Done = ReadStream()
         self.message: Message | None = None
         self.error: InteractorError | None = None
         self._runs_tools = runs_tools
@@ -115,7 +115,7 @@ class ReplyState:
         """
         self._sent = message
         if is_repeat:
-            self._go(Look())
+            self._go(ListMessages())
         if self._is_answer and (message.content or message.tool_calls):
             self._complete(MessageComplete(message=message))
 
@@ -130,17 +130,17 @@ class ReplyState:
             self._has_hole = True
         else:
             self._kept = event
-            self._go(Look())
+            self._go(ListMessages())
 
     def resumed(self, last_event_id: str) -> None:
         """The stream broke off and is connected again. Without an id the server cannot know what to send again."""
         self._has_hole = self._has_hole or not last_event_id
-        self._go(Look())
+        self._go(ListMessages())
 
     def missed(self) -> None:
         """An event could not be read."""
         self._has_hole = True
-        self._go(Look())
+        self._go(ListMessages())
 
     def listed(self, newest_first: list[Message]) -> None:
         if isinstance(self.action, Done):
@@ -154,7 +154,7 @@ class ReplyState:
             self._skip()
             kept = None
         self._turn = _Turn.OURS if turns.is_ours_next and turns.others <= self._ended else _Turn.ANOTHERS
-        self._go(Read())
+        self._go(ReadStream())
         if kept is not None and (self._turn is _Turn.OURS or self._is_listed(kept, turns)):
             self._accept(kept)
         elif turns.answer is not None and not self._waiting:
@@ -169,10 +169,10 @@ class ReplyState:
             return
         if self._waiting:
             self._run_waiting()
-        elif isinstance(self.action, Read):
+        elif isinstance(self.action, ReadStream):
             self._go_on()
 
-    def look_failed(self, error: InteractorError) -> None:
+    def list_failed(self, error: InteractorError) -> None:
         if isinstance(self.action, Done):
             return
         kept, self._kept = self._kept, None
@@ -199,7 +199,7 @@ class ReplyState:
         self._go_on()
 
     def woken(self) -> None:
-        self._go(Look())
+        self._go(ListMessages())
 
     def ended(self) -> None:
         """The server says that nothing more will come on the stream. It may have forgotten to send the message."""
@@ -246,9 +246,9 @@ class ReplyState:
         self._is_resumable = False
         self._looks = deque(_LOOKS)
         self._has_hole = True
-        self.action = Done() if self._is_closed else Look()
+        self.action = Done() if self._is_closed else ListMessages()
 
-    def _go(self, action: Read | Look | Run | Pause | Done) -> None:
+    def _go(self, action: ReadStream | ListMessages | RunTools | Sleep | Done) -> None:
         if not isinstance(self.action, Done):
             self.action = action
         if self._is_closed:  # by another thread, between the two lines above
@@ -256,9 +256,9 @@ class ReplyState:
 
     def _go_on(self) -> None:
         if self._looks is None:
-            self._go(Read())
+            self._go(ReadStream())
         elif self._looks:
-            self._go(Pause(self._looks.popleft()))
+            self._go(Sleep(self._looks.popleft()))
         else:
             self._go(Done())  # with the stream's error
 
@@ -386,13 +386,13 @@ class ReplyState:
         self._run.update(call.id for call in calls)
         if self._looks is not None:
             self._looks = deque(_LOOKS)
-        self._go(Run(calls))
+        self._go(RunTools(calls))
 
     def _wait_for_list(self, kept: Any, error: InteractorError) -> None:
         """The list lags behind the stream, or cannot be had for now."""
         if self._lags:
             self._kept = kept
-            self._go(Pause(self._lags.popleft()))
+            self._go(Sleep(self._lags.popleft()))
         else:
             self.failed(error)
 

@@ -29,19 +29,19 @@ class RateLimits:
         self._seen: dict[tuple[str, str | None], RateLimit] = {}
 
     def observe(self, headers: Mapping[str, str], namespace: str | None) -> None:
-        limit = RateLimit(
-            scope=headers.get("x-ratelimit-scope", "").strip().lower()[:64] or "client",
-            limit=_count(headers.get("x-ratelimit-limit")),
-            remaining=_count(headers.get("x-ratelimit-remaining")),
-            reset=_time(headers.get("x-ratelimit-reset")),
-        )
-        if limit[1:] == (None, None, None):
+        limit, remaining = headers.get("x-ratelimit-limit"), headers.get("x-ratelimit-remaining")
+        reset = headers.get("x-ratelimit-reset")
+        if limit is None and remaining is None and reset is None:
+            return
+        scope = headers.get("x-ratelimit-scope", "").strip().lower()[:64] or "client"
+        seen = RateLimit(scope, _count(limit), _count(remaining), _time(reset))
+        if seen[1:] == (None, None, None):
             return
         if len(self._seen) >= _MOST_KEPT:
             # Another thread may do the same: then one too many is dropped, or none.
             with contextlib.suppress(RuntimeError, StopIteration):
                 self._seen.pop(next(iter(self._seen)), None)
-        self._seen[limit.scope, namespace if limit.scope == "namespace" else None] = limit
+        self._seen[scope, namespace if scope == "namespace" else None] = seen
 
     def seen(self, namespace: str | None) -> dict[str, RateLimit]:
         return {scope: limit for (scope, whose), limit in self._seen.copy().items() if whose in (None, namespace)}

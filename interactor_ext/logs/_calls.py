@@ -27,14 +27,14 @@ _LARGEST_BODY = 65_536
 _LONGEST_ID = 200
 
 
-def log_answer(request: httpx.Request, response: httpx.Response, request_id: str | None, began: float) -> None:
+def log_answer(request: httpx.Request, response: httpx.Response, began: float) -> None:
     """Log a call that was answered. `began` is an instant of `time.perf_counter()`."""
     failed = not response.is_success
     level = logging.WARNING if failed else logging.INFO
     if not logger.isEnabledFor(level):
         return
     status = response.status_code
-    fields = _fields(request, status, _short(request, request_id))
+    fields = _fields(request, status, _short(request, response.headers.get("x-request-id")))
     if failed:
         fields["error_code"] = code_of(response)
     elif status == 201 and "resource_id" not in fields and (created := _created_id(request, response)):

@@ -22,10 +22,10 @@ from interactor_ext.sandbox.http.guard import host_name
 from interactor_ext.sandbox.http.problems import Problem
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving
 from interactor_ext.sandbox.platform import credentials
-from interactor_ext.sandbox.platform.accounts import Accounts, Client
+from interactor_ext.sandbox.platform.accounts import Accounts, OAuthClient
 from interactor_ext.sandbox.storage.datafile import DataFile
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
-from interactor_ext.sandbox.storage.persistence import Keeper
+from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.storage.seeds import Seeds, read_seed
 from interactor_ext.sandbox.storage.state import Settings, State
@@ -95,31 +95,31 @@ class Sandbox:
             allowed_hosts=frozenset(map(host_name, allowed_hosts)),
         )
 
-        def fresh(keeper: Keeper) -> State:
-            accounts = Accounts(self.clock, contract.scopes, token_lifetime, keeper)
-            return State(settings, self.clock, self.faults, accounts, contract.tiers, keeper)
+        def fresh(persistence: Persistence) -> State:
+            accounts = Accounts(self.clock, contract.scopes, token_lifetime, persistence)
+            return State(settings, self.clock, self.faults, accounts, contract.tiers, persistence)
 
         seeds = None if seed is None else Seeds(os.fspath(seed), read_seed(seed), contract)
         if seeds is not None:
             # On a state to throw away, so that a seed with a mistake has no part in anything.
-            seeds.plant(fresh(Keeper()))
+            seeds.load_into(fresh(Persistence()))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._origin: str | None = None
-        self._keeper = Keeper() if data is None else DataFile(data)
+        self._persistence = Persistence() if data is None else DataFile(data)
         try:
-            self._state = fresh(self._keeper)
+            self._state = fresh(self._persistence)
             self._accounts = self._state.accounts
             self.app: Starlette = build_app(contract, self._state, self._remember_loop)
             self.add_client(client_id, client_secret, scopes=scopes)
             self._state.restore()
             if seeds is not None:
-                self._state.plant = seeds.plant
+                self._state.load_seed = seeds.load_into
                 if self._state.store.is_empty():
-                    seeds.plant(self._state)
-            self._keeper.commit()
+                    seeds.load_into(self._state)
+            self._persistence.commit()
         except BaseException:
-            self._keeper.roll_back()
-            self._keeper.close()
+            self._persistence.roll_back()
+            self._persistence.close()
             raise
 
     @contextmanager
@@ -222,7 +222,7 @@ class Sandbox:
         loop = self._loop
         if loop is None or not loop.is_running() or loop is _running_loop():
             raise RuntimeError("only a sandbox that another thread serves delivers while this one waits")
-        waiting = asyncio.wait_for(self._state.outbox.settled(), timeout)
+        waiting = asyncio.wait_for(self._state.outbox.wait_until_idle(), timeout)
         asyncio.run_coroutine_threadsafe(waiting, loop).result()
 
     @property
@@ -259,11 +259,11 @@ class Sandbox:
 
     def close(self) -> None:
         """Let go of the data file, as the end of `run` and `serve` does; only who serves `.app` must call it."""
-        self._keeper.close()
+        self._persistence.close()
 
     def add_client(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ("admin",)) -> None:
         """Let another OAuth client in; it sees the same data. Raises ValueError for an unknown scope."""
-        client = Client(client_id, client_secret, frozenset(scopes))
+        client = OAuthClient(client_id, client_secret, frozenset(scopes))
         self._on_loop(lambda: self._accounts.register(client))
 
     def add_credential(
@@ -333,14 +333,14 @@ class Sandbox:
         if self._origin is not None:
             raise RuntimeError("this sandbox is being served already; make another one")
         with listen(host, port) as sock:
-            if self._keeper.open():
+            if self._persistence.open():
                 self._state.restore()
             self._origin = origin(sock)
             try:
                 yield sock
             finally:
                 self._origin = self._loop = None
-                self._keeper.close()
+                self._persistence.close()
 
     def _url(self) -> str:
         if self._origin is None:
@@ -358,7 +358,7 @@ class Sandbox:
             try:
                 return work()
             finally:
-                self._keeper.commit()
+                self._persistence.commit()
 
         loop = self._loop
         if loop is None or not loop.is_running() or loop is _running_loop():

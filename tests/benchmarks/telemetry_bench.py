@@ -22,14 +22,13 @@ WITHOUT, OFF, ON = "without them built in", "telemetry and logs off", "telemetry
 
 @contextmanager
 def not_built_in() -> Iterator[None]:
-    """The client as it would be if of an answer it noted the limits alone."""
-    log_answer, telling = _http.log_answer, _http._TELLING
+    """The client without its log of calls."""
+    log_answer = _http.log_answer
     _http.log_answer = lambda *_: None
-    _http._TELLING = (b"x-ratelimit-",)
     try:
         yield
     finally:
-        _http.log_answer, _http._TELLING = log_answer, telling
+        _http.log_answer = log_answer
 
 
 class Formatted(logging.Handler):

@@ -108,13 +108,13 @@ def test_chat_in_a_real_other_process(sandbox: Sandbox) -> None:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both of two chats have found the room quiet before either sends its message."""
     barrier = threading.Barrier(2, timeout=30)
-    send = SharedReply._send
+    send = SharedReply._send_message
 
     def wait_and_send(self: Any) -> Any:
         barrier.wait()
         return send(self)
 
-    monkeypatch.setattr(SharedReply, "_send", wait_and_send)
+    monkeypatch.setattr(SharedReply, "_send_message", wait_and_send)
 
 
 @pytest.mark.usefixtures("at_once")

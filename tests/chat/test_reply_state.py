@@ -18,7 +18,7 @@ from interactor_client.models import (
     UnknownEvent,
 )
 from interactor_ext import APIConnectionError, APITimeoutError, NotFoundError, StreamError
-from interactor_ext.chat._state import Done, Look, Pause, Read, ReplyState, Run
+from interactor_ext.chat._state import Done, ListMessages, ReadStream, ReplyState, RunTools, Sleep
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -42,10 +42,10 @@ def asked(*, runs_tools: bool = True) -> ReplyState:
     state = ReplyState(runs_tools=runs_tools)
     state.quiet(None)
     state.sent(QUESTION)
-    assert state.action == Read()
+    assert state.action == ReadStream()
     state.resumed("1")
     state.listed([QUESTION])
-    assert state.action == Read()
+    assert state.action == ReadStream()
     return state
 
 
@@ -88,10 +88,10 @@ def test_a_platform_that_answers_at_once() -> None:
 def test_a_platform_that_gives_back_the_answer_empty_as_yet() -> None:
     state = ReplyState(runs_tools=False)
     state.sent(message("msg_9"))
-    assert state.action == Read()
+    assert state.action == ReadStream()
     state.resumed("")
     state.listed([message("msg_9"), QUESTION])
-    assert state.action == Read()
+    assert state.action == ReadStream()
     state.resumed("")
     state.listed([ANSWER, QUESTION])
     assert (state.message, state.action) == (ANSWER, Done())
@@ -105,45 +105,45 @@ def test_events_that_are_not_the_answer() -> None:
     for event in (echo, result, new):
         state.received(event)
     assert list(state.events) == [echo, result, new]
-    assert state.action == Read()
+    assert state.action == ReadStream()
 
 
 def test_calls_that_were_asked_for_together_run_together() -> None:
     state = asked()
     state.received(ToolCallStart(tool_call=call("tc_1")))
-    assert state.action == Look()
+    assert state.action == ListMessages()
     state.listed([message("msg_2", "", "assistant", call("tc_1"), call("tc_2"), call("tc_3", "completed")), QUESTION])
-    assert state.action == Run((call("tc_1"), call("tc_2")))
+    assert state.action == RunTools((call("tc_1"), call("tc_2")))
     state.ran()
-    assert state.action == Read()
+    assert state.action == ReadStream()
     # Their own events come only now, and again after a reconnect.
     for _ in range(2):
         state.received(ToolCallStart(tool_call=call("tc_2")))
-        assert state.action == Read()
+        assert state.action == ReadStream()
     state.resumed("7")
     state.listed([message("msg_2", "", "assistant", call("tc_1"), call("tc_2")), QUESTION])
-    assert state.action == Read()
+    assert state.action == ReadStream()
 
 
 def test_a_call_that_somebody_else_has_answered_meanwhile() -> None:
     state = asked()
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.listed([message("msg_2", "", "assistant", call("tc_1", "completed")), QUESTION])
-    assert state.action == Read()
+    assert state.action == ReadStream()
 
 
 def test_a_call_runs_although_the_messages_cannot_be_listed() -> None:
     state = asked()
     state.received(ToolCallStart(tool_call=call("tc_1")))
-    state.look_failed(NotFoundError("no"))
-    assert state.action == Run((call("tc_1"),))
+    state.list_failed(NotFoundError("no"))
+    assert state.action == RunTools((call("tc_1"),))
 
 
 def test_a_call_runs_although_the_list_does_not_show_it() -> None:
     state = asked()
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.listed([])
-    assert state.action == Run((call("tc_1"),))
+    assert state.action == RunTools((call("tc_1"),))
 
 
 def test_calls_within_a_complete_message() -> None:
@@ -151,7 +151,7 @@ def test_calls_within_a_complete_message() -> None:
     state = asked()
     state.received(MessageDelta(content="Let me see."))
     state.received(MessageComplete(message=message("msg_2", "Let me see.", "assistant", call("tc_1"), call("tc_2"))))
-    assert state.action == Run((call("tc_1"), call("tc_2")))
+    assert state.action == RunTools((call("tc_1"), call("tc_2")))
     state.ran()
     final = message("msg_2", "Let me see. Three.", "assistant", call("tc_1", "completed"), call("tc_2", "failed"))
     state.received(MessageComplete(message=final))
@@ -165,7 +165,7 @@ def test_calls_are_left_alone_where_nobody_asked_to_run_them() -> None:
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.listed([asking, QUESTION])
     state.received(MessageComplete(message=asking))
-    assert state.action == Read()
+    assert state.action == ReadStream()
     state.received(ToolCallComplete(tool_call=call("tc_1", "completed")))
     state.received(MessageComplete(message=ANSWER))
     state.listed([ANSWER, RESULT, message("msg_2", "", "assistant", call("tc_1", "completed")), QUESTION])
@@ -176,9 +176,9 @@ def test_a_gap_that_the_server_can_fill() -> None:
     state = asked()
     state.received(MessageDelta(content="Hello "))
     state.resumed("5")
-    assert state.action == Look()
+    assert state.action == ListMessages()
     state.listed([QUESTION])
-    assert state.action == Read()
+    assert state.action == ReadStream()
     state.received(MessageDelta(content="there"))
     assert text(state) == "Hello there"
 
@@ -188,8 +188,8 @@ def test_a_gap_that_nobody_can_fill() -> None:
     state = asked()
     state.received(MessageDelta(content="He"))
     state.resumed("")
-    state.look_failed(APIConnectionError("away"))
-    assert state.action == Read()
+    state.list_failed(APIConnectionError("away"))
+    assert state.action == ReadStream()
     state.received(MessageDelta(content="there"))
     assert text(state) == "He"
     state.received(MessageComplete(message=ANSWER))
@@ -207,10 +207,10 @@ def test_older_answers_and_unknown_messages_are_not_the_answer() -> None:
     state = asked()
     state.missed()
     state.listed([message("msg_7", "From a page that does not reach back to the question.")])
-    assert state.action == Read()
+    assert state.action == ReadStream()
     early = ReplyState(runs_tools=False)
     early.listed([ANSWER])
-    assert early.action == Read()
+    assert early.action == ReadStream()
 
 
 def test_a_list_that_does_not_reach_back_to_the_question() -> None:
@@ -226,7 +226,7 @@ def test_a_list_that_does_not_reach_back_to_the_question() -> None:
 def test_a_list_that_is_refused_ends_it() -> None:
     state = asked()
     state.resumed("")
-    state.look_failed(NotFoundError("gone"))
+    state.list_failed(NotFoundError("gone"))
     assert isinstance(state.reason, NotFoundError)
     assert state.action == Done()
     assert not state.go_without_stream()
@@ -237,17 +237,17 @@ def test_without_the_stream_it_looks_again_and_again() -> None:
     state.stream_failed(StreamError("broken"))
     assert state.action == Done()
     assert state.go_without_stream()
-    assert state.action == Look()
+    assert state.action == ListMessages()
     state.listed([QUESTION])
-    assert isinstance(state.action, Pause)
+    assert isinstance(state.action, Sleep)
     state.woken()
-    state.look_failed(APIConnectionError("away"))
-    assert isinstance(state.action, Pause)
+    state.list_failed(APIConnectionError("away"))
+    assert isinstance(state.action, Sleep)
     state.woken()
     state.listed([message("msg_2", "", "assistant", call("tc_1")), QUESTION])
-    assert state.action == Run((call("tc_1"),))
+    assert state.action == RunTools((call("tc_1"),))
     state.ran()
-    assert isinstance(state.action, Pause)
+    assert isinstance(state.action, Sleep)
     state.woken()
     state.listed([ANSWER, message("msg_2", "", "assistant", call("tc_1", "completed")), QUESTION])
     assert (state.message, state.error, state.action) == (ANSWER, None, Done())
@@ -256,10 +256,10 @@ def test_without_the_stream_it_looks_again_and_again() -> None:
 def test_without_the_stream_it_does_not_look_for_ever() -> None:
     state = asked()
     state.ended()
-    assert state.action == Look()
+    assert state.action == ListMessages()
     pauses = 0.0
     while not isinstance(state.action, Done):
-        if isinstance(state.action, Pause):
+        if isinstance(state.action, Sleep):
             pauses += state.action.seconds
             state.woken()
         else:
@@ -273,7 +273,7 @@ def test_without_the_stream_a_refusal_is_the_end() -> None:
     state = asked()
     state.stream_failed(StreamError("broken"))
     assert state.go_without_stream()
-    state.look_failed(NotFoundError("gone"))
+    state.list_failed(NotFoundError("gone"))
     assert state.action == Done()
     assert "broken" in str(state.reason)
 
@@ -312,7 +312,7 @@ def test_what_was_left_stays_left() -> None:
         lambda state: state.resumed("5"),
         ReplyState.missed,
         lambda state: state.listed([message("msg_2", "", "assistant", call("tc_1")), QUESTION]),
-        lambda state: state.look_failed(APIConnectionError("away")),
+        lambda state: state.list_failed(APIConnectionError("away")),
         ReplyState.ran,
         ReplyState.woken,
         ReplyState.ended,

@@ -11,7 +11,7 @@ import pytest
 
 from interactor_ext.sandbox import Clock, Sandbox
 from interactor_ext.sandbox.http.contract import load_contract
-from interactor_ext.sandbox.http.limits import Limits, Tier
+from interactor_ext.sandbox.http.limits import Limits, RateTier
 from tests.support.sandbox_caller import OPERATIONS, Caller, check_response, fetch_token, listening, problem
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -240,7 +240,9 @@ def test_what_is_refused_before_it_counts_reports_the_limit_that_it_would_meet()
 def test_the_buckets_of_the_idle_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("interactor_ext.sandbox.http.limits.MAX_BUCKETS", 3)
     clock = still_clock()
-    limits = Limits(clock, {"standard": Tier("client", 60, 2), "namespace": Tier("namespace", 60, 2)}, enforce=True)
+    limits = Limits(
+        clock, {"standard": RateTier("client", 60, 2), "namespace": RateTier("namespace", 60, 2)}, enforce=True
+    )
     for number in range(3):
         limits.spend("standard", f"client_{number}", "")
     clock.advance(0.5)

@@ -16,10 +16,10 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.delivery import outbox
-from interactor_ext.sandbox.delivery import webhook_queue as lanes
+from interactor_ext.sandbox.delivery import webhook_queue as webhook_queue
 from interactor_ext.sandbox.http import streams, wire
 from interactor_ext.sandbox.http.streams import Streams
-from interactor_ext.sandbox.http.strict_json import MAX_VALUES, Unfit, parse_json, weight
+from interactor_ext.sandbox.http.strict_json import MAX_VALUES, UnstorableJson, parse_json, weight
 from interactor_ext.sandbox.platform.actions import Context, ContextTooLarge, perform
 from interactor_ext.sandbox.platform.expressions import compile_expression
 from interactor_ext.sandbox.platform.work import INLINE, MAX_WORK, Budget, TooMuchWork
@@ -254,7 +254,7 @@ def test_too_many_values_are_not_even_read(monkeypatch: pytest.MonkeyPatch) -> N
     assert parse_json(json.dumps([commas, "\\", commas])) == [commas, "\\", commas]
     monkeypatch.setattr("interactor_ext.sandbox.http.strict_json.json.loads", lambda *_, **__: pytest.fail("was read"))
     for text in (f"[1{',1' * MAX_VALUES}]", f'["a\\"b",{commas}', f"[{commas}" + '"' + '\\"' * 200_000):
-        with pytest.raises(Unfit, match="more than 250000 values"):
+        with pytest.raises(UnstorableJson, match="more than 250000 values"):
             parse_json(text)
 
 
@@ -345,14 +345,14 @@ def test_a_channel_holds_so_many_bytes_and_always_the_newest(monkeypatch: pytest
 
 
 def test_a_webhook_has_so_many_bytes_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "MAX_SIZE", 1_000)
-    lane = lanes.Lane(Record("webhook", "wh_1", "", "", {}, {}))
+    monkeypatch.setattr(webhook_queue, "MAX_SIZE", 1_000)
+    queue = webhook_queue.WebhookQueue(Record("webhook", "wh_1", "", "", {}, {}))
     for number in range(3):
-        assert not lane.is_full
-        lane.add(lanes.Letter(f"{number}", {}, b"x" * 400, due=0.0))
-    assert lane.is_full
-    assert len(list(lane.take(now=1.0))) == 3
-    assert not lane.is_full
+        assert not queue.is_full
+        queue.add(webhook_queue.PendingDelivery(f"{number}", {}, b"x" * 400, due=0.0))
+    assert queue.is_full
+    assert len(list(queue.take(now=1.0))) == 3
+    assert not queue.is_full
 
 
 def test_so_many_deliveries_are_under_way_whatever_the_number_of_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:

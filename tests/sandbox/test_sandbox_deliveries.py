@@ -19,7 +19,7 @@ import trustme
 
 from interactor_ext.sandbox import Delivery, DeliveryOptions, Sandbox
 from interactor_ext.sandbox.delivery import posting
-from interactor_ext.sandbox.delivery import webhook_queue as lanes
+from interactor_ext.sandbox.delivery import webhook_queue as webhook_queue
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
 from tests.sandbox.test_sandbox_operations import use_agents, use_credentials, use_workflows
@@ -325,17 +325,17 @@ def test_what_is_under_way_at_the_end_of_a_webhook_is_not_tried_again(
     receiver.hang()
     receiver.answers.extend([500] * 30)
     connect(sandbox, 20)
-    receiver.wait(lanes.AT_ONCE)
+    receiver.wait(webhook_queue.AT_ONCE)
     caller.delete(f"/webhooks/{webhook['id']}")
     receiver.go_on.set()
     deadline = time.monotonic() + 60
-    while len(sandbox.deliveries) < lanes.AT_ONCE:
+    while len(sandbox.deliveries) < webhook_queue.AT_ONCE:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert {delivery.next_attempt_at for delivery in sandbox.deliveries} == {None}
     sandbox.clock.advance(100_000)
     sandbox.wait_for_deliveries(60)
-    assert len(receiver.got) == lanes.AT_ONCE
+    assert len(receiver.got) == webhook_queue.AT_ONCE
 
 
 def test_another_address_counts_from_the_next_attempt(
@@ -361,7 +361,7 @@ def test_a_receiver_that_hangs_holds_up_nobody_else(
         hook(caller, address)
         connect(sandbox, 40)
         quick.wait(40)
-    assert len(receiver.wait(lanes.AT_ONCE)) == lanes.AT_ONCE
+    assert len(receiver.wait(webhook_queue.AT_ONCE)) == webhook_queue.AT_ONCE
     assert caller.read("/rooms") == []
     receiver.go_on.set()
     sandbox.wait_for_deliveries(60)
@@ -375,7 +375,7 @@ def test_the_end_comes_at_once_and_nothing_is_lost(receiver: Receiver, url: str)
         with Caller(sandbox) as caller:
             hook(caller, url)
         connect(sandbox, 20)
-        receiver.wait(lanes.AT_ONCE)
+        receiver.wait(webhook_queue.AT_ONCE)
         stopping = time.monotonic()
     assert time.monotonic() - stopping < 30
     assert list(sandbox.deliveries) == []
@@ -413,7 +413,7 @@ def test_a_reset_ends_what_is_under_way(sandbox: Sandbox, caller: Caller, receiv
     sandbox.delivery.duplicate = 1
     receiver.hang()
     connect(sandbox, 10)
-    receiver.wait(lanes.AT_ONCE)
+    receiver.wait(webhook_queue.AT_ONCE)
     sandbox.reset()
     receiver.go_on.set()
     assert sandbox.delivery == DeliveryOptions()
@@ -428,18 +428,18 @@ def test_a_reset_ends_what_is_under_way(sandbox: Sandbox, caller: Caller, receiv
 def test_who_has_too_much_to_get_gets_no_more(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lanes, "MAX_WAITING", 5)
+    monkeypatch.setattr(webhook_queue, "MAX_WAITING", 5)
     hook(caller, url)
     receiver.hang()
-    connect(sandbox, lanes.AT_ONCE)
-    receiver.wait(lanes.AT_ONCE)
+    connect(sandbox, webhook_queue.AT_ONCE)
+    receiver.wait(webhook_queue.AT_ONCE)
     connect(sandbox, 7)
     refused = list(sandbox.deliveries)
     assert [(delivery.attempt, delivery.status) for delivery in refused] == [(0, None)] * 2
     assert "are waiting already" in str(refused[0].error)
     receiver.go_on.set()
     sandbox.wait_for_deliveries(60)
-    assert len(receiver.got) == lanes.AT_ONCE + 5
+    assert len(receiver.got) == webhook_queue.AT_ONCE + 5
     sandbox.redeliver(refused[0])
     sandbox.wait_for_deliveries(60)
     assert json.loads(receiver.got[-1].body) == refused[0].event

@@ -473,11 +473,11 @@ def test_a_damaged_file_of_a_process_that_was_killed_is_left_as_it_is(good: Path
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("PRAGMA user_version = 3", "was made by a later version"),
+        ("PRAGMA user_version = 4", "was made by a later version"),
         ("PRAGMA user_version = 1", "was made by an earlier version"),
         ("PRAGMA application_id = 7", "is not a data file of a sandbox"),
         ("ALTER TABLE records ADD COLUMN more TEXT", "its tables are others"),
-        ("DROP TABLE letters", "its tables are others"),
+        ("DROP TABLE deliveries", "its tables are others"),
         ("UPDATE records SET public = '[]'", "a row of the table records was changed"),
         ("UPDATE revoked SET expires_at = 0", "a row of the table revoked was changed"),
         ("UPDATE \"values\" SET value = 'x' WHERE name = 'signing_key'", "a row of the table values was changed"),
@@ -528,7 +528,7 @@ from interactor_ext.sandbox import Sandbox
 sandbox = Sandbox(data=sys.argv[1])
 sandbox.add_credential("kept")
 sandbox._state.store.add("tool", "", {"name": "half"})
-sandbox._keeper.set_value("realm", "another")
+sandbox._persistence.set_value("realm", "another")
 os.kill(os.getpid(), 9)
 """
 

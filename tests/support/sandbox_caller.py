@@ -153,7 +153,7 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, str]:
 
 def waiting_turns(sandbox: Sandbox, room_id: str) -> int:
     """How many answers wait in a room for the one that is being given."""
-    lock = sandbox._state.turns.get(room_id)
+    lock = sandbox._state.locks.get(room_id)
     # Nothing that the API shows tells it: who waits has written nothing yet.
     return 0 if lock is None else len(getattr(lock, "_waiters", None) or ())
 

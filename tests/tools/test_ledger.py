@@ -125,12 +125,17 @@ def looks(
 
     user = SimpleNamespace(messages=SimpleNamespace(list=listed))
     user.with_options = lambda deadline: user
-    newest = run_sync(line.until_quiet(user, ROOM, ends_at, lambda seconds: next(spoken)))
+    newest = run_sync(line.until_quiet(user, ROOM, ends_at, lambda _: given(next(spoken))))
     last = lists[min(asked, len(lists)) - 1]
     assert newest == (last[0].id if last else None)
     with pytest.raises(StopIteration):
         next(spoken)
     return asked
+
+
+def given(value: Any) -> Effects[Any]:
+    return value
+    yield
 
 
 @pytest.fixture

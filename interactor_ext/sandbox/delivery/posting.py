@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import httpx
 
-from interactor_ext.sandbox.platform.work import on_own_thread
+from interactor_ext.sandbox.platform.work import run_in_new_thread
 
 # Of an answer no more is read than this; that it came is what counts.
 MAX_ANSWER = 1 << 20
@@ -107,7 +107,7 @@ async def _addresses(host: str, port: int | None) -> list[str]:
     with suppress(ValueError):
         return [str(ipaddress.ip_address(host))]
     try:
-        infos = await on_own_thread(
+        infos = await run_in_new_thread(
             lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), "interactor-lookup"
         )
     except Exception as error:

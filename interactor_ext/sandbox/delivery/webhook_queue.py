@@ -20,7 +20,7 @@ _numbers = itertools.count()
 
 
 @dataclass(slots=True, eq=False)
-class Letter:
+class PendingDelivery:
     """An event on its way to a webhook, and the `body` that says it. `due` is a time of the clock."""
 
     id: str
@@ -32,64 +32,64 @@ class Letter:
 
 
 @dataclass(slots=True, eq=False)
-class Lane:
+class WebhookQueue:
     """The way to one webhook. `held` waits for another letter to overtake it."""
 
     webhook: Record
-    held: Letter | None = None
-    under_way: set[Letter] = field(default_factory=set)
+    held: PendingDelivery | None = None
+    in_flight: set[PendingDelivery] = field(default_factory=set)
     next_due: asyncio.TimerHandle | None = None
     end_of_hold: asyncio.TimerHandle | None = None
-    _waiting: list[tuple[float, int, Letter]] = field(default_factory=list)
+    _waiting: list[tuple[float, int, PendingDelivery]] = field(default_factory=list)
     _size: int = 0
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self.under_way) + (self.held is not None)
+        return len(self._waiting) + len(self.in_flight) + (self.held is not None)
 
     @property
     def is_full(self) -> bool:
         return len(self._waiting) >= MAX_WAITING or self._size >= MAX_SIZE
 
-    def add(self, letter: Letter) -> None:
+    def add(self, pending: PendingDelivery) -> None:
         # The number keeps letters that are due at the same time in the order in which they came.
-        heapq.heappush(self._waiting, (letter.due, next(_numbers), letter))
-        self._size += len(letter.body)
+        heapq.heappush(self._waiting, (pending.due, next(_numbers), pending))
+        self._size += len(pending.body)
 
-    def take(self, now: float) -> Iterator[Letter]:
+    def take(self, now: float) -> Iterator[PendingDelivery]:
         """What may go now; it counts as under way until the caller removes it there."""
-        while self._waiting and self._waiting[0][0] <= now and len(self.under_way) < AT_ONCE:
-            letter = heapq.heappop(self._waiting)[2]
-            self._size -= len(letter.body)
-            self.under_way.add(letter)
-            yield letter
+        while self._waiting and self._waiting[0][0] <= now and len(self.in_flight) < AT_ONCE:
+            pending = heapq.heappop(self._waiting)[2]
+            self._size -= len(pending.body)
+            self.in_flight.add(pending)
+            yield pending
 
     def seconds_to_next(self, now: float) -> float | None:
         """None if nothing waits for a time: what waits for its turn goes when another one has arrived."""
-        if not self._waiting or len(self.under_way) >= AT_ONCE:
+        if not self._waiting or len(self.in_flight) >= AT_ONCE:
             return None
         return self._waiting[0][0] - now
 
     def is_busy(self, now: float) -> bool:
-        waits = any(letter.attempt == 1 or due <= now for due, _, letter in self._waiting)
-        return waits or bool(self.under_way) or self.held is not None
+        waits = any(pending.attempt == 1 or due <= now for due, _, pending in self._waiting)
+        return waits or bool(self.in_flight) or self.held is not None
 
-    def interrupt(self) -> None:
+    def requeue_in_flight(self) -> None:
         """Put back what is under way, and stop the timers."""
-        for letter in self.under_way:
-            self.add(letter)
-        self.under_way.clear()
+        for pending in self.in_flight:
+            self.add(pending)
+        self.in_flight.clear()
         self.stop_timers()
 
-    def give_up(self) -> list[Letter]:
+    def drop_waiting(self) -> list[PendingDelivery]:
         """Forget what has not set out yet, and return it."""
-        given_up = [letter for _, _, letter in self._waiting]
+        dropped = [pending for _, _, pending in self._waiting]
         if self.held is not None:
-            given_up.append(self.held)
+            dropped.append(self.held)
         self._waiting.clear()
         self._size = 0
         self.held = None
         self.stop_timers()
-        return given_up
+        return dropped
 
     def stop_timers(self) -> None:
         for timer in (self.next_due, self.end_of_hold):

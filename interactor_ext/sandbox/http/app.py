@@ -13,11 +13,11 @@ from starlette.responses import JSONResponse, Response
 from interactor_ext.sandbox.http.contract import Contract
 from interactor_ext.sandbox.http.control import Control
 from interactor_ext.sandbox.http.pipeline import Platform
-from interactor_ext.sandbox.http.problems import FAILED, Problem, not_kept
+from interactor_ext.sandbox.http.problems import FAILED, Problem, not_stored
 from interactor_ext.sandbox.http.wire import ClientGone
 from interactor_ext.sandbox.inspector.page_server import Inspector
 from interactor_ext.sandbox.platform.consent import consent_routes
-from interactor_ext.sandbox.storage.persistence import NotKept
+from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
 from interactor_ext.sandbox.storage.state import State
 
@@ -35,8 +35,8 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
     async def refuse(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
             error = Problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
-        if isinstance(error, NotKept):
-            error = not_kept(error)
+        if isinstance(error, NotStored):
+            error = not_stored(error)
         assert isinstance(error, Problem)
         return JSONResponse(error.envelope(new_id("req")), error.status, headers=error.headers)
 
@@ -55,7 +55,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
         exception_handlers={
             Problem: refuse,
             HTTPException: refuse,
-            NotKept: refuse,
+            NotStored: refuse,
             ClientGone: forget,
             Exception: fail,
         },

@@ -21,7 +21,7 @@ EXTENSION = "interactor.sandbox.cut"
 RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 
-class Interrupted(Exception):
+class ConnectionCut(Exception):
     """The connection is to end here and now. `reset`: by a TCP reset, else by an end of what was sent so far."""
 
     def __init__(self, *, reset: bool) -> None:
@@ -70,9 +70,9 @@ class CuttableProtocol(H11Protocol):
             "x-request-id": request_id,
             "connection": "close",
         }
-        answer = h11.Response(status_code=400, headers=list(headers.items()), reason=b"Bad Request")
+        response = h11.Response(status_code=400, headers=list(headers.items()), reason=b"Bad Request")
         try:
-            for event in (answer, h11.Data(data=content), h11.EndOfMessage()):
+            for event in (response, h11.Data(data=content), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         except h11.LocalProtocolError:
             # Another answer was under way, a stream for example.
@@ -100,19 +100,19 @@ async def cut_off(scope: Scope, receive: Receive, *, reset: bool) -> None:
 
 
 async def cut_short(chunks: AsyncIterator[bytes], *, events: int, size: int | None) -> AsyncIterator[bytes]:
-    """The beginning of a stream: so many events, or so many bytes if `size` is given. Then raises Interrupted."""
+    """The beginning of a stream: so many events, or so many bytes if `size` is given. Then raises ConnectionCut."""
     async for chunk in chunks:
         if size is not None:
             yield chunk[:size]
             size -= len(chunk)
             if size <= 0:
-                raise Interrupted(reset=False)
+                raise ConnectionCut(reset=False)
             continue
         for block in chunk.split(b"\n\n")[:-1]:
             if b"\ndata: " in block:
                 if events == 0:
-                    raise Interrupted(reset=False)
+                    raise ConnectionCut(reset=False)
                 events -= 1
             yield block + b"\n\n"
         if events == 0:
-            raise Interrupted(reset=False)
+            raise ConnectionCut(reset=False)

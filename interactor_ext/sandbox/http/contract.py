@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from jsonschema import Draft202012Validator
 
-from interactor_ext.sandbox.http.limits import Tier
+from interactor_ext.sandbox.http.limits import RateTier
 from interactor_ext.sandbox.http.problems import Problem, invalid
 from interactor_ext.sandbox.http.validation import Document, Parameter, Schemas, problems_of, without_nulls
 
@@ -22,7 +22,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ContractOperation:
     """One call of the contract.
 
     `open` needs no token, `idempotent` takes an Idempotency-Key, `status` is its first documented success.
@@ -80,7 +80,7 @@ class Node:
 
     named: dict[str, Node] = field(default_factory=dict)
     variable: Node | None = None
-    operations: dict[str, Operation] = field(default_factory=dict)
+    operations: dict[str, ContractOperation] = field(default_factory=dict)
 
 
 class Contract:
@@ -88,7 +88,7 @@ class Contract:
 
     def __init__(self, document: Document) -> None:
         self._root = Node()
-        self.tiers = {name: Tier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()}
+        self.tiers = {name: RateTier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()}
         self.operations = {operation.id: operation for operation in _operations(document)}
         for operation in self.operations.values():
             self._add(operation)
@@ -98,7 +98,7 @@ class Contract:
         """Every scope that some operation asks for, and `admin`, which is all of them."""
         return frozenset({"admin"}).union(*(operation.scopes for operation in self.operations.values()))
 
-    def match(self, method: str, raw_path: bytes) -> tuple[Operation, dict[str, str]]:
+    def match(self, method: str, raw_path: bytes) -> tuple[ContractOperation, dict[str, str]]:
         """The operation and its path parameters. Raises Problem: 404 for an unknown path, 405 for another method."""
         node, values = self._root, []
         for segment in _segments(raw_path):
@@ -117,7 +117,7 @@ class Contract:
             raise Problem(405, f"This path takes {allowed} only.", headers={"allow": allowed})
         return operation, dict(zip(operation.path_names, values, strict=True))
 
-    def _add(self, operation: Operation) -> None:
+    def _add(self, operation: ContractOperation) -> None:
         node = self._root
         for segment in operation.path.strip("/").split("/"):
             if segment.startswith("{"):
@@ -140,7 +140,7 @@ def read_document() -> Document:
     return document
 
 
-def _operations(document: Document) -> Iterator[Operation]:
+def _operations(document: Document) -> Iterator[ContractOperation]:
     schemas = Schemas(document)
     for path, item in document["paths"].items():
         # Only the account server's paths name servers of their own.
@@ -150,14 +150,14 @@ def _operations(document: Document) -> Iterator[Operation]:
                 yield _operation(schemas, document, prefix + path, method, item)
 
 
-def _operation(schemas: Schemas, document: Document, path: str, method: str, item: Document) -> Operation:
+def _operation(schemas: Schemas, document: Document, path: str, method: str, item: Document) -> ContractOperation:
     spec = item[method]
     status, success = next((code, spec["responses"][code]) for code in spec["responses"] if code.startswith("2"))
     listed = [schemas.resolve(each) for each in [*item.get("parameters", ()), *spec.get("parameters", ())]]
     parameters = tuple(Parameter.compiled(each, schemas) for each in listed if each["in"] != "path")
     request = schemas.resolve(spec.get("requestBody", {}))
     schema = request.get("content", {}).get("application/json", {}).get("schema")
-    return Operation(
+    return ContractOperation(
         id=spec["operationId"],
         method=method.upper(),
         path=path,

@@ -65,7 +65,7 @@ class Control:
         self._on_loop = on_loop
 
     def routes(self) -> list[Route]:
-        levers: list[tuple[str, str, Callable[[Request, Any], Response]]] = [
+        endpoints: list[tuple[str, str, Callable[[Request, Any], Response]]] = [
             ("GET", "faults", self._faults),
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", self._clear_faults),
@@ -79,7 +79,7 @@ class Control:
             ("GET", "events", self._events),
             ("POST", "reset", self._reset),
         ]
-        return [Route(f"/_sandbox/{path}", self._guarded(act), methods=[method]) for method, path, act in levers]
+        return [Route(f"/_sandbox/{path}", self._guarded(act), methods=[method]) for method, path, act in endpoints]
 
     def _guarded(self, act: Callable[[Request, Any], Response]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
@@ -89,13 +89,13 @@ class Control:
             content_type = request.headers.get("content-type", "").encode()
             body = await read_json(request.receive, content_type) if request.method == "POST" else None
             response = act(request, body)
-            self._state.keeper.commit()
+            self._state.persistence.commit()
             return response
 
         return endpoint
 
     def _faults(self, request: Request, body: Any) -> Response:
-        return JSONResponse({"faults": [fault.shown() for fault in self._state.faults.snapshot()]})
+        return JSONResponse({"faults": [fault.to_json() for fault in self._state.faults.snapshot()]})
 
     def _add_fault(self, request: Request, body: Any) -> Response:
         arguments = _arguments(body, FAULT)
@@ -103,7 +103,7 @@ class Control:
             fault = self._state.faults.add(**arguments)
         except ValueError as error:
             raise invalid(("", str(error))) from None
-        return JSONResponse(fault.shown(), 201)
+        return JSONResponse(fault.to_json(), 201)
 
     def _clear_faults(self, request: Request, body: Any) -> Response:
         self._state.faults.clear()

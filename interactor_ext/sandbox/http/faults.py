@@ -29,8 +29,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from interactor_ext.sandbox.http.connections import Interrupted
-from interactor_ext.sandbox.http.contract import Operation
+from interactor_ext.sandbox.http.connections import ConnectionCut
+from interactor_ext.sandbox.http.contract import ContractOperation
 from interactor_ext.sandbox.http.problems import Problem
 
 Kind = Literal[
@@ -72,27 +72,27 @@ class Fault:
     left: int | None
     _chance: random.Random = field(repr=False)
 
-    async def strike(self, stopping: asyncio.Event) -> None:
-        """Take the time, then raise the Problem, if a status was ordered; Interrupted, if the sandbox is to stop."""
+    async def apply(self, stopping: asyncio.Event) -> None:
+        """Take the time, then raise the Problem, if a status was ordered; ConnectionCut, if the sandbox is to stop."""
         if self.latency:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), self.latency)
-                raise Interrupted(reset=False)
+                raise ConnectionCut(reset=False)
         if self.status is not None:
             headers = {} if self.retry_after is None else {"retry-after": f"{self.retry_after}"}
             raise Problem(self.status, self.message, code=self.code, headers=headers)
 
-    def fits(self, operation: Operation, namespace: str, kinds: Collection[Kind]) -> bool:
+    def matches(self, operation: ContractOperation, namespace: str, kinds: Collection[Kind]) -> bool:
         if self.kind not in kinds or self.operation not in (None, operation.id):
             return False
         if (self.kind == "dropped_stream" and not operation.stream) or (self.kind in OF_A_BODY and operation.stream):
             return False
         return self.namespace in (None, namespace)
 
-    def happens(self) -> bool:
+    def is_drawn(self) -> bool:
         return self.probability >= 1 or self._chance.random() < self.probability
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON."""
         return {name: getattr(self, name) for name in self.__slots__ if not name.startswith("_")}
 
@@ -100,7 +100,7 @@ class Fault:
 class Faults:
     """The orders in force, first come first served. Every method is safe from any thread."""
 
-    def __init__(self, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, operations: Mapping[str, ContractOperation]) -> None:
         self._operations = operations
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
@@ -157,14 +157,14 @@ class Faults:
             self._faults.append(fault)
         return fault
 
-    def take(self, operation: Operation, namespace: str, *, in_handler: bool) -> Fault | None:
+    def take(self, operation: ContractOperation, namespace: str, *, in_handler: bool) -> Fault | None:
         """The fault of one of the two groups that strikes this request, if any; it counts as used."""
         if not self._faults:
             return None
         kinds = IN_A_HANDLER if in_handler else frozenset(KINDS) - IN_A_HANDLER
         with self._lock:
             for fault in self._faults:
-                if fault.fits(operation, namespace, kinds) and fault.happens():
+                if fault.matches(operation, namespace, kinds) and fault.is_drawn():
                     if fault.left is not None:
                         fault.left -= 1
                         if fault.left == 0:
@@ -192,7 +192,7 @@ class Faults:
         return len(self._faults)
 
 
-def _check(fault: Fault, operation: Operation | None) -> None:
+def _check(fault: Fault, operation: ContractOperation | None) -> None:
     if fault.kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {fault.kind!r}")
     if (fault.kind == "status") != (fault.status is not None):

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from interactor_ext.sandbox.http.contract import Operation
+from interactor_ext.sandbox.http.contract import ContractOperation
 from interactor_ext.sandbox.http.problems import invalid
 from interactor_ext.sandbox.http.streams import Subscription
-from interactor_ext.sandbox.platform.work import in_thread
+from interactor_ext.sandbox.platform.work import run_in_thread
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
 
@@ -18,11 +18,11 @@ Result = JsonObject | Subscription | None
 
 
 @dataclass(slots=True)
-class Call:
+class ApiCall:
     """One request that passed the contract: allowed, and with every parameter and field as the schemas say."""
 
     state: State
-    operation: Operation
+    operation: ContractOperation
     client_id: str
     namespace: str
     path: dict[str, str]
@@ -31,14 +31,14 @@ class Call:
     origin: str
     last_event_id: str
     # How to compute what may take long; it must touch nothing of the state.
-    beside: Callable[[Callable[[], Any]], Awaitable[Any]] = field(default=in_thread, repr=False)
+    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]] = field(default=run_in_thread, repr=False)
 
-    def named(self, kind: str, path_name: str) -> Record:
+    def record(self, kind: str, path_name: str) -> Record:
         """The record whose id stands in the path; raises Problem 404."""
         return self.state.store.get(kind, self.namespace, self.path[path_name])
 
 
-Handler = Callable[[Call], Result] | Callable[[Call], Awaitable[Result]]
+Handler = Callable[[ApiCall], Result] | Callable[[ApiCall], Awaitable[Result]]
 
 HANDLERS: dict[str, Handler] = {}
 # The few operations whose contract documents several successes, and which of them the sandbox means.
@@ -61,7 +61,7 @@ def data(value: Any) -> JsonObject:
     return {"data": value}
 
 
-def listed(call: Call, kind: str, *filters: str, parent: str = "", per_page: int = 20) -> JsonObject:
+def list_page(call: ApiCall, kind: str, *filters: str, parent: str = "", per_page: int = 20) -> JsonObject:
     """One page of the records whose fields equal those of the given query parameters that were sent.
 
     Oldest first unless `order=desc`, with the canonical meta. `per_page` is the size if none was asked for.
@@ -83,7 +83,7 @@ def listed(call: Call, kind: str, *filters: str, parent: str = "", per_page: int
     return {"data": [record.public for record in records[(number - 1) * size : number * size]], "meta": meta}
 
 
-def refer(call: Call, kind: str, field_name: str, record_id: str, *, parent: str = "") -> Record:
+def referenced(call: ApiCall, kind: str, field_name: str, record_id: str, *, parent: str = "") -> Record:
     """The record that a body refers to; raises Problem 422, for in a body a wrong id is a wrong value."""
     record = call.state.store.find(kind, call.namespace, record_id, parent=parent)
     if record is None:

@@ -12,35 +12,35 @@ from interactor_ext.sandbox.http.problems import conflict
 
 LIFETIME = 24 * 60 * 60
 
-Answer = TypeVar("Answer")
+ResponseT = TypeVar("ResponseT")
 # The client, the namespace and the key.
 Scope = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class Entry(Generic[Answer]):
+class Entry(Generic[ResponseT]):
     fingerprint: str
     since: float
-    answer: Answer | None = None
+    response: ResponseT | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class IdempotencyKeys(Generic[Answer]):
+class IdempotencyKeys(Generic[ResponseT]):
     """Answers by key, for 24 hours of the clock. Only a success is kept: a call that failed may be tried anew."""
 
-    def __init__(self, clock: Clock, keep: Callable[[Scope, Entry[Answer]], None]) -> None:
+    def __init__(self, clock: Clock, store: Callable[[Scope, Entry[ResponseT]], None]) -> None:
         """`keep` is called with each entry that has its answer, before the answer is given."""
         self._clock = clock
-        self._keep = keep
-        self._entries: dict[Scope, Entry[Answer]] = {}
+        self._store = store
+        self._entries: dict[Scope, Entry[ResponseT]] = {}
 
-    def restore(self, entries: Iterable[tuple[Scope, Entry[Answer]]]) -> None:
+    def restore(self, entries: Iterable[tuple[Scope, Entry[ResponseT]]]) -> None:
         """Put these, oldest first, in the place of all others."""
         self._entries = dict(entries)
         for entry in self._entries.values():
             entry.settled.set()
 
-    async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[ResponseT]]) -> ResponseT:
         """The first answer again, or that of `act`. Twins that come together wait for the one that was first.
 
         Raises Problem 409 if the key came with another request before.
@@ -48,14 +48,14 @@ class IdempotencyKeys(Generic[Answer]):
         while entry := self._known(scope):
             if entry.fingerprint != fingerprint:
                 raise conflict("This Idempotency-Key was used with another request.")
-            if entry.answer is not None:
-                return entry.answer
+            if entry.response is not None:
+                return entry.response
             await entry.settled.wait()
         entry = self._entries[scope] = Entry(fingerprint, self._clock.now())
         try:
-            entry.answer = await act()
+            entry.response = await act()
             if self._entries.get(scope) is entry:
-                self._keep(scope, entry)
+                self._store(scope, entry)
         except BaseException:
             # A reset may have emptied the table meanwhile, and another entry may stand there.
             if self._entries.get(scope) is entry:
@@ -63,12 +63,12 @@ class IdempotencyKeys(Generic[Answer]):
             raise
         finally:
             entry.settled.set()
-        return entry.answer
+        return entry.response
 
     def clear(self) -> None:
         self._entries.clear()
 
-    def _known(self, scope: Scope) -> Entry[Answer] | None:
+    def _known(self, scope: Scope) -> Entry[ResponseT] | None:
         oldest = self._clock.now() - LIFETIME
         # Entries stand in the order of their time, so the expired ones are the first.
         while self._entries:

@@ -14,7 +14,7 @@ MAX_BUCKETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
+class RateTier:
     """`scope` is the word in X-RateLimit-Scope. A bucket holds `burst` calls and refills at `per_minute`."""
 
     scope: str
@@ -22,13 +22,13 @@ class Tier:
     burst: int
 
     @classmethod
-    def of(cls, name: str, spec: Mapping[str, int]) -> Tier:
+    def of(cls, name: str, spec: Mapping[str, int]) -> RateTier:
         """From the contract's `x-rate-limit-tiers`, which calls the limit of a client by the name `standard`."""
         return cls("client" if name == "standard" else name, spec["requests_per_minute"], spec["burst"])
 
 
 @dataclass(slots=True)
-class Bucket:
+class TokenBucket:
     tokens: float
     seen: float
 
@@ -37,7 +37,7 @@ class Bucket:
 class Allowance:
     """What one request is told: `remaining` calls would pass right now, and at `reset` the bucket is full again."""
 
-    tier: Tier
+    tier: RateTier
     remaining: int
     reset: int
 
@@ -54,11 +54,11 @@ class Allowance:
 class Limits:
     """Counts every request; refuses only if `enforce`. A standard call counts against its namespace too."""
 
-    def __init__(self, clock: Clock, tiers: Mapping[str, Tier], *, enforce: bool) -> None:
+    def __init__(self, clock: Clock, tiers: Mapping[str, RateTier], *, enforce: bool) -> None:
         self._clock = clock
         self._tiers = tiers
         self._enforce = enforce
-        self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
     def spend(self, tier_name: str, client_id: str, namespace: str) -> tuple[Allowance, Problem | None]:
         """Count one request. The allowance is that of the tightest bucket; the problem is a 429, or None."""
@@ -76,7 +76,7 @@ class Limits:
         """What `spend` would be told, for a request that does not count."""
         now = self._clock.now()
         seen = [
-            (tier, Bucket(self._tokens(tier, key, now), now))
+            (tier, TokenBucket(self._tokens(tier, key, now), now))
             for tier, key in self._counted(tier_name, client_id, namespace)
         ]
         tier, bucket = min(seen, key=lambda pair: pair[1].tokens)
@@ -85,22 +85,22 @@ class Limits:
     def clear(self) -> None:
         self._buckets.clear()
 
-    def _counted(self, tier_name: str, client_id: str, namespace: str) -> Iterator[tuple[Tier, str]]:
+    def _counted(self, tier_name: str, client_id: str, namespace: str) -> Iterator[tuple[RateTier, str]]:
         yield self._tiers[tier_name], client_id
         # What has no namespace belongs to no tenant whose share it could use up.
         if tier_name == "standard" and namespace:
             yield self._tiers["namespace"], namespace
 
-    def _tokens(self, tier: Tier, key: str, now: float) -> float:
+    def _tokens(self, tier: RateTier, key: str, now: float) -> float:
         bucket = self._buckets.get((tier.scope, key))
         return tier.burst if bucket is None else _refilled(bucket, tier, now)
 
-    def _bucket(self, tier: Tier, key: str, now: float) -> Bucket:
+    def _bucket(self, tier: RateTier, key: str, now: float) -> TokenBucket:
         bucket = self._buckets.get((tier.scope, key))
         if bucket is None:
             if len(self._buckets) >= MAX_BUCKETS:
                 self._forget_full(now)
-            bucket = self._buckets[tier.scope, key] = Bucket(tier.burst, now)
+            bucket = self._buckets[tier.scope, key] = TokenBucket(tier.burst, now)
         else:
             bucket.tokens = self._tokens(tier, key, now)
             bucket.seen = now
@@ -115,16 +115,16 @@ class Limits:
         }
 
 
-def _refilled(bucket: Bucket, tier: Tier, now: float) -> float:
+def _refilled(bucket: TokenBucket, tier: RateTier, now: float) -> float:
     return min(tier.burst, bucket.tokens + max(0.0, now - bucket.seen) * tier.per_minute / 60)
 
 
-def _allowance(tier: Tier, bucket: Bucket, now: float) -> Allowance:
+def _allowance(tier: RateTier, bucket: TokenBucket, now: float) -> Allowance:
     full_in = (tier.burst - bucket.tokens) * 60 / tier.per_minute
     return Allowance(tier, int(bucket.tokens), math.ceil(now + full_in))
 
 
-def _too_many(tier: Tier, wait: float) -> Problem:
+def _too_many(tier: RateTier, wait: float) -> Problem:
     seconds = max(1, math.ceil(wait))
     message = f"More than {tier.per_minute} requests a minute (burst {tier.burst}) for this {tier.scope}."
     return Problem(429, f"{message} Try again in {seconds} s.", headers={"retry-after": f"{seconds}"})

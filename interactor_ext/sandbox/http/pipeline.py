@@ -15,17 +15,17 @@ from starlette.types import Receive, Scope, Send
 
 from interactor_ext.logs._logger import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
-from interactor_ext.sandbox.http.connections import Interrupted, cut_off, is_cuttable
-from interactor_ext.sandbox.http.contract import Contract, Operation
+from interactor_ext.sandbox.http.connections import ConnectionCut, cut_off, is_cuttable
+from interactor_ext.sandbox.http.contract import Contract, ContractOperation
 from interactor_ext.sandbox.http.faults import Fault
 from interactor_ext.sandbox.http.guard import check_host
-from interactor_ext.sandbox.http.handlers import HANDLERS, STATUSES, Call
+from interactor_ext.sandbox.http.handlers import HANDLERS, STATUSES, ApiCall
 from interactor_ext.sandbox.http.limits import Allowance
-from interactor_ext.sandbox.http.problems import FAILED, Problem, conflict, invalid, not_kept, unauthorized
+from interactor_ext.sandbox.http.problems import FAILED, Problem, conflict, invalid, not_stored, unauthorized
 from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.http.wire import (
-    SMALL,
-    Answer,
+    INLINE_SIZE,
+    ApiResponse,
     ClientGone,
     RawHeaders,
     encode_page,
@@ -34,12 +34,12 @@ from interactor_ext.sandbox.http.wire import (
     parse_headers,
     parse_query,
     read_body,
-    send_answer,
+    send_response,
     send_stream,
 )
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
 from interactor_ext.sandbox.storage.journal import RequestRecord
-from interactor_ext.sandbox.storage.persistence import NotKept
+from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
 from interactor_ext.sandbox.storage.state import State
 
@@ -49,7 +49,7 @@ HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks
 T = TypeVar("T")
 
 
-class Outdated(Exception):
+class ResetMeanwhile(Exception):
     """The sandbox was reset since this request came."""
 
 
@@ -60,7 +60,7 @@ class Exchange:
     scope: Scope
     request_id: str
     generation: int
-    operation: Operation | None = None
+    operation: ContractOperation | None = None
     client_id: str = ""
     namespace: str = ""
     content: bytes = b""
@@ -85,66 +85,71 @@ class Platform:
         self._on_request()
         exchange = Exchange(scope, new_id("req"), self._state.generation)
         extra: RawHeaders = []
-        answer: Answer | Subscription
+        response: ApiResponse | Subscription
         try:
-            answer = await self._answered(exchange, receive)
+            response = await self._respond(exchange, receive)
         except ClientGone:
             return
-        except Outdated:
+        except ResetMeanwhile:
             # No part of what came after the reset, so not recorded there. A status that no client tries again: the next
             # try would do what this one was kept from.
             problem = conflict("The sandbox was reset while this call was under way; nothing was done.")
-            refusal = Answer.of(problem.status, problem.envelope(exchange.request_id))
-            await send_answer(send, refusal, self._headers(exchange))
+            response = ApiResponse.of(problem.status, problem.envelope(exchange.request_id))
+            await send_response(send, response, self._headers(exchange))
             return
-        except Interrupted as interruption:
+        except ConnectionCut as interruption:
             self._record(exchange, None)
             await cut_off(scope, receive, reset=interruption.reset)
             return
         except Problem as problem:
-            answer = Answer.of(problem.status, problem.envelope(exchange.request_id))
+            response = ApiResponse.of(problem.status, problem.envelope(exchange.request_id))
             extra = [(name.encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
-            answer = Answer.of(500, Problem(500, FAILED).envelope(exchange.request_id))
-        self._record(exchange, answer)
+            response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
+        self._record(exchange, response)
         headers = [*self._headers(exchange), *extra]
         try:
-            await self._send(exchange, receive, send, answer, headers)
-        except Interrupted as interruption:
+            await self._send(exchange, receive, send, response, headers)
+        except ConnectionCut as interruption:
             await cut_off(scope, receive, reset=interruption.reset)
 
-    async def _answered(self, exchange: Exchange, receive: Receive) -> Answer | Subscription:
-        """The answer, once what was done is kept. Raises Outdated, if the exchange is, rather than anything else."""
+    async def _respond(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
+        """Handles a request and commits what it wrote. ResetMeanwhile goes before every other error."""
         try:
             try:
-                return await self._answer(exchange, receive)
+                return await self._process(exchange, receive)
             finally:
                 self._check_generation(exchange)
-                self._state.keeper.commit()
-        except NotKept as error:
-            raise not_kept(error) from None
+                self._state.persistence.commit()
+        except NotStored as error:
+            raise not_stored(error) from None
 
     def _check_generation(self, exchange: Exchange) -> None:
         if exchange.generation != self._state.generation:
-            raise Outdated
+            raise ResetMeanwhile
 
     async def _send(
-        self, exchange: Exchange, receive: Receive, send: Send, answer: Answer | Subscription, headers: RawHeaders
+        self,
+        exchange: Exchange,
+        receive: Receive,
+        send: Send,
+        response: ApiResponse | Subscription,
+        headers: RawHeaders,
     ) -> None:
-        """Raises Interrupted where a fault wants the connection to end before the answer does."""
+        """Raises ConnectionCut where a fault wants the connection to end before the answer does."""
         fault = exchange.fault
         if fault is not None and fault.kind == "reset_after":
-            if isinstance(answer, Subscription):
-                answer.close()
-            raise Interrupted(reset=True)
-        if isinstance(answer, Answer):
-            await send_answer(send, answer, headers, fault)
+            if isinstance(response, Subscription):
+                response.close()
+            raise ConnectionCut(reset=True)
+        if isinstance(response, ApiResponse):
+            await send_response(send, response, headers, fault)
             return
         keepalive, retry = self._state.settings.keepalive, self._state.settings.retry
-        await send_stream(receive, send, answer, headers, keepalive=keepalive, retry=retry, fault=fault)
+        await send_stream(receive, send, response, headers, keepalive=keepalive, retry=retry, fault=fault)
 
-    async def _answer(self, exchange: Exchange, receive: Receive) -> Answer | Subscription:
+    async def _process(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
         scope = exchange.scope
         if scope["method"] not in {"GET", "DELETE"}:
             exchange.content = await read_body(receive)
@@ -155,17 +160,17 @@ class Platform:
         exchange.operation = operation
         exchange.query = parse_query(scope["query_string"])
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
-        await self._misbehave(exchange, operation)
+        await self._apply_fault(exchange, operation)
         self._check_generation(exchange)
         self._state.deprecations.check(operation.id)
         if not operation.open:
-            self._admit(exchange, operation)
-        given = await self._beside(exchange, lambda: self._body(exchange, operation))
-        self._count(exchange, operation, given)
+            self._authorize(exchange, operation)
+        given = await self._compute(exchange, lambda: self._body(exchange, operation))
+        self._apply_rate_limit(exchange, operation, given)
         query = operation.read_parameters("query", exchange.query)
         headers = operation.read_parameters("header", exchange.headers)
-        body = await self._beside(exchange, lambda: operation.read_body(given))
-        call = Call(
+        body = await self._compute(exchange, lambda: operation.read_body(given))
+        call = ApiCall(
             state=self._state,
             operation=operation,
             client_id=exchange.client_id,
@@ -175,21 +180,21 @@ class Platform:
             body=body,
             origin=origin_of(scope),
             last_event_id=exchange.headers.get("last-event-id", ""),
-            beside=self._state.beside,
+            in_thread=self._state.compute_in_thread,
         )
         if key := headers.get("Idempotency-Key"):
-            return await self._once(exchange, call, key)
+            return await self._handle_idempotent(exchange, call, key)
         return await self._handle(exchange, call)
 
-    async def _beside(self, exchange: Exchange, work: Callable[[], T]) -> T:
+    async def _compute(self, exchange: Exchange, work: Callable[[], T]) -> T:
         """The result of what looks at the body alone, done on the loop only if it is small."""
-        if len(exchange.content) <= SMALL:
+        if len(exchange.content) <= INLINE_SIZE:
             return work()
-        result = await self._state.beside(work)
+        result = await self._state.compute_in_thread(work)
         self._check_generation(exchange)
         return result
 
-    async def _misbehave(self, exchange: Exchange, operation: Operation) -> None:
+    async def _apply_fault(self, exchange: Exchange, operation: ContractOperation) -> None:
         """What a fault does before the request is looked at; the rest of it is done to the answer."""
         fault = self._state.faults.take(operation, exchange.namespace, in_handler=False)
         if fault is None:
@@ -197,11 +202,11 @@ class Platform:
         exchange.fault = fault
         await asyncio.sleep(fault.latency)
         if fault.kind == "reset":
-            raise Interrupted(reset=True)
+            raise ConnectionCut(reset=True)
         if fault.kind == "expired_token":
             self._state.accounts.expire(_token(exchange))
 
-    def _admit(self, exchange: Exchange, operation: Operation) -> None:
+    def _authorize(self, exchange: Exchange, operation: ContractOperation) -> None:
         """Whose token is it, and does it allow this operation?"""
         token = _token(exchange)
         if not token:
@@ -211,14 +216,14 @@ class Platform:
         if not grant.allows(operation.scopes):
             raise Problem(403, f"This call needs the scope {' '.join(sorted(operation.scopes))}.")
 
-    def _body(self, exchange: Exchange, operation: Operation) -> Any:
+    def _body(self, exchange: Exchange, operation: ContractOperation) -> Any:
         if operation.body is None or (not exchange.content and not operation.body_required):
             return None
         if not exchange.content:
             raise invalid(("", "this call needs a JSON body"))
         return parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
 
-    def _count(self, exchange: Exchange, operation: Operation, body: Any) -> None:
+    def _apply_rate_limit(self, exchange: Exchange, operation: ContractOperation, body: Any) -> None:
         """Count against the limits; on the account server the client is the one that the body names, if it exists."""
         if operation.open and isinstance(body, dict):
             exchange.client_id = self._state.accounts.known(body.get("client_id"))
@@ -227,18 +232,18 @@ class Platform:
         if problem is not None:
             raise problem
 
-    async def _once(self, exchange: Exchange, call: Call, key: str) -> Answer | Subscription:
-        fingerprint = await self._beside(exchange, lambda: _fingerprint(call))
+    async def _handle_idempotent(self, exchange: Exchange, call: ApiCall, key: str) -> ApiResponse | Subscription:
+        fingerprint = await self._compute(exchange, lambda: _fingerprint(call))
         scope = (call.client_id, call.namespace, key)
-        answer: Answer | Subscription = await self._state.answers.once(
+        response: ApiResponse | Subscription = await self._state.idempotency.once(
             scope, fingerprint, lambda: self._handle(exchange, call)
         )
-        return answer
+        return response
 
-    async def _handle(self, exchange: Exchange, call: Call) -> Answer | Subscription:
+    async def _handle(self, exchange: Exchange, call: ApiCall) -> ApiResponse | Subscription:
         """Run the handler, unless a fault strikes; an Answer, or the Subscription of a stream."""
         if fault := self._state.faults.take(call.operation, call.namespace, in_handler=True):
-            await fault.strike(self._state.stopping)
+            await fault.apply(self._state.stopping)
         self._check_generation(exchange)
         handler = HANDLERS.get(call.operation.id)
         if handler is None:
@@ -250,8 +255,8 @@ class Platform:
             return result
         status = STATUSES.get(call.operation.id, call.operation.status)
         if result is not None and isinstance(result.get("data"), list):
-            return Answer(status, await encode_page(result))
-        return Answer.of(status, result)
+            return ApiResponse(status, await encode_page(result))
+        return ApiResponse.of(status, result)
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
         if exchange.allowance is None:
@@ -267,9 +272,9 @@ class Platform:
             headers.extend(deprecated.headers())
         return headers
 
-    def _record(self, exchange: Exchange, answer: Answer | Subscription | None) -> None:
+    def _record(self, exchange: Exchange, response: ApiResponse | Subscription | None) -> None:
         scope = exchange.scope
-        status = answer.status if isinstance(answer, Answer) else 200 if answer else 0
+        status = response.status if isinstance(response, ApiResponse) else 200 if response else 0
         record = RequestRecord(
             method=scope["method"],
             path=scope["path"],
@@ -287,7 +292,7 @@ class Platform:
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 
 
-def _fingerprint(call: Call) -> str:
+def _fingerprint(call: ApiCall) -> str:
     asked = json.dumps([call.operation.id, call.path, call.body], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()
 

@@ -58,7 +58,7 @@ def not_found(what: str) -> Problem:
     return Problem(404, f"There is no {what} with this id in this namespace.")
 
 
-def not_kept(error: OSError) -> Problem:
+def not_stored(error: OSError) -> Problem:
     return Problem(507, f"Nothing was done: {error}.")
 
 

@@ -61,7 +61,7 @@ class Channel:
 
     def wake(self) -> None:
         for subscriber in self.subscribers:
-            subscriber.news.set()
+            subscriber.wakeup.set()
 
     def _trim(self) -> None:
         """In steps, because each moves what stays. What somebody who listens has still to get is no part of it."""
@@ -94,7 +94,7 @@ class Subscription:
     """One open stream. `chunks()` yields bytes to send until the stream ends or `close()` is called."""
 
     def __init__(self, channel: Channel, last_event_id: str) -> None:
-        self.news = asyncio.Event()
+        self.wakeup = asyncio.Event()
         self._channel = channel
         self.sent = channel.resume_point(last_event_id)
         self._closed = False
@@ -103,12 +103,12 @@ class Subscription:
     def close(self) -> None:
         self._closed = True
         self._channel.subscribers.discard(self)
-        self.news.set()
+        self.wakeup.set()
 
     async def chunks(self, keepalive: float, retry: int | None) -> AsyncIterator[bytes]:
         yield GREETING.format("" if retry is None else f"retry: {retry}\n", self.sent).encode()
         while not self._closed:
-            self.news.clear()
+            self.wakeup.clear()
             if waiting := self._channel.after(self.sent):
                 self.sent = self._channel.newest
                 yield b"".join(waiting)
@@ -117,7 +117,7 @@ class Subscription:
                 return
             else:
                 try:
-                    await asyncio.wait_for(self.news.wait(), keepalive)
+                    await asyncio.wait_for(self.wakeup.wait(), keepalive)
                 except TimeoutError:
                     yield KEEPALIVE
 

@@ -16,25 +16,25 @@ TOO_MANY = f"holds more than {MAX_VALUES} values"
 STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
-class Unfit(ValueError):
+class UnstorableJson(ValueError):
     """It is JSON, but no good to keep; the text goes on from `the JSON ...`."""
 
 
 def parse_json(text: str) -> Any:
-    """Raises Unfit, or ValueError (a JSONDecodeError where the place is known) for what is not JSON."""
+    """Raises UnstorableJson, or ValueError (a JSONDecodeError where the place is known) for what is not JSON."""
     # Each comma stands between two values. To read what is too much would hold up the interpreter, thread or not.
     if text.count(",") >= MAX_VALUES and STRING.sub("", text).count(",") >= MAX_VALUES:
-        raise Unfit(TOO_MANY)
+        raise UnstorableJson(TOO_MANY)
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
-        raise Unfit(TOO_DEEP) from None
+        raise UnstorableJson(TOO_DEEP) from None
     brackets = text.count("[") + text.count("{")
     if brackets > MAX_DEPTH or brackets + text.count(",") >= MAX_VALUES:
         _check_shape(value)
     # A lone surrogate can be escaped in JSON but is no character: it has no UTF-8.
     if "\\u" in text and _has_surrogate(value):
-        raise Unfit("holds half a surrogate pair")
+        raise UnstorableJson("holds half a surrogate pair")
     return value
 
 
@@ -72,12 +72,12 @@ def _has_surrogate(value: Any) -> bool:
 
 
 def _check_shape(root: Any) -> None:
-    """Raises Unfit."""
+    """Raises UnstorableJson."""
     count, level, depth = 1, [root], 0
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise Unfit(TOO_DEEP)
+            raise UnstorableJson(TOO_DEEP)
         below: list[Any] = []
         for value in level:
             if isinstance(value, dict):
@@ -86,5 +86,5 @@ def _check_shape(root: Any) -> None:
                 below.extend(value)
         count += len(below)
         if count > MAX_VALUES:
-            raise Unfit(TOO_MANY)
+            raise UnstorableJson(TOO_MANY)
         level = below

@@ -11,15 +11,15 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from interactor_ext.sandbox.http.connections import Interrupted, cut_short
+from interactor_ext.sandbox.http.connections import ConnectionCut, cut_short
 from interactor_ext.sandbox.http.faults import OF_A_BODY, Fault
 from interactor_ext.sandbox.http.problems import Problem, invalid
 from interactor_ext.sandbox.http.streams import Subscription
-from interactor_ext.sandbox.http.strict_json import Unfit, parse_json
-from interactor_ext.sandbox.platform.work import in_thread
+from interactor_ext.sandbox.http.strict_json import UnstorableJson, parse_json
+from interactor_ext.sandbox.platform.work import run_in_thread
 
 # Bytes of a body that are read and checked on the loop; of more, it takes longer than others should wait.
-SMALL = 32 * 1024
+INLINE_SIZE = 32 * 1024
 MAX_BODY = 8 * 1024 * 1024
 # Of a list in an answer.
 MAX_PAGE = 64 * 1024 * 1024
@@ -37,14 +37,14 @@ class ClientGone(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A finished answer. `content` None is an answer without a body."""
 
     status: int
     content: bytes | None
 
     @classmethod
-    def of(cls, status: int, body: dict[str, Any] | None) -> Answer:
+    def of(cls, status: int, body: dict[str, Any] | None) -> ApiResponse:
         return cls(status, None if body is None else encode(body))
 
 
@@ -93,7 +93,7 @@ def parse_body(content: bytes, content_type: bytes) -> Any:
         raise Problem(415, "The body must be JSON, with Content-Type: application/json.")
     try:
         return parse_json(content.decode())
-    except Unfit as error:
+    except UnstorableJson as error:
         raise invalid(("", f"the JSON {error}")) from None
     except ValueError as error:
         where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
@@ -105,9 +105,9 @@ async def read_json(receive: Receive, content_type: bytes) -> Any:
     content = await read_body(receive)
     if not content:
         return None
-    if len(content) <= SMALL:
+    if len(content) <= INLINE_SIZE:
         return parse_body(content, content_type)
-    return await in_thread(lambda: parse_body(content, content_type))
+    return await run_in_thread(lambda: parse_body(content, content_type))
 
 
 def parse_query(query_string: bytes) -> dict[str, str]:
@@ -147,21 +147,21 @@ def origin_of(scope: Scope) -> str:
     return f"{scope.get('scheme', 'http')}://{host.decode()}"
 
 
-async def send_answer(send: Send, answer: Answer, headers: RawHeaders, fault: Fault | None = None) -> None:
-    """Raises Interrupted where a `fault` wants the connection to end in the middle."""
-    content = answer.content or b""
+async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, fault: Fault | None = None) -> None:
+    """Raises ConnectionCut where a `fault` wants the connection to end in the middle."""
+    content = response.content or b""
     sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
     if fault is not None and fault.kind == "malformed":
         content = sent
-    if answer.content is not None:
+    if response.content is not None:
         headers = [*headers, (b"content-type", b"application/json")]
     # RFC 9110 section 8.6: a 204 has no Content-Length.
-    if answer.status != 204:
+    if response.status != 204:
         headers = [*headers, (b"content-length", b"%d" % len(content))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if len(sent) < len(content):
         await send({"type": "http.response.body", "body": sent, "more_body": True})
-        raise Interrupted(reset=False)
+        raise ConnectionCut(reset=False)
     await send({"type": "http.response.body", "body": content})
 
 
@@ -177,7 +177,7 @@ async def send_stream(
 ) -> None:
     """Send events until the stream ends or the client is gone; either way the subscriber is forgotten at once.
 
-    Raises Interrupted where a `fault` ends it.
+    Raises ConnectionCut where a `fault` ends it.
     """
 
     async def watch() -> None:

@@ -18,11 +18,11 @@ from starlette.routing import Route
 
 from interactor_ext.sandbox.http.contract import Contract
 from interactor_ext.sandbox.http.guard import check_action, check_host, check_origin
-from interactor_ext.sandbox.http.handlers import HANDLERS, Call
+from interactor_ext.sandbox.http.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.http.wire import origin_of, read_json
 from interactor_ext.sandbox.inspector.snapshot import snapshot
-from interactor_ext.sandbox.platform.work import in_thread
+from interactor_ext.sandbox.platform.work import run_in_thread
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.storage.state import State
 
@@ -110,8 +110,8 @@ class Inspector:
         path = asked.get("path")
         if not isinstance(path, dict) or set(path) != set(operation.path_names):
             raise invalid(("path", f"must have {', '.join(operation.path_names)}"))
-        body = await in_thread(lambda: operation.read_body(asked.get("body")))
-        call = Call(
+        body = await run_in_thread(lambda: operation.read_body(asked.get("body")))
+        call = ApiCall(
             state=self._state,
             operation=operation,
             client_id="",
@@ -125,7 +125,7 @@ class Inspector:
         result = HANDLERS[operation.id](call)
         if inspect.isawaitable(result):
             await result
-        self._state.keeper.commit()
+        self._state.persistence.commit()
         return Response(status_code=204, headers=HEADERS)
 
     async def redeliver(self, request: Request) -> Response:

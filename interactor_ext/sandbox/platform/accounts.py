@@ -10,12 +10,12 @@ from typing import Any
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.http.problems import Problem, invalid, unauthorized
 from interactor_ext.sandbox.platform.signing import SigningKey, process_key
-from interactor_ext.sandbox.storage.persistence import Keeper
+from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import new_id
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class OAuthClient:
     """An OAuth client of the sandbox and the scopes it may ask for."""
 
     id: str
@@ -43,13 +43,13 @@ class Accounts:
     key, and after `revoke_all` a sandbox is in a new realm.
     """
 
-    def __init__(self, clock: Clock, known_scopes: frozenset[str], lifetime: float, keeper: Keeper) -> None:
+    def __init__(self, clock: Clock, known_scopes: frozenset[str], lifetime: float, persistence: Persistence) -> None:
         self._clock = clock
         self._known_scopes = known_scopes
         self._lifetime = lifetime
-        self._keeper = keeper
-        self._clients: dict[str, Client] = {}
-        self._first: Client | None = None
+        self._persistence = persistence
+        self._clients: dict[str, OAuthClient] = {}
+        self._first: OAuthClient | None = None
         # To verify a signature at each request would cost more than all else that admits it.
         self._grants: dict[str, Grant] = {}
         self._revoked: set[str] = set()
@@ -58,17 +58,17 @@ class Accounts:
         self.restore()
 
     def restore(self) -> None:
-        """Go on where the keeper says that it was left off."""
+        """Go on where the persistence says that it was left off."""
         self._grants.clear()
-        self._revoked = {token_id for token_id, _ in self._keeper.revoked()}
-        pem, realm = self._keeper.value("signing_key"), self._keeper.value("realm")
+        self._revoked = {token_id for token_id, _ in self._persistence.revoked()}
+        pem, realm = self._persistence.value("signing_key"), self._persistence.value("realm")
         self._key = SigningKey.from_pem(pem) if pem else None
         if realm:
             self._realm = realm
         else:
             self._enter_new_realm()
 
-    def register(self, client: Client) -> None:
+    def register(self, client: OAuthClient) -> None:
         if unknown := client.scopes - self._known_scopes:
             raise ValueError(f"unknown scopes: {', '.join(sorted(unknown))}")
         self._clients[client.id] = client
@@ -78,7 +78,7 @@ class Accounts:
         """The id of a client that exists, and "" for anything else."""
         return client_id if isinstance(client_id, str) and client_id in self._clients else ""
 
-    def authenticate(self, client_id: str, client_secret: str) -> Client:
+    def authenticate(self, client_id: str, client_secret: str) -> OAuthClient:
         """The client; raises Problem 401 without a hint which of the two was wrong."""
         client = self._clients.get(client_id)
         expected = client.secret if client else ""
@@ -90,7 +90,7 @@ class Accounts:
         """The public keys that verify the tokens."""
         return [self._signing_key().public]
 
-    def issue(self, client: Client, scope: str | None, *, issuer: str, audience: str) -> dict[str, Any]:
+    def issue(self, client: OAuthClient, scope: str | None, *, issuer: str, audience: str) -> dict[str, Any]:
         """A token for the scopes that were asked for, or for all that the client may have."""
         scopes = frozenset((scope or "").split()) or client.scopes
         if unknown := scopes - self._known_scopes:
@@ -144,7 +144,7 @@ class Accounts:
             # For good, be the clock moved back.
             self._grants[token] = replace(grant, expires_at=-math.inf)
 
-    def revoke(self, token: str, client: Client) -> None:
+    def revoke(self, token: str, client: OAuthClient) -> None:
         """End a token of this client. Any other is left alone without a word, as RFC 7009 section 2.2 wants."""
         grant = self._find(token)
         if grant is not None and grant.client_id == client.id:
@@ -164,8 +164,8 @@ class Accounts:
     def _signing_key(self) -> SigningKey:
         if self._key is None:
             self._key = process_key()
-            if self._keeper.keeps:
-                self._keeper.set_value("signing_key", self._key.to_pem())
+            if self._persistence.is_durable:
+                self._persistence.set_value("signing_key", self._key.to_pem())
         return self._key
 
     def _find(self, token: str) -> Grant | None:
@@ -183,11 +183,11 @@ class Accounts:
 
     def _end(self, grant: Grant) -> None:
         self._revoked.add(grant.id)
-        self._keeper.revoke(grant.id, grant.expires_at)
+        self._persistence.revoke(grant.id, grant.expires_at)
 
     def _enter_new_realm(self) -> None:
         self._realm = new_id("realm")
-        self._keeper.set_value("realm", self._realm)
+        self._persistence.set_value("realm", self._realm)
 
     def _forget_expired(self) -> None:
         now = self._clock.now()

@@ -6,13 +6,13 @@ A data source that was synced at least once shows further fields: `sync_status` 
 
 from __future__ import annotations
 
-from interactor_ext.sandbox.http.handlers import Call, data, handles, listed, refer
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
 
 
 @handles("create_assistant")
-def create_assistant(call: Call) -> JsonObject:
+def create_assistant(call: ApiCall) -> JsonObject:
     _check_references(call)
     now = call.state.clock.stamp()
     public = {"tools": [], "data_sources": [], **call.body, "created_at": now, "updated_at": now}
@@ -20,32 +20,32 @@ def create_assistant(call: Call) -> JsonObject:
 
 
 @handles("list_assistants")
-def list_assistants(call: Call) -> JsonObject:
-    return listed(call, "assistant")
+def list_assistants(call: ApiCall) -> JsonObject:
+    return list_page(call, "assistant")
 
 
 @handles("get_assistant")
-def get_assistant(call: Call) -> JsonObject:
-    return data(call.named("assistant", "assistant_id").public)
+def get_assistant(call: ApiCall) -> JsonObject:
+    return data(call.record("assistant", "assistant_id").public)
 
 
 @handles("update_assistant")
-def update_assistant(call: Call) -> JsonObject:
-    assistant = call.named("assistant", "assistant_id")
+def update_assistant(call: ApiCall) -> JsonObject:
+    assistant = call.record("assistant", "assistant_id")
     _check_references(call)
     call.state.store.change(assistant, {**call.body, "updated_at": call.state.clock.stamp()})
     return data(assistant.public)
 
 
 @handles("delete_assistant")
-def delete_assistant(call: Call) -> None:
+def delete_assistant(call: ApiCall) -> None:
     """Its rooms stay and can be read; nobody answers in them any more."""
-    call.state.store.remove(call.named("assistant", "assistant_id"))
+    call.state.store.remove(call.record("assistant", "assistant_id"))
 
 
 @handles("create_room")
-def create_room(call: Call) -> JsonObject:
-    assistant = refer(call, "assistant", "assistant_id", call.body["assistant_id"])
+def create_room(call: ApiCall) -> JsonObject:
+    assistant = referenced(call, "assistant", "assistant_id", call.body["assistant_id"])
     public = {
         "assistant_id": assistant.id,
         "namespace": call.namespace,
@@ -56,26 +56,26 @@ def create_room(call: Call) -> JsonObject:
 
 
 @handles("list_rooms")
-def list_rooms(call: Call) -> JsonObject:
-    return listed(call, "room", "assistant_id")
+def list_rooms(call: ApiCall) -> JsonObject:
+    return list_page(call, "room", "assistant_id")
 
 
 @handles("get_room")
-def get_room(call: Call) -> JsonObject:
-    return data(call.named("room", "room_id").public)
+def get_room(call: ApiCall) -> JsonObject:
+    return data(call.record("room", "room_id").public)
 
 
 @handles("update_room")
-def update_room(call: Call) -> JsonObject:
+def update_room(call: ApiCall) -> JsonObject:
     """The new metadata takes the place of the old as a whole."""
-    room = call.named("room", "room_id")
+    room = call.record("room", "room_id")
     call.state.store.change(room, call.body)
     return data(room.public)
 
 
 @handles("delete_room")
-def delete_room(call: Call) -> None:
-    room = call.named("room", "room_id")
+def delete_room(call: ApiCall) -> None:
+    room = call.record("room", "room_id")
     call.state.store.remove(room)
     for kind in ("message", "tool call"):
         call.state.store.remove_all(kind, call.namespace, parent=room.id)
@@ -83,73 +83,73 @@ def delete_room(call: Call) -> None:
 
 
 @handles("create_tool")
-def create_tool(call: Call) -> JsonObject:
+def create_tool(call: ApiCall) -> JsonObject:
     return data(call.state.store.add("tool", call.namespace, call.body).public)
 
 
 @handles("list_tools")
-def list_tools(call: Call) -> JsonObject:
-    return listed(call, "tool")
+def list_tools(call: ApiCall) -> JsonObject:
+    return list_page(call, "tool")
 
 
 @handles("get_tool")
-def get_tool(call: Call) -> JsonObject:
-    return data(call.named("tool", "tool_id").public)
+def get_tool(call: ApiCall) -> JsonObject:
+    return data(call.record("tool", "tool_id").public)
 
 
 @handles("update_tool")
-def update_tool(call: Call) -> JsonObject:
-    tool = call.named("tool", "tool_id")
+def update_tool(call: ApiCall) -> JsonObject:
+    tool = call.record("tool", "tool_id")
     call.state.store.change(tool, call.body)
     return data(tool.public)
 
 
 @handles("delete_tool")
-def delete_tool(call: Call) -> None:
-    tool = call.named("tool", "tool_id")
+def delete_tool(call: ApiCall) -> None:
+    tool = call.record("tool", "tool_id")
     call.state.store.remove(tool)
     _forget(call, "tools", tool)
 
 
 @handles("create_data_source")
-def create_data_source(call: Call) -> JsonObject:
+def create_data_source(call: ApiCall) -> JsonObject:
     public = {"semantic_mappings": [], **call.body}
     return data(call.state.store.add("data source", call.namespace, public).public)
 
 
 @handles("list_data_sources")
-def list_data_sources(call: Call) -> JsonObject:
+def list_data_sources(call: ApiCall) -> JsonObject:
     for source in call.state.store.all("data source", call.namespace):
-        _notice_progress(call.state, source)
-    return listed(call, "data source", "type")
+        _update_sync_progress(call.state, source)
+    return list_page(call, "data source", "type")
 
 
 @handles("get_data_source")
-def get_data_source(call: Call) -> JsonObject:
-    source = call.named("data source", "data_source_id")
-    _notice_progress(call.state, source)
+def get_data_source(call: ApiCall) -> JsonObject:
+    source = call.record("data source", "data_source_id")
+    _update_sync_progress(call.state, source)
     return data(source.public)
 
 
 @handles("update_data_source")
-def update_data_source(call: Call) -> JsonObject:
-    source = call.named("data source", "data_source_id")
+def update_data_source(call: ApiCall) -> JsonObject:
+    source = call.record("data source", "data_source_id")
     call.state.store.change(source, call.body)
     return data(source.public)
 
 
 @handles("delete_data_source")
-def delete_data_source(call: Call) -> None:
-    source = call.named("data source", "data_source_id")
+def delete_data_source(call: ApiCall) -> None:
+    source = call.record("data source", "data_source_id")
     call.state.store.remove(source)
     _forget(call, "data_sources", source)
 
 
 @handles("sync_data_source", status=202)
-def sync_data_source(call: Call) -> JsonObject:
+def sync_data_source(call: ApiCall) -> JsonObject:
     """Begins, and goes on by the clock. One that goes on already is left to it."""
-    source = call.named("data source", "data_source_id")
-    _notice_progress(call.state, source)
+    source = call.record("data source", "data_source_id")
+    _update_sync_progress(call.state, source)
     if source.public.get("sync_status") != "syncing":
         call.state.store.change(
             source,
@@ -159,7 +159,7 @@ def sync_data_source(call: Call) -> JsonObject:
     return data({name: source.public[name] for name in ("id", "sync_status", "sync_progress")})
 
 
-def _notice_progress(state: State, source: Record) -> None:
+def _update_sync_progress(state: State, source: Record) -> None:
     """How far a sync has come; `simulate: {error}` in the config makes it fail where it would have ended."""
     if source.public.get("sync_status") != "syncing":
         return
@@ -175,13 +175,13 @@ def _notice_progress(state: State, source: Record) -> None:
     state.store.change(source, ended)
 
 
-def _check_references(call: Call) -> None:
+def _check_references(call: ApiCall) -> None:
     for field, kind in (("tools", "tool"), ("data_sources", "data source")):
         for index, record_id in enumerate(call.body.get(field, ())):
-            refer(call, kind, f"{field}[{index}]", record_id)
+            referenced(call, kind, f"{field}[{index}]", record_id)
 
 
-def _forget(call: Call, field: str, gone: Record) -> None:
+def _forget(call: ApiCall, field: str, gone: Record) -> None:
     """Take a deleted tool or data source away from the assistants that had it."""
     for assistant in call.state.store.all("assistant", call.namespace):
         if gone.id in assistant.public[field]:

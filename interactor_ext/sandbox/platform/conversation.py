@@ -23,10 +23,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from interactor_ext.sandbox.http.handlers import Call, data, handles, listed, refer
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced
 from interactor_ext.sandbox.http.problems import conflict, not_found
 from interactor_ext.sandbox.http.streams import Subscription
-from interactor_ext.sandbox.http.wire import SMALL
+from interactor_ext.sandbox.http.wire import INLINE_SIZE
 from interactor_ext.sandbox.platform import replies
 from interactor_ext.sandbox.platform.replies import ToolRequest
 from interactor_ext.sandbox.storage.records import JsonObject, Record
@@ -34,33 +34,33 @@ from interactor_ext.sandbox.storage.state import State
 
 
 @handles("send_message")
-async def send_message(call: Call) -> JsonObject:
-    room = call.named("room", "room_id")
+async def send_message(call: ApiCall) -> JsonObject:
+    room = call.record("room", "room_id")
     role, content = call.body.get("role", "user"), call.body["content"]
     if role != "user":
         return data(add_message(call.state, room, role, content).public)
     rounds = await _requested_tools(call, room, content)
-    async with _turn(call.state, room, streamed=call.body.get("stream", False)) as turn:
+    async with _reply(call.state, room, streamed=call.body.get("stream", False)) as reply:
         message = add_message(call.state, room, role, content)
-        return data(await turn.give(message, rounds, [] if rounds else [replies.echo_line(content)]))
+        return data(await reply.send(message, rounds, [] if rounds else [replies.echo_line(content)]))
 
 
 @handles("list_messages")
-def list_messages(call: Call) -> JsonObject:
-    return listed(call, "message", parent=call.named("room", "room_id").id, per_page=50)
+def list_messages(call: ApiCall) -> JsonObject:
+    return list_page(call, "message", parent=call.record("room", "room_id").id, per_page=50)
 
 
 @handles("stream_room")
-def stream_room(call: Call) -> Subscription:
-    return call.state.streams.subscribe(call.named("room", "room_id").id, call.last_event_id)
+def stream_room(call: ApiCall) -> Subscription:
+    return call.state.streams.subscribe(call.record("room", "room_id").id, call.last_event_id)
 
 
 @handles("submit_tool_result")
-async def submit_tool_result(call: Call) -> JsonObject:
-    room = call.named("room", "room_id")
-    tool_call = refer(call, "tool call", "tool_call_id", call.body["tool_call_id"], parent=room.id)
+async def submit_tool_result(call: ApiCall) -> JsonObject:
+    room = call.record("room", "room_id")
+    tool_call = referenced(call, "tool call", "tool_call_id", call.body["tool_call_id"], parent=room.id)
     asking = call.state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
-    async with _turn(call.state, room, streamed=asking.private["streamed"]) as turn:
+    async with _reply(call.state, room, streamed=asking.private["streamed"]) as reply:
         if tool_call.public["status"] != "pending":
             raise conflict("This tool call has its result already.")
         _complete(call.state, room, tool_call, asking, call.body["result"])
@@ -68,13 +68,13 @@ async def submit_tool_result(call: Call) -> JsonObject:
         if any(each["status"] == "pending" for each in asking.public["tool_calls"]):
             return data(asking.public)
         rounds = [[ToolRequest(**each) for each in later] for later in asking.private["rounds"]]
-        return data(await turn.give(asking, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
+        return data(await reply.send(asking, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
 
 
-async def _requested_tools(call: Call, room: Record, content: str) -> list[list[ToolRequest]]:
-    if len(content) <= SMALL:
+async def _requested_tools(call: ApiCall, room: Record, content: str) -> list[list[ToolRequest]]:
+    if len(content) <= INLINE_SIZE:
         return replies.requested_tools(content)
-    rounds: list[list[ToolRequest]] = await call.beside(lambda: replies.requested_tools(content))
+    rounds: list[list[ToolRequest]] = await call.in_thread(lambda: replies.requested_tools(content))
     call.state.store.check_still_there(room)
     return rounds
 
@@ -88,24 +88,24 @@ def add_message(state: State, room: Record, role: str, content: str, **more: Any
 
 
 @asynccontextmanager
-async def _turn(state: State, room: Record, *, streamed: bool) -> AsyncIterator[Turn]:
+async def _reply(state: State, room: Record, *, streamed: bool) -> AsyncIterator[AssistantReply]:
     """The room to oneself; an answer that is `streamed` takes its turn later, by itself.
 
     Raises Problem if the room or its assistant is not there (any more).
     """
-    turn = Turn(state, room, _assistant(state, room), streamed=streamed)
+    reply = AssistantReply(state, room, _assistant(state, room), streamed=streamed)
     if streamed:
-        yield turn
+        yield reply
         return
     async with _lock(state, room):
-        if not turn.room_exists():
+        if not reply.room_exists():
             raise not_found("room")
         _assistant(state, room)
-        yield turn
+        yield reply
 
 
 def _lock(state: State, room: Record) -> asyncio.Lock:
-    return state.turns.setdefault(room.id, asyncio.Lock())
+    return state.locks.setdefault(room.id, asyncio.Lock())
 
 
 def _assistant(state: State, room: Record) -> Record:
@@ -115,7 +115,7 @@ def _assistant(state: State, room: Record) -> Record:
     return assistant
 
 
-class Turn:
+class AssistantReply:
     """The assistant's part after a message: tool calls, round by round, then words."""
 
     def __init__(self, state: State, room: Record, assistant: Record, *, streamed: bool) -> None:
@@ -124,12 +124,12 @@ class Turn:
         self._assistant = assistant
         self._streamed = streamed
 
-    async def give(self, message: Record, rounds: list[list[ToolRequest]], lines: list[str]) -> JsonObject:
+    async def send(self, message: Record, rounds: list[list[ToolRequest]], lines: list[str]) -> JsonObject:
         """What the POST gives back: `message`, with the answer going on behind it, or the answer."""
         if self._streamed:
-            self._state.spawn(self._follow(rounds, lines))
+            self._state.spawn(self._send_later(rounds, lines))
             return message.public
-        answer = await self._go_on(rounds, lines)
+        answer = await self._run_rounds(rounds, lines)
         if answer is None:
             raise not_found("room")
         return answer.public
@@ -138,20 +138,20 @@ class Turn:
         """Whether it is still this room: after a reset, another may have its id."""
         return self._state.store.find("room", self._room.namespace, self._room.id) is self._room
 
-    async def _follow(self, rounds: list[list[ToolRequest]], lines: list[str]) -> None:
+    async def _send_later(self, rounds: list[list[ToolRequest]], lines: list[str]) -> None:
         async with _lock(self._state, self._room):
             if self.room_exists():
-                await self._go_on(rounds, lines)
+                await self._run_rounds(rounds, lines)
 
-    async def _go_on(self, rounds: list[list[ToolRequest]], lines: list[str]) -> Record | None:
+    async def _run_rounds(self, rounds: list[list[ToolRequest]], lines: list[str]) -> Record | None:
         """The message with the next tool calls or with the final words; None if the room was deleted meanwhile."""
         for number, wanted in enumerate(rounds):
-            asking, lines = self._ask(wanted, rounds[number + 1 :], lines)
+            asking, lines = self._request_tools(wanted, rounds[number + 1 :], lines)
             if asking:
                 return asking
-        return await self._say(replies.answer(self._assistant.public["name"], lines))
+        return await self._send_text(replies.answer(self._assistant.public["name"], lines))
 
-    async def _say(self, text: str) -> Record | None:
+    async def _send_text(self, text: str) -> Record | None:
         for piece in replies.pieces(text):
             self._emit({"type": "message.delta", "content": piece})
             # Nothing else waits: an answer that is not streamed is one step with the message before it.
@@ -163,7 +163,7 @@ class Turn:
         self._emit({"type": "message.complete", "message": message.public})
         return message
 
-    def _ask(
+    def _request_tools(
         self, wanted: list[ToolRequest], later: list[list[ToolRequest]], lines: list[str]
     ) -> tuple[Record | None, list[str]]:
         """Issue what can be issued of one round; the lines grow by what can't."""

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from interactor_ext.sandbox.http.handlers import Call, data, handles, listed
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page
 from interactor_ext.sandbox.http.problems import conflict, invalid, not_found
 from interactor_ext.sandbox.platform.expiry import facts
 from interactor_ext.sandbox.storage.records import JsonObject, Record
@@ -26,7 +26,7 @@ MARGIN = 30
 
 
 @handles("initiate_oauth")
-def initiate_oauth(call: Call) -> JsonObject:
+def initiate_oauth(call: ApiCall) -> JsonObject:
     body = call.body
     service_id = body.get("service_id", "")
     state = secrets.token_urlsafe(16)
@@ -49,7 +49,7 @@ def initiate_oauth(call: Call) -> JsonObject:
 
 
 @handles("complete_oauth")
-def complete_oauth(call: Call) -> JsonObject:
+def complete_oauth(call: ApiCall) -> JsonObject:
     flow = _flow_by_state(call, call.body["state"])
     if _status(call.state, flow) != "pending":
         raise invalid(("state", f"this flow is {flow.public['status']}; start a new one"))
@@ -71,43 +71,43 @@ def complete_oauth(call: Call) -> JsonObject:
 
 
 @handles("get_oauth_status")
-def get_oauth_status(call: Call) -> JsonObject:
+def get_oauth_status(call: ApiCall) -> JsonObject:
     # Without a namespace its id will do, as it does at the provider's: nobody can guess it.
     flow = call.state.store.search("flow", call.path["flow_id"]) if not call.namespace else None
-    flow = flow or call.named("flow", "flow_id")
+    flow = flow or call.record("flow", "flow_id")
     _status(call.state, flow)
     shown = {name: value for name, value in flow.public.items() if name != "id"}
     return data({"flow_id": flow.id, **shown})
 
 
 @handles("list_credentials")
-def list_credentials(call: Call) -> JsonObject:
+def list_credentials(call: ApiCall) -> JsonObject:
     for record in call.state.store.all("credential", call.namespace):
-        call.state.expiries.notice(record)
-    return listed(call, "credential", "provider", "status")
+        call.state.credential_expiry.expire_if_due(record)
+    return list_page(call, "credential", "provider", "status")
 
 
 @handles("get_credential")
-def get_credential(call: Call) -> JsonObject:
+def get_credential(call: ApiCall) -> JsonObject:
     return data(_credential(call).public)
 
 
 @handles("delete_credential")
-def delete_credential(call: Call) -> None:
-    credential = call.named("credential", "credential_id")
+def delete_credential(call: ApiCall) -> None:
+    credential = call.record("credential", "credential_id")
     call.state.store.remove(credential)
     _publish(call.state, "credential.revoked", credential)
 
 
 @handles("refresh_credential")
-def refresh_credential(call: Call) -> JsonObject:
+def refresh_credential(call: ApiCall) -> JsonObject:
     credential = _credential(call)
     _refresh(call.state, credential)
     return data(credential.public)
 
 
 @handles("get_credential_token")
-def get_credential_token(call: Call) -> JsonObject:
+def get_credential_token(call: ApiCall) -> JsonObject:
     credential = _credential(call)
     margin = MARGIN if credential.private["refreshable"] else 0
     if credential.public["status"] != "active" or _left(call.state, credential) <= margin:
@@ -152,7 +152,7 @@ def connect(
     credential = state.store.add("credential", namespace, public, private=private)
     if status == "active":
         _publish(state, "credential.connected", credential, service_id=service_id, scopes=public["scopes"], metadata={})
-        state.expiries.watch(credential)
+        state.credential_expiry.watch(credential)
     return credential
 
 
@@ -185,9 +185,9 @@ def provider_of(service_id: str) -> str:
     return service_id.removeprefix("svc_").split("_")[0]
 
 
-def _credential(call: Call) -> Record:
-    credential = call.named("credential", "credential_id")
-    call.state.expiries.notice(credential)
+def _credential(call: ApiCall) -> Record:
+    credential = call.record("credential", "credential_id")
+    call.state.credential_expiry.expire_if_due(credential)
     return credential
 
 
@@ -212,7 +212,7 @@ def _publish(state: State, event: str, credential: Record, **more: object) -> No
     state.publish(event, credential.namespace, {**facts(credential), **more})
 
 
-def _flow_by_state(call: Call, state: str) -> Record:
+def _flow_by_state(call: ApiCall, state: str) -> Record:
     for flow in call.state.store.all("flow", call.namespace):
         if flow.private["state"] == state:
             return flow

@@ -35,7 +35,7 @@ PLAIN_PRESENTATION: JsonObject = {"type": "form", "config": {}}
 
 Effect = Callable[[State, Record], None]
 # How to compute what may take long.
-Beside = Callable[[Callable[[], "Step"]], Awaitable["Step"]]
+InThread = Callable[[Callable[[], "Step"]], Awaitable["Step"]]
 
 
 class Step:
@@ -201,8 +201,8 @@ class Step:
         self._effects.append(publish)
 
 
-async def computed(
-    state: State, states: Mapping[str, JsonObject], public: JsonObject, act: Callable[[Step], None], beside: Beside
+async def compute_step(
+    state: State, states: Mapping[str, JsonObject], public: JsonObject, act: Callable[[Step], None], in_thread: InThread
 ) -> Step:
     """What `act` makes of an instance, on the loop if it is little, else beside it. Raises Problem as `act` does."""
     now = state.clock.stamp()
@@ -215,13 +215,13 @@ async def computed(
     try:
         return compute(Budget(INLINE, is_first=True))
     except TooMuchWork:
-        return await beside(lambda: compute(Budget(MAX_WORK)))
+        return await in_thread(lambda: compute(Budget(MAX_WORK)))
 
 
-async def move(state: State, instance: Record, act: Callable[[Step], None], beside: Beside) -> None:
+async def run_step(state: State, instance: Record, act: Callable[[Step], None], in_thread: InThread) -> None:
     """Let a call act on an instance, one after the other. Raises Problem, 404 if it is gone meanwhile."""
-    async with state.turns.setdefault(instance.id, asyncio.Lock()):
+    async with state.locks.setdefault(instance.id, asyncio.Lock()):
         state.store.check_still_there(instance)
-        step = await computed(state, instance.private["states"], instance.public, act, beside)
+        step = await compute_step(state, instance.private["states"], instance.public, act, in_thread)
         state.store.check_still_there(instance)
         step.apply(state, instance)

@@ -15,7 +15,7 @@ from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
 PAUSE = 1.0
 
 
-class Expiries:
+class CredentialExpiry:
     """Belongs to the serving loop as all of the state does. While nobody serves, only `notice` ends a credential."""
 
     def __init__(self, store: Store, clock: Clock, publish: Callable[[str, str, JsonObject], None]) -> None:
@@ -26,7 +26,7 @@ class Expiries:
         self._numbers = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        clock.on_move(self._moved)
+        clock.on_move(self._clock_moved)
 
     def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop is not self._loop:
@@ -53,7 +53,7 @@ class Expiries:
         self._add(credential)
         self._end_what_is_due()
 
-    def notice(self, credential: Record) -> None:
+    def expire_if_due(self, credential: Record) -> None:
         """End it, if it is time."""
         if _can_expire(credential) and credential.private["expires_at"] <= self._clock.now():
             self._store.change(credential, {"status": "expired", "updated_at": self._clock.stamp()})
@@ -71,7 +71,7 @@ class Expiries:
         while self._waiting and self._waiting[0][0] <= now:
             credential = heapq.heappop(self._waiting)[2]
             if self._store.find("credential", credential.namespace, credential.id) is credential:
-                self.notice(credential)
+                self.expire_if_due(credential)
         self._set_timer(self._clock.real_seconds(self._waiting[0][0] - now) if self._waiting else None)
 
     def _set_timer(self, real_seconds: float | None) -> None:
@@ -81,7 +81,7 @@ class Expiries:
         if self._loop is not None and real_seconds is not None:
             self._timer = self._loop.call_later(real_seconds, self._end_what_is_due)
 
-    def _moved(self) -> None:
+    def _clock_moved(self) -> None:
         """The clock was moved, perhaps by another thread."""
         if self._loop is not None:
             with suppress(RuntimeError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from interactor_ext.sandbox.http.handlers import Call, data, handles, listed, refer
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced
 from interactor_ext.sandbox.http.problems import conflict
 from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.platform import engine
@@ -16,8 +16,8 @@ from interactor_ext.sandbox.storage.state import FINISHED
 
 
 @handles("start_workflow_instance")
-async def start_workflow_instance(call: Call) -> JsonObject:
-    workflow = refer(call, "workflow", "workflow_id", call.body["workflow_id"])
+async def start_workflow_instance(call: ApiCall) -> JsonObject:
+    workflow = referenced(call, "workflow", "workflow_id", call.body["workflow_id"])
     now = call.state.clock.stamp()
     public = {
         "workflow_id": workflow.id,
@@ -29,7 +29,7 @@ async def start_workflow_instance(call: Call) -> JsonObject:
         "updated_at": now,
     }
     states = {state["name"]: state for state in workflow.public["states"]}
-    step = await engine.computed(call.state, states, public, engine.Step.start, call.beside)
+    step = await engine.compute_step(call.state, states, public, engine.Step.start, call.in_thread)
     call.state.store.check_still_there(workflow)
     instance = call.state.store.add("workflow instance", call.namespace, step.public, private={"states": states})
     call.state.store.add("thread", call.namespace, {"instance_id": instance.id, "created_at": now}, parent=instance.id)
@@ -38,44 +38,44 @@ async def start_workflow_instance(call: Call) -> JsonObject:
 
 
 @handles("list_workflow_instances")
-def list_workflow_instances(call: Call) -> JsonObject:
-    return listed(call, "workflow instance", "workflow_id", "status")
+def list_workflow_instances(call: ApiCall) -> JsonObject:
+    return list_page(call, "workflow instance", "workflow_id", "status")
 
 
 @handles("get_workflow_instance")
-def get_workflow_instance(call: Call) -> JsonObject:
+def get_workflow_instance(call: ApiCall) -> JsonObject:
     return data(_instance(call).public)
 
 
 @handles("submit_workflow_input")
-async def submit_workflow_input(call: Call) -> JsonObject:
-    return await _moved(call, lambda step: step.give_input(call.body))
+async def submit_workflow_input(call: ApiCall) -> JsonObject:
+    return await _run_step(call, lambda step: step.give_input(call.body))
 
 
 @handles("trigger_workflow_event")
-async def trigger_workflow_event(call: Call) -> JsonObject:
-    return await _moved(call, lambda step: step.trigger(call.body["event"], call.body.get("payload", {})))
+async def trigger_workflow_event(call: ApiCall) -> JsonObject:
+    return await _run_step(call, lambda step: step.trigger(call.body["event"], call.body.get("payload", {})))
 
 
 @handles("cancel_workflow_instance")
-async def cancel_workflow_instance(call: Call) -> None:
-    await _moved(call, engine.Step.cancel)
+async def cancel_workflow_instance(call: ApiCall) -> None:
+    await _run_step(call, engine.Step.cancel)
 
 
 @handles("stream_workflow_instance")
-def stream_workflow_instance(call: Call) -> Subscription:
+def stream_workflow_instance(call: ApiCall) -> Subscription:
     return call.state.streams.subscribe(_instance(call).id, call.last_event_id)
 
 
 @handles("get_workflow_thread")
-def get_workflow_thread(call: Call) -> JsonObject:
+def get_workflow_thread(call: ApiCall) -> JsonObject:
     thread = _thread(call, _instance(call))
     messages = [record.public for record in call.state.store.all("thread message", call.namespace, parent=thread.id)]
     return data({**thread.public, "messages": messages})
 
 
 @handles("send_workflow_thread_message")
-def send_workflow_thread_message(call: Call) -> JsonObject:
+def send_workflow_thread_message(call: ApiCall) -> JsonObject:
     instance = _instance(call)
     status, state = instance.public["status"], instance.public["current_state"]
     if status in FINISHED:
@@ -86,20 +86,20 @@ def send_workflow_thread_message(call: Call) -> JsonObject:
     return data(message)
 
 
-def _instance(call: Call) -> Record:
-    return call.named("workflow instance", "instance_id")
+def _instance(call: ApiCall) -> Record:
+    return call.record("workflow instance", "instance_id")
 
 
-async def _moved(call: Call, act: Callable[[engine.Step], None]) -> JsonObject:
+async def _run_step(call: ApiCall, act: Callable[[engine.Step], None]) -> JsonObject:
     instance = _instance(call)
-    await engine.move(call.state, instance, act, call.beside)
+    await engine.run_step(call.state, instance, act, call.in_thread)
     return data(instance.public)
 
 
-def _thread(call: Call, instance: Record) -> Record:
+def _thread(call: ApiCall, instance: Record) -> Record:
     return next(call.state.store.all("thread", call.namespace, parent=instance.id))
 
 
-def _say(call: Call, thread: Record, role: str, content: str) -> JsonObject:
+def _say(call: ApiCall, thread: Record, role: str, content: str) -> JsonObject:
     public = {"role": role, "content": content, "created_at": call.state.clock.stamp()}
     return call.state.store.add("thread message", call.namespace, public, parent=thread.id).public

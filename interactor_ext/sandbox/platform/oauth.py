@@ -7,12 +7,12 @@ for; `iat` and `exp` are times of the sandbox's clock.
 from __future__ import annotations
 
 from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX
-from interactor_ext.sandbox.http.handlers import Call, data, handles
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handles
 from interactor_ext.sandbox.storage.records import JsonObject
 
 
 @handles("create_token")
-def create_token(call: Call) -> JsonObject:
+def create_token(call: ApiCall) -> JsonObject:
     accounts = call.state.accounts
     client = accounts.authenticate(call.body["client_id"], call.body["client_secret"])
     issuer, audience = call.origin + ACCOUNT_PREFIX, call.origin + CORE_PREFIX
@@ -20,11 +20,11 @@ def create_token(call: Call) -> JsonObject:
 
 
 @handles("revoke_token", status=204)
-def revoke_token(call: Call) -> None:
+def revoke_token(call: ApiCall) -> None:
     client = call.state.accounts.authenticate(call.body["client_id"], call.body["client_secret"])
     call.state.accounts.revoke(call.body["token"], client)
 
 
 @handles("get_jwks")
-def get_jwks(call: Call) -> JsonObject:
+def get_jwks(call: ApiCall) -> JsonObject:
     return {"keys": call.state.accounts.key_set()}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 
-from interactor_ext.sandbox.http.handlers import Call, data, handles, listed
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
 
 @handles("create_webhook")
-def create_webhook(call: Call) -> JsonObject:
+def create_webhook(call: ApiCall) -> JsonObject:
     secret = call.body.get("secret") or _new_secret()
     public = {
         "url": call.body["url"],
@@ -21,34 +21,34 @@ def create_webhook(call: Call) -> JsonObject:
 
 
 @handles("list_webhooks")
-def list_webhooks(call: Call) -> JsonObject:
-    return listed(call, "webhook")
+def list_webhooks(call: ApiCall) -> JsonObject:
+    return list_page(call, "webhook")
 
 
 @handles("get_webhook")
-def get_webhook(call: Call) -> JsonObject:
-    return data(call.named("webhook", "webhook_id").public)
+def get_webhook(call: ApiCall) -> JsonObject:
+    return data(call.record("webhook", "webhook_id").public)
 
 
 @handles("update_webhook")
-def update_webhook(call: Call) -> JsonObject:
-    webhook = call.named("webhook", "webhook_id")
+def update_webhook(call: ApiCall) -> JsonObject:
+    webhook = call.record("webhook", "webhook_id")
     call.state.store.change(webhook, call.body)
     if not webhook.public["active"]:
-        call.state.outbox.forget(webhook)
+        call.state.outbox.cancel(webhook)
     return data(webhook.public)
 
 
 @handles("delete_webhook")
-def delete_webhook(call: Call) -> None:
-    webhook = call.named("webhook", "webhook_id")
+def delete_webhook(call: ApiCall) -> None:
+    webhook = call.record("webhook", "webhook_id")
     call.state.store.remove(webhook)
-    call.state.outbox.forget(webhook)
+    call.state.outbox.cancel(webhook)
 
 
 @handles("rotate_webhook_secret")
-def rotate_webhook_secret(call: Call) -> JsonObject:
-    webhook = call.named("webhook", "webhook_id")
+def rotate_webhook_secret(call: ApiCall) -> JsonObject:
+    webhook = call.record("webhook", "webhook_id")
     call.state.store.change(webhook, private={"secret": _new_secret()})
     return _with_secret(webhook)
 

@@ -47,7 +47,7 @@ class Budget:
             raise TooMuchWork
 
 
-async def in_thread(work: Callable[[], T]) -> T:
+async def run_in_thread(work: Callable[[], T]) -> T:
     """The result of `work`, which must touch nothing that the loop has.
 
     The threads are the end of no process: one that is given up runs out by itself.
@@ -55,10 +55,10 @@ async def in_thread(work: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     turns = _turns.setdefault(loop, asyncio.Semaphore(THREADS))
     async with turns:
-        return await on_own_thread(work, "interactor-sandbox-work")
+        return await run_in_new_thread(work, "interactor-sandbox-work")
 
 
-async def on_own_thread(work: Callable[[], T], name: str) -> T:
+async def run_in_new_thread(work: Callable[[], T], name: str) -> T:
     """As `in_thread`, at once however many there are: for what waits rather than works."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()

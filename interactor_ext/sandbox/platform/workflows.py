@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from interactor_ext.sandbox.http.handlers import Call, data, handles, listed
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page
 from interactor_ext.sandbox.http.problems import MAX_DETAILS, Detail, invalid
 from interactor_ext.sandbox.http.strict_json import weight
 from interactor_ext.sandbox.platform.expressions import ExpressionError, compile_expression
@@ -16,11 +16,11 @@ MAX_DEFINITION = 250_000
 
 
 @handles("create_workflow")
-async def create_workflow(call: Call) -> JsonObject:
+async def create_workflow(call: ApiCall) -> JsonObject:
     """Every state that is named must exist, once, and every condition must be readable."""
     if weight(call.body, MAX_DEFINITION) > MAX_DEFINITION:
         raise invalid(("", f"the definition holds more than {MAX_DEFINITION} characters and values"))
-    if wrong := await call.beside(lambda: list(islice(flaws(call.body), MAX_DETAILS))):
+    if wrong := await call.in_thread(lambda: list(islice(flaws(call.body), MAX_DETAILS))):
         raise invalid(*wrong)
     now = call.state.clock.stamp()
     public = {"description": "", **call.body, "created_at": now, "updated_at": now}
@@ -28,19 +28,19 @@ async def create_workflow(call: Call) -> JsonObject:
 
 
 @handles("list_workflows")
-def list_workflows(call: Call) -> JsonObject:
-    return listed(call, "workflow")
+def list_workflows(call: ApiCall) -> JsonObject:
+    return list_page(call, "workflow")
 
 
 @handles("get_workflow")
-def get_workflow(call: Call) -> JsonObject:
-    return data(call.named("workflow", "workflow_id").public)
+def get_workflow(call: ApiCall) -> JsonObject:
+    return data(call.record("workflow", "workflow_id").public)
 
 
 @handles("delete_workflow")
-def delete_workflow(call: Call) -> None:
+def delete_workflow(call: ApiCall) -> None:
     """Instances that run go on: they keep the definition they were started with."""
-    call.state.store.remove(call.named("workflow", "workflow_id"))
+    call.state.store.remove(call.record("workflow", "workflow_id"))
 
 
 def flaws(workflow: JsonObject) -> Iterator[Detail]:

@@ -27,22 +27,28 @@ from pathlib import Path
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs._logger import sandbox_logger as logger
-from interactor_ext.sandbox.storage.persistence import Keeper, KeptAnswer, KeptLetter, KeptRecord, NotKept
+from interactor_ext.sandbox.storage.persistence import (
+    NotStored,
+    Persistence,
+    StoredDelivery,
+    StoredRecord,
+    StoredResponse,
+)
 
 # "isbx": marks the file as one of ours. The version is that of the tables.
 APPLICATION_ID = 0x69736278
-VERSION = 2
+VERSION = 3
 TABLES = """
 CREATE TABLE records (
     position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, namespace TEXT NOT NULL,
     parent TEXT NOT NULL, public TEXT NOT NULL, private TEXT NOT NULL, digest TEXT NOT NULL
 );
 CREATE INDEX records_by_table ON records (kind, namespace, parent);
-CREATE TABLE answers (
+CREATE TABLE responses (
     client TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, since REAL NOT NULL,
     status INTEGER NOT NULL, content BLOB, digest TEXT NOT NULL, PRIMARY KEY (client, namespace, key)
 );
-CREATE TABLE letters (
+CREATE TABLE deliveries (
     position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, is_duplicate INTEGER NOT NULL,
     webhook_id TEXT NOT NULL, event TEXT NOT NULL, due REAL NOT NULL, attempt INTEGER NOT NULL, digest TEXT NOT NULL,
     UNIQUE (id, is_duplicate)
@@ -54,20 +60,20 @@ LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 # What the digest of a row is made of, in this order.
 DIGESTED = {
     "records": "id, kind, namespace, parent, public, private",
-    "answers": "client, namespace, key, fingerprint, since, status, content",
-    "letters": "id, is_duplicate, webhook_id, event, due, attempt",
+    "responses": "client, namespace, key, fingerprint, since, status, content",
+    "deliveries": "id, is_duplicate, webhook_id, event, due, attempt",
     "revoked": "id, expires_at",
     "values": "name, value",
 }
 
 
-class DataFile(Keeper):
+class DataFile(Persistence):
     """The file at `path`, made if there is none, and held by one sandbox at a time.
 
     Opening it raises OSError if it can't be opened or another sandbox has it, DamagedFile if it is something else.
     """
 
-    keeps = True
+    is_durable = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if os.fspath(path) == ":memory:":
@@ -117,14 +123,14 @@ class DataFile(Keeper):
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
 
-    def add(self, record: KeptRecord) -> None:
+    def add(self, record: StoredRecord) -> None:
         values = _with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
         self._write(
             "INSERT INTO records (id, kind, namespace, parent, public, private, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
             values,
         )
 
-    def change(self, record: KeptRecord) -> None:
+    def change(self, record: StoredRecord) -> None:
         values = _with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
         self._write("UPDATE records SET public = ?, private = ?, digest = ? WHERE id = ?", (*values[-3:], record.id))
 
@@ -135,38 +141,38 @@ class DataFile(Keeper):
         values = (kind, namespace, parent)
         self._write("DELETE FROM records WHERE kind = ? AND namespace = ? AND parent = ?", values)
 
-    def records(self) -> Iterator[KeptRecord]:
+    def records(self) -> Iterator[StoredRecord]:
         rows = self._open().execute(
             "SELECT kind, id, namespace, parent, public, private FROM records ORDER BY position"
         )
-        return (KeptRecord(*row) for row in rows)
+        return (StoredRecord(*row) for row in rows)
 
-    def add_answer(self, answer: KeptAnswer) -> None:
-        values = (*answer.scope, answer.fingerprint, float(answer.since), answer.status, answer.content)
-        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _with_digest(*values))
+    def add_response(self, response: StoredResponse) -> None:
+        values = (*response.scope, response.fingerprint, float(response.since), response.status, response.content)
+        self._write("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _with_digest(*values))
 
-    def answers(self) -> Iterator[KeptAnswer]:
-        rows = self._open().execute(f"SELECT {DIGESTED['answers']} FROM answers ORDER BY since")  # noqa: S608  # from above
+    def responses(self) -> Iterator[StoredResponse]:
+        rows = self._open().execute(f"SELECT {DIGESTED['responses']} FROM responses ORDER BY since")  # noqa: S608  # from above
         for client, namespace, key, *rest in rows:
-            yield KeptAnswer((client, namespace, key), *rest)
+            yield StoredResponse((client, namespace, key), *rest)
 
-    def put_letter(self, letter: KeptLetter) -> None:
-        is_duplicate, due = int(letter.is_duplicate), float(letter.due)
+    def put_delivery(self, delivery: StoredDelivery) -> None:
+        is_duplicate, due = int(delivery.is_duplicate), float(delivery.due)
         self._write(
-            "INSERT INTO letters (id, is_duplicate, webhook_id, event, due, attempt, digest)"
+            "INSERT INTO deliveries (id, is_duplicate, webhook_id, event, due, attempt, digest)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, is_duplicate)"
             " DO UPDATE SET due = excluded.due, attempt = excluded.attempt, digest = excluded.digest",
-            _with_digest(letter.id, is_duplicate, letter.webhook_id, letter.event, due, letter.attempt),
+            _with_digest(delivery.id, is_duplicate, delivery.webhook_id, delivery.event, due, delivery.attempt),
         )
 
-    def remove_letter(self, letter_id: str, is_duplicate: bool) -> None:
-        self._write("DELETE FROM letters WHERE id = ? AND is_duplicate = ?", (letter_id, is_duplicate))
+    def remove_delivery(self, delivery_id: str, is_duplicate: bool) -> None:
+        self._write("DELETE FROM deliveries WHERE id = ? AND is_duplicate = ?", (delivery_id, is_duplicate))
 
-    def letters(self) -> Iterator[KeptLetter]:
+    def deliveries(self) -> Iterator[StoredDelivery]:
         rows = self._open().execute(
-            "SELECT id, is_duplicate, webhook_id, event, due, attempt FROM letters ORDER BY position"
+            "SELECT id, is_duplicate, webhook_id, event, due, attempt FROM deliveries ORDER BY position"
         )
-        return (KeptLetter(letter_id, bool(is_duplicate), *rest) for letter_id, is_duplicate, *rest in rows)
+        return (StoredDelivery(delivery_id, bool(is_duplicate), *rest) for delivery_id, is_duplicate, *rest in rows)
 
     def revoke(self, token_id: str, expires_at: float) -> None:
         self._write("INSERT OR REPLACE INTO revoked VALUES (?, ?, ?)", _with_digest(token_id, float(expires_at)))
@@ -174,8 +180,8 @@ class DataFile(Keeper):
     def revoked(self) -> Iterator[tuple[str, float]]:
         return iter(self._open().execute("SELECT id, expires_at FROM revoked ORDER BY expires_at").fetchall())
 
-    def forget_before(self, answers: float, tokens: float) -> None:
-        self._write("DELETE FROM answers WHERE since <= ?", (answers,))
+    def forget_before(self, responses: float, tokens: float) -> None:
+        self._write("DELETE FROM responses WHERE since <= ?", (responses,))
         self._write("DELETE FROM revoked WHERE expires_at <= ?", (tokens,))
 
     def value(self, name: str) -> str | None:
@@ -186,7 +192,7 @@ class DataFile(Keeper):
         self._write('INSERT OR REPLACE INTO "values" VALUES (?, ?, ?)', _with_digest(name, value))
 
     def clear(self) -> None:
-        for table in ("records", "answers", "letters", "revoked"):
+        for table in ("records", "responses", "deliveries", "revoked"):
             self._write(f"DELETE FROM {table}", ())  # noqa: S608  # a name from the line above
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
@@ -204,13 +210,13 @@ class DataFile(Keeper):
         except sqlite3.OperationalError as error:
             self.roll_back()
             self.on_loss()
-            raise NotKept(f"{self.path} can't be written: {error}") from None
+            raise NotStored(f"{self.path} can't be written: {error}") from None
 
     def _commit_behind(self) -> None:
         """For what nobody waits for."""
         try:
             self.commit()
-        except NotKept:
+        except NotStored:
             logger.exception("the sandbox lost what it just did")
 
     def _open(self) -> sqlite3.Connection:

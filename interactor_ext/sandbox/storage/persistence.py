@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRecord:
+class StoredRecord:
     """A record as it is written down. `public` and `private` are JSON."""
 
     kind: str
@@ -19,7 +19,7 @@ class KeptRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class StoredResponse:
     """What was answered under an Idempotency-Key. `scope` is the client, the namespace and the key."""
 
     scope: tuple[str, str, str]
@@ -30,7 +30,7 @@ class KeptAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptLetter:
+class StoredDelivery:
     """An event that a webhook has still to get. `event` is JSON; `due` is a time of the clock."""
 
     id: str
@@ -41,18 +41,18 @@ class KeptLetter:
     attempt: int
 
 
-class NotKept(OSError):
+class NotStored(OSError):
     """What was just done could not be written down, and was undone. The text says where and why."""
 
 
-class Keeper:
+class Persistence:
     """Keeps nothing. What one that keeps something was told is safe from a crash once `commit` has returned."""
 
     # Whether it is worth writing anything down.
-    keeps = False
+    is_durable = False
     # How often what is kept was opened before.
     earlier_runs = 0
-    # Called when what was done since the last commit is lost, before the NotKept that says so: memory must forget it.
+    # Called when what was done since the last commit is lost, before the NotStored that says so: memory must forget it.
     on_loss: Callable[[], None] = staticmethod(lambda: None)
 
     def open(self) -> bool:
@@ -61,28 +61,28 @@ class Keeper:
 
     def close(self) -> None: ...
     def commit(self) -> None:
-        """Called before anybody hears of what was done. Raises NotKept, as everything that writes does."""
+        """Called before anybody hears of what was done. Raises NotStored, as everything that writes does."""
 
     def roll_back(self) -> None:
         """Undo what was done since the last commit."""
 
-    def add(self, record: KeptRecord) -> None: ...
-    def change(self, record: KeptRecord) -> None: ...
+    def add(self, record: StoredRecord) -> None: ...
+    def change(self, record: StoredRecord) -> None: ...
     def remove(self, record_id: str) -> None: ...
     def remove_all(self, kind: str, namespace: str, parent: str) -> None: ...
-    def records(self) -> Iterator[KeptRecord]:
+    def records(self) -> Iterator[StoredRecord]:
         """In the order in which they were added."""
         return iter(())
 
-    def add_answer(self, answer: KeptAnswer) -> None: ...
-    def answers(self) -> Iterator[KeptAnswer]:
+    def add_response(self, response: StoredResponse) -> None: ...
+    def responses(self) -> Iterator[StoredResponse]:
         return iter(())
 
-    def put_letter(self, letter: KeptLetter) -> None:
+    def put_delivery(self, delivery: StoredDelivery) -> None:
         """Add it, or change it: its id and `is_duplicate` tell which."""
 
-    def remove_letter(self, letter_id: str, is_duplicate: bool) -> None: ...
-    def letters(self) -> Iterator[KeptLetter]:
+    def remove_delivery(self, delivery_id: str, is_duplicate: bool) -> None: ...
+    def deliveries(self) -> Iterator[StoredDelivery]:
         """In the order in which they were added."""
         return iter(())
 
@@ -90,7 +90,7 @@ class Keeper:
     def revoked(self) -> Iterator[tuple[str, float]]:
         return iter(())
 
-    def forget_before(self, answers: float, tokens: float) -> None:
+    def forget_before(self, responses: float, tokens: float) -> None:
         """Drop answers that were given, and revocations of tokens that expired, before these times."""
 
     def value(self, name: str) -> str | None:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from interactor_ext.sandbox.http.problems import not_found
-from interactor_ext.sandbox.storage.persistence import Keeper, KeptRecord
+from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 
 JsonObject = dict[str, Any]
 
@@ -35,7 +35,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(10)}"
 
 
-class TakenId(Exception):
+class DuplicateId(Exception):
     """Of a record that was to get the id of another."""
 
 
@@ -58,25 +58,25 @@ class Record:
 class Store:
     """Records by kind, namespace and parent (the room of a message, say), in the order in which they were made.
 
-    Its methods are the only ones that change records; what they do, the keeper is told.
+    Its methods are the only ones that change records; what they do, the persistence is told.
     """
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+    def __init__(self, persistence: Persistence) -> None:
+        self._persistence = persistence
         self._tables: dict[tuple[str, str, str], dict[str, Record]] = {}
         self._next_id = ""
 
     def restore(self) -> None:
-        """What the keeper has takes the place of everything here."""
+        """What the persistence has takes the place of everything here."""
         self._tables.clear()
-        for kept in self._keeper.records():
+        for kept in self._persistence.records():
             public, private = json.loads(kept.public), json.loads(kept.private)
             self._insert(Record(kept.kind, kept.id, kept.namespace, kept.parent, public, private))
 
-    def name_next(self, record_id: str) -> None:
-        """The next record that is added gets this id. Raises TakenId if another has it."""
+    def set_next_id(self, record_id: str) -> None:
+        """The next record that is added gets this id. Raises DuplicateId if another has it."""
         if any(record_id in table for table in self._tables.values()):
-            raise TakenId("is the id of something else already")
+            raise DuplicateId("is the id of something else already")
         self._next_id = record_id
 
     def add(
@@ -86,8 +86,8 @@ class Store:
         record_id, self._next_id = self._next_id or new_id(PREFIXES[kind]), ""
         record = Record(kind, record_id, namespace, parent, {"id": record_id, **public}, private or {})
         self._insert(record)
-        if self._keeper.keeps:
-            self._keeper.add(_kept(record))
+        if self._persistence.is_durable:
+            self._persistence.add(_stored(record))
         return record
 
     def find(self, kind: str, namespace: str, record_id: str, *, parent: str = "") -> Record | None:
@@ -119,19 +119,19 @@ class Store:
             record.public = {**record.public, **public}
         if private:
             record.private = {**record.private, **private}
-        if self._keeper.keeps:
-            self._keeper.change(_kept(record))
+        if self._persistence.is_durable:
+            self._persistence.change(_stored(record))
 
     def remove(self, record: Record) -> None:
         key = (record.kind, record.namespace, record.parent)
         self._tables[key].pop(record.id, None)
         if not self._tables[key]:
             del self._tables[key]
-        self._keeper.remove(record.id)
+        self._persistence.remove(record.id)
 
     def remove_all(self, kind: str, namespace: str, *, parent: str) -> None:
         self._tables.pop((kind, namespace, parent), None)
-        self._keeper.remove_all(kind, namespace, parent)
+        self._persistence.remove_all(kind, namespace, parent)
 
     def everything(self, kind: str) -> Iterator[Record]:
         """The records of a kind in all namespaces."""
@@ -152,7 +152,7 @@ class Store:
         return not self._tables
 
     def clear(self) -> None:
-        """Forget everything; the keeper is told by whoever forgets more than this."""
+        """Forget everything; the persistence is told by whoever forgets more than this."""
         self._tables.clear()
         self._next_id = ""
 
@@ -160,6 +160,6 @@ class Store:
         self._tables.setdefault((record.kind, record.namespace, record.parent), {})[record.id] = record
 
 
-def _kept(record: Record) -> KeptRecord:
+def _stored(record: Record) -> StoredRecord:
     public, private = (json.dumps(value, separators=(",", ":")) for value in (record.public, record.private))
-    return KeptRecord(record.kind, record.id, record.namespace, record.parent, public, private)
+    return StoredRecord(record.kind, record.id, record.namespace, record.parent, public, private)

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from interactor_ext.sandbox.http.contract import Contract
-from interactor_ext.sandbox.http.handlers import HANDLERS, Call
+from interactor_ext.sandbox.http.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.http.problems import Detail, Problem
 from interactor_ext.sandbox.http.strict_json import parse_json
 from interactor_ext.sandbox.http.validation import Validator, problems_of
 from interactor_ext.sandbox.platform import credentials
 from interactor_ext.sandbox.platform.conversation import add_message
-from interactor_ext.sandbox.storage.records import JsonObject, Record, TakenId
+from interactor_ext.sandbox.storage.records import DuplicateId, JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
 
 # In the order in which one may refer to another.
@@ -98,7 +98,7 @@ class Seeds:
         self._seed = seed
         self._contract = contract
 
-    def plant(self, state: State) -> None:
+    def load_into(self, state: State) -> None:
         """Raises ValueError that names the place of everything that is wrong with an item."""
         for namespace, groups in self._seed.items():
             self._check_namespace(namespace)
@@ -106,7 +106,7 @@ class Seeds:
             for group in ("credentials", *CREATORS):
                 for index, item in enumerate(groups.get(group, ())):
                     place = f"{namespace}.{group}[{index}]"
-                    self._plant(state, namespace, group, place, item)
+                    self._load_item(state, namespace, group, place, item)
         state.events.clear()
         state.emails.clear()
 
@@ -116,7 +116,7 @@ class Seeds:
         except Problem as problem:
             self._refuse([("", message) for _, message in problem.details], f"the namespace {namespace!r}")
 
-    def _plant(self, state: State, namespace: str, group: str, place: str, item: Any) -> None:
+    def _load_item(self, state: State, namespace: str, group: str, place: str, item: Any) -> None:
         self._refuse(problems_of(Validator(ANYTHING), item), place)
         body = dict(item)
         record_id = body.pop("id", None)
@@ -125,11 +125,11 @@ class Seeds:
         self._refuse(problems_of(Validator(MESSAGES), messages, "messages"), place)
         try:
             if record_id is not None:
-                state.store.name_next(record_id)
+                state.store.set_next_id(record_id)
             created = self._create(state, namespace, group, body)
         except Problem as problem:
             self._refuse(problem.details or [("", problem.message)], place)
-        except TakenId as error:
+        except DuplicateId as error:
             self._refuse([("id", str(error))], place)
         else:
             for message in messages:
@@ -148,7 +148,7 @@ class Seeds:
             return record.id
         operation = self._contract.operations[CREATORS[group]]
         body = operation.read_body(body)
-        call = Call(
+        call = ApiCall(
             state=state,
             operation=operation,
             client_id="",
@@ -158,7 +158,7 @@ class Seeds:
             body=body,
             origin="",
             last_event_id="",
-            beside=_at_once,
+            in_thread=_at_once,
         )
         result: Any = HANDLERS[operation.id](call)
         return str((_finished(result) if inspect.iscoroutine(result) else result)["data"]["id"])

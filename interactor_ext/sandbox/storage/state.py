@@ -18,18 +18,18 @@ from interactor_ext.logs._logger import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.outbox import Outbox
-from interactor_ext.sandbox.http.connections import Interrupted
+from interactor_ext.sandbox.http.connections import ConnectionCut
 from interactor_ext.sandbox.http.deprecations import Deprecations
 from interactor_ext.sandbox.http.faults import Faults
 from interactor_ext.sandbox.http.idempotency import LIFETIME, Entry, IdempotencyKeys, Scope
-from interactor_ext.sandbox.http.limits import Limits, Tier
+from interactor_ext.sandbox.http.limits import Limits, RateTier
 from interactor_ext.sandbox.http.streams import Streams
-from interactor_ext.sandbox.http.wire import Answer
+from interactor_ext.sandbox.http.wire import ApiResponse
 from interactor_ext.sandbox.platform.accounts import Accounts
-from interactor_ext.sandbox.platform.expiry import Expiries
-from interactor_ext.sandbox.platform.work import in_thread
+from interactor_ext.sandbox.platform.expiry import CredentialExpiry
+from interactor_ext.sandbox.platform.work import run_in_thread
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
-from interactor_ext.sandbox.storage.persistence import Keeper, KeptAnswer
+from interactor_ext.sandbox.storage.persistence import Persistence, StoredResponse
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 
 T = TypeVar("T")
@@ -64,28 +64,28 @@ class State:
         clock: Clock,
         faults: Faults,
         accounts: Accounts,
-        tiers: Mapping[str, Tier],
-        keeper: Keeper,
+        tiers: Mapping[str, RateTier],
+        persistence: Persistence,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.faults = faults
         self.accounts = accounts
-        self.keeper = keeper
-        self.plant: Callable[[State], None] = lambda _: None
-        keeper.on_loss = self._reload
+        self.persistence = persistence
+        self.load_seed: Callable[[State], None] = lambda _: None
+        persistence.on_loss = self._reload
         self.deprecations = Deprecations(clock)
-        self.store = Store(keeper)
+        self.store = Store(persistence)
         self.streams = Streams(keep=settings.replay)
         self.limits = Limits(clock, tiers, enforce=settings.enforce_limits)
-        self.answers: IdempotencyKeys[Any] = IdempotencyKeys(clock, self._keep_answer)
+        self.idempotency: IdempotencyKeys[Any] = IdempotencyKeys(clock, self._store_response)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         self.events: Journal[JsonObject] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
-        self.outbox = Outbox(self.store, keeper, clock, settings.delivery, settings.history)
-        self.expiries = Expiries(self.store, clock, self.publish)
+        self.outbox = Outbox(self.store, persistence, clock, settings.delivery, settings.history)
+        self.credential_expiry = CredentialExpiry(self.store, clock, self.publish)
         # One answer at a time in a room (see conversation.py): a lock lives as long as somebody has it or waits for it.
-        self.turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Goes up whenever everything is exchanged: what began before must not write into what came then.
         self.generation = 0
         # Set when the server is to end: what sleeps in an answer need not.
@@ -115,7 +115,7 @@ class State:
         event = next((event for event in self.events if event["id"] == what), None)
         if event is None:
             raise ValueError(f"there is no event {what!r}, or it is too old to be kept")
-        self.outbox.repost(event)
+        self.outbox.redeliver_event(event)
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Let something go on behind the answer; a failure of it is logged."""
@@ -123,15 +123,15 @@ class State:
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
-    async def beside(self, work: Callable[[], T]) -> T:
-        """What `work` returns, computed in a thread; it must touch nothing of this. Raises Interrupted at the end."""
-        done = asyncio.ensure_future(in_thread(work))
+    async def compute_in_thread(self, work: Callable[[], T]) -> T:
+        """What `work` returns, computed in a thread; it must touch nothing of this. Raises ConnectionCut at the end."""
+        done = asyncio.ensure_future(run_in_thread(work))
         stopped = asyncio.ensure_future(self.stopping.wait())
         try:
             await asyncio.wait({done, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if done.done():
                 return await done
-            raise Interrupted(reset=False)
+            raise ConnectionCut(reset=False)
         finally:
             done.cancel()
             stopped.cancel()
@@ -142,62 +142,64 @@ class State:
         if self.stopping.is_set():
             self.stopping = asyncio.Event()
         self.outbox.serve_on(loop)
-        self.expiries.serve_on(loop)
+        self.credential_expiry.serve_on(loop)
 
     def stop(self) -> None:
         """End what goes on in the background and cut off the streams."""
         self.stopping.set()
-        self._cut_off()
+        self._cancel_background()
         self.outbox.stop()
-        self.expiries.stop()
+        self.credential_expiry.stop()
 
     def restore(self) -> None:
-        """Go on from what the keeper has, in the place of everything here."""
+        """Go on from what the persistence has, in the place of everything here."""
         now = self.clock.now()
         # A clock that was moved forward may go back, and a token be good again that nobody knows to be revoked.
-        self.keeper.forget_before(answers=now - LIFETIME, tokens=min(now, time.time()))
+        self.persistence.forget_before(responses=now - LIFETIME, tokens=min(now, time.time()))
         self._reload()
 
     def _reload(self) -> None:
-        self._cut_off()
+        self._cancel_background()
         self.outbox.clear()
         self.streams.clear()
         self.store.restore()
         self.accounts.restore()
-        self.answers.restore(
-            (kept.scope, Entry(kept.fingerprint, kept.since, Answer(kept.status, kept.content)))
-            for kept in self.keeper.answers()
+        self.idempotency.restore(
+            (stored.scope, Entry(stored.fingerprint, stored.since, ApiResponse(stored.status, stored.content)))
+            for stored in self.persistence.responses()
         )
         self.outbox.restore()
-        self.expiries.restore()
+        self.credential_expiry.restore()
         # No id of an earlier run comes again: a subscriber who was there would take the event for one that it has had.
-        self.streams.count_from(self.keeper.earlier_runs * IDS_OF_A_RUN + 1)
+        self.streams.count_from(self.persistence.earlier_runs * IDS_OF_A_RUN + 1)
         for instance in self.store.everything("workflow instance"):
             if instance.public["status"] in FINISHED:
                 self.streams.finish(instance.id)
 
     def clear(self) -> None:
         self.generation += 1
-        self._cut_off()
-        self.turns.clear()
+        self._cancel_background()
+        self.locks.clear()
         self.outbox.clear()
-        for part in (self.store, self.streams, self.limits, self.answers, self.expiries):
+        for part in (self.store, self.streams, self.limits, self.idempotency, self.credential_expiry):
             part.clear()
         for journal in (self.requests, self.events, self.emails):
             journal.clear()
-        self.keeper.clear()
+        self.persistence.clear()
         self.accounts.clear()
         self.faults.clear()
         self.deprecations.clear()
         self.clock.reset()
-        self.plant(self)
+        self.load_seed(self)
 
-    def _keep_answer(self, scope: Scope, entry: Entry[Any]) -> None:
-        if self.keeper.keeps and isinstance(entry.answer, Answer):
-            answer = entry.answer
-            self.keeper.add_answer(KeptAnswer(scope, entry.fingerprint, entry.since, answer.status, answer.content))
+    def _store_response(self, scope: Scope, entry: Entry[Any]) -> None:
+        if self.persistence.is_durable and isinstance(entry.response, ApiResponse):
+            response = entry.response
+            self.persistence.add_response(
+                StoredResponse(scope, entry.fingerprint, entry.since, response.status, response.content)
+            )
 
-    def _cut_off(self) -> None:
+    def _cancel_background(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         self.streams.disconnect()
