@@ -20,7 +20,6 @@ from interactor_ext._version import __version__
 from interactor_ext.deprecation import notice
 from interactor_ext.limits._observed import RateLimits
 from interactor_ext.logs._calls import log_answer, log_failure
-from interactor_ext.transports._closed import CLOSED
 from interactor_ext.transports._decoding import ACCEPT_ENCODING
 from interactor_ext.transports._interrupts import interrupt_behind
 from interactor_ext.transports._waiters import require_asyncio
@@ -28,6 +27,7 @@ from interactor_ext.transports._waiters import require_asyncio
 if TYPE_CHECKING:
     from interactor_ext.retry import RetryPolicy
     from interactor_ext.telemetry._events import Reporter
+    from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 
 
 class _NoCookies(httpx.Cookies):
@@ -71,46 +71,10 @@ class Common(NamedTuple):
         return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
 
 
-class SharedTransport(httpx.BaseTransport):
-    """The transport of a client, as its views see it: they may use it, not close it."""
-
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self._inner = inner
-        self.is_closed = False
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if self.is_closed:
-            raise ConfigurationError(CLOSED)
-        return self._inner.handle_request(request)
-
-    def shut(self) -> None:
-        if not self.is_closed:
-            self.is_closed = True
-            self._inner.close()
-
-
-class AsyncSharedTransport(httpx.AsyncBaseTransport):
-    """`SharedTransport` for the asynchronous client."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
-        self.is_closed = False
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.is_closed:
-            raise ConfigurationError(CLOSED)
-        return await self._inner.handle_async_request(request)
-
-    async def shut(self) -> None:
-        if not self.is_closed:
-            self.is_closed = True
-            await self._inner.aclose()
-
-
 class ViewClient(_SendsNoCookies, httpx.Client):
     """The `httpx.Client` of one view. It owns nothing, so closing it does nothing, and it can be used again."""
 
-    def __init__(self, view: View, common: Common, transport: SharedTransport, auth: httpx.Auth | None) -> None:
+    def __init__(self, view: View, common: Common, transport: CallTransport, auth: httpx.Auth | None) -> None:
         super().__init__(
             base_url=common.base_url,
             headers=common.headers,
@@ -166,7 +130,7 @@ class ViewClient(_SendsNoCookies, httpx.Client):
 class AsyncViewClient(_SendsNoCookies, httpx.AsyncClient):
     """`ViewClient` for the asynchronous client."""
 
-    def __init__(self, view: View, common: Common, transport: AsyncSharedTransport, auth: httpx.Auth | None) -> None:
+    def __init__(self, view: View, common: Common, transport: AsyncCallTransport, auth: httpx.Auth | None) -> None:
         super().__init__(
             base_url=common.base_url,
             headers=common.headers,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
-from interactor_ext._client.http import AsyncSharedTransport, SharedTransport
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.tokens._store import TokenStore
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from interactor_ext.tokens._guarded_store import GuardedStore
     from interactor_ext.transports._attempts import Rules
     from interactor_ext.transports._circuit_breaker import CircuitBreaker
+    from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 
 # What brings asyncio along is imported within the functions: `import interactor_ext` costs little more than httpx.
 
@@ -87,7 +87,7 @@ class Parts(NamedTuple):
 
         return Reporter(self.telemetry)
 
-    def build_transport(self, rules: Rules, reporter: Reporter | None) -> SharedTransport:
+    def build_transport(self, rules: Rules, reporter: Reporter | None) -> CallTransport:
         """From the views of an `InteractorClient` to the network."""
         from interactor_ext.transports._retrying import CallTransport
         from interactor_ext.transports._sync_transport import Transport
@@ -97,13 +97,13 @@ class Parts(NamedTuple):
             raise ConfigurationError(f"transport must be an httpx.BaseTransport, not {type(network).__name__}")
         if reporter is not None and isinstance(network, Transport):
             reporter.pool_opened(network)
-        shared = SharedTransport(CallTransport(network, rules))
+        shared = CallTransport(network, rules)
         if self.transport is None:
             # For whoever forgets to close, at the latest when the interpreter ends.
             weakref.finalize(shared, network.close)
         return shared
 
-    def build_async_transport(self, rules: Rules, reporter: Reporter | None) -> AsyncSharedTransport:
+    def build_async_transport(self, rules: Rules, reporter: Reporter | None) -> AsyncCallTransport:
         """From the views of an `AsyncInteractorClient` to the network."""
         from interactor_ext.transports._async_transport import AsyncTransport
         from interactor_ext.transports._retrying import AsyncCallTransport
@@ -114,7 +114,7 @@ class Parts(NamedTuple):
             raise ConfigurationError(f"transport must be an httpx.AsyncBaseTransport, not {type(network).__name__}")
         if reporter is not None and isinstance(network, AsyncTransport):
             reporter.pool_opened(network)
-        return AsyncSharedTransport(AsyncCallTransport(network, rules))
+        return AsyncCallTransport(network, rules)
 
 
 def _measure(reporter: Reporter | None) -> Callable[[httpx.Request, int], Measured] | None:

@@ -56,7 +56,7 @@ class ViewSender:
                 kwargs["extensions"]["cancellation"] = cancellation
             return read(self.http.request(**kwargs), parse, kwargs.get("params", {}))
 
-        return pages.iterate(fetch, prefetch, on_invalid, cancel=cancellation.come, request=pages.name_of(first))
+        return pages.iterate(fetch, prefetch, on_invalid, cancel=cancellation.set, request=pages.name_of(first))
 
     def stream(
         self,

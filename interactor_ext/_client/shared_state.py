@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from interactor_ext._client.http import AsyncSharedTransport, AsyncViewClient, Common, SharedTransport, ViewClient
+from interactor_ext._client.http import AsyncViewClient, Common, ViewClient
 from interactor_ext._client.options import Parts
 from interactor_ext._client.view import View
 from interactor_ext._config import InteractorConfig
@@ -13,12 +13,15 @@ from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, token_from,
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._store import Token
 
+if TYPE_CHECKING:
+    from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
+
 
 class Core(NamedTuple):
     """The shared parts of an `InteractorClient`."""
 
     common: Common
-    transport: SharedTransport
+    transport: CallTransport
     tokens: TokenCache
     auth: BearerAuth
 
@@ -47,14 +50,14 @@ class Core(NamedTuple):
         return ViewClient(view, self.common, self.transport, self.auth)
 
     def close(self) -> None:
-        self.transport.shut()
+        self.transport.close()
 
 
 class AsyncCore(NamedTuple):
     """The shared parts of an `AsyncInteractorClient`."""
 
     common: Common
-    transport: AsyncSharedTransport
+    transport: AsyncCallTransport
     tokens: AsyncTokenCache
     auth: AsyncBearerAuth
 
@@ -84,4 +87,4 @@ class AsyncCore(NamedTuple):
 
     async def close(self) -> None:
         await self.tokens.aclose()
-        await self.transport.shut()
+        await self.transport.aclose()

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext.transports._closed import Closing
-from interactor_ext.transports._waiters import TaskWaiter, ThreadWaiter, Waiter
+from interactor_ext.transports._waiters import Closing, TaskWaiter, ThreadWaiter, Waiter
 
 # A waiter checks its turn this often, because the one that should have woken it may have been interrupted.
 _CHECK_SECONDS = 0.25
@@ -40,7 +39,8 @@ class FairQueue:
         place, waiter, left = _Place(), ThreadWaiter(), _countdown(timeout)
         try:
             while not self._has_turn(key, place, waiter):
-                closing.wait(waiter, left())
+                closing.wait(left(), waiter)
+                closing.check()
             yield
         finally:
             self._leave(key, place)
@@ -50,7 +50,8 @@ class FairQueue:
         place, waiter, left = _Place(), TaskWaiter(), _countdown(timeout)
         try:
             while not self._has_turn(key, place, waiter):
-                await closing.wait_async(waiter, left())
+                await closing.wait_async(left(), waiter)
+                closing.check()
             yield
         finally:
             self._leave(key, place)

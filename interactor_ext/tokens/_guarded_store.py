@@ -12,9 +12,9 @@ from collections.abc import Callable
 from interactor_ext._config import InteractorConfig
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext.logs._logger import logger
-from interactor_ext.tokens._latch import Latch, start_thread
 from interactor_ext.tokens._serialization import dump_token, load_token
 from interactor_ext.tokens._store import Token, TokenStore
+from interactor_ext.transports._waiters import Latch, start_thread
 
 # Seconds without the store after it failed or stalled.
 _REST = 10.0

@@ -19,14 +19,15 @@ from interactor_ext.limits._buckets import Key, WouldWait, call_keys
 from interactor_ext.logs._calls import log_retry
 from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy, parse_retry_after
-from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
+from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit, is_failure
 from interactor_ext.transports._deadline import TimeLeft
+from interactor_ext.transports._interrupts import interrupt_behind
 
 if TYPE_CHECKING:
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry._requests import Measured
     from interactor_ext.transports._cancellation import Cancellation
-    from interactor_ext.transports._closed import Closing
+    from interactor_ext.transports._waiters import Closing
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RESPONSE_SIZE = 64 * 1024 * 1024
@@ -75,6 +76,8 @@ class Attempts:
         connect = self._timeouts.get("connect")
         self._connect_timeout = DEFAULT_CONNECT_TIMEOUT if connect is None else connect
         self._made = 0
+        self._permit: Permit | None = None
+        self._measured: Measured | None = None
         self._last: httpx.Response | Exception | None = None
         # In the request, because a call whose token is refused is sent through the transport twice.
         self._may_be_deleted: bool = extensions.get("may_be_deleted", False)
@@ -95,6 +98,7 @@ class Attempts:
 
     def begin(self) -> float:
         """The next attempt starts now. Returns the instant at which it has failed."""
+        self.closing.check()
         now = time.monotonic()
         # A stream's `read` is how long it may be silent; how long it may take to begin is the others' business.
         timeout = self._timeouts.get("pool" if self.is_stream else "read")
@@ -104,12 +108,26 @@ class Attempts:
             if now >= ends_at:
                 why = f"{self._name()} was not sent: its deadline came before its turn."
                 self.refuse(APITimeoutError(why, sent=False))
+        self._permit = self._enter_circuit()
+        if self._rules.measure is not None:
+            self._measured = self._rules.measure(self.request, self._made)
         self._made += 1
         return ends_at
 
-    def measure(self) -> Measured | None:
-        """The attempt that was begun is sent now. None where nobody wants to know."""
-        return None if self._rules.measure is None else self._rules.measure(self.request, self._made - 1)
+    def answered(self, response: httpx.Response) -> None:
+        """The attempt that began last has a response."""
+        if self._permit is not None:
+            self._permit.end(failed=is_failure(response.status_code))
+        if self._measured is not None:
+            self._measured.answered(response)
+
+    def failed(self, error: BaseException) -> None:
+        """The attempt that began last has none."""
+        if self._permit is not None:
+            is_of_network = isinstance(error, httpx.TransportError) and not self.closing.is_set
+            self._permit.end(failed=self._blames_host(error) if is_of_network else None)
+        if self._measured is not None:
+            self._measured.failed(error)
 
     def timeouts(self, ends_at: float) -> dict[str, float | None]:
         """httpx's timeouts for a synchronous attempt: each wait for the network ends with the attempt."""
@@ -132,7 +150,7 @@ class Attempts:
         """For whoever reads a stream, or sends the request again with another token."""
         self.request.extensions["timeout"] = self._timeouts
 
-    def enter_circuit(self) -> Permit | None:
+    def _enter_circuit(self) -> Permit | None:
         breaker = self._rules.breaker
         if breaker is None:
             return None
@@ -192,6 +210,9 @@ class Attempts:
 
     def after_error(self, error: httpx.TransportError) -> float | None:
         """Seconds until the next attempt, or None: this error is the outcome."""
+        if interrupt_behind(error) is not None:
+            return None
+        self.closing.check()
         self._last = error
         if self._is_out_of_time(error):
             sent = may_have_been_sent(error)
@@ -203,13 +224,13 @@ class Attempts:
             return None
         return self._decide(sent=may_have_been_sent(error))
 
-    def blames_host(self, error: httpx.TransportError) -> bool | None:
+    def _blames_host(self, error: BaseException) -> bool | None:
         """Whether an error speaks against the host; None where it is of our own making."""
         if isinstance(error, (*_HOPELESS, httpx.PoolTimeout)) or self._is_out_of_time(error):
             return None
         return True
 
-    def _is_out_of_time(self, error: httpx.TransportError) -> bool:
+    def _is_out_of_time(self, error: BaseException) -> bool:
         left = self.time_left()
         # Timers are a little early now and then.
         return isinstance(error, httpx.TimeoutException) and left is not None and left < _EARLY

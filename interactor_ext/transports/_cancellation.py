@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
-from interactor_ext.transports._closed import Closing
+from interactor_ext.transports._waiters import Closing
 
 T = TypeVar("T")
 
@@ -17,8 +17,8 @@ class Cancelled(BaseException):
 
 
 class Cancellation(Closing):
-    """Calls carry it in `request.extensions["cancellation"]`. When it has come, they make no attempt any more, and what
-    they wait for is cut short. Takes no lock.
+    """Calls carry it in `request.extensions["cancellation"]`. Once it is set, they make no attempt any more, and what
+    they wait for is cut short.
     """
 
     def __init__(self) -> None:
@@ -27,18 +27,18 @@ class Cancellation(Closing):
         self._streams: set[Any] = set()
 
     def within(self, closing: Closing) -> Self:
-        """This one, which comes as well when the client is closed."""
+        """This one, which is set as well when the client is closed."""
         self._closing = closing
         closing._waiters.add(self)
-        if closing.has_come:
-            self.come()
+        if closing.is_set:
+            self.set()
         return self
 
     def wake(self) -> None:
-        self.come()
+        self.set()
 
-    def come(self) -> None:
-        super().come()
+    def set(self) -> None:
+        super().set()
         if self._closing is not None:
             self._closing._waiters.discard(self)
         for stream in list(self._streams):
@@ -49,7 +49,7 @@ class Cancellation(Closing):
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def check(self) -> None:
-        if self.has_come:
+        if self.is_set:
             if self._closing is not None:
                 self._closing.check()
             raise Cancelled

@@ -11,8 +11,8 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import httpcore
 import httpx
@@ -153,21 +153,7 @@ class AsyncNetwork(httpcore.AsyncNetworkBackend):
         return stream
 
 
-class Head(NamedTuple):
-    """What a response says before its body. A body that held the response itself would make a reference cycle, and
-    with it an interrupted call would keep its connection until the garbage collector runs.
-    """
-
-    status_code: int
-    headers: httpx.Headers
-    extensions: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, response: httpx.Response) -> Head:
-        return cls(response.status_code, response.headers, response.extensions)
-
-
-def discard_if_desynchronised(response: Head, stream: object) -> Any:
+def discard_if_desynchronised(response: httpx.Response, stream: object) -> Any:
     """Before the stream of a response is closed: let its connection serve no other call, if more bytes came than belong
     to the response. They would be taken for the answer to the next call, which may be another tenant's.
 
@@ -211,7 +197,7 @@ def parser_of(stream: Any) -> Any:
     return stream if hasattr(stream, "trailing_data") else None
 
 
-def _has_impossible_body(response: Head) -> bool:
+def _has_impossible_body(response: httpx.Response) -> bool:
     """The body of a response that can have none is on its way."""
     if response.status_code not in (204, 304):
         return False

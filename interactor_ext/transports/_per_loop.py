@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext.transports._closed import TRANSPORT_CLOSED
+from interactor_ext.transports._waiters import TRANSPORT_CLOSED
 
 T = TypeVar("T")
 

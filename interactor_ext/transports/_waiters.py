@@ -1,17 +1,24 @@
-"""What a thread or a task sleeps on until another thread wakes it.
+"""Events for threads and for tasks of any event loop, and the start of a thread, that no interrupt can tear.
 
-`threading.Event` and `Condition` are written in Python: an exception that a signal handler raises in the midst of them
-can leave their lock taken for ever. A `SimpleQueue` is written in C, where no handler runs.
+Ctrl-C, or a signal handler that raises, can hit a thread in any line of Python. Within `threading.Event`, `Condition`
+or `concurrent.futures.Future` it can leave their one lock taken, and everybody else waits for ever. A `SimpleQueue` is
+written in C, where no handler runs, and each waiter has its own.
 """
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import threading
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._fork import after_fork_in_child
+
+CLOSED = "the client is closed: make a new one, or close it later"
+TRANSPORT_CLOSED = "the transport is closed: make a new one"
 
 
 def require_asyncio() -> None:
@@ -34,6 +41,8 @@ class Waiter(Protocol):
 
 
 class ThreadWaiter:
+    """What one thread sleeps on until another wakes it."""
+
     __slots__ = ("_calls",)
 
     def __init__(self) -> None:
@@ -49,7 +58,7 @@ class ThreadWaiter:
 
 
 class TaskWaiter:
-    """Made in the event loop whose task is to wait."""
+    """What one task sleeps on until another, or a thread, wakes it. Made in the event loop of the task."""
 
     __slots__ = ("_event", "_loop")
 
@@ -70,3 +79,77 @@ class TaskWaiter:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
         self._event.clear()
+
+
+class Latch:
+    """An event that is set once, for any number of threads and tasks."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._waiters: set[Waiter] = set()
+
+    def set(self) -> None:
+        """Takes no lock."""
+        self.is_set = True
+        for waiter in list(self._waiters):
+            waiter.wake()
+
+    def wait(self, seconds: float, waiter: ThreadWaiter | None = None) -> bool:
+        """Return when it is set, when somebody wakes `waiter`, or after so many seconds. True if it is set."""
+        waiter = waiter or ThreadWaiter()
+        self._waiters.add(waiter)
+        try:
+            if not self.is_set:  # asked after the waiter was added, or neither side would see the other
+                waiter.wait(seconds)
+        finally:
+            self._waiters.discard(waiter)
+        return self.is_set
+
+    async def wait_async(self, seconds: float, waiter: TaskWaiter | None = None) -> bool:
+        waiter = waiter or TaskWaiter()
+        self._waiters.add(waiter)
+        try:
+            if not self.is_set:
+                await waiter.wait(seconds)
+        finally:
+            self._waiters.discard(waiter)
+        return self.is_set
+
+
+class Closing(Latch):
+    """Whether a client was closed: its pending calls stop waiting then, and end with a ConfigurationError."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        after_fork_in_child(self._forget_waiters)
+
+    def _forget_waiters(self) -> None:
+        self._waiters = set()
+
+    def check(self) -> None:
+        if self.is_set:
+            raise ConfigurationError(CLOSED)
+
+    def pause(self, seconds: float) -> None:
+        self.wait(seconds)
+        self.check()
+
+    async def pause_async(self, seconds: float) -> None:
+        await self.wait_async(seconds)
+        self.check()
+
+
+def start_thread(target: Callable[[], object], name: str) -> None:
+    """Start a daemon thread. RuntimeError where the system gives none.
+
+    `Thread.start` waits for the new thread in Python: an interrupt there can end that before it comes to `target`. So
+    another thread does it, whose own start is a single step of C.
+    """
+
+    def start() -> None:
+        try:
+            threading.Thread(target=target, name=name, daemon=True).start()
+        except RuntimeError:
+            target()  # one more is not to be had, so this one it is
+
+    _thread.start_new_thread(start, ())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from interactor_ext.limits import RateLimiter
 from interactor_ext.limits._buckets import Bucket, Buckets, Key, Tier, Tiers, WouldWait, call_keys, observed
-from interactor_ext.transports._closed import Closing
+from interactor_ext.transports._waiters import Closing
 
 CLIENT: tuple[Key, ...] = (("client", "c"),)
 

@@ -24,8 +24,8 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport, Transport
-from interactor_ext.transports._closed import Closing
 from interactor_ext.transports._deadline import in_time
+from interactor_ext.transports._waiters import Closing
 from tests.support.odd_server import ASSISTANT as ODD_ASSISTANT
 from tests.support.odd_server import Answer, Asked, OddServer, js
 from tests.support.redis_server import redis_cluster, redis_server

@@ -382,7 +382,7 @@ def test_when_the_caller_that_fetches_by_itself_is_interrupted_the_others_start_
     def fetch() -> Token:
         fetches.append(threading.current_thread().name)
         if len(fetches) == 1:
-            eventually(lambda: source._pending is not None and source._pending.done._wakers)
+            eventually(lambda: source._pending is not None and source._pending.done._waiters)
             raise TimeIsUp
         return Token("t2", clock.now + 3600, 3600)
 

@@ -22,7 +22,7 @@ from interactor_client.types import Operation
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from interactor_ext.transports._async_pool import ConnectionSet
 from interactor_ext.transports._proxies import origin_of
-from interactor_ext.transports._sync_pool import SyncConnection
+from interactor_ext.transports._sync_transport import SyncConnection
 from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and, slow
 
 STREAM = Operation("stream_room", "rooms", "GET", "/x", "core", idempotency_key=False, stream=True)
@@ -506,7 +506,7 @@ async def test_a_second_cancellation_while_a_body_is_given_up_leaves_no_dead_con
 
 def test_a_connection_that_becomes_idle_while_the_pool_closes_is_not_forgotten() -> None:
     """Whoever puts it there after `close` has looked finds the pool closed, and closes it."""
-    pool = Transport()._set
+    pool = Transport()
     origin = origin_of(httpx.URL("http://127.0.0.1:9"))
     early, late = (SyncConnection(origin, httpx.HTTPTransport()) for _ in range(2))
 
