@@ -167,7 +167,7 @@ def test_a_stream_that_two_threads_read(server: FaultServer) -> None:
         read: list[Any] = []
         reader = threading.Thread(target=lambda: read.append(next(stream)))
         reader.start()
-        while not stream._is_reading:  # type: ignore[attr-defined]
+        while not stream._readers:  # type: ignore[attr-defined]
             assert reader.is_alive()
         with pytest.raises(StreamError, match=r"one reader at a time.*queue\.Queue"):
             next(stream)
