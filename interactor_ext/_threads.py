@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import inspect
-import logging
 import threading
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._lazy import LazyModule
+from interactor_ext.logs._logger import logger
 from interactor_ext.transports._waiters import start_thread
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ else:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-logger = logging.getLogger("interactor")
 
 _MOST_THREADS = 8
 # For pools whose callers bound the number of calls themselves.

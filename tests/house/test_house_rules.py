@@ -74,6 +74,13 @@ def test_no_module_imports_an_extra_at_module_level(path: Path) -> None:
     assert foreign <= allowed
 
 
+@pytest.mark.parametrize("path", modules("interactor_ext"), ids=named)
+def test_loggers_come_from_one_module_which_has_their_null_handler(path: Path) -> None:
+    """Edit the module to `from interactor_ext.logs._logger import logger`, or add a logger there."""
+    if named(path) != "interactor_ext/logs/_logger.py":
+        assert 'getLogger("interactor' not in path.read_text()
+
+
 def test_the_core_depends_on_four_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {name.split(">")[0] for name in project["dependencies"]} == {"attrs", "httpcore", "httpx", "python-dateutil"}
