@@ -10,13 +10,13 @@ import weakref
 from pathlib import Path
 
 import pytest
+from interactor_ext.transports._closed import Closing
 
 from interactor_ext import _fork
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.limits._fair_queue import FairQueue
 from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
-from interactor_ext.transports._closed import Closing
 from interactor_ext.transports._per_loop import PerLoop
 
 
