@@ -10,7 +10,6 @@ import weakref
 from pathlib import Path
 
 import pytest
-from interactor_ext.transports._closed import Closing
 
 from interactor_ext import _fork
 from interactor_ext.limits import RateLimiter, Tier, Tiers
@@ -18,6 +17,7 @@ from interactor_ext.limits._fair_queue import FairQueue
 from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._per_loop import PerLoop
+from interactor_ext.transports._waiters import Closing
 
 
 def test_inherited_connections_are_let_go_and_their_numbers_kept() -> None:
