@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,7 +11,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import pytest
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import sign
+from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import SECRET, body_of, delivery
 
 pytest.importorskip("typer", reason="pip install typer rich")
@@ -28,7 +29,7 @@ pexpect = pytest.importorskip("pexpect", reason="pip install pexpect")
 if not hasattr(pexpect, "spawn"):
     pytest.skip("there are no terminals of this kind on Windows", allow_module_level=True)
 
-from interactor_ext.cli import operations  # noqa: E402
+from interactor_ext.cli import description, operations  # noqa: E402
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 COMMAND = [sys.executable, "-m", "interactor_ext.cli"]
@@ -66,16 +67,6 @@ class Terminal:
     def interrupt(self) -> None:
         self.child.sendintr()
 
-    def leave(self) -> None:
-        """Ctrl-C at a prompt, again if nothing happens: Python's readline does not see a signal that comes between the
-        prompt and the wait for a key.
-        """
-        for _ in range(5):
-            self.interrupt()
-            if self.child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=5) == 0:
-                break
-        self.end()
-
     def close(self) -> None:
         self.child.close(force=True)
 
@@ -111,6 +102,27 @@ def shown_by(
     return run
 
 
+@pytest.fixture
+def as_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process take their output for a terminal."""
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> list[str | type[BaseException]]:
+    """What a person types at the prompts of a command in this process; an error class stands for Ctrl-C or Ctrl-D."""
+    lines: list[str | type[BaseException]] = []
+
+    def read(prompt: str = "") -> str:
+        line = lines.pop(0)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    monkeypatch.setattr("builtins.input", read)
+    return lines
+
+
 def test_help_and_version(terminal: Callable[..., Terminal], shown_by: Callable[..., str]) -> None:
     shown = terminal("--help").end()
     for command in ("doctor", "chat", "api", "demo", "sandbox", "webhooks"):
@@ -120,8 +132,8 @@ def test_help_and_version(terminal: Callable[..., Terminal], shown_by: Callable[
     assert re.fullmatch(r"interactor \d+\.\d+\.\d+\s+", shown_by("--version"))
 
 
-def test_doctor(terminal: Callable[..., Terminal], shown_by: Callable[..., str], sandbox: Sandbox) -> None:
-    shown = terminal("doctor").end()
+def test_doctor(shown_by: Callable[..., str]) -> None:
+    shown = shown_by("doctor")
     assert "✓ token" in shown
     assert "✗" not in shown
     shown = shown_by("doctor", status=1, INTERACTOR_CLIENT_SECRET="hunter2-of-another")
@@ -129,8 +141,8 @@ def test_doctor(terminal: Callable[..., Terminal], shown_by: Callable[..., str],
     assert "hunter2-of-another" not in shown
 
 
-def test_demo(terminal: Callable[..., Terminal]) -> None:
-    assert "every step came out as it should" in terminal("demo").end()
+def test_demo(shown_by: Callable[..., str]) -> None:
+    assert "every step came out as it should" in shown_by("demo")
 
 
 def test_sandbox(terminal: Callable[..., Terminal], shown_by: Callable[..., str]) -> None:
@@ -149,49 +161,52 @@ def test_sandbox(terminal: Callable[..., Terminal], shown_by: Callable[..., str]
     assert "0<=x<=65535" in shown_by("webhooks", "listen", "--port", "99999", status=2)
 
 
-def test_chat(terminal: Callable[..., Terminal], shown_by: Callable[..., str], sandbox: Sandbox) -> None:
+def test_chat_in_a_terminal(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")
+    talk = terminal("chat", "-n", NAMESPACE)
+    talk.until("Room room_", "you> ")
+    talk.type("Hello there")
+    talk.until("Support Bot here. You said: Hello there", "you> ")
+    sandbox.faults.add("send_message", status=422, message="No such words.")
+    talk.type("Bad words")
+    talk.until("Error: ", "No such words (", "you> ")
+    talk.type("/history")
+    talk.until("user> ", "Hello there", "assistant> ", "Support Bot here. You said: Hello there", "you> ")
+    talk.type("/quit")
+    assert sandbox.client_secret not in talk.end()
+
+
+def test_chat_without_assistant_shows_how_to_create_one(shown_by: Callable[..., str]) -> None:
     make_one = "Make one: interactor api create_assistant"
-    assert f"{make_one} -n {NAMESPACE} -d" in terminal("chat", "-n", NAMESPACE).end(1)
+    assert f"{make_one} -n {NAMESPACE} -d" in shown_by("chat", "-n", NAMESPACE, status=1)
     assert f"{make_one} -n 'user 2' -d" in shown_by("chat", "-n", "user 2", status=1)
     assert f"{make_one} -d" in shown_by("chat", status=1)
-    with sandbox.client(namespace=NAMESPACE) as user:
-        bot = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")
-        talk = terminal("chat", "-n", NAMESPACE)
-        talk.until("Room room_", "you> ")
-        talk.type("Hello there")
-        talk.until("Support Bot here. You said: Hello there", "you> ")
-        sandbox.faults.add("send_message", status=422, message="No such words.")
-        talk.type("Bad words")
-        talk.until("Error: ", "No such words (", "you> ")
-        talk.type("/history")
-        talk.until("user> ", "Hello there", "assistant> ", "Support Bot here. You said: Hello there", "you> ")
-        talk.type("/what")
-        talk.until("Commands are", "you> ")
-        talk.type("//what")
-        talk.until("You said: /what", "you> ")
-        talk.type("/room")
-        talk.until("room_", "you> ")
-        room = re.findall(r"room_\w+", talk.seen)[0]
-        talk.type("/quit")
-        assert sandbox.client_secret not in talk.end()
 
+
+def test_chat_commands_and_tool_calls(
+    shown_by: Callable[..., str], sandbox: Sandbox, typed: list[str | type[BaseException]]
+) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")
+        typed += ["/what", "//what", "/room", EOFError]
+        shown = shown_by("chat", "-n", NAMESPACE)
+        assert "Commands are" in shown
+        assert "You said: /what" in shown
+        room = re.findall(r"^room_\w+$", shown, re.MULTILINE)[0]
         user.messages.send(room, content="\x1b]0;owned\x07 and \x9b31m")
-        again = terminal("chat", room, "-n", NAMESPACE)
-        again.until("user> ", "Hello there", "\\x1b]0;owned\\x07 and \\x9b31m", "you> ")
-        again.child.sendeof()
-        again.end()
+        typed += [EOFError]
+        shown = shown_by("chat", room, "-n", NAMESPACE)
+        assert "user> /what" in shown
+        assert "\\x1b]0;owned\\x07 and \\x9b31m" in shown
         other = user.assistants.create(name="Other Bot", model="gpt-4", system_prompt="Help.")
         assert "choose one with --assistant" in shown_by("chat", "-n", NAMESPACE, status=1)
-        talk = terminal("chat", "-n", NAMESPACE, "-a", other.id)
-        talk.until("you> ")
-        talk.type("Hi")
-        talk.until("Other Bot here. You said: Hi", "you> ")
         tool = user.tools.create(name="look", description="Looks.", parameters={"type": "object"})
         user.assistants.update(other.id, tools=[tool.id])
-        talk.type("//tool look {}")
-        talk.until("tools are not run here", "you> ")
-        talk.leave()
-    assert bot.name == "Support Bot"
+        typed += ["Hi", "//tool look {}", KeyboardInterrupt]
+        shown = shown_by("chat", "-n", NAMESPACE, "-a", other.id)
+        assert "Other Bot here. You said: Hi" in shown
+        assert "tools are not run here" in shown
 
 
 def test_webhooks_listen_and_replay(
@@ -217,10 +232,10 @@ def test_webhooks_listen_and_replay(
         "0003-refused-400-unnamed.json",
         "0004-room.message.created-evt_k2.json",
     ]
-    assert "400" in terminal("webhooks", "replay", str(unnamed), "--to", url).end(1)
-    assert "200" in terminal("webhooks", "replay", str(refused), "--to", url).end()
+    assert "400" in shown_by("webhooks", "replay", str(unnamed), "--to", url, status=1)
+    assert "200" in shown_by("webhooks", "replay", str(refused), "--to", url)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, file)] == [0o700, 0o600]
-    shown = terminal("webhooks", "replay", str(file), "--to", url, "--times", "2").end()
+    shown = shown_by("webhooks", "replay", str(file), "--to", url, "--times", "2")
     assert shown.count("200") == 2
     assert "duplicate" in shown
     refusing = f"{sandbox.core_api_url}/assistants"
@@ -233,16 +248,14 @@ def test_webhooks_listen_and_replay(
     assert "Genuine" in shown_by("webhooks", "verify", str(file))
 
 
-def test_webhooks_sign_and_verify(
-    terminal: Callable[..., Terminal], shown_by: Callable[..., str], tmp_path: Path
-) -> None:
+def test_webhooks_sign_and_verify(shown_by: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "body.json"
     file.write_bytes(body_of())
-    shown = terminal("webhooks", "sign", str(file), "--event", "room.message.created").end()
+    shown = shown_by("webhooks", "sign", str(file), "--event", "room.message.created")
     headers = dict(line.strip().split(": ", 1) for line in shown.splitlines() if ": " in line)
     assert headers["X-Interactor-Event"] == "room.message.created"
     signed = ["--signature", headers["X-Interactor-Signature"], "--timestamp", headers["X-Interactor-Timestamp"]]
-    assert "Genuine" in terminal("webhooks", "verify", str(file), *signed).end()
+    assert "Genuine" in shown_by("webhooks", "verify", str(file), *signed)
     assert "pass --signature and --timestamp of" in shown_by("webhooks", "verify", str(file), status=1)
     assert "pass --timestamp of" in shown_by("webhooks", "verify", str(file), *signed[:2], status=1)
     old = [*signed[:2], "--timestamp", "1700000000"]
@@ -257,22 +270,18 @@ def test_webhooks_sign_and_verify(
     )
 
 
-def test_api_in_a_terminal(terminal: Callable[..., Terminal]) -> None:
+def test_api_in_a_terminal(terminal: Callable[..., Terminal], shown_by: Callable[..., str], as_terminal: None) -> None:
     body = '{"name": "Bot", "model": "gpt-4", "system_prompt": "Help."}'
-    shown = terminal("api", "create_assistant", "-n", NAMESPACE, "-d", body).end()
-    bot = json.loads(shown)["data"]
-    assert (
-        json.loads(terminal("api", "get_assistant", f"assistant_id={bot['id']}", "-n", NAMESPACE).end())["data"] == bot
-    )
-    assert "Done" in terminal("api", "delete_assistant", f"assistant_id={bot['id']}", "-n", NAMESPACE).end()
-    shown = terminal("api").end()
+    bot = json.loads(terminal("api", "create_assistant", "-n", NAMESPACE, "-d", body).end())["data"]
+    shown = ANSI.sub("", shown_by("api", "get_assistant", f"assistant_id={bot['id']}", "-n", NAMESPACE))
+    assert json.loads(shown)["data"] == bot
+    assert "Done" in shown_by("api", "delete_assistant", f"assistant_id={bot['id']}", "-n", NAMESPACE)
+    shown = shown_by("api")
     assert all(name in shown for name in operations.operations())
 
 
-def test_errors_are_one_line_and_details_are_there_on_request(
-    terminal: Callable[..., Terminal], shown_by: Callable[..., str]
-) -> None:
-    shown = terminal("api", "get_assistant", "assistant_id=asst_1", "-n", NAMESPACE).end(1)
+def test_errors_are_one_line_and_details_are_there_on_request(shown_by: Callable[..., str]) -> None:
+    shown = shown_by("api", "get_assistant", "assistant_id=asst_1", "-n", NAMESPACE, status=1)
     assert len(shown.strip().splitlines()) == 1
     assert re.match(r"Error: .*404 NOT_FOUND, request id req_\w+", shown)
     shown = shown_by("api", "--verbose", "get_assistant", "assistant_id=asst_1", status=1)
@@ -283,12 +292,13 @@ def test_errors_are_one_line_and_details_are_there_on_request(
     assert "No such command" in shown_by("nonsense", status=2)
 
 
-def test_completion(sandbox: Sandbox) -> None:
-    environment = {**os.environ, **sandbox.env, "_INTERACTOR_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
-    done = subprocess.run(
-        COMMAND, env={**environment, "COMP_WORDS": "interactor api list_w"}, capture_output=True, text=True, check=True
-    )
-    assert set(done.stdout.split()) == {"list_workflows", "list_workflow_instances", "list_webhooks"}
+def test_completion_lists_matching_operations(shown_by: Callable[..., str]) -> None:
+    shown = shown_by(_INTERACTOR_COMPLETE="complete_bash", COMP_CWORD="2", COMP_WORDS="interactor api list_w")
+    assert set(shown.split()) == {"list_workflows", "list_workflow_instances", "list_webhooks"}
+
+
+@pytest.mark.full
+def test_show_completion_prints_the_script_of_the_shell() -> None:
     # The shell is told by the process that started the command, which must not be replaced by it.
     within_bash = ["bash", "-c", '"$@"; exit $?', "bash", *COMMAND, "--show-completion"]
     shown = subprocess.run(within_bash, capture_output=True, text=True, check=True).stdout
@@ -317,13 +327,6 @@ def call(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         return complaints if status else [json.loads(line) for line in shown.splitlines()]
 
     return run
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_api_reaches_every_operation(call: Callable[..., Any], sandbox: Sandbox) -> None:
@@ -497,14 +500,16 @@ def test_api_describes_every_operation_without_sending(
 ) -> None:
     monkeypatch.delenv("INTERACTOR_CLIENT_ID", raising=False)
     for name, described in operations.operations().items():
-        assert main(["api", name, "--describe"]) == 0
+        description.show(described, as_json=False)
         text = capsys.readouterr().out
         body = (described.body or {}).get("properties", {})
         assert all(re.search(rf"^  {field} ", text, re.MULTILINE) for field in (*described.path_names, *body)), name
-        assert main(["api", "--describe", name, "--json"]) == 0
+        description.show(described, as_json=True)
         told = capsys.readouterr().out
         assert json.loads(told)["operation"] == name
         assert "$ref" not in told
+    assert main(["api", "--describe", "create_room", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["operation"] == "create_room"
     assert main(["api", "create_room", "--describe"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "create_room  POST /rooms"
@@ -539,18 +544,30 @@ def test_a_stream_takes_its_namespace_as_a_parameter_too(
     assert json.loads(capsys.readouterr().out)["content"] == "hi"
 
 
-@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.full)])
-def test_an_output_without_unicode(sandbox: Sandbox, encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_output_without_unicode_is_escaped(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     with sandbox.client(namespace=NAMESPACE) as user:
         user.assistants.create(name="Bot ✓ \N{GRINNING FACE}", model="gpt-4", system_prompt="Help.")
-    environment = {**os.environ, **sandbox.env, "PYTHONIOENCODING": encoding}
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
 
     def run(*arguments: str) -> str:
-        done = subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
+        written = io.BytesIO()
+        with monkeypatch.context() as patch, io.TextIOWrapper(written, encoding=encoding) as stdout:
+            patch.setattr(sys, "stdout", stdout)
+            assert main([*arguments]) == 0
+            stdout.flush()
+            return written.getvalue().decode(encoding)
 
     assert re.search(r"^ok   token ", run("doctor"), re.MULTILINE)
     for arguments in (["--json"], []):
         answer = json.loads(run("api", "list_assistants", "-n", NAMESPACE, *arguments))
         assert answer["data"][0]["name"] == "Bot ✓ \N{GRINNING FACE}"
+
+
+@pytest.mark.full
+def test_output_of_a_process_without_unicode_is_escaped(sandbox: Sandbox) -> None:
+    environment = {**os.environ, **sandbox.env, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*COMMAND, "doctor"], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^ok   token ", done.stdout, re.MULTILINE)

@@ -19,9 +19,19 @@ from typing import Any
 import pytest
 
 from interactor_ext import ConfigurationError
-from interactor_ext.webhooks import SQLiteEventQueue, WebhookAnswer, WebhookRouter, WebhookVerifier, WebhookWorker
+from interactor_ext.webhooks import (
+    MemoryEventStore,
+    SQLiteEventQueue,
+    WebhookAnswer,
+    WebhookRouter,
+    WebhookVerifier,
+    WebhookWorker,
+)
 from tests.support.waiting import PATIENCE, eventually, eventually_async
 from tests.support.webhook_deliveries import SECRET, delivery
+
+# The time limit of handlers that hang. Those that end have `PATIENCE`, so that a busy machine fails none of them.
+SHORT = 0.2
 
 
 def make(**options: Any) -> WebhookRouter:
@@ -86,15 +96,18 @@ def handle_async(router: WebhookRouter, body: bytes, headers: dict[str, str]) ->
 def test_a_handler_that_hangs_is_a_failure_after_its_timeout(
     handle: Callable[..., WebhookAnswer], kind: str, hanging: Hanging, caplog: pytest.LogCaptureFixture
 ) -> None:
-    router = make(handler_timeout=1.5)
-    router.on("*")(getattr(hanging, kind))
-    assert status(handle(router, *delivery())) == (500, "handler_failed")
-    assert "did not end within 1.5 s" in caplog.text
-    assert hanging.cancelled == (["idem_1"] if kind == "coroutine" else [])
+    store = MemoryEventStore()
+    hasty, patient = (make(store=store, handler_timeout=seconds) for seconds in (SHORT, PATIENCE))
+    for router in (hasty, patient):
+        router.on("*")(getattr(hanging, kind))
+    assert status(handle(hasty, *delivery())) == (500, "handler_failed")
+    assert f"did not end within {SHORT} s" in caplog.text
+    # On a busy machine it may not even have begun.
+    assert hanging.cancelled == (hanging.runs if kind == "coroutine" else [])
     hanging.hangs = lambda event: False
     # The event is free for the next attempt, and so is a thread for its handler.
-    assert status(handle(router, *delivery())) == (200, "handled")
-    assert status(handle(router, *delivery())) == (200, "duplicate")
+    assert status(handle(patient, *delivery())) == (200, "handled")
+    assert status(handle(patient, *delivery())) == (200, "duplicate")
 
 
 def test_the_timeout_is_that_of_all_handlers_of_an_event(hanging: Hanging) -> None:
@@ -138,14 +151,15 @@ def test_a_timeout_is_a_number_of_seconds(queue: SQLiteEventQueue, timeout: Any)
 async def test_more_sync_handlers_that_hang_than_there_are_threads_leave_an_event_loop_threads(
     hanging: Hanging,
 ) -> None:
-    router = make(handler_timeout=2)
-    router.on("*")(hanging.sync)
+    hasty, patient = (make(handler_timeout=seconds) for seconds in (2 * SHORT, PATIENCE))
+    for router in (hasty, patient):
+        router.on("*")(hanging.sync)
     hanging.hangs = lambda event: event.idempotency_key != "last"
-    lost = [asyncio.create_task(router.ahandle(*delivery(key=f"k{number}"))) for number in range(40)]
-    await eventually_async(lambda: len(hanging.runs) >= 32)
-    assert status(await router.ahandle(*delivery(key="last"))) in ((200, "handled"), (500, "handler_failed"))
+    lost = [asyncio.create_task(hasty.ahandle(*delivery(key=f"k{number}"))) for number in range(40)]
+    # As many as there are threads; a busy machine may end their time before they have begun.
+    await eventually_async(lambda: len(hanging.runs) >= 32 or all(task.done() for task in lost))
+    assert status(await patient.ahandle(*delivery(key="last"))) == (200, "handled")
     assert {status(answer) for answer in await asyncio.gather(*lost)} == {(500, "handler_failed")}
-    assert status(await router.ahandle(*delivery(key="last"))) in ((200, "handled"), (200, "duplicate"))
 
 
 @contextmanager
@@ -169,10 +183,11 @@ def test_events_that_hang_take_no_worker_away(queue: SQLiteEventQueue, hanging: 
     hanging.hangs = lambda event: event.idempotency_key in keys[:4]
     for key in keys:
         router.handle(*delivery(key=key))
-    with working(router, handler_timeout=3, retry_delays=()):
+    # An event that does not hang has three attempts, should a busy machine take its time for one.
+    with working(router, handler_timeout=2 * SHORT, retry_delays=(0, 0)):
         eventually(lambda: len(queue.dead_letters()) == 4 and set(keys) == set(hanging.runs))
     assert {letter.key for letter in queue.dead_letters()} == {f"shop:{key}" for key in keys[:4]}
-    assert {letter.error for letter in queue.dead_letters()} == {"TimeoutError: It did not end within 3 s."}
+    assert {letter.error for letter in queue.dead_letters()} == {f"TimeoutError: It did not end within {2 * SHORT} s."}
     assert queue.take("t", 60) is None
 
 
@@ -185,10 +200,9 @@ def test_an_async_handler_that_blocks_its_loop_leaves_another_to_the_next(
     hanging.hangs = lambda event: event.idempotency_key == "first"
     for key in ("first", "second"):
         router.handle(*delivery(key=key))
-    worker = WebhookWorker(router, handler_timeout=1.5, retry_delays=())
-    assert worker.run_once()
+    assert WebhookWorker(router, handler_timeout=SHORT, retry_delays=()).run_once()
     assert [letter.key for letter in queue.dead_letters()] == ["shop:first"]
-    assert worker.run_once()
+    assert WebhookWorker(router, handler_timeout=PATIENCE, retry_delays=()).run_once()
     assert len(queue.dead_letters()) == 1
 
 
@@ -198,7 +212,7 @@ async def test_events_that_hang_take_no_async_worker_away(queue: SQLiteEventQueu
     hanging.hangs = lambda event: event.idempotency_key in "abcd"
     for key in "abcdefgh":
         await router.ahandle(*delivery(key=key))
-    worker = WebhookWorker(router, handler_timeout=3, retry_delays=(), poll_interval=0.01)
+    worker = WebhookWorker(router, handler_timeout=2 * SHORT, retry_delays=(0, 0), poll_interval=0.01)
     running = [asyncio.create_task(worker.arun()) for _ in range(4)]
     await eventually_async(lambda: set(hanging.runs) == set("abcdefgh") and len(queue.dead_letters()) == 4)
     for task in running:
@@ -210,13 +224,14 @@ async def test_events_that_hang_take_no_async_worker_away(queue: SQLiteEventQueu
 def test_an_event_that_hangs_goes_to_the_back_of_the_queue(queue: SQLiteEventQueue, hanging: Hanging) -> None:
     router = make(queue=queue)
     router.on("*")(hanging.sync)
-    hanging.hangs = lambda event: event.idempotency_key == "first" and hanging.runs.count("first") == 1
     for key in ("first", "second", "third"):
         router.handle(*delivery(key=key))
-    worker = WebhookWorker(router, handler_timeout=1.5, retry_delays=(0,))
+    assert WebhookWorker(router, handler_timeout=SHORT, retry_delays=(0,)).run_once()
+    hanging.hangs = lambda event: False
+    worker = WebhookWorker(router, handler_timeout=PATIENCE, retry_delays=(0,))
     while worker.run_once():
         pass
-    assert hanging.runs == ["first", "second", "third", "first"]
+    assert hanging.runs[-3:] == ["second", "third", "first"]
     assert queue.dead_letters() == []
 
 
@@ -305,9 +320,16 @@ ENDINGS = {
         0,
     ),
 }
+ENDINGS_IN_QUICK_RUNS = {"SIGTERM that exits", "Ctrl-C in asyncio", "the end of the program"}
 
 
-@pytest.mark.parametrize(("run", "options", "number", "code"), ENDINGS.values(), ids=ENDINGS.keys())
+@pytest.mark.parametrize(
+    ("run", "options", "number", "code"),
+    [
+        pytest.param(*ending, id=name, marks=() if name in ENDINGS_IN_QUICK_RUNS else pytest.mark.full)
+        for name, ending in ENDINGS.items()
+    ],
+)
 def test_a_process_with_a_handler_that_hangs_ends(
     tmp_path: Path, run: str, options: str, number: signal.Signals | None, code: int
 ) -> None:
