@@ -8,14 +8,14 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import httpx
 import pytest
@@ -177,12 +177,12 @@ def check_demo(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None
     run("demo")
 
 
-def check_sandbox(tmp_path: Path) -> None:
+def check_sandbox(run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = tmp_path / "seed\x9b31m\u202e.json"
     damaged.write_text(HOSTILE)
-    done = subprocess.run([*COMMAND, "sandbox", "--seed", str(damaged)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert_harmless(done.stdout, done.stderr)
+    with monkeypatch.context() as patch:
+        patch.setattr("logging.basicConfig", lambda **_: None)
+        run("sandbox", "--seed", str(damaged), status=1, marked=False)
     with started("sandbox", "--port", "0", "--log-level", "info") as (process, first_lines):
         url = re.findall(r"http://[^/\s]+", first_lines)[0]
         httpx.get(f"{url}/api/v1/rooms/%C2%9B31m%E2%80%AE%1B]0;owned%07%0Aforged")
@@ -193,22 +193,23 @@ def check_sandbox(tmp_path: Path) -> None:
     assert r"\x9b31m\u202e\x1b]0;owned\x07\nforged" in line
 
 
-def check_listen() -> None:
+def check_listen(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     body = body_of("custom.event", data={"room_id": HOSTILE, HOSTILE: 1}, namespace=HOSTILE)
     headers = sign(body, SECRET)
+    forged = {"X-Interactor-Signature": HOSTILE_HEADER.encode("latin-1"), "X-Interactor-Timestamp": b"\x9b31m"}
+
+    def serve_two(server: WSGIServer, poll_interval: float) -> None:
+        url = f"http://127.0.0.1:{server.server_port}/"
+        with ThreadPoolExecutor(1) as pool:
+            for sent, status in ((headers, 200), (forged, 401)):
+                answer = pool.submit(httpx.post, url, content=body, headers=sent, timeout=60)
+                server.handle_request()
+                assert answer.result(60).status_code == status
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WSGIServer, "serve_forever", serve_two)
     for options in ([], ["--json"]):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        with started("webhooks", "listen", "--port", str(port), *options, until="") as (process, _):
-            eventually_listens(port)
-            url = f"http://127.0.0.1:{port}/"
-            assert httpx.post(url, content=body, headers=headers, timeout=30).status_code == 200
-            forged = {"X-Interactor-Signature": HOSTILE_HEADER.encode("latin-1"), "X-Interactor-Timestamp": b"\x9b31m"}
-            assert httpx.post(url, content=body, headers=forged, timeout=30).status_code == 401
-            process.send_signal(signal.SIGINT)
-            shown, errors = process.communicate(timeout=60)
-        assert "owned" in shown
-        assert_harmless(shown, errors)
+        run("webhooks", "listen", "--port", "0", *options)
 
 
 def test_the_receiver_reports_its_own_errors_without_controls(capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,17 +223,6 @@ def test_the_receiver_reports_its_own_errors_without_controls(capsys: pytest.Cap
     written = capsys.readouterr().err
     assert "owned" in written
     assert_harmless(written)
-
-
-def eventually_listens(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
 
 
 def check_replay(run: Callable[..., str], tmp_path: Path) -> None:
@@ -273,33 +263,27 @@ def check_sign_and_verify(run: Callable[..., str], tmp_path: Path) -> None:
         run("webhooks", "verify", str(file), *forged, *options, status=1, marked=False)
 
 
-class started:  # noqa: N801  (a context manager)
-    """A command in a process of its own, with what it has written up to a word."""
-
-    def __init__(self, *arguments: str, until: str = "Ctrl-C") -> None:
-        self._process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            env={**os.environ, "INTERACTOR_WEBHOOK_SECRET": SECRET, "PYTHONIOENCODING": "utf-8"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-        self._until = until
-
-    def __enter__(self) -> tuple[subprocess.Popen[str], str]:
-        lines = ""
-        assert self._process.stdout is not None
-        while self._until not in lines:
-            line = self._process.stdout.readline()
-            assert line, "the command has ended"
-            lines += line
-        return self._process, lines
-
-    def __exit__(self, *exc_info: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate()
+@contextmanager
+def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A command in a process of its own, and what it has written once it says how to end it."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        try:
+            assert process.stdout is not None
+            lines = ""
+            while "Ctrl-C" not in lines:
+                line = process.stdout.readline()
+                assert line, "the command has ended"
+                lines += line
+            yield process, lines
+        finally:
+            process.kill()
 
 
 # Whoever adds a command that shows what a server says adds a check of it.
