@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from interactor_ext.sandbox import Delivery, DeliveryOptions, Sandbox
-from interactor_ext.sandbox.delivery import posting
+from interactor_ext.sandbox.delivery import outbox, posting
 from interactor_ext.sandbox.delivery import webhook_queue as webhook_queue
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
@@ -184,13 +184,13 @@ def test_after_six_attempts_it_gives_up(sandbox: Sandbox, caller: Caller, receiv
 def test_the_schedule_runs_by_itself_and_to_scale(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
 ) -> None:
-    sandbox.delivery.time_scale = 1e-4
+    sandbox.delivery.time_scale = 1e-5
     hook(caller, url)
     receiver.answers.extend([500] * 6)
     began = time.monotonic()
     connect(sandbox)
     receiver.wait(6)
-    assert time.monotonic() - began > 0.9
+    assert time.monotonic() - began > 0.09
     sandbox.wait_for_deliveries(60)
     assert statuses(sandbox) == [500] * 6
 
@@ -223,14 +223,16 @@ def test_reordering_lets_the_next_one_pass(sandbox: Sandbox, caller: Caller, rec
 
 
 def test_one_that_nothing_overtakes_is_held_for_a_second(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert outbox.HOLD_SECONDS == 1.0
+    monkeypatch.setattr(outbox, "HOLD_SECONDS", 0.1)
     hook(caller, url)
     sandbox.delivery.reorder = 1
     began = time.monotonic()
     connect(sandbox)
     sandbox.wait_for_deliveries(60)
-    assert time.monotonic() - began > 0.9
+    assert time.monotonic() - began > 0.09
     assert statuses(sandbox) == [200]
 
 

@@ -27,6 +27,7 @@ import pytest
 from interactor_ext import ConfigurationError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.__main__ import main
+from interactor_ext.sandbox.delivery import outbox
 from tests.support.delivery_receiver import receiving
 from tests.support.sandbox_caller import Caller, fetch_token, listening, problem, waiting_turns
 
@@ -176,8 +177,9 @@ def test_what_waits_its_turn_has_left_nothing_behind_when_a_kill_comes(path: Pat
         assert said[3:] == ["pay 100 EUR", "Bot here. You said: pay 100 EUR", "1", answer["content"]]
 
 
-def test_what_a_webhook_has_not_got_yet_is_sent_after_a_kill(path: Path) -> None:
+def test_what_a_webhook_has_not_got_yet_is_sent_after_a_kill(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At least once. The first attempt is cut off by the kill, made again and refused; the second gets through."""
+    monkeypatch.setattr(outbox, "RESTORE_DELAY", 0.0)
     with receiving() as (receiver, url):
         receiver.hang()
         receiver.answers.extend([500, 500])
@@ -441,7 +443,7 @@ def change_json(path: Path, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("damage", [damage_bytes, damage_row, change_json])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(1, 4))])
 def test_a_damaged_file_is_told_in_one_line_and_left_as_it_is(
     good: Path, tmp_path: Path, damage: Callable[[Path, random.Random], None], seed: int
 ) -> None:
@@ -457,10 +459,10 @@ def test_a_damaged_file_is_told_in_one_line_and_left_as_it_is(
     assert refused >= 5
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(1, 4))])
 def test_a_damaged_file_of_a_process_that_was_killed_is_left_as_it_is(good: Path, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
-    for number in range(15):
+    for number in range(6):
         folder = tmp_path / f"{number}"
         folder.mkdir()
         path = folder / "platform.db"

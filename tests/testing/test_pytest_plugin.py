@@ -20,6 +20,7 @@ from interactor_ext import (
     testing,
 )
 from interactor_ext._config import _VARIABLES
+from interactor_ext.cli import demo
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import WebhookFactory
 from interactor_ext.testing.environment import OTHERS
@@ -119,8 +120,9 @@ ASYNCIO = "asyncio_mode = {}\nasyncio_default_fixture_loop_scope = function\n"
             "pytest.fixture",
             "@pytest.mark.asyncio(loop_scope='session')",
             id="pytest-asyncio, one loop for all",
+            marks=pytest.mark.full,
         ),
-        pytest.param("-p anyio", "", "pytest.fixture", "@pytest.mark.anyio", id="anyio"),
+        pytest.param("-p anyio", "", "pytest.fixture", "@pytest.mark.anyio", id="anyio", marks=pytest.mark.full),
     ],
 )
 def test_the_async_client_with_each_plugin(tmp_path: Path, plugins: str, ini: str, fixture: str, mark: str) -> None:
@@ -137,14 +139,7 @@ def test_the_async_client_with_each_plugin(tmp_path: Path, plugins: str, ini: st
     assert "ERROR" not in output
 
 
-def test_without_a_plugin_for_coroutines_pytest_says_what_to_install(tmp_path: Path) -> None:
-    output, status = run(tmp_path, test_it="async def test_it(async_interactor_client): pass")
-    assert status == 1
-    assert "pytest-asyncio" in output
-
-
-def test_trio_is_refused_with_a_reason(tmp_path: Path) -> None:
-    test = """
+TRIO_TEST = """
 import pytest
 @pytest.fixture
 def anyio_backend_name():
@@ -152,9 +147,22 @@ def anyio_backend_name():
 def test_it(anyio_backend_name, async_interactor_client):
     pass
 """
-    output, status = run(tmp_path, test_it=test)
+
+
+def test_missing_coroutine_plugin_and_trio_fail_with_what_to_do(tmp_path: Path) -> None:
+    """One run for both tests, each of which has to fail in its own way."""
+    without_plugin = "async def test_it(async_interactor_client): pass"
+    output, status = run(tmp_path, test_coroutine=without_plugin, test_trio=TRIO_TEST)
     assert status == 1
+    assert "pytest-asyncio" in output
     assert "runs on asyncio" in output
+
+
+def test_missing_sandbox_extra_fails_with_what_to_install(tmp_path: Path) -> None:
+    conftest = "import sys\nsys.modules['starlette.applications'] = None\n"
+    output, status = run(tmp_path, conftest=conftest, test_it="def test_it(interactor_client): pass")
+    assert status == 1
+    assert "pip install 'interactor-sdk[sandbox]'" in output
 
 
 def test_fixtures_that_a_project_overrides(tmp_path: Path) -> None:
@@ -210,10 +218,7 @@ def test_what_the_developers_shell_says_does_not_reach_the_fixtures(
         monkeypatch.delenv(name, raising=False)
     output, status = run(tmp_path, plugins="-p asyncio", ini=ASYNCIO.format("auto"), test_it=FOREIGN_TEST)
     assert status == 0, output
-    done = subprocess.run(
-        [sys.executable, "-m", "interactor_ext.cli.demo"], capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+    assert demo.main() == 0
 
 
 def test_the_fixtures_know_every_setting_that_the_sdk_reads(interactor_sandbox: Sandbox) -> None:
@@ -255,7 +260,12 @@ socket.getaddrinfo = look_up
 
 
 @pytest.mark.parametrize(
-    ("variable", "ini"), [("NOTHING", ""), ("INTERACTOR_RECORD", ""), ("SWITCHED_OFF", "interactor_guard = false\n")]
+    ("variable", "ini"),
+    [
+        ("NOTHING", ""),
+        pytest.param("INTERACTOR_RECORD", "", marks=pytest.mark.full),
+        pytest.param("SWITCHED_OFF", "interactor_guard = false\n", marks=pytest.mark.full),
+    ],
 )
 def test_the_platform_is_refused_to_ordinary_tests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, ini: str
@@ -263,13 +273,6 @@ def test_the_platform_is_refused_to_ordinary_tests(
     monkeypatch.setenv(variable, "1")
     output, status = run(tmp_path, plugins="-p early", ini=ini, early=RESOLVER, test_it=GUARDED_TEST)
     assert status == 0, output
-
-
-def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
-    conftest = "import sys\nsys.modules['starlette.applications'] = None\n"
-    output, status = run(tmp_path, conftest=conftest, test_it="def test_it(interactor_client): pass")
-    assert status == 1
-    assert "pip install 'interactor-sdk[sandbox]'" in output
 
 
 def test_the_plugin_costs_next_to_nothing_where_nobody_uses_it() -> None:

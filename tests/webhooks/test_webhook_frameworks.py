@@ -43,6 +43,7 @@ RECEIVERS = {
     "ASGI alone": (["flask"], [*UVICORN, "bare:asgi"]),
     "WSGI alone": (["flask", "gunicorn"], [*GUNICORN, "bare:wsgi"]),
 }
+IN_QUICK_RUNS = {"FastAPI", "Django"}
 PATH = "/webhooks/interactor"
 
 
@@ -95,7 +96,10 @@ class Receiver:
         self._process.wait(60)
 
 
-@pytest.fixture(scope="module", params=RECEIVERS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in IN_QUICK_RUNS else pytest.mark.full) for name in RECEIVERS],
+)
 def receiver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     packages, command = RECEIVERS[request.param]
     for package in packages:

@@ -42,6 +42,11 @@ from tests.support.webhook_deliveries import OLD_SECRET, SECRET, body_of, delive
 Handle = Callable[..., WebhookAnswer]
 
 
+@pytest.fixture(autouse=True)
+def record_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks.router._RECORD_AGAIN", (0.0, 0.0, 0.0))
+
+
 def make(store: Any = None, **options: Any) -> WebhookRouter:
     """One with a queue has the name "shop"."""
     named = {"name": "shop"} if options.get("queue") is not None else {}
