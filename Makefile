@@ -1,16 +1,23 @@
 # Everything runs in .venv, which the first target that needs it makes; python3 and make are all a machine must have.
+# Another Python has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+EXTRAS := aiohttp,cli,otel,prometheus,redis,sandbox
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest --dist worksteal
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-full nightly check format generate sandbox cassettes bench clean
+.PHONY: help demo test test-full test-lowest coverage nightly check format generate sandbox cassettes bench clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
-	@echo "test       the test suite, with the coverage gate (about two minutes on two cores)"
-	@echo "test-full  the longer tests as well"
+	@echo "test       the test suite (about two minutes on two cores)"
+	@echo "test-full  the longer tests"
+	@echo "coverage   the test suite again, with the coverage gate"
+	@echo "test-lowest  the test suite with the oldest versions of the dependencies"
 	@echo "nightly    the same with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"
 	@echo "generate   write interactor_client/ anew from openapi.yaml and generator-templates/"
@@ -19,23 +26,37 @@ help:
 	@echo "bench      CPU cost of calls, as ratios within one run"
 
 $(READY): pyproject.toml
-	@echo "Setting up .venv (once) ..."
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "Setting up $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'  # the first that knows dependency groups
+	@$(PIP) install --editable '.[$(EXTRAS)]' --group dev
 	@touch $@
 
 demo: $(READY)
 	@$(BIN)/python -m interactor_ext.cli.demo
 
-# Three workers keep two cores busy: much of the suite waits for processes, sockets and deadlines.
+# More workers than cores: much of the suite waits for processes, sockets and deadlines.
 test: $(READY)
-	$(BIN)/python -m pytest -m "not full" -n 3 --dist worksteal --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not full" -n 4
+
+coverage: $(READY)
+	$(PYTEST) -m "not full" -n 4 --cov --cov-report=term:skip-covered
 
 test-full: $(READY)
-	$(BIN)/python -m pytest -m full -n 2 --dist worksteal
+	$(PYTEST) -m full -n 2
+
+# The oldest versions that pyproject.toml allows of what users install, and the newest tools that go with them. The
+# generator and the type checkers need newer ones.
+test-lowest: VENV := .venv-lowest
+test-lowest: pyproject.toml
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check uv
+	@$(VENV)/bin/uv pip compile --quiet --python $(VENV) --resolution lowest-direct --all-extras pyproject.toml -o $(VENV)/lowest.txt
+	@$(VENV)/bin/uv pip install --quiet --python $(VENV) -c $(VENV)/lowest.txt --editable '.[$(EXTRAS)]' --group test
+	$(VENV)/bin/python -m pytest --dist worksteal -m "not full" -n 4
 
 nightly: $(READY)
-	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(BIN)/python -m pytest -m full -n 2 --dist worksteal
+	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -m full -n 2
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -61,7 +82,8 @@ cassettes: $(READY)
 	INTERACTOR_RECORD=1 $(BIN)/python -m pytest tests/testing/test_cassettes.py
 
 bench: $(READY)
+	@$(PIP) install --group bench
 	$(BIN)/python -m tests.benchmarks
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage dist
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage dist

@@ -140,7 +140,7 @@ def test_pages_that_wait_for_a_connection_are_not_sent() -> None:
     with FaultServer([first_page_then(silent)]) as server:
         with InteractorClient(**settings(server.url, transport=transport)) as client:
             for _ in client.assistants.iterate(prefetch=3):
-                eventually(lambda: transport.connections().waiting == 2)
+                eventually(lambda: transport.connections().waiting == 2 and len(server.calls()) == 2)
                 break
             eventually(lambda: not page_threads())
             assert client.assistants.list().data

@@ -136,7 +136,9 @@ assert done.wait(60)
 if child:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    # Python 3.12 and newer warn of a fork with threads, which is what is tried here.
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", program]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (run.returncode, run.stderr) == (0, "")
 
 
