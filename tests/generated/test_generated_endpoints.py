@@ -321,7 +321,7 @@ def test_the_ergonomic_client_makes_views_otherwise() -> None:
     # Those of the generator's own template change the live client of the original: another tenant's headers.
     for path in (Path(__file__).parents[2] / "interactor_ext").rglob("*.py"):
         for builder in ("with_headers", "with_cookies", "with_timeout"):
-            assert builder not in path.read_text(encoding="utf-8"), path
+            assert f".{builder}(" not in path.read_text(encoding="utf-8"), path
 
 
 def test_the_default_timeout_is_30_seconds() -> None:

@@ -144,19 +144,26 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room_queue, "_LATER_LOOKS", 0.0)
 
 
-OLDER = [message("msg_1", "assistant"), message("msg_0", "user")]
-ASKED = [message("msg_2", "user"), *OLDER]
-ANSWERED = [message("msg_3", "assistant"), *ASKED]
+def older() -> list[Message]:
+    return [message("msg_1", "assistant"), message("msg_0", "user")]
+
+
+def asked() -> list[Message]:
+    return [message("msg_2", "user"), *older()]
+
+
+def answered() -> list[Message]:
+    return [message("msg_3", "assistant"), *asked()]
 
 
 @pytest.mark.usefixtures("no_pauses")
 def test_chat_waits_for_an_answer_that_is_still_to_come() -> None:
     line = RoomQueue()
     assert looks(line, [[]]) == 1
-    assert looks(line, [OLDER]) == 1
-    assert looks(line, [ASKED, ASKED, ANSWERED]) == 3
+    assert looks(line, [older()]) == 1
+    assert looks(line, [asked(), asked(), answered()]) == 3
     # Two messages, the first of which is answered.
-    both = [message("msg_3", "user"), *ASKED]
+    both = [message("msg_3", "user"), *asked()]
     first = [message("msg_4", "assistant"), *both]
     assert looks(line, [both, first, [message("msg_5", "assistant"), *first]]) == 3
 
@@ -164,11 +171,11 @@ def test_chat_waits_for_an_answer_that_is_still_to_come() -> None:
 @pytest.mark.usefixtures("no_pauses")
 def test_answer_that_never_comes_is_waited_for_once_and_as_long_as_there_are_words() -> None:
     line = RoomQueue()
-    assert looks(line, [ASKED], speaks=[True, True, False]) == 8
-    assert looks(line, [ASKED]) == 1
-    assert looks(line, [[message("msg_9", "user"), *ASKED]], speaks=[False]) == 6
+    assert looks(line, [asked()], speaks=[True, True, False]) == 8
+    assert looks(line, [asked()]) == 1
+    assert looks(line, [[message("msg_9", "user"), *asked()]], speaks=[False]) == 6
     other = RoomQueue()
-    assert looks(other, [ASKED] * 7 + [ANSWERED], speaks=[True, True]) == 8
+    assert looks(other, [asked()] * 7 + [answered()], speaks=[True, True]) == 8
 
 
 @pytest.mark.usefixtures("no_pauses")
@@ -180,7 +187,7 @@ def test_message_that_was_left_without_an_answer_long_ago_is_not_waited_for() ->
 
 def test_deadline_ends_the_wait_for_an_answer() -> None:
     with pytest.raises(APITimeoutError, match="Nothing was sent"):
-        looks(RoomQueue(), [ASKED], ends_at=time.monotonic() + 0.1)
+        looks(RoomQueue(), [asked()], ends_at=time.monotonic() + 0.1)
 
 
 @pytest.mark.usefixtures("no_pauses")

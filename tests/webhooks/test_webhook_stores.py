@@ -947,7 +947,12 @@ def losing_redis(redis: Any, redis_socket: str) -> Iterator[tuple[Any, list[str]
                 raise RedisConnectionError("Connection closed by server.")
             return answer
 
-    pool = ConnectionPool(connection_class=Losing, path=redis_socket, retry=Retry(NoBackoff(), 3))
+    pool = ConnectionPool(
+        connection_class=Losing,
+        path=redis_socket,
+        retry=Retry(NoBackoff(), 3),
+        retry_on_error=[RedisConnectionError],  # as redis-py 6 and newer do by themselves
+    )
     with Redis(connection_pool=pool) as client:
         yield client, to_lose
     pool.disconnect()
