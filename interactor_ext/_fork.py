@@ -1,5 +1,5 @@
-"""What a forked child must forget: sockets that it shares with its parent, and locks that a thread of the parent
-held. And what must not be in hand at all while a process forks.
+"""Fork safety: locks that are free in a child, state that is reset there, sockets that are let go of, and what pauses
+while the process forks.
 """
 
 from __future__ import annotations
@@ -16,9 +16,21 @@ _hooks: weakref.WeakKeyDictionary[object, Callable[[Any], None]] = weakref.WeakK
 _pauses: weakref.WeakKeyDictionary[object, tuple[Callable[[Any], None], Callable[[Any], None]]] = (
     weakref.WeakKeyDictionary()
 )
+_locks: weakref.WeakSet[Any] = weakref.WeakSet()
 # One fork at a time: two threads that pause the same objects in another order would wait for each other.
 _forking = threading.Lock()
 _paused: list[tuple[object, Callable[[Any], None]]] = []
+
+
+def fork_safe_lock() -> threading.RLock:
+    """A lock that is free in a forked child, whichever thread of the parent held it.
+
+    Reentrant, for a signal handler and the garbage collector may run anybody's code in the few lines that hold it. And
+    a plain one of C: an exception that a signal handler raises within an `__enter__` in Python would leave it taken.
+    """
+    lock = threading.RLock()
+    _locks.add(lock)
+    return lock
 
 
 def after_fork_in_child(method: Callable[[], None]) -> None:
@@ -70,6 +82,8 @@ def _run_hooks() -> None:
     global _forking
     _forking = threading.Lock()
     _paused.clear()
+    for lock in list(_locks):
+        lock._at_fork_reinit()
     for owner, method in list(_hooks.items()):
         method(owner)
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._lazy import LazyModule
 from interactor_ext.logs._logger import logger
 from interactor_ext.transports._waiters import start_thread
@@ -48,13 +48,13 @@ class DaemonThreads:
         self._name = name
         self._most = most
         self._idle_seconds = idle
-        self._start_afresh()
-        after_fork_in_child(self._start_afresh)
-
-    def _start_afresh(self) -> None:
         # `with self._lock`, not `with self._changed`: an interrupt can hit a caller inside of Condition.__enter__, and
         # would leave the lock taken. That of a lock of C is a single step.
-        self._lock = threading.RLock()
+        self._lock = fork_safe_lock()
+        self._reset()
+        after_fork_in_child(self._reset)
+
+    def _reset(self) -> None:
         self._changed = threading.Condition(self._lock)
         self._calls: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._running: set[Future[Any]] = set()
@@ -160,11 +160,11 @@ class LoopThread:
     """
 
     def __init__(self) -> None:
-        self._start_afresh()
+        self._lock = fork_safe_lock()
+        self._reset()
         after_fork_in_child(self._forget_parent)
 
-    def _start_afresh(self) -> None:
-        self._lock = threading.Lock()
+    def _reset(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -217,7 +217,7 @@ class LoopThread:
     def _forget_parent(self) -> None:
         # To close the parent's loop in a forked child would take down the selector that both share.
         _inherited.append(self._loop)
-        self._start_afresh()
+        self._reset()
 
 
 def _run_forever(loop: asyncio.AbstractEventLoop) -> None:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import fork_safe_lock
 
 if TYPE_CHECKING:
     import asyncio
 
 
 class _Shared:
-    """A forked child goes on with its parent's clients, which have dropped their connections; the lock may be held."""
+    """A forked child goes on with its parent's clients, which have dropped their connections."""
 
     def __init__(self) -> None:
         self.client: InteractorClient | None = None
         self.async_client: AsyncInteractorClient | None = None
-        self._renew_lock()
-        after_fork_in_child(self._renew_lock)
-
-    def _renew_lock(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = fork_safe_lock()
 
 
 _shared = _Shared()

@@ -7,7 +7,6 @@ no message of anybody's that is still to be answered.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interactor_ext._effects import Call, Effects, Pause, despite_open_circuit, promise
 from interactor_ext._errors import APITimeoutError
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._turns import FairQueue
 from interactor_ext.logs._logger import logger
@@ -75,11 +74,11 @@ class Place:
 
 class RoomQueue:
     def __init__(self) -> None:
-        self._start_afresh()
-        after_fork_in_child(self._start_afresh)
+        self._lock = fork_safe_lock()
+        self._reset()
+        after_fork_in_child(self._reset)
 
-    def _start_afresh(self) -> None:
-        self._lock = threading.Lock()
+    def _reset(self) -> None:
         self._last: dict[Hashable, Place] = {}
         # The newest message that a room had when its silence was taken for the end of an answer.
         self._given_up: dict[Hashable, str] = {}

@@ -8,12 +8,11 @@ reserve for calls that the server counts and this process does not know of, such
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 
 Key = tuple[str, ...]
 """The tier's name first, then whose bucket it is: ("namespace", client, "user_123")."""
@@ -150,6 +149,7 @@ class LocalBuckets:
     def __init__(self, tiers: Tiers, clock: Callable[[], float] = time.monotonic) -> None:
         self._tiers = tiers
         self._clock = clock
+        self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._reset)
 
@@ -177,7 +177,6 @@ class LocalBuckets:
                     self._buckets.observe(key, self._clock(), remaining, closed_for)
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
         self._buckets = Buckets(self._tiers)
 
 

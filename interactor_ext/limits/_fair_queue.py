@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext.transports._waiters import Closing, TaskWaiter, ThreadWaiter, Waiter
 
 # A waiter checks its turn this often, because the one that should have woken it may have been interrupted.
@@ -19,12 +18,11 @@ class FairQueue:
     """One turn for each key at a time. A waiter that is cancelled, interrupted or out of time leaves the queue."""
 
     def __init__(self) -> None:
+        self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._reset)
 
     def _reset(self) -> None:
-        # Reentrant: the garbage collector may run anybody's code in the few lines that hold it.
-        self._lock = threading.RLock()
         # The first of a queue has the turn. Waiters hold their places; that of an interrupted one goes with it.
         self._queues: dict[Hashable, dict[weakref.ref[_Place], Waiter]] = {}
 

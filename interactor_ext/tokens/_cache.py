@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext.logs._logger import logger
 from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import Token
@@ -65,13 +65,12 @@ class _Cache(Generic[F]):
         self._state = TokenState(buffer)
         self.on_token: Callable[[Token], object] | None = None
         """Called with each new token."""
-        self._reset_lock()
-        after_fork_in_child(self._reset_lock)
+        self._lock = fork_safe_lock()
+        self._reset()
+        after_fork_in_child(self._reset)
 
-    def _reset_lock(self) -> None:
-        # In a forked child, neither the thread that held the lock nor the one that fetched a token lives on.
-        # Reentrant, for a signal handler that makes a call of its own.
-        self._lock = threading.RLock()
+    def _reset(self) -> None:
+        # In a forked child, the thread that fetched a token does not live on.
         self._pending: PendingFetch | None = None
 
     def fresh(self) -> Token | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 from interactor_ext._effects import Effects, Join, promise
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 
 A = TypeVar("A")
 
@@ -26,11 +25,11 @@ class OnceRegistry(Generic[A]):
     """
 
     def __init__(self) -> None:
-        self._start_afresh()
-        after_fork_in_child(self._start_afresh)
+        self._lock = fork_safe_lock()
+        self._reset()
+        after_fork_in_child(self._reset)
 
-    def _start_afresh(self) -> None:
-        self._lock = threading.Lock()
+    def _reset(self) -> None:
         self._jobs: dict[object, _Job[A]] = {}
 
     def once(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from interactor_ext._effects import Call, Effects, despite_open_circuit, view_until
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
+from interactor_ext._fork import fork_safe_lock
 from interactor_ext.tools._calls import PendingCall, ToolRun, pending_call, require_sendable, submit
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._once_registry import OnceRegistry
@@ -48,7 +48,7 @@ class ToolSet:
         self._tools: dict[str, ToolFunction] = {}
         # A set may serve several platforms, a sandbox and the real one say, whose ids may be the same.
         self._names: dict[tuple[str, str], str] = {}
-        self._names_lock = threading.Lock()
+        self._names_lock = fork_safe_lock()
         self._registry: OnceRegistry[Message] = OnceRegistry()
 
     @overload

@@ -5,13 +5,12 @@ hosts.
 from __future__ import annotations
 
 import math
-import threading
 import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 
 
 @dataclass(slots=True)
@@ -83,8 +82,9 @@ class CircuitBreaker:
         self._failures = failures
         self._cool_down = cool_down
         self._clock = clock
-        self._start_afresh()
-        after_fork_in_child(self._start_afresh)
+        self._lock = fork_safe_lock()
+        self._reset()
+        after_fork_in_child(self._reset)
 
     def __repr__(self) -> str:
         return f"CircuitBreaker(failures={self._failures}, cool_down={self._cool_down:g})"
@@ -103,10 +103,8 @@ class CircuitBreaker:
         with self._lock:
             circuit.record(era, failed, self._clock(), self._failures, self._cool_down)
 
-    def _start_afresh(self) -> None:
-        # A child must not wait for a lock that a thread of its parent held, nor for a probe that its parent sent.
-        # Reentrant, for the garbage collector may run anybody's code amid the few lines that hold it.
-        self._lock = threading.RLock()
+    def _reset(self) -> None:
+        # A forked child must not wait for a probe that its parent sent.
         self._circuits: dict[str, Circuit] = {}
 
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext.logs._logger import logger
 
 Close = Callable[[], object]
@@ -50,16 +50,16 @@ class Watch(weakref.ref[Any]):
 
 class _Closer:
     def __init__(self) -> None:
-        self._start_afresh()
-        after_fork_in_child(self._start_afresh)
+        self._lock = fork_safe_lock()
+        self._reset()
+        after_fork_in_child(self._reset)
 
-    def _start_afresh(self) -> None:
+    def _reset(self) -> None:
         # What the parent of a forked child has dropped, the parent closes.
         # Holds what is to be called, weak references whose `close` is to be called, or None for the end.
         self.queue: SimpleQueue[Any] = SimpleQueue()
         # Held here, so that they are called back.
         self.watches: set[Any] = set()
-        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext.transports._waiters import TRANSPORT_CLOSED
 
 T = TypeVar("T")
@@ -40,7 +39,7 @@ class PerLoop(Generic[T]):
         self._close = close
         self._after_fork = after_fork
         self._closed = False
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._entries: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Entry[T]] = weakref.WeakKeyDictionary()
         after_fork_in_child(self._forget_parent)
 
@@ -84,7 +83,6 @@ class PerLoop(Generic[T]):
         return entry
 
     def _forget_parent(self) -> None:
-        self._lock = threading.Lock()
         entries = list(self._entries.items())
         self._entries = weakref.WeakKeyDictionary()
         _inherited.extend(entries)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import math
 import socket
-import threading
 import time
 import weakref
 from collections import deque
@@ -23,7 +22,7 @@ from typing import Any, TypeVar
 import httpx
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext.telemetry._events import Connections
 from interactor_ext.transports._closer import closer
 from interactor_ext.transports._httpx_internals import has_idle_connection, watch_network
@@ -104,12 +103,11 @@ class Transport(httpx.BaseTransport):
         self._keepalive_expiry = keepalive_expiry
         self._closed = False
         self._looks_at = 0.0  # for connections that were idle too long
-        self._start_afresh()
+        self._lock = fork_safe_lock()
+        self._reset()
         after_fork_in_child(self._release_inherited)
 
-    def _start_afresh(self) -> None:
-        # Reentrant, for the garbage collector may run anybody's code amid the few lines that hold it.
-        self._lock = threading.RLock()
+    def _reset(self) -> None:
         # Each connection is in the list of one call, or in one deque of idle ones, in which the last used is the last.
         self._calls: set[_Call] = set()
         self._idle: dict[Origin, deque[SyncConnection]] = {}
@@ -274,7 +272,7 @@ class Transport(httpx.BaseTransport):
             for connection in list(call.connections):
                 connection.close()
         self._close_idle()
-        self._start_afresh()
+        self._reset()
 
 
 def _move(take: Callable[[], T], extend: Callable[[Iterable[T]], object]) -> bool:

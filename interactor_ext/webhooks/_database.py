@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
-from interactor_ext._fork import after_fork_in_child, pause_while_forking
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock, pause_while_forking
 from interactor_ext.webhooks._settings import from_zero_up
 
 # Seconds. A clock that is adjusted by less is not worth a write.
@@ -33,7 +32,7 @@ class Database:
         self._path = os.path.abspath(path) if self.has_file else path
         self._schema = schema
         self._timeout: float = from_zero_up(timeout, "The timeout of a SQLite database")
-        self._lock = threading.RLock()
+        self._lock = fork_safe_lock()
         self._connection: sqlite3.Connection | None = None
         pause_while_forking(self._pause, self._resume)
         after_fork_in_child(self._forget_parent)
@@ -120,7 +119,6 @@ class Database:
         self._lock.release()
 
     def _forget_parent(self) -> None:
-        self._lock = threading.RLock()
         if self._connection is not None:
             _inherited.append(self._connection)
             self._connection = None

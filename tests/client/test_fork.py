@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import socket
+import threading
 import weakref
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def test_hooks_run_for_as_long_as_their_object_lives(monkeypatch: pytest.MonkeyP
     del holder
     gc.collect()
     assert len(_fork._hooks) == 0
+
+
+def test_lock_is_free_in_a_child_and_forgotten_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fork, "_locks", weakref.WeakSet())
+    lock = _fork.fork_safe_lock()
+    holder = threading.Thread(target=lock.acquire)
+    holder.start()
+    holder.join()
+    assert not lock.acquire(blocking=False)
+    _fork._run_hooks()
+    assert lock.acquire(blocking=False)
+    lock.release()
+    del lock
+    gc.collect()
+    assert len(_fork._locks) == 0
 
 
 def test_what_pauses_for_a_fork_goes_on_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +134,7 @@ async def test_a_child_waits_for_nobody() -> None:
     turn.__enter__()
     limiter = RateLimiter(Tiers(client=Tier(1, 1)))
     limiter.wait((("client", "c"),))
-    breaker._start_afresh()
+    breaker._reset()
     queue._reset()
     limiter._buckets._reset()  # type: ignore[attr-defined]
     assert isinstance(breaker.enter("host"), Permit)

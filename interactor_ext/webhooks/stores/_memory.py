@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from interactor_ext._fork import after_fork_in_child
+from interactor_ext._fork import fork_safe_lock
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 
@@ -32,10 +31,9 @@ class MemoryEventStore:
         self.ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
         self._max_events = max_events
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         self._entries: dict[str, _Entry] = {}
         self._claims = 0
-        after_fork_in_child(self._renew_lock)
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
         with self._lock:
@@ -76,6 +74,3 @@ class MemoryEventStore:
             handled = (key for key, entry in self._entries.items() if entry.completed)
             for key in [key for key, _ in zip(handled, range(excess), strict=False)]:
                 del self._entries[key]
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
