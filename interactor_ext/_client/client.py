@@ -11,33 +11,37 @@ import httpx
 
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._client.health import Health, health_from, time_for_health
-from interactor_ext._client.options import Parts, require_kind
-from interactor_ext._client.sender import AsyncViewSender, ViewSender
+from interactor_ext._client.low_level import AsyncViewApi, ViewApi
+from interactor_ext._client.options import ClientOptions, settings_of
 from interactor_ext._client.sequences import AsyncSequences, Sequences
-from interactor_ext._client.shared_state import AsyncCore, Core
 from interactor_ext._client.view import Immutable, View
 from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._lazy import LazyModule
 from interactor_ext.limits._observed import RateLimit
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.streams._url import room_stream_url, workflow_stream_url
 from interactor_ext.tokens._store import TokenStore
 from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
-    from interactor_ext._client.low_level import AsyncViewApi, ViewApi
+    from interactor_ext._client import shared_state
+    from interactor_ext._client.shared_state import AsyncSharedState, SharedState
     from interactor_ext.limits._limiter import RateLimiter
-    from interactor_ext.retry import RetryPolicy
     from interactor_ext.telemetry._events import Telemetry
     from interactor_ext.transports._circuit_breaker import CircuitBreaker
+else:
+    shared_state = LazyModule("interactor_ext._client.shared_state")  # imports httpcore
 
 
-C = TypeVar("C", bound=Core | AsyncCore)
+S = TypeVar("S", "SharedState", "AsyncSharedState")
 
 
-class _Client(Immutable, Generic[C]):
+class _Client(Immutable, Generic[S]):
     """What the synchronous and the asynchronous client have that sends nothing."""
 
     _config: InteractorConfig
-    _core: C
+    _shared: S
     _view: View
     _is_view = False
 
@@ -48,7 +52,7 @@ class _Client(Immutable, Generic[C]):
     def _derive(self, view: View) -> Self:
         derived = object.__new__(type(self))
         derived._config = self._config
-        derived._core = self._core
+        derived._shared = self._shared
         derived._is_view = True
         derived._open(view)
         return derived
@@ -91,7 +95,7 @@ class _Client(Immutable, Generic[C]):
 
     def is_authenticated(self) -> bool:
         """Whether there is an access token that has not expired. Sends nothing."""
-        return self._core.tokens.valid() is not None
+        return self._shared.tokens.valid() is not None
 
     @property
     def rate_limit(self) -> dict[str, RateLimit]:
@@ -99,34 +103,19 @@ class _Client(Immutable, Generic[C]):
 
         Empty before the first answer.
         """
-        return self._core.common.limits.seen(self._view.namespace)
+        return self._shared.limits.seen(self._view.namespace)
 
     @property
     def is_closed(self) -> bool:
         """Whether the client was closed; its views are closed with it."""
-        return self._core.transport.is_closed
+        return self._shared.transport.is_closed
 
     def _require_open(self) -> None:
         if self.is_closed:
             raise ConfigurationError("the client is closed: make a new one")
 
 
-def _settings(
-    config: InteractorConfig | None, fields: ConfigFields, retry_policy: RetryPolicy | None
-) -> InteractorConfig:
-    if config is not None:
-        require_kind("config", config, InteractorConfig)
-    if retry_policy is not None:
-        from interactor_ext.retry import RetryPolicy
-
-        require_kind("retry_policy", retry_policy, RetryPolicy)
-        if fields.get("max_retries") is None:
-            # The more special of two answers to one question.
-            fields = {**fields, "max_retries": retry_policy.max_retries}
-    return InteractorConfig.from_env(**fields) if config is None else config.replace(**fields)
-
-
-class InteractorClient(_Client[Core], Sequences, Resources):
+class InteractorClient(_Client["SharedState"], Sequences, Resources):
     """The platform, for threads. One client serves a whole process.
 
     The settings are the fields of `InteractorConfig`, as keywords; what is missing comes from `config` or, without one,
@@ -155,15 +144,15 @@ class InteractorClient(_Client[Core], Sequences, Resources):
         telemetry: Telemetry | None = None,
         **fields: Unpack[ConfigFields],
     ) -> None:
-        self._config = _settings(config, fields, retry_policy)
-        parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
-        self._core = Core.build(self.config, parts)
+        self._config = settings_of(config, fields, retry_policy)
+        options = ClientOptions(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
+        self._shared = shared_state.SharedState(self._config, options)
         self._open(View.of(self.config))
 
     def _open(self, view: View) -> None:
         self._view = view
-        self._http = self._core.open(view)
-        self._sender = ViewSender(self._http)
+        self._http = self._shared.open(view)
+        self._sender = self._shared.sender(self._http)
 
     @cached_property
     def api(self) -> ViewApi:
@@ -171,8 +160,6 @@ class InteractorClient(_Client[Core], Sequences, Resources):
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        from interactor_ext._client.low_level import ViewApi
-
         return ViewApi(self._http)
 
     def get_access_token(self) -> str:
@@ -182,7 +169,7 @@ class InteractorClient(_Client[Core], Sequences, Resources):
             AuthenticationError: the client id, the secret or the scopes were refused.
             APIConnectionError: the account server did not answer.
         """
-        return self._core.tokens.get(self._view.ends_at()).access_token
+        return self._shared.tokens.get(self._view.ends_at()).access_token
 
     def health(self) -> Health:
         """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError.
@@ -198,20 +185,16 @@ class InteractorClient(_Client[Core], Sequences, Resources):
 
     def room_stream_url(self, room_id: str) -> str:
         """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
-        from interactor_ext.streams._url import room_stream_url
-
         return room_stream_url(self._view, room_id, self.get_access_token())
 
     def workflow_stream_url(self, instance_id: str) -> str:
         """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
-        from interactor_ext.streams._url import workflow_stream_url
-
         return workflow_stream_url(self._view, instance_id, self.get_access_token())
 
     def close(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
         if not self._is_view:
-            self._core.close()
+            self._shared.close()
 
     def __enter__(self) -> Self:
         self._require_open()
@@ -223,7 +206,7 @@ class InteractorClient(_Client[Core], Sequences, Resources):
         self.close()
 
 
-class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
+class AsyncInteractorClient(_Client["AsyncSharedState"], AsyncSequences, AsyncResources):
     """The platform, for tasks: `InteractorClient` with coroutines. One client serves all event loops of a process."""
 
     def __init__(
@@ -238,15 +221,15 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
         telemetry: Telemetry | None = None,
         **fields: Unpack[ConfigFields],
     ) -> None:
-        self._config = _settings(config, fields, retry_policy)
-        parts = Parts(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
-        self._core = AsyncCore.build(self.config, parts)
+        self._config = settings_of(config, fields, retry_policy)
+        options = ClientOptions(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
+        self._shared = shared_state.AsyncSharedState(self._config, options)
         self._open(View.of(self.config))
 
     def _open(self, view: View) -> None:
         self._view = view
-        self._http = self._core.open(view)
-        self._sender = AsyncViewSender(self._http)
+        self._http = self._shared.open(view)
+        self._sender = self._shared.sender(self._http)
 
     @cached_property
     def api(self) -> AsyncViewApi:
@@ -254,8 +237,6 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        from interactor_ext._client.low_level import AsyncViewApi
-
         return AsyncViewApi(self._http)
 
     async def get_access_token(self) -> str:
@@ -266,7 +247,7 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
             APIConnectionError: the account server did not answer.
         """
         require_asyncio()
-        return (await self._core.tokens.get(self._view.ends_at())).access_token
+        return (await self._shared.tokens.get(self._view.ends_at())).access_token
 
     async def health(self) -> Health:
         """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError.
@@ -282,21 +263,17 @@ class AsyncInteractorClient(_Client[AsyncCore], AsyncSequences, AsyncResources):
 
     async def room_stream_url(self, room_id: str) -> str:
         """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
-        from interactor_ext.streams._url import room_stream_url
-
         return room_stream_url(self._view, room_id, await self.get_access_token())
 
     async def workflow_stream_url(self, instance_id: str) -> str:
         """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
-        from interactor_ext.streams._url import workflow_stream_url
-
         return workflow_stream_url(self._view, instance_id, await self.get_access_token())
 
     async def aclose(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
         require_asyncio()
         if not self._is_view:
-            await self._core.close()
+            await self._shared.close()
 
     async def __aenter__(self) -> Self:
         require_asyncio()

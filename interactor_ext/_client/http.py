@@ -5,7 +5,7 @@ Whatever cuts across calls happens here or below, so that an endpoint function c
 
 from __future__ import annotations
 
-import platform
+import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -53,8 +53,8 @@ class _SendsNoCookies:
         raise ConfigurationError("this client sends no cookies")
 
 
-class Common(NamedTuple):
-    """What all views of a client share, made ready once: a view is made for each request of a web service."""
+class HttpContext(NamedTuple):
+    """What the HTTP clients of all views share, made once: a web service makes a view for each request."""
 
     base_url: httpx.URL
     headers: httpx.Headers
@@ -63,31 +63,33 @@ class Common(NamedTuple):
     reporter: Reporter | None
 
     @classmethod
-    def of(cls, config: InteractorConfig, policy: RetryPolicy, reporter: Reporter | None = None) -> Common:
-        agent = f"interactor-sdk-python/{__version__} (python/{platform.python_version()}; httpx/{httpx.__version__})"
+    def of(cls, config: InteractorConfig, policy: RetryPolicy, reporter: Reporter | None) -> HttpContext:
+        python = ".".join(map(str, sys.version_info[:3]))
+        agent = f"interactor-sdk-python/{__version__} (python/{python}; httpx/{httpx.__version__})"
         if config.user_agent_suffix:
             agent = f"{agent} {config.user_agent_suffix}"
         headers = httpx.Headers({"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING})
         return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
 
+    def httpx_settings(self, view: View) -> dict[str, Any]:
+        """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
+        return {
+            "base_url": self.base_url,
+            "headers": self.headers,
+            "timeout": view.httpx_timeout(),
+            "follow_redirects": False,
+            "trust_env": False,
+        }
+
 
 class ViewClient(_SendsNoCookies, httpx.Client):
     """The `httpx.Client` of one view. It owns nothing, so closing it does nothing, and it can be used again."""
 
-    def __init__(self, view: View, common: Common, transport: CallTransport, auth: httpx.Auth | None) -> None:
-        super().__init__(
-            base_url=common.base_url,
-            headers=common.headers,
-            timeout=view.httpx_timeout(),
-            auth=auth,
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-        )
+    def __init__(self, view: View, context: HttpContext, transport: CallTransport, auth: httpx.Auth | None) -> None:
+        super().__init__(auth=auth, transport=transport, **context.httpx_settings(view))
         self.view = view
-        self.policy = common.policy
-        self.reporter = common.reporter
-        self._limits = common.limits
+        self.context = context
+        self.reporter = context.reporter
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         try:
@@ -130,20 +132,13 @@ class ViewClient(_SendsNoCookies, httpx.Client):
 class AsyncViewClient(_SendsNoCookies, httpx.AsyncClient):
     """`ViewClient` for the asynchronous client."""
 
-    def __init__(self, view: View, common: Common, transport: AsyncCallTransport, auth: httpx.Auth | None) -> None:
-        super().__init__(
-            base_url=common.base_url,
-            headers=common.headers,
-            timeout=view.httpx_timeout(),
-            auth=auth,
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-        )
+    def __init__(
+        self, view: View, context: HttpContext, transport: AsyncCallTransport, auth: httpx.Auth | None
+    ) -> None:
+        super().__init__(auth=auth, transport=transport, **context.httpx_settings(view))
         self.view = view
-        self.policy = common.policy
-        self.reporter = common.reporter
-        self._limits = common.limits
+        self.context = context
+        self.reporter = context.reporter
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         try:
@@ -206,7 +201,7 @@ def record_response(
         response.stream = _READ
     call = request.extensions.get("interactor")
     # A call may name another namespace than its view's; one without ours was built by hand.
-    client._limits.observe(response.headers, client.view.namespace if call is None else call.namespace)
+    client.context.limits.observe(response.headers, client.view.namespace if call is None else call.namespace)
     log_answer(request, response, began)
     if "deprecation" in response.headers or "sunset" in response.headers:
         notice(response)

@@ -1,21 +1,30 @@
-"""What the generated resource classes call: one view, seen as a sender of operations."""
+"""Sends the operations of the generated resource classes for one view: single calls, pages, iterators and streams."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, ListEnvelope, OnInvalid, OnReconnect, Page, Unset
+from interactor_ext import _pagination as pages
 from interactor_ext._client.http import AsyncViewClient, ViewClient
+from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
+from interactor_ext.transports._cancellation import Cancellation
+
+if TYPE_CHECKING:
+    from interactor_ext.streams import _stream
+else:
+    _stream = LazyModule("interactor_ext.streams._stream")  # imports asyncio and the models of events
 
 T = TypeVar("T")
 
 
 class ViewSender:
-    """The synchronous view."""
+    """What the resource classes of a sync view call."""
 
     def __init__(self, http: ViewClient) -> None:
         self.http = http
@@ -24,8 +33,6 @@ class ViewSender:
         return read_response(self.http.request(**kwargs), parse)
 
     def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
-        from interactor_ext import _pagination as pages
-
         params = kwargs.get("params", {})
         pages.check_paging(params)
         return pages.read_page(self.http.request(**kwargs), parse, params)
@@ -39,15 +46,8 @@ class ViewSender:
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> Iterator[T]:
-        from interactor_ext import _pagination as pages
-        from interactor_ext.transports._cancellation import Cancellation
-
-        # Here and not in the generator, which would complain no sooner than it is used.
-        first = get_kwargs(1)
-        pages.check_paging(first.get("params", {}))
-        pages.check_prefetch(prefetch)
+        request = _checked_list_request(get_kwargs(1), prefetch)
         read = pages.read_page if on_invalid is None else pages.read_partial_page
-
         cancellation = Cancellation()
 
         def fetch(number: int) -> Page[T]:
@@ -56,7 +56,7 @@ class ViewSender:
                 kwargs["extensions"]["cancellation"] = cancellation
             return read(self.http.request(**kwargs), parse, kwargs.get("params", {}))
 
-        return pages.iterate(fetch, prefetch, on_invalid, cancel=cancellation.set, request=pages.name_of(first))
+        return pages.iterate(fetch, prefetch, on_invalid, cancel=cancellation.set, request=request)
 
     def stream(
         self,
@@ -67,25 +67,19 @@ class ViewSender:
         max_reconnects: int | None,
         on_reconnect: OnReconnect | None,
     ) -> EventStream[Any]:
-        import dataclasses
-
-        from interactor_ext.streams._stream import Stream
-
-        return Stream(
+        return _stream.Stream(
             self.http,
             kwargs,
             family,
             last_event_id=last_event_id,
             max_reconnects=max_reconnects,
             on_reconnect=on_reconnect,
-            policy=dataclasses.replace(self.http.policy, max_retries=self.http.view.max_retries),
-            deadline=self.http.view.ends_at(),
-            max_event_size=max(1, self.http.view.config.max_response_size // 4),
+            **_stream_settings(self.http),
         )
 
 
 class AsyncViewSender:
-    """The asynchronous view."""
+    """What the resource classes of an async view call."""
 
     def __init__(self, http: AsyncViewClient) -> None:
         self.http = http
@@ -94,8 +88,6 @@ class AsyncViewSender:
         return read_response(await self.http.request(**kwargs), parse)
 
     async def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
-        from interactor_ext import _pagination as pages
-
         params = kwargs.get("params", {})
         pages.check_paging(params)
         return pages.read_page(await self.http.request(**kwargs), parse, params)
@@ -109,18 +101,14 @@ class AsyncViewSender:
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> AsyncIterator[T]:
-        from interactor_ext import _pagination as pages
-
-        first = get_kwargs(1)
-        pages.check_paging(first.get("params", {}))
-        pages.check_prefetch(prefetch)
+        request = _checked_list_request(get_kwargs(1), prefetch)
         read = pages.read_page if on_invalid is None else pages.read_partial_page
 
         async def fetch(number: int) -> Page[T]:
             kwargs = get_kwargs(number)
             return read(await self.http.request(**kwargs), parse, kwargs.get("params", {}))
 
-        return pages.aiterate(fetch, prefetch, on_invalid, request=pages.name_of(first))
+        return pages.aiterate(fetch, prefetch, on_invalid, request=request)
 
     def stream(
         self,
@@ -131,18 +119,28 @@ class AsyncViewSender:
         max_reconnects: int | None,
         on_reconnect: OnReconnect | None,
     ) -> AsyncEventStream[Any]:
-        import dataclasses
-
-        from interactor_ext.streams._stream import AsyncStream
-
-        return AsyncStream(
+        return _stream.AsyncStream(
             self.http,
             kwargs,
             family,
             last_event_id=last_event_id,
             max_reconnects=max_reconnects,
             on_reconnect=on_reconnect,
-            policy=dataclasses.replace(self.http.policy, max_retries=self.http.view.max_retries),
-            deadline=self.http.view.ends_at(),
-            max_event_size=max(1, self.http.view.config.max_response_size // 4),
+            **_stream_settings(self.http),
         )
+
+
+def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
+    """The name of a list request. Raises ValueError when `iterate` is called, not when the iterator is first used."""
+    pages.check_paging(kwargs.get("params", {}))
+    pages.check_prefetch(prefetch)
+    return pages.name_of(kwargs)
+
+
+def _stream_settings(http: ViewClient | AsyncViewClient) -> dict[str, Any]:
+    view = http.view
+    return {
+        "policy": dataclasses.replace(http.context.policy, max_retries=view.max_retries),
+        "deadline": view.ends_at(),
+        "max_event_size": max(1, view.config.max_response_size // 4),
+    }

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, TypeVar
 
+from interactor_ext._lazy import LazyModule
+
 if TYPE_CHECKING:
     from interactor_client.models import OAuthFlow, WorkflowInstance, WorkflowInstanceStatus
+    from interactor_ext import _effects
+    from interactor_ext._client import waiting
     from interactor_ext._effects import Effects
+    from interactor_ext.chat import _reply
     from interactor_ext.chat._reply import AsyncReply, Reply
     from interactor_ext.tools._tool_set import Tools
+else:
+    # Batteries, loaded by the first call of a method.
+    _effects = LazyModule("interactor_ext._effects")
+    _reply = LazyModule("interactor_ext.chat._reply")
+    waiting = LazyModule("interactor_ext._client.waiting")
 
 T = TypeVar("T")
 
@@ -32,9 +42,7 @@ class Sequences:
         silence. Where two messages are sent at the same time nevertheless, the order of the room's messages tells which
         answer is whose, and it comes in one piece; where it does not, a StreamError says so.
         """
-        from interactor_ext.chat._reply import Reply
-
-        return Reply(self, room_id, content, tools)
+        return _reply.Reply(self, room_id, content, tools)
 
     def wait_for_workflow(
         self,
@@ -52,9 +60,7 @@ class Sequences:
             UnexpectedStateError: it has ended in another state.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
-        from interactor_ext._client.waiting import workflow_wait
-
-        return self._run_effects(workflow_wait(self, instance_id, until, timeout))
+        return self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
 
     def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
@@ -65,14 +71,10 @@ class Sequences:
             WaitTimeoutError: not in time.
             UnexpectedStateError: the user refused, it failed, or it expired.
         """
-        from interactor_ext._client.waiting import oauth_wait
-
-        return self._run_effects(oauth_wait(self, flow_id, timeout))
+        return self._run_effects(waiting.oauth_wait(self, flow_id, timeout))
 
     def _run_effects(self, effects: Effects[T]) -> T:
-        from interactor_ext._effects import run_sync
-
-        return run_sync(effects)
+        return _effects.run_sync(effects)
 
 
 class AsyncSequences:
@@ -91,9 +93,7 @@ class AsyncSequences:
         silence. Where two messages are sent at the same time nevertheless, the order of the room's messages tells which
         answer is whose, and it comes in one piece; where it does not, a StreamError says so.
         """
-        from interactor_ext.chat._reply import AsyncReply
-
-        return AsyncReply(self, room_id, content, tools)
+        return _reply.AsyncReply(self, room_id, content, tools)
 
     async def wait_for_workflow(
         self,
@@ -111,9 +111,7 @@ class AsyncSequences:
             UnexpectedStateError: it has ended in another state.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
-        from interactor_ext._client.waiting import workflow_wait
-
-        return await self._run_effects(workflow_wait(self, instance_id, until, timeout))
+        return await self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
 
     async def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
@@ -124,11 +122,7 @@ class AsyncSequences:
             WaitTimeoutError: not in time.
             UnexpectedStateError: the user refused, it failed, or it expired.
         """
-        from interactor_ext._client.waiting import oauth_wait
-
-        return await self._run_effects(oauth_wait(self, flow_id, timeout))
+        return await self._run_effects(waiting.oauth_wait(self, flow_id, timeout))
 
     async def _run_effects(self, effects: Effects[T]) -> T:
-        from interactor_ext._effects import run_async
-
-        return await run_async(effects)
+        return await _effects.run_async(effects)

@@ -1,90 +1,154 @@
-"""What the views of a client share: made once, closed once."""
+"""The state that all views of a client share: transport, access token, rate limits; and how it is built."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import time
-from typing import TYPE_CHECKING, NamedTuple
+import weakref
+from typing import TYPE_CHECKING
 
-from interactor_ext._client.http import AsyncViewClient, Common, ViewClient
-from interactor_ext._client.options import Parts
+import httpx
+
+from interactor_ext._client.http import AsyncViewClient, HttpContext, ViewClient
+from interactor_ext._client.options import ClientOptions, require_kind
+from interactor_ext._client.sender import AsyncViewSender, ViewSender
 from interactor_ext._client.view import View
 from interactor_ext._config import InteractorConfig
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule
+from interactor_ext.limits._observed import RateLimits
+from interactor_ext.retry import RetryPolicy
+from interactor_ext.telemetry._events import Reporter
+from interactor_ext.telemetry._requests import Measured
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
-from interactor_ext.tokens._store import Token
+from interactor_ext.tokens._guarded_store import GuardedStore
+from interactor_ext.tokens._store import Token, TokenStore
+from interactor_ext.transports._attempts import Rules
+from interactor_ext.transports._circuit_breaker import CircuitBreaker
+from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
+from interactor_ext.transports._sync_transport import Transport
 
 if TYPE_CHECKING:
-    from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
+    from interactor_ext.limits import _limiter
+    from interactor_ext.transports import _async_transport
+else:
+    _async_transport = LazyModule("interactor_ext.transports._async_transport")  # imports asyncio
+    _limiter = LazyModule("interactor_ext.limits._limiter")  # most programs use none
 
 
-class Core(NamedTuple):
-    """The shared parts of an `InteractorClient`."""
+class _SharedState:
+    """What both clients build alike."""
 
-    common: Common
-    transport: CallTransport
-    tokens: TokenCache
-    auth: BearerAuth
+    def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
+        policy = options.retry_policy or RetryPolicy(max_retries=config.max_retries)
+        self._reporter = None if options.telemetry is None else Reporter(options.telemetry)
+        self._context = HttpContext.of(config, policy, self._reporter)
+        self._store = _guarded_store(options.token_store, config)
+        if options.rate_limiter is not None:
+            require_kind("rate_limiter", options.rate_limiter, _limiter.RateLimiter)
+        identity = f"{config.account_server_url} {config.client_id}"
+        self._rules = Rules(
+            policy,
+            _circuit_breaker(options.circuit_breaker),
+            options.rate_limiter,
+            client=hashlib.sha256(identity.encode()).hexdigest()[:16],
+            max_response_size=config.max_response_size,
+            measure=None if self._reporter is None else functools.partial(Measured, self._reporter),
+        )
 
-    @classmethod
-    def build(cls, config: InteractorConfig, parts: Parts) -> Core:
-        reporter = parts.reporter()
-        rules = parts.rules(config, reporter)
-        common = Common.of(config, rules.policy, reporter)
-        shared = parts.build_transport(rules, reporter)
-        account = ViewClient(View.of(config), common, shared, auth=None)
+    @property
+    def limits(self) -> RateLimits:
+        return self._context.limits
+
+
+class SharedState(_SharedState):
+    """What the views of an `InteractorClient` share."""
+
+    def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
+        super().__init__(config, options)
+        reporter, network = self._reporter, options.transport or Transport()
+        if not isinstance(network, httpx.BaseTransport):
+            raise ConfigurationError(f"transport must be an httpx.BaseTransport, not {type(network).__name__}")
+        self.transport = CallTransport(network, self._rules)
+        if options.transport is None:
+            # For whoever forgets to close, at the latest when the interpreter ends.
+            weakref.finalize(self.transport, network.close)
+        account = ViewClient(View.of(config), self._context, self.transport, auth=None)
 
         def fetch() -> Token:
             asked_at = time.time()
             return token_from(account.request(**token_request(config)), asked_at)
 
-        tokens = TokenCache(
-            fetch if reporter is None else reporter.watch(fetch),
-            buffer=config.token_refresh_buffer,
-            store=parts.store(config),
-        )
+        watched = fetch if reporter is None else reporter.watch(fetch)
+        self.tokens = TokenCache(watched, buffer=config.token_refresh_buffer, store=self._store)
+        self._auth = BearerAuth(self.tokens, config.core_api_url)
         if reporter is not None:
-            tokens.on_token = reporter.token_in_use
-        return cls(common, shared, tokens, BearerAuth(tokens, config.core_api_url))
+            self.tokens.on_token = reporter.token_in_use
+            if isinstance(network, Transport):
+                reporter.pool_opened(network)
 
     def open(self, view: View) -> ViewClient:
-        return ViewClient(view, self.common, self.transport, self.auth)
+        return ViewClient(view, self._context, self.transport, self._auth)
+
+    def sender(self, http: ViewClient) -> ViewSender:
+        return ViewSender(http)
 
     def close(self) -> None:
         self.transport.close()
 
 
-class AsyncCore(NamedTuple):
-    """The shared parts of an `AsyncInteractorClient`."""
+class AsyncSharedState(_SharedState):
+    """What the views of an `AsyncInteractorClient` share."""
 
-    common: Common
-    transport: AsyncCallTransport
-    tokens: AsyncTokenCache
-    auth: AsyncBearerAuth
-
-    @classmethod
-    def build(cls, config: InteractorConfig, parts: Parts) -> AsyncCore:
-        reporter = parts.reporter()
-        rules = parts.rules(config, reporter)
-        common = Common.of(config, rules.policy, reporter)
-        shared = parts.build_async_transport(rules, reporter)
-        account = AsyncViewClient(View.of(config), common, shared, auth=None)
+    def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
+        super().__init__(config, options)
+        # The connections of our own transport end with their event loops.
+        reporter, network = self._reporter, options.transport or _async_transport.AsyncTransport()
+        if not isinstance(network, httpx.AsyncBaseTransport):
+            raise ConfigurationError(f"transport must be an httpx.AsyncBaseTransport, not {type(network).__name__}")
+        self.transport = AsyncCallTransport(network, self._rules)
+        account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
 
         async def fetch() -> Token:
             asked_at = time.time()
             return token_from(await account.request(**token_request(config)), asked_at)
 
-        tokens = AsyncTokenCache(
-            fetch if reporter is None else reporter.watch_async(fetch),
-            buffer=config.token_refresh_buffer,
-            store=parts.store(config),
-        )
+        watched = fetch if reporter is None else reporter.watch_async(fetch)
+        self.tokens = AsyncTokenCache(watched, buffer=config.token_refresh_buffer, store=self._store)
+        self._auth = AsyncBearerAuth(self.tokens, config.core_api_url)
         if reporter is not None:
-            tokens.on_token = reporter.token_in_use
-        return cls(common, shared, tokens, AsyncBearerAuth(tokens, config.core_api_url))
+            self.tokens.on_token = reporter.token_in_use
+            if isinstance(network, _async_transport.AsyncTransport):
+                reporter.pool_opened(network)
 
     def open(self, view: View) -> AsyncViewClient:
-        return AsyncViewClient(view, self.common, self.transport, self.auth)
+        return AsyncViewClient(view, self._context, self.transport, self._auth)
+
+    def sender(self, http: AsyncViewClient) -> AsyncViewSender:
+        return AsyncViewSender(http)
 
     async def close(self) -> None:
         await self.tokens.aclose()
         await self.transport.aclose()
+
+
+def _circuit_breaker(given: CircuitBreaker | bool | None) -> CircuitBreaker | None:
+    if given is None or given is True:
+        return CircuitBreaker()
+    if given is False:
+        return None
+    if not isinstance(given, CircuitBreaker):
+        kind = type(given).__name__
+        raise ConfigurationError(f"circuit_breaker must be a CircuitBreaker, or False for none, not {kind}")
+    return given
+
+
+def _guarded_store(given: TokenStore | None, config: InteractorConfig) -> GuardedStore | None:
+    if given is None:
+        return None
+    if not all(callable(getattr(given, method, None)) for method in ("load", "save", "lock")):
+        kind = type(given).__name__
+        raise ConfigurationError(f"token_store must have the methods `load`, `save` and `lock`, which {kind} lacks")
+    return GuardedStore(given, config)

@@ -168,7 +168,7 @@ class Sandbox:
         options["transport"] = transport = Transport(trust_env=False)
         client = InteractorClient(**options)
         # For whoever forgets to close, as with the transport that a client makes for itself.
-        weakref.finalize(client._core.transport, transport.close)
+        weakref.finalize(client._shared.transport, transport.close)
         return client
 
     def async_client(self, **options: Any) -> AsyncInteractorClient:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext._redaction import clean_text
 from interactor_ext.logs._logger import logger
 from interactor_ext.tokens._serialization import dump_token, load_token
 from interactor_ext.tokens._store import Token, TokenStore
@@ -55,8 +56,6 @@ class GuardedStore:
         return session
 
     def failed(self, error: BaseException) -> None:
-        from interactor_ext._redaction import clean_text
-
         # A Redis that is gone may take seconds to say so, each time. What is unreadable the next token replaces.
         if not isinstance(error, ValueError):
             self._rests_until = time.monotonic() + _REST

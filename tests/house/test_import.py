@@ -37,7 +37,7 @@ def test_importing_the_package_and_its_clients_loads_no_model_no_endpoint_and_no
 
 def test_constructing_a_sync_client_loads_no_attrs_no_asyncio_no_models_and_no_battery() -> None:
     modules = loaded(CONSTRUCTED) - loaded("import httpx; httpx.Client()")
-    unused = {"attr", "asyncio", "dateutil", "interactor_ext._effects", "interactor_ext.streams"}
+    unused = {"attr", "asyncio", "dateutil", "interactor_ext._effects"}
     assert sorted(modules & unused) == []
     batteries = ("chat", "tools", "webhooks", "sandbox", "testing", "cli", "telemetry._prometheus", "limits._limiter")
     prefixes = (*MODELS_AND_ENDPOINTS, *(f"interactor_ext.{name}" for name in batteries))

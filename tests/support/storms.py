@@ -119,7 +119,7 @@ def interrupts_sync(url: str, calls: int, seed: int) -> dict[str, Any]:
             alarm.during(lambda: client.assistants.get("a"))
     faulthandler.dump_traceback_later(STUCK, exit=True)
     client.assistants.get("a")
-    connections = client._core.transport._inner.connections()  # type: ignore[attr-defined]
+    connections = client._shared.transport._inner.connections()  # type: ignore[attr-defined]
     client.close()
     return {"errors": [repr(error) for error in errors], "rung": alarm.rung, "used": connections[0] - connections[1]}
 
@@ -149,7 +149,7 @@ def interrupts_async(url: str, calls: int, seed: int) -> dict[str, Any]:
 
     async def end() -> int:
         await client.assistants.get("a")
-        connections = client._core.transport._inner.connections()  # type: ignore[attr-defined]
+        connections = client._shared.transport._inner.connections()  # type: ignore[attr-defined]
         await client.aclose()
         return int(connections.open - connections.idle)
 
@@ -265,7 +265,7 @@ def collector_sync(url: str, calls: int, seed: int) -> dict[str, Any]:
             client.assistants.get("a")
     gc.set_threshold(700, 10, 10)
     gc.collect()
-    transport = client._core.transport._inner
+    transport = client._shared.transport._inner
     until = time.monotonic() + STUCK
     while (connections := transport.connections()).open > connections.idle and time.monotonic() < until:  # type: ignore[attr-defined]
         time.sleep(0.01)
@@ -296,7 +296,7 @@ def collector_async(url: str, calls: int, seed: int) -> dict[str, Any]:
             await asyncio.gather(client.assistants.get("a"), client.assistants.get("a"))
         gc.set_threshold(700, 10, 10)
         gc.collect()
-        transport = client._core.transport._inner
+        transport = client._shared.transport._inner
         until = time.monotonic() + STUCK
         while (connections := transport.connections()).open > connections.idle and time.monotonic() < until:  # type: ignore[attr-defined]
             await asyncio.sleep(0.01)

@@ -146,7 +146,7 @@ def test_a_token_that_is_due_serves_on_while_no_other_can_be_had(mode: str, fail
         return token_answer("token_1", 3600) if len(server.token_requests) == 1 else failure
 
     def use(client: Any) -> Any:
-        source = client._core.tokens
+        source = client._shared.tokens
         if mode == "sync":
             client.assistants.list()
             source._state._due_at = 0.0

@@ -116,7 +116,7 @@ def test_a_store_that_stalls_rests_and_is_tried_again(
 ) -> None:
     store = Stalls(step)
     with InteractorClient(**server.settings, token_store=store) as client:
-        guard = client._core.tokens._store
+        guard = client._shared.tokens._store
         assert guard is not None
 
         def time_is_over() -> None:
@@ -128,7 +128,7 @@ def test_a_store_that_stalls_rests_and_is_tried_again(
         for _ in range(3):
             watched(lambda: client.assistants.get("x"))
             eventually(lambda: "did not answer within" in caplog.text, "the warning")
-            client._core.tokens.reject(client._core.tokens.valid() or Token("", 0, 0))
+            client._shared.tokens.reject(client._shared.tokens.valid() or Token("", 0, 0))
         assert store.stalled == 1
         assert len(server.token_requests) == 3
         assert caplog.text.count("did not answer within") == 1
@@ -148,12 +148,12 @@ def test_a_store_that_stalls_rests_and_is_tried_again(
 def test_a_store_that_stalls_for_ever_is_given_up_after_a_few_attempts(server: OddServer) -> None:
     store = Stalls("load")
     with InteractorClient(**server.settings, token_store=store) as client:
-        guard = client._core.tokens._store
+        guard = client._shared.tokens._store
         assert guard is not None
         store.load = lambda key: store._come_to("load")  # type: ignore[method-assign,assignment]
         for _ in range(6):
             watched(lambda: client.assistants.get("x"))
-            client._core.tokens.reject(client._core.tokens.valid() or Token("", 0, 0))
+            client._shared.tokens.reject(client._shared.tokens.valid() or Token("", 0, 0))
             guard._rests_until = 0.0
         eventually(lambda: store.stalled == guarded._MOST_SESSIONS)
     store.go_on.set()

@@ -116,12 +116,12 @@ async def run_async(
 
 def busy_connections(client: InteractorClient) -> int:
     """How many are not free for the next call. A token request may outlive the call's deadline."""
-    connections = client._core.transport._inner.connections()
+    connections = client._shared.transport._inner.connections()
     return int(connections.open - connections.idle)
 
 
 def busy_async_connections(client: AsyncInteractorClient) -> int:
-    transport = client._core.transport._inner
+    transport = client._shared.transport._inner
     return len(transport._sets.get()._used) if isinstance(transport, AsyncTransport) else 0
 
 
