@@ -123,7 +123,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> list[str | type[BaseException]]:
     return lines
 
 
-def test_help_and_version(terminal: Callable[..., Terminal], shown_by: Callable[..., str]) -> None:
+def test_help_and_version_options(terminal: Callable[..., Terminal], shown_by: Callable[..., str]) -> None:
     shown = terminal("--help").end()
     for command in ("doctor", "chat", "api", "demo", "sandbox", "webhooks"):
         assert re.search(rf"^ *{command} ", shown, re.MULTILINE)
@@ -132,7 +132,7 @@ def test_help_and_version(terminal: Callable[..., Terminal], shown_by: Callable[
     assert re.fullmatch(r"interactor \d+\.\d+\.\d+\s+", shown_by("--version"))
 
 
-def test_doctor(shown_by: Callable[..., str]) -> None:
+def test_doctor_reports_token_and_wrong_secret(shown_by: Callable[..., str]) -> None:
     shown = shown_by("doctor")
     assert "✓ token" in shown
     assert "✗" not in shown
@@ -141,11 +141,13 @@ def test_doctor(shown_by: Callable[..., str]) -> None:
     assert "hunter2-of-another" not in shown
 
 
-def test_demo(shown_by: Callable[..., str]) -> None:
+def test_demo_runs_every_step(shown_by: Callable[..., str]) -> None:
     assert "every step came out as it should" in shown_by("demo")
 
 
-def test_sandbox(terminal: Callable[..., Terminal], shown_by: Callable[..., str]) -> None:
+def test_sandbox_command_serves_and_validates_options(
+    terminal: Callable[..., Terminal], shown_by: Callable[..., str]
+) -> None:
     running = terminal("sandbox", "--port", "0")
     running.until("Interactor sandbox at ", "Ctrl-C")
     env = dict(re.findall(r"export (\w+)=(\S+)", running.seen))
@@ -209,7 +211,7 @@ def test_chat_commands_and_tool_calls(
         assert "tools are not run here" in shown
 
 
-def test_webhooks_listen_and_replay(
+def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
     terminal: Callable[..., Terminal], shown_by: Callable[..., str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     kept = tmp_path / "kept"
@@ -248,7 +250,7 @@ def test_webhooks_listen_and_replay(
     assert "Genuine" in shown_by("webhooks", "verify", str(file))
 
 
-def test_webhooks_sign_and_verify(shown_by: Callable[..., str], tmp_path: Path) -> None:
+def test_webhooks_sign_and_verify_round_trip(shown_by: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "body.json"
     file.write_bytes(body_of())
     shown = shown_by("webhooks", "sign", str(file), "--event", "room.message.created")
@@ -270,7 +272,9 @@ def test_webhooks_sign_and_verify(shown_by: Callable[..., str], tmp_path: Path) 
     )
 
 
-def test_api_in_a_terminal(terminal: Callable[..., Terminal], shown_by: Callable[..., str], as_terminal: None) -> None:
+def test_api_prints_json_in_a_terminal(
+    terminal: Callable[..., Terminal], shown_by: Callable[..., str], as_terminal: None
+) -> None:
     body = '{"name": "Bot", "model": "gpt-4", "system_prompt": "Help."}'
     bot = json.loads(terminal("api", "create_assistant", "-n", NAMESPACE, "-d", body).end())["data"]
     shown = ANSI.sub("", shown_by("api", "get_assistant", f"assistant_id={bot['id']}", "-n", NAMESPACE))
@@ -280,7 +284,7 @@ def test_api_in_a_terminal(terminal: Callable[..., Terminal], shown_by: Callable
     assert all(name in shown for name in operations.operations())
 
 
-def test_errors_are_one_line_and_details_are_there_on_request(shown_by: Callable[..., str]) -> None:
+def test_errors_are_one_line_and_verbose_shows_details(shown_by: Callable[..., str]) -> None:
     shown = shown_by("api", "get_assistant", "assistant_id=asst_1", "-n", NAMESPACE, status=1)
     assert len(shown.strip().splitlines()) == 1
     assert re.match(r"Error: .*404 NOT_FOUND, request id req_\w+", shown)
@@ -305,7 +309,7 @@ def test_show_completion_prints_the_script_of_the_shell() -> None:
     assert "_INTERACTOR_COMPLETE" in shown
 
 
-def test_without_the_extra_it_says_what_to_install() -> None:
+def test_missing_cli_extra_names_install_command() -> None:
     code = "import sys; sys.modules['typer'] = None; from interactor_ext.cli import main; sys.exit(main([]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
@@ -329,7 +333,7 @@ def call(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return run
 
 
-def test_api_reaches_every_operation(call: Callable[..., Any], sandbox: Sandbox) -> None:
+def test_api_calls_every_operation(call: Callable[..., Any], sandbox: Sandbox) -> None:
     reached: set[str] = set()
 
     def one(operation: str, *arguments: str, body: Any = None) -> Any:
@@ -429,7 +433,9 @@ def test_api_reaches_every_operation(call: Callable[..., Any], sandbox: Sandbox)
     assert reached == set(operations.operations())
 
 
-def test_api_pages_keys_and_files(call: Callable[..., Any], sandbox: Sandbox, tmp_path: Path) -> None:
+def test_api_supports_all_pages_idempotency_key_and_files(
+    call: Callable[..., Any], sandbox: Sandbox, tmp_path: Path
+) -> None:
     body = {"name": "B", "model": "gpt-4", "system_prompt": "Help."}
     (first,) = call("create_assistant", "--idempotency-key", "key-1", body=body)
     assert call("create_assistant", "--idempotency-key", "key-1", body=body) == [first]
@@ -464,7 +470,7 @@ def test_api_pages_keys_and_files(call: Callable[..., Any], sandbox: Sandbox, tm
         (["list_rooms", "--limit", "2"], "list_rooms takes per_page=..."),
     ],
 )
-def test_api_says_what_is_wrong_in_one_line(
+def test_api_usage_errors_are_one_line(
     arguments: list[str],
     complaint: str,
     sandbox: Sandbox,
@@ -480,7 +486,7 @@ def test_api_says_what_is_wrong_in_one_line(
     assert len(complaints.splitlines()) == 1
 
 
-def test_api_tells_that_no_namespace_was_given(
+def test_api_notes_missing_namespace(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in sandbox.env.items():
@@ -495,7 +501,7 @@ def test_api_tells_that_no_namespace_was_given(
         assert arguments[0] == "get_jwks" or sandbox.requests[-1].namespace == NAMESPACE
 
 
-def test_api_describes_every_operation_without_sending(
+def test_api_describe_covers_every_operation_without_sending(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("INTERACTOR_CLIENT_ID", raising=False)
@@ -518,13 +524,13 @@ def test_api_describes_every_operation_without_sending(
     assert """Example interactor api create_room -n user_123 -d '{"assistant_id": "asst_7Hq2", """ in lines[-1]
 
 
-def test_the_example_of_a_description_is_a_call_that_works(call: Callable[..., Any]) -> None:
+def test_api_describe_example_works(call: Callable[..., Any]) -> None:
     (described,) = call("create_assistant", "--describe")
     (bot,) = call("create_assistant", body={**described["body"]["examples"][0], "tools": [], "data_sources": []})
     assert bot["data"]["name"] == described["body"]["examples"][0]["name"]
 
 
-def test_a_stream_takes_its_namespace_as_a_parameter_too(
+def test_api_stream_accepts_namespace_parameter(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in sandbox.env.items():

@@ -212,7 +212,7 @@ def check_listen(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> No
         run("webhooks", "listen", "--port", "0", *options)
 
 
-def test_the_receiver_reports_its_own_errors_without_controls(capsys: pytest.CaptureFixture[str]) -> None:
+def test_receiver_errors_escape_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     from interactor_ext.cli.webhooks import _Server
 
     with _Server(("127.0.0.1", 0), WSGIRequestHandler) as server:
@@ -234,7 +234,7 @@ def check_replay(run: Callable[..., str], tmp_path: Path) -> None:
                 run("webhooks", "replay", str(file), "--to", server.url, *options, status=0 if status == 200 else 1)
 
 
-def test_replay_quotes_no_password_of_a_url(
+def test_replay_error_hides_url_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", SECRET)
@@ -300,12 +300,12 @@ CHECKS: dict[str, str] = {
 }
 
 
-def test_every_command_has_a_check() -> None:
+def test_every_command_has_an_output_check() -> None:
     assert set(commands(typer.main.get_command(app))) == set(CHECKS)
 
 
 @pytest.mark.parametrize("check", sorted(set(CHECKS.values())))
-def test_no_command_writes_controls_of_a_server(
+def test_commands_escape_control_characters_of_servers(
     check: str,
     run: Callable[..., str],
     sandbox: Sandbox,
@@ -317,7 +317,7 @@ def test_no_command_writes_controls_of_a_server(
     function(**{name: given[name] for name in inspect.signature(function).parameters})
 
 
-def test_only_one_module_of_the_command_line_writes() -> None:
+def test_only_output_module_writes() -> None:
     folder = Path(main.__code__.co_filename).parent
     writers = set()
     for path in folder.glob("*.py"):

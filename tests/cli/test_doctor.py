@@ -57,7 +57,7 @@ def failed(checks: dict[str, Any]) -> set[str]:
     return {name for name, check in checks.items() if check["status"] == "failed"}
 
 
-def test_healthy(examine: Examine, sandbox: Sandbox) -> None:
+def test_healthy_setup_passes_every_check(examine: Examine, sandbox: Sandbox) -> None:
     with sandbox.client(namespace="user_1") as client:
         client.assistants.create(name="Bot", model="gpt-4", system_prompt="Help.")
     status, checks = examine(sandbox.env, "--namespace", "user_1", "--strict")
@@ -69,7 +69,7 @@ def test_healthy(examine: Examine, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("missing", [{"INTERACTOR_CLIENT_ID"}, {"INTERACTOR_CLIENT_ID", "INTERACTOR_CLIENT_SECRET"}])
-def test_no_variables(examine: Examine, sandbox: Sandbox, missing: set[str]) -> None:
+def test_missing_variables_fail_environment_check(examine: Examine, sandbox: Sandbox, missing: set[str]) -> None:
     status, checks = examine({name: value for name, value in sandbox.env.items() if name not in missing})
     assert status == 1
     assert failed(checks) == {"environment"}
@@ -77,7 +77,7 @@ def test_no_variables(examine: Examine, sandbox: Sandbox, missing: set[str]) -> 
     assert {check["status"] for name, check in checks.items() if name != "environment"} == {"skipped"}
 
 
-def test_what_is_set_is_not_advised_to_be_set(examine: Examine, sandbox: Sandbox) -> None:
+def test_advice_names_only_missing_variables(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine(sandbox.env, "--environment", "nope")
     assert (status, failed(checks)) == (1, {"environment"})
     assert "correct what is named here" in checks["environment"]["advice"]
@@ -85,14 +85,14 @@ def test_what_is_set_is_not_advised_to_be_set(examine: Examine, sandbox: Sandbox
     assert "export INTERACTOR_CLIENT_ID" in checks["environment"]["advice"]
 
 
-def test_wrong_secret(examine: Examine, sandbox: Sandbox) -> None:
+def test_wrong_secret_fails_token_check(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine({**sandbox.env, "INTERACTOR_CLIENT_SECRET": "hunter2-of-another-environment"})
     assert status == 1
     assert failed(checks) == {"token"}
     assert "INTERACTOR_CLIENT_SECRET is wrong" in checks["token"]["advice"]
 
 
-def test_a_host_that_is_not_known(examine: Examine, sandbox: Sandbox) -> None:
+def test_unknown_host_fails_dns_check(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine({**sandbox.env, "INTERACTOR_CORE_API_URL": "https://core.interactor.invalid/api/v1"})
     assert status == 1
     assert failed(checks) == {"DNS"}
@@ -100,14 +100,16 @@ def test_a_host_that_is_not_known(examine: Examine, sandbox: Sandbox) -> None:
     assert "INTERACTOR_CORE_API_URL" in checks["DNS"]["advice"]
 
 
-def test_a_host_where_nothing_listens(examine: Examine, sandbox: Sandbox) -> None:
+def test_refused_connection_fails_connection_check(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine({**sandbox.env, "INTERACTOR_ACCOUNT_SERVER_URL": "http://127.0.0.1:9/api/v1"})
     assert status == 1
     assert failed(checks) == {"connection"}
     assert "127.0.0.1:9" in checks["connection"]["detail"]
 
 
-def test_a_proxy_variable_that_is_no_url(examine: Examine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_proxy_variable_fails_dns_check(
+    examine: Examine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://bob:hunter2#more@proxy.test:3128")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -117,9 +119,7 @@ def test_a_proxy_variable_that_is_no_url(examine: Examine, sandbox: Sandbox, mon
     assert "hunter2" not in str(checks)
 
 
-def test_settings_that_would_send_the_secret_unencrypted_or_contradict_each_other(
-    examine: Examine, sandbox: Sandbox
-) -> None:
+def test_insecure_or_contradictory_settings_fail_environment_check(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine({**sandbox.env, "INTERACTOR_CORE_API_URL": "http://core.example.com/api/v1"})
     assert (status, failed(checks)) == (1, {"environment"})
     assert "core.example.com is not local" in checks["environment"]["detail"]
@@ -183,7 +183,7 @@ def through(sandbox: Sandbox, place: str, scheme: str = "http") -> dict[str, str
 
 
 @pytest.mark.parametrize("variable", ["INTERACTOR_ACCOUNT_SERVER_URL", "INTERACTOR_CORE_API_URL"])
-def test_a_host_that_is_something_else(examine: Examine, sandbox: Sandbox, variable: str) -> None:
+def test_other_server_fails_token_or_read_call_check(examine: Examine, sandbox: Sandbox, variable: str) -> None:
     with served() as place:
         status, checks = examine({**sandbox.env, variable: f"http://{place}/api/v1"})
     assert status == 1
@@ -193,7 +193,7 @@ def test_a_host_that_is_something_else(examine: Examine, sandbox: Sandbox, varia
 
 
 @pytest.mark.parametrize("seconds", [-600, 600])
-def test_a_clock_ten_minutes_off(examine: Examine, sandbox: Sandbox, seconds: float) -> None:
+def test_clock_ten_minutes_off_fails_clock_check(examine: Examine, sandbox: Sandbox, seconds: float) -> None:
     with served(target=sandbox.core_api_url.split("/")[2], skew=seconds) as place:
         status, checks = examine(through(sandbox, place))
     assert status == 1
@@ -217,7 +217,7 @@ def certified(authority: Any, *names: str) -> ssl.SSLContext:
     return context
 
 
-def test_tls_that_is_not_trusted(examine: Examine, sandbox: Sandbox, authority: Any) -> None:
+def test_untrusted_certificate_fails_tls_check(examine: Examine, sandbox: Sandbox, authority: Any) -> None:
     with served(certified(authority, "127.0.0.1"), target=sandbox.core_api_url.split("/")[2]) as place:
         status, checks = examine(through(sandbox, place, "https"))
     assert status == 1
@@ -226,7 +226,7 @@ def test_tls_that_is_not_trusted(examine: Examine, sandbox: Sandbox, authority: 
     assert "SSL_CERT_FILE" in checks["TLS"]["advice"]
 
 
-def test_tls_for_another_name(
+def test_certificate_of_other_name_fails_tls_check(
     examine: Examine, sandbox: Sandbox, authority: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -242,13 +242,13 @@ def test_tls_for_another_name(
     assert checks["TLS"]["detail"].startswith("TLSv1.")
 
 
-def test_no_tls_where_there_should_be(examine: Examine, sandbox: Sandbox) -> None:
+def test_plain_server_on_https_url_fails_tls_check(examine: Examine, sandbox: Sandbox) -> None:
     place = sandbox.core_api_url.split("/")[2]
     status, checks = examine(through(sandbox, place, "https"))
     assert (status, failed(checks)) == (1, {"TLS"})
 
 
-def test_a_scope_that_this_client_may_not_have(examine: Examine, sandbox: Sandbox) -> None:
+def test_forbidden_scope_fails_token_check(examine: Examine, sandbox: Sandbox) -> None:
     sandbox.add_client("worker", "worker-s3cret", scopes=["rooms:read"])
     worker = {**sandbox.env, "INTERACTOR_CLIENT_ID": "worker", "INTERACTOR_CLIENT_SECRET": "worker-s3cret"}
     status, checks = examine({**worker, "INTERACTOR_SCOPES": "rooms:read assistants:write"})
@@ -256,7 +256,7 @@ def test_a_scope_that_this_client_may_not_have(examine: Examine, sandbox: Sandbo
     assert "INTERACTOR_SCOPES" in checks["token"]["advice"]
 
 
-def test_a_missing_scope(examine: Examine, sandbox: Sandbox) -> None:
+def test_missing_scope_fails_scopes_check(examine: Examine, sandbox: Sandbox) -> None:
     sandbox.add_client("worker", "worker-s3cret", scopes=["rooms:read"])
     worker = {**sandbox.env, "INTERACTOR_CLIENT_ID": "worker", "INTERACTOR_CLIENT_SECRET": "worker-s3cret"}
     status, checks = examine(worker)
@@ -270,7 +270,7 @@ def test_a_missing_scope(examine: Examine, sandbox: Sandbox) -> None:
     assert "/rooms" in checks["read call"]["detail"]
 
 
-def test_a_scope_that_the_contract_does_not_know(examine: Examine, sandbox: Sandbox) -> None:
+def test_unknown_scope_fails_scopes_check(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine(sandbox.env, "--needs", "foo:bar", "--needs", "rooms:read")
     assert (status, failed(checks)) == (1, {"scopes"})
     assert checks["scopes"]["detail"] == "there is no scope foo:bar"
@@ -278,14 +278,14 @@ def test_a_scope_that_the_contract_does_not_know(examine: Examine, sandbox: Sand
     assert examine(sandbox.env, "--needs", "rooms:read")[0] == 0  # an administrator has it
 
 
-def test_no_scope_to_read_with(examine: Examine, sandbox: Sandbox) -> None:
+def test_client_without_read_scope_skips_read_call(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine({**sandbox.env, "INTERACTOR_SCOPES": "workflows:execute"})
     assert (status, failed(checks)) == (0, set())
     assert checks["read call"]["status"] == "skipped"
 
 
 @pytest.mark.parametrize(("code", "answer"), [(403, "FORBIDDEN"), (404, "NOT_FOUND")])
-def test_a_namespace_that_the_platform_refuses(examine: Examine, sandbox: Sandbox, code: int, answer: str) -> None:
+def test_refused_namespace_fails_namespace_check(examine: Examine, sandbox: Sandbox, code: int, answer: str) -> None:
     sandbox.faults.add("list_assistants", namespace="user_404", status=code, code=answer, message="No such namespace.")
     status, checks = examine(sandbox.env, "-n", "user_404")
     assert (status, failed(checks)) == (1, {"namespace"})
@@ -293,7 +293,7 @@ def test_a_namespace_that_the_platform_refuses(examine: Examine, sandbox: Sandbo
     assert "spelling" in checks["namespace"]["advice"]
 
 
-def test_a_namespace_without_anything_in_it(examine: Examine, sandbox: Sandbox) -> None:
+def test_empty_namespace_warns(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine(sandbox.env, "-n", "user_nobody")
     assert (status, checks["namespace"]["status"]) == (0, "warning")
     assert "'user_nobody' is unknown so far" in checks["namespace"]["detail"]
@@ -302,23 +302,21 @@ def test_a_namespace_without_anything_in_it(examine: Examine, sandbox: Sandbox) 
 
 
 @pytest.mark.parametrize(("operation", "check"), [("create_token", "token"), ("list_assistants", "read call")])
-def test_rate_limited(examine: Examine, sandbox: Sandbox, operation: str, check: str) -> None:
+def test_rate_limited_client_gets_advice(examine: Examine, sandbox: Sandbox, operation: str, check: str) -> None:
     sandbox.faults.add(operation, status=429, retry_after=17, times=None)
     status, checks = examine(sandbox.env)
     assert (status, failed(checks)) == (1, {check})
     assert "rate limited: try again in 17 s" in checks[check]["advice"]
 
 
-def test_a_platform_in_trouble(examine: Examine, sandbox: Sandbox) -> None:
+def test_server_errors_fail_with_advice(examine: Examine, sandbox: Sandbox) -> None:
     sandbox.faults.add("list_assistants", status=503, times=None)
     status, checks = examine(sandbox.env)
     assert (status, failed(checks)) == (1, {"read call"})
     assert "trouble of its own" in checks["read call"]["advice"]
 
 
-def test_a_proxy_takes_the_place_of_the_name_server(
-    examine: Examine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proxy_skips_dns_and_tls_checks(examine: Examine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://user:pr0xypass@127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     variables = {**sandbox.env, "INTERACTOR_ACCOUNT_SERVER_URL": "https://auth.interactor.invalid/api/v1"}
@@ -328,7 +326,9 @@ def test_a_proxy_takes_the_place_of_the_name_server(
     assert "pr0xypass" not in json.dumps(checks)
 
 
-def test_for_people(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_output_for_people(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", "hunter2-of-another")

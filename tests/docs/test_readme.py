@@ -44,13 +44,13 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(("line", "code"), [pytest.param(line, code, id=heading) for heading, line, code in blocks()])
-def test_block(line: int, code: str) -> None:
+def test_readme_block_runs(line: int, code: str) -> None:
     # Compiled under the README's own name and lines, so that a traceback points into it.
     compiled = compile("\n" * line + code, str(README), "exec")
     # What a block sets for itself (a context variable, a logger's level) must not reach the tests after it.
     contextvars.copy_context().run(exec, compiled, {"__name__": "__main__"})
 
 
-def test_the_first_code_stands_within_thirty_lines() -> None:
+def test_readme_shows_code_within_thirty_lines() -> None:
     _, line, _ = next(blocks())
     assert line <= 30

@@ -13,7 +13,7 @@ TITLED_BLOCK = re.compile(r'^```python title="(?P<name>[\w.]+)"\n(?P<code>.*?)^`
 SETTINGS = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
 
 
-def test_the_readmes_project_passes(tmp_path: Path) -> None:
+def test_readme_testing_example_passes(tmp_path: Path) -> None:
     files = {match["name"]: match["code"] for match in TITLED_BLOCK.finditer(README.read_text())}
     assert files.keys() == {"shop.py", "test_shop.py", "conftest.py"}
     for name, text in {**files, "pytest.ini": SETTINGS}.items():

@@ -42,13 +42,13 @@ def checked(folder: Path, settings: str, text: str, *command: str) -> subprocess
     )
 
 
-def test_mypy(folder: Path) -> None:
+def test_readme_passes_mypy(folder: Path) -> None:
     settings = "[mypy]\nstrict = true\npython_version = 3.11\n"
     done = checked(folder, "mypy.ini", settings, "mypy", "--no-error-summary")
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
-def test_pyright(folder: Path) -> None:
+def test_readme_passes_pyright(folder: Path) -> None:
     settings = json.dumps({"pythonVersion": "3.11", "typeCheckingMode": "standard"})
     done = checked(folder, "pyrightconfig.json", settings, "pyright", "--pythonpath", sys.executable, "--warnings")
     assert done.returncode == 0, done.stdout + done.stderr

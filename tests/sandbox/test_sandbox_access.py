@@ -26,7 +26,7 @@ def ask_for_token(sandbox: Sandbox, **fields: Any) -> httpx.Response:
     return response
 
 
-def test_a_token_says_what_it_is(sandbox: Sandbox) -> None:
+def test_token_response_has_documented_fields(sandbox: Sandbox) -> None:
     token = ask_for_token(sandbox).json()["data"]
     assert (token["token_type"], token["expires_in"], token["scope"]) == ("Bearer", 3600, "admin")
     assert ask_for_token(sandbox).json()["data"]["access_token"] != token["access_token"]
@@ -35,7 +35,7 @@ def test_a_token_says_what_it_is(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     "fields", [{"client_id": "nobody"}, {"client_secret": "guess"}, {"client_secret": "gu\u00e9ss"}]
 )
-def test_wrong_client_credentials_are_401(sandbox: Sandbox, fields: dict[str, str]) -> None:
+def test_wrong_client_credentials_return_401(sandbox: Sandbox, fields: dict[str, str]) -> None:
     response = ask_for_token(sandbox, **fields)
     problem(response, 401, "AUTH_ERROR")
     assert "guess" not in response.text
@@ -45,7 +45,7 @@ def test_wrong_client_credentials_are_401(sandbox: Sandbox, fields: dict[str, st
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Basic abc", "Bearer nonsense", "bearer \u00e9"])
-def test_a_call_without_a_good_token_is_401(sandbox: Sandbox, authorization: str) -> None:
+def test_call_without_valid_token_returns_401(sandbox: Sandbox, authorization: str) -> None:
     headers = {"authorization": authorization.encode()} if authorization else {}
     response = httpx.get(f"{sandbox.core_api_url}/assistants", headers=headers)
     check_response(response)
@@ -53,7 +53,7 @@ def test_a_call_without_a_good_token_is_401(sandbox: Sandbox, authorization: str
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_every_core_operation_asks_for_a_token(sandbox: Sandbox) -> None:
+def test_every_core_operation_requires_token(sandbox: Sandbox) -> None:
     origin = sandbox.core_api_url.removesuffix("/api/v1")
     statuses = {}
     for name, (method, path, operation) in OPERATIONS.items():
@@ -62,12 +62,12 @@ def test_every_core_operation_asks_for_a_token(sandbox: Sandbox) -> None:
         assert (statuses[name] == 401) is (operation.get("security") != [])
 
 
-def test_the_scheme_is_case_insensitive(caller: Caller) -> None:
+def test_bearer_scheme_is_case_insensitive(caller: Caller) -> None:
     _, _, token = caller.headers["authorization"].partition(" ")
     assert caller.get("/assistants", headers={"authorization": f"bEARER  {token}"}).status_code == 200
 
 
-def test_a_token_expires_by_the_clock(sandbox: Sandbox, caller: Caller, another: Another) -> None:
+def test_token_expires_by_sandbox_clock(sandbox: Sandbox, caller: Caller, another: Another) -> None:
     sandbox.clock.advance(3590)
     assert caller.get("/assistants").status_code == 200
     sandbox.clock.advance(11)
@@ -77,7 +77,7 @@ def test_a_token_expires_by_the_clock(sandbox: Sandbox, caller: Caller, another:
     assert "expired" in caller.get("/assistants").text
 
 
-def test_the_lifetime_of_tokens_can_be_set() -> None:
+def test_token_lifetime_is_configurable() -> None:
     with Sandbox(token_lifetime=900).run() as sandbox:
         assert ask_for_token(sandbox).json()["data"]["expires_in"] == 900
         with Caller(sandbox) as caller:
@@ -85,7 +85,7 @@ def test_the_lifetime_of_tokens_can_be_set() -> None:
             problem(caller.get("/assistants"), 401, "AUTH_ERROR")
 
 
-def test_a_revoked_token_is_401_and_only_its_client_can_revoke_it(sandbox: Sandbox, caller: Caller) -> None:
+def test_revoked_token_returns_401_and_only_its_client_can_revoke(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.add_client("other", "secret")
     token = caller.headers["authorization"].removeprefix("Bearer ")
     for client_id, client_secret, status in (("other", "secret", 200), (sandbox.client_id, sandbox.client_secret, 401)):
@@ -96,12 +96,12 @@ def test_a_revoked_token_is_401_and_only_its_client_can_revoke_it(sandbox: Sandb
         assert caller.get("/assistants").status_code == status
 
 
-def test_all_tokens_can_be_revoked_at_once(sandbox: Sandbox, caller: Caller) -> None:
+def test_revoke_tokens_ends_all_tokens(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.revoke_tokens()
     problem(caller.get("/assistants"), 401, "AUTH_ERROR")
 
 
-def test_a_token_does_what_its_scopes_allow(sandbox: Sandbox, another: Another) -> None:
+def test_token_allows_only_its_scopes(sandbox: Sandbox, another: Another) -> None:
     reader = another(token=fetch_token(sandbox, scope="assistants:read rooms:read"))
     assert reader.get("/assistants").status_code == 200
     assert reader.get("/rooms").status_code == 200
@@ -110,7 +110,7 @@ def test_a_token_does_what_its_scopes_allow(sandbox: Sandbox, another: Another) 
     assert "assistants:write" in refused.text
 
 
-def test_each_operation_is_held_to_the_scope_that_the_contract_names(sandbox: Sandbox) -> None:
+def test_every_operation_requires_scope_of_contract(sandbox: Sandbox) -> None:
     origin = sandbox.core_api_url.removesuffix("/api/v1")
     scopes = sorted(load_contract().scopes - {"admin"})
     for scope in scopes:
@@ -123,7 +123,7 @@ def test_each_operation_is_held_to_the_scope_that_the_contract_names(sandbox: Sa
                 assert forbidden is (operation["x-scopes"] != [scope]), operation["operationId"]
 
 
-def test_a_client_gets_no_scope_that_it_may_not_have(sandbox: Sandbox) -> None:
+def test_client_gets_no_scope_beyond_its_own(sandbox: Sandbox) -> None:
     sandbox.add_client("worker", "secret", scopes=["workflows:execute", "workflows:read"])
     worker = {"client_id": "worker", "client_secret": "secret"}
     assert ask_for_token(sandbox, **worker).json()["data"]["scope"] == "workflows:execute workflows:read"
@@ -134,7 +134,7 @@ def test_a_client_gets_no_scope_that_it_may_not_have(sandbox: Sandbox) -> None:
         sandbox.add_client("typo", "secret", scopes=["assistants:rite"])
 
 
-def test_a_reset_leaves_the_client_that_was_there_first(sandbox: Sandbox) -> None:
+def test_reset_keeps_first_client_only(sandbox: Sandbox) -> None:
     worker = {"client_id": "worker", "client_secret": "secret"}
     sandbox.add_client(**worker)
     sandbox.add_client(sandbox.client_id, "changed", scopes=["rooms:read"])
@@ -144,7 +144,7 @@ def test_a_reset_leaves_the_client_that_was_there_first(sandbox: Sandbox) -> Non
     assert ask_for_token(sandbox).json()["data"]["scope"] == "admin"
 
 
-def test_namespaces_do_not_see_each_other(sandbox: Sandbox, another: Another) -> None:
+def test_namespaces_are_isolated(sandbox: Sandbox, another: Another) -> None:
     token = fetch_token(sandbox)
     callers = [another(name, token=token) for name in (None, "user_1", "user_2", "b\u00fcro \u00df/\u6771")]
     for one in callers:
@@ -161,7 +161,7 @@ def test_namespaces_do_not_see_each_other(sandbox: Sandbox, another: Another) ->
     assert {record.namespace for record in sandbox.requests} == {"", "user_1", "user_2", "b\u00fcro \u00df/\u6771"}
 
 
-def test_lists_take_the_namespace_in_the_query_and_the_header_wins(sandbox: Sandbox, caller: Caller) -> None:
+def test_list_namespace_may_be_query_and_header_wins(sandbox: Sandbox, caller: Caller) -> None:
     room = caller.room()
     with Caller(sandbox, None) as other:
         assert other.read("/rooms?namespace=user_1") == [room]
@@ -169,7 +169,7 @@ def test_lists_take_the_namespace_in_the_query_and_the_header_wins(sandbox: Sand
     assert caller.read("/rooms?namespace=user_2") == [room]
 
 
-def test_a_stream_takes_token_and_namespace_in_the_query(sandbox: Sandbox, caller: Caller) -> None:
+def test_stream_accepts_token_and_namespace_in_query(sandbox: Sandbox, caller: Caller) -> None:
     room = caller.room()
     token = caller.headers.pop("authorization").removeprefix("Bearer ")
     namespace = caller.headers.pop("x-namespace")
@@ -187,7 +187,7 @@ def still_clock() -> Clock:
     return Clock(speed=1e-9)
 
 
-def test_limits_are_counted_and_by_default_not_enforced() -> None:
+def test_rate_limits_are_counted_but_not_enforced_by_default() -> None:
     with Sandbox(clock=still_clock()).run() as sandbox, Caller(sandbox) as caller:
         answers = [caller.get("/assistants") for _ in range(60)]
     assert {answer.status_code for answer in answers} == {200}
@@ -197,7 +197,7 @@ def test_limits_are_counted_and_by_default_not_enforced() -> None:
     assert counted == [*range(49, -1, -1), *[0] * 10]
 
 
-def test_limits_are_enforced_on_demand() -> None:
+def test_enforced_rate_limits_return_429() -> None:
     clock = still_clock()
     with Sandbox(enforce_limits=True, clock=clock).run() as sandbox, ExitStack() as stack:
         token = fetch_token(sandbox)
@@ -217,7 +217,7 @@ def test_limits_are_enforced_on_demand() -> None:
         assert codes == [200] * 4 + [429]
 
 
-def test_what_is_refused_before_it_counts_reports_the_limit_that_it_would_meet() -> None:
+def test_response_refused_before_counting_reports_rate_limit() -> None:
     def shown(answer: httpx.Response) -> list[str]:
         return [str(answer.status_code), *(answer.headers[f"x-ratelimit-{name}"] for name in ("scope", "remaining"))]
 
@@ -237,7 +237,7 @@ def test_what_is_refused_before_it_counts_reports_the_limit_that_it_would_meet()
         assert shown(unreadable) == ["422", "oauth", "5"]
 
 
-def test_the_buckets_of_the_idle_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_rate_limit_buckets_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("interactor_ext.sandbox.http.limits.MAX_BUCKETS", 3)
     clock = still_clock()
     limits = Limits(

@@ -80,7 +80,7 @@ def behind(gate: Gate, caller: Caller, path: str, body: Any, **options: Any) -> 
             future.exception(60)
 
 
-def test_others_are_answered_while_a_step_is_worked_at(caller: Caller, gate: Gate) -> None:
+def test_workflow_step_in_thread_does_not_block_other_requests(caller: Caller, gate: Gate) -> None:
     workflow = caller.make("/workflows", **machine({"type": "transform", "config": {"a": 1}}))["id"]
     body = {"workflow_id": workflow, "context": LARGE}
     with behind(gate, caller, "/workflow-instances", body) as future:
@@ -90,7 +90,7 @@ def test_others_are_answered_while_a_step_is_worked_at(caller: Caller, gate: Gat
     assert future.result().json()["data"]["context"]["a"] == 1
 
 
-def test_a_step_waits_for_the_one_before_it(caller: Caller, gate: Gate) -> None:
+def test_workflow_steps_of_one_instance_run_in_order(caller: Caller, gate: Gate) -> None:
     """Neither is lost, and neither begins in the middle of the other."""
     ask = {"name": "ask", "type": "halting", "transitions": [{"to": "work"}]}
     again = {
@@ -109,7 +109,7 @@ def test_a_step_waits_for_the_one_before_it(caller: Caller, gate: Gate) -> None:
         assert second.result().json()["data"]["context"]["n"] == [[None, 1, None], 1, 2]
 
 
-def test_a_reset_leaves_nothing_of_a_step_that_is_being_worked_at(sandbox: Sandbox, caller: Caller, gate: Gate) -> None:
+def test_reset_discards_workflow_step_in_progress(sandbox: Sandbox, caller: Caller, gate: Gate) -> None:
     workflow = caller.make("/workflows", **machine({"type": "email", "config": {"to": "a"}}))["id"]
     with behind(gate, caller, "/workflow-instances", {"workflow_id": workflow, "context": LARGE}) as future:
         sandbox.reset()
@@ -119,7 +119,7 @@ def test_a_reset_leaves_nothing_of_a_step_that_is_being_worked_at(sandbox: Sandb
         assert anew.read("/workflow-instances") == []
 
 
-def test_the_sandbox_ends_while_a_step_is_worked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sandbox_stops_during_workflow_step(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate()
     monkeypatch.setattr("interactor_ext.sandbox.platform.engine.perform", gate.perform)
     with ThreadPoolExecutor(1) as pool, ExitStack() as later:
@@ -133,7 +133,7 @@ def test_the_sandbox_ends_while_a_step_is_worked_at(monkeypatch: pytest.MonkeyPa
         gate.open.set()
 
 
-def test_fifty_actions_over_a_large_context_are_done(caller: Caller) -> None:
+def test_fifty_actions_on_large_context_complete(caller: Caller) -> None:
     """Each value is weighed once, however often an action copies it."""
     actions = [
         {"type": "transform", "config": {f"copy_{number % 2}": "{{ rows.7 }}", "n": number}} for number in range(50)
@@ -154,7 +154,7 @@ COSTLY = {
     "name",
     ["comparisons", "texts", *(pytest.param(name, marks=pytest.mark.full) for name in ("searches", "copies"))],
 )
-def test_a_step_of_too_much_work_fails_its_instance(sandbox: Sandbox, caller: Caller, name: str) -> None:
+def test_workflow_step_over_work_limit_fails_instance(sandbox: Sandbox, caller: Caller, name: str) -> None:
     instance = start(caller, COSTLY[name], {"rows": [[number] for number in range(60_000)]})
     assert instance["status"] == "failed"
     assert "more work than" in instance["error"] or "context grew" in instance["error"]
@@ -162,7 +162,7 @@ def test_a_step_of_too_much_work_fails_its_instance(sandbox: Sandbox, caller: Ca
     assert caller.read("/workflow-instances") == [instance]
 
 
-def test_the_work_of_a_condition_is_counted() -> None:
+def test_condition_work_is_counted() -> None:
     rows = list(range(1000))
     for text in ("a == b", "a in c", " && ".join(["a == b"] * 3)):
         condition = compile_expression(text)
@@ -174,7 +174,7 @@ def test_the_work_of_a_condition_is_counted() -> None:
         compile_expression("a <= b")({"a": text, "b": text}, Budget(1_000))
 
 
-def test_the_work_of_an_action_is_counted() -> None:
+def test_action_work_is_counted() -> None:
     text = {"big": ["x" * 100] * 1000}
     for config in ({"a": ["{{ big }} "] * 100}, {"a": [{} for _ in range(20_000)]}, {"a": "y" * 200_000}):
         context = Context(text, Budget(MAX_WORK))
@@ -184,7 +184,7 @@ def test_the_work_of_an_action_is_counted() -> None:
         Context({"a": [[] for _ in range(20_000)]}, Budget(INLINE))
 
 
-def test_a_context_is_weighed_as_a_whole_however_it_came_about() -> None:
+def test_context_size_and_depth_are_limited_across_merges() -> None:
     context = Context({"a": "x" * 100_000}, Budget(MAX_WORK))
     context.merge({"b": "x" * 100_000})
     context.merge({"b": "x" * 140_000})
@@ -202,13 +202,13 @@ def test_a_context_is_weighed_as_a_whole_however_it_came_about() -> None:
         nested.merge({"b": [[[nested.values["a"]]]]})
 
 
-def test_an_index_of_thousands_of_digits_leads_nowhere(caller: Caller) -> None:
+def test_index_of_thousands_of_digits_resolves_to_null(caller: Caller) -> None:
     config = {"a": "{{ rows." + "9" * 5000 + " }}", "b": "{{ rows.1 }}"}
     context = start(caller, machine({"type": "transform", "config": config}), {"rows": [1, 2]})["context"]
     assert (context["a"], context["b"]) == (None, 2)
 
 
-def test_a_seed_may_hold_an_instance_of_much_work(tmp_path: Path) -> None:
+def test_seed_may_contain_large_workflow_instance(tmp_path: Path) -> None:
     seed = tmp_path / "seed.json"
     definition = {"id": "wf_1", **machine({"type": "transform", "config": {"n": 1}})}
     groups = {
@@ -240,7 +240,7 @@ BOT = {"name": "B", "model": "m", "system_prompt": ""}
         ("/workflows", machine(transitions=[{"to": "none", "condition": "("}] * 2_000), "states[0].transitions[0].to"),
     ],
 )
-def test_a_body_of_too_much_is_refused_and_told_in_short(caller: Caller, path: str, body: Any, field: str) -> None:
+def test_oversized_body_returns_422_with_short_error(caller: Caller, path: str, body: Any, field: str) -> None:
     refused = caller.post(path, json=body, timeout=60)
     found = problem(refused, 422, "VALIDATION_ERROR")
     assert field in found
@@ -248,7 +248,7 @@ def test_a_body_of_too_much_is_refused_and_told_in_short(caller: Caller, path: s
     assert len(refused.content) < 20_000
 
 
-def test_too_many_values_are_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_with_too_many_values_is_rejected_before_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading them would hold up every thread: the interpreter does it in one go."""
     commas = "," * MAX_VALUES
     assert parse_json(json.dumps([commas, "\\", commas])) == [commas, "\\", commas]
@@ -258,7 +258,7 @@ def test_too_many_values_are_not_even_read(monkeypatch: pytest.MonkeyPatch) -> N
             parse_json(text)
 
 
-def test_a_message_that_orders_too_many_tool_calls_is_refused(caller: Caller) -> None:
+def test_message_with_too_many_tool_calls_returns_422(caller: Caller) -> None:
     tool = caller.make("/tools", name="t", description="", parameters={})["id"]
     path = f"/rooms/{caller.room(tools=[tool])['id']}/messages"
     for lines in (["/tool t"] * 101, ["/tool nobody"] * 200_000):
@@ -270,7 +270,7 @@ def test_a_message_that_orders_too_many_tool_calls_is_refused(caller: Caller) ->
 
 
 @pytest.mark.parametrize("content", ["a " * 300_000, "\n" * 600_000])
-def test_a_long_message_is_answered_in_so_many_pieces(caller: Caller, content: str) -> None:
+def test_long_message_is_streamed_in_at_most_1000_pieces(caller: Caller, content: str) -> None:
     room = f"/rooms/{caller.room()['id']}"
     with listening(caller, f"{room}/stream") as stream:
         answer = caller.make(f"{room}/messages", content=content)
@@ -287,11 +287,11 @@ def test_a_long_message_is_answered_in_so_many_pieces(caller: Caller, content: s
         ("/webhooks", {"url": "https://a.test/" + "a" * 8_000, "events": ["credential.expired"]}, "url"),
     ],
 )
-def test_an_endless_url_is_refused(caller: Caller, path: str, body: Any, field: str) -> None:
+def test_overlong_url_returns_422(caller: Caller, path: str, body: Any, field: str) -> None:
     assert set(problem(caller.post(path, json=body), 422, "VALIDATION_ERROR")) == {field}
 
 
-def test_a_page_too_large_to_send_is_refused(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oversized_page_returns_422(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     room = f"/rooms/{caller.room()['id']}"
     for number in range(5):
         caller.make(f"{room}/messages", content=f"{number}" + "x" * 400_000, role="system")
@@ -303,7 +303,7 @@ def test_a_page_too_large_to_send_is_refused(caller: Caller, monkeypatch: pytest
     assert len(caller.read(f"{room}/messages?per_page=2")) == 2
 
 
-def test_a_journal_holds_so_many_bytes_and_always_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_journal_is_bounded_in_bytes_and_keeps_newest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "MAX_SIZE", 10_000)
     kept: Journal[int] = Journal(100)
     for number in range(5):
@@ -317,9 +317,7 @@ def test_a_journal_holds_so_many_bytes_and_always_the_newest(monkeypatch: pytest
     assert len(kept) == 10
 
 
-def test_recorded_bodies_do_not_fill_the_machine(
-    sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recorded_request_bodies_are_bounded(sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "MAX_SIZE", 300_000)
     room = f"/rooms/{caller.room()['id']}"
     for _ in range(8):
@@ -332,7 +330,7 @@ def test_recorded_bodies_do_not_fill_the_machine(
     assert httpx.get(f"{lever}/events").json()["events"] == list(sandbox.events)
 
 
-def test_a_channel_holds_so_many_bytes_and_always_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stream_channel_is_bounded_in_bytes_and_keeps_newest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "MAX_BYTES", 10_000)
     kept = Streams(keep=1000)
     for number in range(20):
@@ -344,7 +342,7 @@ def test_a_channel_holds_so_many_bytes_and_always_the_newest(monkeypatch: pytest
     assert [event[:7] for event in kept._channels["room"].after(0)] == [b"id: 21\n"]
 
 
-def test_a_webhook_has_so_many_bytes_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhook_queue_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_queue, "MAX_SIZE", 1_000)
     queue = webhook_queue.WebhookQueue(Record("webhook", "wh_1", "", "", {}, {}))
     for number in range(3):
@@ -355,7 +353,7 @@ def test_a_webhook_has_so_many_bytes_waiting(monkeypatch: pytest.MonkeyPatch) ->
     assert not queue.is_full
 
 
-def test_so_many_deliveries_are_under_way_whatever_the_number_of_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_deliveries_are_bounded_across_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "AT_ONCE", 3)
     with receiving() as (receiver, url), Sandbox().run() as sandbox, Caller(sandbox) as caller:
         receiver.hang()
@@ -369,7 +367,7 @@ def test_so_many_deliveries_are_under_way_whatever_the_number_of_webhooks(monkey
         assert [delivery.status for delivery in sandbox.deliveries] == [200] * 10
 
 
-def test_an_event_is_written_once_for_all_its_webhooks(sandbox: Sandbox, caller: Caller) -> None:
+def test_event_is_encoded_once_for_all_webhooks(sandbox: Sandbox, caller: Caller) -> None:
     for _ in range(20):
         caller.make("/webhooks", url="http://127.0.0.1:9/", events=["room.message.created"])
     sandbox.delivery.delay = 1e6

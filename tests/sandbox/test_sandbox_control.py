@@ -20,7 +20,9 @@ def lever(sandbox: Sandbox) -> Any:
         yield client
 
 
-def test_faults_are_ordered_seen_and_called_off(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
+def test_faults_can_be_added_listed_and_removed_over_http(
+    sandbox: Sandbox, caller: Caller, lever: httpx.Client
+) -> None:
     made = lever.post("/faults", json={"operation": "list_rooms", "status": 503, "times": None})
     assert (made.status_code, made.json()["kind"], made.json()["left"]) == (201, "status", None)
     assert lever.get("/faults").json()["faults"] == [made.json()]
@@ -48,11 +50,11 @@ def test_faults_are_ordered_seen_and_called_off(sandbox: Sandbox, caller: Caller
         ("/deprecations", {"operation": "list_rooms", "sunset": -1}, ""),
     ],
 )
-def test_what_is_wrong_is_told(lever: httpx.Client, path: str, body: Any, field: str) -> None:
+def test_invalid_control_request_returns_422(lever: httpx.Client, path: str, body: Any, field: str) -> None:
     assert field in problem(lever.post(path, json=body), 422, "VALIDATION_ERROR")
 
 
-def test_the_clock_is_read_and_moved(sandbox: Sandbox, lever: httpx.Client) -> None:
+def test_clock_can_be_read_and_advanced_over_http(sandbox: Sandbox, lever: httpx.Client) -> None:
     before = lever.get("/clock").json()
     after = lever.post("/clock", json={"advance": 900}).json()
     assert 900 <= after["now"] - before["now"] < 960
@@ -60,7 +62,7 @@ def test_the_clock_is_read_and_moved(sandbox: Sandbox, lever: httpx.Client) -> N
     assert sandbox.clock.now() >= after["now"]
 
 
-def test_journals_are_read_without_their_secrets(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
+def test_journals_over_http_mask_secrets(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
     caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hello")
     text = lever.get("/requests").text
     assert [each["operation"] for each in lever.get("/requests").json()["requests"]][-1] == "send_message"
@@ -78,26 +80,28 @@ def test_journals_are_read_without_their_secrets(sandbox: Sandbox, caller: Calle
         ("/deprecations", {"operation": "list_rooms", "at": 10**400}),
     ],
 )
-def test_what_leads_nowhere_is_refused(sandbox: Sandbox, lever: httpx.Client, path: str, body: dict[str, Any]) -> None:
+def test_rejected_control_request_changes_nothing(
+    sandbox: Sandbox, lever: httpx.Client, path: str, body: dict[str, Any]
+) -> None:
     problem(lever.post(path, json=body), 422, "VALIDATION_ERROR")
     assert len(sandbox.faults) == 0
 
 
-def test_reset(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
+def test_reset_over_http_clears_state(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
     caller.room()
     assert lever.post("/reset").status_code == 204
     with Caller(sandbox) as anew:
         assert anew.read("/rooms") == []
 
 
-def test_pages_of_other_sites_move_nothing(sandbox: Sandbox, lever: httpx.Client) -> None:
+def test_cross_site_control_requests_return_403(sandbox: Sandbox, lever: httpx.Client) -> None:
     headers = {"origin": "https://evil.example"}
     assert lever.post("/faults", json={"status": 500}, headers=headers).status_code == 403
     assert lever.post("/faults", content='{"status": 500}', headers={"content-type": "text/plain"}).status_code == 415
     assert len(sandbox.faults) == 0
 
 
-def test_a_deprecated_operation_says_so_and_ends_at_its_sunset(
+def test_deprecated_operation_sends_headers_and_returns_410_after_sunset(
     sandbox: Sandbox, caller: Caller, lever: httpx.Client
 ) -> None:
     now = int(sandbox.clock.now())
@@ -124,14 +128,14 @@ def test_a_deprecated_operation_says_so_and_ends_at_its_sunset(
         sandbox.deprecate("list_rooms", link='https://a.test/"\r\n')
 
 
-def test_a_deprecation_is_ordered_from_outside(caller: Caller, lever: httpx.Client) -> None:
+def test_deprecation_can_be_added_over_http(caller: Caller, lever: httpx.Client) -> None:
     assert lever.post("/deprecations", json={"operation": "list_tools"}).status_code == 201
     answer = caller.get("/tools")
     assert answer.headers["deprecation"].startswith("@")
     assert "sunset" not in answer.headers
 
 
-def test_a_sync_goes_on_by_the_clock() -> None:
+def test_data_source_sync_progresses_by_clock() -> None:
     with Sandbox(sync_time=2000).run() as sandbox, Caller(sandbox) as caller:
         check_that_a_sync_goes_on(sandbox, caller)
 
@@ -152,7 +156,7 @@ def check_that_a_sync_goes_on(sandbox: Sandbox, caller: Caller) -> None:
     assert datetime.fromisoformat(done["synced_at"]).timestamp() <= sandbox.clock.now()
 
 
-def test_a_sync_fails_on_demand_and_can_be_tried_again(sandbox: Sandbox, caller: Caller) -> None:
+def test_data_source_sync_can_be_made_to_fail_and_retried(sandbox: Sandbox, caller: Caller) -> None:
     config = {"url": "https://shop.test", "simulate": {"error": "no route"}}
     path = f"/data-sources/{caller.make('/data-sources', name='O', type='url', config=config)['id']}"
     caller.post(f"{path}/sync")
@@ -165,7 +169,7 @@ def test_a_sync_fails_on_demand_and_can_be_tried_again(sandbox: Sandbox, caller:
     assert caller.read(path)["sync_status"] == "completed"
 
 
-def test_answers_carry_the_time_of_the_clock(sandbox: Sandbox) -> None:
+def test_date_header_follows_sandbox_clock(sandbox: Sandbox) -> None:
     sandbox.clock.advance(86_400 * 365)
     answer = httpx.get(f"{sandbox.core_api_url}/rooms", headers={"authorization": f"Bearer {fetch_token(sandbox)}"})
     assert len(answer.headers.get_list("date")) == 1

@@ -35,7 +35,7 @@ def submit(caller: Caller, room: dict[str, Any], call: dict[str, Any], result: A
     return caller.make(f"/rooms/{room['id']}/tool-results", tool_call_id=call["id"], result=result)
 
 
-def test_without_stream_the_answer_comes_back_and_the_stream_tells_it_too(caller: Caller) -> None:
+def test_message_without_stream_returns_reply_and_emits_events(caller: Caller) -> None:
     room = caller.room(name="Support Bot")
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
         answer = send(caller, room, "Hello!")
@@ -46,7 +46,7 @@ def test_without_stream_the_answer_comes_back_and_the_stream_tells_it_too(caller
     assert messages(caller, room)[0]["content"] == "Hello!"
 
 
-def test_with_stream_the_own_message_comes_back_and_the_answer_follows(caller: Caller) -> None:
+def test_message_with_stream_returns_own_message_and_streams_reply(caller: Caller) -> None:
     room = caller.room()
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
         own = send(caller, room, "one  two\nthree", stream=True)
@@ -57,14 +57,14 @@ def test_with_stream_the_own_message_comes_back_and_the_answer_follows(caller: C
 
 
 @pytest.mark.parametrize("role", ["system", "assistant", "tool"])
-def test_a_message_of_another_role_is_kept_and_not_answered(caller: Caller, role: str) -> None:
+def test_message_of_other_role_is_stored_without_reply(caller: Caller, role: str) -> None:
     room = caller.room()
     kept = send(caller, room, "/tool add", role=role, stream=True)
     assert kept["role"] == role
     assert messages(caller, room) == [kept]
 
 
-def test_answers_in_a_room_do_not_mix(caller: Caller) -> None:
+def test_replies_in_a_room_are_serialized(caller: Caller) -> None:
     room = caller.room()
     texts = [f"{letter} " * 30 for letter in "abcdef"]
     with listening(caller, f"/rooms/{room['id']}/stream") as stream, ThreadPoolExecutor(6) as pool:
@@ -88,7 +88,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_one_tool_call(sandbox: Sandbox, caller: Caller) -> None:
+def test_one_tool_call_is_issued_and_completed(sandbox: Sandbox, caller: Caller) -> None:
     room = room_with_tools(caller, "get_weather")
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
         asking = send(caller, room, 'What now?\n/tool get_weather {"city": "Oslo"}')
@@ -110,7 +110,7 @@ def test_one_tool_call(sandbox: Sandbox, caller: Caller) -> None:
     assert pending["data"]["tool_name"] == "get_weather"
 
 
-def test_rounds_of_calls(caller: Caller) -> None:
+def test_tool_calls_run_in_rounds(caller: Caller) -> None:
     room = room_with_tools(caller, "a", "b", "c")
     first = send(caller, room, "/tool a\n/tool b {}\n/then\n/tool c")
     one, two = first["tool_calls"]
@@ -127,7 +127,7 @@ def test_rounds_of_calls(caller: Caller) -> None:
     assert kept == ["failed", "completed", "completed"]
 
 
-def test_a_streamed_turn_goes_on_behind_the_result(caller: Caller) -> None:
+def test_streamed_reply_continues_after_tool_result(caller: Caller) -> None:
     room = room_with_tools(caller, "a")
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
         send(caller, room, "/tool a", stream=True)
@@ -138,7 +138,7 @@ def test_a_streamed_turn_goes_on_behind_the_result(caller: Caller) -> None:
     assert final["content"] == "Bot here. a answered 7."
 
 
-def test_tools_that_cannot_be_called_are_named(caller: Caller) -> None:
+def test_uncallable_tools_are_named_in_reply(caller: Caller) -> None:
     room = room_with_tools(caller, "a")
     caller.make("/tools", name="unlisted", description="", parameters={})
     content = "/tool unlisted\n/tool a [1]\n/tool a {bad\n/tool a NaN\n/then\n/tool nothing"
@@ -150,7 +150,7 @@ def test_tools_that_cannot_be_called_are_named(caller: Caller) -> None:
     assert "I know no tool nothing. a answered null." in submit(caller, room, mixed["tool_calls"][0], None)["content"]
 
 
-def test_a_result_is_taken_once_and_where_it_belongs(caller: Caller, another: Another) -> None:
+def test_tool_result_is_accepted_once_and_in_its_room(caller: Caller, another: Another) -> None:
     room = room_with_tools(caller, "a")
     call = send(caller, room, "/tool a")["tool_calls"][0]
     path, body = f"/rooms/{room['id']}/tool-results", {"tool_call_id": call["id"], "result": 1}
@@ -164,7 +164,7 @@ def test_a_result_is_taken_once_and_where_it_belongs(caller: Caller, another: An
     problem(caller.post(path, json=body), 409, "CONFLICT")
 
 
-def test_nobody_goes_on_for_a_deleted_assistant(caller: Caller) -> None:
+def test_tool_result_in_room_of_deleted_assistant_returns_409(caller: Caller) -> None:
     room = room_with_tools(caller, "a")
     call = send(caller, room, "/tool a")["tool_calls"][0]
     caller.delete(f"/assistants/{room['assistant_id']}")
@@ -174,7 +174,7 @@ def test_nobody_goes_on_for_a_deleted_assistant(caller: Caller) -> None:
 
 @pytest.mark.parametrize("streamed", [True, False])
 @pytest.mark.parametrize("content", ["Hello", "/tool a"])
-def test_a_room_deleted_while_it_waits_its_turn_is_gone(streamed: bool, content: str) -> None:
+def test_message_waiting_in_deleted_room_returns_404(streamed: bool, content: str) -> None:
     with Sandbox(word_delay=0.02).run() as sandbox, Caller(sandbox) as caller, ThreadPoolExecutor(1) as pool:
         room = room_with_tools(caller, "a")
         with listening(caller, f"/rooms/{room['id']}/stream") as stream:
@@ -190,7 +190,7 @@ def test_a_room_deleted_while_it_waits_its_turn_is_gone(streamed: bool, content:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_no_result_is_taken_in_where_nobody_can_go_on(caller: Caller, streamed: bool) -> None:
+def test_message_and_tool_result_for_deleted_assistant_are_not_stored(caller: Caller, streamed: bool) -> None:
     room = room_with_tools(caller, "a")
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
         send(caller, room, "/tool a", stream=streamed)
@@ -203,7 +203,7 @@ def test_no_result_is_taken_in_where_nobody_can_go_on(caller: Caller, streamed: 
     assert messages(caller, room) == before
 
 
-def test_directives() -> None:
+def test_tool_directives_in_message_are_parsed() -> None:
     assert requested_tools("Hello /tool a") == []
     assert requested_tools("/toolbox a\n/tool\n/then") == []
     assert requested_tools(' /tool a {"x": {"y": 1}} \n\n/then\n/then\n/tool b') == [
@@ -214,6 +214,6 @@ def test_directives() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "word", " two  words\n", "w " * 5000, "x" * 5000])
-def test_pieces_make_up_the_text(text: str) -> None:
+def test_reply_pieces_join_to_the_text(text: str) -> None:
     assert "".join(pieces(text)) == text
     assert len(pieces(text)) <= MAX_PIECES

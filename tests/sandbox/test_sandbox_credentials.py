@@ -42,7 +42,7 @@ def status(caller: Caller, flow: dict[str, Any]) -> dict[str, Any]:
     return dict(caller.read(f"/oauth/status/{flow['flow_id']}"))
 
 
-def test_a_user_who_approves_is_sent_back_with_a_code(sandbox: Sandbox, caller: Caller) -> None:
+def test_oauth_approval_redirects_with_code(sandbox: Sandbox, caller: Caller) -> None:
     flow = initiate(caller, scopes=["calendar.read"])
     assert flow["authorization_url"].startswith(sandbox.core_api_url.removesuffix("api/v1"))
     assert status(caller, flow) == {"flow_id": flow["flow_id"], "status": "pending"}
@@ -60,7 +60,7 @@ def test_a_user_who_approves_is_sent_back_with_a_code(sandbox: Sandbox, caller: 
     assert event["event"] == "credential.connected"
 
 
-def test_a_user_who_denies_is_sent_back_without_one(caller: Caller) -> None:
+def test_oauth_denial_redirects_with_error(caller: Caller) -> None:
     flow = initiate(caller)
     back = brought_back(flow, "deny")
     assert back["error"] == "access_denied"
@@ -70,14 +70,14 @@ def test_a_user_who_denies_is_sent_back_without_one(caller: Caller) -> None:
     assert visit(flow, "approve").status_code == 409
 
 
-def test_the_provider_of_a_service_is_in_its_name(sandbox: Sandbox, caller: Caller) -> None:
+def test_provider_is_derived_from_service_id(sandbox: Sandbox, caller: Caller) -> None:
     flow = caller.make("/oauth/initiate", service_id="svc_google_calendar", redirect_uri="app://back")
     code = brought_back(flow)["code"]
     assert complete(caller, code=code, state=flow["state"]).json()["data"]["provider"] == "google"
     assert sandbox.events[0]["data"]["service_id"] == "svc_google_calendar"
 
 
-def test_a_callback_must_fit_its_flow(caller: Caller, another: Another) -> None:
+def test_oauth_callback_must_match_its_flow(caller: Caller, another: Another) -> None:
     flow = initiate(caller)
     assert "code" in problem(complete(caller, code="early", state=flow["state"]), 422, "VALIDATION_ERROR")
     code = brought_back(flow)["code"]
@@ -94,7 +94,7 @@ def test_a_callback_must_fit_its_flow(caller: Caller, another: Another) -> None:
     assert "completed" in problem(complete(caller, **good), 422, "VALIDATION_ERROR")["state"]
 
 
-def test_a_flow_expires(sandbox: Sandbox, caller: Caller) -> None:
+def test_oauth_flow_expires(sandbox: Sandbox, caller: Caller) -> None:
     flow = initiate(caller)
     sandbox.clock.advance(601)
     assert status(caller, flow)["status"] == "expired"
@@ -103,7 +103,7 @@ def test_a_flow_expires(sandbox: Sandbox, caller: Caller) -> None:
         sandbox.decide(flow["flow_id"])
 
 
-def test_the_page_of_the_provider_answers_for_itself(sandbox: Sandbox, caller: Caller) -> None:
+def test_authorize_page_validates_flow_and_decision(sandbox: Sandbox, caller: Caller) -> None:
     flow = initiate(caller)
     asking = httpx.get(flow["authorization_url"])
     assert (asking.status_code, asking.headers["content-type"]) == (200, "text/html; charset=utf-8")
@@ -120,7 +120,7 @@ def test_the_page_of_the_provider_answers_for_itself(sandbox: Sandbox, caller: C
         sandbox.decide("flow_no")
 
 
-def test_the_address_follows_the_host_that_was_asked(caller: Caller) -> None:
+def test_authorization_url_uses_request_host(caller: Caller) -> None:
     for host, expected in (("my.test:81", "http://my.test:81/"), ("[::1]:9", "http://[::1]:9/")):
         body = {"provider": "google", "redirect_uri": BACK}
         answer = caller.post("/oauth/initiate", json=body, headers={"host": host}).json()["data"]
@@ -129,7 +129,7 @@ def test_the_address_follows_the_host_that_was_asked(caller: Caller) -> None:
     assert odd["authorization_url"].startswith("http://127.0.0.1:")
 
 
-def test_a_token_is_refreshed_when_it_is_needed(sandbox: Sandbox, caller: Caller, another: Another) -> None:
+def test_credential_token_is_refreshed_when_expired(sandbox: Sandbox, caller: Caller, another: Another) -> None:
     credential = sandbox.add_credential("google", namespace="user_1", scopes=["a", "b"])
     path = f"/credentials/{credential['id']}"
     first = caller.read(f"{path}/token")
@@ -145,7 +145,7 @@ def test_a_token_is_refreshed_when_it_is_needed(sandbox: Sandbox, caller: Caller
     check_event("WebhookEvent", "event", sandbox.events[-1])
 
 
-def test_a_credential_that_cannot_be_refreshed_expires(sandbox: Sandbox, caller: Caller) -> None:
+def test_credential_without_refresh_expires(sandbox: Sandbox, caller: Caller) -> None:
     credential = sandbox.add_credential("google", namespace="user_1", expires_in=60, refreshable=False)
     path = f"/credentials/{credential['id']}"
     assert caller.read(f"{path}/token")["expires_in"] in {59, 60}
@@ -161,7 +161,7 @@ def test_a_credential_that_cannot_be_refreshed_expires(sandbox: Sandbox, caller:
         check_event("WebhookEvent", "event", event)
 
 
-def test_a_token_about_to_expire_is_refreshed_first(sandbox: Sandbox, caller: Caller) -> None:
+def test_credential_token_near_expiry_is_refreshed(sandbox: Sandbox, caller: Caller) -> None:
     credential = sandbox.add_credential("google", namespace="user_1", expires_in=20)
     assert caller.read(f"/credentials/{credential['id']}/token")["expires_in"] > 3000
     last = sandbox.add_credential("google", namespace="user_1", expires_in=20, refreshable=False)
@@ -179,7 +179,7 @@ def wait_for_events(sandbox: Sandbox, *types: str) -> None:
         time.sleep(0.005)
 
 
-def test_an_expiry_is_told_though_nobody_looks(sandbox: Sandbox) -> None:
+def test_credential_expiry_is_published_without_reads(sandbox: Sandbox) -> None:
     for seconds in (60, 30):
         sandbox.add_credential("google", expires_in=seconds, refreshable=False)
     sandbox.add_credential("google", expires_in=20)
@@ -192,12 +192,12 @@ def test_an_expiry_is_told_though_nobody_looks(sandbox: Sandbox) -> None:
     check_event("WebhookEvent", "event", sandbox.events[-1])
 
 
-def test_an_expiry_comes_when_the_time_has_passed_by_itself(sandbox: Sandbox) -> None:
+def test_credential_expiry_is_published_when_real_time_passes(sandbox: Sandbox) -> None:
     sandbox.add_credential("google", expires_in=0.1, refreshable=False)
     wait_for_events(sandbox, "credential.connected", "credential.expired")
 
 
-def test_a_credential_that_is_gone_does_not_expire(sandbox: Sandbox, caller: Caller) -> None:
+def test_deleted_credential_does_not_expire(sandbox: Sandbox, caller: Caller) -> None:
     gone = sandbox.add_credential("google", namespace="user_1", expires_in=30, refreshable=False)
     sandbox.add_credential("google", expires_in=60, refreshable=False)
     caller.delete(f"/credentials/{gone['id']}")
@@ -205,7 +205,7 @@ def test_a_credential_that_is_gone_does_not_expire(sandbox: Sandbox, caller: Cal
     wait_for_events(sandbox, *["credential.connected"] * 2, "credential.revoked", "credential.expired")
 
 
-def test_an_expiry_during_a_rest_is_told_at_the_next_start(tmp_path: Path) -> None:
+def test_credential_expired_while_stopped_is_published_at_start(tmp_path: Path) -> None:
     clock = Clock()
     with Sandbox(data=tmp_path / "platform.db", clock=clock).run() as sandbox:
         sandbox.add_credential("google", expires_in=60, refreshable=False)
@@ -214,18 +214,18 @@ def test_an_expiry_during_a_rest_is_told_at_the_next_start(tmp_path: Path) -> No
         wait_for_events(sandbox, "credential.expired")
 
 
-def test_what_was_over_before_it_is_put_in_place_is_not_connected(sandbox: Sandbox) -> None:
+def test_added_expired_credential_is_not_published_as_connected(sandbox: Sandbox) -> None:
     for status in ("expired", "revoked"):
         sandbox.add_credential("google", status=status)
     assert list(sandbox.events) == []
 
 
-def test_a_time_that_cannot_be_written_is_refused(sandbox: Sandbox) -> None:
+def test_credential_with_unrepresentable_expiry_raises(sandbox: Sandbox) -> None:
     with pytest.raises(ValueError, match="no time that can be written"):
         sandbox.add_credential("google", expires_in=1e300)
 
 
-def test_a_revoked_credential_must_be_connected_again(sandbox: Sandbox, caller: Caller) -> None:
+def test_revoked_credential_cannot_be_refreshed(sandbox: Sandbox, caller: Caller) -> None:
     credential = sandbox.add_credential("google", namespace="user_1", status="revoked")
     path = f"/credentials/{credential['id']}"
     problem(caller.get(f"{path}/token"), 409, "REFRESH_FAILED")

@@ -105,7 +105,7 @@ def application(sandbox: Sandbox, caller: Caller) -> Iterator[Application]:
         yield application
 
 
-def test_every_event_of_the_catalogue_arrives_signed_and_typed(
+def test_every_event_type_is_delivered_signed_and_typed(
     sandbox: Sandbox, caller: Caller, application: Application
 ) -> None:
     happens_everything(sandbox, caller)
@@ -118,7 +118,9 @@ def test_every_event_of_the_catalogue_arrives_signed_and_typed(
     assert Counter(statuses(sandbox)) == {200: len(sandbox.events)}
 
 
-def test_a_delivery_is_as_the_contract_says(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_delivery_has_documented_headers_and_body(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
     webhook = hook(caller, f"{url}/in?a=1", "credential.connected")
     connect(sandbox, 2)
     sandbox.wait_for_deliveries(60)
@@ -142,7 +144,7 @@ def test_a_delivery_is_as_the_contract_says(sandbox: Sandbox, caller: Caller, re
 
 
 @pytest.mark.parametrize("failures", [1, 3, 5])
-def test_a_failure_is_tried_again_by_the_schedule(
+def test_failed_delivery_is_retried_on_schedule(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, failures: int
 ) -> None:
     hook(caller, url)
@@ -169,7 +171,7 @@ def test_a_failure_is_tried_again_by_the_schedule(
     assert len(receiver.got) == failures + 1
 
 
-def test_after_six_attempts_it_gives_up(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_delivery_stops_after_six_attempts(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     hook(caller, url)
     receiver.answers.extend([500] * 10)
     connect(sandbox)
@@ -181,9 +183,7 @@ def test_after_six_attempts_it_gives_up(sandbox: Sandbox, caller: Caller, receiv
     assert sandbox.deliveries[-1].next_attempt_at is None
 
 
-def test_the_schedule_runs_by_itself_and_to_scale(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
+def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     sandbox.delivery.time_scale = 1e-5
     hook(caller, url)
     receiver.answers.extend([500] * 6)
@@ -195,7 +195,7 @@ def test_the_schedule_runs_by_itself_and_to_scale(
     assert statuses(sandbox) == [500] * 6
 
 
-def test_what_is_duplicated_reordered_and_delayed_is_handled_once(
+def test_duplicated_reordered_delayed_events_are_handled_once(
     sandbox: Sandbox, caller: Caller, application: Application
 ) -> None:
     sandbox.delivery.duplicate = 0.5
@@ -212,7 +212,9 @@ def test_what_is_duplicated_reordered_and_delayed_is_handled_once(
     assert {delivery.status for delivery in sandbox.deliveries} == {200}
 
 
-def test_reordering_lets_the_next_one_pass(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_reordered_delivery_is_overtaken_by_next(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
     hook(caller, url)
     sandbox.delivery.reorder = 1
     connect(sandbox, 4)
@@ -222,7 +224,7 @@ def test_reordering_lets_the_next_one_pass(sandbox: Sandbox, caller: Caller, rec
     assert ids[0] != sandbox.events[0]["id"]
 
 
-def test_one_that_nothing_overtakes_is_held_for_a_second(
+def test_reordered_delivery_without_successor_is_held_at_most_a_second(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert outbox.HOLD_SECONDS == 1.0
@@ -236,7 +238,7 @@ def test_one_that_nothing_overtakes_is_held_for_a_second(
     assert statuses(sandbox) == [200]
 
 
-def test_a_copy_is_sent_with_everything_that_is_to_be_doubled(
+def test_duplicate_option_sends_a_copy_with_one_attempt(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
 ) -> None:
     hook(caller, url)
@@ -252,7 +254,7 @@ def test_a_copy_is_sent_with_everything_that_is_to_be_doubled(
     assert [delivery.is_duplicate for delivery in sandbox.deliveries].count(True) == 1
 
 
-def test_a_delay_is_one_of_the_clock(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_delivery_delay_follows_sandbox_clock(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     hook(caller, url)
     sandbox.delivery.delay = 100_000
     connect(sandbox, 5)
@@ -264,7 +266,7 @@ def test_a_delay_is_one_of_the_clock(sandbox: Sandbox, caller: Caller, receiver:
     assert len(receiver.got) == 5
 
 
-def test_a_rotated_secret_signs_from_then_on(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_rotated_secret_signs_next_attempts(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     webhook = hook(caller, url)
     receiver.answers.append(500)
     connect(sandbox)
@@ -278,7 +280,7 @@ def test_a_rotated_secret_signs_from_then_on(sandbox: Sandbox, caller: Caller, r
     assert after.verified(new, sandbox)
 
 
-def test_events_reach_those_who_listen_in_their_namespace(
+def test_events_reach_subscribed_active_webhooks_of_their_namespace(
     sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], receiver: Receiver, url: str
 ) -> None:
     hook(caller, f"{url}/one")
@@ -296,7 +298,7 @@ def test_events_reach_those_who_listen_in_their_namespace(
 
 
 @pytest.mark.parametrize("way", ["delete", "deactivate"])
-def test_a_webhook_that_is_gone_or_off_gets_no_more(
+def test_deleted_or_inactive_webhook_gets_no_more_deliveries(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, way: str
 ) -> None:
     webhook = hook(caller, url)
@@ -320,7 +322,7 @@ def test_a_webhook_that_is_gone_or_off_gets_no_more(
         assert len(receiver.got) == 2
 
 
-def test_what_is_under_way_at_the_end_of_a_webhook_is_not_tried_again(
+def test_in_flight_delivery_of_deleted_webhook_is_not_retried(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
 ) -> None:
     webhook = hook(caller, url)
@@ -340,7 +342,7 @@ def test_what_is_under_way_at_the_end_of_a_webhook_is_not_tried_again(
     assert len(receiver.got) == webhook_queue.AT_ONCE
 
 
-def test_another_address_counts_from_the_next_attempt(
+def test_changed_webhook_url_is_used_from_next_attempt(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
 ) -> None:
     webhook = hook(caller, f"{url}/old")
@@ -354,7 +356,7 @@ def test_another_address_counts_from_the_next_attempt(
     assert [delivery.url for delivery in sandbox.deliveries] == [f"{url}/old", f"{url}/new"]
 
 
-def test_a_receiver_that_hangs_holds_up_nobody_else(
+def test_hanging_receiver_does_not_delay_other_webhooks(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
 ) -> None:
     hook(caller, url)
@@ -370,7 +372,7 @@ def test_a_receiver_that_hangs_holds_up_nobody_else(
     assert len(receiver.got) == 40
 
 
-def test_the_end_comes_at_once_and_nothing_is_lost(receiver: Receiver, url: str) -> None:
+def test_stop_interrupts_deliveries_and_restart_sends_them(receiver: Receiver, url: str) -> None:
     sandbox = Sandbox()
     receiver.hang()
     with sandbox.run():
@@ -389,7 +391,7 @@ def test_the_end_comes_at_once_and_nothing_is_lost(receiver: Receiver, url: str)
     assert {json.loads(got.body)["id"] for got in receiver.got} == {event["id"] for event in sandbox.events}
 
 
-def test_a_lookup_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_dns_lookup_does_not_delay_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     real, go_on, asked = socket.getaddrinfo, threading.Event(), threading.Event()
 
     def slow(host: Any, *args: Any, **kwargs: Any) -> Any:
@@ -410,7 +412,7 @@ def test_a_lookup_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.Monkey
     go_on.set()
 
 
-def test_a_reset_ends_what_is_under_way(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     hook(caller, url)
     sandbox.delivery.duplicate = 1
     receiver.hang()
@@ -427,7 +429,7 @@ def test_a_reset_ends_what_is_under_way(sandbox: Sandbox, caller: Caller, receiv
     assert only(sandbox).status == 200
 
 
-def test_who_has_too_much_to_get_gets_no_more(
+def test_delivery_over_queue_limit_is_recorded_as_not_sent(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook_queue, "MAX_WAITING", 5)
@@ -447,7 +449,7 @@ def test_who_has_too_much_to_get_gets_no_more(
     assert json.loads(receiver.got[-1].body) == refused[0].event
 
 
-def test_a_redirect_is_not_followed(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_redirect_is_a_failed_attempt(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     hook(caller, url)
     receiver.answers.append(307)
     receiver.location = f"{url}/elsewhere"
@@ -457,7 +459,7 @@ def test_a_redirect_is_not_followed(sandbox: Sandbox, caller: Caller, receiver: 
     assert [got.path for got in receiver.got] == ["/"]
 
 
-def test_an_answer_has_its_time(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     assert sandbox.delivery.timeout == 30
     sandbox.delivery.timeout = 0.2
     hook(caller, url)
@@ -472,7 +474,7 @@ def test_an_answer_has_its_time(sandbox: Sandbox, caller: Caller, receiver: Rece
     assert statuses(sandbox) == [None, 200]
 
 
-def test_what_cannot_be_reached_is_a_failed_attempt(
+def test_unreachable_receiver_is_a_failed_attempt(
     sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = socket.getaddrinfo
@@ -500,9 +502,7 @@ def test_what_cannot_be_reached_is_a_failed_attempt(
         caller.delete(f"/webhooks/{webhook['id']}")
 
 
-def test_a_name_with_several_addresses_is_reached(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
+def test_every_address_of_a_host_name_is_tried(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     address = url.replace("127.0.0.1", "localhost")
     hook(caller, address)
     connect(sandbox)
@@ -510,7 +510,7 @@ def test_a_name_with_several_addresses_is_reached(
     assert receiver.got[0].headers["host"] == address.removeprefix("http://")
 
 
-def test_tls_is_checked_under_the_name_in_the_url(
+def test_tls_certificate_is_verified_for_host_in_url(
     sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority, served, trusting = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
@@ -532,7 +532,7 @@ def test_tls_is_checked_under_the_name_in_the_url(
         assert "CERTIFICATE_VERIFY_FAILED" in str(sandbox.deliveries[-1].error)
 
 
-async def test_it_delivers_from_a_server_that_starts_no_apps(receiver: Receiver, url: str) -> None:
+async def test_delivery_works_under_server_without_lifespan(receiver: Receiver, url: str) -> None:
     sandbox = Sandbox()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url="http://sandbox") as client:
         identity = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
@@ -551,7 +551,7 @@ async def test_it_delivers_from_a_server_that_starts_no_apps(receiver: Receiver,
             await asyncio.sleep(0.01)
 
 
-def test_an_answer_that_is_no_http_is_a_failure(sandbox: Sandbox, caller: Caller) -> None:
+def test_non_http_response_is_a_failed_attempt(sandbox: Sandbox, caller: Caller) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
@@ -570,13 +570,13 @@ def test_an_answer_that_is_no_http_is_a_failure(sandbox: Sandbox, caller: Caller
     assert "RemoteProtocolError" in str(delivery.error)
 
 
-def test_a_secret_that_cannot_sign_is_a_failure(sandbox: Sandbox, caller: Caller, url: str) -> None:
+def test_unusable_webhook_secret_is_a_failed_attempt(sandbox: Sandbox, caller: Caller, url: str) -> None:
     hook(caller, url, secret="   ")
     connect(sandbox)
     assert "nothing can be signed" in str(only(sandbox).error)
 
 
-def test_the_record_holds_no_secret(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_delivery_record_masks_secrets(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     hook(caller, url.replace("http://", "http://user:hush@"), secret="whsec_hush")
     connect(sandbox)
     delivery = only(sandbox)
@@ -586,7 +586,9 @@ def test_the_record_holds_no_secret(sandbox: Sandbox, caller: Caller, receiver: 
     assert "hush" not in repr(delivery.event)
 
 
-def test_anything_can_be_sent_once_more(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_redeliver_sends_delivery_or_event_again(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
     webhook = hook(caller, url)
     connect(sandbox)
     delivery = only(sandbox)
@@ -611,7 +613,7 @@ def test_anything_can_be_sent_once_more(sandbox: Sandbox, caller: Caller, receiv
 @pytest.mark.parametrize(
     "wrong", [{"duplicate": 1.1}, {"reorder": -0.1}, {"delay": -1}, {"time_scale": float("nan")}, {"timeout": -1}]
 )
-def test_options_are_checked(wrong: dict[str, float]) -> None:
+def test_invalid_delivery_options_raise(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         DeliveryOptions(**wrong)
     options = DeliveryOptions()
@@ -619,7 +621,7 @@ def test_options_are_checked(wrong: dict[str, float]) -> None:
         setattr(options, *next(iter(wrong.items())))
 
 
-def test_options_come_with_the_sandbox_and_come_back() -> None:
+def test_reset_restores_initial_delivery_options() -> None:
     given = DeliveryOptions(duplicate=0.2)
     sandbox = Sandbox(delivery=given)
     sandbox.delivery.duplicate = 0.9

@@ -68,7 +68,7 @@ CONTEXT: dict[str, Any] = {
         "true",
     ],
 )
-def test_holds(text: str) -> None:
+def test_condition_holds(text: str) -> None:
     assert compile_expression(text)(CONTEXT) is True
 
 
@@ -107,11 +107,11 @@ def test_holds(text: str) -> None:
         "context.missing",
     ],
 )
-def test_does_not_hold(text: str) -> None:
+def test_condition_does_not_hold(text: str) -> None:
     assert compile_expression(text)(CONTEXT) is False
 
 
-def test_a_key_named_context_is_a_key() -> None:
+def test_path_with_key_named_context() -> None:
     assert compile_expression("context.a == 1")({"context": {"a": 1}})
     assert not compile_expression("context.b == 1")({"context": {"a": 1}, "b": 1})
 
@@ -148,12 +148,12 @@ def test_a_key_named_context_is_a_key() -> None:
         ("a" * 2001, "longer than 2000 characters"),
     ],
 )
-def test_what_is_no_expression_says_where(text: str, problem: str) -> None:
+def test_invalid_expression_names_position(text: str, problem: str) -> None:
     with pytest.raises(ExpressionError, match=problem):
         compile_expression(text)
 
 
-def test_long_chains_are_no_deep_recursion() -> None:
+def test_long_chains_do_not_recurse() -> None:
     assert compile_expression("||".join(["0"] * 660 + ["1"]))({})
     assert compile_expression("&&".join(["1"] * 660))({})
     assert compile_expression("!" * 1998 + "1")({})
@@ -166,7 +166,7 @@ CONTEXTS = st.dictionaries(
 
 
 @given(text=st.text() | st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), context=CONTEXTS)
-def test_anything_either_evaluates_or_is_refused(text: str, context: dict[str, Any]) -> None:
+def test_fuzzed_expression_evaluates_or_raises_expression_error(text: str, context: dict[str, Any]) -> None:
     try:
         holds = compile_expression(text)
     except ExpressionError:

@@ -21,7 +21,7 @@ def tools(caller: Caller) -> list[Any]:
     return list(caller.read("/tools"))
 
 
-def test_a_reset_before_anything_was_done(sandbox: Sandbox, caller: Caller) -> None:
+def test_reset_fault_closes_connection_before_handler_runs(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("create_tool", kind="reset")
     with pytest.raises(httpx.ReadError):
         caller.post("/tools", json=TOOL)
@@ -30,7 +30,7 @@ def test_a_reset_before_anything_was_done(sandbox: Sandbox, caller: Caller) -> N
     assert caller.post("/tools", json=TOOL).status_code == 201
 
 
-def test_a_reset_after_all_was_done(sandbox: Sandbox, caller: Caller) -> None:
+def test_reset_after_fault_closes_connection_after_handler_ran(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("create_tool", kind="reset_after")
     with pytest.raises(httpx.ReadError):
         caller.post("/tools", json=TOOL)
@@ -38,7 +38,7 @@ def test_a_reset_after_all_was_done(sandbox: Sandbox, caller: Caller) -> None:
     assert len(tools(caller)) == 1
 
 
-def test_an_idempotency_key_makes_good_a_lost_answer(sandbox: Sandbox, caller: Caller) -> None:
+def test_idempotency_key_recovers_lost_response(sandbox: Sandbox, caller: Caller) -> None:
     body, headers = {"name": "Bot", "model": "gpt-4", "system_prompt": "Help."}, {"idempotency-key": "k"}
     sandbox.faults.add("create_assistant", kind="reset_after", times=2)
     for _ in range(2):
@@ -48,14 +48,14 @@ def test_an_idempotency_key_makes_good_a_lost_answer(sandbox: Sandbox, caller: C
     assert len(caller.read("/assistants")) == 1
 
 
-def test_a_truncated_body(sandbox: Sandbox, caller: Caller) -> None:
+def test_truncated_fault_cuts_body(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("create_tool", kind="truncated")
     with pytest.raises(httpx.RemoteProtocolError, match="complete"):
         caller.post("/tools", json=TOOL)
     assert len(tools(caller)) == 1
 
 
-def test_malformed_json(sandbox: Sandbox, caller: Caller) -> None:
+def test_malformed_fault_sends_half_json(sandbox: Sandbox, caller: Caller) -> None:
     caller.post("/tools", json=TOOL)
     sandbox.faults.add("list_tools", kind="malformed")
     answer = httpx.get(f"{sandbox.core_api_url}/tools", headers=caller.headers)
@@ -66,7 +66,7 @@ def test_malformed_json(sandbox: Sandbox, caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("kind", ["truncated", "malformed"])
-def test_an_answer_without_a_body_stays_as_it_is(sandbox: Sandbox, caller: Caller, kind: Any) -> None:
+def test_body_faults_leave_empty_response_unchanged(sandbox: Sandbox, caller: Caller, kind: Any) -> None:
     tool = caller.make("/tools", **TOOL)
     sandbox.faults.add("delete_tool", kind=kind)
     assert caller.delete(f"/tools/{tool['id']}").status_code == 204
@@ -74,7 +74,9 @@ def test_an_answer_without_a_body_stays_as_it_is(sandbox: Sandbox, caller: Calle
 
 
 @pytest.mark.parametrize(("options", "events"), [({"after_events": 2}, 2), ({}, 0), ({"after_bytes": 60}, None)])
-def test_a_dropped_stream(sandbox: Sandbox, caller: Caller, options: dict[str, int], events: int | None) -> None:
+def test_dropped_stream_fault_ends_stream_early(
+    sandbox: Sandbox, caller: Caller, options: dict[str, int], events: int | None
+) -> None:
     room = caller.room()
     sandbox.faults.add(kind="dropped_stream", **options)
     assert caller.get("/tools").status_code == 200
@@ -91,7 +93,7 @@ def test_a_dropped_stream(sandbox: Sandbox, caller: Caller, options: dict[str, i
     assert len(sandbox.faults) == 0
 
 
-def test_an_expired_token_is_at_its_end(sandbox: Sandbox, caller: Caller) -> None:
+def test_expired_token_fault_ends_token_for_all_calls(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("list_tools", kind="expired_token")
     for path in ("/tools", "/rooms"):
         answer = caller.get(path)
@@ -101,7 +103,7 @@ def test_an_expired_token_is_at_its_end(sandbox: Sandbox, caller: Caller) -> Non
         assert anew.get("/tools").status_code == 200
 
 
-def test_the_sdk_gets_another_token_when_one_expires(sandbox: Sandbox) -> None:
+def test_sdk_fetches_new_token_after_expired_token_fault(sandbox: Sandbox) -> None:
     with sandbox.client() as client:
         sandbox.faults.add("list_tools", kind="expired_token")
         assert client.namespace("user_1").tools.list().data == []
@@ -109,7 +111,7 @@ def test_the_sdk_gets_another_token_when_one_expires(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("skew", [900, -900])
-def test_a_skewed_clock(sandbox: Sandbox, caller: Caller, skew: int) -> None:
+def test_clock_skew_fault_shifts_date_headers(sandbox: Sandbox, caller: Caller, skew: int) -> None:
     sandbox.faults.add("list_tools", kind="clock_skew", skew=skew)
     skewed, straight = caller.get("/tools"), caller.get("/tools")
     dates = [
@@ -127,14 +129,14 @@ def struck(sandbox: Sandbox, caller: Caller, **options: Any) -> list[bool]:
     return [caller.get("/tools").status_code == 503 for _ in range(40)]
 
 
-def test_chance_is_the_same_in_every_run(sandbox: Sandbox, caller: Caller) -> None:
+def test_fault_probability_is_reproducible_with_seed(sandbox: Sandbox, caller: Caller) -> None:
     first = struck(sandbox, caller)
     assert 8 < sum(first) < 32
     assert struck(sandbox, caller) == first
     assert struck(sandbox, caller, seed=1) != first
 
 
-def test_a_fault_of_the_answer_may_come_late_and_on_top_of_a_status(sandbox: Sandbox, caller: Caller) -> None:
+def test_response_fault_combines_with_latency_and_status(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("list_tools", status=503)
     sandbox.faults.add("list_tools", kind="malformed", latency=0.05)
     answer = httpx.get(f"{sandbox.core_api_url}/tools", headers=caller.headers)
@@ -159,12 +161,12 @@ def test_a_fault_of_the_answer_may_come_late_and_on_top_of_a_status(sandbox: San
         ({"status": 503, "retry_after": "1\r\nX-Evil: 1"}, "retry_after"),
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(sandbox: Sandbox, options: dict[str, Any], match: str) -> None:
+def test_invalid_fault_raises_value_error(sandbox: Sandbox, options: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         sandbox.faults.add(**options)
 
 
-async def test_only_the_own_server_can_cut_a_connection_off() -> None:
+async def test_connection_faults_need_the_sandbox_server() -> None:
     sandbox = Sandbox()
     sandbox.faults.add("get_jwks", kind="reset")
     transport = httpx.ASGITransport(sandbox.app)
@@ -173,7 +175,7 @@ async def test_only_the_own_server_can_cut_a_connection_off() -> None:
             await client.get("/auth/api/v1/oauth/jwks")
 
 
-def test_a_token_request_can_be_reset_too(sandbox: Sandbox) -> None:
+def test_token_request_can_be_reset(sandbox: Sandbox) -> None:
     sandbox.faults.add("create_token", kind="reset")
     with pytest.raises(httpx.ReadError):
         fetch_token(sandbox)

@@ -91,7 +91,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_whatever_is_sent_gets_an_error_of_the_contract(
+def test_malformed_requests_get_contract_error_envelope(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     status, body = exchange(sandbox, HOSTILE[name])
@@ -108,7 +108,7 @@ def test_whatever_is_sent_gets_an_error_of_the_contract(
     ("order", "status"),
     [({"status": 503.0, "times": 1.0}, 503), ({"kind": "clock_skew", "skew": 3e9}, 200), ({"latency": 1e-320}, 200)],
 )
-def test_numbers_of_an_order_may_be_written_as_json_allows(
+def test_fault_integers_may_be_json_floats(
     sandbox: Sandbox, caller: Caller, order: dict[str, object], status: int
 ) -> None:
     levers = sandbox.core_api_url.replace("/api/v1", "/_sandbox/faults")
@@ -117,7 +117,7 @@ def test_numbers_of_an_order_may_be_written_as_json_allows(
     assert caller.get("/rooms").status_code == 200
 
 
-def test_an_event_may_be_cut_after_a_number_of_bytes_that_has_a_point(sandbox: Sandbox, caller: Caller) -> None:
+def test_dropped_stream_after_bytes_may_be_json_float(sandbox: Sandbox, caller: Caller) -> None:
     order = {"operation": "stream_room", "kind": "dropped_stream", "after_bytes": 5.0}
     assert httpx.post(sandbox.core_api_url.replace("/api/v1", "/_sandbox/faults"), json=order).status_code == 201
     with caller.stream("GET", f"/rooms/{caller.room()['id']}/stream") as stream:
@@ -126,7 +126,7 @@ def test_an_event_may_be_cut_after_a_number_of_bytes_that_has_a_point(sandbox: S
         assert stream.status_code == 200
 
 
-def test_every_time_that_the_clock_can_reach_can_be_written(sandbox: Sandbox) -> None:
+def test_every_reachable_clock_time_is_representable(sandbox: Sandbox) -> None:
     for seconds in (220e9, -221e9):
         try:
             sandbox.clock.advance(seconds)
@@ -143,7 +143,7 @@ def test_every_time_that_the_clock_can_reach_can_be_written(sandbox: Sandbox) ->
         sandbox.clock.advance(10**400)
 
 
-def test_garbage_behind_an_open_stream_ends_that_connection_alone(
+def test_garbage_after_open_stream_closes_only_that_connection(
     sandbox: Sandbox, caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     room, token = caller.room()["id"], fetch_token(sandbox)
@@ -162,7 +162,9 @@ def test_garbage_behind_an_open_stream_ends_that_connection_alone(
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-def test_who_dies_while_it_uses_a_lever_leaves_no_error(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_client_disconnect_during_control_request_logs_no_error(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
     for path in ("/_sandbox/faults", "/_sandbox/page/act"):
         with connect(sandbox.core_api_url) as sock:
             sock.sendall(
@@ -215,7 +217,7 @@ CLIENTS = [unfinished_body, unfinished_chunks, unfinished_head, unread_stream, u
 
 
 @pytest.mark.parametrize("hold", CLIENTS)
-def test_it_ends_without_a_word_whatever_a_client_leaves_open(
+def test_sandbox_stops_silently_with_open_client_connections(
     hold: Callable[[Sandbox, str, str], socket.socket], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with ExitStack() as later, Sandbox().run() as sandbox, Caller(sandbox) as caller:
@@ -242,7 +244,7 @@ def process() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_ends_with_streams_and_half_requests_open(
+def test_command_stops_with_open_streams_and_partial_requests(
     process: subprocess.Popen[str], signal_number: int
 ) -> None:
     assert process.stdout is not None
@@ -267,7 +269,7 @@ def test_the_command_ends_with_streams_and_half_requests_open(
     assert "ERROR" not in said
 
 
-def test_resets_revocations_and_a_moving_clock_at_once_never_make_it_fail(sandbox: Sandbox) -> None:
+def test_concurrent_resets_revocations_and_clock_moves_cause_no_500(sandbox: Sandbox) -> None:
     """Every answer is one of the contract's, and afterwards it works as new."""
     statuses: list[int] = []
     stop = threading.Event()

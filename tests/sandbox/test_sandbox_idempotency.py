@@ -23,21 +23,23 @@ def create(caller: Caller, key: str = "key-1", path: str = "/assistants", **body
     return caller.post(path, json=body or BOT, headers={"idempotency-key": key})
 
 
-def test_the_same_call_again_gets_the_first_answer_again(caller: Caller) -> None:
+def test_repeated_idempotency_key_returns_first_response(caller: Caller) -> None:
     first, second = create(caller), create(caller, **dict(reversed(BOT.items())))
     assert (first.status_code, first.content) == (second.status_code, second.content)
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
     assert len(caller.read("/assistants")) == 1
 
 
-def test_another_body_or_another_operation_with_the_same_key_is_409(caller: Caller) -> None:
+def test_idempotency_key_with_other_request_returns_409(caller: Caller) -> None:
     assistant = create(caller).json()["data"]
     problem(create(caller, **{**BOT, "name": "Other"}), 409, "CONFLICT")
     problem(create(caller, path="/rooms", assistant_id=assistant["id"]), 409, "CONFLICT")
     assert len(caller.read("/assistants")) == 1
 
 
-def test_keys_belong_to_a_client_and_a_namespace(sandbox: Sandbox, caller: Caller, another: Another) -> None:
+def test_idempotency_keys_are_scoped_to_client_and_namespace(
+    sandbox: Sandbox, caller: Caller, another: Another
+) -> None:
     sandbox.add_client("other", "secret")
     token = fetch_token(sandbox, client_id="other", client_secret="secret")
     others = [another("user_2"), another("user_1", token=token), another(None)]
@@ -45,7 +47,7 @@ def test_keys_belong_to_a_client_and_a_namespace(sandbox: Sandbox, caller: Calle
     assert len(ids) == 4
 
 
-def test_a_key_lives_for_a_day(sandbox: Sandbox, caller: Caller) -> None:
+def test_idempotency_key_expires_after_a_day(sandbox: Sandbox, caller: Caller) -> None:
     first = create(caller).json()
     sandbox.clock.advance(24 * 60 * 60 - 60)
     with Caller(sandbox) as tomorrow:
@@ -55,7 +57,7 @@ def test_a_key_lives_for_a_day(sandbox: Sandbox, caller: Caller) -> None:
         assert create(tomorrow).json() != first
 
 
-def test_a_key_lives_no_longer_if_the_clock_went_back_meanwhile(sandbox: Sandbox, caller: Caller) -> None:
+def test_idempotency_key_expires_despite_clock_set_back(sandbox: Sandbox, caller: Caller) -> None:
     create(caller)
     sandbox.clock.advance(-3600)
     second = create(caller, "key-2").json()
@@ -65,7 +67,7 @@ def test_a_key_lives_no_longer_if_the_clock_went_back_meanwhile(sandbox: Sandbox
 
 
 @pytest.mark.parametrize("twins", [2, 12])
-def test_concurrent_twins_wait_for_the_first(sandbox: Sandbox, caller: Caller, twins: int) -> None:
+def test_concurrent_requests_with_one_key_wait_for_first(sandbox: Sandbox, caller: Caller, twins: int) -> None:
     sandbox.faults.add("create_assistant", latency=0.2)
     with ThreadPoolExecutor(twins) as pool:
         answers = list(pool.map(lambda _: create(caller).content, range(twins)))
@@ -74,7 +76,7 @@ def test_concurrent_twins_wait_for_the_first(sandbox: Sandbox, caller: Caller, t
     assert len(sandbox.faults) == 0
 
 
-def test_a_twin_takes_over_when_the_first_fails(sandbox: Sandbox, caller: Caller) -> None:
+def test_waiting_request_runs_when_first_with_key_fails(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("create_assistant", latency=0.2, status=503)
     with ThreadPoolExecutor(2) as pool:
         statuses = sorted(pool.map(lambda _: create(caller).status_code, range(2)))
@@ -82,13 +84,13 @@ def test_a_twin_takes_over_when_the_first_fails(sandbox: Sandbox, caller: Caller
     assert len(caller.read("/assistants")) == 1
 
 
-def test_a_failure_is_not_kept(caller: Caller) -> None:
+def test_failed_response_is_not_stored_under_key(caller: Caller) -> None:
     problem(create(caller, name="Bot"), 422, "VALIDATION_ERROR")
     problem(create(caller, path="/rooms", assistant_id="asst_no"), 422, "VALIDATION_ERROR")
     assert create(caller).status_code == 201
 
 
-def test_a_reset_forgets_keys_even_under_way(sandbox: Sandbox, caller: Caller) -> None:
+def test_reset_forgets_idempotency_keys_in_progress(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("create_assistant", latency=0.3, status=503)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(create, caller)
@@ -101,7 +103,7 @@ def test_a_reset_forgets_keys_even_under_way(sandbox: Sandbox, caller: Caller) -
             assert create(anew).content == kept.content
 
 
-def test_every_operation_that_takes_a_key_obeys_it(caller: Caller) -> None:
+def test_every_idempotent_operation_honours_key(caller: Caller) -> None:
     room = caller.room()
     states = [{"name": "wait", "type": "halting"}]
     workflow = caller.make("/workflows", name="W", initial_state="wait", states=states)

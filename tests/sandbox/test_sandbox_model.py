@@ -214,7 +214,7 @@ def world() -> Iterator[World]:
 
 
 @pytest.mark.parametrize("programs", [10, pytest.param(500, marks=pytest.mark.full)])
-def test_the_sandbox_equals_its_model(world: World, programs: int) -> None:
+def test_sandbox_matches_reference_model(world: World, programs: int) -> None:
     run_state_machine_as_test(
         type("ProgramsHere", (Programs,), {"world": world}),
         settings=settings(

@@ -37,7 +37,7 @@ def test_every_operation_has_a_handler() -> None:
     assert set(HANDLERS) == set(OPERATIONS) == set(load_contract().operations)
 
 
-def test_every_operation_answers_as_documented(sandbox: Sandbox, caller: Caller) -> None:
+def test_every_operation_returns_documented_response(sandbox: Sandbox, caller: Caller) -> None:
     """One walk through the whole contract; `Caller` holds each answer against it."""
     use_account_server(sandbox)
     use_credentials(sandbox, caller)
@@ -47,7 +47,7 @@ def test_every_operation_answers_as_documented(sandbox: Sandbox, caller: Caller)
     assert {record.operation for record in sandbox.requests if record.status < 300} == set(OPERATIONS)
 
 
-def test_every_event_of_the_catalogue_happens(sandbox: Sandbox, caller: Caller) -> None:
+def test_every_event_type_is_published(sandbox: Sandbox, caller: Caller) -> None:
     use_credentials(sandbox, caller)
     use_agents(sandbox, caller)
     use_workflows(caller)
@@ -140,17 +140,17 @@ def use_webhooks(caller: Caller) -> None:
     assert caller.delete(path).status_code == 204
 
 
-def test_a_webhook_keeps_the_secret_that_it_was_given(caller: Caller) -> None:
+def test_webhook_keeps_given_secret(caller: Caller) -> None:
     created = caller.make("/webhooks", url="https://a.test", events=["credential.expired"], secret="mine", active=False)
     assert (created["secret"], created["active"]) == ("mine", False)
 
 
-def test_an_operation_that_the_sandbox_does_not_play_says_so(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operation_without_handler_returns_501(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(HANDLERS, "list_tools")
     problem(caller.get("/tools"), 501, "API_ERROR")
 
 
-def test_pages(caller: Caller) -> None:
+def test_lists_are_paginated(caller: Caller) -> None:
     ids = [caller.assistant(name=f"Bot {number}")["id"] for number in range(5)]
     first, third = (caller.get("/assistants", params={"page": page, "per_page": 2}).json() for page in (1, 3))
     assert first["meta"] == {"page": 1, "per_page": 2, "total": 5, "total_pages": 3, "has_more": True}
@@ -162,7 +162,7 @@ def test_pages(caller: Caller) -> None:
     assert empty == {"page": 1, "per_page": 20, "total": 0, "total_pages": 0, "has_more": False}
 
 
-def test_messages_come_in_either_order_and_fifty_at_a_time(caller: Caller) -> None:
+def test_messages_list_supports_order_and_defaults_to_fifty(caller: Caller) -> None:
     room = caller.room()
     for number in range(51):
         caller.make(f"/rooms/{room['id']}/messages", content=f"{number}", role="system")
@@ -172,7 +172,7 @@ def test_messages_come_in_either_order_and_fifty_at_a_time(caller: Caller) -> No
     assert caller.read(f"{path}?order=asc&per_page=1")[0]["content"] == "0"
 
 
-def test_lists_are_filtered(caller: Caller) -> None:
+def test_lists_are_filtered_by_query(caller: Caller) -> None:
     rooms = [caller.room(), caller.room()]
     assert caller.read(f"/rooms?assistant_id={rooms[0]['assistant_id']}") == rooms[:1]
     file = caller.make("/data-sources", name="File", type="file", config={})
@@ -184,7 +184,7 @@ def test_lists_are_filtered(caller: Caller) -> None:
     assert caller.read("/workflow-instances?status=completed") == []
 
 
-def test_a_patch_changes_what_it_names_and_nothing_else(sandbox: Sandbox, caller: Caller) -> None:
+def test_patch_changes_only_given_fields(sandbox: Sandbox, caller: Caller) -> None:
     before = caller.assistant(temperature=0.5)
     sandbox.clock.advance(60)
     after = caller.patch(f"/assistants/{before['id']}", json={"system_prompt": "Be brief."}).json()["data"]
@@ -192,7 +192,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(sandbox: Sandbox, caller
     assert after == {**before, "system_prompt": "Be brief."}
 
 
-def test_a_deleted_tool_is_taken_from_its_assistants(caller: Caller) -> None:
+def test_deleted_tool_is_removed_from_assistants(caller: Caller) -> None:
     tools = [caller.make("/tools", name=name, description="", parameters={})["id"] for name in ("a", "b")]
     assistant = caller.assistant(tools=tools)
     other = caller.assistant()
@@ -201,7 +201,7 @@ def test_a_deleted_tool_is_taken_from_its_assistants(caller: Caller) -> None:
     assert caller.read(f"/assistants/{other['id']}")["tools"] == []
 
 
-def test_what_a_body_refers_to_must_exist(caller: Caller) -> None:
+def test_unknown_id_in_body_returns_422(caller: Caller) -> None:
     assert "tools[0]" in problem(
         caller.post("/assistants", json={"name": "B", "model": "m", "system_prompt": "", "tools": ["tool_no"]}),
         422,
@@ -213,7 +213,7 @@ def test_what_a_body_refers_to_must_exist(caller: Caller) -> None:
     )
 
 
-def test_a_room_goes_with_its_messages_and_outlives_its_assistant(caller: Caller) -> None:
+def test_deleting_room_deletes_messages_but_deleting_assistant_keeps_room(caller: Caller) -> None:
     room = caller.room()
     caller.make(f"/rooms/{room['id']}/messages", content="Hello")
     caller.delete(f"/assistants/{room['assistant_id']}")

@@ -164,7 +164,7 @@ def start_workflow(caller: Caller) -> dict[str, Any]:
     return caller.make("/workflow-instances", workflow_id=workflow["id"], context={"note": ATTACK})
 
 
-def test_a_message_is_sent_and_its_answer_streams(page: Page, caller: Caller) -> None:
+def test_page_sends_message_and_streams_reply(page: Page, caller: Caller) -> None:
     room = caller.make("/rooms", assistant_id=caller.assistant(name="Ada")["id"], metadata={"note": ATTACK})
     page.open("rooms")
     page.shows("#room-facts", "onerror")
@@ -186,7 +186,7 @@ def test_a_message_is_sent_and_its_answer_streams(page: Page, caller: Caller) ->
     assert len(caller.sandbox.requests) == asked_before + 1
 
 
-def test_what_comes_from_data_stays_text(page: Page, caller: Caller) -> None:
+def test_page_escapes_html_in_data(page: Page, caller: Caller) -> None:
     room = caller.make("/rooms", assistant_id=caller.assistant(name=ATTACK)["id"])
     caller.make(f"/rooms/{room['id']}/messages", content=ATTACK)
     page.open(f"rooms/{room['id']}")
@@ -195,7 +195,7 @@ def test_what_comes_from_data_stays_text(page: Page, caller: Caller) -> None:
     assert page.browser.execute_script("return document.querySelectorAll('main img, main script').length") == 0
 
 
-def test_a_workflow_is_answered_to_its_end(page: Page, caller: Caller) -> None:
+def test_page_answers_workflow_until_completed(page: Page, caller: Caller) -> None:
     instance = start_workflow(caller)
     path = f"/workflow-instances/{instance['id']}"
     page.open("instances")
@@ -216,7 +216,7 @@ def test_a_workflow_is_answered_to_its_end(page: Page, caller: Caller) -> None:
     assert (done["status"], done["context"]) == ("completed", {"note": ATTACK, **given})
 
 
-def test_events_rejections_and_free_answers(page: Page, caller: Caller) -> None:
+def test_page_sends_workflow_events_and_json_input(page: Page, caller: Caller) -> None:
     instance = start_workflow(caller)
     page.open("instances")
     page.click("//summary[.='Answer with JSON']")
@@ -234,7 +234,7 @@ def test_events_rejections_and_free_answers(page: Page, caller: Caller) -> None:
     assert caller.read(f"/workflow-instances/{instance['id']}")["current_state"] == "rejected"
 
 
-def test_a_refused_action_says_why(page: Page, caller: Caller) -> None:
+def test_page_shows_reason_of_refused_action(page: Page, caller: Caller) -> None:
     room = caller.room()
     page.open("rooms")
     page.shows("#room-facts", room["id"])
@@ -244,7 +244,7 @@ def test_a_refused_action_says_why(page: Page, caller: Caller) -> None:
     page.shows("#problem", "was deleted")
 
 
-def test_a_webhook_is_delivered_again(page: Page, caller: Caller, receiver: Receiver) -> None:
+def test_page_redelivers_webhook(page: Page, caller: Caller, receiver: Receiver) -> None:
     url = f"http://127.0.0.1:{receiver.server_port}/hook"
     caller.make("/webhooks", url=url, events=["room.message.created"])
     caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hello", role="system")
@@ -257,7 +257,9 @@ def test_a_webhook_is_delivered_again(page: Page, caller: Caller, receiver: Rece
 
 
 @pytest.mark.parametrize(("button", "outcome"), [("Approve", "code="), ("Deny", "error=access_denied")])
-def test_an_oauth_flow_is_decided(page: Page, caller: Caller, receiver: Receiver, button: str, outcome: str) -> None:
+def test_page_approves_or_denies_oauth_flow(
+    page: Page, caller: Caller, receiver: Receiver, button: str, outcome: str
+) -> None:
     back = f"http://127.0.0.1:{receiver.server_port}/back"
     flow = caller.make("/oauth/initiate", provider="google", redirect_uri=back, scopes=["calendar.read", ATTACK])
     page.browser.get(flow["authorization_url"])
@@ -277,7 +279,7 @@ def test_an_oauth_flow_is_decided(page: Page, caller: Caller, receiver: Receiver
         page.shows("main", "This flow is failed.")
 
 
-def test_the_namespace_filter_and_the_requests(page: Page, sandbox: Sandbox, caller: Caller) -> None:
+def test_page_filters_by_namespace_and_lists_requests(page: Page, sandbox: Sandbox, caller: Caller) -> None:
     caller.room()
     with Caller(sandbox, "user_2") as other:
         other.room(name="Other")
@@ -297,7 +299,7 @@ def act(sandbox: Sandbox, **headers: str) -> httpx.Response:
     return httpx.post(f"{origin(sandbox)}/_sandbox/page/act", json=body, headers=headers)
 
 
-def test_no_other_site_may_use_the_page(sandbox: Sandbox) -> None:
+def test_cross_site_page_requests_return_403(sandbox: Sandbox) -> None:
     ours = {"x-sandbox-page": "1"}
     assert act(sandbox, **ours).status_code == 404  # let in: there is no such instance
     assert act(sandbox, **ours, origin=origin(sandbox)).status_code == 404
@@ -315,7 +317,7 @@ def test_no_other_site_may_use_the_page(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/rooms", "/auth/api/v1/oauth/jwks", "/nothing", "/_sandbox/authorize?flow=x"])
-def test_the_api_answers_no_name_that_another_site_can_have(sandbox: Sandbox, caller: Caller, path: str) -> None:
+def test_public_host_name_returns_403(sandbox: Sandbox, caller: Caller, path: str) -> None:
     answer = httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": "evil.example:8765"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
     assert "--allow-host" in answer.json()["error"]["message"]
@@ -323,7 +325,7 @@ def test_the_api_answers_no_name_that_another_site_can_have(sandbox: Sandbox, ca
     assert local.status_code != 403
 
 
-def test_a_name_is_allowed_that_was_given() -> None:
+def test_allowed_hosts_are_accepted() -> None:
     with Sandbox(allowed_hosts=["Sandbox.Example.com:443"]).run() as sandbox, Caller(sandbox) as caller:
         for path in ("/api/v1/rooms", "/_sandbox", "/_sandbox/page/state", "/_sandbox/faults"):
             for host, status in (("sandbox.example.com", 200), ("sandbox.example.com:81", 200), ("example.com", 403)):
@@ -331,13 +333,13 @@ def test_a_name_is_allowed_that_was_given() -> None:
                 assert answer.status_code == status
 
 
-def test_the_stream_of_the_page_is_for_get_alone(sandbox: Sandbox, caller: Caller) -> None:
+def test_page_stream_accepts_get_only(sandbox: Sandbox, caller: Caller) -> None:
     answer = httpx.head(f"{origin(sandbox)}/_sandbox/page/rooms/{caller.room()['id']}/stream")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
     assert sandbox.open_streams == 0
 
 
-def test_another_site_can_not_decide_a_flow(sandbox: Sandbox, caller: Caller) -> None:
+def test_cross_site_oauth_decision_returns_403(sandbox: Sandbox, caller: Caller) -> None:
     flow = caller.make("/oauth/initiate", provider="google", redirect_uri="http://127.0.0.1:1/back")
     url = f"{flow['authorization_url']}&decision=approve"
     assert httpx.post(url, headers={"origin": "https://evil.example"}).status_code == 403
@@ -355,12 +357,12 @@ def test_another_site_can_not_decide_a_flow(sandbox: Sandbox, caller: Caller) ->
         {"operation": "send_message", "namespace": "", "path": {"room_id": "r"}, "body": {"content": 7}},
     ],
 )
-def test_what_the_page_would_never_ask_is_refused(sandbox: Sandbox, asked: Any) -> None:
+def test_invalid_page_action_returns_422(sandbox: Sandbox, asked: Any) -> None:
     answer = httpx.post(f"{origin(sandbox)}/_sandbox/page/act", json=asked, headers={"x-sandbox-page": "1"})
     assert answer.status_code == 422
 
 
-def test_what_is_not_there_is_404(sandbox: Sandbox) -> None:
+def test_unknown_page_resource_returns_404(sandbox: Sandbox) -> None:
     headers = {"x-sandbox-page": "1"}
     base = f"{origin(sandbox)}/_sandbox/page"
     assert httpx.post(f"{base}/redeliver", json={"delivery_id": "dlv_no"}, headers=headers).status_code == 404
@@ -371,16 +373,16 @@ def test_what_is_not_there_is_404(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     "host", ["localhost", "127.0.0.1", "[::1]", "192.168.1.7", "sandbox", "a.localhost", "my.test"]
 )
-def test_local_names(host: str) -> None:
+def test_local_host_names_are_accepted(host: str) -> None:
     assert is_local(host)
 
 
 @pytest.mark.parametrize("host", ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil.com", "1.2.3"])
-def test_names_that_a_site_can_have(host: str) -> None:
+def test_public_host_names_are_rejected(host: str) -> None:
     assert not is_local(host)
 
 
-def test_the_state_of_the_page_stays_small_whatever_there_is(sandbox: Sandbox) -> None:
+def test_page_state_is_bounded_in_size(sandbox: Sandbox) -> None:
     """It is asked for each second by every page that is open."""
     wide, long = {f"key_{number}": [] for number in range(20_000)}, "word " * 40_000
     state = {"name": "wait", "type": "halting", "presentation": {"type": "form", "config": wide}}

@@ -66,7 +66,7 @@ def connect(core: str) -> httpx.Client:
     return httpx.Client(base_url=core, headers=headers)
 
 
-def test_everything_is_there_after_a_restart(path: Path) -> None:
+def test_data_file_restores_state_after_restart(path: Path) -> None:
     with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
         room = caller.room()
         caller.make(f"/rooms/{room['id']}/messages", content="Hello")
@@ -99,7 +99,7 @@ def test_everything_is_there_after_a_restart(path: Path) -> None:
         assert stream.end() == [{"type": "done"}]
 
 
-def test_an_idempotency_key_holds_through_a_restart(path: Path) -> None:
+def test_idempotency_key_survives_restart(path: Path) -> None:
     headers, body = {"idempotency-key": "k"}, {"name": "Bot", "model": "gpt-4", "system_prompt": "Help."}
     answers = []
     for _ in range(2):
@@ -111,7 +111,7 @@ def test_an_idempotency_key_holds_through_a_restart(path: Path) -> None:
     assert answers[0] == answers[1]
 
 
-def test_no_acknowledged_write_is_lost_to_a_kill(path: Path) -> None:
+def test_acknowledged_writes_survive_sigkill(path: Path) -> None:
     acknowledged: list[str] = []
     enough = threading.Event()
 
@@ -144,7 +144,7 @@ def test_no_acknowledged_write_is_lost_to_a_kill(path: Path) -> None:
         assert answer.json()["data"]["status"] == "completed"
 
 
-def test_what_waits_its_turn_has_left_nothing_behind_when_a_kill_comes(path: Path, tmp_path: Path) -> None:
+def test_waiting_messages_leave_no_partial_write_after_kill(path: Path, tmp_path: Path) -> None:
     """Neither half: no message without the answer that its key promises, no result without what follows from it."""
     killed = tmp_path / "killed.db"
     with Sandbox(data=path, word_delay=0.05).run() as sandbox, Caller(sandbox) as caller, ThreadPoolExecutor(2) as pool:
@@ -177,7 +177,7 @@ def test_what_waits_its_turn_has_left_nothing_behind_when_a_kill_comes(path: Pat
         assert said[3:] == ["pay 100 EUR", "Bot here. You said: pay 100 EUR", "1", answer["content"]]
 
 
-def test_what_a_webhook_has_not_got_yet_is_sent_after_a_kill(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pending_deliveries_are_sent_after_kill(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At least once. The first attempt is cut off by the kill, made again and refused; the second gets through."""
     monkeypatch.setattr(outbox, "RESTORE_DELAY", 0.0)
     with receiving() as (receiver, url):
@@ -207,7 +207,7 @@ def test_what_a_webhook_has_not_got_yet_is_sent_after_a_kill(path: Path, monkeyp
         assert len({json.loads(got.body)["id"] for got in receiver.got}) == 1
 
 
-def test_a_webhook_that_is_deleted_gets_nothing_after_a_restart(path: Path) -> None:
+def test_deleted_webhook_gets_no_delivery_after_restart(path: Path) -> None:
     with receiving() as (receiver, url):
         receiver.answers.append(500)
         with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
@@ -222,7 +222,7 @@ def test_a_webhook_that_is_deleted_gets_nothing_after_a_restart(path: Path) -> N
             assert list(sandbox.deliveries) == []
 
 
-def test_a_stream_goes_on_after_a_restart(path: Path) -> None:
+def test_stream_resumes_after_restart(path: Path) -> None:
     """Its reader remembers the ids that it has seen, and takes an event that bears one of them for a repetition."""
 
     def say(sandbox: Sandbox, *words: str) -> None:
@@ -244,7 +244,7 @@ def test_a_stream_goes_on_after_a_restart(path: Path) -> None:
     assert words == ["one", "two", "three", "four"]
 
 
-def test_one_sandbox_at_a_time_has_the_file(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_file_opened_twice_raises_os_error(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with command(path):
         with pytest.raises(OSError, match="another sandbox has it open"):
             Sandbox(data=path)
@@ -252,7 +252,7 @@ def test_one_sandbox_at_a_time_has_the_file(path: Path, capsys: pytest.CaptureFi
         assert "another sandbox" in capsys.readouterr().err
 
 
-def test_the_same_sandbox_sees_what_another_did_meanwhile(path: Path) -> None:
+def test_sandbox_served_again_reloads_changed_data_file(path: Path) -> None:
     sandbox = Sandbox(data=path)
     with sandbox.run(), Caller(sandbox) as caller:
         caller.room()
@@ -269,7 +269,7 @@ def test_the_same_sandbox_sees_what_another_did_meanwhile(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no database at all, but long enough to be seen as one" * 20, None])
-def test_a_file_of_something_else_is_left_alone(path: Path, content: bytes | None) -> None:
+def test_foreign_file_raises_and_is_unchanged(path: Path, content: bytes | None) -> None:
     if content is None:
         other = sqlite3.connect(path)
         other.execute("CREATE TABLE mine (a)")
@@ -285,7 +285,7 @@ def test_a_file_of_something_else_is_left_alone(path: Path, content: bytes | Non
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_the_file_is_its_owners_alone(path: Path, there: bool) -> None:
+def test_data_file_is_readable_by_owner_only(path: Path, there: bool) -> None:
     if there:
         path.touch()
     for _ in range(2):
@@ -296,7 +296,7 @@ def test_the_file_is_its_owners_alone(path: Path, there: bool) -> None:
             assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
 
 
-def test_a_file_that_cannot_be_closed_to_others_is_warned_of(
+def test_data_file_readable_by_others_logs_warning(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
@@ -309,14 +309,14 @@ def test_a_file_that_cannot_be_closed_to_others_is_warned_of(
     assert f"{path} holds secrets, and others can read it" in caplog.text
 
 
-def test_memory_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_path_raises_value_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="in memory alone"):
         Sandbox(data=":memory:")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_full_disk_does_not_take_did_not_happen(path: Path) -> None:
+def test_full_disk_returns_507_and_rolls_back(path: Path) -> None:
     def make(name: str, size: int) -> httpx.Response:
         return client.post("/tools", json={"name": name, "description": "d" * size, "parameters": {}})
 
@@ -444,7 +444,7 @@ def change_json(path: Path, chance: random.Random) -> None:
 
 @pytest.mark.parametrize("damage", [damage_bytes, damage_row, change_json])
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(1, 4))])
-def test_a_damaged_file_is_told_in_one_line_and_left_as_it_is(
+def test_damaged_data_file_raises_one_line_error_and_is_unchanged(
     good: Path, tmp_path: Path, damage: Callable[[Path, random.Random], None], seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -460,7 +460,7 @@ def test_a_damaged_file_is_told_in_one_line_and_left_as_it_is(
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(1, 4))])
-def test_a_damaged_file_of_a_process_that_was_killed_is_left_as_it_is(good: Path, tmp_path: Path, seed: int) -> None:
+def test_damaged_wal_of_killed_process_raises_and_is_unchanged(good: Path, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     for number in range(6):
         folder = tmp_path / f"{number}"
@@ -485,7 +485,7 @@ def test_a_damaged_file_of_a_process_that_was_killed_is_left_as_it_is(good: Path
         ("UPDATE \"values\" SET value = 'x' WHERE name = 'signing_key'", "a row of the table values was changed"),
     ],
 )
-def test_the_command_says_in_one_line_what_is_wrong_with_its_file(
+def test_command_reports_invalid_data_file_in_one_line(
     good: Path, path: Path, capsys: pytest.CaptureFixture[str], statement: str, message: str
 ) -> None:
     shutil.copy(good, path)
@@ -502,7 +502,7 @@ def test_the_command_says_in_one_line_what_is_wrong_with_its_file(
     assert contents(path) == before
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_non_regular_data_file_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (tmp_path, pipe, Path("/dev/null"), tmp_path / "nowhere" / "x.db", tmp_path / ("x" * 300)):
@@ -511,7 +511,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert str(path) in line
 
 
-def test_a_file_that_is_refused_while_another_sandbox_has_it_stays_locked(path: Path) -> None:
+def test_data_file_stays_locked_after_refused_open(path: Path) -> None:
     """POSIX locks are the process's: whoever closes the file once more would give them up."""
     with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
         with pytest.raises(OSError, match="another sandbox has it open"):
@@ -535,7 +535,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_a_kill_in_the_middle_of_a_step_keeps_what_was_there_before(path: Path) -> None:
+def test_kill_during_transaction_keeps_previous_state(path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", CUT_OFF, str(path)], timeout=60, check=False)
     assert ended.returncode == -signal.SIGKILL
     with Sandbox(data=path).run() as sandbox, Caller(sandbox, None) as caller:
@@ -565,7 +565,7 @@ def planted(tmp_path: Path, seed: Any) -> Path:
     return file
 
 
-def test_a_seed_is_there_from_the_start_and_after_a_reset(tmp_path: Path) -> None:
+def test_seed_is_loaded_at_start_and_after_reset(tmp_path: Path) -> None:
     with Sandbox(seed=planted(tmp_path, SEED)).run() as sandbox:
         for _ in range(2):
             with Caller(sandbox) as caller, Caller(sandbox, "user_2") as other:
@@ -579,7 +579,7 @@ def test_a_seed_is_there_from_the_start_and_after_a_reset(tmp_path: Path) -> Non
             sandbox.reset()
 
 
-def test_a_data_file_that_holds_something_gets_no_seed(tmp_path: Path, path: Path) -> None:
+def test_non_empty_data_file_ignores_seed(tmp_path: Path, path: Path) -> None:
     seed = planted(tmp_path, SEED)
     with Sandbox(data=path, seed=seed).run() as sandbox, Caller(sandbox) as caller:
         caller.delete("/rooms/room_1")
@@ -588,7 +588,7 @@ def test_a_data_file_that_holds_something_gets_no_seed(tmp_path: Path, path: Pat
         assert len(caller.read("/assistants")) == 1
 
 
-def test_a_seed_with_a_mistake_leaves_nothing_behind(tmp_path: Path, path: Path) -> None:
+def test_invalid_seed_writes_nothing(tmp_path: Path, path: Path) -> None:
     """Neither half of it, nor what keeps the mended seed from being planted."""
     wrong = {"user_1": {**SEED["user_1"], "rooms": [{"assistant_id": "asst_no"}]}}
     for _ in range(2):
@@ -599,7 +599,7 @@ def test_a_seed_with_a_mistake_leaves_nothing_behind(tmp_path: Path, path: Path)
             assert len(caller.read("/rooms")) == 1
 
 
-def test_a_namespace_without_a_name_is_that_of_calls_without_one(tmp_path: Path) -> None:
+def test_seed_namespace_may_be_empty(tmp_path: Path) -> None:
     with (
         Sandbox(seed=planted(tmp_path, {"": SEED["user_2"]})).run() as sandbox,
         Caller(sandbox, None) as caller,
@@ -633,7 +633,7 @@ def test_a_namespace_without_a_name_is_that_of_calls_without_one(tmp_path: Path)
         ({"a": {"credentials": [{"provider": 1}]}}, r"a\.credentials\[0\]\.provider: must be a string"),
     ],
 )
-def test_what_is_wrong_in_a_seed_is_told_with_its_place(
+def test_invalid_seed_error_names_the_place(
     tmp_path: Path, seed: Any, place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = planted(tmp_path, seed)

@@ -52,7 +52,7 @@ MACHINE = {"name": "W", "initial_state": "a", "states": [{"name": "a", "type": "
         ("/data-sources", {"name": "D", "type": "fax", "config": {}}, {"type": "must be one of: file, url, database"}),
     ],
 )
-def test_a_body_that_breaks_the_contract_is_told_field_by_field(
+def test_invalid_body_returns_422_with_each_field(
     caller: Caller, path: str, body: Any, expected: dict[str, str]
 ) -> None:
     found = problem(caller.post(path, json=body), 422, "VALIDATION_ERROR")
@@ -60,7 +60,7 @@ def test_a_body_that_breaks_the_contract_is_told_field_by_field(
     assert all(expected[field] in message for field, message in found.items())
 
 
-def test_a_misspelt_field_is_refused_however_deep_it_stands(caller: Caller) -> None:
+def test_unknown_field_returns_422_at_any_depth(caller: Caller) -> None:
     """Accepted, each would be left out in silence: a transition without its condition is taken at once."""
     state = {
         "name": "a",
@@ -91,7 +91,7 @@ def test_a_misspelt_field_is_refused_however_deep_it_stands(caller: Caller) -> N
         assert found == dict.fromkeys(places, "is not a field of this request")
 
 
-def test_an_error_never_repeats_what_was_sent(sandbox: Sandbox) -> None:
+def test_error_never_quotes_request_values(sandbox: Sandbox) -> None:
     body = {"grant_type": "password", "client_id": 7, "client_secret": ["hunter2"], "hunter2": 1}
     response = httpx.post(f"{sandbox.account_server_url}/oauth/token", json=body)
     assert set(problem(response, 422, "VALIDATION_ERROR")) == {"grant_type", "client_id", "client_secret", "hunter2"}
@@ -99,7 +99,7 @@ def test_an_error_never_repeats_what_was_sent(sandbox: Sandbox) -> None:
     assert "password" not in response.text
 
 
-def test_a_long_list_of_faults_is_cut_short(caller: Caller) -> None:
+def test_long_list_of_errors_is_truncated(caller: Caller) -> None:
     found = caller.post("/assistants", json={**BOT, **{f"field_{number}": 1 for number in range(200)}})
     assert len(problem(found, 422, "VALIDATION_ERROR")) == 50
 
@@ -118,7 +118,7 @@ def test_a_long_list_of_faults_is_cut_short(caller: Caller) -> None:
         (b'{"name": "\\ud800"}', "half a surrogate pair"),
     ],
 )
-def test_what_is_not_json_is_refused(caller: Caller, content: bytes, message: str) -> None:
+def test_invalid_json_returns_422(caller: Caller, content: bytes, message: str) -> None:
     response = caller.post("/assistants", content=content, headers={"content-type": "application/json"})
     assert message in problem(response, 422, "VALIDATION_ERROR")[""]
 
@@ -126,7 +126,7 @@ def test_what_is_not_json_is_refused(caller: Caller, content: bytes, message: st
 @pytest.mark.parametrize(
     "content", [b'{"name": NaN}', b'{"name": 1e999}', b'{"name": "\\ud800"}', b"[" * 900 + b"]" * 900]
 )
-def test_a_body_that_was_refused_can_be_looked_at_afterwards(sandbox: Sandbox, caller: Caller, content: bytes) -> None:
+def test_rejected_body_is_recorded_in_requests(sandbox: Sandbox, caller: Caller, content: bytes) -> None:
     caller.post("/assistants", content=content, headers=JSON)
     caller.post("/assistants", content=b'{"a": 1}', headers=JSON)
     assert [record.body for record in sandbox.requests][-2:] == [None, {"a": 1}]
@@ -138,12 +138,12 @@ def test_a_body_that_was_refused_can_be_looked_at_afterwards(sandbox: Sandbox, c
 
 
 @pytest.mark.parametrize("namespace", ["a%0A", "%0A", "a%0Db"])
-def test_a_namespace_of_more_than_a_line_is_refused(another: Callable[..., Caller], namespace: str) -> None:
+def test_multi_line_namespace_returns_422(another: Callable[..., Caller], namespace: str) -> None:
     answer = another(None).get(f"/tools?namespace={namespace}")
     assert set(problem(answer, 422, "VALIDATION_ERROR")) == {"namespace"}
 
 
-def test_escaped_and_wide_json_is_welcome(caller: Caller) -> None:
+def test_escaped_and_unicode_json_is_accepted(caller: Caller) -> None:
     room = caller.room()
     metadata = {"emoji": "\U0001f600", "many": [{"a": []}] * 100, "float": 1.5}
     patched = caller.patch(f"/rooms/{room['id']}", content=json.dumps({"metadata": metadata}), headers=JSON)
@@ -154,7 +154,7 @@ JSON = {"content-type": "application/json"}
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
-def test_another_media_type_is_refused(caller: Caller, media_type: str) -> None:
+def test_other_media_type_returns_415(caller: Caller, media_type: str) -> None:
     response = caller.post("/assistants", content=json.dumps(BOT), headers={"content-type": media_type})
     problem(response, 415, "API_ERROR")
 
@@ -162,17 +162,17 @@ def test_another_media_type_is_refused(caller: Caller, media_type: str) -> None:
 @pytest.mark.parametrize(
     "media_type", ["application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"]
 )
-def test_every_way_to_say_json_is_understood(caller: Caller, media_type: str) -> None:
+def test_json_media_type_variants_are_accepted(caller: Caller, media_type: str) -> None:
     response = caller.post("/assistants", content=json.dumps(BOT), headers={"content-type": media_type})
     assert response.status_code == 201
 
 
-def test_a_body_where_none_belongs_is_ignored(sandbox: Sandbox, caller: Caller) -> None:
+def test_body_of_operation_without_body_is_ignored(sandbox: Sandbox, caller: Caller) -> None:
     credential = sandbox.add_credential("google", namespace="user_1")
     assert caller.post(f"/credentials/{credential['id']}/refresh", content=b"{").status_code == 200
 
 
-def test_a_body_larger_than_eight_mebibytes_is_refused(caller: Caller) -> None:
+def test_body_over_eight_mebibytes_returns_413(caller: Caller) -> None:
     body = {**BOT, "system_prompt": "x" * 8 * 1024 * 1024}
     problem(caller.post("/assistants", json=body), 413, "API_ERROR")
     assert caller.read("/assistants") == []
@@ -193,7 +193,7 @@ def test_a_body_larger_than_eight_mebibytes_is_refused(caller: Caller) -> None:
         ("&".join(f"a{number}=1" for number in range(200)), ""),
     ],
 )
-def test_a_query_that_breaks_the_contract_is_refused(caller: Caller, query: str, field: str) -> None:
+def test_invalid_query_returns_422(caller: Caller, query: str, field: str) -> None:
     assert set(problem(caller.get(f"/assistants?{query}"), 422, "VALIDATION_ERROR")) == {field}
 
 
@@ -202,29 +202,29 @@ def test_unknown_query_parameters_are_ignored(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/assistants/a/b", "/assistants/", "/rooms//stream", "/rooms/%ff", "/"])
-def test_an_unknown_path_is_404(caller: Caller, path: str) -> None:
+def test_unknown_path_returns_404(caller: Caller, path: str) -> None:
     problem(caller.get(path), 404, "NOT_FOUND")
 
 
-def test_paths_outside_the_api_are_404_too(sandbox: Sandbox, caller: Caller) -> None:
+def test_path_outside_api_returns_404(sandbox: Sandbox, caller: Caller) -> None:
     origin = sandbox.core_api_url.removesuffix("/api/v1")
     for url in (origin, f"{origin}/", f"{origin}/auth", f"{origin}/_sandbox/nothing", f"{origin}/a%0Ab"):
         problem(caller.get(url), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("method", ["PUT", "OPTIONS", "TRACE", "FROB"])
-def test_a_wrong_method_is_405_and_says_which_are_right(caller: Caller, method: str) -> None:
+def test_wrong_method_returns_405_with_allow(caller: Caller, method: str) -> None:
     response = caller.request(method, "/assistants")
     problem(response, 405, "API_ERROR")
     assert response.headers["allow"] == "GET, POST"
 
 
-def test_ids_may_hold_any_character(caller: Caller) -> None:
+def test_ids_may_contain_any_character(caller: Caller) -> None:
     for name in ("a%2Fb", "%00", "..%2f..", "%F0%9F%98%80", "a b", "x" * 3000):
         problem(caller.get(f"/assistants/{name}"), 404, "NOT_FOUND")
 
 
-def test_headers_that_decide_about_data_must_be_unambiguous(caller: Caller) -> None:
+def test_repeated_or_non_utf8_headers_return_422(caller: Caller) -> None:
     for headers in (
         [("x-namespace", "a"), ("x-namespace", "b")],
         [("x-namespace", b"\xff")],
@@ -233,7 +233,7 @@ def test_headers_that_decide_about_data_must_be_unambiguous(caller: Caller) -> N
         [("idempotency-key", b"\xff")],
     ):
         problem(caller.post("/assistants", json=BOT, headers=headers), 422, "VALIDATION_ERROR")
-    assert caller.get("/assistants", headers=[("x-colour", b"\xff")]).status_code == 200
+    assert caller.get("/assistants", headers=[("x-color", b"\xff")]).status_code == 200
 
 
 json_values = st.recursive(
@@ -246,7 +246,7 @@ WITH_A_BODY = [path for method, path, _ in OPERATIONS.values() if method in {"PO
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(path=st.sampled_from(WITH_A_BODY), body=json_values, method=st.sampled_from(["POST", "PATCH"]))
-def test_no_body_makes_the_sandbox_fail(caller: Caller, path: Any, body: Any, method: str) -> None:
+def test_fuzzed_bodies_never_return_500(caller: Caller, path: Any, body: Any, method: str) -> None:
     url = path.pattern.replace("[^/]+", "some_id").replace("\\", "")
     response = caller.request(method, caller.sandbox.core_api_url.removesuffix("/api/v1") + url, json=body)
     assert response.status_code < 500

@@ -43,7 +43,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["latency", "clock_skew"])
-def test_a_call_from_before_a_reset_does_nothing_after_it(sandbox: Sandbox, kind: Any) -> None:
+def test_call_started_before_reset_has_no_effect(sandbox: Sandbox, kind: Any) -> None:
     skew = {"skew": 1.0} if kind == "clock_skew" else {}
     fault = sandbox.faults.add("create_tool", kind=kind, latency=0.3, **skew)
     tool = {"name": "ghost", "description": "", "parameters": {}}
@@ -57,7 +57,7 @@ def test_a_call_from_before_a_reset_does_nothing_after_it(sandbox: Sandbox, kind
         assert caller.read("/tools") == []
 
 
-def test_the_client_does_not_carry_a_call_over_a_reset(sandbox: Sandbox) -> None:
+def test_client_does_not_retry_call_across_reset(sandbox: Sandbox) -> None:
     fault = sandbox.faults.add("create_tool", latency=0.3)
     with sandbox.client(namespace="user_1") as old, ThreadPoolExecutor(1) as pool:
         slow = pool.submit(old.tools.create, name="ghost", description="", parameters={})
@@ -68,7 +68,7 @@ def test_the_client_does_not_carry_a_call_over_a_reset(sandbox: Sandbox) -> None
         assert old.tools.list().data == []
 
 
-async def test_a_body_that_began_before_a_reset_is_no_part_of_what_follows() -> None:
+async def test_request_body_started_before_reset_returns_409() -> None:
     sandbox = Sandbox()
     transport = httpx.ASGITransport(sandbox.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://platform.test") as client:
@@ -84,7 +84,7 @@ async def test_a_body_that_began_before_a_reset_is_no_part_of_what_follows() -> 
     assert list(sandbox.requests) == []
 
 
-def test_an_answer_that_waits_its_turn_does_not_cross_a_reset(seed: Path) -> None:
+def test_waiting_reply_is_discarded_by_reset(seed: Path) -> None:
     with Sandbox(seed=seed, word_delay=0.05).run() as sandbox, ThreadPoolExecutor(1) as pool:
         with Caller(sandbox) as old:
             old.make(MESSAGES, content="word " * 100, stream=True)
@@ -99,7 +99,7 @@ def test_an_answer_that_waits_its_turn_does_not_cross_a_reset(seed: Path) -> Non
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_a_room_that_comes_again_goes_on_counting_its_events(seed: Path, deleted: bool) -> None:
+def test_event_ids_continue_for_recreated_room(seed: Path, deleted: bool) -> None:
     """The SDK's stream takes an event under an id that it has had for a repetition of that event."""
     with Sandbox(seed=seed).run() as sandbox, sandbox.client(namespace="user_1") as client:
         with client.rooms.stream("room_1") as stream:

@@ -27,7 +27,7 @@ STATES = [
 ]
 
 
-def test_what_the_seed_sends_for_each_resource(caller: Caller) -> None:
+def test_reference_sdk_requests_are_accepted(caller: Caller) -> None:
     tool = caller.make("/tools", name="get_time", description="The time.", parameters={}, callback_url=None)
     source = caller.make("/data-sources", name="Orders", type="url", config={}, semantic_mappings=[])
     bot = caller.make(
@@ -65,7 +65,7 @@ def test_what_the_seed_sends_for_each_resource(caller: Caller) -> None:
         ("/oauth/initiate", {"provider": "google", "service_id": None, "scopes": None, "redirect_uri": "app://back"}),
     ],
 )
-def test_null_in_an_optional_field_means_that_it_is_left_out(caller: Caller, path: str, body: dict[str, Any]) -> None:
+def test_null_in_optional_field_is_ignored(caller: Caller, path: str, body: dict[str, Any]) -> None:
     with_null = caller.make(path, **body)
     without = caller.make(path, **{name: value for name, value in body.items() if value is not None})
     varying = {"id", "created_at", "updated_at", "secret", "state", "flow_id", "authorization_url"}
@@ -75,7 +75,7 @@ def test_null_in_an_optional_field_means_that_it_is_left_out(caller: Caller, pat
     }
 
 
-def test_null_in_a_change_leaves_the_field_as_it_is(caller: Caller) -> None:
+def test_null_in_patch_keeps_field(caller: Caller) -> None:
     bot = caller.assistant(name="Bot", temperature=0.5)
     changed = caller.patch(
         f"/assistants/{bot['id']}", json={"name": None, "system_prompt": "Be brief.", "tools": None}
@@ -99,7 +99,7 @@ def test_null_in_a_change_leaves_the_field_as_it_is(caller: Caller) -> None:
         ),
     ],
 )
-def test_what_else_is_wrong_is_told_as_before(
+def test_null_handling_keeps_other_validation(
     caller: Caller, path: str, body: dict[str, Any], field: str, message: str
 ) -> None:
     response = caller.post(path, json=body)
@@ -109,13 +109,13 @@ def test_what_else_is_wrong_is_told_as_before(
     assert "null" not in details[field]
 
 
-def test_free_json_keeps_its_nulls(caller: Caller) -> None:
+def test_free_json_keeps_nulls(caller: Caller) -> None:
     bot = caller.assistant()
     room = caller.make("/rooms", assistant_id=bot["id"], metadata={"email": None, "tags": [None]})
     assert room["metadata"] == {"email": None, "tags": [None]}
 
 
-def test_the_answer_to_sync_has_a_body(caller: Caller, sandbox: Sandbox) -> None:
+def test_sync_response_has_body(caller: Caller, sandbox: Sandbox) -> None:
     source = caller.make("/data-sources", name="Orders", type="url", config={})
     response = caller.post(f"/data-sources/{source['id']}/sync")
     assert response.status_code == 202
@@ -127,7 +127,7 @@ def test_the_answer_to_sync_has_a_body(caller: Caller, sandbox: Sandbox) -> None
         assert isinstance(user.data_sources.get(source["id"]), DataSource)
 
 
-def test_a_flow_is_found_without_a_namespace(caller: Caller, another: Callable[..., Caller]) -> None:
+def test_oauth_flow_is_found_without_namespace(caller: Caller, another: Callable[..., Caller]) -> None:
     flow = caller.make("/oauth/initiate", provider="google", redirect_uri="app://back")
     path = f"/oauth/status/{flow['flow_id']}"
     assert another(None).read(path) == caller.read(path) == {"flow_id": flow["flow_id"], "status": "pending"}

@@ -27,7 +27,7 @@ from tests.support.sandbox_caller import Caller, Listener, fetch_token, listenin
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
 
-def test_addresses_exist_while_it_runs() -> None:
+def test_urls_exist_only_while_running() -> None:
     sandbox = Sandbox()
     with pytest.raises(RuntimeError, match="not running"):
         _ = sandbox.core_api_url
@@ -42,7 +42,7 @@ def test_addresses_exist_while_it_runs() -> None:
     assert repr(sandbox) == "Sandbox(not running)"
 
 
-def test_it_leaves_the_logging_of_the_process_alone() -> None:
+def test_sandbox_does_not_change_process_logging() -> None:
     """uvicorn's own set-up would go on writing to the stderr of this moment, which a test closes at its end."""
     loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error")]
     before = [list(logger.handlers) for logger in loggers]
@@ -50,7 +50,7 @@ def test_it_leaves_the_logging_of_the_process_alone() -> None:
         assert [logger.handlers for logger in loggers] == before
 
 
-def test_its_state_outlives_a_restart() -> None:
+def test_state_survives_restart_of_server() -> None:
     sandbox = Sandbox()
     with sandbox.run(), Caller(sandbox) as caller:
         room = caller.room()
@@ -58,7 +58,7 @@ def test_its_state_outlives_a_restart() -> None:
         assert caller.read("/rooms") == [room]
 
 
-def test_several_run_at_once_and_share_nothing() -> None:
+def test_concurrent_sandboxes_share_nothing() -> None:
     with Sandbox().run() as one, Sandbox(client_id="b", client_secret="c").run() as two:
         with Caller(one) as caller, Caller(two) as other:
             caller.room()
@@ -67,7 +67,7 @@ def test_several_run_at_once_and_share_nothing() -> None:
             problem(stranger.get("/rooms"), 401, "AUTH_ERROR")
 
 
-def test_a_port_that_is_taken_is_an_error() -> None:
+def test_port_in_use_raises_os_error() -> None:
     with Sandbox().run() as sandbox:
         port = int(sandbox.core_api_url.split(":")[2].split("/")[0])
         other = Sandbox()
@@ -77,7 +77,7 @@ def test_a_port_that_is_taken_is_an_error() -> None:
             pass
 
 
-def test_it_listens_where_it_is_told() -> None:
+def test_sandbox_listens_on_given_host_and_port() -> None:
     try:
         listen("::1", 0).close()
     except OSError:
@@ -89,7 +89,7 @@ def test_it_listens_where_it_is_told() -> None:
         assert origin(anywhere).startswith("http://127.0.0.1:")
 
 
-def test_it_stops_within_a_second_whatever_is_open() -> None:
+def test_sandbox_stops_with_open_connections() -> None:
     with ExitStack() as stack:
         with Sandbox(word_delay=30).run() as sandbox:
             caller = stack.enter_context(Caller(sandbox))
@@ -104,7 +104,7 @@ def test_it_stops_within_a_second_whatever_is_open() -> None:
             listener.close()
 
 
-def test_an_answer_that_is_late_on_purpose_does_not_outlive_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_latency_fault_does_not_delay_stop(caplog: pytest.LogCaptureFixture) -> None:
     with Sandbox().run() as sandbox, Caller(sandbox) as caller:
         sandbox.faults.add("list_tools", kind="latency", latency=60)
         with pytest.raises(httpx.ReadTimeout):
@@ -112,7 +112,7 @@ def test_an_answer_that_is_late_on_purpose_does_not_outlive_it(caplog: pytest.Lo
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_a_server_that_cannot_start_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_server_start_failure_raises_runtime_error(caplog: pytest.LogCaptureFixture) -> None:
     @asynccontextmanager
     async def broken(_: Starlette) -> AsyncIterator[None]:
         raise OSError("no disk")
@@ -127,7 +127,7 @@ def test_a_server_that_cannot_start_says_so(caplog: pytest.LogCaptureFixture) ->
         raise AssertionError
 
 
-async def test_it_serves_a_loop_of_its_own_to_async_callers() -> None:
+async def test_async_client_works_against_threaded_server() -> None:
     with Sandbox().run() as sandbox:
         async with httpx.AsyncClient() as client:
             urls = [f"{sandbox.account_server_url}/oauth/jwks"] * 50
@@ -136,7 +136,7 @@ async def test_it_serves_a_loop_of_its_own_to_async_callers() -> None:
         assert len(sandbox.requests) == 50
 
 
-async def test_it_is_an_asgi_app_on_any_loop() -> None:
+async def test_sandbox_app_works_under_asgi_transport() -> None:
     sandbox = Sandbox()
     transport = httpx.ASGITransport(sandbox.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://platform.test") as client:
@@ -151,7 +151,7 @@ async def test_it_is_an_asgi_app_on_any_loop() -> None:
         assert (await client.get("/api/v1/rooms", headers=headers)).status_code == 401
 
 
-async def test_another_protocol_is_closed_politely() -> None:
+async def test_websocket_is_closed() -> None:
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -168,14 +168,14 @@ def credentials(sandbox: Sandbox) -> dict[str, str]:
     return {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
 
 
-def test_the_sdk_connects_by_itself(sandbox: Sandbox) -> None:
+def test_sandbox_client_connects(sandbox: Sandbox) -> None:
     with sandbox.client(namespace="user_1") as client:
         assert client.assistants.list().data == []
     assert [record.operation for record in sandbox.requests] == ["create_token", "list_assistants"]
     assert sandbox.requests[-1].namespace == "user_1"
 
 
-async def test_the_async_sdk_connects_by_itself(sandbox: Sandbox) -> None:
+async def test_sandbox_async_client_connects(sandbox: Sandbox) -> None:
     async with sandbox.async_client(client_secret="wrong") as client:
         with pytest.raises(Exception, match="client id or the client secret"):
             await client.assistants.list()
@@ -183,7 +183,7 @@ async def test_the_async_sdk_connects_by_itself(sandbox: Sandbox) -> None:
         assert (await client.assistants.list()).data == []
 
 
-def test_a_reset_makes_it_as_new(sandbox: Sandbox, caller: Caller) -> None:
+def test_reset_clears_all_state(sandbox: Sandbox, caller: Caller) -> None:
     caller.room()
     sandbox.faults.add(status=503, times=None)
     sandbox.clock.advance(100)
@@ -195,7 +195,7 @@ def test_a_reset_makes_it_as_new(sandbox: Sandbox, caller: Caller) -> None:
         assert anew.read("/rooms") == []
 
 
-def test_a_reset_cuts_off_streams(sandbox: Sandbox, caller: Caller) -> None:
+def test_reset_disconnects_streams(sandbox: Sandbox, caller: Caller) -> None:
     room = caller.room()
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
         sandbox.reset()
@@ -203,7 +203,7 @@ def test_a_reset_cuts_off_streams(sandbox: Sandbox, caller: Caller) -> None:
     assert sandbox.open_streams == 0
 
 
-def test_requests_are_recorded_without_their_secrets(sandbox: Sandbox, caller: Caller) -> None:
+def test_recorded_requests_mask_secrets(sandbox: Sandbox, caller: Caller) -> None:
     caller.make("/webhooks", url="https://a.test", events=["credential.expired"], secret="hush")
     caller.post("/rooms", content=b"{", headers={"cookie": "hush"})
     caller.post("/rooms", json=["hush"])
@@ -233,7 +233,7 @@ SOURCE = {
 }
 
 
-def test_secrets_of_data_sources_are_masked_however_deep_they_stand(sandbox: Sandbox, caller: Caller) -> None:
+def test_data_source_secrets_are_masked_at_any_depth(sandbox: Sandbox, caller: Caller) -> None:
     source = caller.make("/data-sources", **SOURCE)
     caller.patch(f"/data-sources/{source['id']}", json={"config": SOURCE["config"]})
     caller.make("/webhooks", url="https://admin:hunter2@app.test/hook", events=["credential.expired"])
@@ -256,7 +256,7 @@ def test_secrets_of_data_sources_are_masked_however_deep_they_stand(sandbox: San
     assert caller.read(f"/data-sources/{source['id']}")["config"] == SOURCE["config"]
 
 
-def test_nothing_that_is_logged_is_a_secret(sandbox: Sandbox, caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_contain_no_secret(sandbox: Sandbox, caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     room = caller.room()
     token = caller.headers["authorization"].removeprefix("Bearer ")
@@ -267,7 +267,7 @@ def test_nothing_that_is_logged_is_a_secret(sandbox: Sandbox, caller: Caller, ca
     assert not [line for line in own if token in line or "of-nobody" in line]
 
 
-def test_journals_are_bounded() -> None:
+def test_journals_are_bounded_by_history() -> None:
     journal: Journal[int] = Journal(3)
     for number in range(5):
         journal.append(number)
@@ -275,7 +275,7 @@ def test_journals_are_bounded() -> None:
     assert repr(journal) == "Journal([2, 3, 4])"
 
 
-def test_faults_strike_as_ordered(sandbox: Sandbox, caller: Caller) -> None:
+def test_faults_apply_in_order(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("list_rooms", status=503, retry_after=7, times=2)
     sandbox.faults.add("list_rooms", namespace="user_2", status=520, code="GONE", message="Told so.")
     for _ in range(2):
@@ -294,14 +294,14 @@ def test_faults_strike_as_ordered(sandbox: Sandbox, caller: Caller) -> None:
     assert caller.get("/rooms").status_code == 200
 
 
-def test_a_fault_may_take_its_time_only(sandbox: Sandbox, caller: Caller) -> None:
+def test_latency_fault_delays_response(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("list_rooms", latency=0.1)
     before = time.monotonic()
     assert caller.get("/rooms").status_code == 200
     assert time.monotonic() - before >= 0.1
 
 
-def test_a_fault_strikes_before_anything_is_done(sandbox: Sandbox, caller: Caller) -> None:
+def test_status_fault_prevents_handler(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("create_tool", status=500)
     body = {"name": "a", "description": "", "parameters": {}}
     problem(caller.post("/tools", json=body), 500, "API_ERROR")
@@ -317,12 +317,12 @@ def test_a_fault_strikes_before_anything_is_done(sandbox: Sandbox, caller: Calle
         ({"status": 500, "times": 0}, "at least 1"),
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(sandbox: Sandbox, arguments: dict[str, Any], problem: str) -> None:
+def test_invalid_fault_raises_value_error(sandbox: Sandbox, arguments: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         sandbox.faults.add(**arguments)
 
 
-def test_a_clock_moves_as_it_is_told() -> None:
+def test_clock_advances_and_resets() -> None:
     clock = Clock()
     assert abs(clock.now() - time.time()) < 60
     clock.advance(3600)
@@ -338,7 +338,7 @@ def test_a_clock_moves_as_it_is_told() -> None:
     assert fast.now() > time.time() + 1000
 
 
-def test_a_failure_of_the_sandbox_is_an_answer_too(
+def test_internal_failure_returns_500_envelope(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_: Any) -> Any:
@@ -351,7 +351,7 @@ def test_a_failure_of_the_sandbox_is_an_answer_too(
     assert "a bug" not in answer.text
 
 
-def test_a_failure_in_the_background_is_logged(
+def test_background_failure_is_logged(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_: str) -> Any:
@@ -366,7 +366,7 @@ def test_a_failure_in_the_background_is_logged(
         time.sleep(0.005)
 
 
-def test_a_client_that_dies_in_its_request_leaves_nothing_behind(sandbox: Sandbox, caller: Caller) -> None:
+def test_client_disconnect_during_request_leaves_no_record(sandbox: Sandbox, caller: Caller) -> None:
     host, port = sandbox.core_api_url.removeprefix("http://").removesuffix("/api/v1").split(":")
     before = len(sandbox.requests)
     with socket.create_connection((host, int(port))) as sock:
@@ -385,7 +385,7 @@ def process() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_it_is_told_to_stop(process: subprocess.Popen[str], signal_number: int) -> None:
+def test_command_serves_until_signal(process: subprocess.Popen[str], signal_number: int) -> None:
     assert process.stdout is not None
     variables: dict[str, str] = {}
     while len(variables) < 4:
@@ -409,7 +409,7 @@ def test_the_command_serves_until_it_is_told_to_stop(process: subprocess.Popen[s
     assert status == (0 if signal_number == signal.SIGINT else -signal.SIGTERM)
 
 
-def test_the_command_says_when_its_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_reports_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with listen("127.0.0.1", 0) as sock:
         assert main(["--port", f"{sock.getsockname()[1]}"]) == 1
     assert "Can't listen on 127.0.0.1" in capsys.readouterr().err

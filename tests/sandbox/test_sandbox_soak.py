@@ -122,7 +122,7 @@ async def sampled(server: Server, into: list[float]) -> None:
         await asyncio.sleep(0.5)
 
 
-async def test_a_steady_load(server: Server) -> None:
+async def test_steady_load_keeps_memory_bounded(server: Server) -> None:
     memory: list[float] = []
     load = Load()
     async with AsyncInteractorClient(**server.settings, max_retries=0) as client:
@@ -139,7 +139,7 @@ async def test_a_steady_load(server: Server) -> None:
     assert after < 1.03 * before
 
 
-async def test_five_hundred_open_streams(server: Server) -> None:
+async def test_five_hundred_open_streams_get_all_events(server: Server) -> None:
     """All open at once; each sees the answer that is given in its room, and ordinary calls pass meanwhile."""
 
     async def follow(stream: Any) -> str:

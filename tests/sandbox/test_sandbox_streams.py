@@ -28,7 +28,7 @@ def words(listener: Listener) -> list[str]:
     return [event.get("content", event["type"]) for event in listener.events]
 
 
-def test_a_subscriber_sees_what_happens_from_now_on(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
+def test_new_subscriber_gets_only_later_events(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
     say(sandbox, room, "before")
     with (
         listening(caller, f"/rooms/{room['id']}/stream") as one,
@@ -48,7 +48,7 @@ def wait_for(condition: Any) -> None:
         time.sleep(0.005)
 
 
-def test_headers_of_a_stream(caller: Caller, room: dict[str, Any]) -> None:
+def test_stream_response_has_sse_headers(caller: Caller, room: dict[str, Any]) -> None:
     with caller.stream("GET", f"/rooms/{room['id']}/stream") as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         assert response.headers["cache-control"] == "no-cache"
@@ -71,7 +71,9 @@ def test_headers_of_a_stream(caller: Caller, room: dict[str, Any]) -> None:
         ("9" * 5000, "abc"),
     ],
 )
-def test_resuming(sandbox: Sandbox, caller: Caller, room: dict[str, Any], last_event_id: str, missed: str) -> None:
+def test_last_event_id_resumes_stream(
+    sandbox: Sandbox, caller: Caller, room: dict[str, Any], last_event_id: str, missed: str
+) -> None:
     say(sandbox, room, "a", "b", "c")
     headers = {b"last-event-id": last_event_id.encode()}
     with listening(caller, f"/rooms/{room['id']}/stream", headers=headers) as stream:
@@ -80,14 +82,12 @@ def test_resuming(sandbox: Sandbox, caller: Caller, room: dict[str, Any], last_e
         assert words(stream) == [*missed, "d"]
 
 
-def test_a_last_event_id_that_is_not_text_is_refused(caller: Caller, room: dict[str, Any]) -> None:
+def test_non_utf8_last_event_id_returns_422(caller: Caller, room: dict[str, Any]) -> None:
     response = caller.get(f"/rooms/{room['id']}/stream", headers={b"last-event-id": b"\xff"})
     problem(response, 422, "VALIDATION_ERROR")
 
 
-def test_who_is_cut_off_before_the_first_event_knows_from_where_to_resume(
-    sandbox: Sandbox, caller: Caller, room: dict[str, Any]
-) -> None:
+def test_stream_cut_before_first_event_can_resume(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
     say(sandbox, room, "before")
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
         sandbox.disconnect_streams()
@@ -99,7 +99,7 @@ def test_who_is_cut_off_before_the_first_event_knows_from_where_to_resume(
         assert words(stream) == ["meanwhile"]
 
 
-def test_what_is_cut_off_can_be_resumed_without_loss(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
+def test_disconnected_stream_resumes_without_loss(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
     seen: list[str] = []
     last = 0
     for start in range(0, 60, 20):
@@ -114,7 +114,7 @@ def test_what_is_cut_off_can_be_resumed_without_loss(sandbox: Sandbox, caller: C
     assert seen == [f"{number}" for number in range(60)]
 
 
-def test_silence_is_filled_with_keepalives() -> None:
+def test_silent_stream_sends_keepalives() -> None:
     with Sandbox(keepalive=0.02).run() as sandbox, Caller(sandbox) as caller:
         room = caller.room()
         with listening(caller, f"/rooms/{room['id']}/stream") as stream:
@@ -124,9 +124,7 @@ def test_silence_is_filled_with_keepalives() -> None:
             stream.until("message.delta")
 
 
-def test_a_subscriber_that_goes_away_is_forgotten_at_once(
-    sandbox: Sandbox, caller: Caller, room: dict[str, Any]
-) -> None:
+def test_disconnected_subscriber_is_removed_at_once(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
     path = f"/rooms/{room['id']}/stream"
     listeners = [Listener(caller, path) for _ in range(20)]
     assert sandbox.open_streams == 20
@@ -137,7 +135,7 @@ def test_a_subscriber_that_goes_away_is_forgotten_at_once(
     problem(caller.get("/rooms/room_no/stream"), 404, "NOT_FOUND")
 
 
-def test_a_stream_ends_with_done_when_the_instance_does(caller: Caller) -> None:
+def test_workflow_stream_ends_with_done(caller: Caller) -> None:
     states = [{"name": "wait", "type": "halting", "transitions": [{"to": "end"}]}, {"name": "end", "type": "terminal"}]
     workflow = caller.make("/workflows", name="W", initial_state="wait", states=states)
     instance = caller.make("/workflow-instances", workflow_id=workflow["id"])
@@ -150,7 +148,7 @@ def test_a_stream_ends_with_done_when_the_instance_does(caller: Caller) -> None:
         assert [event["type"] for event in late.end()] == ["workflow.halted", "workflow.state_changed", "done"]
 
 
-def test_a_channel_keeps_the_newest() -> None:
+def test_channel_keeps_newest_events() -> None:
     channel = Channel(keep=10)
     for number in range(95):
         channel.append({"type": "n", "n": number})
@@ -162,7 +160,7 @@ def test_a_channel_keeps_the_newest() -> None:
     assert channel.after(95) == []
 
 
-async def test_what_a_live_subscriber_lacks_is_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_channel_keeps_events_for_slow_subscriber(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("interactor_ext.sandbox.http.streams.MAX_BEHIND", 100)
     channel = Channel(keep=2)
     subscription = Subscription(channel, "")
@@ -178,7 +176,7 @@ async def test_what_a_live_subscriber_lacks_is_kept_for_it(monkeypatch: pytest.M
     assert len(channel.after(0)) < 110
 
 
-def test_one_step_may_say_more_than_is_kept() -> None:
+def test_burst_larger_than_replay_reaches_subscriber() -> None:
     with Sandbox(replay=1).run() as sandbox, Caller(sandbox) as caller:
         room = caller.room()
         with listening(caller, f"/rooms/{room['id']}/stream") as stream:
@@ -187,12 +185,12 @@ def test_one_step_may_say_more_than_is_kept() -> None:
             assert stream.ids == list(range(13))
 
 
-def test_a_stream_that_keeps_nothing_is_refused() -> None:
+def test_replay_of_zero_raises_value_error() -> None:
     with pytest.raises(ValueError, match="replay must be at least 1"):
         Sandbox(replay=0)
 
 
-async def test_dropping_an_unknown_channel_does_nothing() -> None:
+async def test_dropping_unknown_channel_does_nothing() -> None:
     streams = Streams(keep=10)
     streams.drop("room_no")
     assert streams.open == 0

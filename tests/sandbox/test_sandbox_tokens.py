@@ -37,7 +37,7 @@ def revoke(sandbox: Sandbox, token: str) -> None:
     assert httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json=body).is_success
 
 
-def test_a_token_verifies_against_the_served_keys(sandbox: Sandbox) -> None:
+def test_token_verifies_against_jwks(sandbox: Sandbox) -> None:
     token = fetch_token(sandbox, scope="rooms:read assistants:read")
     claims = verified(sandbox, token)
     assert (claims["sub"], claims["client_id"]) == (sandbox.client_id, sandbox.client_id)
@@ -46,12 +46,12 @@ def test_a_token_verifies_against_the_served_keys(sandbox: Sandbox) -> None:
     assert claims["jti"] != verified(sandbox, fetch_token(sandbox))["jti"]
 
 
-def test_the_key_set_holds_no_private_part(sandbox: Sandbox) -> None:
+def test_jwks_contains_no_private_key(sandbox: Sandbox) -> None:
     [key] = httpx.get(f"{sandbox.account_server_url}/oauth/jwks").json()["keys"]
     assert set(key) == {"kty", "n", "e", "kid", "use", "alg"}
 
 
-def test_its_times_are_those_of_the_clock(sandbox: Sandbox) -> None:
+def test_token_times_follow_sandbox_clock(sandbox: Sandbox) -> None:
     sandbox.clock.advance(-7200)
     token = fetch_token(sandbox)
     with pytest.raises(jwt.ExpiredSignatureError):
@@ -61,7 +61,7 @@ def test_its_times_are_those_of_the_clock(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("change", ["payload", "signature", "none"])
-def test_a_token_that_was_tampered_with_is_refused(sandbox: Sandbox, change: str) -> None:
+def test_tampered_token_returns_401(sandbox: Sandbox, change: str) -> None:
     token = fetch_token(sandbox, scope="rooms:read")
     head, payload, signature = token.split(".")
     claims = jwt.decode(token, options={"verify_signature": False}) | {"scope": "admin"}
@@ -74,7 +74,7 @@ def test_a_token_that_was_tampered_with_is_refused(sandbox: Sandbox, change: str
         problem(caller.get("/rooms"), 401, "AUTH_ERROR")
 
 
-def test_a_revoked_token_is_refused_though_its_signature_is_good(sandbox: Sandbox) -> None:
+def test_revoked_token_with_valid_signature_returns_401(sandbox: Sandbox) -> None:
     token = fetch_token(sandbox)
     revoke(sandbox, token)
     assert verified(sandbox, token)
@@ -82,7 +82,7 @@ def test_a_revoked_token_is_refused_though_its_signature_is_good(sandbox: Sandbo
         problem(caller.get("/rooms"), 401, "AUTH_ERROR")
 
 
-def test_a_token_of_another_sandbox_with_the_same_key_is_refused(sandbox: Sandbox) -> None:
+def test_token_of_other_sandbox_returns_401(sandbox: Sandbox) -> None:
     with Sandbox().run() as other:
         token = fetch_token(other)
         assert jwt.get_unverified_header(token) == jwt.get_unverified_header(fetch_token(sandbox))
@@ -137,7 +137,7 @@ def answers(sandbox: Sandbox, token: str) -> set[int]:
 
 
 @pytest.mark.parametrize("revoked", [True, False])
-def test_only_the_text_that_was_issued_is_the_token(sandbox: Sandbox, revoked: bool) -> None:
+def test_only_exact_token_text_is_accepted(sandbox: Sandbox, revoked: bool) -> None:
     token = fetch_token(sandbox)
     variants = other_texts(token)
     assert len({*variants.values(), token}) >= len(variants)
@@ -151,14 +151,14 @@ def test_only_the_text_that_was_issued_is_the_token(sandbox: Sandbox, revoked: b
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_change_of_a_token_is_accepted(sandbox: Sandbox, seed: int) -> None:
+def test_every_changed_character_of_token_returns_401(sandbox: Sandbox, seed: int) -> None:
     token = fetch_token(sandbox)
     for text in random_texts(token, seed):
         answer = CLIENT.get(f"{sandbox.core_api_url}/rooms", headers={"authorization": f"Bearer {text}".encode()})
         assert answer.status_code == 401, text
 
 
-def test_another_text_revokes_nothing_and_the_token_itself_still_can_be(sandbox: Sandbox) -> None:
+def test_revoking_changed_token_text_has_no_effect(sandbox: Sandbox) -> None:
     token = fetch_token(sandbox)
     for text in other_texts(token).values():
         if text != token:
@@ -168,7 +168,7 @@ def test_another_text_revokes_nothing_and_the_token_itself_still_can_be(sandbox:
     assert answers(sandbox, token) == {401}
 
 
-def test_the_scheme_is_read_as_http_says_and_a_revoked_token_stays_revoked_under_each(sandbox: Sandbox) -> None:
+def test_authorization_scheme_variants_accept_token_until_revoked(sandbox: Sandbox) -> None:
     token = fetch_token(sandbox)
     for status in (200, 401):
         for header in (f"bearer {token}", f"BEARER {token}", f"Bearer   {token}"):
@@ -180,13 +180,13 @@ def test_the_scheme_is_read_as_http_says_and_a_revoked_token_stays_revoked_under
         revoke(sandbox, token)
 
 
-def test_two_tokens_in_one_request_are_refused(sandbox: Sandbox) -> None:
+def test_two_authorization_headers_return_422(sandbox: Sandbox) -> None:
     headers = [("authorization", f"Bearer {fetch_token(sandbox)}")] * 2
     answer = CLIENT.get(f"{sandbox.core_api_url}/rooms", headers=headers)
     assert set(problem(answer, 422, "VALIDATION_ERROR")) == {"authorization"}
 
 
-def test_a_token_that_was_made_to_expire_stays_so_though_the_clock_goes_back(sandbox: Sandbox) -> None:
+def test_token_made_to_expire_stays_expired_after_clock_set_back(sandbox: Sandbox) -> None:
     with Caller(sandbox) as caller:
         sandbox.faults.add("list_rooms", kind="expired_token")
         problem(caller.get("/rooms"), 401, "AUTH_ERROR")
@@ -194,7 +194,7 @@ def test_a_token_that_was_made_to_expire_stays_so_though_the_clock_goes_back(san
         problem(caller.get("/rooms"), 401, "AUTH_ERROR")
 
 
-def test_no_other_text_of_a_token_outlives_a_restart(tmp_path: Path) -> None:
+def test_changed_token_text_returns_401_after_restart(tmp_path: Path) -> None:
     """After it, tokens are known by their signature alone."""
     data = tmp_path / "platform.db"
     with Sandbox(data=data).run() as first:

@@ -42,19 +42,19 @@ def found(schema: Any, value: Any) -> dict[str, str]:
     return dict(problems_of(Schemas(DOCUMENT).compile(schema), value))
 
 
-def test_a_schema_that_refers_to_itself() -> None:
+def test_recursive_schema_validates() -> None:
     tree = {"name": "root", "children": [{"name": "leaf"}, {"name": "bad", "children": [{}]}]}
     assert found({"$ref": "#/components/schemas/Tree"}, tree) == {"children[1].children[0].name": "is required"}
 
 
-def test_what_stands_beside_a_reference_counts_as_well() -> None:
+def test_keywords_beside_ref_are_applied() -> None:
     named = {"$ref": "#/components/schemas/Tree"}
     assert found(named, {"name": "x"}) == {"name": "must have at least 2 characters"}
     assert found(named, {"name": "x" * 6}) == {"name": "must have at most 5 characters"}
     assert found({"$ref": "#/components/schemas/Name", "description": "A name."}, "ab") == {}
 
 
-def test_a_reference_with_escapes_and_a_choice_of_types() -> None:
+def test_ref_with_escapes_and_type_list_validates() -> None:
     assert found({"$ref": "#/components/schemas/a~1b~0c"}, "x") == {"": "must be null or a number"}
 
 
@@ -70,21 +70,21 @@ def test_a_reference_with_escapes_and_a_choice_of_types() -> None:
         ({"format": "uri"}, "https://host:port", "must be a valid uri"),
     ],
 )
-def test_other_rules(schema: Any, value: Any, message: str) -> None:
+def test_remaining_keywords_have_readable_messages(schema: Any, value: Any, message: str) -> None:
     assert found(schema, value) == {"": message}
 
 
-def test_a_format_is_the_business_of_strings() -> None:
+def test_format_applies_to_strings_only() -> None:
     assert found({"format": "uri"}, 7) == {}
     assert found({"format": "uri"}, "mailto:a@b.test") == {}
 
 
-def test_a_name_that_was_sent_is_cut_short() -> None:
+def test_long_field_name_is_truncated_in_error() -> None:
     (field,) = found({"properties": {}, "additionalProperties": False}, {"x" * 5000: 1})
     assert len(field) == 100
 
 
-def test_parameters_become_what_their_schema_says() -> None:
+def test_parameters_are_converted_by_schema() -> None:
     schemas = Schemas(DOCUMENT)
     flag = Parameter.compiled({"name": "deep", "in": "query", "schema": {"type": "boolean"}}, schemas)
     count = Parameter.compiled({"name": "n", "in": "query", "schema": {"type": "integer", "minimum": 0}}, schemas)
@@ -95,7 +95,7 @@ def test_parameters_become_what_their_schema_says() -> None:
             parameter.read(text)
 
 
-def test_a_required_parameter_must_come() -> None:
+def test_missing_required_parameter_is_reported() -> None:
     operation, _ = Contract(DOCUMENT).match("GET", b"/api/v1/things")
     assert operation.status == 200
     assert operation.read_parameters("query", {"deep": "true"}) == {"deep": True}

@@ -41,7 +41,7 @@ def happened(sandbox: Sandbox) -> list[str]:
     return [event["event"].removeprefix("workflow.instance.") for event in sandbox.events]
 
 
-def test_action_states_run_through_to_the_end(sandbox: Sandbox, caller: Caller) -> None:
+def test_action_states_run_to_terminal_state(sandbox: Sandbox, caller: Caller) -> None:
     instance = start(caller, action("one", "two", a=1), action("two", "end", b={"c": [2]}), END, a=0, z=9)
     assert (instance["status"], instance["current_state"]) == ("completed", "end")
     assert instance["context"] == {"a": 1, "z": 9, "b": {"c": [2]}}
@@ -50,13 +50,13 @@ def test_action_states_run_through_to_the_end(sandbox: Sandbox, caller: Caller) 
     assert [(each["previous_state"], each["current_state"]) for each in changes] == [("one", "two"), ("two", "end")]
 
 
-def test_an_instance_may_begin_at_its_end(caller: Caller) -> None:
+def test_instance_may_start_in_terminal_state(caller: Caller) -> None:
     instance = start(caller, END)
     assert (instance["status"], instance["context"]) == ("completed", {})
 
 
 @pytest.mark.parametrize(("total", "end"), [(50, "small"), (500, "large"), (5000, "huge")])
-def test_the_first_condition_that_holds_decides(caller: Caller, total: int, end: str) -> None:
+def test_first_true_condition_decides_transition(caller: Caller, total: int, end: str) -> None:
     transitions = [
         {"to": "small", "condition": "total < 100"},
         {"to": "large", "condition": "total < 1000"},
@@ -67,7 +67,7 @@ def test_the_first_condition_that_holds_decides(caller: Caller, total: int, end:
     assert start(caller, judge, *ends, total=total)["current_state"] == end
 
 
-def test_a_halted_instance_takes_input_until_it_fits(sandbox: Sandbox, caller: Caller) -> None:
+def test_halted_instance_waits_until_input_satisfies_condition(sandbox: Sandbox, caller: Caller) -> None:
     presentation = {"type": "approval", "config": {"title": "Well?"}}
     review = halting("review", {"to": "end", "condition": "approved == true"}, presentation=presentation)
     instance = start(caller, review, END, order=7)
@@ -84,12 +84,12 @@ def test_a_halted_instance_takes_input_until_it_fits(sandbox: Sandbox, caller: C
     assert happened(sandbox) == ["started", "halted", "state_changed", "completed"]
 
 
-def test_a_halting_state_without_words_of_its_own_shows_a_plain_form(sandbox: Sandbox, caller: Caller) -> None:
+def test_halting_state_without_presentation_shows_default_form(sandbox: Sandbox, caller: Caller) -> None:
     start(caller, halting("wait"))
     assert sandbox.events[-1]["data"]["presentation"] == {"type": "form", "config": {}}
 
 
-def test_a_state_may_lead_back_to_itself(sandbox: Sandbox, caller: Caller) -> None:
+def test_state_may_transition_to_itself(sandbox: Sandbox, caller: Caller) -> None:
     ask = halting("ask", {"to": "end", "condition": "name"}, {"to": "ask"})
     instance = start(caller, ask, END)
     assert caller.make(f"{path(instance)}/input", age=3)["status"] == "halted"
@@ -97,7 +97,7 @@ def test_a_state_may_lead_back_to_itself(sandbox: Sandbox, caller: Caller) -> No
     assert happened(sandbox).count("halted") == 2
 
 
-def test_events_take_their_own_transition(caller: Caller) -> None:
+def test_event_takes_its_transition(caller: Caller) -> None:
     wait = halting(
         "wait",
         {"to": "no", "event": "reject"},
@@ -116,7 +116,7 @@ def test_events_take_their_own_transition(caller: Caller) -> None:
     assert caller.make(f"{path(rejected)}/events", event="reject")["current_state"] == "no"
 
 
-def test_an_action_state_with_events_only_runs_until_one_comes(caller: Caller) -> None:
+def test_action_state_with_event_transitions_waits_running(caller: Caller) -> None:
     poll = {"name": "poll", "type": "action", "transitions": [{"to": "end", "event": "arrived"}]}
     instance = start(caller, poll, END)
     assert instance["status"] == "running"
@@ -124,7 +124,7 @@ def test_an_action_state_with_events_only_runs_until_one_comes(caller: Caller) -
     assert caller.make(f"{path(instance)}/events", event="arrived")["status"] == "completed"
 
 
-def test_an_action_state_without_a_way_on_fails(sandbox: Sandbox, caller: Caller) -> None:
+def test_action_state_without_matching_transition_fails(sandbox: Sandbox, caller: Caller) -> None:
     stuck = {"name": "stuck", "type": "action", "transitions": [{"to": "end", "condition": "never"}]}
     instance = start(caller, stuck, END)
     assert instance["status"] == "failed"
@@ -136,25 +136,25 @@ def test_an_action_state_without_a_way_on_fails(sandbox: Sandbox, caller: Caller
         assert stream.events[1]["error"] == instance["error"]
 
 
-def test_a_loop_is_found(caller: Caller) -> None:
+def test_workflow_loop_fails_instance(caller: Caller) -> None:
     instance = start(caller, action("a", "b"), action("b", "a"))
     assert instance["status"] == "failed"
     assert "loops" in instance["error"]
 
 
-def test_a_hundred_states_in_a_row_are_no_loop(caller: Caller) -> None:
+def test_hundred_states_in_a_row_complete(caller: Caller) -> None:
     chain = [action(f"s{number}", f"s{number + 1}") for number in range(99)]
     assert start(caller, *chain, {"name": "s99", "type": "terminal"})["status"] == "completed"
 
 
 @pytest.mark.parametrize("config", [{"x": "{{ x }}{{ x }}"}, {"x": ["{{ x }}", "{{ x }}"]}, {"x": {"x": "{{ x }}"}}])
-def test_a_context_that_feeds_on_itself_fails_before_it_fills_the_machine(caller: Caller, config: Any) -> None:
+def test_growing_context_fails_at_size_limit(caller: Caller, config: Any) -> None:
     instance = start(caller, action("grow", "grow", **config), x="12345678")
     assert instance["status"] == "failed"
     assert "context grew" in instance["error"]
 
 
-def test_a_context_too_large_to_take_in_is_refused(caller: Caller) -> None:
+def test_oversized_context_returns_422(caller: Caller) -> None:
     large = {"text": "x" * 1_000_001}
     workflow_id = define(caller, halting("wait", {"to": "wait", "event": "again"}))
     body = {"workflow_id": workflow_id, "context": large}
@@ -166,7 +166,7 @@ def test_a_context_too_large_to_take_in_is_refused(caller: Caller) -> None:
     assert caller.read(path(instance)) == instance
 
 
-def test_what_has_ended_stays_ended(sandbox: Sandbox, caller: Caller) -> None:
+def test_ended_instance_rejects_input_events_and_cancel(sandbox: Sandbox, caller: Caller) -> None:
     wait = halting("wait", {"to": "wait", "event": "again"})
     cancelled = start(caller, wait)
     assert caller.post(f"{path(cancelled)}/cancel").status_code == 204
@@ -184,7 +184,7 @@ def test_what_has_ended_stays_ended(sandbox: Sandbox, caller: Caller) -> None:
         assert caller.read(f"{path(instance)}/thread")["messages"] == []
 
 
-def test_actions_work_on_the_context(sandbox: Sandbox, caller: Caller) -> None:
+def test_actions_write_results_to_context(sandbox: Sandbox, caller: Caller) -> None:
     actions = [
         {"type": "transform", "config": {"greeting": "Hello {{ user.name }}, {{user.ages}}!", "copy": "{{ user }}"}},
         {
@@ -223,7 +223,7 @@ def test_actions_work_on_the_context(sandbox: Sandbox, caller: Caller) -> None:
     assert (email["body"], email["namespace"]) == ("Hello ada, [1, 2]!", "user_1")
 
 
-def test_a_definition_that_cannot_work_is_refused(caller: Caller) -> None:
+def test_invalid_workflow_definition_returns_422(caller: Caller) -> None:
     states = [
         {"name": "a", "type": "action", "transitions": [{"to": "nowhere"}, {"to": "a", "condition": "a ="}]},
         {"name": "a", "type": "terminal"},
@@ -239,13 +239,13 @@ def test_a_definition_that_cannot_work_is_refused(caller: Caller) -> None:
     assert caller.read("/workflows") == []
 
 
-def test_an_instance_outlives_its_definition(caller: Caller) -> None:
+def test_instance_continues_after_workflow_is_deleted(caller: Caller) -> None:
     instance = start(caller, halting("wait", {"to": "end"}), END)
     caller.delete(f"/workflows/{instance['workflow_id']}")
     assert caller.make(f"{path(instance)}/input", x=1)["status"] == "completed"
 
 
-def test_a_thread_is_answered_by_the_workflow(caller: Caller) -> None:
+def test_workflow_answers_thread_message(caller: Caller) -> None:
     instance = start(caller, halting("wait"))
     sent = caller.make(f"{path(instance)}/thread/messages", content="How long?")
     thread = caller.read(f"{path(instance)}/thread")

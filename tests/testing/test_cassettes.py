@@ -70,7 +70,7 @@ def cassette(interactor_vcr: Any) -> Cassette:
     return playing
 
 
-def test_conversation(cassette: Cassette) -> None:
+def test_conversation_cassette_replays(cassette: Cassette) -> None:
     with cassette("conversation") as settings, InteractorClient(**settings) as client:
         user = client.namespace("user_123")
         bot = user.assistants.create(
@@ -88,7 +88,7 @@ def test_conversation(cassette: Cassette) -> None:
         assert user.assistants.delete(bot.id) is None
 
 
-async def test_pages(cassette: Cassette) -> None:
+async def test_pages_cassette_replays(cassette: Cassette) -> None:
     with cassette("pages") as settings:
         async with AsyncInteractorClient(**settings) as client:
             user = client.namespace("org_acme_user_7")
@@ -98,7 +98,7 @@ async def test_pages(cassette: Cassette) -> None:
             assert sorted(names) == [f"Bot {number}" for number in range(5)]
 
 
-def test_workflow(cassette: Cassette) -> None:
+def test_workflow_cassette_replays(cassette: Cassette) -> None:
     with cassette("workflow") as settings, InteractorClient(**settings) as client:
         user = client.namespace("user_123")
         workflow = user.workflows.create(
@@ -119,7 +119,7 @@ def test_workflow(cassette: Cassette) -> None:
         assert (finished.status, finished.context["total"]) == ("completed", 599.99)
 
 
-def test_errors(cassette: Cassette) -> None:
+def test_errors_cassette_replays(cassette: Cassette) -> None:
     with cassette("errors") as settings, InteractorClient(**settings) as client:
         user = client.namespace("user_123")
         with pytest.raises(NotFoundError) as missing:
@@ -145,7 +145,7 @@ def secrets_in(value: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", sorted(CASSETTES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_no_cassette_holds_a_secret(path: Path) -> None:
+def test_cassettes_contain_no_secret(path: Path) -> None:
     found = []
     for interaction in yaml.safe_load(path.read_text())["interactions"]:
         for body in (interaction["request"]["body"], interaction["response"]["body"]["string"]):

@@ -34,7 +34,7 @@ def read(body: Any, path: str = "/rooms") -> Any:
         *("GoogleAccessId", "X-Goog-Signature", "Key-Pair-Id", "aws_access_key_id", "aws_secret_access_key"),
     ],
 )
-def test_a_secret_is_known_by_its_name_at_any_depth(name: str) -> None:
+def test_secret_names_are_masked_at_any_depth(name: str) -> None:
     assert read({"data": [{"config": {"headers": {name: "s"}}}]}) == {
         "data": [{"config": {"headers": {name: "MASKED"}}}]
     }
@@ -48,11 +48,11 @@ def test_a_secret_is_known_by_its_name_at_any_depth(name: str) -> None:
         *("completion_tokens", "tokens_used", "credential_id", "public_key", "keys", "signature_version", "design"),
     ],
 )
-def test_what_only_sounds_like_one_stays(name: str) -> None:
+def test_similar_names_are_not_masked(name: str) -> None:
     assert read({name: "x"}) == {name: "x"}
 
 
-def test_the_config_of_a_data_source_is_masked_whole_and_no_other() -> None:
+def test_data_source_config_is_masked_completely() -> None:
     config = {"url": "https://x.test", "login": ["u", 7], "ssl": True}
     masked = {"url": "MASKED", "login": ["MASKED", "MASKED"], "ssl": True}
     assert sent({"config": config}, "/data-sources/ds_1") == {"config": masked}
@@ -63,7 +63,7 @@ def test_the_config_of_a_data_source_is_masked_whole_and_no_other() -> None:
     assert sent({"type": "http", "config": config}, "/workflows") == {"type": "http", "config": config}
 
 
-def test_code_and_state_are_secret_where_oauth_is_spoken() -> None:
+def test_code_and_state_are_masked_in_oauth_paths() -> None:
     assert sent({"code": "c", "state": "s"}, "/oauth/callback") == {"code": "MASKED", "state": "MASKED"}
     assert read({"state": "s"}, "/oauth/initiate") == {"state": "MASKED"}
     assert read({"error": {"code": "NOT_FOUND"}}, "/oauth/callback") == {"error": {"code": "NOT_FOUND"}}
@@ -106,7 +106,7 @@ def test_code_and_state_are_secret_where_oauth_is_spoken() -> None:
         ('{"secrets": ["a', '{"secrets": "MASKED"'),
     ],
 )
-def test_secrets_within_a_text(text: str, masked: str) -> None:
+def test_secrets_within_text_are_masked(text: str, masked: str) -> None:
     assert read({"a": text}) == {"a": masked}
     assert read({"a": masked}) == {"a": masked}
 
@@ -138,7 +138,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_is_known_by_the_prefix_of_its_provider_wherever_it_stands(key: str) -> None:
+def test_provider_key_prefixes_are_masked_anywhere(key: str) -> None:
     for text in (key, f"the key {key}, or ({key})", f"a={key}&b", f'{{"a": "{key}"}}', f"x%3D{key} \\n{key}"):
         for place in ("/rooms", "/data-sources"):
             assert key not in str(read({"a": [text], key: {"b": text}}, place))
@@ -168,7 +168,7 @@ def test_whsec_secrets_keep_their_prefix() -> None:
         "-----BEGIN of it",
     ],
 )
-def test_ordinary_prose_stays(text: str) -> None:
+def test_ordinary_prose_is_not_masked(text: str) -> None:
     assert read({"a": text, "tokens": 512, "credentials": None, "secrets": True}) == {
         "a": text,
         "tokens": 512,
@@ -178,7 +178,7 @@ def test_ordinary_prose_stays(text: str) -> None:
     assert masked_headers({"X": text}, frozenset()) == {"X": text}
 
 
-def test_a_container_of_secrets_keeps_its_form() -> None:
+def test_container_of_secrets_keeps_its_structure() -> None:
     assert read(
         {"credentials": {"user": "u", "port": 5432, "ssl": True}, "tokens": ["a", {"b": None}], "passwords": []}
     ) == {
@@ -188,7 +188,7 @@ def test_a_container_of_secrets_keeps_its_form() -> None:
     }
 
 
-def test_a_key_block_in_an_event_stream_leaves_the_other_events() -> None:
+def test_pem_block_in_event_stream_leaves_other_events() -> None:
     block = "data: -----BEGIN PRIVATE KEY-----\ndata: MIIE\ndata: -----END PRIVATE KEY-----\n\n"
     cut = 'data: {"content": "-----BEGIN PRIVATE KEY-----MIIE"}\n\n'
     body = f'data: {{"n": 1}}\n\n{block}{cut}data: {{"n": 2}}\n\n'
@@ -196,12 +196,12 @@ def test_a_key_block_in_an_event_stream_leaves_the_other_events() -> None:
     assert clean.decode() == 'data: {"n": 1}\n\ndata: MASKED\n\ndata: {"content": "MASKED"}\n\ndata: {"n": 2}\n\n'
 
 
-def test_an_address_loses_its_user_and_the_secrets_of_its_query() -> None:
+def test_url_loses_user_info_and_query_secrets() -> None:
     assert masked_uri("http://u:p@x.test:8/a?b=c%20d&token=t") == "http://x.test:8/a?b=c+d&token=MASKED"
     assert masked_uri("http://x.test/a?b=c%20d") == "http://x.test/a?b=c%20d"
 
 
-def test_an_event_stream_keeps_its_form() -> None:
+def test_event_stream_keeps_its_structure() -> None:
     body = (
         'id: 1\r\ndata: {"a": "\u2028", "state": "x"}\r\n\r\n'
         'data:{"arguments": "{\\"password\\": \\"p\\"}"}\n\n: token=t\n'
@@ -227,11 +227,11 @@ def test_an_event_stream_keeps_its_form() -> None:
         (object(), b"MASKED"),
     ],
 )
-def test_a_body_is_written_anew_only_where_it_must(body: Any, clean: Any) -> None:
+def test_body_is_rewritten_only_when_masked(body: Any, clean: Any) -> None:
     assert cleaned_body(body, JSON, Place()) == clean
 
 
-def test_a_form_of_several_parts_is_masked_whole() -> None:
+def test_multipart_form_is_masked_completely() -> None:
     assert cleaned_body(b"--x ...", {"Content-Type": ["multipart/form-data; boundary=x"]}, Place()) == b"MASKED"
 
 
@@ -255,7 +255,7 @@ def test_a_form_of_several_parts_is_masked_whole() -> None:
         "'token",
     ],
 )
-def test_the_time_it_takes_grows_with_the_length_alone(part: str) -> None:
+def test_masking_takes_linear_time(part: str) -> None:
     def task(size: int) -> Callable[[], object]:
         text = (part * size)[:size]
         return lambda: masked_body(text, {}, Place())

@@ -83,7 +83,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_what_users_need(wheel: Path) -> None:
+def test_wheel_contains_needed_files(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (entry_points,) = (name for name in names if name.endswith(".dist-info/entry_points.txt"))
@@ -97,7 +97,7 @@ def test_the_wheel_holds_what_users_need(wheel: Path) -> None:
     }
 
 
-def test_a_project_of_its_own_passes(wheel: Path, tmp_path: Path) -> None:
+def test_separate_project_with_plugin_passes(wheel: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     pip(python, "install", "--quiet", f"interactor-sdk[sandbox] @ {wheel.as_uri()}", "pytest")

@@ -27,13 +27,13 @@ from interactor_ext.transports import AsyncTransport
 CREDENTIALS = {"client_id": "client_x", "client_secret": "secret_x"}
 
 
-def test_it_knows_the_hosts_of_every_environment() -> None:
+def test_guard_knows_hosts_of_every_environment() -> None:
     assert {urlsplit(url).hostname for urls in ENVIRONMENTS.values() for url in urls} == HOSTS
 
 
 # This run has the plugin, so the guard is up.
 @pytest.mark.parametrize("host", sorted(HOSTS))
-def test_a_host_of_the_platform_is_refused(host: str) -> None:
+def test_platform_host_raises_platform_refused(host: str) -> None:
     for spelling in (host, host.upper(), f"{host}.", host.encode()):
         with pytest.raises(PlatformRefused, match="marked `live`") as refusal:
             socket.getaddrinfo(spelling, 443)
@@ -41,12 +41,12 @@ def test_a_host_of_the_platform_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", b"127.0.0.1", None])
-def test_every_other_host_passes(host: str | bytes | None) -> None:
+def test_other_hosts_pass(host: str | bytes | None) -> None:
     assert socket.getaddrinfo(host, 80)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_client_is_refused_at_once_and_says_why(environment: str) -> None:
+def test_client_call_to_platform_raises_at_once(environment: str) -> None:
     with (
         InteractorClient(**CREDENTIALS, environment=environment) as client,
         pytest.raises(APIConnectionError, match="belongs to the real platform"),
@@ -54,20 +54,20 @@ def test_the_client_is_refused_at_once_and_says_why(environment: str) -> None:
         client.assistants.list()
 
 
-async def test_the_async_client_is_refused_at_once_and_says_why() -> None:
+async def test_async_client_call_to_platform_raises_at_once() -> None:
     async with AsyncInteractorClient(**CREDENTIALS) as client:
         with pytest.raises(APIConnectionError, match="belongs to the real platform"):
             await client.assistants.list()
 
 
-def test_other_clients_are_refused() -> None:
+def test_other_http_clients_are_refused() -> None:
     with pytest.raises(PlatformRefused):
         httpx.get("https://core.interactor.com/api/v1/assistants")
     with pytest.raises(PlatformRefused):
         urllib.request.urlopen("https://core.interactor.com/api/v1/assistants")
 
 
-def test_a_proxy_is_no_way_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_proxy_does_not_bypass_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with (
@@ -89,12 +89,12 @@ def test_a_proxy_is_no_way_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: socket.getaddrinfo("core\uff0einteractor\uff0eCOM", 443),
     ],
 )
-def test_no_way_to_an_address_leads_there(way: Callable[[], object]) -> None:
+def test_every_resolver_function_is_guarded(way: Callable[[], object]) -> None:
     with pytest.raises(PlatformRefused):
         way()
 
 
-def test_a_proxy_of_the_clients_own_is_asked_for_nothing(proxy: Proxy) -> None:
+def test_client_proxy_is_not_contacted(proxy: Proxy) -> None:
     with (
         InteractorClient(**CREDENTIALS, transport=httpx.HTTPTransport(proxy=proxy.url)) as client,
         pytest.raises(APIConnectionError, match="belongs to the real platform"),
@@ -107,7 +107,7 @@ def test_a_proxy_of_the_clients_own_is_asked_for_nothing(proxy: Proxy) -> None:
     assert proxy.seen == []
 
 
-async def test_a_proxy_of_the_async_clients_own_is_asked_for_nothing(proxy: Proxy) -> None:
+async def test_async_client_proxy_is_not_contacted(proxy: Proxy) -> None:
     async with AsyncInteractorClient(**CREDENTIALS, transport=AsyncTransport(proxy=proxy.url)) as client:
         with pytest.raises(APIConnectionError, match="belongs to the real platform"):
             await client.assistants.list()
@@ -115,7 +115,7 @@ async def test_a_proxy_of_the_async_clients_own_is_asked_for_nothing(proxy: Prox
     assert proxy.seen == []
 
 
-def test_no_request_of_another_client_passes_through_its_proxy(proxy: Proxy) -> None:
+def test_other_clients_do_not_reach_platform_through_proxy(proxy: Proxy) -> None:
     connection = http.client.HTTPSConnection("127.0.0.1", proxy.port, timeout=60)
     connection.set_tunnel("core.interactor.com", 443)
     with contextlib.closing(connection), pytest.raises(PlatformRefused):
@@ -125,7 +125,7 @@ def test_no_request_of_another_client_passes_through_its_proxy(proxy: Proxy) -> 
     assert [line.rpartition(b" ")[0] for line in proxy.seen] == [b"CONNECT core.interactor.com:443"]
 
 
-def test_httpx_is_guarded_before_it_has_loaded_what_it_needs(proxy: Proxy) -> None:
+def test_httpx_is_guarded_before_httpcore_is_loaded(proxy: Proxy) -> None:
     program = """
 import sys
 import httpx
@@ -141,7 +141,7 @@ except PlatformRefused:
     assert (done.stdout, proxy.seen) == ("refused\n", [])
 
 
-def test_tls_for_the_platform_is_refused_over_whatever_it_is_spoken() -> None:
+def test_tls_to_platform_is_refused_over_any_socket() -> None:
     context = ssl.create_default_context()
     with pytest.raises(PlatformRefused):
         context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="core.interactor.com")
@@ -151,7 +151,7 @@ def test_tls_for_the_platform_is_refused_over_whatever_it_is_spoken() -> None:
     assert context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, "example.com")
 
 
-def test_it_can_be_lifted_for_a_while(own_guard: PlatformGuard) -> None:
+def test_lifted_guard_lets_requests_through(own_guard: PlatformGuard) -> None:
     with own_guard.lifted():
         assert not any(set(HOSTS) <= set(os.environ.get(name, "").split(",")) for name in NO_PROXY)
         # Found or not: it was asked for.
@@ -162,7 +162,7 @@ def test_it_can_be_lifted_for_a_while(own_guard: PlatformGuard) -> None:
 
 
 @pytest.mark.parametrize("before", [{}, {"NO_PROXY": "a.test"}, {"no_proxy": "b.test", "NO_PROXY": "a.test"}])
-def test_it_leaves_the_environment_as_it_was(
+def test_guard_restores_environment(
     own_guard: PlatformGuard, monkeypatch: pytest.MonkeyPatch, before: dict[str, str]
 ) -> None:
     own_guard.down()
@@ -179,7 +179,7 @@ def test_it_leaves_the_environment_as_it_was(
     assert {name: os.environ[name] for name in NO_PROXY if name in os.environ} == before
 
 
-def test_it_goes_with_what_was_put_in_front_of_it(own_guard: PlatformGuard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guard_removal_keeps_later_patches(own_guard: PlatformGuard, monkeypatch: pytest.MonkeyPatch) -> None:
     guarded = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: guarded(*args, **kwargs))
     own_guard.down()
@@ -193,7 +193,7 @@ def test_it_goes_with_what_was_put_in_front_of_it(own_guard: PlatformGuard, monk
     own_guard.down()
 
 
-def test_it_leaves_every_function_as_it_was(own_guard: PlatformGuard) -> None:
+def test_guard_restores_patched_functions(own_guard: PlatformGuard) -> None:
     own_guard.down()
     before = functions()
     own_guard.up()
@@ -211,7 +211,7 @@ def functions() -> list[object]:
     ]
 
 
-def test_it_holds_in_every_thread() -> None:
+def test_guard_holds_in_every_thread() -> None:
     caught: list[BaseException] = []
 
     def work() -> None:

@@ -29,7 +29,7 @@ from interactor_ext.webhooks import WebhookVerifier
 
 # The two know nothing of each other: each begins with nothing.
 @pytest.mark.parametrize("number", [1, 2])
-def test_the_sandbox_is_as_new_for_each_test(
+def test_sandbox_fixture_is_reset_for_each_test(
     interactor_sandbox: Sandbox, interactor_client: InteractorClient, number: int
 ) -> None:
     assert len(interactor_sandbox.requests) == 0
@@ -41,7 +41,7 @@ def test_the_sandbox_is_as_new_for_each_test(
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_code_that_reads_the_environment_meets_it(interactor_sandbox: Sandbox, number: int) -> None:
+def test_environment_variables_lead_to_sandbox(interactor_sandbox: Sandbox, number: int) -> None:
     assert get_client().config.core_api_url == interactor_sandbox.core_api_url
     assert get_client().assistants.list().data == []
     assert asyncio.run(_count(get_async_client())) == 0
@@ -49,14 +49,14 @@ def test_code_that_reads_the_environment_meets_it(interactor_sandbox: Sandbox, n
 
 
 @pytest.mark.parametrize("number", [1, 2])
-async def test_the_async_client(async_interactor_client: AsyncInteractorClient, number: int) -> None:
+async def test_async_client_fixture_works(async_interactor_client: AsyncInteractorClient, number: int) -> None:
     user = async_interactor_client.namespace("user_1")
     assert await _count(user) == 0
     await user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
     assert await _count(user) == 1
 
 
-def test_the_async_client_in_a_loop_of_ones_own(async_interactor_client: AsyncInteractorClient) -> None:
+def test_async_client_fixture_works_in_own_event_loop(async_interactor_client: AsyncInteractorClient) -> None:
     assert asyncio.run(_count(async_interactor_client)) == 0
 
 
@@ -64,7 +64,7 @@ async def _count(client: AsyncInteractorClient) -> int:
     return len((await client.assistants.list()).data)
 
 
-def test_a_webhook_is_signed_with_the_secret_in_the_environment(interactor_webhook: WebhookFactory) -> None:
+def test_webhook_fixture_signs_with_secret_in_environment(interactor_webhook: WebhookFactory) -> None:
     delivery = interactor_webhook("credential.expired", {"credential_id": "cred_7"})
     secret = os.environ["INTERACTOR_WEBHOOK_SECRET"]
     assert WebhookVerifier(secret).verify(delivery.body, delivery.headers) == delivery.event
@@ -125,7 +125,9 @@ ASYNCIO = "asyncio_mode = {}\nasyncio_default_fixture_loop_scope = function\n"
         pytest.param("-p anyio", "", "pytest.fixture", "@pytest.mark.anyio", id="anyio", marks=pytest.mark.full),
     ],
 )
-def test_the_async_client_with_each_plugin(tmp_path: Path, plugins: str, ini: str, fixture: str, mark: str) -> None:
+def test_async_client_fixture_works_with_each_asyncio_plugin(
+    tmp_path: Path, plugins: str, ini: str, fixture: str, mark: str
+) -> None:
     # A loop that ends with something unclosed says so in its log, or in a warning, which is an error here.
     output, status = run(
         tmp_path,
@@ -165,7 +167,7 @@ def test_missing_sandbox_extra_fails_with_what_to_install(tmp_path: Path) -> Non
     assert "pip install 'interactor-sdk[sandbox]'" in output
 
 
-def test_fixtures_that_a_project_overrides(tmp_path: Path) -> None:
+def test_project_can_override_fixtures(tmp_path: Path) -> None:
     conftest = """
 import pytest
 from interactor_ext.sandbox import Sandbox
@@ -208,9 +210,7 @@ def test_delivery(interactor_sandbox, interactor_webhook):
 """
 
 
-def test_what_the_developers_shell_says_does_not_reach_the_fixtures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fixtures_ignore_settings_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERACTOR_SCOPES", "rooms:read")
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -221,11 +221,11 @@ def test_what_the_developers_shell_says_does_not_reach_the_fixtures(
     assert demo.main() == 0
 
 
-def test_the_fixtures_know_every_setting_that_the_sdk_reads(interactor_sandbox: Sandbox) -> None:
+def test_fixtures_cover_every_environment_variable_of_the_sdk(interactor_sandbox: Sandbox) -> None:
     assert {*interactor_sandbox.env, *OTHERS} == set(_VARIABLES.values())
 
 
-def test_a_client_of_the_sandbox_that_was_given_settings_keeps_them(interactor_sandbox: Sandbox) -> None:
+def test_sandbox_client_keeps_given_config(interactor_sandbox: Sandbox) -> None:
     config = InteractorConfig.from_env(scopes="rooms:read")
     with interactor_sandbox.client(config=config, transport=httpx.HTTPTransport()) as client:
         assert client.config.scopes == ("rooms:read",)
@@ -267,7 +267,7 @@ socket.getaddrinfo = look_up
         pytest.param("SWITCHED_OFF", "interactor_guard = false\n", marks=pytest.mark.full),
     ],
 )
-def test_the_platform_is_refused_to_ordinary_tests(
+def test_guard_refuses_platform_except_in_live_tests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, ini: str
 ) -> None:
     monkeypatch.setenv(variable, "1")
@@ -275,7 +275,7 @@ def test_the_platform_is_refused_to_ordinary_tests(
     assert status == 0, output
 
 
-def test_the_plugin_costs_next_to_nothing_where_nobody_uses_it() -> None:
+def test_plugin_imports_nothing_expensive_unless_used() -> None:
     program = """
 import sys
 import pytest
@@ -290,7 +290,7 @@ print(*(name for name in set(sys.modules) - before if not name.startswith("inter
     assert set(done.stdout.split()) <= {"socket", "_socket", "selectors", "array"}
 
 
-def test_the_kit_has_the_names_that_it_promises() -> None:
+def test_testing_package_exports_its_public_names() -> None:
     assert [name for name in testing.__all__ if not callable(getattr(testing, name))] == []
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         testing.nothing  # noqa: B018

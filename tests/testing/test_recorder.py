@@ -54,7 +54,9 @@ def record(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch, **se
     return secrets
 
 
-def test_no_secret_is_on_the_cassette(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recorded_cassette_contains_no_secret(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secrets = record(sandbox, tmp_path, monkeypatch)
     text = (tmp_path / "walk.yaml").read_text()
     assert len(set(secrets)) == 4
@@ -62,7 +64,7 @@ def test_no_secret_is_on_the_cassette(sandbox: Sandbox, tmp_path: Path, monkeypa
     assert "MASKED" in text
 
 
-def test_filters_of_the_test_let_none_through(
+def test_custom_filters_cannot_unmask_secrets(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = record(
@@ -77,9 +79,7 @@ def test_filters_of_the_test_let_none_through(
     assert [secret for secret in [*secrets, *SECRETS.values()] if secret in text] == []
 
 
-def test_a_cassette_replays_with_nobody_there(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cassette_replays_without_server(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     urls = settings_of(sandbox)
     record(sandbox, tmp_path, monkeypatch)
     asked = len(sandbox.requests)
@@ -90,9 +90,7 @@ def test_a_cassette_replays_with_nobody_there(
     assert len(sandbox.requests) == asked
 
 
-def test_a_call_that_is_not_on_the_cassette_is_an_error(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_call_not_on_cassette_raises(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record(sandbox, tmp_path, monkeypatch)
     asked = len(sandbox.requests)
     with recorder(tmp_path).use_cassette("walk"), sandbox.client(max_retries=0) as client:
@@ -104,9 +102,7 @@ def test_a_call_that_is_not_on_the_cassette_is_an_error(
     assert len(sandbox.requests) == asked
 
 
-def test_recording_anew_forgets_what_was_there(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recording_again_replaces_cassette(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record(sandbox, tmp_path, monkeypatch)
     first = (tmp_path / "walk.yaml").read_text()
     monkeypatch.setattr(recording, "_recorded", set[str]())  # as if in another process
@@ -158,9 +154,7 @@ def test_chat_is_recorded_and_replayed(
     assert len(sandbox.requests) == asked
 
 
-def test_the_token_in_a_url_and_a_cookie_are_masked(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_token_in_url_and_cookie_are_masked(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERACTOR_RECORD", "1")
     url = f"{sandbox.core_api_url}/rooms/room_1/stream"
     with recorder(tmp_path).use_cassette("stream"):
@@ -172,9 +166,7 @@ def test_the_token_in_a_url_and_a_cookie_are_masked(
         assert httpx.get(url, params={"token": "tok_2", "namespace": "a b"}).status_code == recorded.status_code
 
 
-def test_bodies_that_are_not_json_stay_as_they_are(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_non_json_bodies_are_unchanged(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"{sandbox.core_api_url}/rooms"
     monkeypatch.setenv("INTERACTOR_RECORD", "1")
     with recorder(tmp_path).use_cassette("odd"):
@@ -206,7 +198,7 @@ def test_two_blocks_on_one_cassette_are_both_recorded(
     assert len(sandbox.requests) == asked
 
 
-def test_what_opens_a_data_source_and_a_webhook_is_masked(
+def test_data_source_config_and_webhook_secret_are_masked_on_cassette(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = ["db_password_1", "db_password_2", "api_key_3", "hook_password_4", "url_password_5", "header_6"]
@@ -233,7 +225,7 @@ def test_what_opens_a_data_source_and_a_webhook_is_masked(
         assert tape.all_played
 
 
-def test_the_fields_of_a_form_are_masked(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_form_fields_are_masked(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"{sandbox.account_server_url}/oauth/token"
     form = {"grant_type": "client_credentials", "client_id": "form_id", "client_secret": "form_secret"}
     monkeypatch.setenv("INTERACTOR_RECORD", "1")
@@ -255,7 +247,7 @@ def test_the_fields_of_a_form_are_masked(sandbox: Sandbox, tmp_path: Path, monke
     ],
 )
 @pytest.mark.parametrize("settings", [{}, {"decode_compressed_response": False}], ids=["decoded", "as it came"])
-def test_no_secret_hides_in_a_compressed_body(
+def test_compressed_body_is_masked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coding: str, compress: Any, settings: dict[str, Any]
 ) -> None:
     body = compress(b'{"data": {"access_token": "at_1"}}')
@@ -277,7 +269,7 @@ def test_no_secret_hides_in_a_compressed_body(
     assert (replayed.text, replayed.headers.get("content-encoding")) == (expected, None)
 
 
-def test_without_vcrpy_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_vcrpy_names_install_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vcr", None)
     with pytest.raises(ModuleNotFoundError, match="pip install vcrpy"):
         recorder(tmp_path)

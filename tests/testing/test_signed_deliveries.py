@@ -42,7 +42,7 @@ def router(handled: list[Any]) -> WebhookRouter:
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_every_event_of_the_catalogue_is_genuine_and_as_the_contract_says(make: WebhookFactory, event: str) -> None:
+def test_every_event_type_gives_valid_signed_delivery(make: WebhookFactory, event: str) -> None:
     delivery = make(event)
     read = WebhookVerifier(SECRET).verify(delivery.body, delivery.headers)
     assert read == delivery.event
@@ -52,34 +52,34 @@ def test_every_event_of_the_catalogue_is_genuine_and_as_the_contract_says(make: 
     assert delivery.headers["X-Request-Id"].startswith("req_")
 
 
-def test_data_stands_over_that_of_the_example(make: WebhookFactory) -> None:
+def test_given_data_overrides_example_data(make: WebhookFactory) -> None:
     delivery = make("credential.expired", {"credential_id": "cred_7"}, namespace="org_ü")
     data = json.loads(delivery.body)["data"]
     assert data == {"credential_id": "cred_7", "provider": "google"}
     assert delivery.event.namespace == "org_ü"
 
 
-def test_an_event_that_is_not_in_the_catalogue_carries_its_data_alone(make: WebhookFactory) -> None:
+def test_unknown_event_type_has_only_given_data(make: WebhookFactory) -> None:
     delivery = make("room.archived", {"room_id": "room_1"})
     assert json.loads(delivery.body)["data"] == {"room_id": "room_1"}
     assert WebhookVerifier(SECRET).verify(delivery.body, delivery.headers).event == "room.archived"
 
 
-def test_data_that_does_not_fit_makes_an_event_that_says_so(make: WebhookFactory, router: WebhookRouter) -> None:
+def test_invalid_data_gives_invalid_webhook_event(make: WebhookFactory, router: WebhookRouter) -> None:
     delivery = make("credential.expired", {"credential_id": None}, namespace=None)
     assert isinstance(delivery.event, InvalidWebhookEvent)
     assert delivery.event.namespace is None
     assert delivery.send(router.wsgi).status == 200
 
 
-def test_each_delivery_is_another_event_unless_told_otherwise(make: WebhookFactory) -> None:
+def test_each_delivery_has_new_ids_by_default(make: WebhookFactory) -> None:
     assert make("credential.expired").event.id != make("credential.expired").event.id
     named = make("credential.expired", event_id="evt_1", idempotency_key="key_1").event
     assert (named.id, named.idempotency_key) == ("evt_1", "key_1")
 
 
 @pytest.mark.parametrize("age", [0.0, 3600.0])
-def test_the_time_is_in_the_header_and_in_the_body(make: WebhookFactory, age: float) -> None:
+def test_timestamp_is_in_header_and_body(make: WebhookFactory, age: float) -> None:
     moment = datetime.now(UTC) - timedelta(seconds=age)
     for delivery in (
         make("credential.expired", timestamp=moment),
@@ -104,7 +104,7 @@ def tampered(make: WebhookFactory) -> SignedDelivery:
 
 
 @pytest.mark.parametrize("kind", [forged, stale, tampered])
-def test_what_is_not_genuine_is_refused(make: WebhookFactory, router: WebhookRouter, kind: Any) -> None:
+def test_tampered_forged_or_stale_delivery_is_refused(make: WebhookFactory, router: WebhookRouter, kind: Any) -> None:
     delivery = kind(make)
     with pytest.raises(WebhookVerificationError):
         WebhookVerifier(SECRET).verify(delivery.body, delivery.headers)
@@ -112,7 +112,7 @@ def test_what_is_not_genuine_is_refused(make: WebhookFactory, router: WebhookRou
 
 
 @pytest.mark.parametrize("mode", ["wsgi", "asgi"])
-def test_it_is_handed_to_an_application(
+def test_send_calls_wsgi_or_asgi_application(
     make: WebhookFactory, router: WebhookRouter, handled: list[Any], mode: str
 ) -> None:
     delivery = make("credential.connected")
@@ -123,7 +123,7 @@ def test_it_is_handed_to_an_application(
     assert handled == [delivery.event]
 
 
-def test_the_path_is_the_applications(make: WebhookFactory) -> None:
+def test_send_uses_given_path(make: WebhookFactory) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
         return [environ["PATH_INFO"].encode()]
@@ -131,7 +131,7 @@ def test_the_path_is_the_applications(make: WebhookFactory) -> None:
     assert make("credential.expired").send(app, "/hooks/interactor").body == b"/hooks/interactor"
 
 
-async def test_an_asgi_application_shares_the_running_loop(
+async def test_asend_runs_application_in_running_loop(
     make: WebhookFactory, router: WebhookRouter, handled: list[Any]
 ) -> None:
     delivery = make("credential.connected")
@@ -141,7 +141,7 @@ async def test_an_asgi_application_shares_the_running_loop(
     assert handled == [delivery.event]
 
 
-def test_what_the_application_raises_is_raised(make: WebhookFactory) -> None:
+def test_send_raises_application_error(make: WebhookFactory) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         raise KeyError("x")
 
@@ -153,7 +153,7 @@ def test_what_the_application_raises_is_raised(make: WebhookFactory) -> None:
             make("credential.expired").send(each)
 
 
-def test_it_is_posted_to_a_server(make: WebhookFactory, url: str, handled: list[Any]) -> None:
+def test_post_delivers_to_server(make: WebhookFactory, url: str, handled: list[Any]) -> None:
     delivery = make("credential.connected")
     assert delivery.post(url).status == 200
     assert delivery.tampered().post(url).status == 401
@@ -161,12 +161,12 @@ def test_it_is_posted_to_a_server(make: WebhookFactory, url: str, handled: list[
     assert handled == [delivery.event]
 
 
-def test_nobody_listens(make: WebhookFactory) -> None:
+def test_post_without_server_raises(make: WebhookFactory) -> None:
     with pytest.raises(httpx.ConnectError):
         make("credential.expired").post("http://127.0.0.1:9/hook")
 
 
-def test_no_secret_is_shown(make: WebhookFactory) -> None:
+def test_repr_of_delivery_shows_no_secret(make: WebhookFactory) -> None:
     delivery = make("credential.expired")
     assert SECRET not in repr(make)
     assert delivery.headers["X-Interactor-Signature"] not in repr(delivery)

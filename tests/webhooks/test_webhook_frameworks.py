@@ -121,28 +121,28 @@ def expired(key: str, **changes: Any) -> bytes:
     return body_of("credential.expired", key, data={"credential_id": f"cred_{key}", "provider": "google"}, **changes)
 
 
-def test_a_genuine_delivery_is_handled(receiver: Receiver) -> None:
+def test_genuine_delivery_returns_200_and_runs_handler(receiver: Receiver) -> None:
     answer = receiver.deliver(expired("genuine"))
     assert (answer.status_code, answer.json()) == (200, {"status": "handled"})
     assert answer.headers["content-type"] == "application/json"
     assert "user_123 must reconnect cred_genuine" in receiver.printed()
 
 
-def test_a_copy_is_handled_once_by_whichever_worker(receiver: Receiver) -> None:
+def test_duplicate_delivery_runs_handler_once_across_workers(receiver: Receiver) -> None:
     body = expired("copy")
     answers = [receiver.deliver(body).json()["status"] for _ in range(8)]
     assert answers == ["handled"] + ["duplicate"] * 7
     assert receiver.printed().count("cred_copy") == 1
 
 
-def test_a_forged_delivery_is_refused(receiver: Receiver) -> None:
+def test_forged_signature_returns_401(receiver: Receiver) -> None:
     answer = receiver.deliver(expired("forged"), secret="whsec_wrong")
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "not_genuine")
     assert receiver.client.post(PATH, content=expired("forged")).status_code == 401
     assert "cred_forged" not in receiver.printed()
 
 
-def test_the_raw_body_reaches_the_verifier(receiver: Receiver) -> None:
+def test_raw_body_is_verified_under_any_content_type(receiver: Receiver) -> None:
     """Bytes that no serialiser would write, under content types that invite a framework to parse them."""
     body = expired("raw", extra="é\u2028").replace(b", ", b" ,\r\n\t").replace(b'"user_123"', '"usér_123"'.encode())
     for content_type in (
@@ -156,7 +156,7 @@ def test_the_raw_body_reaches_the_verifier(receiver: Receiver) -> None:
     assert "usér_123 must reconnect cred_raw" in receiver.printed()
 
 
-def test_a_chunked_delivery_is_handled(receiver: Receiver) -> None:
+def test_chunked_body_is_handled(receiver: Receiver) -> None:
     if receiver.name == "Django":
         pytest.skip("Django reads no chunked body under WSGI, whatever the server")
     body = expired("chunked")
@@ -165,21 +165,21 @@ def test_a_chunked_delivery_is_handled(receiver: Receiver) -> None:
     assert answer.json() == {"status": "handled"}
 
 
-def test_what_is_not_understood_is_400(receiver: Receiver) -> None:
+def test_body_without_event_id_returns_400(receiver: Receiver) -> None:
     answer = receiver.deliver(b'{"event": "credential.expired"}')
     assert answer.status_code == 400
 
 
-def test_other_methods_are_refused(receiver: Receiver) -> None:
+def test_get_returns_405(receiver: Receiver) -> None:
     assert receiver.client.get(PATH).status_code == 405
 
 
-def test_a_body_over_the_limit_is_refused(receiver: Receiver) -> None:
+def test_body_over_limit_returns_413(receiver: Receiver) -> None:
     answer = receiver.client.post(PATH, content=b"x" * ((1 << 20) + 1), headers=sign(b"", SECRET))
     assert answer.status_code == 413
 
 
-def test_hostile_headers_are_refused(receiver: Receiver) -> None:
+def test_malformed_signature_headers_return_401(receiver: Receiver) -> None:
     body = expired("hostile")
     genuine = sign(body, SECRET)
     for name, value in {
@@ -191,7 +191,7 @@ def test_hostile_headers_are_refused(receiver: Receiver) -> None:
     assert receiver.client.post(PATH, content=body, headers=genuine).json() == {"status": "handled"}
 
 
-def test_a_delivery_of_the_sandbox_is_handled_and_one_with_another_secret_refused(receiver: Receiver) -> None:
+def test_sandbox_delivery_is_handled_and_rotated_secret_returns_401(receiver: Receiver) -> None:
     with Sandbox().run() as sandbox, sandbox.client() as client:
         user = client.namespace("user_123")
         webhook = user.webhooks.create(url=receiver.url + PATH, events=["credential.expired"], secret=SECRET)

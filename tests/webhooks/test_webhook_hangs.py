@@ -93,7 +93,7 @@ def handle_async(router: WebhookRouter, body: bytes, headers: dict[str, str]) ->
 
 @pytest.mark.parametrize("handle", [handle_sync, handle_async])
 @pytest.mark.parametrize("kind", ["sync", "coroutine"])
-def test_a_handler_that_hangs_is_a_failure_after_its_timeout(
+def test_hanging_handler_fails_after_timeout_and_frees_event(
     handle: Callable[..., WebhookAnswer], kind: str, hanging: Hanging, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = MemoryEventStore()
@@ -110,7 +110,7 @@ def test_a_handler_that_hangs_is_a_failure_after_its_timeout(
     assert status(handle(patient, *delivery())) == (200, "duplicate")
 
 
-def test_the_timeout_is_that_of_all_handlers_of_an_event(hanging: Hanging) -> None:
+def test_handler_timeout_covers_all_handlers_of_an_event(hanging: Hanging) -> None:
     router, second = make(handler_timeout=0.2), []
 
     @router.on("*")
@@ -123,7 +123,7 @@ def test_the_timeout_is_that_of_all_handlers_of_an_event(hanging: Hanging) -> No
     assert second == []
 
 
-def test_a_handler_has_its_lease_unless_told_otherwise(hanging: Hanging) -> None:
+def test_handler_timeout_defaults_to_lease(hanging: Hanging) -> None:
     router = make(lease=0.05)
     router.on("*")(hanging.coroutine)
     assert status(router.handle(*delivery())) == (500, "handler_failed")
@@ -132,7 +132,7 @@ def test_a_handler_has_its_lease_unless_told_otherwise(hanging: Hanging) -> None
     assert status(endless.handle(*delivery())) == (200, "handled")
 
 
-def test_a_sync_receiver_runs_sync_handlers_in_its_own_thread_unless_they_have_a_timeout() -> None:
+def test_sync_handler_runs_in_caller_thread_without_timeout() -> None:
     for options, own in (({}, True), ({"handler_timeout": math.inf}, True), ({"handler_timeout": 30}, False)):
         router, threads = make(**options), list[int]()
         router.on("*")(lambda event, threads=threads: threads.append(threading.get_ident()))
@@ -141,14 +141,14 @@ def test_a_sync_receiver_runs_sync_handlers_in_its_own_thread_unless_they_have_a
 
 
 @pytest.mark.parametrize("timeout", [0, -1, math.nan, "60", True])
-def test_a_timeout_is_a_number_of_seconds(queue: SQLiteEventQueue, timeout: Any) -> None:
+def test_invalid_handler_timeout_raises_configuration_error(queue: SQLiteEventQueue, timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match="handler_timeout"):
         make(handler_timeout=timeout)
     with pytest.raises(ConfigurationError, match="handler_timeout"):
         WebhookWorker(make(queue=queue), handler_timeout=timeout)
 
 
-async def test_more_sync_handlers_that_hang_than_there_are_threads_leave_an_event_loop_threads(
+async def test_more_hanging_sync_handlers_than_threads_do_not_block_event_loop_receiver(
     hanging: Hanging,
 ) -> None:
     hasty, patient = (make(handler_timeout=seconds) for seconds in (2 * SHORT, PATIENCE))
@@ -177,7 +177,9 @@ def working(router: WebhookRouter, **options: Any) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", ["sync", "coroutine"])
-def test_events_that_hang_take_no_worker_away(queue: SQLiteEventQueue, hanging: Hanging, kind: str) -> None:
+def test_hanging_events_become_dead_letters_and_workers_go_on(
+    queue: SQLiteEventQueue, hanging: Hanging, kind: str
+) -> None:
     router, keys = make(queue=queue), [f"k{number}" for number in range(20)]
     router.on("*")(getattr(hanging, kind))
     hanging.hangs = lambda event: event.idempotency_key in keys[:4]
@@ -191,7 +193,7 @@ def test_events_that_hang_take_no_worker_away(queue: SQLiteEventQueue, hanging: 
     assert queue.take("t", 60) is None
 
 
-def test_an_async_handler_that_blocks_its_loop_leaves_another_to_the_next(
+def test_handler_blocking_its_event_loop_does_not_block_next_event(
     queue: SQLiteEventQueue, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("interactor_ext._threads._CANCEL_SECONDS", 0.05)
@@ -206,7 +208,9 @@ def test_an_async_handler_that_blocks_its_loop_leaves_another_to_the_next(
     assert len(queue.dead_letters()) == 1
 
 
-async def test_events_that_hang_take_no_async_worker_away(queue: SQLiteEventQueue, hanging: Hanging) -> None:
+async def test_hanging_events_become_dead_letters_and_async_workers_go_on(
+    queue: SQLiteEventQueue, hanging: Hanging
+) -> None:
     router = make(queue=queue)
     router.on("*")(hanging.sync)
     hanging.hangs = lambda event: event.idempotency_key in "abcd"
@@ -221,7 +225,7 @@ async def test_events_that_hang_take_no_async_worker_away(queue: SQLiteEventQueu
     assert all(task.cancelled() for task in running)
 
 
-def test_an_event_that_hangs_goes_to_the_back_of_the_queue(queue: SQLiteEventQueue, hanging: Hanging) -> None:
+def test_hanging_event_is_retried_after_waiting_events(queue: SQLiteEventQueue, hanging: Hanging) -> None:
     router = make(queue=queue)
     router.on("*")(hanging.sync)
     for key in ("first", "second", "third"):
@@ -237,7 +241,7 @@ def test_an_event_that_hangs_goes_to_the_back_of_the_queue(queue: SQLiteEventQue
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, type("Abort", (BaseException,), {})])
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_a_handler_that_would_end_the_process_fails_and_every_other_event_is_handled(
+def test_handler_raising_base_exception_fails_its_event_only(
     queue: SQLiteEventQueue, error: type[BaseException], kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     router, runs = make(queue=queue), list[str]()
@@ -261,7 +265,7 @@ def test_a_handler_that_would_end_the_process_fails_and_every_other_event_is_han
     assert queue.take("t", 60) is None
 
 
-def test_an_interrupt_of_the_worker_itself_gives_the_event_back(queue: SQLiteEventQueue, hanging: Hanging) -> None:
+def test_interrupted_worker_releases_its_event(queue: SQLiteEventQueue, hanging: Hanging) -> None:
     router = make(queue=queue)
 
     @router.on("*")
@@ -330,7 +334,7 @@ ENDINGS_IN_QUICK_RUNS = {"SIGTERM that exits", "Ctrl-C in asyncio", "the end of 
         for name, ending in ENDINGS.items()
     ],
 )
-def test_a_process_with_a_handler_that_hangs_ends(
+def test_process_with_hanging_handler_exits_on_signal(
     tmp_path: Path, run: str, options: str, number: signal.Signals | None, code: int
 ) -> None:
     program = PROGRAM.replace("{options}", options).replace("{run}", run)
@@ -355,7 +359,7 @@ def test_a_process_with_a_handler_that_hangs_ends(
             process.kill()
 
 
-async def test_a_cancelled_worker_waits_for_a_handler_that_hangs_no_longer_than_a_grace(
+async def test_cancelled_worker_waits_for_hanging_handler_within_grace_period(
     queue: SQLiteEventQueue, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("interactor_ext._effects._GRACE_SECONDS", 0.05)
@@ -371,7 +375,7 @@ async def test_a_cancelled_worker_waits_for_a_handler_that_hangs_no_longer_than_
     assert letter.error.startswith("TimeoutError")
 
 
-def test_no_thread_for_a_handler_is_a_failure(
+def test_failure_to_start_handler_thread_fails_the_attempt(
     queue: SQLiteEventQueue, hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     router, got = make(queue=queue), []

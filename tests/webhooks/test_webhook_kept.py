@@ -57,9 +57,7 @@ def status(answer: WebhookAnswer) -> tuple[int, str]:
 INVALID = body_of(data=DATA["room.message.created"] | {"content": None})
 
 
-def test_an_event_that_fits_no_class_goes_to_the_handlers_of_any_event(
-    handle: Handle, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_invalid_event_goes_to_wildcard_handlers(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
     router, got = make(), []
     router.on("*")(got.append)
     assert status(handle(router, INVALID)) == (200, "handled")
@@ -73,7 +71,7 @@ def test_an_event_that_fits_no_class_goes_to_the_handlers_of_any_event(
     assert "RoomMessageCreatedData.content must be a string, not null" in record.message
 
 
-def test_the_default_handler_gets_it_where_no_handler_takes_any_event(handle: Handle) -> None:
+def test_invalid_event_goes_to_default_handler_without_wildcard_handler(handle: Handle) -> None:
     router, got = make(), []
     router.on("credential.*")(pytest.fail)
     router.default(got.append)
@@ -81,16 +79,14 @@ def test_the_default_handler_gets_it_where_no_handler_takes_any_event(handle: Ha
     assert type(got[0]) is InvalidWebhookEvent
 
 
-def test_nobody_handles_its_type(handle: Handle) -> None:
+def test_invalid_event_without_any_handler_is_ignored(handle: Handle) -> None:
     router = make()
     router.on("credential.*")(pytest.fail)
     assert status(handle(router, INVALID)) == (200, "ignored")
 
 
 @pytest.mark.parametrize("pattern", ["room.message.created", "room.*"])
-def test_a_handler_that_was_promised_a_class_does_not_get_another(
-    handle: Handle, pattern: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_typed_handler_never_gets_invalid_event(handle: Handle, pattern: str, caplog: pytest.LogCaptureFixture) -> None:
     router, got, typed = make(), [], []
     router.on(pattern)(typed.append)
     assert status(handle(router, INVALID)) == (500, "handler_failed")
@@ -106,7 +102,7 @@ def test_a_handler_that_was_promised_a_class_does_not_get_another(
 
 
 @pytest.mark.parametrize("run", ["run_once", "arun_once"])
-def test_a_queue_keeps_it_raw_and_replays_it_after_a_fix(handle: Handle, queue: SQLiteEventQueue, run: str) -> None:
+def test_queue_stores_invalid_event_raw_and_replays_it(handle: Handle, queue: SQLiteEventQueue, run: str) -> None:
     router, typed, got = make(queue=queue), [], []
     router.on("room.*")(typed.append)
     router.on("*")(got.append)
@@ -132,7 +128,7 @@ def test_a_queue_keeps_it_raw_and_replays_it_after_a_fix(handle: Handle, queue: 
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"\xff", b"x" * 1000, body_of(event=...), body_of(id=..., idempotency_key=...)]
 )
-def test_a_genuine_body_that_names_no_event_is_kept_by_a_queue(
+def test_queue_stores_genuine_body_without_event_as_dead_letter(
     handle: Handle, queue: SQLiteEventQueue, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     router = make(queue=queue)
@@ -163,7 +159,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("document", ODD.values(), ids=ODD.keys())
-def test_an_odd_envelope_reaches_the_handlers_of_its_class(handle: Handle, document: dict[str, Any]) -> None:
+def test_alternative_envelope_fields_reach_typed_handlers(handle: Handle, document: dict[str, Any]) -> None:
     router, got = make(), []
     router.on("credential.connected")(lambda event: got.append(event.data.credential_id))
     assert status(handle(router, json.dumps(document).encode())) == (200, "handled")
@@ -174,7 +170,7 @@ def test_an_odd_envelope_reaches_the_handlers_of_its_class(handle: Handle, docum
 
 
 @pytest.mark.parametrize("store", ["memory", "sqlite", "queue"])
-def test_a_replay_of_what_the_store_has_forgotten_is_refused(
+def test_replay_older_than_store_ttl_returns_400(
     handle: Handle, store: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [time.time()]
@@ -212,7 +208,7 @@ def test_a_replay_of_what_the_store_has_forgotten_is_refused(
 
 
 @pytest.mark.parametrize(("ttl", "answer"), [(3 * DAY, "too_old"), (30 * DAY, "handled"), (math.inf, "handled")])
-def test_how_old_an_event_may_be_is_what_the_store_remembers(handle: Handle, ttl: float, answer: str) -> None:
+def test_maximum_event_age_equals_store_ttl(handle: Handle, ttl: float, answer: str) -> None:
     router = make(MemoryEventStore(ttl=ttl))
     router.on("*")(lambda event: None)
     assert status(handle(router, body_of(timestamp=timestamp(10 * DAY))))[1] == answer
@@ -220,7 +216,7 @@ def test_how_old_an_event_may_be_is_what_the_store_remembers(handle: Handle, ttl
     assert status(handle(router, body_of(key="other", timestamp=...))) == (200, "handled")
 
 
-def test_an_event_that_waits_in_a_queue_for_longer_is_handled_nonetheless(queue: SQLiteEventQueue) -> None:
+def test_event_waiting_in_queue_longer_than_ttl_is_handled(queue: SQLiteEventQueue) -> None:
     router, got = make(queue=queue), []
     router.on("*")(got.append)
     queue.put("shop:k", body_of(timestamp=timestamp(10 * DAY)))
@@ -231,7 +227,7 @@ def test_an_event_that_waits_in_a_queue_for_longer_is_handled_nonetheless(queue:
 # Services that share
 
 
-def test_services_that_share_a_store_get_each_event(handle: Handle, tmp_path: Path) -> None:
+def test_services_sharing_a_store_each_handle_the_event(handle: Handle, tmp_path: Path) -> None:
     with SQLiteEventStore(tmp_path / "events.db") as store:
         got: dict[str, list[str]] = {"shop": [], "billing": []}
         routers = []
@@ -247,7 +243,7 @@ def test_services_that_share_a_store_get_each_event(handle: Handle, tmp_path: Pa
     assert [len(keys) for keys in got.values()] == [10, 10]
 
 
-def test_services_that_share_a_queue_handle_their_own_events(
+def test_services_sharing_a_queue_handle_their_own_events(
     handle: Handle, queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("interactor_ext.webhooks.worker._LEFT_FOR", 0.01)
@@ -269,7 +265,7 @@ def test_services_that_share_a_queue_handle_their_own_events(
     assert queue.take("t", 60) is None
 
 
-def test_a_store_that_others_can_reach_asks_for_a_name(tmp_path: Path, queue: SQLiteEventQueue) -> None:
+def test_shared_store_without_name_warns(tmp_path: Path, queue: SQLiteEventQueue) -> None:
     with SQLiteEventStore(tmp_path / "events.db") as store:
         for shared in ({"store": store}, {"queue": queue}):
             with pytest.warns(UserWarning, match='Pass name="..."') as caught:
@@ -281,7 +277,7 @@ def test_a_store_that_others_can_reach_asks_for_a_name(tmp_path: Path, queue: SQ
 
 
 @pytest.mark.parametrize("name", ["", " ", "a:b", "é", "x" * 65, 7, "a\n"])
-def test_a_name_can_stand_in_a_key(name: Any) -> None:
+def test_invalid_router_name_raises_configuration_error(name: Any) -> None:
     with pytest.raises(ConfigurationError, match="name of a webhook router"):
         make(name=name)
 
@@ -289,7 +285,7 @@ def test_a_name_can_stand_in_a_key(name: Any) -> None:
 # Workers without a handler
 
 
-def test_a_worker_without_a_handler_leaves_an_event_to_others_and_says_so(
+def test_worker_without_handler_leaves_event_in_queue_and_warns(
     queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("interactor_ext.webhooks.worker._LEFT_FOR", 0.01)
@@ -315,7 +311,7 @@ def test_a_worker_without_a_handler_leaves_an_event_to_others_and_says_so(
     assert queue.dead_letters() == []
 
 
-async def test_an_async_worker_leaves_it_as_well(queue: SQLiteEventQueue) -> None:
+async def test_async_worker_without_handler_leaves_event_in_queue(queue: SQLiteEventQueue) -> None:
     router = make(queue=queue)
     router.handle(*delivery())
     assert await WebhookWorker(router).arun_once()
@@ -334,7 +330,7 @@ def outcomes(caplog: pytest.LogCaptureFixture) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_each_delivery_is_one_record(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_delivery_logs_one_record(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "interactor.webhooks")
     router = make()
 
@@ -359,7 +355,7 @@ def test_each_delivery_is_one_record(handle: Handle, caplog: pytest.LogCaptureFi
     assert "No secret matched" in caplog.text
 
 
-def test_each_event_of_a_queue_is_a_record_when_it_comes_and_one_when_it_is_handled(
+def test_queued_event_logs_one_record_when_accepted_and_one_when_handled(
     queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "interactor.webhooks")
@@ -381,7 +377,7 @@ def test_each_event_of_a_queue_is_a_record_when_it_comes_and_one_when_it_is_hand
     ]
 
 
-def test_no_text_of_an_event_breaks_a_line_of_the_log(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+def test_event_text_cannot_break_a_log_line(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "interactor.webhooks")
     router = make()
     router.on("*")(lambda event: None)
@@ -408,7 +404,7 @@ class FailsAtFirst:
         return self.inner.complete(key, token)
 
 
-def test_a_completion_is_tried_again(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+def test_store_complete_is_retried_after_failure(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
     router, got = make(FailsAtFirst(MemoryEventStore(), 1)), []
     router.on("*")(got.append)
     assert status(handle(router, body_of())) == (200, "handled")
@@ -418,7 +414,7 @@ def test_a_completion_is_tried_again(handle: Handle, caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize("run", ["run_once", "arun_once"])
-def test_a_completion_in_a_queue_is_tried_again(queue: SQLiteEventQueue, run: str) -> None:
+def test_queue_complete_is_retried_after_failure(queue: SQLiteEventQueue, run: str) -> None:
     router = make(queue=FailsAtFirst(queue, 1))
     router.on("*")(lambda event: None)
     router.handle(*delivery())
@@ -427,7 +423,7 @@ def test_a_completion_in_a_queue_is_tried_again(queue: SQLiteEventQueue, run: st
     assert queue.complete("shop:idem_1", "another") is False
 
 
-def test_a_completion_that_stays_impossible_is_logged_and_the_worker_goes_on(
+def test_queue_complete_that_keeps_failing_is_logged_and_worker_goes_on(
     queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("interactor_ext.webhooks.router._RECORD_AGAIN", (0, 0))

@@ -38,7 +38,7 @@ def octokit(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-def test_both_accept_what_the_other_signs(octokit: Path) -> None:
+def test_octokit_and_sdk_verify_each_others_signatures(octokit: Path) -> None:
     cases = [(body, secret) for body in BODIES for secret in SECRETS]
     asked = [
         {"body": body.decode(), "secret": secret, "signature": sign(body, secret)["X-Interactor-Signature"]}

@@ -75,7 +75,7 @@ def status(answer: WebhookAnswer) -> tuple[int, str]:
 # Who runs
 
 
-def test_patterns_choose_handlers_in_the_order_of_registration(handle: Handle) -> None:
+def test_patterns_select_handlers_in_order_of_registration(handle: Handle) -> None:
     router, ran = make(), []
     router.on("workflow.*")(lambda event: ran.append("workflow"))
     router.on("*")(lambda event: ran.append("all"))
@@ -90,7 +90,7 @@ def test_patterns_choose_handlers_in_the_order_of_registration(handle: Handle) -
     assert ran == ["workflow", "all", "exact", "either"]
 
 
-def test_a_misspelt_event_type_is_warned_of_where_it_is_registered() -> None:
+def test_misspelt_event_type_warns_at_registration() -> None:
     router = make()
     with pytest.warns(
         UserWarning, match=r"no event is called 'credential.expred': is 'credential.expired' meant\?"
@@ -99,7 +99,7 @@ def test_a_misspelt_event_type_is_warned_of_where_it_is_registered() -> None:
     assert [warning.filename for warning in w] == [__file__]
 
 
-def test_the_default_handler_gets_what_nobody_else_wants(handle: Handle) -> None:
+def test_default_handler_gets_unmatched_events(handle: Handle) -> None:
     router, got = make(), []
     router.on("credential.*")(lambda event: None)
     router.default(lambda event: got.append(event.event))
@@ -109,13 +109,13 @@ def test_the_default_handler_gets_what_nobody_else_wants(handle: Handle) -> None
     assert got == ["room.message.created", "something.new"]
 
 
-def test_an_event_without_a_handler_is_answered_and_not_stored(handle: Handle) -> None:
+def test_event_without_handler_returns_200_and_is_not_stored(handle: Handle) -> None:
     store = MemoryEventStore()
     assert status(handle(make(store), *delivery())) == (200, "ignored")
     assert store.claim("idem_1", "t", 1) is ClaimState.CLAIMED
 
 
-def test_handlers_of_either_colour_get_the_typed_event(handle: Handle) -> None:
+def test_sync_and_async_handlers_get_typed_event(handle: Handle) -> None:
     router, got = make(), []
 
     @router.on("credential.connected")
@@ -138,14 +138,14 @@ def test_handlers_of_either_colour_get_the_typed_event(handle: Handle) -> None:
     assert callable(plain)
 
 
-def test_the_decorators_give_the_function_back() -> None:
+def test_decorators_return_the_function() -> None:
     router = make()
     handler = lambda event: None  # noqa: E731
     assert router.on("a")(handler) is handler
     assert router.default(handler) is handler
 
 
-async def test_a_sync_handler_does_not_hold_up_the_loop_and_sees_the_context() -> None:
+async def test_sync_handler_does_not_block_loop_and_sees_context_variables() -> None:
     router, tenant = make(), contextvars.ContextVar("tenant", default="")
     released, seen = threading.Event(), []
 
@@ -162,7 +162,7 @@ async def test_a_sync_handler_does_not_hold_up_the_loop_and_sees_the_context() -
     assert seen == [("acme", False)]
 
 
-def test_async_handlers_of_a_sync_receiver_share_one_loop() -> None:
+def test_async_handlers_of_sync_receiver_share_one_event_loop() -> None:
     router, loops = make(), []
 
     @router.on("*")
@@ -174,7 +174,7 @@ def test_async_handlers_of_a_sync_receiver_share_one_loop() -> None:
     assert len(set(loops)) == 1
 
 
-def test_handle_inside_an_async_handler_is_an_error_and_no_deadlock() -> None:
+def test_nested_handle_inside_async_handler_fails_without_deadlock() -> None:
     router, inner = make(), make()
 
     @inner.on("*")
@@ -191,7 +191,7 @@ def test_handle_inside_an_async_handler_is_an_error_and_no_deadlock() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_has_a_handler_loop_of_its_own() -> None:
+def test_forked_child_has_its_own_handler_loop() -> None:
     router = make()
 
     @router.on("*")
@@ -208,7 +208,7 @@ def test_a_forked_child_has_a_handler_loop_of_its_own() -> None:
 # How often
 
 
-def test_a_duplicate_runs_nothing(handle: Handle) -> None:
+def test_duplicate_delivery_runs_no_handler(handle: Handle) -> None:
     router, ran = make(), []
     router.on("*")(ran.append)
     body, headers = delivery()
@@ -221,7 +221,7 @@ def test_a_duplicate_runs_nothing(handle: Handle) -> None:
     assert len(ran) == 1
 
 
-def test_other_keys_are_other_events(handle: Handle) -> None:
+def test_different_idempotency_keys_are_different_events(handle: Handle) -> None:
     router, ran = make(), []
     router.on("*")(ran.append)
     for key in ["a", "b", "\ud800", "\udfff", "x" * 100_000, "x" * 100_001, "é", "a\0", "a\n"]:
@@ -229,9 +229,7 @@ def test_other_keys_are_other_events(handle: Handle) -> None:
     assert len(ran) == 9
 
 
-def test_a_failed_handler_frees_the_event_for_the_next_attempt(
-    handle: Handle, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failed_handler_releases_event_for_next_attempt(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
     router, runs = make(), []
 
     @router.on("*")
@@ -251,7 +249,7 @@ def test_a_failed_handler_frees_the_event_for_the_next_attempt(
 
 @pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration, TimeoutError, RecursionError, WebhookError])
 @pytest.mark.parametrize("mode", ["sync", "async"])
-def test_whatever_a_handler_raises_is_a_500(handle: Handle, error: type[Exception], mode: str) -> None:
+def test_any_handler_exception_returns_500(handle: Handle, error: type[Exception], mode: str) -> None:
     router = make()
 
     def fails(event: Any) -> None:
@@ -269,7 +267,7 @@ class Abort(BaseException):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, Abort])
-def test_an_interrupted_handler_frees_the_event_and_the_interrupt_goes_on(error: type[BaseException]) -> None:
+def test_interrupted_handler_releases_event_and_interrupt_propagates(error: type[BaseException]) -> None:
     router, runs = make(), []
 
     @router.on("*")
@@ -283,7 +281,7 @@ def test_an_interrupted_handler_frees_the_event_and_the_interrupt_goes_on(error:
     assert status(router.handle(*delivery())) == (200, "handled")
 
 
-async def test_a_cancelled_async_handler_frees_the_event() -> None:
+async def test_cancelled_async_handler_releases_event() -> None:
     router, started = make(), asyncio.Event()
 
     @router.on("*")
@@ -300,7 +298,7 @@ async def test_a_cancelled_async_handler_frees_the_event() -> None:
     assert status(await router.ahandle(*delivery())) == (200, "handled")
 
 
-async def test_a_cancelled_delivery_does_not_forget_a_sync_handler_that_still_runs() -> None:
+async def test_cancelled_delivery_keeps_claim_while_sync_handler_runs() -> None:
     router, runs = make(), []
     started, release = threading.Event(), threading.Event()
 
@@ -363,7 +361,7 @@ class InThread:
 
 
 @pytest.mark.parametrize("store", [MemoryEventStore, AsyncStore])
-async def test_a_time_limit_around_a_sync_handler_is_kept_to_itself(store: Any) -> None:
+async def test_timeout_around_sync_handler_does_not_cancel_other_code(store: Any) -> None:
     handler = InThread(store())
 
     async def expire(limit: asyncio.Timeout) -> None:
@@ -389,7 +387,7 @@ async def test_a_time_limit_around_a_sync_handler_is_kept_to_itself(store: Any) 
 
 
 @pytest.mark.parametrize("store", [MemoryEventStore, AsyncStore])
-async def test_a_delivery_that_is_cancelled_in_a_sync_handler_is_recorded_and_then_cancelled(store: Any) -> None:
+async def test_delivery_cancelled_in_sync_handler_is_recorded_then_cancelled(store: Any) -> None:
     handler = InThread(store())
     task = asyncio.create_task(handler.router.ahandle(*delivery()))
     await handler.has_started()
@@ -404,7 +402,7 @@ async def test_a_delivery_that_is_cancelled_in_a_sync_handler_is_recorded_and_th
     await handler.check_that_it_counts_as_handled()
 
 
-async def test_a_failing_sibling_ends_a_group_with_its_own_error() -> None:
+async def test_task_group_with_failing_sibling_raises_siblings_error() -> None:
     handler = InThread(None)
 
     async def fail() -> None:
@@ -427,7 +425,7 @@ async def test_a_failing_sibling_ends_a_group_with_its_own_error() -> None:
     await handler.check_that_it_counts_as_handled()
 
 
-async def test_a_scope_of_anyios_that_is_cancelled_costs_no_core_while_a_sync_handler_ends() -> None:
+async def test_cancelled_anyio_scope_does_not_busy_wait_for_sync_handler() -> None:
     handler = InThread(AsyncStore())
     began = time.thread_time()
 
@@ -446,7 +444,7 @@ async def test_a_scope_of_anyios_that_is_cancelled_costs_no_core_while_a_sync_ha
     await handler.check_that_it_counts_as_handled()
 
 
-async def test_a_scope_of_anyios_that_is_cancelled_lets_an_async_store_release() -> None:
+async def test_cancelled_anyio_scope_lets_async_store_release_claim() -> None:
     router, runs = make(AsyncStore()), []
 
     @router.on("*")
@@ -462,7 +460,7 @@ async def test_a_scope_of_anyios_that_is_cancelled_lets_an_async_store_release()
     assert status(await router.ahandle(*delivery())) == (200, "handled")
 
 
-async def test_a_delivery_that_is_cancelled_while_it_is_claimed_gives_the_claim_back() -> None:
+async def test_delivery_cancelled_during_claim_releases_claim() -> None:
     claimed = asyncio.Event()
 
     class SlowToAnswer(AsyncStore):
@@ -483,7 +481,7 @@ async def test_a_delivery_that_is_cancelled_while_it_is_claimed_gives_the_claim_
     assert status(await router.ahandle(*delivery())) == (200, "handled")
 
 
-async def test_no_second_handler_begins_once_the_delivery_is_cancelled() -> None:
+async def test_cancelled_delivery_starts_no_further_handler() -> None:
     handler, second = InThread(None), []
 
     class Second:
@@ -503,7 +501,7 @@ async def test_no_second_handler_begins_once_the_delivery_is_cancelled() -> None
     assert (handler.runs, len(second)) == (2, 1)
 
 
-def test_under_trio_a_delivery_says_what_it_needs() -> None:
+def test_ahandle_under_trio_raises_configuration_error() -> None:
     trio = pytest.importorskip("trio", reason="needs the Python package trio (pip install trio)")
     router = make()
     router.on("*")(lambda event: None)
@@ -511,7 +509,7 @@ def test_under_trio_a_delivery_says_what_it_needs() -> None:
         trio.run(router.ahandle, *delivery())
 
 
-async def test_handlers_that_hang_hold_up_no_store() -> None:
+async def test_hanging_handlers_do_not_block_store_calls() -> None:
     go_on, running = threading.Event(), []
 
     class InThreads(MemoryEventStore):
@@ -559,7 +557,7 @@ def in_handler() -> Iterator[tuple[WebhookRouter, list[str], threading.Event]]:
         assert status(first.result()) == (200, "handled")
 
 
-def test_a_copy_of_an_event_in_hand_is_sent_away_and_not_called_delivered(
+def test_duplicate_of_event_in_progress_returns_503(
     handle: Handle, in_handler: tuple[WebhookRouter, list[str], threading.Event]
 ) -> None:
     router, runs, _ = in_handler
@@ -569,7 +567,7 @@ def test_a_copy_of_an_event_in_hand_is_sent_away_and_not_called_delivered(
     assert len(runs) == 1
 
 
-def test_a_copy_waits_for_the_outcome_of_the_first(handle: Handle) -> None:
+def test_duplicate_waits_for_outcome_of_first_delivery(handle: Handle) -> None:
     started, copy_waits, runs = threading.Event(), threading.Event(), []
 
     class Watched(MemoryEventStore):
@@ -595,7 +593,7 @@ def test_a_copy_waits_for_the_outcome_of_the_first(handle: Handle) -> None:
     assert len(runs) == 1
 
 
-def test_many_copies_at_once_run_one_handler() -> None:
+def test_concurrent_duplicates_run_one_handler() -> None:
     router, runs = make(duplicate_wait=30), []
     router.on("*")(runs.append)
     with ThreadPoolExecutor(16) as pool:
@@ -612,7 +610,7 @@ class Clock:
         return self.now
 
 
-def test_a_handler_that_hangs_past_its_lease_can_be_run_again(handle: Handle) -> None:
+def test_event_is_claimable_again_after_lease_expires(handle: Handle) -> None:
     clock, runs = Clock(), []
     router = make(MemoryEventStore(clock=clock), lease=30)
 
@@ -635,7 +633,7 @@ def test_a_handler_that_hangs_past_its_lease_can_be_run_again(handle: Handle) ->
 # What the platform hears
 
 
-def test_a_forged_delivery_is_401_and_runs_nothing(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+def test_forged_delivery_returns_401_and_runs_no_handler(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
     router, ran = make(), []
     router.default(ran.append)
     body, _ = delivery()
@@ -647,7 +645,7 @@ def test_a_forged_delivery_is_401_and_runs_nothing(handle: Handle, caplog: pytes
     assert SECRET not in caplog.text + answer.body.decode()
 
 
-def test_what_names_no_event_is_400(handle: Handle) -> None:
+def test_body_without_event_type_returns_400(handle: Handle) -> None:
     body = body_of(event=...)
     answer = handle(make(), body, sign(body, SECRET))
     assert status(answer) == (400, "not_understood")
@@ -655,13 +653,13 @@ def test_what_names_no_event_is_400(handle: Handle) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD", "post", "PATCH"])
-def test_only_post_is_a_delivery(handle: Handle, method: str) -> None:
+def test_other_method_than_post_returns_405(handle: Handle, method: str) -> None:
     answer = handle(make(), *delivery(), method=method)
     assert status(answer) == (405, "method_not_allowed")
     assert answer.headers["Allow"] == "POST"
 
 
-def test_the_limit_counts_the_bytes_of_a_text(handle: Handle) -> None:
+def test_max_body_counts_bytes_of_text(handle: Handle) -> None:
     body = body_of(note="e" * 50).replace(b"e" * 50, "é".encode() * 50)
     headers = sign(body, SECRET)
     assert status(handle(make(max_body=len(body)), body.decode(), headers)) == (200, "ignored")
@@ -669,18 +667,18 @@ def test_the_limit_counts_the_bytes_of_a_text(handle: Handle) -> None:
 
 
 @pytest.mark.parametrize("form", [bytes, memoryview, bytes.decode])
-def test_a_body_over_the_limit_is_413(handle: Handle, form: Any) -> None:
+def test_body_over_max_body_returns_413(handle: Handle, form: Any) -> None:
     body, headers = delivery()
     assert status(handle(make(max_body=len(body)), form(body), headers)) == (200, "ignored")
     assert status(handle(make(max_body=len(body) - 1), form(body), headers)) == (413, "body_too_large")
 
 
-def test_the_limit_is_one_mebibyte_by_default(handle: Handle) -> None:
+def test_max_body_defaults_to_one_mebibyte(handle: Handle) -> None:
     assert handle(make(), b"x" * (1 << 20), {}).status == 401
     assert handle(make(), b"x" * ((1 << 20) + 1), {}).status == 413
 
 
-def test_a_parsed_body_is_a_type_error(handle: Handle) -> None:
+def test_parsed_body_raises_type_error(handle: Handle) -> None:
     for body in ({"event": "x"}, None, 7):
         with pytest.raises(TypeError, match="raw body"):
             handle(make(), body, {})
@@ -698,7 +696,7 @@ class Broken(MemoryEventStore):
         raise ConnectionError("redis://:hunter2@db:6379 is out of reach")
 
 
-def test_a_store_that_is_empty_is_a_store(handle: Handle) -> None:
+def test_falsy_empty_store_is_used(handle: Handle) -> None:
     class Sized(MemoryEventStore):
         def __len__(self) -> int:
             return len(self._entries)
@@ -710,7 +708,7 @@ def test_a_store_that_is_empty_is_a_store(handle: Handle) -> None:
     assert len(store) == 1
 
 
-def test_a_store_that_is_down_is_503(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_store_claim_returns_503(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
     router, ran = make(Broken("claim")), []
     router.on("*")(ran.append)
     answer = handle(router, *delivery())
@@ -721,16 +719,14 @@ def test_a_store_that_is_down_is_503(handle: Handle, caplog: pytest.LogCaptureFi
     assert ran == []
 
 
-def test_a_completion_that_cannot_be_recorded_asks_for_no_second_run(
-    handle: Handle, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failing_store_complete_still_returns_200(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
     router = make(Broken("complete"))
     router.on("*")(lambda event: None)
     assert status(handle(router, *delivery())) == (200, "handled")
     assert "could not be recorded" in caplog.text
 
 
-def test_a_release_that_fails_leaves_the_answer_a_500(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_store_release_returns_500(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
     router = make(Broken("release"))
 
     @router.on("*")
@@ -741,14 +737,14 @@ def test_a_release_that_fails_leaves_the_answer_a_500(handle: Handle, caplog: py
     assert "stays until its lease runs out" in caplog.text
 
 
-def test_an_async_store_serves_sync_and_async(handle: Handle) -> None:
+def test_async_store_works_with_handle_and_ahandle(handle: Handle) -> None:
     router = make(AsyncStore())
     router.on("*")(lambda event: None)
     assert status(handle(router, *delivery())) == (200, "handled")
     assert status(handle(router, *delivery())) == (200, "duplicate")
 
 
-def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+def test_contradictory_settings_raise_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         make(MemoryEventStore(), queue=SQLiteEventQueue(tmp_path / "queue.db"))
     with pytest.raises(ConfigurationError):
@@ -768,7 +764,7 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None
 NAN, INF = float("nan"), float("inf")
 
 
-def test_settings_that_are_no_sensible_number_are_refused(queue: SQLiteEventQueue) -> None:
+def test_invalid_numbers_in_settings_raise_configuration_error(queue: SQLiteEventQueue) -> None:
     wrong: list[tuple[Callable[..., Any], dict[str, list[Any]]]] = [
         (make, {"lease": [0, -1, NAN, INF, "60", True], "max_body": [-1, "1M"], "duplicate_wait": [-1, NAN, INF]}),
         (
@@ -804,7 +800,7 @@ async def ask_asgi(router: WebhookRouter, messages: list[dict[str, Any]], **scop
     return sent
 
 
-async def test_asgi_puts_chunks_together_and_answers() -> None:
+async def test_asgi_joins_body_chunks() -> None:
     router, got = make(), []
     router.on("*")(lambda event: got.append(event.id))
     body, headers = delivery()
@@ -816,28 +812,28 @@ async def test_asgi_puts_chunks_together_and_answers() -> None:
     assert got == ["evt_idem_1"]
 
 
-async def test_asgi_stops_reading_at_the_limit() -> None:
+async def test_asgi_stops_reading_at_max_body() -> None:
     messages = [{"type": "http.request", "body": b"x" * 60, "more_body": True} for _ in range(9)]
     start, _ = await ask_asgi(make(max_body=100), messages)
     assert start["status"] == 413
     assert len(messages) == 7
 
 
-async def test_asgi_says_nothing_to_a_client_that_left() -> None:
+async def test_asgi_sends_nothing_after_disconnect() -> None:
     assert await ask_asgi(make(), [{"type": "http.disconnect"}]) == []
 
 
-async def test_asgi_answers_405_without_reading() -> None:
+async def test_asgi_returns_405_without_reading_body() -> None:
     start, _ = await ask_asgi(make(), [], method="GET")
     assert start["status"] == 405
 
 
-async def test_asgi_alone_under_a_server_starts_and_stops() -> None:
+async def test_asgi_handles_lifespan() -> None:
     sent = await ask_asgi(make(), [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}], type="lifespan")
     assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-async def test_asgi_closes_a_websocket() -> None:
+async def test_asgi_closes_websocket() -> None:
     assert await ask_asgi(make(), [], type="websocket") == [{"type": "websocket.close", "code": 1000}]
 
 
@@ -870,7 +866,7 @@ def environ_of(headers: dict[str, str]) -> dict[str, str]:
     return {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
 
 
-def test_wsgi_puts_short_reads_together_and_answers() -> None:
+def test_wsgi_joins_short_reads() -> None:
     router, got = make(), []
     router.on("*")(lambda event: got.append(event.id))
     body, headers = delivery()
@@ -880,14 +876,14 @@ def test_wsgi_puts_short_reads_together_and_answers() -> None:
     assert got == ["evt_idem_1"]
 
 
-def test_wsgi_reads_a_chunked_body_where_the_server_marks_its_end() -> None:
+def test_wsgi_reads_chunked_body_with_input_terminated() -> None:
     body, headers = delivery()
     line, _, _ = ask_wsgi(make(), Input(body), **{"wsgi.input_terminated": True}, **environ_of(headers))
     assert line == "200 OK"
 
 
 @pytest.mark.parametrize("length", ["", "-1", "1_0", "\u0661", "x"])
-def test_wsgi_reads_nothing_without_a_length(length: str) -> None:
+def test_wsgi_without_content_length_returns_411_unread(length: str) -> None:
     stream = Input(b"x" * 100)
     line, _, content = ask_wsgi(make(), stream, CONTENT_LENGTH=length)
     assert line == "411 Length Required"
@@ -895,7 +891,7 @@ def test_wsgi_reads_nothing_without_a_length(length: str) -> None:
     assert stream.asked == 0
 
 
-def test_a_chunked_body_under_a_server_that_marks_no_end_is_asked_for_with_a_length() -> None:
+def test_wsgi_chunked_body_without_input_terminated_returns_411() -> None:
     class Quiet(wsgiref.simple_server.WSGIRequestHandler):
         def log_message(self, *args: Any) -> None: ...
 
@@ -911,7 +907,7 @@ def test_a_chunked_body_under_a_server_that_marks_no_end_is_asked_for_with_a_len
     assert answer.startswith(b"HTTP/1.0 411 ")
 
 
-def test_wsgi_hears_of_a_timestamp_that_stands_twice_what_asgi_does(handle: Handle) -> None:
+def test_wsgi_and_asgi_treat_repeated_timestamp_header_alike(handle: Handle) -> None:
     body, headers = delivery()
     pairs = [*headers.items(), ("X-Interactor-Timestamp", headers["X-Interactor-Timestamp"])]
     assert status(handle(make(), body, pairs)) == (200, "ignored")
@@ -932,7 +928,7 @@ class Recording:
         self.events.append(event)
 
 
-async def test_telemetry_hears_of_bodies_that_a_receiver_does_not_read() -> None:
+async def test_telemetry_records_deliveries_refused_unread() -> None:
     class Breaks:
         def read(self, size: int) -> bytes:
             raise ConnectionResetError
@@ -948,13 +944,13 @@ async def test_telemetry_hears_of_bodies_that_a_receiver_does_not_read() -> None
 
 
 @pytest.mark.parametrize("length", ["101", "9" * 5000])
-def test_wsgi_refuses_a_length_over_the_limit_unread(length: str) -> None:
+def test_wsgi_content_length_over_limit_returns_413_unread(length: str) -> None:
     stream = Input(b"x" * 200)
     assert ask_wsgi(make(max_body=100), stream, CONTENT_LENGTH=length)[0].startswith("413 ")
     assert stream.asked == 0
 
 
-def test_wsgi_survives_a_connection_that_breaks() -> None:
+def test_wsgi_broken_connection_returns_400() -> None:
     class Breaks:
         def read(self, size: int) -> bytes:
             raise ConnectionResetError
@@ -962,7 +958,7 @@ def test_wsgi_survives_a_connection_that_breaks() -> None:
     assert ask_wsgi(make(), Breaks(), CONTENT_LENGTH="5")[0] == "400 Bad Request"
 
 
-def test_wsgi_answers_405_unread() -> None:
+def test_wsgi_returns_405_without_reading_body() -> None:
     line, headers, _ = ask_wsgi(make(), None, REQUEST_METHOD="GET")
     assert (line, headers["Allow"]) == ("405 Method Not Allowed", "POST")
 
@@ -986,7 +982,7 @@ def mode(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def test_a_queued_event_is_answered_at_once_and_handled_later(
+def test_queued_event_returns_200_at_once_and_worker_handles_it(
     handle: Handle, mode: str, queue: SQLiteEventQueue
 ) -> None:
     router, got = make(queue=queue), []
@@ -1002,18 +998,18 @@ def test_a_queued_event_is_answered_at_once_and_handled_later(
     assert not work(worker, mode)
 
 
-def test_a_forged_delivery_is_not_queued(queue: SQLiteEventQueue) -> None:
+def test_forged_delivery_is_not_queued(queue: SQLiteEventQueue) -> None:
     router = make(queue=queue)
     assert router.handle(body_of(), sign(body_of(), "whsec_wrong")).status == 401
     assert queue.take("t", 1) is None
 
 
-def test_a_queue_that_is_down_is_503(handle: Handle, tmp_path: Path) -> None:
+def test_failing_queue_put_returns_503(handle: Handle, tmp_path: Path) -> None:
     router = make(queue=SQLiteEventQueue(tmp_path / "no" / "such" / "folder.db"))
     assert status(handle(router, *delivery())) == (503, "store_unavailable")
 
 
-def test_a_queued_event_is_retried_then_buried_then_replayed(mode: str, queue: SQLiteEventQueue) -> None:
+def test_failing_queued_event_is_retried_then_dead_letter_then_replayed(mode: str, queue: SQLiteEventQueue) -> None:
     router, runs = make(queue=queue), []
 
     @router.on("*")
@@ -1036,7 +1032,7 @@ def test_a_queued_event_is_retried_then_buried_then_replayed(mode: str, queue: S
     assert status(router.handle(*delivery())) == (200, "duplicate")
 
 
-def test_an_event_that_kills_its_workers_is_buried(mode: str, queue: SQLiteEventQueue) -> None:
+def test_event_that_kills_its_workers_becomes_dead_letter(mode: str, queue: SQLiteEventQueue) -> None:
     router, runs = make(queue=queue), []
     router.on("*")(runs.append)
     router.handle(*delivery())
@@ -1047,14 +1043,14 @@ def test_an_event_that_kills_its_workers_is_buried(mode: str, queue: SQLiteEvent
     assert "died" in queue.dead_letters()[0].error
 
 
-def test_a_queued_body_that_no_longer_fits_is_buried_at_once(mode: str, queue: SQLiteEventQueue) -> None:
+def test_unreadable_queued_body_becomes_dead_letter_at_once(mode: str, queue: SQLiteEventQueue) -> None:
     queue.put("shop:k", b"[]")
     router = make(queue=queue)
     assert work(WebhookWorker(router), mode)
     assert queue.dead_letters()[0].error.startswith("WebhookPayloadError")
 
 
-def test_an_interrupted_worker_gives_its_event_back(queue: SQLiteEventQueue) -> None:
+def test_keyboard_interrupt_in_worker_releases_event(queue: SQLiteEventQueue) -> None:
     router, runs = make(queue=queue), []
 
     @router.on("*")
@@ -1083,7 +1079,7 @@ class Garbled(Exception):
         (Garbled(), "Garbled"),
     ],
 )
-def test_an_error_that_no_database_can_hold_is_told_all_the_same(
+def test_error_text_not_storable_in_database_is_escaped(
     mode: str, queue: SQLiteEventQueue, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # pytest-xdist cannot carry a captured line with such a character to its parent.
@@ -1123,7 +1119,7 @@ def losing_queue(tmp_path: Path) -> Iterator[LosesTouch]:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, Abort])
-def test_an_interrupt_comes_out_of_a_worker_that_cannot_give_its_event_back(
+def test_interrupt_propagates_from_worker_that_cannot_release_event(
     losing_queue: LosesTouch, error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     router = make(queue=losing_queue)
@@ -1140,7 +1136,7 @@ def test_an_interrupt_comes_out_of_a_worker_that_cannot_give_its_event_back(
 
 
 @pytest.mark.parametrize("handler_mode", ["sync", "async"])
-async def test_a_cancelled_worker_ends_though_its_queue_is_gone(losing_queue: LosesTouch, handler_mode: str) -> None:
+async def test_cancelled_worker_ends_with_unreachable_queue(losing_queue: LosesTouch, handler_mode: str) -> None:
     router, started = make(queue=losing_queue), threading.Event()
     go_on = threading.Event()
 
@@ -1165,7 +1161,7 @@ async def test_a_cancelled_worker_ends_though_its_queue_is_gone(losing_queue: Lo
     assert worker.cancelled()
 
 
-async def test_a_worker_that_is_cancelled_in_a_sync_handler_records_what_it_did(queue: SQLiteEventQueue) -> None:
+async def test_worker_cancelled_in_sync_handler_records_completion(queue: SQLiteEventQueue) -> None:
     handler = InThread(None)
     router = make(queue=queue)
     router.on("*")(handler._handle)
@@ -1180,7 +1176,7 @@ async def test_a_worker_that_is_cancelled_in_a_sync_handler_records_what_it_did(
     assert queue.complete("shop:idem_1", "another") is False
 
 
-def test_a_running_worker_drains_the_queue_and_stops(queue: SQLiteEventQueue) -> None:
+def test_running_worker_drains_queue_and_stops(queue: SQLiteEventQueue) -> None:
     router, stop, got = make(queue=queue), threading.Event(), []
 
     @router.on("*")
@@ -1198,7 +1194,7 @@ def test_a_running_worker_drains_the_queue_and_stops(queue: SQLiteEventQueue) ->
     assert len(got) == 5
 
 
-async def test_a_running_async_worker_drains_the_queue_until_cancelled(queue: SQLiteEventQueue) -> None:
+async def test_running_async_worker_drains_queue_until_cancelled(queue: SQLiteEventQueue) -> None:
     router, done, got = make(queue=queue), asyncio.Event(), []
 
     @router.on("*")
@@ -1235,9 +1231,7 @@ def flaky_queue(tmp_path: Path) -> Iterator[FlakyQueue]:
         yield queue
 
 
-def test_a_worker_outlives_a_queue_that_is_out_of_reach(
-    flaky_queue: FlakyQueue, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_worker_survives_unreachable_queue(flaky_queue: FlakyQueue, caplog: pytest.LogCaptureFixture) -> None:
     router, stop = make(queue=flaky_queue), threading.Event()
     router.on("*")(lambda event: stop.set())
     router.handle(*delivery())
@@ -1246,7 +1240,7 @@ def test_a_worker_outlives_a_queue_that_is_out_of_reach(
     assert caplog.text.count("out of reach; trying again") == 2
 
 
-async def test_an_async_worker_outlives_a_queue_that_is_out_of_reach(flaky_queue: FlakyQueue) -> None:
+async def test_async_worker_survives_unreachable_queue(flaky_queue: FlakyQueue) -> None:
     router, done = make(queue=flaky_queue), asyncio.Event()
 
     @router.on("*")
@@ -1299,7 +1293,7 @@ def verifies(verifier: WebhookVerifier, secret: str) -> bool:
     return True
 
 
-def test_a_rotation_verifies_with_both_until_it_is_finished(mode: str) -> None:
+def test_rotation_verifies_with_old_and_new_secret_until_finish(mode: str) -> None:
     verifier, kept = WebhookVerifier(OLD_SECRET), []
     rotation = rotate(mode, "whsec_new", verifier, kept.append)
     assert kept == ["whsec_new"]
@@ -1310,7 +1304,7 @@ def test_a_rotation_verifies_with_both_until_it_is_finished(mode: str) -> None:
     assert not verifies(verifier, OLD_SECRET)
 
 
-def test_finishing_a_rotation_keeps_the_secrets_of_later_ones(mode: str) -> None:
+def test_finish_of_rotation_keeps_secrets_of_later_rotations(mode: str) -> None:
     verifier = WebhookVerifier(OLD_SECRET)
     first = rotate(mode, "whsec_1", verifier, print)
     second = rotate(mode, "whsec_2", verifier, print)
@@ -1322,7 +1316,7 @@ def test_finishing_a_rotation_keeps_the_secrets_of_later_ones(mode: str) -> None
     assert [verifies(verifier, secret) for secret in known] == [True, False, False]
 
 
-def test_finishing_a_rotation_keeps_a_secret_that_came_back(mode: str) -> None:
+def test_finish_of_rotation_keeps_secret_added_again(mode: str) -> None:
     verifier = WebhookVerifier(OLD_SECRET)
     rotation = rotate(mode, "whsec_new", verifier, print)
     verifier.add_secret(OLD_SECRET)
@@ -1330,7 +1324,7 @@ def test_finishing_a_rotation_keeps_a_secret_that_came_back(mode: str) -> None:
     assert verifies(verifier, OLD_SECRET)
 
 
-def test_a_secret_that_could_not_be_stored_is_verified_with_all_the_same(mode: str) -> None:
+def test_secret_whose_hand_over_failed_still_verifies(mode: str) -> None:
     verifier = WebhookVerifier(OLD_SECRET)
 
     def full(secret: str) -> None:
@@ -1345,14 +1339,14 @@ def test_a_secret_that_could_not_be_stored_is_verified_with_all_the_same(mode: s
 
 
 @pytest.mark.parametrize("secret", [None, "", 7])
-def test_a_rotation_that_tells_no_secret_is_an_error(mode: str, secret: Any) -> None:
+def test_rotation_without_secret_in_response_raises(mode: str, secret: Any) -> None:
     verifier = WebhookVerifier(OLD_SECRET)
     with pytest.raises(WebhookError, match="rotate again"):
         rotate(mode, secret, verifier, print)
     assert verifies(verifier, OLD_SECRET)
 
 
-def test_a_secret_that_is_known_is_moved_to_the_front() -> None:
+def test_adding_known_secret_makes_it_newest() -> None:
     verifier = WebhookVerifier([OLD_SECRET, SECRET])
     verifier.add_secret(SECRET)
     verifier.forget_old_secrets()

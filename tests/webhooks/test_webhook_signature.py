@@ -37,7 +37,7 @@ def environ(headers: dict[str, str]) -> dict[str, str]:
     return {"REQUEST_METHOD": "POST"} | {f"HTTP_{k.upper().replace('-', '_')}": v for k, v in headers.items()}
 
 
-def test_sign_makes_the_documented_headers() -> None:
+def test_sign_returns_documented_headers() -> None:
     headers = sign(BODY, SECRET, timestamp=NOW, event="room.message.created")
     assert headers == {
         "Content-Type": "application/json",
@@ -47,7 +47,7 @@ def test_sign_makes_the_documented_headers() -> None:
     }
 
 
-def test_sign_stamps_now_unless_told_otherwise() -> None:
+def test_sign_timestamp_defaults_to_now() -> None:
     assert WebhookVerifier(SECRET, tolerance=60).verify(BODY, sign(BODY, SECRET)).id == "evt_idem_1"
     moment = datetime.fromtimestamp(NOW, UTC)
     assert sign(BODY, SECRET, timestamp=moment)["X-Interactor-Timestamp"] == STAMP
@@ -55,13 +55,13 @@ def test_sign_stamps_now_unless_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize("form", [bytes, bytearray, memoryview, bytes.decode])
-def test_a_body_comes_in_any_raw_form(form: Any) -> None:
+def test_body_may_be_bytes_bytearray_memoryview_or_str(form: Any) -> None:
     assert sign(form(BODY), SECRET, timestamp=NOW)["X-Interactor-Signature"] == SIGNATURE
     assert verifier().verify(form(BODY), GENUINE).id == "evt_idem_1"
 
 
 @pytest.mark.parametrize("body", [envelope(), [], None, 7])
-def test_a_parsed_body_is_refused_with_the_reason(body: Any) -> None:
+def test_parsed_body_raises_type_error_with_reason(body: Any) -> None:
     with pytest.raises(TypeError, match="raw body"):
         sign(body, SECRET)
     with pytest.raises(TypeError, match="raw body"):
@@ -91,7 +91,7 @@ HEADER_FORMS = {
 
 
 @pytest.mark.parametrize("headers", HEADER_FORMS.values(), ids=HEADER_FORMS.keys())
-def test_headers_come_in_any_form(headers: Any) -> None:
+def test_headers_may_be_any_mapping_or_pairs(headers: Any) -> None:
     assert verifier().verify(BODY, headers).id == "evt_idem_1"
 
 
@@ -132,7 +132,7 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("headers", ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_every_documented_form_verifies(headers: Any) -> None:
+def test_every_documented_signature_form_verifies(headers: Any) -> None:
     assert verifier().verify(BODY, headers).id == "evt_idem_1"
 
 
@@ -143,7 +143,7 @@ def test_any_of_several_secrets_verifies() -> None:
         verifier(SECRET, OLD_SECRET).verify(BODY, sign(BODY, "another", timestamp=NOW))
 
 
-def test_without_tolerance_no_timestamp_is_asked_for() -> None:
+def test_tolerance_none_needs_no_timestamp() -> None:
     unlimited = verifier(tolerance=None)
     assert unlimited.verify(BODY, {"X-Interactor-Signature": SIGNATURE}).id == "evt_idem_1"
     assert unlimited.verify(BODY, GENUINE | {"X-Interactor-Timestamp": "1"}).id == "evt_idem_1"
@@ -390,7 +390,7 @@ def told_secrets(error: BaseException) -> list[str]:
 
 
 @pytest.mark.parametrize(("body", "headers"), FORGED.values(), ids=FORGED.keys())
-def test_what_is_not_genuine_is_refused_before_it_is_parsed(body: Any, headers: Any) -> None:
+def test_invalid_signature_raises_before_parsing(body: Any, headers: Any) -> None:
     with pytest.raises(WebhookVerificationError) as caught:
         verifier().verify(body, headers)
     assert str(caught.value)
@@ -398,7 +398,7 @@ def test_what_is_not_genuine_is_refused_before_it_is_parsed(body: Any, headers: 
 
 
 @pytest.mark.parametrize("body", NOT_UNDERSTOOD.values(), ids=NOT_UNDERSTOOD.keys())
-def test_what_is_genuine_and_names_no_event_is_a_payload_error(body: bytes) -> None:
+def test_genuine_body_without_event_raises_payload_error(body: bytes) -> None:
     with pytest.raises(WebhookPayloadError) as caught:
         verifier().verify(*signed(body))
     assert str(caught.value)
@@ -407,7 +407,7 @@ def test_what_is_genuine_and_names_no_event_is_a_payload_error(body: bytes) -> N
 
 
 @pytest.mark.parametrize(("body", "read_as"), ODD.values(), ids=ODD.keys())
-def test_an_odd_envelope_is_read_and_the_event_keeps_its_class(body: bytes, read_as: dict[str, Any]) -> None:
+def test_alternative_envelope_fields_keep_event_class(body: bytes, read_as: dict[str, Any]) -> None:
     event = verifier().verify(*signed(body))
     assert type(event).__name__ == "RoomMessageCreatedEvent"
     usual = {"id": "evt_idem_1", "idempotency_key": "idem_1", "namespace": "user_123"}
@@ -416,7 +416,7 @@ def test_an_odd_envelope_is_read_and_the_event_keeps_its_class(body: bytes, read
 
 
 @pytest.mark.parametrize(("body", "problem"), INVALID.values(), ids=INVALID.keys())
-def test_an_event_that_does_not_fit_its_type_is_an_unknown_one_that_says_so(body: bytes, problem: str) -> None:
+def test_event_not_matching_its_model_is_invalid_webhook_event(body: bytes, problem: str) -> None:
     event = verifier().verify(*signed(body))
     assert isinstance(event, InvalidWebhookEvent)
     assert isinstance(event, UnknownWebhookEvent)
@@ -427,7 +427,7 @@ def test_an_event_that_does_not_fit_its_type_is_an_unknown_one_that_says_so(body
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 7, {"a": None}, ...])
-def test_an_unknown_event_needs_a_type_and_an_id_alone(value: Any) -> None:
+def test_unknown_event_needs_only_type_and_id(value: Any) -> None:
     document = {"type": "billing.invoice.paid", "id": 12, "data": value}
     event = parse_event(json.dumps({name: each for name, each in document.items() if each is not ...}))
     assert type(event) is UnknownWebhookEvent
@@ -437,13 +437,13 @@ def test_an_unknown_event_needs_a_type_and_an_id_alone(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [b"9" * 5000, DEEP, b"[" + b"9" * 5000 + b"]"])
-def test_what_cannot_be_read_of_an_unknown_event_is_kept_as_text(value: bytes) -> None:
+def test_unreadable_fields_of_unknown_event_are_kept_as_text(value: bytes) -> None:
     event = parse_event(body_of("billing.invoice.paid", data="@").replace(b'"@"', value))
     assert type(event) is UnknownWebhookEvent
     assert event.data in (value.decode(), ["9" * 5000])
 
 
-def test_ids_that_are_no_text_stay_apart() -> None:
+def test_non_string_ids_stay_distinct() -> None:
     keys = {parse_event(BODY.replace(b"idem_1", b"idem_" + byte)).idempotency_key for byte in (b"\xff", b"\xfe")}
     assert len(keys) == 2
 
@@ -459,7 +459,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize(("headers", "reason"), REASONS.values(), ids=REASONS.keys())
-def test_an_error_says_what_was_wrong(headers: Any, reason: str) -> None:
+def test_verification_error_names_the_reason(headers: Any, reason: str) -> None:
     with pytest.raises(WebhookVerificationError, match=reason):
         verifier().verify(BODY, headers)
 
@@ -473,7 +473,7 @@ header_name = st.sampled_from([S, T, S.lower(), T.encode(), "HTTP_X_INTERACTOR_S
     body=st.binary() | st.text() | st.just(BODY),
     headers=st.dictionaries(header_name, header_value) | st.lists(st.tuples(header_name, header_value)),
 )
-def test_any_bytes_in_any_headers_end_in_our_errors(body: Any, headers: Any) -> None:
+def test_fuzzed_headers_raise_only_webhook_errors(body: Any, headers: Any) -> None:
     raised: list[WebhookError] = []
     try:
         verifier().verify(body, headers)
@@ -491,13 +491,13 @@ field_name = st.sampled_from(["id", "event", "type", "timestamp", "created_at", 
 
 
 @given(st.binary())
-def test_any_signed_bytes_end_in_an_event_or_a_payload_error(body: bytes) -> None:
+def test_fuzzed_signed_bytes_give_event_or_payload_error(body: bytes) -> None:
     with contextlib.suppress(WebhookPayloadError):
         verifier().verify(*signed(body))
 
 
 @given(st.sampled_from(sorted(models.EVENT_MODELS["WebhookEvent"])), st.dictionaries(field_name, json_value))
-def test_any_signed_json_ends_in_an_event_or_a_payload_error(kind: str, changes: dict[str, Any]) -> None:
+def test_fuzzed_signed_json_gives_event_or_payload_error(kind: str, changes: dict[str, Any]) -> None:
     document = {"event": kind, "id": "evt_1", "timestamp": 0, "namespace": "n", "data": {}} | changes
     try:
         event = verifier().verify(*signed(json.dumps(document).encode()))
@@ -509,12 +509,12 @@ def test_any_signed_json_ends_in_an_event_or_a_payload_error(kind: str, changes:
 
 
 @pytest.mark.parametrize("secrets", ["", b"", "  ", [], (), [SECRET, ""], None, [None], 7, [7]])
-def test_a_missing_secret_is_refused_at_construction(secrets: Any) -> None:
+def test_missing_secret_raises_at_construction(secrets: Any) -> None:
     with pytest.raises(ConfigurationError):
         WebhookVerifier(secrets)
 
 
-def test_a_secret_that_is_no_utf_8_is_refused_and_not_told() -> None:
+def test_non_utf8_secret_raises_without_showing_it() -> None:
     for use in (WebhookVerifier, verifier().add_secret, lambda secret: sign(BODY, secret)):
         with pytest.raises(ConfigurationError, match="UTF-8") as caught:
             use(f"\ud800{SECRET}")
@@ -523,7 +523,7 @@ def test_a_secret_that_is_no_utf_8_is_refused_and_not_told() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyError, AttributeError, TypeError])
-def test_headers_that_cannot_be_read_are_not_genuine(error: type[Exception]) -> None:
+def test_unreadable_headers_raise_verification_error(error: type[Exception]) -> None:
     class Closed(dict[str, str]):
         def items(self) -> Any:
             raise error("the request is over")
@@ -532,29 +532,29 @@ def test_headers_that_cannot_be_read_are_not_genuine(error: type[Exception]) -> 
         verifier().verify(BODY, Closed(GENUINE))
 
 
-def test_signing_with_an_empty_secret_is_refused() -> None:
+def test_sign_with_empty_secret_raises() -> None:
     with pytest.raises(ConfigurationError):
         sign(BODY, "")
 
 
 @pytest.mark.parametrize("tolerance", [-1, -0.001, math.nan, math.inf, -math.inf])
-def test_a_senseless_tolerance_is_refused_at_construction(tolerance: float) -> None:
+def test_invalid_tolerance_raises_at_construction(tolerance: float) -> None:
     with pytest.raises(ConfigurationError):
         WebhookVerifier(SECRET, tolerance=tolerance)
 
 
 @pytest.mark.parametrize("event", ["a\r\nX: y", "é", "a\0"])
-def test_sign_lets_no_event_type_break_a_header(event: str) -> None:
+def test_sign_with_unprintable_event_type_raises(event: str) -> None:
     with pytest.raises(ValueError, match="printable"):
         sign(BODY, SECRET, event=event)
 
 
-def test_sign_needs_the_zone_of_a_datetime() -> None:
+def test_sign_with_naive_datetime_raises() -> None:
     with pytest.raises(ValueError, match="zone"):
         sign(BODY, SECRET, timestamp=datetime(2024, 1, 1))
 
 
-def test_no_repr_shows_a_secret() -> None:
+def test_repr_shows_no_secret() -> None:
     assert SECRET not in repr(verifier())
     assert "1 secret" in repr(verifier())
 
@@ -564,7 +564,7 @@ def test_no_repr_shows_a_secret() -> None:
 EVENT_NAMES = {kind: name for kind, name in models.EVENT_MODELS["WebhookEvent"].items() if kind}
 
 
-def test_every_event_of_the_catalogue_has_its_class_here() -> None:
+def test_every_event_type_has_a_public_class() -> None:
     assert len(EVENT_NAMES) >= 15
     for name in models.EVENT_MODELS["WebhookEvent"].values():
         assert getattr(webhooks, name) is getattr(models, name)
@@ -572,7 +572,7 @@ def test_every_event_of_the_catalogue_has_its_class_here() -> None:
 
 
 @pytest.mark.parametrize(("kind", "data"), DATA.items())
-def test_an_event_is_of_its_own_class_with_typed_data(kind: str, data: dict[str, Any]) -> None:
+def test_verified_event_has_typed_class_and_data(kind: str, data: dict[str, Any]) -> None:
     event = parse_event(body_of(kind, timestamp="2024-01-15T10:31:00Z"))
     assert type(event).__name__ == EVENT_NAMES[kind]
     assert (event.event, event.id, event.namespace) == (kind, "evt_idem_1", "user_123")
@@ -582,7 +582,7 @@ def test_an_event_is_of_its_own_class_with_typed_data(kind: str, data: dict[str,
             assert getattr(event.data, name) == value
 
 
-def test_an_unknown_event_keeps_everything() -> None:
+def test_unknown_event_keeps_all_fields() -> None:
     event = parse_event(body_of("billing.invoice.paid", extra={"deep": [1]}, data={"total": 3}))
     assert isinstance(event, UnknownWebhookEvent)
     assert event.event == "billing.invoice.paid"
@@ -590,14 +590,14 @@ def test_an_unknown_event_keeps_everything() -> None:
     assert event.additional_properties == {"extra": {"deep": [1]}}
 
 
-def test_unknown_fields_of_a_known_event_are_readable() -> None:
+def test_unknown_fields_of_known_event_are_readable() -> None:
     data = DATA["room.message.created"] | {"sentiment": "glad"}
     event = parse_event(body_of(data=data, trace="t1"))
     assert event.additional_properties == {"trace": "t1"}
     assert event.data.additional_properties == {"sentiment": "glad"}  # type: ignore[union-attr]
 
 
-def test_other_guides_fields_are_read() -> None:
+def test_fields_of_other_guides_are_read() -> None:
     document = envelope(event=..., timestamp=..., idempotency_key=..., namespace=...)
     document |= {"type": "room.message.created", "created_at": "2024-01-15T10:31:00"}
     document["data"] = DATA["room.message.created"] | {"namespace": "org_7"}
@@ -610,11 +610,11 @@ def test_other_guides_fields_are_read() -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", 0, False])
-def test_an_empty_idempotency_key_is_a_missing_one(key: Any) -> None:
+def test_empty_idempotency_key_counts_as_missing(key: Any) -> None:
     assert parse_event(body_of(idempotency_key=key)).idempotency_key == "evt_idem_1"
 
 
-def test_strangers_event_types_do_not_fill_memory() -> None:
+def test_unknown_event_types_are_not_cached() -> None:
     from interactor_ext.webhooks import events
 
     for number in range(100):

@@ -129,11 +129,11 @@ def pass_time(make: Make, seconds: float) -> None:
     make.clock.pass_(seconds)  # type: ignore[attr-defined]
 
 
-def test_each_is_a_store(make: Make) -> None:
+def test_every_store_implements_event_store_protocol(make: Make) -> None:
     assert isinstance(make(), EventStore | OneLoop)
 
 
-def test_an_event_is_claimed_once_and_completed_once(make: Make) -> None:
+def test_event_is_claimed_once_and_completed_once(make: Make) -> None:
     store = make()
     assert store.claim("k", "one", 60) == CLAIMED
     assert store.claim("k", "two", 60) == IN_PROGRESS
@@ -144,14 +144,14 @@ def test_an_event_is_claimed_once_and_completed_once(make: Make) -> None:
     assert isinstance(store.claim("k", "two", 60), ClaimState)
 
 
-def test_a_released_event_can_be_claimed(make: Make) -> None:
+def test_released_event_can_be_claimed_again(make: Make) -> None:
     store = make()
     store.claim("k", "one", 60)
     store.release("k", "one")
     assert store.claim("k", "two", 60) == CLAIMED
 
 
-def test_only_the_holder_releases(make: Make) -> None:
+def test_only_claim_holder_can_release(make: Make) -> None:
     store = make()
     store.claim("k", "one", 60)
     store.release("k", "two")
@@ -159,7 +159,7 @@ def test_only_the_holder_releases(make: Make) -> None:
     assert store.claim("k", "two", 60) == IN_PROGRESS
 
 
-def test_nobody_releases_what_is_completed(make: Make) -> None:
+def test_completed_event_cannot_be_released(make: Make) -> None:
     store = make()
     store.claim("k", "one", 60)
     store.complete("k", "one")
@@ -167,7 +167,7 @@ def test_nobody_releases_what_is_completed(make: Make) -> None:
     assert store.claim("k", "two", 60) == COMPLETED
 
 
-def test_a_lease_runs_out(make: Make) -> None:
+def test_claim_expires_with_its_lease(make: Make) -> None:
     store = make()
     store.claim("k", "one", 300)
     assert store.claim("k", "two", 60) == IN_PROGRESS
@@ -177,7 +177,7 @@ def test_a_lease_runs_out(make: Make) -> None:
     assert store.claim("k", "three", 60) == IN_PROGRESS
 
 
-def test_services_with_names_of_their_own_share_a_store(make: Make) -> None:
+def test_services_with_different_names_share_a_store(make: Make) -> None:
     store = make()
     for name in ("shop", "billing"):
         assert store.claim(f"{name}:k", "t", 60) == CLAIMED
@@ -185,7 +185,7 @@ def test_services_with_names_of_their_own_share_a_store(make: Make) -> None:
         assert store.claim(f"{name}:k", "t", 60) == COMPLETED
 
 
-def test_the_first_completion_counts_whoever_holds_the_claim(make: Make) -> None:
+def test_first_completion_counts_regardless_of_claim_holder(make: Make) -> None:
     store = make()
     store.claim("k", "slow", 300)
     pass_time(make, 301)
@@ -196,13 +196,13 @@ def test_the_first_completion_counts_whoever_holds_the_claim(make: Make) -> None
     assert store.claim("k", "late", 60) == COMPLETED
 
 
-def test_a_completion_without_a_claim_counts(make: Make) -> None:
+def test_completion_without_claim_counts(make: Make) -> None:
     store = make()
     assert store.complete("k", "token") is True
     assert store.claim("k", "late", 60) == COMPLETED
 
 
-def test_a_handled_event_is_forgotten_after_its_ttl(make: Make) -> None:
+def test_completed_event_is_forgotten_after_ttl(make: Make) -> None:
     store = make(ttl=300)
     store.claim("k", "one", 60)
     store.complete("k", "one")
@@ -211,7 +211,7 @@ def test_a_handled_event_is_forgotten_after_its_ttl(make: Make) -> None:
     assert store.claim("k", "two", 60) == CLAIMED
 
 
-def test_many_threads_complete_each_event_once(make: Make) -> None:
+def test_concurrent_threads_complete_each_event_once(make: Make) -> None:
     store = make()
     if isinstance(store, OneLoop):
         pytest.skip("one event loop has one thread")
@@ -228,7 +228,7 @@ def test_many_threads_complete_each_event_once(make: Make) -> None:
 # What is particular to one of them
 
 
-def test_memory_sweeps_what_ran_out_and_is_bounded() -> None:
+def test_memory_store_sweeps_expired_entries_and_is_bounded() -> None:
     clock = Clock()
     store = MemoryEventStore(ttl=10, max_events=50, clock=clock)
     for number in range(100):
@@ -243,7 +243,7 @@ def test_memory_sweeps_what_ran_out_and_is_bounded() -> None:
     assert not [key for key in store._entries if key.startswith("k")]
 
 
-def test_memory_forgets_no_claim_for_want_of_room() -> None:
+def test_memory_store_never_evicts_claims() -> None:
     store = MemoryEventStore(max_events=1)
     store.claim("in hand", "t", 60)
     for number in range(5):
@@ -251,7 +251,7 @@ def test_memory_forgets_no_claim_for_want_of_room() -> None:
     assert store.claim("in hand", "u", 60) == IN_PROGRESS
 
 
-def test_sqlite_remembers_across_restarts_and_writes_ahead(tmp_path: Path) -> None:
+def test_sqlite_store_survives_restart_and_uses_wal(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     with SQLiteEventStore(path) as store:
         store.claim("k", "one", 60)
@@ -263,7 +263,7 @@ def test_sqlite_remembers_across_restarts_and_writes_ahead(tmp_path: Path) -> No
         assert store.claim("k", "two", 60) == COMPLETED
 
 
-def test_sqlite_sweeps_what_ran_out(tmp_path: Path) -> None:
+def test_sqlite_store_sweeps_expired_rows(tmp_path: Path) -> None:
     clock = Clock()
     with SQLiteEventStore(tmp_path / "events.db", ttl=10, clock=clock) as store:
         for number in range(20):
@@ -274,7 +274,7 @@ def test_sqlite_sweeps_what_ran_out(tmp_path: Path) -> None:
             assert connection.execute("SELECT count(*) FROM interactor_webhook_claims").fetchone() == (1,)
 
 
-def test_a_claim_in_sqlite_ends_when_its_lease_does_though_the_clock_is_set_back(tmp_path: Path) -> None:
+def test_sqlite_claim_expires_with_lease_after_clock_set_back(tmp_path: Path) -> None:
     clock = Clock()
     with SQLiteEventStore(tmp_path / "events.db", clock=clock) as store:
         store.claim("k", "dead", 60)
@@ -291,7 +291,7 @@ def test_a_claim_in_sqlite_ends_when_its_lease_does_though_the_clock_is_set_back
         assert store.claim("k", "three", 60) == COMPLETED
 
 
-def test_sqlite_says_so_when_another_writer_stays(tmp_path: Path) -> None:
+def test_sqlite_locked_by_other_writer_raises_after_timeout(tmp_path: Path) -> None:
     with (
         SQLiteEventStore(tmp_path / "events.db", timeout=0.05) as store,
         sqlite3.connect(tmp_path / "events.db") as other,
@@ -305,7 +305,7 @@ def test_sqlite_says_so_when_another_writer_stays(tmp_path: Path) -> None:
     other.close()
 
 
-def test_sqlite_says_so_when_a_new_file_stays_locked(tmp_path: Path) -> None:
+def test_sqlite_new_file_locked_raises_after_timeout(tmp_path: Path) -> None:
     with SQLiteEventStore(tmp_path / "events.db", timeout=0.05) as store:
         other = sqlite3.connect(tmp_path / "events.db")
         other.execute("BEGIN EXCLUSIVE")
@@ -315,7 +315,7 @@ def test_sqlite_says_so_when_a_new_file_stays_locked(tmp_path: Path) -> None:
         assert store.claim("k", "one", 60) == CLAIMED
 
 
-def test_sqlite_undoes_what_failed_halfway(tmp_path: Path) -> None:
+def test_sqlite_rolls_back_failed_transaction(tmp_path: Path) -> None:
     with SQLiteEventStore(tmp_path / "events.db") as store:
 
         def fail_halfway() -> None:
@@ -329,7 +329,7 @@ def test_sqlite_undoes_what_failed_halfway(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue])
-def test_sqlite_is_closed_when_nobody_holds_it(tmp_path: Path, kind: Any) -> None:
+def test_sqlite_connection_is_closed_by_collector(tmp_path: Path, kind: Any) -> None:
     store = kind(tmp_path / "events.db")
     with store._database.transaction() as connection:
         connection.execute("SELECT 1")
@@ -339,13 +339,13 @@ def test_sqlite_is_closed_when_nobody_holds_it(tmp_path: Path, kind: Any) -> Non
         connection.execute("SELECT 1")
 
 
-def test_sqlite_that_was_never_made_is_not_closed(tmp_path: Path) -> None:
+def test_sqlite_store_failing_in_init_raises_nothing_in_del(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         SQLiteEventStore(tmp_path / "events.db", timeout=-1)
     gc.collect()  # pytest fails a test that leaves an error in a finalizer
 
 
-def test_sqlite_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
+def test_sqlite_connection_of_invalid_file_is_closed(tmp_path: Path) -> None:
     (tmp_path / "events.db").write_text("no database, but text of some length" * 100)
     store = SQLiteEventStore(tmp_path / "events.db")
     for _ in range(2):
@@ -355,12 +355,12 @@ def test_sqlite_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue])
 @pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), "5"])
-def test_sqlite_waits_for_a_number_of_seconds(kind: Any, timeout: Any) -> None:
+def test_sqlite_invalid_timeout_raises_configuration_error(kind: Any, timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match="timeout"):
         kind("events.db", timeout=timeout)
 
 
-def test_the_patience_of_sqlite_is_not_multiplied_by_the_threads_that_wait(tmp_path: Path) -> None:
+def test_sqlite_timeout_is_shared_by_waiting_threads(tmp_path: Path) -> None:
     def waited(number: int) -> float:
         began = time.monotonic()
         with pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -376,9 +376,7 @@ def test_the_patience_of_sqlite_is_not_multiplied_by_the_threads_that_wait(tmp_p
         assert store.claim("k0", "one", 60) == CLAIMED
 
 
-def test_sqlite_stays_with_its_file_when_the_working_directory_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sqlite_path_survives_change_of_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
     with SQLiteEventStore("events.db") as store, SQLiteEventStore(":memory:") as private:
@@ -420,7 +418,7 @@ def interrupted(number: int, call: Callable[[], object]) -> bool:
 # Where the signal comes right after a connection was opened, nobody has it yet, to close it: since 3.13 Python says so.
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <sqlite3:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("is_new", [True, False])
-def test_sqlite_survives_a_signal_handler_that_raises_wherever_it_is(tmp_path: Path, is_new: bool) -> None:
+def test_sqlite_survives_interrupt_in_every_line(tmp_path: Path, is_new: bool) -> None:
     with ThreadPoolExecutor(1) as other_thread:
         for number in itertools.count(1):
             with SQLiteEventStore(tmp_path / "events.db", timeout=60) as store:
@@ -466,7 +464,7 @@ def keys_for_another_process(path: Path) -> list[str]:
 
 
 @needs_fork
-def test_sqlite_survives_a_fork(tmp_path: Path) -> None:
+def test_sqlite_store_works_after_fork(tmp_path: Path) -> None:
     with SQLiteEventStore(tmp_path / "events.db") as store:
         assert store.claim("parent", "t", 60) == CLAIMED
         child = in_child(
@@ -477,7 +475,7 @@ def test_sqlite_survives_a_fork(tmp_path: Path) -> None:
 
 
 @needs_fork
-def test_what_a_child_writes_to_sqlite_outlives_its_parents_connection(tmp_path: Path) -> None:
+def test_sqlite_writes_of_forked_child_survive_parent_close(tmp_path: Path) -> None:
     """With the parent's connection open across the fork, its close deletes the log that the child goes on to write."""
     path = tmp_path / "events.db"
     (child_has_begun, begun), (parent_has_closed, closed) = os.pipe(), os.pipe()
@@ -503,7 +501,7 @@ def test_what_a_child_writes_to_sqlite_outlives_its_parents_connection(tmp_path:
 
 @needs_fork
 @in_threads
-def test_a_child_of_a_parent_whose_threads_write_can_write_to_sqlite(tmp_path: Path) -> None:
+def test_sqlite_forked_child_of_writing_threads_can_write(tmp_path: Path) -> None:
     with SQLiteEventStore(tmp_path / "events.db", timeout=60) as store, ThreadPoolExecutor(2) as pool:
         stop = threading.Event()
 
@@ -524,14 +522,14 @@ def test_a_child_of_a_parent_whose_threads_write_can_write_to_sqlite(tmp_path: P
 
 
 @needs_fork
-def test_a_fork_takes_nothing_from_a_store_in_memory() -> None:
+def test_memory_store_works_after_fork() -> None:
     with SQLiteEventStore(":memory:") as store:
         store.claim("k", "t", 60)
         assert ended_well(in_child(lambda: store.claim("k", "u", 60) == CLAIMED))
         assert store.claim("k", "u", 60) == IN_PROGRESS
 
 
-def test_many_processes_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:
+def test_concurrent_processes_open_new_sqlite_file(tmp_path: Path) -> None:
     code = (
         "import sys; from interactor_ext.webhooks import SQLiteEventStore\n"
         "with SQLiteEventStore(sys.argv[1], timeout=60) as store: print(store.claim('k', sys.argv[2], 60).name)"
@@ -544,7 +542,7 @@ def test_many_processes_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:
     assert said == ["CLAIMED"] + ["IN_PROGRESS"] * 5
 
 
-def test_redis_keys_have_a_prefix_and_an_end(redis: Any) -> None:
+def test_redis_keys_have_prefix_and_expiry(redis: Any) -> None:
     store = RedisEventStore(redis, ttl=100, prefix="acme:")
     store.claim("k", "t", 60)
     assert redis.keys("*") == [b"acme:k"]
@@ -555,7 +553,7 @@ def test_redis_keys_have_a_prefix_and_an_end(redis: Any) -> None:
 
 @pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue])
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs the modes of POSIX")
-def test_the_files_of_a_sqlite_database_are_for_their_owner_alone(kind: Any, tmp_path: Path) -> None:
+def test_sqlite_files_are_readable_by_owner_only(kind: Any, tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         with kind(tmp_path / "events.db") as store:
@@ -570,7 +568,7 @@ def test_the_files_of_a_sqlite_database_are_for_their_owner_alone(kind: Any, tmp
 
 
 @pytest.mark.parametrize("command", [("LPUSH", "x"), ("HSET", "f", "x"), ("SADD", "x"), ("ZADD", "1", "x")])
-def test_a_key_of_another_type_in_redis_is_replaced(redis: Any, command: tuple[str, ...]) -> None:
+def test_redis_key_of_other_type_is_replaced(redis: Any, command: tuple[str, ...]) -> None:
     store, name = RedisEventStore(redis), "interactor:webhook:k"
     for step in (
         lambda: store.claim("k", "t", 60) == ClaimState.CLAIMED,
@@ -585,12 +583,12 @@ def test_a_key_of_another_type_in_redis_is_replaced(redis: Any, command: tuple[s
     assert store.claim("k", "u", 60) == ClaimState.IN_PROGRESS
 
 
-def test_redis_remembers_for_seven_days_by_default(redis: Any) -> None:
+def test_redis_ttl_defaults_to_seven_days(redis: Any) -> None:
     RedisEventStore(redis).complete("k", "t")
     assert 604_000 < redis.ttl("interactor:webhook:k") <= 604_800
 
 
-def test_redis_stores_take_the_client_of_their_colour(redis: Any) -> None:
+def test_redis_store_with_wrong_sync_or_async_client_raises(redis: Any) -> None:
     from redis.asyncio import Redis as AsyncRedis
 
     for wrong in (
@@ -629,11 +627,11 @@ def make_queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]
         close()
 
 
-def test_each_is_a_queue(make_queue: Make) -> None:
+def test_every_queue_implements_event_queue_protocol(make_queue: Make) -> None:
     assert isinstance(make_queue(), EventQueue)
 
 
-def test_a_queued_event_is_taken_once_and_completed_once(make_queue: Make) -> None:
+def test_queued_event_is_taken_once_and_completed_once(make_queue: Make) -> None:
     queue = make_queue()
     assert queue.take("t", 60) is None
     assert queue.put("k", "é".encode()) is True
@@ -647,7 +645,7 @@ def test_a_queued_event_is_taken_once_and_completed_once(make_queue: Make) -> No
     assert queue.take("two", 60) is None
 
 
-def test_the_event_that_is_due_for_longest_comes_first(make_queue: Make) -> None:
+def test_longest_due_event_is_taken_first(make_queue: Make) -> None:
     queue = make_queue()
     for key in "abc":
         queue.put(key, b"")
@@ -655,7 +653,7 @@ def test_the_event_that_is_due_for_longest_comes_first(make_queue: Make) -> None
     assert [queue.take(token, 60).key for token in "123"] == ["a", "b", "c"]
 
 
-def test_a_retry_comes_when_it_is_due(make_queue: Make) -> None:
+def test_retried_event_is_taken_when_due(make_queue: Make) -> None:
     queue = make_queue()
     queue.put("k", b"x")
     queue.take("one", 60)
@@ -665,7 +663,7 @@ def test_a_retry_comes_when_it_is_due(make_queue: Make) -> None:
     assert queue.take("two", 60) == ("k", b"x", 2)
 
 
-def test_an_event_that_is_put_back_comes_again_and_has_had_no_attempt(make_queue: Make) -> None:
+def test_put_back_event_is_taken_again_without_counting_an_attempt(make_queue: Make) -> None:
     queue = make_queue()
     queue.put("k", b"x")
     for number in range(3):
@@ -681,7 +679,7 @@ def test_an_event_that_is_put_back_comes_again_and_has_had_no_attempt(make_queue
 
 
 @pytest.mark.parametrize("back", [10, 3600, 86_400])
-def test_nothing_waits_longer_in_sqlite_for_a_clock_that_was_set_back(tmp_path: Path, back: float) -> None:
+def test_sqlite_due_times_shift_when_clock_is_set_back(tmp_path: Path, back: float) -> None:
     clock = Clock()
     with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
         for key in ("new", "leased", "delayed"):
@@ -708,7 +706,7 @@ def test_nothing_waits_longer_in_sqlite_for_a_clock_that_was_set_back(tmp_path: 
         assert due.key == "leased"
 
 
-def test_an_event_that_was_put_before_the_clock_was_set_back_is_due_at_once(tmp_path: Path) -> None:
+def test_sqlite_event_put_before_clock_set_back_is_due_at_once(tmp_path: Path) -> None:
     clock = Clock()
     with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
         queue.put("k", b"")
@@ -716,7 +714,7 @@ def test_an_event_that_was_put_before_the_clock_was_set_back_is_due_at_once(tmp_
         assert queue.take("t", 60) == ("k", b"", 1)
 
 
-def test_a_worker_that_lost_its_lease_changes_nothing_but_can_complete(make_queue: Make) -> None:
+def test_worker_with_expired_lease_can_only_complete(make_queue: Make) -> None:
     queue = make_queue()
     queue.put("k", b"x")
     queue.take("slow", 300)
@@ -730,7 +728,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing_but_can_complete(make_queu
     assert queue.retry("k", "fast", 0, "") is False
 
 
-def test_dead_letters_are_inspected_replayed_and_discarded(make_queue: Make) -> None:
+def test_dead_letters_can_be_listed_replayed_and_discarded(make_queue: Make) -> None:
     queue = make_queue()
     for key in ("a", "b", "c"):
         queue.put(key, key.encode())
@@ -762,7 +760,7 @@ def test_dead_letters_are_inspected_replayed_and_discarded(make_queue: Make) -> 
     assert queue.dead_letters() == []
 
 
-def test_a_handled_event_of_a_queue_is_forgotten_after_its_ttl(make_queue: Make) -> None:
+def test_completed_queued_event_is_forgotten_after_ttl(make_queue: Make) -> None:
     queue = make_queue(ttl=300)
     queue.put("k", b"x")
     queue.take("t", 60)
@@ -772,7 +770,7 @@ def test_a_handled_event_of_a_queue_is_forgotten_after_its_ttl(make_queue: Make)
     assert queue.put("k", b"y") is True
 
 
-def test_many_threads_take_each_event_once(make_queue: Make) -> None:
+def test_concurrent_threads_take_each_event_once(make_queue: Make) -> None:
     queue, taken, lock = make_queue(), [], threading.Lock()
     for number in range(100):
         queue.put(f"k{number}", b"x")
@@ -790,7 +788,7 @@ def test_many_threads_take_each_event_once(make_queue: Make) -> None:
     assert len(taken) == len(set(taken)) == 100
 
 
-def test_redis_drops_an_event_whose_body_was_evicted(redis: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_redis_event_with_evicted_body_is_dropped_with_error_log(redis: Any, caplog: pytest.LogCaptureFixture) -> None:
     queue = RedisEventQueue(redis, prefix="q:")
     queue.put("a", b"x")
     queue.put("b", b"y")
@@ -800,7 +798,7 @@ def test_redis_drops_an_event_whose_body_was_evicted(redis: Any, caplog: pytest.
     assert "Webhook event 'a' is lost: Redis has evicted it" in caplog.text
 
 
-def test_redis_puts_an_event_in_line_again_whose_line_was_evicted(redis: Any) -> None:
+def test_redis_event_with_evicted_queue_entry_is_queued_again(redis: Any) -> None:
     queue = RedisEventQueue(redis, prefix="q:")
     queue.put("a", b"x")
     redis.delete("q:due")
@@ -819,9 +817,7 @@ def evicting(redis: Any) -> Iterator[Any]:
     redis.config_set("maxmemory-policy", "noeviction")
 
 
-def test_a_redis_that_evicts_is_warned_of_once(
-    evicting: Any, redis_socket: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_redis_eviction_policy_warns_once(evicting: Any, redis_socket: str, caplog: pytest.LogCaptureFixture) -> None:
     store, queue = RedisEventStore(evicting), RedisEventQueue(evicting)
     for number in range(3):
         assert store.claim(f"k{number}", "t", 60) == CLAIMED
@@ -840,15 +836,13 @@ def test_a_redis_that_evicts_is_warned_of_once(
     assert caplog.text.count("maxmemory-policy allkeys-lru") == 3
 
 
-def test_a_redis_that_keeps_everything_is_not_warned_of(redis: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_redis_noeviction_policy_does_not_warn(redis: Any, caplog: pytest.LogCaptureFixture) -> None:
     RedisEventStore(redis).claim("k", "t", 60)
     RedisEventQueue(redis).put("k", b"")
     assert caplog.records == []
 
 
-def test_a_redis_that_does_not_tell_its_policy_is_used_all_the_same(
-    redis: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_redis_with_unknown_eviction_policy_is_used(redis: Any, caplog: pytest.LogCaptureFixture) -> None:
     redis.execute_command("ACL", "SETUSER", "default", "-info")
     try:
         assert RedisEventStore(redis).claim("k", "t", 60) == CLAIMED
@@ -857,7 +851,7 @@ def test_a_redis_that_does_not_tell_its_policy_is_used_all_the_same(
     assert caplog.records == []
 
 
-def test_a_claim_in_redis_that_has_no_end_gets_one(redis: Any) -> None:
+def test_redis_claim_without_expiry_gets_one(redis: Any) -> None:
     store = RedisEventStore(redis, prefix="s:")
     store.claim("k", "dead", 60)
     redis.persist("s:k")
@@ -875,7 +869,7 @@ def silent_redis() -> Iterator[str]:
         yield f"{folder}/s"
 
 
-def test_a_redis_that_hangs_is_an_error_in_time(silent_redis: str) -> None:
+def test_hanging_redis_raises_after_timeout(silent_redis: str) -> None:
     from redis import Redis
 
     client = Redis(unix_socket_path=silent_redis, socket_timeout=None)
@@ -902,7 +896,7 @@ def test_a_redis_that_hangs_is_an_error_in_time(silent_redis: str) -> None:
     assert asyncio.run(router.ahandle(*delivery())).status == 503
 
 
-async def test_a_redis_that_hangs_is_an_error_in_time_for_async_callers(silent_redis: str) -> None:
+async def test_hanging_redis_raises_after_timeout_for_async_callers(silent_redis: str) -> None:
     from redis.asyncio import Redis as AsyncRedis
 
     client = AsyncRedis(unix_socket_path=silent_redis, socket_timeout=None)
@@ -916,7 +910,7 @@ async def test_a_redis_that_hangs_is_an_error_in_time_for_async_callers(silent_r
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5"])
-def test_the_patience_with_redis_is_a_number_of_seconds(redis: Any, timeout: Any) -> None:
+def test_redis_invalid_timeout_raises_configuration_error(redis: Any, timeout: Any) -> None:
     for kind in (RedisEventStore, RedisEventQueue):
         with pytest.raises(ConfigurationError, match="timeout"):
             kind(redis, timeout=timeout)
@@ -958,7 +952,7 @@ def losing_redis(redis: Any, redis_socket: str) -> Iterator[tuple[Any, list[str]
     pool.disconnect()
 
 
-def test_a_claim_whose_answer_gets_lost_does_not_collide_with_itself(losing_redis: tuple[Any, list[str]]) -> None:
+def test_redis_claim_with_lost_response_can_be_repeated(losing_redis: tuple[Any, list[str]]) -> None:
     client, to_lose = losing_redis
     store = RedisEventStore(client)
     to_lose.append("EVAL")
@@ -970,7 +964,7 @@ def test_a_claim_whose_answer_gets_lost_does_not_collide_with_itself(losing_redi
     assert store.claim("k", "two", 60) == CLAIMED
 
 
-def test_a_take_whose_answer_gets_lost_takes_one_event(losing_redis: tuple[Any, list[str]]) -> None:
+def test_redis_take_with_lost_response_takes_one_event(losing_redis: tuple[Any, list[str]]) -> None:
     client, to_lose = losing_redis
     queue = RedisEventQueue(client, prefix="q:")
     for key in "abc":
@@ -987,7 +981,7 @@ def test_a_take_whose_answer_gets_lost_takes_one_event(losing_redis: tuple[Any, 
 
 
 @pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
-def test_redis_remembers_for_a_number_of_seconds(redis: Any, ttl: float) -> None:
+def test_redis_invalid_ttl_raises_configuration_error(redis: Any, ttl: float) -> None:
     for kind in (RedisEventStore, RedisEventQueue):
         with pytest.raises(ConfigurationError, match="ttl"):
             kind(redis, ttl=ttl)

@@ -83,17 +83,17 @@ def check_deliveries(place: tuple[str, str], *, events: int, total: int, victims
         assert {store.claim(f"{NAME}:{key}", "late", 60) for key in keys} == {ClaimState.COMPLETED}
 
 
-def test_every_event_is_completed_once(place: tuple[str, str]) -> None:
+def test_every_event_is_completed_once_by_processes(place: tuple[str, str]) -> None:
     check_deliveries(place, events=60, total=120, victims=0, lease=600, size=3)
 
 
 @pytest.mark.full
-def test_every_event_is_completed_once_although_processes_are_killed(place: tuple[str, str]) -> None:
+def test_every_event_is_completed_once_with_killed_processes(place: tuple[str, str]) -> None:
     check_deliveries(place, events=300, total=600, victims=4, lease=15, size=8 if place[0] == "redis" else 4)
 
 
 @pytest.mark.full
-def test_ten_thousand_deliveries(place: tuple[str, str]) -> None:
+def test_ten_thousand_deliveries_are_completed_once(place: tuple[str, str]) -> None:
     check_deliveries(place, events=6000, total=10_000, victims=40, lease=20, size=8 if place[0] == "redis" else 4)
 
 
@@ -118,10 +118,10 @@ def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int
 
 
 @pytest.mark.full
-def test_every_queued_event_is_completed_once(place: tuple[str, str]) -> None:
+def test_every_queued_event_is_completed_once_by_workers(place: tuple[str, str]) -> None:
     check_queue(place, events=60, total=90, victims=0, lease=600, size=3)
 
 
 @pytest.mark.full
-def test_every_queued_event_is_completed_once_although_processes_are_killed(place: tuple[str, str]) -> None:
+def test_every_queued_event_is_completed_once_with_killed_workers(place: tuple[str, str]) -> None:
     check_queue(place, events=200, total=300, victims=3, lease=15)
