@@ -63,7 +63,7 @@ def _as_json(text: str) -> str:
 
 
 def write_json(value: Any, *, compact: bool = False) -> None:
-    """On one line for programs, else indented and, on a terminal, coloured."""
+    """On one line for programs, else indented, and highlighted on a terminal."""
     indent = None if compact else 2
     text = _as_json(json.dumps(masked(value), ensure_ascii=False, indent=indent))
     if not can_show(text):

@@ -31,7 +31,7 @@ MACHINE = {"name": "W", "initial_state": "a", "states": [{"name": "a", "type": "
         ("/assistants", {**BOT, "name": 7}, {"name": "must be a string"}),
         ("/assistants", {**BOT, "name": ""}, {"name": "must not be empty"}),
         ("/assistants", {**BOT, "name": None}, {"name": "must be a string"}),
-        ("/assistants", {**BOT, "colour": "red"}, {"colour": "is not a field of this request"}),
+        ("/assistants", {**BOT, "color": "red"}, {"color": "is not a field of this request"}),
         ("/assistants", {**BOT, "temperature": 2.5}, {"temperature": "must be at most 2"}),
         ("/assistants", {**BOT, "max_tokens": 0}, {"max_tokens": "must be at least 1"}),
         ("/assistants", {**BOT, "max_tokens": 1.5}, {"max_tokens": "must be an integer"}),
@@ -198,7 +198,7 @@ def test_invalid_query_returns_422(caller: Caller, query: str, field: str) -> No
 
 
 def test_unknown_query_parameters_are_ignored(caller: Caller) -> None:
-    assert caller.get("/assistants?colour=red&page=1").status_code == 200
+    assert caller.get("/assistants?color=red&page=1").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/assistants/a/b", "/assistants/", "/rooms//stream", "/rooms/%ff", "/"])
