@@ -22,9 +22,15 @@ from interactor_ext import AsyncInteractorClient, InteractorClient, ToolSet
 from interactor_ext.chat import _room_queue as room_queue
 from interactor_ext.chat._shared import SharedReply
 from interactor_ext.sandbox import Sandbox
-from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, sync_and_async
+from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, shorten_pauses, sync_and_async
 
+several_rounds = pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.full)])
 WORDS = "one two three four five six seven eight"
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_pauses(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +75,7 @@ def leave_early(mode: str, sandbox: Sandbox, room: str, content: str) -> None:
 @sync_and_async
 def test_chat_after_an_answer_that_was_stopped_in_another_process(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
-    for number in range(3):
+    for number in range(2):
         leave_early(mode, sandbox, room, f"{number} {WORDS}")
         content = f"And {number}?"
         outcome = chat(mode, sandbox, room, content, **elsewhere(sandbox))
@@ -118,10 +124,11 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
+@several_rounds
 @sync_and_async
-def test_two_messages_that_are_sent_at_the_same_time(mode: str, sandbox: Sandbox) -> None:
+def test_two_messages_that_are_sent_at_the_same_time(mode: str, rounds: int, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
-    for number in range(5):
+    for number in range(rounds):
         contents = [f"{number} A {WORDS}", f"{number} B {WORDS}"]
         with ThreadPoolExecutor(2) as pool:
             here = pool.submit(chat, mode, sandbox, room, contents[0])
@@ -143,15 +150,16 @@ class Tools(ToolSet):
 
 
 @pytest.mark.usefixtures("at_once")
+@several_rounds
 @sync_and_async
-def test_two_messages_at_the_same_time_that_call_tools(mode: str, sandbox: Sandbox) -> None:
+def test_two_messages_at_the_same_time_that_call_tools(mode: str, rounds: int, sandbox: Sandbox) -> None:
     """Each process runs the calls of its own message only, and gets its own answer or learns that it cannot be told."""
     tools = [Tools("here"), Tools("there")]
     with sandbox.client(namespace=NAMESPACE) as user:
         room = new_room(sandbox, *(tool.id for tool in tools[0].register(user)))
         tools[1].register(user)
     answered = 0
-    for number in range(4):
+    for number in range(rounds):
         contents = [f'/tool look_up {{"key": "{number} {where}"}}' for where in ("here", "there")]
         with ThreadPoolExecutor(2) as pool:
             here = pool.submit(partial(chat, mode, sandbox, room, contents[0], tools=tools[0]))
@@ -165,10 +173,10 @@ def test_two_messages_at_the_same_time_that_call_tools(mode: str, sandbox: Sandb
                 answered += 1
                 expected = f'Bot here. look_up answered "{number} {where} {where}".'
                 assert outcome.text == outcome.message.content == expected
-    assert answered == 8
-    assert tools[0].runs == [f"{number} here" for number in range(4)]
-    assert tools[1].runs == [f"{number} there" for number in range(4)]
-    assert len(list(asked(sandbox, "submit_tool_result"))) == 8
+    assert answered == 2 * rounds
+    assert tools[0].runs == [f"{number} here" for number in range(rounds)]
+    assert tools[1].runs == [f"{number} there" for number in range(rounds)]
+    assert len(list(asked(sandbox, "submit_tool_result"))) == 2 * rounds
 
 
 @sync_and_async

@@ -27,12 +27,27 @@ from interactor_ext import (
 )
 from interactor_ext.chat._room_queue import ROOMS
 from interactor_ext.sandbox import Sandbox
-from tests.support.conversations import NAMESPACE, asked, chat, eventually, new_room, sync_and_async
+from tests.support.conversations import (
+    NAMESPACE,
+    Outcome,
+    asked,
+    chat,
+    eventually,
+    new_room,
+    shorten_pauses,
+    sync_and_async,
+    under_deadline,
+)
 
 WORDS = "one two three"
 ANSWER = f"Bot here. You said: {WORDS}"
 # Far more than any deadline here, and than a busy machine needs.
 LONG = 20.0
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_pauses(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -80,23 +95,32 @@ class SlowTools(ToolSet):
 def test_deadline_is_kept_while_tools_run(mode: str, calls: str, sandbox: Sandbox) -> None:
     """Also by `asyncio.run` around it, which would wait for threads of the loop's own."""
     tools = SlowTools()
-    room = room_with(sandbox, tools)
+
+    def attempt(deadline: float) -> Outcome:
+        tools.runs = 0
+        return chat(mode, sandbox, room_with(sandbox, tools), calls, tools=tools, deadline=deadline)
+
     started = time.monotonic()
-    outcome = chat(mode, sandbox, room, calls, tools=tools, deadline=2.0)
+    outcome = under_deadline(attempt, lambda: tools.runs == calls.count("/tool"))
     took = time.monotonic() - started
     tools.go_on.set()
     assert took < LONG / 2
     assert isinstance(outcome.error, APITimeoutError)
     assert "deadline" in str(outcome.error)
     assert outcome.message is None
-    assert tools.runs == calls.count("/tool")
 
 
 @sync_and_async
 def test_tool_that_returns_after_the_deadline_is_not_run_again(mode: str, sandbox: Sandbox) -> None:
     tools = SlowTools()
-    room = room_with(sandbox, tools)
-    outcome = chat(mode, sandbox, room, "/tool sleep", tools=tools, deadline=2.0)
+    room = ""
+
+    def attempt(deadline: float) -> Outcome:
+        nonlocal room
+        room = room_with(sandbox, tools)
+        return chat(mode, sandbox, room, "/tool sleep", tools=tools, deadline=deadline)
+
+    outcome = under_deadline(attempt, lambda: tools.runs == 1)
     assert isinstance(outcome.error, APITimeoutError)
     with sandbox.client(namespace=NAMESPACE) as user:
         asking = user.messages.list(room).data[1]
@@ -121,18 +145,23 @@ def test_run_of_a_tool_keeps_the_deadline(mode: str, name: str, sandbox: Sandbox
         assert asking.tool_calls
         (call,) = asking.tool_calls
 
-        def run(_: int) -> None:
+        def run(deadline: float) -> None:
             with pytest.raises(APITimeoutError, match="deadline"):
-                tools.run(user.with_options(deadline=1.0), call, room_id=room)
+                tools.run(user.with_options(deadline=deadline), call, room_id=room)
 
-        async def run_async() -> None:
+        async def run_async(deadline: float) -> None:
             async with sandbox.async_client(namespace=NAMESPACE) as client:
+                await client.tools.list()  # a token, and a connection
                 with pytest.raises(APITimeoutError, match="deadline"):
-                    await tools.run(client.with_options(deadline=1.0), call, room_id=room)
+                    await tools.run(client.with_options(deadline=deadline), call, room_id=room)
+
+        def attempt(deadline: float) -> None:
+            with ThreadPoolExecutor(2) as pool:
+                two = [deadline] * 2
+                list(pool.map(run, two) if mode == "sync" else pool.map(lambda each: asyncio.run(run_async(each)), two))
 
         started = time.monotonic()
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(run, range(2)) if mode == "sync" else pool.map(lambda _: asyncio.run(run_async()), range(2)))
+        under_deadline(attempt, lambda: tools.runs > 0)
         assert time.monotonic() - started < LONG / 2
         tools.go_on.set()
     assert tools.runs in (1, 2)
@@ -142,10 +171,14 @@ def test_run_of_a_tool_keeps_the_deadline(mode: str, name: str, sandbox: Sandbox
 def test_result_is_not_handed_in_again_after_the_deadline(mode: str, sandbox: Sandbox) -> None:
     tools = ToolSet()
     tools.tool(add)
-    room = room_with(sandbox, tools)
     sandbox.faults.add("submit_tool_result", status=503, times=None)
+
+    def attempt(deadline: float) -> Outcome:
+        room = room_with(sandbox, tools)
+        return chat(mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools, deadline=deadline, max_retries=0)
+
     started = time.monotonic()
-    outcome = chat(mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools, deadline=1.5, max_retries=0)
+    outcome = under_deadline(attempt, lambda: bool(list(asked(sandbox, "submit_tool_result"))))
     assert isinstance(outcome.error, ServerError | APITimeoutError)
     assert time.monotonic() - started < LONG / 2
 
@@ -197,7 +230,7 @@ def test_tool_of_an_asynchronous_client_that_no_thread_can_be_had_for(
 @sync_and_async
 def test_open_circuit_is_waited_for_before_the_message_is_sent(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
-    breaker = CircuitBreaker(failures=1, cool_down=1.0)
+    breaker = CircuitBreaker(failures=1, cool_down=0.2)
     sandbox.faults.add("list_assistants", status=500, times=1)
     with sandbox.client(namespace=NAMESPACE, circuit_breaker=breaker, max_retries=0) as user:
         with pytest.raises(ServerError):
@@ -221,7 +254,7 @@ def test_open_circuit_is_waited_for_while_tools_are_answered(mode: str, operatio
         return a + b
 
     room = room_with(sandbox, tools)
-    breaker = CircuitBreaker(failures=1, cool_down=1.0)
+    breaker = CircuitBreaker(failures=1, cool_down=0.2)
     outcome = chat(
         mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools, circuit_breaker=breaker, max_retries=0
     )
@@ -239,7 +272,7 @@ def test_open_circuit_is_not_waited_for_beyond_the_deadline(mode: str, sandbox: 
             user.messages.list(room)
         started = time.monotonic()
         with pytest.raises(CircuitOpenError):
-            chat(mode, sandbox, room, WORDS, circuit_breaker=breaker, max_retries=0, deadline=0.5)
+            chat(mode, sandbox, room, WORDS, circuit_breaker=breaker, max_retries=0, deadline=LONG)
         assert time.monotonic() - started < LONG / 2
     assert not list(asked(sandbox, "send_message"))
 

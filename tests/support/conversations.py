@@ -7,16 +7,20 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from interactor_client.models import Message, MessageDelta
-from interactor_ext import InteractorError, ToolSet
+from interactor_ext import APITimeoutError, InteractorError, ToolSet
+from interactor_ext._client import waiting
+from interactor_ext.chat import _room_queue, _state
+from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
 
 sync_and_async = pytest.mark.parametrize("mode", ["sync", "async"])
 NAMESPACE = "user_1"
+T = TypeVar("T")
 
 
 @dataclass
@@ -98,3 +102,27 @@ def eventually(condition: Callable[[], bool], *, within: float = 60) -> bool:
 
 def asked(sandbox: Sandbox, operation: str) -> Iterator[Any]:
     return (request for request in sandbox.requests if request.operation == operation)
+
+
+def shorten_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between attempts, and between looks at a room, some milliseconds pass. How long it is tried stays as it is."""
+    monkeypatch.setattr(RetryPolicy, "backoff", lambda policy, failures: 0.005)
+    monkeypatch.setattr(_state, "_LOOKS", (0.01,) * 900)
+    monkeypatch.setattr(_room_queue, "_LOOKS", (0.01,) * 3000)
+    monkeypatch.setattr(waiting, "_FIRST_PAUSE", 0.01)
+
+
+def under_deadline(attempt: Callable[[float], T], has_begun: Callable[[], bool]) -> T:
+    """What comes of an attempt under a deadline that comes after something has begun: on a busy machine that may take
+    a longer one.
+    """
+    for deadline in (0.3, 1.0, 4.0, 16.0):
+        try:
+            outcome = attempt(deadline)
+        except APITimeoutError:
+            if has_begun():
+                raise
+        else:
+            if has_begun():
+                return outcome
+    raise AssertionError("it has not begun within the longest deadline")

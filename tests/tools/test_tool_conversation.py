@@ -29,7 +29,7 @@ from interactor_ext import (
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 from tests.support.chaos_proxy import LOST, ChaosProxy
-from tests.support.conversations import NAMESPACE, asked, chat, eventually, new_room, sync_and_async
+from tests.support.conversations import NAMESPACE, asked, chat, eventually, new_room, shorten_pauses, sync_and_async
 from tests.support.raw_sse_server import Connection, RawServer
 
 FIVE_CALLS = """/tool get_weather {"city": "Oslo"}
@@ -87,6 +87,11 @@ class Tools(ToolSet):
             """Adds two numbers."""
             self.runs["add"] += 1
             return a + b
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_pauses(monkeypatch)
 
 
 @pytest.fixture(scope="module")
