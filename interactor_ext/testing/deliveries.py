@@ -156,7 +156,7 @@ def _examples() -> dict[str, dict[str, Any]]:
 
 def _authorities() -> ssl.SSLContext:
     """Those that SSL_CERT_FILE and SSL_CERT_DIR name, if any: a receiver may have a certificate of an own one."""
-    from interactor_ext.transports._tls import tls_context
+    from interactor_ext.transports._proxies_and_tls import tls_context
 
     return tls_context(verify=True, cert=None, trust_env=True)
 

@@ -11,8 +11,16 @@ import httpx
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.transports._per_loop import PerLoop
-from interactor_ext.transports._proxies import Origin, checked_proxy, environment_proxy, origin_of
-from interactor_ext.transports._tls import Certificate, Verify, tls_context
+from interactor_ext.transports._proxies_and_tls import (
+    Certificate,
+    Origin,
+    Proxy,
+    Verify,
+    checked_proxy,
+    environment_proxy,
+    origin_of,
+    tls_context,
+)
 
 Connect = Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]
 
@@ -33,7 +41,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         *,
         verify: Verify = True,
         cert: Certificate | None = None,
-        proxy: httpx.Proxy | httpx.URL | str | None = None,
+        proxy: Proxy | None = None,
         trust_env: bool = True,
         max_connections: int = 1000,
         keepalive_expiry: float = 15.0,
@@ -147,7 +155,7 @@ class _Sessions:
             await transport.aclose()
 
 
-def _as_proxy(proxy: httpx.Proxy | httpx.URL | str | None) -> httpx.Proxy | None:
+def _as_proxy(proxy: Proxy | None) -> httpx.Proxy | None:
     """With its credentials as a header: httpx-aiohttp gives aiohttp an object for them that aiohttp is about to
     drop.
     """

@@ -21,13 +21,9 @@ from interactor_ext.transports._deadline import TimeLeft, remaining, resolve
 from interactor_ext.transports._interrupts import interrupt_behind
 
 
-def watch_network(transport: httpx.BaseTransport) -> Network | None:
-    """Have a transport of httpx use a `Network`. None for any other transport: a call over that is checked against its
-    deadline between two chunks of the body instead.
-    """
-    pool = transport._pool if isinstance(transport, httpx.HTTPTransport) else None
-    if not isinstance(pool, httpcore.ConnectionPool) or isinstance(pool._network_backend, Network):
-        return None
+def watch_network(transport: httpx.HTTPTransport) -> Network:
+    """Have a transport of httpx use a `Network`."""
+    pool = transport._pool
     # httpcore's own lock is written in Python, where an interrupt can leave it taken for ever; and it is not reentrant,
     # so the garbage collector can wait in a thread for what that very thread holds.
     pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
@@ -35,15 +31,21 @@ def watch_network(transport: httpx.BaseTransport) -> Network | None:
     return network
 
 
-def watch_async_network(transport: httpx.AsyncBaseTransport) -> AsyncNetwork | None:
-    pool = transport._pool if isinstance(transport, httpx.AsyncHTTPTransport) else None
-    if not isinstance(pool, httpcore.AsyncConnectionPool):
-        return None
+def watch_async_network(transport: httpx.AsyncHTTPTransport) -> AsyncNetwork:
+    pool = transport._pool
     pool._network_backend = network = AsyncNetwork(pool._network_backend)
     return network
 
 
-def has_idle_connection(transport: httpx.HTTPTransport) -> bool:
+def watch_given_network(transport: httpx.BaseTransport) -> None:
+    """`watch_network` for a transport of our caller's, if it is one of httpx. A call over any other one is checked
+    against its deadline between two chunks of the body instead.
+    """
+    if isinstance(transport, httpx.HTTPTransport) and not isinstance(transport._pool._network_backend, Network):
+        watch_network(transport)
+
+
+def has_idle_connection(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport) -> bool:
     """Whether the only connection of a transport can serve another call: its last response was read to the end."""
     connections = transport._pool.connections
     return len(connections) == 1 and connections[0].is_idle()

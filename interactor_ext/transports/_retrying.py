@@ -20,7 +20,7 @@ from interactor_ext.limits._buckets import WouldWait
 from interactor_ext.transports._attempts import Attempts, EndedWith, Rules
 from interactor_ext.transports._closer import close_when_dropped, start_closer
 from interactor_ext.transports._decoding import BodyBuffer, DecodedStream, check_size, decoding_of
-from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_network
+from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_given_network
 from interactor_ext.transports._sync_transport import HeldBody
 from interactor_ext.transports._waiters import Closing
 
@@ -37,7 +37,7 @@ class CallTransport(httpx.BaseTransport):
         self._inner = inner
         self._rules = rules
         self._closing = Closing()
-        watch_network(inner)
+        watch_given_network(inner)
 
     @property
     def is_closed(self) -> bool:

@@ -26,13 +26,10 @@ from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext.telemetry._events import Connections
 from interactor_ext.transports._closer import closer
 from interactor_ext.transports._httpx_internals import has_idle_connection, watch_network
-from interactor_ext.transports._proxies import Origin, checked_proxy, environment_proxy, origin_of
-from interactor_ext.transports._tls import Certificate, Verify, tls_context
+from interactor_ext.transports._proxies_and_tls import Certificate, Origin, Proxy, Verify, connector, origin_of
 from interactor_ext.transports._waiters import TRANSPORT_CLOSED, Closing, ThreadWaiter
 
 T = TypeVar("T")
-
-Proxy = httpx.Proxy | httpx.URL | str
 
 _MOST_IDLE = 100
 # Seconds. Who waits looks again so often, for whoever should have woken it may have been interrupted instead.
@@ -42,7 +39,8 @@ _LOOK_AGAIN = 0.1
 class SyncConnection:
     """A transport of httpx that has at most one socket.
 
-    Closed by that alone: httpx's own way takes locks, and one that was interrupted may hold them for ever."""
+    Closed by that alone: httpx's own way takes locks, and one that was interrupted may hold them for ever.
+    """
 
     __slots__ = ("_network", "idle_since", "origin", "transport")
 
@@ -54,22 +52,20 @@ class SyncConnection:
 
     def is_idle(self) -> bool:
         """Whether it can serve another call: the last response was read to the end, and nobody closed it."""
-        return has_idle_connection(self.transport) and not (self._network and self._network.closed)
+        return has_idle_connection(self.transport) and not self._network.closed
 
     def close(self) -> None:
         """Neither waits nor takes a lock. Twice does no harm."""
-        if self._network is not None:
-            self._network.closed = True
-            if self._network.opened_last is not None:
-                self._network.opened_last.close()
+        self._network.closed = True
+        if self._network.opened_last is not None:
+            self._network.opened_last.close()
 
     def shut_down(self) -> None:
         """Wake the thread that reads or writes, with an error. Its own business is to close."""
-        if self._network is not None:
-            self._network.closed = True
-            if self._network.opened_last is not None:
-                with contextlib.suppress(OSError):  # it is closed already
-                    self._network.opened_last.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        self._network.closed = True
+        if self._network.opened_last is not None:
+            with contextlib.suppress(OSError):  # it is closed already
+                self._network.opened_last.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 class Transport(httpx.BaseTransport):
@@ -90,15 +86,14 @@ class Transport(httpx.BaseTransport):
         max_connections: int = 1000,
         keepalive_expiry: float = 15.0,
     ) -> None:
-        context = tls_context(verify, cert, trust_env=trust_env)
-        given = None if proxy is None else checked_proxy(proxy)
-        one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_expiry)
-
-        def connect(origin: Origin) -> httpx.HTTPTransport:
-            chosen = environment_proxy(origin) if given is None and trust_env else given
-            return httpx.HTTPTransport(verify=context, limits=one, proxy=chosen)
-
-        self._connect = connect
+        self._connect = connector(
+            httpx.HTTPTransport,
+            verify=verify,
+            cert=cert,
+            proxy=proxy,
+            trust_env=trust_env,
+            keepalive_expiry=keepalive_expiry,
+        )
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._closed = False

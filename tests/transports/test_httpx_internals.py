@@ -26,6 +26,7 @@ from interactor_ext.transports._httpx_internals import (
     unread_chunks,
     was_read_ahead,
     watch_async_network,
+    watch_given_network,
     watch_network,
 )
 from tests.support.fault_server import Connection, FaultServer, Request
@@ -72,7 +73,8 @@ def test_sync_pool_connects_with_the_network_backend_that_it_is_given(
     with httpx.HTTPTransport(**options) as transport:
         network = watch_network(transport)
         assert isinstance(network, Network)
-        assert watch_network(transport) is None, "a pool that has one already keeps it"
+        watch_given_network(transport)
+        assert transport._pool._network_backend is network, "a pool that has one already keeps it"
         response = transport.handle_request(httpx.Request("GET", server.url))
         assert network.opened_last is not None
         assert isinstance(network.opened_last.get_extra_info("socket"), socket.socket)
@@ -96,14 +98,6 @@ async def test_async_pool_connects_with_the_network_backend_that_it_is_given(
         )
         assert inside == outside
         await response.aclose()
-
-
-def test_transports_that_are_not_of_httpx_are_left_alone() -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200)
-
-    assert watch_network(httpx.MockTransport(answer)) is None
-    assert watch_async_network(httpx.MockTransport(answer)) is None
 
 
 def test_sync_pool_uses_the_lock_that_it_is_given(server: FaultServer) -> None:
@@ -140,6 +134,17 @@ def test_sync_connection_is_idle_when_its_response_was_read_to_the_end(server: F
         assert not has_idle_connection(transport)
 
 
+async def test_async_connection_is_idle_when_its_response_was_read_to_the_end(server: FaultServer) -> None:
+    async with httpx.AsyncHTTPTransport() as transport:
+        assert not has_idle_connection(transport), "there is none yet"
+        response = await transport.handle_async_request(httpx.Request("GET", server.url))
+        assert not has_idle_connection(transport)
+        await response.aread()
+        assert has_idle_connection(transport)
+        await (await transport.handle_async_request(httpx.Request("GET", server.url))).aclose()
+        assert not has_idle_connection(transport)
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_parser_is_found_from_the_stream_of_a_sync_response(server: FaultServer, options: dict[str, Any]) -> None:
     with httpx.HTTPTransport(**options) as transport:
@@ -159,8 +164,7 @@ async def test_parser_is_found_from_the_stream_of_an_async_response(
         assert_is_parser(parser_of(response.stream))
         discard_after(response)
         await response.aread()
-        pool: Any = transport._pool
-        assert not [connection for connection in pool.connections if connection.is_idle()]
+        assert not has_idle_connection(transport)
 
 
 def assert_is_parser(parser: Any) -> None:

@@ -1,0 +1,128 @@
+"""Settings of a connection: TLS contexts, and proxies given or from the environment, each checked.
+
+httpx looks into the environment only when no transport is given, and we always give one.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import ssl
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from interactor_ext._errors import ConfigurationError
+
+T = TypeVar("T")
+
+Origin = tuple[str, str, int | None]
+Proxy = httpx.Proxy | httpx.URL | str
+Verify = ssl.SSLContext | str | bool
+Certificate = str | tuple[str, str] | tuple[str, str, str]
+
+_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def connector(
+    make: Callable[..., T],
+    *,
+    verify: Verify,
+    cert: Certificate | None,
+    proxy: Proxy | None,
+    trust_env: bool,
+    keepalive_expiry: float,
+) -> Callable[[Origin], T]:
+    """Makes transports of httpx (`make` is their class) with one connection each, for an origin."""
+    context = tls_context(verify, cert, trust_env=trust_env)
+    given = None if proxy is None else checked_proxy(proxy)
+    one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_expiry)
+
+    def connect(origin: Origin) -> T:
+        chosen = environment_proxy(origin) if given is None and trust_env else given
+        return make(verify=context, limits=one, proxy=chosen)
+
+    return connect
+
+
+def origin_of(url: httpx.URL) -> Origin:
+    return url.scheme, url.host, url.port
+
+
+def environment_proxy(origin: Origin) -> str | None:
+    """The URL from HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or the system's settings), unless NO_PROXY excludes the
+    host.
+
+    Raises:
+        ConfigurationError: it is no URL of a proxy.
+    """
+    scheme, host, port = origin
+    proxies = getproxies()
+    name = scheme if proxies.get(scheme) else "all"
+    proxy = proxies.get(name)
+    if not proxy or proxy_bypass(host if port is None else f"{host}:{port}"):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    checked_proxy(proxy, f"the environment variable {name.upper()}_PROXY")
+    return proxy
+
+
+def checked_proxy(proxy: Proxy, source: str = "proxy") -> httpx.Proxy:
+    """The proxy, if it can be one. `source` says where it was given.
+
+    Raises:
+        ConfigurationError: it cannot. The message quotes nothing of it, since any part may belong to a password.
+    """
+    try:
+        checked = proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(proxy)
+        problem = _problem(checked.url)
+    except (httpx.InvalidURL, ValueError, TypeError):
+        checked, problem = None, "it is no URL with the scheme http, https, socks5 or socks5h"
+    if checked is None or problem is not None:
+        raise ConfigurationError(
+            f"{source} cannot be used: {problem}. Write it as http://host:port or http://user:password@host:port, "
+            "with the special characters of user name and password percent-encoded (# as %23, / as %2F, @ as %40)."
+        )
+    return checked
+
+
+def _problem(url: httpx.URL) -> str | None:
+    if not url.host:
+        return "it names no host"
+    if url.port is not None and not 0 < url.port < 65536:
+        return "ports go from 1 to 65535"
+    if "@" in f"{url.raw_path!r}{url.fragment}":
+        return "its user name or password holds a character that ends them"
+    return None
+
+
+def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) -> ssl.SSLContext:
+    """httpx's context for these settings. All transports of a process with the default ones share theirs: to make one
+    reads every authority's certificate, which costs more than twenty calls.
+
+    Raises:
+        ConfigurationError: a file that they name cannot be used.
+    """
+    # What httpx looks at.
+    named = tuple(os.environ.get(name) for name in _VARIABLES) if trust_env else ()
+    try:
+        if verify is not True or cert is not None:
+            return httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
+        return _default_context(trust_env, named)
+    except (OSError, ValueError) as error:
+        sources = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
+        sources += ["verify="] if isinstance(verify, str) else []
+        sources += ["cert="] if cert is not None else []
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(
+            f"The TLS settings cannot be used ({', '.join(sources) or 'the defaults of this system'}): {reason}. "
+            "The file must exist, be readable, and hold certificates in PEM format; unset the variable to trust the "
+            "authorities that come with certifi."
+        ) from error
+
+
+@functools.lru_cache(maxsize=4)
+def _default_context(trust_env: bool, named: tuple[str | None, ...]) -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=trust_env)
