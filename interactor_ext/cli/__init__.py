@@ -1,4 +1,4 @@
-"""The command `interactor`. Extra `[cli]`."""
+"""The command `interactor` (extra `[cli]`)."""
 
 from __future__ import annotations
 

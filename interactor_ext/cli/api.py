@@ -1,4 +1,4 @@
-"""`interactor api`: any operation of the contract, with JSON in and out."""
+"""`interactor api`: calls any operation of the contract, with JSON in and out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands, and what becomes of their errors."""
+"""The commands of `interactor`, their exit status and error output."""
 
 from __future__ import annotations
 

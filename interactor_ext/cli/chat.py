@@ -1,4 +1,4 @@
-"""`interactor chat`: a conversation with an assistant, word by word."""
+"""`interactor chat`: an interactive conversation with an assistant."""
 
 from __future__ import annotations
 

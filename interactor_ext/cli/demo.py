@@ -1,4 +1,4 @@
-"""The quickstart, walked with the real client over a real socket against the embedded sandbox.
+"""`interactor demo`: the quickstart with the real client against an embedded sandbox.
 
 `python -m interactor_ext.cli.demo` needs the extra `[sandbox]` and no credentials. It exits with status 0 when every
 step had its expected result, and leaves nothing behind.

@@ -1,4 +1,4 @@
-"""What an operation takes, told from the contract: `interactor api OPERATION --describe`."""
+"""`interactor api OPERATION --describe`: parameters, body and example of an operation, read from the contract."""
 
 from __future__ import annotations
 

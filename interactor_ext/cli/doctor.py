@@ -1,4 +1,4 @@
-"""`interactor doctor`: why it does not work, and what to do."""
+"""`interactor doctor`: diagnoses configuration and connection, and gives advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `interactor doctor` looks at, one thing after the other, each only if those before it make sense of it."""
+"""The checks of `interactor doctor`, in order; each runs only if those before it passed."""
 
 from __future__ import annotations
 

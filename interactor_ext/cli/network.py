@@ -1,4 +1,4 @@
-"""Whether a server can be reached at all: its name, its port, its certificate."""
+"""Network checks of `interactor doctor`: DNS, TCP connection and TLS certificate of a server."""
 
 from __future__ import annotations
 

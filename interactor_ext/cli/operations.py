@@ -1,4 +1,4 @@
-"""The operations of the contract, as the command line calls them: by name, with JSON in and out."""
+"""Operations of the contract by name, with JSON in and out, for the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands write: for people, for programs, and never a secret. Nothing else in this package writes, so that no
+"""Output of the commands: masks secrets and escapes control characters. Nothing else in this package writes, so that no
 text of a server reaches a terminal that it could drive.
 """
 

@@ -1,4 +1,4 @@
-"""Options that several commands take, and the settings of a client that follow from them."""
+"""Options shared by several commands, and the client settings made from them."""
 
 from __future__ import annotations
 

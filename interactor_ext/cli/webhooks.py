@@ -1,4 +1,4 @@
-"""`interactor webhooks`: deliveries on one's own machine."""
+"""`interactor webhooks`: receives, signs, verifies and replays deliveries."""
 
 from __future__ import annotations
 

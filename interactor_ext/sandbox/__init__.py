@@ -1,4 +1,4 @@
-"""The Interactor platform on your own machine, for tests and for trying things out.
+"""A local sandbox of the Interactor platform, for tests and for trying things out.
 
     with Sandbox().run() as sandbox, sandbox.client() as client:
         ...

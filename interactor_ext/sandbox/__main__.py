@@ -1,4 +1,4 @@
-"""`python -m interactor_ext.sandbox`: serve the sandbox to other processes, until Ctrl-C."""
+"""`python -m interactor_ext.sandbox`: serves the sandbox to other processes until Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox as its user holds it."""
+"""The class Sandbox: its options, running and serving it, and its methods for tests."""
 
 from __future__ import annotations
 

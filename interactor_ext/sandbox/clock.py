@@ -1,4 +1,4 @@
-"""The sandbox's only clock: expiry, idempotency keys, rate limits, webhook attempts and timestamps all read it."""
+"""The sandbox's clock, which tests can advance: expiry, idempotency keys, rate limits, retries and timestamps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pytest plugin hands out, for annotations and for other test runners.
+"""Testing kit: the types of the pytest plugin's fixtures, for annotations and for other test runners.
 
 The fixtures stand in `interactor_ext.pytest_plugin`; `pip install 'interactor-sdk[sandbox]' pytest` is all they need.
 """

@@ -1,4 +1,4 @@
-"""Webhook deliveries made to order: genuine ones, and those that a receiver must refuse."""
+"""WebhookFactory and SignedDelivery: signed webhook deliveries for tests, genuine or forged."""
 
 from __future__ import annotations
 

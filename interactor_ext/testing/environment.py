@@ -1,4 +1,4 @@
-"""The environment in which the SDK meets a sandbox, whatever a developer's shell or a company's network says."""
+"""Environment variables that point the SDK to a sandbox, whatever the shell has set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No test reaches the real platform by accident, with credentials that happened to be in the environment.
+"""PlatformGuard: blocks requests of tests to the real platform, whatever credentials the environment holds.
 
 The guard stands where names become addresses, where httpx asks a proxy for a host, and where TLS begins, so it sees
 every client that uses Python's own resolver or Python's own TLS, through a proxy or not: httpx, requests, aiohttp,

@@ -1,4 +1,4 @@
-"""What must not reach a cassette, taken out of addresses, headers and bodies.
+"""Masks secrets in URLs, headers and bodies of recorded cassettes.
 
 A secret is known by its name (`client_secret`, `X-Api-Key`, `dbPassword`, `credentials`), by its place (the whole
 `config` of a data source, `user:password@` in a URL), or by its form (a signed token or URL, a key with the prefix of

@@ -1,4 +1,4 @@
-"""vcrpy, set so that a cassette can be committed: no secret that masking.py knows reaches the file, whatever else a
+"""Configures vcrpy for cassettes to commit: no secret that masking.py knows reaches the file, whatever else a
 test configures. And so that event streams can be recorded, which vcrpy would read to their end before anybody else.
 """
 

@@ -1,4 +1,4 @@
-"""Webhooks: from the bytes of a delivery to a handler that ran once. Needs no client and no framework.
+"""Webhook receiver: verifies a delivery's signature and runs its handlers once. Needs no client and no framework.
 
     verifier = WebhookVerifier(os.environ["INTERACTOR_WEBHOOK_SECRET"])
     router = WebhookRouter(verifier, store=SQLiteEventStore("webhooks.db"), name="shop")

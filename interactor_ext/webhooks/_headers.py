@@ -1,4 +1,4 @@
-"""The two headers that verification reads, out of whatever mapping a framework hands over."""
+"""Reads the signature and timestamp headers from any mapping of a web framework."""
 
 from __future__ import annotations
 

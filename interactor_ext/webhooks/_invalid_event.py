@@ -1,4 +1,4 @@
-"""The class of a genuine webhook event that does not fit its model. Importing it imports the generated models' base."""
+"""InvalidWebhookEvent: a genuine webhook event that does not fit its model. Imports the generated models' base."""
 
 from __future__ import annotations
 

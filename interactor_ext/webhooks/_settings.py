@@ -1,4 +1,4 @@
-"""Checks of settings in seconds and bytes: a wrong one is an error where it is set, not at the first delivery."""
+"""Validates settings in seconds and bytes: a wrong one raises ConfigurationError where it is set."""
 
 from __future__ import annotations
 

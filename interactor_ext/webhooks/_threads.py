@@ -1,4 +1,4 @@
-"""Threads of daemons for stores and handlers: one that hangs holds up neither the others nor the end of the process."""
+"""Daemon thread pools for stores and handlers: a hanging call blocks neither others nor the exit of the process."""
 
 from __future__ import annotations
 

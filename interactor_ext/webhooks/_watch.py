@@ -1,4 +1,4 @@
-"""Logs each delivery and tells a telemetry of it."""
+"""Logs each webhook delivery and records it in telemetry."""
 
 from __future__ import annotations
 

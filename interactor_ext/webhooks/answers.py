@@ -1,4 +1,4 @@
-"""What a receiver answers. The platform takes any 2xx for delivered and tries again after everything else."""
+"""Responses of a webhook receiver. The platform takes any 2xx as delivered and retries after everything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A router as an ASGI application."""
+"""WebhookRouter as an ASGI application."""
 
 from __future__ import annotations
 

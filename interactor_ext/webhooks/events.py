@@ -1,4 +1,4 @@
-"""From the bytes of a genuine delivery to one typed event."""
+"""Parses the raw body of a genuine delivery into a typed event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing a webhook's secret without losing a delivery."""
+"""Rotates the secret of a webhook without losing a delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a delivery to a handler that ran once, and to the answer that the platform gets."""
+"""WebhookRouter: verifies a delivery, deduplicates it, runs its handlers and builds the response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing and verifying deliveries: HMAC-SHA256 over the raw body.
+"""Signs and verifies webhook deliveries: HMAC-SHA256 over the raw body.
 
 What a signature proves, and what it does not: it covers **the body alone**. `X-Interactor-Timestamp` is not
 authenticated, so whoever captured a delivery can send it again under a fresh timestamp, and it will verify. The

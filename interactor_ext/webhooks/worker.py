@@ -1,4 +1,4 @@
-"""The second half of "answer now, work later": takes events from a queue and runs their handlers."""
+"""WebhookWorker: takes events from a queue, runs their handlers, retries failures and buries dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A router as a WSGI application."""
+"""WebhookRouter as a WSGI application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line, in a real terminal where a person would be, and `interactor api` over every operation."""
+"""The command line, in a real terminal where that matters, and `interactor api` over every operation."""
 
 from __future__ import annotations
 

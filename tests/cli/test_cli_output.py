@@ -1,4 +1,4 @@
-"""What a server says reaches no terminal as it is: every command, with texts that would drive one."""
+"""Control characters in server texts are escaped in the output of every command."""
 
 from __future__ import annotations
 

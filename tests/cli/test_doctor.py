@@ -1,4 +1,4 @@
-"""`interactor doctor` names the cause: each kind of trouble, made for real, and the line that must say so."""
+"""`interactor doctor` names the cause of each kind of trouble."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's example of the testing kit, run as the project that its titles say it is."""
+"""The README's example of the testing kit passes as a project of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what, for whom, and how often: tokens, scopes, namespaces, rate limits."""
+"""Tokens, scopes, namespaces and rate limits of the sandbox."""
 
 from __future__ import annotations
 

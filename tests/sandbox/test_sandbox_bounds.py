@@ -1,4 +1,4 @@
-"""What one request may cost: its work is counted and bounded, and others are answered while it is done."""
+"""Limits on the work and memory of one request, and that other requests are answered meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox's levers for other processes, deprecations, and syncs that take their time."""
+"""Control endpoints of the sandbox, deprecations, and data source syncs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages and answers, tool calls in rounds, and what the streams of rooms carry."""
+"""Messages, replies, rounds of tool calls, and the events on room streams."""
 
 from __future__ import annotations
 

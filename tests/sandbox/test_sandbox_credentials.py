@@ -1,4 +1,4 @@
-"""Credentials from the first click to the last token: flows, refreshing, expiry, revocation."""
+"""Credentials: OAuth flows, refresh, expiry and revocation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks from the sandbox: what is sent to whom, when it is tried again, and what goes wrong on command."""
+"""Webhook deliveries of the sandbox: recipients, retries, and delivery options."""
 
 from __future__ import annotations
 

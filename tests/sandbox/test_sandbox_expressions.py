@@ -1,4 +1,4 @@
-"""The language of conditions: what holds, what does not, and that nothing fails but text that is no expression."""
+"""The expression language of workflow conditions."""
 
 from __future__ import annotations
 

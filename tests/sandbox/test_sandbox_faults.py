@@ -1,4 +1,4 @@
-"""Every kind of fault, as a client meets it."""
+"""Every kind of injected fault, as a client sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that the sandbox must survive: what they send is no HTTP or no JSON, and what they began they never end."""
+"""Hostile clients: malformed HTTP and JSON, and requests and streams that never end."""
 
 from __future__ import annotations
 

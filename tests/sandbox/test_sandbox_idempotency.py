@@ -1,4 +1,4 @@
-"""Idempotency keys: one effect, one answer, whoever asks again, as long as the key lives."""
+"""Idempotency keys: one effect and one response for repeated calls until the key expires."""
 
 from __future__ import annotations
 

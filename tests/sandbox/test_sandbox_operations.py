@@ -1,4 +1,4 @@
-"""Every operation of the contract, once, as it is meant; and what lists, changes and deletions do."""
+"""Every operation of the contract once, and the behaviour of lists, updates and deletions."""
 
 from __future__ import annotations
 

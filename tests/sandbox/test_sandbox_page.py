@@ -1,4 +1,4 @@
-"""The page at `/_sandbox`, as a person uses it in a real Chromium, and as no other site may use it."""
+"""The inspector page at `/_sandbox` in a real Chromium, and its protection from other sites."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State in a file, through restarts and kills; and seeds."""
+"""The data file across restarts and kills, damaged files, and seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sandbox refuses, and that it refuses it in the contract's own words: nothing sent makes it fail."""
+"""Invalid requests: each gets an error of the contract, and none makes the sandbox fail."""
 
 from __future__ import annotations
 

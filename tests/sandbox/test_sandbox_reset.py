@@ -1,4 +1,4 @@
-"""What a reset ends: calls that are under way, and nothing of what comes after it."""
+"""Reset during calls in progress: they have no effect afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the platform's own Python clients send: null for whatever their caller leaves out, and a flow's status without a
+"""Requests of the platform's own Python clients: null for what the caller leaves out, and a flow's status without a
 namespace. The sandbox answers it as the platform does.
 """
 

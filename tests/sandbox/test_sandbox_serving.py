@@ -1,4 +1,4 @@
-"""The sandbox as a thing to hold: starting, stopping, several at once, looking inside, misbehaving on command."""
+"""Starting, stopping and serving the sandbox, its journals, its command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox under a steady load from another process: no error, no delay that grows, no memory that grows.
+"""The sandbox under a steady load from another process: no error, no growing delay, no growing memory.
 
 INTERACTOR_SOAK_SECONDS is how long: 20 unless set, 300 in `make nightly`. The figures are printed (`pytest -rP`).
 """

@@ -1,4 +1,4 @@
-"""Streams as connections: ids, resumption, keepalives, ends, and subscribers that go away."""
+"""Event streams: ids, resumption, keepalives, ends, and disconnected subscribers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access tokens of the sandbox: anybody can verify them, and the sandbox itself can end them."""
+"""Access tokens as JSON Web Tokens: verification against the key set, tampering, revocation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the sandbox reads schemas: forms that the contract may come to use, on a document of their own."""
+"""JSON Schema keywords that the contract may come to use, on documents of their own."""
 
 from __future__ import annotations
 

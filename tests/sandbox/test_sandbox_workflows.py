@@ -1,4 +1,4 @@
-"""Workflow instances: every way on, every way to wait, and every way to end."""
+"""Workflow instances: transitions, waiting states, failures and ends."""
 
 from __future__ import annotations
 

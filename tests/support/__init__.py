@@ -1,1 +1,1 @@
-"""What tests share: waits for events, and bounds that hold on any machine."""
+"""Servers, clients, clocks and waits that tests share."""

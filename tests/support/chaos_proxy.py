@@ -1,4 +1,4 @@
-"""A network between a client and a server that loses answers and cuts them short, as it is told."""
+"""A proxy between a client and a server that loses responses and truncates them, as it is told."""
 
 from __future__ import annotations
 

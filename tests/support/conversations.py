@@ -1,4 +1,4 @@
-"""Chats sync or async, for tests that say the same of both."""
+"""Chats sync or async, for tests of both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receiver of webhooks that answers as it is told, and shows the bytes and headers that came."""
+"""A webhook receiver that responds as it is told, and records requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server on raw sockets that misbehaves as told: what a real server's library would refuse to send."""
+"""A server on raw sockets that misbehaves as told, in ways that an HTTP library would not permit."""
 
 from __future__ import annotations
 

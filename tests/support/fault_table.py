@@ -1,4 +1,4 @@
-"""The faults of a network and of a server, and what each call is to make of them.
+"""Faults of networks and servers, and the expected outcome of a call for each.
 
 `read`, `create` (no idempotency key), `keyed` (with one) and `delete` say how the call ends: "ok", or the name of the
 error. `sent` is how often the server saw each, in that order; None where it can't know.

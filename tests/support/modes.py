@@ -1,4 +1,4 @@
-"""One test body for both clients: `use` says what to do with a client, `call` does it in the mode asked for."""
+"""Runs one test body with the sync and the async client: `use` says what to do with a client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages of npm, for tests against what somebody else has written."""
+"""Installs npm packages, for tests against other implementations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stoplight Prism, an implementation of OpenAPI that shares no line with ours: as a validating proxy and as a mock."""
+"""Stoplight Prism, another implementation of OpenAPI, as a validating proxy and as a mock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests pass to the processes that they start."""
+"""Environment variables for processes that tests start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server of event streams on a raw socket, which misbehaves exactly as it is told."""
+"""A server of event streams on a raw socket that misbehaves as it is told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A redis-server of the test's own, on a socket that nobody else knows."""
+"""A redis-server of the test's own, on a private socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client of the sandbox that holds every answer against openapi.json, by means of its own.
+"""A client of the sandbox that validates every response against openapi.json, independently of the sandbox's own code.
 
 It reads the document itself and follows its references with `referencing`, so that a mistake in how the sandbox reads
 the contract does not hide itself.

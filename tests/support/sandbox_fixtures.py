@@ -1,4 +1,4 @@
-"""Fixtures of the sandbox's tests, as a plugin: one server for the whole run."""
+"""Pytest fixtures of the sandbox: one server for the whole run, reset for each test."""
 
 from __future__ import annotations
 

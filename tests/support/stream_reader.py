@@ -1,4 +1,4 @@
-"""Reads a stream to its end sync or async, over the SDK's own transports, and says what came of it."""
+"""Reads a stream to its end, sync or async, over the SDK's own transports, and reports the outcome."""
 
 from __future__ import annotations
 

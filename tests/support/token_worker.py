@@ -1,4 +1,4 @@
-"""A process of its own that shares a token store with others."""
+"""A process that shares a token store with others."""
 
 from __future__ import annotations
 

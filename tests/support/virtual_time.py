@@ -1,4 +1,4 @@
-"""Clocks of tests. On an event loop with a virtual clock waits take no real time, and calls take no virtual time."""
+"""Virtual clocks: an event loop on which waits take no real time, and calls take no virtual time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waits for what another thread, task or process brings about."""
+"""Waits until a condition is true that another thread, task or process brings about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries as the platform would send them, for the tests of `interactor_ext.webhooks`."""
+"""Signed webhook deliveries as the platform would send them."""
 
 from __future__ import annotations
 

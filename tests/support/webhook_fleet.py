@@ -1,4 +1,4 @@
-"""A fleet of receiver processes that a test feeds with deliveries, watches at every step, and kills inside a handler.
+"""Receiver processes that a test feeds with deliveries and kills inside a handler.
 
 Every handler run begins with a report to the parent and goes on when the parent says so, or is killed there. So each
 kill lands inside a handler for certain, and runs, interruptions and completions are counted, not guessed.

@@ -1,4 +1,4 @@
-"""The wire format, pinned: what the client sends is compared with recorded requests; what it reads is recorded.
+"""The wire format, pinned by cassettes: requests are compared with recorded ones, responses are replayed.
 
 The cassettes were recorded from the sandbox over HTTP with secrets filtered; `make cassettes` records them anew. They
 carry the addresses of the platform's own sandbox, so that a replay pins the URLs of `environment="sandbox"` as well.

@@ -1,4 +1,4 @@
-"""What the recorder takes for a secret, and what it leaves alone."""
+"""Which texts the recorder masks as secrets, and which it leaves unchanged."""
 
 from __future__ import annotations
 

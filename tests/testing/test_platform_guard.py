@@ -1,4 +1,4 @@
-"""The guard: which hosts it refuses, to whom, and that it leaves nothing behind."""
+"""PlatformGuard: which hosts it refuses, to which clients, and that it restores what it patched."""
 
 from __future__ import annotations
 

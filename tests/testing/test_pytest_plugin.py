@@ -1,4 +1,4 @@
-"""The plugin in this run, and in the runs of projects that have it by its entry point alone."""
+"""The pytest plugin in this run, and in runs of projects that load it by its entry point alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recorder: no secret reaches a cassette, and a cassette replays without one."""
+"""The recorder: no secret reaches a cassette, and a cassette replays without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries made to order: what a receiver makes of each kind, and the ways in which they reach it."""
+"""WebhookFactory and SignedDelivery: the deliveries they make, and the ways to send them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's receivers, each in its real framework under a real server, and the two applications alone."""
+"""The README's receivers under FastAPI, Flask and Django with real servers, and the bare ASGI and WSGI applications."""
 
 from __future__ import annotations
 

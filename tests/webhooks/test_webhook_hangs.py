@@ -1,4 +1,4 @@
-"""Handlers that hang or try to end the process: each costs its own event an attempt, and nobody else anything."""
+"""Handlers that hang or raise SystemExit: each fails its own event and blocks nothing else."""
 
 from __future__ import annotations
 

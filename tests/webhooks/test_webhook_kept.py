@@ -1,4 +1,4 @@
-"""What a signature proves genuine is not lost: odd events, invalid ones, those of other services; and it runs once."""
+"""Invalid events, alternative envelopes, shared stores and retries of completions: no genuine event is lost."""
 
 from __future__ import annotations
 

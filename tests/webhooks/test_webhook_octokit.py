@@ -1,4 +1,4 @@
-"""Somebody else's implementation of the scheme: npm's `@octokit/webhooks-methods` accepts ours, and we its."""
+"""Signatures against another implementation of the scheme: npm's `@octokit/webhooks-methods`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a delivery to handlers and an answer, sync and async: who runs, how often, and what the platform hears."""
+"""WebhookRouter and WebhookWorker, sync and async: handlers, deduplication, responses, ASGI, WSGI, secret rotation."""
 
 from __future__ import annotations
 

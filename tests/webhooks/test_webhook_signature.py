@@ -1,4 +1,4 @@
-"""Signing, verifying and reading: every form that is accepted, and that anything else raises one of two errors."""
+"""Signing, verifying and parsing: every accepted form, and the two errors that everything else raises."""
 
 from __future__ import annotations
 

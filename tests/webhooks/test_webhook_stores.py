@@ -1,4 +1,4 @@
-"""What every store and every queue must do, asked of each: memory, SQLite, and a real Redis of the test's own."""
+"""The EventStore and EventQueue protocols, tested with memory, SQLite and a real Redis of the test's own."""
 
 from __future__ import annotations
 

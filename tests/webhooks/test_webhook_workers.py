@@ -1,4 +1,4 @@
-"""Many processes on one store, copies in any order, kill -9 inside handlers: each event is completed, none twice."""
+"""Many processes on one store, duplicates in any order, kill -9 inside handlers: each event is completed once."""
 
 from __future__ import annotations
 

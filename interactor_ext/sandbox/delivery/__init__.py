@@ -1,1 +1,1 @@
-"""Webhook deliveries of the sandbox: what is sent, when, how often, and what came of it."""
+"""Webhook deliveries of the sandbox: queues, retries, sending and the record of attempts."""

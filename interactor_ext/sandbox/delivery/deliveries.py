@@ -1,4 +1,4 @@
-"""What is known of webhook deliveries, and what can be ordered of them.
+"""Delivery and DeliveryOptions: the record of one webhook attempt, and how webhooks are delivered.
 
 - An event goes to the webhooks of its namespace that are active and list its type at that moment. A webhook that is
   deleted or made inactive gives up what it had not got yet; one whose URL or secret changes has the new one used from

@@ -1,4 +1,4 @@
-"""From what happened to the webhooks that listen for it: who gets what, when, and how often.
+"""Outbox: queues published events for the webhooks that subscribe to them, sends them and retries failures.
 
 Belongs to the serving loop as all of the state does. While nobody serves, what is posted waits.
 """

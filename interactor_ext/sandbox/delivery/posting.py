@@ -1,4 +1,4 @@
-"""One delivery over the wire: find the receiver, post, see what it says."""
+"""Sends one webhook delivery over HTTP: resolves the host, refuses public addresses, posts the body."""
 
 from __future__ import annotations
 

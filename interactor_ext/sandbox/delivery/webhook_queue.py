@@ -1,4 +1,4 @@
-"""What each webhook has still to get, in which order, and when the next of it is due."""
+"""The queue of pending deliveries of one webhook, ordered by due time."""
 
 from __future__ import annotations
 

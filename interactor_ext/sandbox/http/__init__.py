@@ -1,1 +1,1 @@
-"""The HTTP side of the sandbox: requests, the contract's checks, limits, faults and event streams."""
+"""The HTTP side of the sandbox: requests, validation, rate limits, faults and event streams."""

@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI app: Starlette for its own pages and its life cycle, the platform for everything else."""
+"""Builds the sandbox's ASGI app: Starlette routes for its own pages, the API for every other path."""
 
 from __future__ import annotations
 

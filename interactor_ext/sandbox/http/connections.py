@@ -1,4 +1,4 @@
-"""The TCP connection below a request: cut off in the middle, as no ASGI app could by itself."""
+"""Closes or resets the TCP connection of a request, which an ASGI app cannot do by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract as the sandbox obeys it: read from the client's openapi.json, never written down a second time."""
+"""Operations, paths and schemas of the API contract, read from the client's openapi.json."""
 
 from __future__ import annotations
 

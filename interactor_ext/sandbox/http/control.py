@@ -1,4 +1,4 @@
-"""The sandbox's levers for other processes: JSON over HTTP, beside the paths of the contract and without a token.
+"""Control endpoints of the sandbox for other processes: JSON over HTTP, outside the contract and without a token.
 
 | call | what |
 |---|---|

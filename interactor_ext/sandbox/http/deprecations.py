@@ -1,4 +1,4 @@
-"""Operations on their way out: the headers that say so, and 410 once the clock has passed their sunset."""
+"""Deprecated operations: Deprecation, Sunset and Link headers, and 410 after the sunset."""
 
 from __future__ import annotations
 

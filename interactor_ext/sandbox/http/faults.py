@@ -1,4 +1,4 @@
-"""Misbehaviour on command: what the next calls of an operation meet with instead of the truth.
+"""Fault injection: errors, latency, resets and truncated responses for the next calls of an operation.
 
 | kind | what the client meets with |
 |---|---|

@@ -1,4 +1,4 @@
-"""Who may use the sandbox and look into it: its own pages, and programs on this machine; no page of another site.
+"""Host and origin checks: no page of another site may use the sandbox (CSRF, DNS rebinding).
 
 A developer's browser reaches the sandbox, and so does every site that is open in it. A browser names the page that asks
 in `Origin` and `Sec-Fetch-Site`, and no page can forge those. It does not help against a site whose own name is made to

@@ -1,4 +1,4 @@
-"""What a handler gets and gives, and the table that finds it by the contract's operationId."""
+"""ApiCall, the input of a handler, and the table of handlers by operationId."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: the same call twice has one effect and one answer."""
+"""Idempotency keys: a repeated call has one effect and gets the first response."""
 
 from __future__ import annotations
 

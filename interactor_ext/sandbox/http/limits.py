@@ -1,4 +1,4 @@
-"""The contract's rate limits as token buckets, and the headers that report them."""
+"""Rate limits of the contract as token buckets, and the X-RateLimit headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a request to its answer: one way for every operation of the contract."""
+"""The API as an ASGI app: the steps from a request to its response, the same for every operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sandbox refuses, and how it says so: one exception that becomes the contract's error envelope."""
+"""Problem: the exception that becomes an error response in the contract's envelope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""uvicorn around the app: in a thread for tests, in the main thread for the command."""
+"""The uvicorn server of the sandbox: in a thread for tests, in the main thread for the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-sent events: one channel a room and a workflow instance, with a memory for those who were cut off.
+"""Server-sent events: one channel for each room and workflow instance, with replay for Last-Event-ID.
 
 Ids count up in each channel, from 1 in the first run of a data file, and go on where they were if a room of the same
 id comes again, be it by a reset. `Last-Event-ID` resumes after that event; an id that the channel doesn't know (too

@@ -1,4 +1,4 @@
-"""JSON as the sandbox takes it in, from whomever: it keeps nothing that it could not give out again as JSON."""
+"""Strict JSON parsing: limits depth and size, and rejects what could not be written as JSON again."""
 
 from __future__ import annotations
 

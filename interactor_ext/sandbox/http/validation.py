@@ -1,4 +1,4 @@
-"""The contract's own JSON Schemas, applied: compiled once, and told in words that never quote what was sent."""
+"""Validates requests against the contract's JSON Schemas; messages never quote what was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests and answers as they travel: bounded reading, strict JSON, and an envelope around whatever is said."""
+"""Reads requests and writes responses: bounded bodies, strict JSON, headers, event streams."""
 
 from __future__ import annotations
 

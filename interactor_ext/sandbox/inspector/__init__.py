@@ -1,1 +1,1 @@
-"""The page at `/_sandbox` and what it shows."""
+"""The inspector: the web page at `/_sandbox`."""

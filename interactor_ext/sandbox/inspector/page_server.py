@@ -1,4 +1,4 @@
-"""The page at `/_sandbox`: what it is made of, what it asks for each second, and what its buttons do.
+"""Serves the inspector page at `/_sandbox`: its files, its state and its actions.
 
 It acts as a call of the API would, but needs no token, meets no fault and no limit, and is not among
 `Sandbox.requests`: those are what the program under test asked for.

@@ -1,4 +1,4 @@
-"""What the page shows, as one JSON object: the newest of everything, and the room and the instance that are open.
+"""The state that the inspector page shows, as one JSON object.
 
 It is asked for each second, so nothing in it is larger than one can read; secrets are masked.
 """

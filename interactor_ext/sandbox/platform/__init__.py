@@ -1,1 +1,1 @@
-"""What the platform does: tokens, credentials, assistants, conversations, workflows and webhook subscriptions."""
+"""The simulated platform: tokens, credentials, assistants, conversations, workflows and webhook subscriptions."""

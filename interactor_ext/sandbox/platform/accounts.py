@@ -1,4 +1,4 @@
-"""OAuth clients and the tokens they hold: who may come in, with what scopes, and for how long."""
+"""OAuth clients and access tokens: authentication, scopes, expiry and revocation."""
 
 from __future__ import annotations
 

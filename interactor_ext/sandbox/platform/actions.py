@@ -1,4 +1,4 @@
-"""What a workflow's action states do. Nothing leaves the machine: requests are simulated, emails are only recorded.
+"""Actions of workflow states. Nothing leaves the machine: requests are simulated, emails are only recorded.
 
 | type | config | into the context |
 |---|---|---|

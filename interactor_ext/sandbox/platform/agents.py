@@ -1,4 +1,4 @@
-"""Assistants, rooms, tools and data sources: what a conversation is made of.
+"""Handlers of assistants, rooms, tools and data sources.
 
 A data source that was synced at least once shows further fields: `sync_status` (`syncing`, `completed`, `failed`),
 `sync_progress` (0 to 1), `sync_error` and, after a success, `synced_at`.

@@ -1,4 +1,4 @@
-"""The page at an `authorization_url`, where the user lets the OAuth flow go on or not.
+"""The consent page at an `authorization_url`, where the user approves or denies an OAuth flow.
 
 Whoever knows the id of a flow may decide it, as with a real provider's page; it can't be guessed. `?decision=approve`
 or `deny` in the address decides at once, for tests that have no browser.

@@ -1,4 +1,4 @@
-"""Messages, and an assistant that answers them: at once, or word by word on the room's stream.
+"""Handlers of messages and tool results: the assistant replies at once, or word by word on the room's stream.
 
 Without `stream`, sending a user's message gives back the assistant's answer. With `stream: true` it gives back the
 user's own message at once, and the answer follows on the stream: `message.delta` for each word, then

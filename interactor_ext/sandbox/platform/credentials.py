@@ -1,4 +1,4 @@
-"""Credentials: the OAuth flow that connects one, its life, its token, and its end.
+"""Handlers of credentials: the OAuth flow that connects one, its token, refresh and expiry.
 
 The sandbox plays the provider as well: `authorization_url` leads to its own `/_sandbox/authorize`, which sends the user
 on to the redirect_uri with a code, or with `error=access_denied`. A flow lives ten minutes and is `pending` until the

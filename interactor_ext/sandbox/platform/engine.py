@@ -1,4 +1,4 @@
-"""How a workflow instance moves.
+"""The workflow engine: moves an instance from state to state.
 
 - An *action* state runs its actions in order, then leaves by the first transition whose condition holds. If it has only
   transitions by event it waits, `running`, for one of them. If none fits, the instance has `failed`.

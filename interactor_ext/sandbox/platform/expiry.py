@@ -1,4 +1,4 @@
-"""The end of credentials that can't be refreshed: it comes when the clock passes it, whether or not anybody looks."""
+"""Expires credentials that can't be refreshed when the clock passes their end, without anybody reading them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions of workflow transitions: a small language over the instance's context, with no `eval` behind it.
+"""Conditions of workflow transitions: a small expression language over the instance's context, without `eval`.
 
     approved == true
     total > 100 && country in ["SE", "NO"]

@@ -1,4 +1,4 @@
-"""Workflow instances and their threads, as the API shows them; engine.py moves them.
+"""Handlers of workflow instances and their threads; engine.py moves them.
 
 A message to an instance's thread is answered there by the workflow, which says where it stands.
 """

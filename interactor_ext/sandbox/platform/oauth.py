@@ -1,4 +1,4 @@
-"""The account server. Tokens are RS256-signed JSON Web Tokens that verify against the key set it serves.
+"""Handlers of the account server. Tokens are RS256-signed JSON Web Tokens that verify against its key set.
 
 `iss` is the URL of the account server and `aud` that of the core API, by the host name under which the token was asked
 for; `iat` and `exp` are times of the sandbox's clock.

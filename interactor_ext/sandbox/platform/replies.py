@@ -1,4 +1,4 @@
-"""What an assistant says: no model behind it, the same words for the same question, every time.
+"""Replies of an assistant: deterministic text without a model, and directives that make it call tools.
 
 A message is answered with its own text: `Support Bot here. You said: Hello!`. Lines of this form make it call tools,
 among those that it lists:

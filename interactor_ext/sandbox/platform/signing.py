@@ -1,4 +1,4 @@
-"""Access tokens as signed JSON Web Tokens (RS256), and the key set by which anybody verifies them."""
+"""Signs access tokens as JSON Web Tokens (RS256) and publishes the key set that verifies them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhook subscriptions. A secret is shown when it is made, at creation and at rotation, and never again."""
+"""Handlers of webhook subscriptions. A secret is returned at creation and at rotation only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work whose cost the caller decides: counted, ended where it is too much, and done beside the loop.
+"""Bounds the work of a request: counts it, ends it beyond a limit, and runs large work in a thread.
 
 One unit is about what Python does in half a microsecond. What would take longer than the loop can wait is done
 in a thread, so that other requests are answered meanwhile.

@@ -1,4 +1,4 @@
-"""Workflow definitions: what is refused here can't go wrong in an instance later."""
+"""Handlers of workflow definitions, and their validation."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the sandbox keeps: records, state, journals, seeds, and the data file."""
+"""State of the sandbox: records, journals, seeds, and the data file."""

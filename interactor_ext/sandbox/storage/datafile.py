@@ -1,4 +1,4 @@
-"""State in a SQLite file: what the sandbox knows after a restart, be it that its process was killed.
+"""DataFile: persists the sandbox's state in a SQLite file, across restarts and kills.
 
 Kept are the records of the API (messages, credentials and webhooks with their secrets, workflow instances with where
 they stand ...), the answers under Idempotency-Keys, the key that signs tokens, the tokens that were revoked, and the

@@ -1,4 +1,4 @@
-"""What happened, kept for a while: lists that the server writes and a test reads from another thread."""
+"""Journal: a bounded list of requests, events or emails that tests read from another thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where state is kept beyond the process: nowhere, which is the default. datafile.py keeps it in a file."""
+"""Persistence: the interface of durable storage, and its default, which stores nothing. See datafile.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The things that the platform keeps: what one is, and where they all are."""
+"""Record and Store: the platform's records in memory, by kind, namespace and parent."""
 
 from __future__ import annotations
 

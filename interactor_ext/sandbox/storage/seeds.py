@@ -1,4 +1,4 @@
-"""What a sandbox holds from the start: a JSON file of namespaces, and in each what its API could have been sent.
+"""Seeds: initial data from a JSON file of namespaces, each item being the body of the call that would create it.
 
     {"user_1": {"tools": [{"id": "tool_weather", "name": "get_weather", "description": "...", "parameters": {}}],
                 "assistants": [{"id": "asst_support", "name": "Support", ..., "tools": ["tool_weather"]}],

@@ -1,4 +1,4 @@
-"""What the platform knows: its records, and the services that every handler shares.
+"""State: the platform's records and the services that every handler shares.
 
 All of it belongs to the event loop that serves the sandbox. Handlers run there without interruption between two awaits,
 so no lock is needed; other threads come in through the methods of `Sandbox`.

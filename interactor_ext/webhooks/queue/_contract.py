@@ -1,4 +1,4 @@
-"""Answer now, work later: what a durable queue of events must do. SQLite and Redis do it."""
+"""EventQueue, the protocol of durable event queues: the receiver answers at once, a worker runs the handlers later."""
 
 from __future__ import annotations
 

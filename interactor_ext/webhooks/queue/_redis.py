@@ -1,4 +1,4 @@
-"""A queue of events in Redis, for receivers and workers on many machines."""
+"""RedisEventQueue: a durable queue of events in Redis, for receivers and workers on many machines."""
 
 from __future__ import annotations
 

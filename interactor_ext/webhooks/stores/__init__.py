@@ -1,1 +1,1 @@
-"""Stores of handled events: memory, SQLite and Redis behind one protocol."""
+"""Stores that deduplicate events: memory, SQLite and Redis behind one protocol."""

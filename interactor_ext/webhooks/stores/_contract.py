@@ -1,4 +1,4 @@
-"""What a store of handled events must do. Memory, SQLite and Redis do it, and any database with atomic writes can."""
+"""EventStore, the protocol of stores that deduplicate events. Any database with atomic writes can implement it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handled events in this process's memory: for tests, and for receivers of one process that may forget at a restart."""
+"""MemoryEventStore: deduplicates events in this process's memory, which a restart clears."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handled events in Redis: for receivers on many machines."""
+"""RedisEventStore and AsyncRedisEventStore: deduplicate events in Redis, for receivers on many machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handled events in a SQLite file: the default for the processes of one machine."""
+"""SQLiteEventStore: deduplicates events in a SQLite file, the default for the processes of one machine."""
 
 from __future__ import annotations
 
