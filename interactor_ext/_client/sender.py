@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, ListEnvelope, OnInvalid, OnReconnect, Page, Unset
-from interactor_ext import _pagination as pages
 from interactor_ext._client.http import AsyncViewClient, ViewClient
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
 from interactor_ext.transports._cancellation import Cancellation
 
 if TYPE_CHECKING:
+    from interactor_ext import _pagination as pages
     from interactor_ext.streams import _stream
 else:
+    pages = LazyModule("interactor_ext._pagination")
     _stream = LazyModule("interactor_ext.streams._stream")  # imports asyncio and the models of events
 
 T = TypeVar("T")
