@@ -19,8 +19,6 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import LazyModule
 from interactor_ext.limits._observed import RateLimits
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.telemetry._events import Reporter
-from interactor_ext.telemetry._requests import Measured
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._guarded_store import GuardedStore
@@ -32,10 +30,14 @@ from interactor_ext.transports._sync_transport import Transport
 
 if TYPE_CHECKING:
     from interactor_ext.limits import _limiter
+    from interactor_ext.telemetry import _events, _requests
     from interactor_ext.transports import _async_transport
 else:
     _async_transport = LazyModule("interactor_ext.transports._async_transport")  # imports asyncio
-    _limiter = LazyModule("interactor_ext.limits._limiter")  # most programs use none
+    # Most programs use no telemetry and no limiter.
+    _events = LazyModule("interactor_ext.telemetry._events")
+    _limiter = LazyModule("interactor_ext.limits._limiter")
+    _requests = LazyModule("interactor_ext.telemetry._requests")
 
 
 class _SharedState:
@@ -43,7 +45,7 @@ class _SharedState:
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         policy = options.retry_policy or RetryPolicy(max_retries=config.max_retries)
-        self._reporter = None if options.telemetry is None else Reporter(options.telemetry)
+        self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)
         self._context = HttpContext.of(config, policy, self._reporter)
         self._store = _guarded_store(options.token_store, config)
         if options.rate_limiter is not None:
@@ -55,7 +57,7 @@ class _SharedState:
             options.rate_limiter,
             client=hashlib.sha256(identity.encode()).hexdigest()[:16],
             max_response_size=config.max_response_size,
-            measure=None if self._reporter is None else functools.partial(Measured, self._reporter),
+            measure=None if self._reporter is None else functools.partial(_requests.Measured, self._reporter),
         )
 
     @property

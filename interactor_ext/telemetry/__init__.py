@@ -19,8 +19,8 @@ from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
     from interactor_ext.telemetry._alerts import DASHBOARD, RULES
+    from interactor_ext.telemetry._connections import Connections
     from interactor_ext.telemetry._events import (
-        Connections,
         Event,
         Pool,
         PoolOpened,
@@ -62,8 +62,8 @@ __getattr__, __dir__ = lazy_names(
             "DASHBOARD",
             "RULES",
         ),
+        "._connections": ("Connections",),
         "._events": (
-            "Connections",
             "Event",
             "Pool",
             "PoolOpened",

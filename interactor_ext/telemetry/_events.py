@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -14,6 +14,7 @@ from interactor_ext.logs._logger import logger
 if TYPE_CHECKING:
     import httpx
 
+    from interactor_ext.telemetry._connections import Connections
     from interactor_ext.tokens._store import Token
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -128,21 +129,6 @@ class WebhookReceived(NamedTuple):
     """Its type; "unknown" for a delivery that is not genuine, "other" for a type that is not in the contract."""
     status: Literal["processed", "duplicate", "failed"]
     seconds: float
-
-
-class Connections(NamedTuple):
-    """The numbers of a pool of connections."""
-
-    open: int
-    """Used or not."""
-    idle: int
-    """Those of them that no request uses."""
-    waiting: int
-    """Requests for which no connection is free."""
-
-    @classmethod
-    def sum(cls, pools: Iterable[Connections]) -> Connections:
-        return cls(*map(sum, zip((0, 0, 0), *pools, strict=True)))
 
 
 class Pool(Protocol):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._version import __version__
+from interactor_ext.telemetry._connections import Connections
 from interactor_ext.telemetry._events import (
-    Connections,
     Event,
     Pool,
     PoolOpened,

@@ -10,8 +10,8 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext.telemetry._connections import Connections
 from interactor_ext.telemetry._events import (
-    Connections,
     Event,
     Pool,
     PoolOpened,

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from interactor_ext._fork import release_inherited
-from interactor_ext.telemetry._events import Connections
+from interactor_ext.telemetry._connections import Connections
 from interactor_ext.transports._httpx_internals import has_idle_connection, watch_async_network
 from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._proxies_and_tls import Certificate, Origin, Proxy, Verify, connector, origin_of

@@ -1,0 +1,21 @@
+"""The numbers of connections of a pool: what a transport tells the telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Connections(NamedTuple):
+    """The numbers of a pool of connections."""
+
+    open: int
+    """Used or not."""
+    idle: int
+    """Those of them that no request uses."""
+    waiting: int
+    """Requests for which no connection is free."""
+
+    @classmethod
+    def sum(cls, pools: Iterable[Connections]) -> Connections:
+        return cls(*map(sum, zip((0, 0, 0), *pools, strict=True)))
