@@ -1,4 +1,4 @@
-"""One conversation at a time in a room, because the platform's events do not say whose answer they belong to.
+"""Queues the chats of a room, one at a time: the platform's events do not name the message that they answer.
 
 The answers of a room come one after the other, and a piece of text on its stream names no message. So whoever starts to
 chat in a room waits until the chats that this process began there before are over, and until the room's messages show
@@ -18,17 +18,17 @@ from interactor_ext._effects import Call, Effects, Pause, despite_open_circuit, 
 from interactor_ext._errors import APITimeoutError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._redaction import clean_text
-from interactor_ext.chat._turns import FairQueue
+from interactor_ext.chat._answer_order import AnswerOrder
 from interactor_ext.logs._logger import logger
 
 if TYPE_CHECKING:
     from interactor_client.models import Message
 
-# Of so many rooms it is remembered that an answer was waited for in vain.
+# Rooms in which an answer was waited for in vain.
 _MOST_GIVEN_UP = 1024
-# Between looks whether an answer is over: half a minute in all. Then it counts as cut off, unless words of it come.
-_LOOKS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 10.0)
-_LATER_LOOKS = 10.0
+# Seconds between looks whether an answer is over: half a minute in all. Then it counts as cut off, unless it goes on.
+_POLL_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 10.0)
+_LATER_POLL_PAUSE = 10.0
 _LISTEN_SECONDS = 5.0
 # What was not answered after so long will not be.
 _LONGEST_ANSWER = timedelta(minutes=5)
@@ -47,7 +47,7 @@ class Room(NamedTuple):
 
 
 class Place:
-    """A chat's place in the line of its room."""
+    """A chat's place in the queue of its room."""
 
     def __init__(self, chat: Callable[[], Any], room: Hashable, owner: object, ahead: Place | None) -> None:
         self.chat = chat
@@ -73,6 +73,8 @@ class Place:
 
 
 class RoomQueue:
+    """The chats of this process, by room, in the order in which they began."""
+
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
         self._reset()
@@ -102,20 +104,20 @@ class RoomQueue:
             place.over.set_result(None)
 
     def until_quiet(self, user: Any, room: Room, ends_at: float | None, speaks: Speaks) -> Effects[str | None]:
-        """Wait for the end of what is being said: its words would pass for those of the next answer. Returns the id of
-        the room's newest message.
+        """Wait for the end of the current answer: its words would pass for those of the next one. Returns the id of the
+        room's newest message.
 
         An answer that is never completed is waited for only as long as words of it come. Raises APITimeoutError if
         that takes until `ends_at`, an instant of `time.monotonic()`.
         """
-        looks = iter(_LOOKS)
+        looks = iter(_POLL_PAUSES)
         while True:
             messages: list[Message] = yield from self._newest(user, room, ends_at)
             newest = messages[0].id if messages else None
             if newest is None or not self._is_answering(room, messages):
                 return newest
             wait = next(looks, None)
-            if wait == _LOOKS[0]:
+            if wait == _POLL_PAUSES[0]:
                 logger.info("Room %s: an answer is still to come, and the chat waits for it.", clean_text(room.id))
             if wait is None:
                 if not (yield from speaks(_within(_LISTEN_SECONDS, ends_at))):
@@ -124,7 +126,7 @@ class RoomQueue:
                     )
                     self._give_up(room, newest)
                     return newest
-                wait = _LATER_LOOKS
+                wait = _LATER_POLL_PAUSE
             yield Pause(_within(wait, ends_at))
 
     def _newest(self, user: Any, room: Room, ends_at: float | None) -> Effects[list[Message]]:
@@ -140,7 +142,7 @@ class RoomQueue:
         """Whether an answer is still to come. An assistant that waits for the results of tools says nothing either."""
         since = datetime.now(UTC) - _LONGEST_ANSWER
         alive = [each for each in reversed(newest_first) if each.role != "user" or each.created_at > since]
-        return bool(FairQueue(alive, None, settled=self._given_up.get(room)).line)
+        return bool(AnswerOrder(alive, None, settled=self._given_up.get(room)).unanswered)
 
     def _give_up(self, room: Room, newest: str) -> None:
         with self._lock:

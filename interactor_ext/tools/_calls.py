@@ -27,7 +27,7 @@ from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json
-from interactor_ext.tools._shapes import InvalidArgumentError, told
+from interactor_ext.tools._shapes import InvalidArgumentError, error_text
 
 if TYPE_CHECKING:
     from interactor_client.models import Message
@@ -38,13 +38,13 @@ FINISHED = frozenset({"completed", "failed"})
 # Its callers bound how many run at once.
 TOOL_THREADS = DaemonThreads("interactor-tools", most=UNBOUNDED, idle=0.0)
 _SUBMISSIONS = RetryPolicy(max_retries=4, base_delay=0.5)
-# After these nobody knows whether the result has arrived.
+# After these the result may have arrived or not.
 _UNSURE = (APIConnectionError, ServerError)
 
 
 @attrs.frozen
 class PendingCall:
-    """A call that waits for its result, from whatever told of it."""
+    """A call of a tool that has no result yet, whether it came by an event, a message or a stream."""
 
     id: str
     room_id: str
@@ -58,21 +58,21 @@ class PendingCall:
         return ToolContext(self.namespace, self.room_id, self.id)
 
 
-def pending_call(user: Any, told: Any, room_id: str | None) -> tuple[Any, PendingCall]:
-    """The call that an event or a model tells of, and the view of the tenant that it belongs to."""
+def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, PendingCall]:
+    """The call in an event or a model, and the view of the tenant that it belongs to."""
     from interactor_client.models import RoomToolCallPendingEvent, ToolCall, ToolCallStart
 
-    if isinstance(told, ToolCallStart):
-        told = told.tool_call
+    if isinstance(source, ToolCallStart):
+        source = source.tool_call
     view_namespace = user._view.namespace
-    if isinstance(told, ToolCall):
+    if isinstance(source, ToolCall):
         if not room_id:
-            raise ValueError(f"the tool call {told.id} does not name its room: pass room_id=")
-        if told.status in FINISHED:
-            raise ValueError(f"the tool call {told.id} is {told.status} already")
-        return user, PendingCall(told.id, room_id, told.tool_id, None, told.arguments, view_namespace)
-    data = told.data if isinstance(told, RoomToolCallPendingEvent) else told
-    namespace = told.namespace or data.namespace or view_namespace
+            raise ValueError(f"the tool call {source.id} does not name its room: pass room_id=")
+        if source.status in FINISHED:
+            raise ValueError(f"the tool call {source.id} is {source.status} already")
+        return user, PendingCall(source.id, room_id, source.tool_id, None, source.arguments, view_namespace)
+    data = source.data if isinstance(source, RoomToolCallPendingEvent) else source
+    namespace = source.namespace or data.namespace or view_namespace
     if view_namespace is None and namespace is not None:
         user = user.namespace(namespace)
     elif namespace != view_namespace:
@@ -229,5 +229,5 @@ def _is_being_cancelled() -> bool:
 
 
 def _describe(error: BaseException) -> str:
-    name, text = type(error).__name__, told(error)
+    name, text = type(error).__name__, error_text(error)
     return f"{name}: {text}" if text != name else name

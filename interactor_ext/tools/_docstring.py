@@ -1,4 +1,4 @@
-"""What a docstring says of a thing and of its parameters, written in Google's, NumPy's or Sphinx's way."""
+"""Parses docstrings in Google, NumPy and Sphinx style into a description and its parameters' descriptions."""
 
 from __future__ import annotations
 

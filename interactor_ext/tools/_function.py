@@ -1,4 +1,4 @@
-"""One tool: a Python function, what a language model is told of it, and how the model's arguments reach it."""
+"""A tool: a Python function, its description and JSON Schema, and how JSON arguments are bound to its parameters."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import attrs
 
 from interactor_ext.tools._docstring import read_docstring
-from interactor_ext.tools._hints import Hints
+from interactor_ext.tools._hints import ShapeBuilder
 from interactor_ext.tools._records import MISSING, Member, hints_of
 from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, record
 
 
 @attrs.frozen
 class ToolContext:
-    """Where a call comes from. A parameter with this type is filled in, and the model is not told of it."""
+    """Where a call comes from. A parameter with this type is filled in, and is no part of the JSON Schema."""
 
     namespace: str | None
     """The tenant. None where the view that runs the tool has none."""
@@ -39,7 +39,7 @@ class ToolFunction:
 
     @classmethod
     def of(cls, function: Callable[..., Any], name: str | None, description: str | None) -> ToolFunction:
-        """Raises TypeError for a signature that a language model cannot be told of."""
+        """Raises TypeError for a signature that JSON Schema cannot describe."""
         # A partial, and an object with `__call__`, have their hints and their docstring elsewhere.
         source, bound = _without_partials(function)
         label = name or str(getattr(source, "__name__", ""))
@@ -53,7 +53,7 @@ class ToolFunction:
         # What a partial binds by keyword is the caller's own, a key of an API say: the model neither sees nor sets it.
         parameters = [each for each in signature.parameters.values() if each.name not in bound]
         context = next((each.name for each in parameters if hints.get(each.name) is ToolContext), None)
-        shapes = Hints()
+        shapes = ShapeBuilder()
         fields = {
             parameter.name: shapes.field(
                 _member(label, parameter, hints, about.parameters), f"{label}({parameter.name})"

@@ -1,4 +1,4 @@
-"""From a type hint to its JSON Schema and its reader."""
+"""Makes the JSON Schema of a type hint, and the reader that converts JSON to it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from interactor_ext.tools._shapes import (
     Shape,
     array,
     choice,
+    fixed_array,
     mapping,
     record,
-    row,
     scalar,
     union,
 )
 
 
-class Hints:
-    """The hints of one tool. Classes that contain themselves end up in `definitions`, for the schema's `$defs`."""
+class ShapeBuilder:
+    """Makes the shapes of one tool's parameters. `definitions` has classes that contain themselves, for `$defs`."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, Schema] = {}
-        # Of each record that is being made: the name by which it was referred to from within, or "".
-        self._open: dict[type, str] = {}
+        # Each record that is being built, with the name by which it refers to itself, or "".
+        self._in_progress: dict[type, str] = {}
         self._records: dict[type, Shape] = {}
 
     def field(self, member: Member, place: str) -> Field:
@@ -47,7 +47,7 @@ class Hints:
         more: Schema = {"description": member.description} if member.description else {}
         if member.default is not MISSING:
             default = _default(member.default, shape)
-            if default is not MISSING:  # else it still applies, the model just cannot be told
+            if default is not MISSING:  # else it still applies, the schema just does not say so
                 more["default"] = default
         # What the hint itself says in `Annotated` is nearer than the docstring.
         return Field(shape._replace(schema={**more, **shape.schema}), member.required)
@@ -65,7 +65,7 @@ class Hints:
             return union([self.shape(variant, place) for variant in arguments])
         bare = hint if origin is None else origin
         if bare is tuple and arguments and arguments[-1] is not Ellipsis:
-            return row([self.shape(item, place) for item in arguments])
+            return fixed_array([self.shape(item, place) for item in arguments])
         if build := _ARRAYS.get(bare):
             return array(self.shape(arguments[0], place) if arguments else ANYTHING, build)
         if bare in _MAPPINGS:
@@ -88,17 +88,17 @@ class Hints:
     def _record(self, cls: type, place: str) -> Shape:
         if cls in self._records:
             return self._records[cls]
-        if cls in self._open:
+        if cls in self._in_progress:
             # It contains itself: from here on it is known by name alone, and read once the whole is finished.
-            name = self._open[cls] = self._open[cls] or self._unused(cls.__name__)
+            name = self._in_progress[cls] = self._in_progress[cls] or self._unused(cls.__name__)
             return Shape(_reference(name), "an object", lambda value, path: self._read_record(cls, value, path))
-        self._open[cls] = ""
+        self._in_progress[cls] = ""
         members, description = members_of(cls)
         fields = {member.key: self.field(member, f"{place}.{member.key}") for member in members}
         shape = record(cls.__name__, fields, lambda values: cls(**values))
         if description:
             shape.schema["description"] = description
-        if name := self._open.pop(cls):
+        if name := self._in_progress.pop(cls):
             self.definitions[name] = shape.schema
             shape = shape._replace(schema=_reference(name))
         self._records[cls] = shape
@@ -110,7 +110,7 @@ class Hints:
         return self._records[cls].read(value, path)
 
     def _unused(self, name: str) -> str:
-        taken = {*self.definitions, *self._open.values()}
+        taken = {*self.definitions, *self._in_progress.values()}
         number = 2
         while name in taken:
             name, number = f"{name.rstrip('0123456789')}{number}", number + 1
@@ -120,8 +120,8 @@ class Hints:
 def _default(default: Any, shape: Shape) -> Any:
     """A default as JSON; MISSING if a model that sends it back would be refused, or change it."""
     try:
-        told = to_json(default)
-        return told if bool(shape.read(told, "") == default) else MISSING
+        plain = to_json(default)
+        return plain if bool(shape.read(plain, "") == default) else MISSING
     except Exception:  # of the caller's classes
         return MISSING
 
@@ -168,13 +168,13 @@ def _null(value: Any) -> None:
         raise TypeError
 
 
-def _moment(value: Any) -> datetime:
-    moment = datetime.fromisoformat(_text(value))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _datetime(value: Any) -> datetime:
+    parsed = datetime.fromisoformat(_text(value))
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _string(wants: str, form: str) -> tuple[Schema, str]:
-    return {"type": "string", "format": form}, f"a string with {wants}"
+def _string(expected: str, form: str) -> tuple[Schema, str]:
+    return {"type": "string", "format": form}, f"a string with {expected}"
 
 
 _SCALARS: dict[Any, Shape] = {
@@ -187,7 +187,7 @@ _SCALARS: dict[Any, Shape] = {
     int: scalar({"type": "integer"}, "an integer", _integer),
     float: scalar({"type": "number"}, "a number", lambda value: float(_number(value))),
     Decimal: scalar({"type": "number"}, "a number", lambda value: Decimal(str(_number(value)))),
-    datetime: scalar(*_string("a date and a time, such as 2024-01-15T10:30:00Z", "date-time"), _moment),
+    datetime: scalar(*_string("a date and a time, such as 2024-01-15T10:30:00Z", "date-time"), _datetime),
     date: scalar(*_string("a date, such as 2024-01-15", "date"), lambda value: date.fromisoformat(_text(value))),
     time: scalar(*_string("a time, such as 10:30:00", "time"), lambda value: time.fromisoformat(_text(value))),
     UUID: scalar(*_string("a UUID", "uuid"), lambda value: UUID(_text(value))),

@@ -1,4 +1,4 @@
-"""From what a Python function gives back to JSON: one way only, and nothing is guessed."""
+"""Converts the return value of a tool to plain JSON, or raises NotJSONError."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uuid import UUID
 
 import attrs
 
-from interactor_ext.tools._shapes import told
+from interactor_ext.tools._shapes import error_text
 
 
 class NotJSONError(Exception):
@@ -35,8 +35,8 @@ def to_json(value: Any) -> Any:
     except NotJSONError:
         raise
     except Exception as error:
-        # A field that was never set, a list that is read from a database which is away: the objects are the caller's.
-        raise NotJSONError(f"it cannot be read, {type(error).__name__}: {told(error)}") from error
+        # The objects are the caller's: a field that was never set, say, or a lazy list of a database that is down.
+        raise NotJSONError(f"it cannot be read, {type(error).__name__}: {error_text(error)}") from error
     return plain
 
 

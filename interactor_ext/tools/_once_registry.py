@@ -18,7 +18,7 @@ Run = Callable[[float | None], Effects[Any]]
 
 
 class OnceRegistry(Generic[A]):
-    """Jobs by key. Each is run once, and its result handed in once; whoever asks again gets the same answer.
+    """Jobs by key. Each is run once, and its result submitted once; whoever asks again gets the same answer.
 
     Where that caller gives up, the next one goes on: with the result if there is one, else with the `run` of the first.
     The newest few thousand are remembered.
@@ -33,25 +33,25 @@ class OnceRegistry(Generic[A]):
         self._jobs: dict[object, _Job[A]] = {}
 
     def once(
-        self, key: object, run: Run, hand_in: Callable[[Any], Effects[A]], ends_at: float | None = None
+        self, key: object, run: Run, submit: Callable[[Any], Effects[A]], ends_at: float | None = None
     ) -> Effects[A]:
         while True:
             job, is_ours = self._claim(key, run)
             if is_ours:
-                return (yield from self._do(job, hand_in, ends_at))
+                return (yield from self._do(job, submit, ends_at))
             answers = job.answers
             yield Join(answers, ends_at, "another run of the same call was going on")
             # Empty if the other gave up: then it is our turn, or a third one's.
             if answers.result():
                 return answers.result()[0]
 
-    def _do(self, job: _Job[A], hand_in: Callable[[Any], Effects[A]], ends_at: float | None) -> Effects[A]:
+    def _do(self, job: _Job[A], submit: Callable[[Any], Effects[A]], ends_at: float | None) -> Effects[A]:
         answers: list[A] = []
         try:
             if job.run is not None:
                 job.result = yield from job.run(ends_at)
                 job.run = None
-            answers.append((yield from hand_in(job.result)))
+            answers.append((yield from submit(job.result)))
         finally:
             self._release(job, answers)
         return answers[0]

@@ -1,4 +1,4 @@
-"""The members of what Python has for JSON objects: dataclasses, attrs classes, TypedDicts and named tuples."""
+"""Reads the fields of dataclasses, attrs classes, TypedDicts and named tuples: the classes that stand for objects."""
 
 from __future__ import annotations
 

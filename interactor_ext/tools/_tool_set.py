@@ -37,7 +37,7 @@ _REMEMBERED_IDS = 16_384
 class ToolSet:
     """A set of tools by name, for any number of tenants, conversations and threads at once, sync and async.
 
-    Each call is run once and its result handed in once, by whichever of several askers comes first; that holds within a
+    Each call is run once and its result submitted once, however many callers ask for it at once; that holds within a
     process and for the latest few thousand calls. Beyond that the platform refuses a second result.
 
     With an asynchronous client, a synchronous function runs in a worker thread. With a synchronous one, an asynchronous
@@ -102,7 +102,7 @@ class ToolSet:
     def register(self, user: Resources | AsyncResources) -> list[Tool] | Awaitable[list[Tool]]:
         """Create the tools that the tenant lacks, update those that differ, and return all, in the order of the set.
 
-        Tools are told apart by name; others of the tenant are left alone. Called again it changes nothing. With an
+        Tools are identified by name; others of the tenant are left alone. Called again it changes nothing. With an
         asynchronous client, await it.
         """
         client: Any = user
@@ -116,7 +116,7 @@ class ToolSet:
     def run(
         self, user: Resources | AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
     ) -> Message | Awaitable[Message]:
-        """Run the function for one call, hand in its result, and return the message that the platform answers with.
+        """Run the function for one call, submit its result, and return the message that the platform answers with.
 
         `tool_call` is a `room.tool_call.pending` event or its data, or a call of a message or a stream; the latter two
         do not name their room, so they need `room_id`. An event's own namespace is used. With an asynchronous client,
@@ -125,7 +125,7 @@ class ToolSet:
         Raises:
             ValueError: the room is missing, or the event belongs to another tenant than `user`.
             APITimeoutError: the view's deadline has come. A synchronous function that still runs is left to its thread.
-            InteractorError: the result could not be handed in. To do that, call it again: the function has run.
+            InteractorError: the result could not be submitted. Call it again for that: the function does not run twice.
         """
         view, call = pending_call(user, tool_call, room_id)
         answer: Message | Awaitable[Message] = view._run_effects(self._answer(view, call, view._view.ends_at()))
@@ -154,7 +154,7 @@ class ToolSet:
     def _answer(
         self, user: Any, call: PendingCall, ends_at: float | None, *, only_ours: bool = False
     ) -> Effects[Message | None]:
-        """None, with `only_ours`, for a call for which the platform itself turns to somebody else."""
+        """None, with `only_ours`, for a call of an unknown tool that the platform posts to a `callback_url`."""
         require_sendable(call)
         name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:

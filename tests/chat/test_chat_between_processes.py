@@ -209,8 +209,8 @@ def test_message_of_another_process_while_a_tool_runs(mode: str, sandbox: Sandbo
 def test_answer_is_waited_for_as_long_as_words_of_it_come(
     mode: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_queue, "_LOOKS", (0.01,))
-    monkeypatch.setattr(room_queue, "_LATER_LOOKS", 0.05)
+    monkeypatch.setattr(room_queue, "_POLL_PAUSES", (0.01,))
+    monkeypatch.setattr(room_queue, "_LATER_POLL_PAUSE", 0.05)
     room = new_room(sandbox)
     leave_early(mode, sandbox, room, "word " * 40)
     assert is_answer_to(chat(mode, sandbox, room, "TWO", **elsewhere(sandbox)), "TWO")

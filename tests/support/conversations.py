@@ -107,8 +107,8 @@ def asked(sandbox: Sandbox, operation: str) -> Iterator[Any]:
 def shorten_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between attempts, and between looks at a room, some milliseconds pass. How long it is tried stays as it is."""
     monkeypatch.setattr(RetryPolicy, "backoff", lambda policy, failures: 0.005)
-    monkeypatch.setattr(_state, "_LOOKS", (0.01,) * 900)
-    monkeypatch.setattr(_room_queue, "_LOOKS", (0.01,) * 3000)
+    monkeypatch.setattr(_state, "_POLL_PAUSES", (0.01,) * 900)
+    monkeypatch.setattr(_room_queue, "_POLL_PAUSES", (0.01,) * 3000)
     monkeypatch.setattr(waiting, "_FIRST_PAUSE", 0.01)
 
 

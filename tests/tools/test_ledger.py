@@ -140,8 +140,8 @@ def given(value: Any) -> Effects[Any]:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_queue, "_LOOKS", (0.0,) * 5)
-    monkeypatch.setattr(room_queue, "_LATER_LOOKS", 0.0)
+    monkeypatch.setattr(room_queue, "_POLL_PAUSES", (0.0,) * 5)
+    monkeypatch.setattr(room_queue, "_LATER_POLL_PAUSE", 0.0)
 
 
 def older() -> list[Message]:

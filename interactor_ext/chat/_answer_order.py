@@ -1,7 +1,7 @@
-"""Which messages of a room belong to which user's message: read from their order, because nothing else tells.
+"""Decides which answer in a room belongs to which user's message, from their order: they carry no other hint.
 
 The platform answers the messages of a room one after the other, in the order in which it keeps them. One whose answer
-waits for the results of tools steps aside meanwhile, and is in line again when the last of them is there.
+waits for the results of tools steps aside meanwhile, and is in the queue again when the last of them is there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Aside:
         self.has_result = {call.id for call in calls if call.status in FINISHED}
 
 
-class FairQueue:
+class AnswerOrder:
     """The messages of a room, oldest first, as seen by whoever has sent the one with the id `ours`.
 
     `settled` is the id of a message up to which nothing is waited for any more. `is_cut_off` says that the list begins
@@ -50,31 +50,31 @@ class FairQueue:
         """The ids of answers to other messages, and of those up to `settled`."""
         self.past: set[str] = set()
         self.calls_of_others: set[str] = set()
-        self.is_open = False
-        """Whether there is an answer that may be to `ours`, or may be not."""
-        self.line: list[_Owner] = [ours] if is_cut_off else []
+        self.is_ambiguous = False
+        """Whether there is an answer that may or may not be the one to `ours`."""
+        self.unanswered: list[_Owner] = [ours] if is_cut_off else []
         """Who is to be answered next, in order. None: a message from before the list, or one of several."""
         self._ours = ours
         self._unknown = ours if is_cut_off else None
         self._aside: list[_Aside] = []
-        # Whether `ours` is one of several of which some are in line, nobody knows in which order.
+        # Whether `ours` is one of several in the queue whose order is unknown.
         self._is_mixed = False
         self._results = results
         for message in oldest_first:
             self._read(message)
             if message.id == settled:
-                self.line = [each for each in self.line if each == ours and ours is not None]
+                self.unanswered = [each for each in self.unanswered if each == ours and ours is not None]
                 self.past, self.others = self.past | self.others, set()
-                self._is_mixed = self.is_open = False
+                self._is_mixed = self.is_ambiguous = False
 
     @property
     def is_ours_next(self) -> bool:
         """Whether nobody else is answered before `ours` is."""
-        return not self._is_mixed and self.line[:1] in ([], [self._ours])
+        return not self._is_mixed and self.unanswered[:1] in ([], [self._ours])
 
     def _read(self, message: Message) -> None:
         if message.role == "user":
-            self.line.append(message.id)
+            self.unanswered.append(message.id)
         elif message.role == "tool":
             self._read_result()
         elif message.role in NOT_THE_ASSISTANT:
@@ -89,7 +89,7 @@ class FairQueue:
         elif message.content:  # an empty one is still being written
             owner = self._take()
             if owner is None and self._is_mixed:
-                self.is_open = self.answer is None
+                self.is_ambiguous = self.answer is None
             elif owner is not None and owner == self._ours:
                 self.answer = self.answer or message
             else:
@@ -98,8 +98,8 @@ class FairQueue:
     def _read_result(self) -> None:
         ready = [each for each in self._aside if each.has_result] or self._aside
         if not ready:
-            if self._unknown not in self.line:
-                self.line.append(self._unknown)
+            if self._unknown not in self.unanswered:
+                self.unanswered.append(self._unknown)
             return
         first = next((each for call in self._results for each in ready if call in each.has_result), None)
         if len(ready) > 1 and first is None:
@@ -114,10 +114,10 @@ class FairQueue:
         waiting.missing.discard(done)
         if not waiting.missing:
             self._aside.remove(waiting)
-            self.line.append(waiting.owner)
+            self.unanswered.append(waiting.owner)
 
     def _take(self) -> _Owner:
-        if self.line:
-            return self.line.pop(0)
+        if self.unanswered:
+            return self.unanswered.pop(0)
         # A platform may keep no messages for results.
         return self._aside.pop().owner if len(self._aside) == 1 else self._unknown

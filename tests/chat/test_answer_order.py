@@ -1,4 +1,4 @@
-"""Whose answer is whose, told from the order of a room's messages."""
+"""AnswerOrder: which answer belongs to which message, read from the order of a room's messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interactor_client.models import Message, ToolCall
-from interactor_ext.chat._turns import FairQueue
+from interactor_ext.chat._answer_order import AnswerOrder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -33,11 +33,11 @@ def message(line: str) -> Message:
     return Message(id=message_id, room_id="r", role=role, content=content, created_at=NOW, **more)
 
 
-def told(ours: str, *lines: str, **about: Any) -> tuple[str | None, list[str], set[str], bool]:
-    turns = FairQueue(room(*lines), ours, **about)
-    assert not turns.is_open
-    answer = None if turns.answer is None else turns.answer.id
-    return answer, [call.id for call in turns.calls], turns.others, turns.is_ours_next
+def order_of(ours: str, *lines: str, **about: Any) -> tuple[str | None, list[str], set[str], bool]:
+    order = AnswerOrder(room(*lines), ours, **about)
+    assert not order.is_ambiguous
+    answer = None if order.answer is None else order.answer.id
+    return answer, [call.id for call in order.calls], order.others, order.is_ours_next
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def told(ours: str, *lines: str, **about: Any) -> tuple[str | None, list[str], s
 def test_answers_come_in_the_order_of_the_messages(
     ours: str, lines: str, answer: str | None, others: str, is_next: bool
 ) -> None:
-    assert told(ours, *lines.split()) == (answer, [], set(others.split()), is_next)
+    assert order_of(ours, *lines.split()) == (answer, [], set(others.split()), is_next)
 
 
 @pytest.mark.parametrize(
@@ -89,35 +89,35 @@ def test_answers_come_in_the_order_of_the_messages(
 def test_who_waits_for_tools_steps_aside(
     ours: str, lines: str, answer: str | None, calls: str, others: str, is_next: bool
 ) -> None:
-    assert told(ours, *lines.split()) == (answer, calls.split(), set(others.split()), is_next)
+    assert order_of(ours, *lines.split()) == (answer, calls.split(), set(others.split()), is_next)
 
 
 def test_results_of_two_at_once_leave_it_open() -> None:
     lines = ["u1", "u2", "c1:x+", "c2:y+", "t", "t"]
     for ours in ("u1", "u2"):
-        turns = FairQueue(room(*lines), ours)
-        assert (turns.is_ours_next, turns.is_open) == (False, False)
-        turns = FairQueue(room(*lines, "a1"), ours)
-        assert (turns.answer, turns.is_open) == (None, True)
+        order = AnswerOrder(room(*lines), ours)
+        assert (order.is_ours_next, order.is_ambiguous) == (False, False)
+        order = AnswerOrder(room(*lines, "a1"), ours)
+        assert (order.answer, order.is_ambiguous) == (None, True)
     # Until it is settled.
-    turns = FairQueue(room(*lines, "a1", "a2", "u3", "a3"), "u3", settled="a2")
-    assert turns.answer is not None
-    assert turns.answer.id == "a3"
-    assert not turns.is_open
+    order = AnswerOrder(room(*lines, "a1", "a2", "u3", "a3"), "u3", settled="a2")
+    assert order.answer is not None
+    assert order.answer.id == "a3"
+    assert not order.is_ambiguous
 
 
 def test_what_is_settled_is_waited_for_no_longer() -> None:
-    assert told("u2", "u1", "u2", settled="u1") == (None, [], set(), True)
-    assert told("u2", "u1", "u2", "a2", settled="u1") == ("a2", [], set(), True)
-    assert told("u2", "a1", "u2", "a2", settled="a1") == ("a2", [], set(), True)
+    assert order_of("u2", "u1", "u2", settled="u1") == (None, [], set(), True)
+    assert order_of("u2", "u1", "u2", "a2", settled="u1") == ("a2", [], set(), True)
+    assert order_of("u2", "a1", "u2", "a2", settled="a1") == ("a2", [], set(), True)
     # But a message that was sent before, with the same key, is still looked for.
-    assert told("u1", "u1", "u2", "a1", "a2", settled="u2") == ("a1", [], {"a2"}, True)
-    turns = FairQueue(room("u0", "a0", "u1"), "u1", settled="a0")
-    assert (turns.past, turns.others) == ({"a0"}, set())
+    assert order_of("u1", "u1", "u2", "a1", "a2", settled="u2") == ("a1", [], {"a2"}, True)
+    order = AnswerOrder(room("u0", "a0", "u1"), "u1", settled="a0")
+    assert (order.past, order.others) == ({"a0"}, set())
 
 
 def test_list_that_begins_behind_the_message() -> None:
-    assert told("u1", is_cut_off=True) == (None, [], set(), True)
-    assert told("u1", "t", "c2:y+", "t", "a1", is_cut_off=True) == ("a1", ["y"], set(), True)
-    assert told("u1", "t", "u2", "a1", "a2", is_cut_off=True) == ("a1", [], {"a2"}, True)
-    assert told("u2", "t", "u2", "a1", "a2") == ("a2", [], {"a1"}, True)
+    assert order_of("u1", is_cut_off=True) == (None, [], set(), True)
+    assert order_of("u1", "t", "c2:y+", "t", "a1", is_cut_off=True) == ("a1", ["y"], set(), True)
+    assert order_of("u1", "t", "u2", "a1", "a2", is_cut_off=True) == ("a1", [], {"a2"}, True)
+    assert order_of("u2", "t", "u2", "a1", "a2") == ("a2", [], {"a1"}, True)
