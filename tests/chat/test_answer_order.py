@@ -56,7 +56,7 @@ def order_of(ours: str, *lines: str, **about: Any) -> tuple[str | None, list[str
         ("u1", "s0 u1 a1", "a1", "s0", True),
     ],
 )
-def test_answers_come_in_the_order_of_the_messages(
+def test_answers_belong_to_messages_in_their_order(
     ours: str, lines: str, answer: str | None, others: str, is_next: bool
 ) -> None:
     assert order_of(ours, *lines.split()) == (answer, [], set(others.split()), is_next)
@@ -86,13 +86,13 @@ def test_answers_come_in_the_order_of_the_messages(
         ("u1", "u1 c1:x+ a1", "a1", "x", "", True),
     ],
 )
-def test_who_waits_for_tools_steps_aside(
+def test_message_that_waits_for_tool_results_is_overtaken(
     ours: str, lines: str, answer: str | None, calls: str, others: str, is_next: bool
 ) -> None:
     assert order_of(ours, *lines.split()) == (answer, calls.split(), set(others.split()), is_next)
 
 
-def test_results_of_two_at_once_leave_it_open() -> None:
+def test_results_of_two_messages_at_once_are_ambiguous() -> None:
     lines = ["u1", "u2", "c1:x+", "c2:y+", "t", "t"]
     for ours in ("u1", "u2"):
         order = AnswerOrder(room(*lines), ours)
@@ -106,7 +106,7 @@ def test_results_of_two_at_once_leave_it_open() -> None:
     assert not order.is_ambiguous
 
 
-def test_what_is_settled_is_waited_for_no_longer() -> None:
+def test_settled_messages_are_not_waited_for() -> None:
     assert order_of("u2", "u1", "u2", settled="u1") == (None, [], set(), True)
     assert order_of("u2", "u1", "u2", "a2", settled="u1") == ("a2", [], set(), True)
     assert order_of("u2", "a1", "u2", "a2", settled="a1") == ("a2", [], set(), True)
@@ -116,7 +116,7 @@ def test_what_is_settled_is_waited_for_no_longer() -> None:
     assert (order.past, order.others) == ({"a0"}, set())
 
 
-def test_list_that_begins_behind_the_message() -> None:
+def test_list_that_begins_after_the_message_is_read() -> None:
     assert order_of("u1", is_cut_off=True) == (None, [], set(), True)
     assert order_of("u1", "t", "c2:y+", "t", "a1", is_cut_off=True) == ("a1", ["y"], set(), True)
     assert order_of("u1", "t", "u2", "a1", "a2", is_cut_off=True) == ("a1", [], {"a2"}, True)

@@ -1,4 +1,4 @@
-"""`user.chat(...)`: no word is missed, none comes twice, and no chat hears another's."""
+"""`user.chat(...)`: complete answers without duplicates, over cut streams and beside other chats."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def sandbox(server: Sandbox) -> Sandbox:
 
 
 @sync_and_async
-def test_the_answer_comes_word_by_word_and_then_as_a_whole(mode: str, sandbox: Sandbox) -> None:
+def test_chat_gives_deltas_and_then_the_complete_message(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     outcome = chat(mode, sandbox, room, WORDS)
     assert outcome.text == ANSWER
@@ -77,14 +77,14 @@ def test_the_answer_comes_word_by_word_and_then_as_a_whole(mode: str, sandbox: S
 
 @sync_and_async
 @pytest.mark.parametrize("chats", [5, pytest.param(20, marks=pytest.mark.full)])
-def test_no_word_is_missed_where_the_answer_is_immediate(mode: str, chats: int) -> None:
+def test_immediate_answer_loses_no_delta(mode: str, chats: int) -> None:
     with Sandbox().run() as sandbox:
         room = new_room(sandbox)
         assert [chat(mode, sandbox, room, WORDS).text for _ in range(chats)] == [ANSWER] * chats
 
 
 @sync_and_async
-def test_a_message_that_may_have_arrived_is_not_sent_twice(mode: str, sandbox: Sandbox) -> None:
+def test_lost_response_to_the_message_is_retried_with_the_same_idempotency_key(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def lose_first_answer(request: str, number: int) -> int | None:
@@ -104,7 +104,7 @@ def test_a_message_that_may_have_arrived_is_not_sent_twice(mode: str, sandbox: S
 @pytest.mark.parametrize(
     "allowed", [0, 19, 500, *(pytest.param(each, marks=pytest.mark.full) for each in (1, 18, 100, 200, 900))]
 )
-def test_a_stream_that_is_cut_loses_no_word(mode: str, allowed: int, sandbox: Sandbox) -> None:
+def test_cut_stream_is_resumed_and_loses_no_delta(mode: str, allowed: int, sandbox: Sandbox) -> None:
     """Cut before the first event, the stream has no id to resume from, and the server can replay nothing."""
     room = new_room(sandbox)
 
@@ -124,7 +124,7 @@ def test_a_stream_that_is_cut_loses_no_word(mode: str, allowed: int, sandbox: Sa
 
 
 @sync_and_async
-def test_a_stream_that_fails_for_good(mode: str, sandbox: Sandbox) -> None:
+def test_stream_that_cannot_resume_raises_and_message_finds_the_answer(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def break_off(event: Any) -> None:
@@ -140,7 +140,7 @@ def test_a_stream_that_fails_for_good(mode: str, sandbox: Sandbox) -> None:
 
 
 @sync_and_async
-def test_what_is_left_of_the_words_can_be_read_after_the_stream_failed(mode: str, sandbox: Sandbox) -> None:
+def test_rest_of_the_text_can_be_read_after_the_stream_failed(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def text_in_two_parts(user: InteractorClient) -> list[str]:
@@ -184,7 +184,7 @@ def test_what_is_left_of_the_words_can_be_read_after_the_stream_failed(mode: str
 
 
 @sync_and_async
-def test_an_error_event_ends_the_events_and_the_answer_is_still_found(mode: str, sandbox: Sandbox) -> None:
+def test_error_event_raises_stream_error_and_message_finds_the_answer(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def fail(event: Any) -> None:
@@ -199,7 +199,7 @@ def test_an_error_event_ends_the_events_and_the_answer_is_still_found(mode: str,
 
 
 @sync_and_async
-def test_a_room_that_is_deleted_meanwhile(mode: str, sandbox: Sandbox) -> None:
+def test_room_deleted_during_chat_raises_not_found(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def delete(event: Any) -> None:
@@ -213,7 +213,7 @@ def test_a_room_that_is_deleted_meanwhile(mode: str, sandbox: Sandbox) -> None:
 
 
 @sync_and_async
-def test_a_stream_that_ends_before_the_answer_is_complete(mode: str, sandbox: Sandbox) -> None:
+def test_done_event_before_the_answer_is_complete_still_gives_the_answer(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def end(event: Any) -> None:
@@ -226,7 +226,7 @@ def test_a_stream_that_ends_before_the_answer_is_complete(mode: str, sandbox: Sa
 
 
 @sync_and_async
-def test_events_that_are_new_or_broken_do_no_harm(mode: str, sandbox: Sandbox) -> None:
+def test_unknown_and_invalid_events_are_tolerated(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def say(event: Any) -> None:
@@ -241,7 +241,7 @@ def test_events_that_are_new_or_broken_do_no_harm(mode: str, sandbox: Sandbox) -
 
 
 @sync_and_async
-def test_a_chat_is_repeated_with_its_idempotency_key(mode: str, sandbox: Sandbox) -> None:
+def test_chat_repeated_with_its_idempotency_key_gives_the_same_answer(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def answers() -> list[Message]:
@@ -271,7 +271,7 @@ def test_a_chat_is_repeated_with_its_idempotency_key(mode: str, sandbox: Sandbox
 
 
 @sync_and_async
-def test_leaving_early_closes_the_stream(mode: str, sandbox: Sandbox) -> None:
+def test_leaving_the_block_early_closes_the_stream(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     if mode == "sync":
         with sandbox.client(namespace=NAMESPACE) as user:
@@ -296,7 +296,7 @@ def test_leaving_early_closes_the_stream(mode: str, sandbox: Sandbox) -> None:
         asyncio.run(main())
 
 
-async def test_a_cancelled_task_leaves_at_once(sandbox: Sandbox) -> None:
+async def test_cancelled_task_closes_the_stream(sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     async with sandbox.async_client(namespace=NAMESPACE) as user:
 
@@ -312,7 +312,7 @@ async def test_a_cancelled_task_leaves_at_once(sandbox: Sandbox) -> None:
         assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
 
 
-async def test_a_time_limit_within_the_block_loses_nothing(sandbox: Sandbox) -> None:
+async def test_wait_for_within_the_block_loses_nothing(sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
         with pytest.raises(TimeoutError):
@@ -321,7 +321,7 @@ async def test_a_time_limit_within_the_block_loses_nothing(sandbox: Sandbox) -> 
         assert "".join([word async for word in reply.text()]) == ANSWER
 
 
-async def test_many_short_time_limits_find_the_answer_although_the_stream_breaks(sandbox: Sandbox) -> None:
+async def test_many_short_wait_for_find_the_answer_although_the_stream_breaks(sandbox: Sandbox) -> None:
     """Each is shorter than the wait before a reconnect, and than the pauses between looks at the room."""
     room = new_room(sandbox)
     for is_lost in (False, True):
@@ -341,7 +341,7 @@ async def test_many_short_time_limits_find_the_answer_although_the_stream_breaks
 
 
 @sync_and_async
-def test_who_waits_for_an_answer_hears_that_the_chat_was_left(mode: str) -> None:
+def test_close_ends_a_pending_message_call_with_stream_error(mode: str) -> None:
     with Sandbox(word_delay=0.01).run() as sandbox:
         room = new_room(sandbox)
         content = "word " * 2000
@@ -374,7 +374,7 @@ def test_who_waits_for_an_answer_hears_that_the_chat_was_left(mode: str) -> None
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3, *(pytest.param(each, marks=pytest.mark.full) for each in (2, 4, 5))])
-async def test_a_second_cancellation_leaves_the_room_to_others(turns: int, sandbox: Sandbox) -> None:
+async def test_second_cancellation_while_closing_releases_the_room(turns: int, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     async with sandbox.async_client(namespace=NAMESPACE) as user:
         entered = asyncio.Event()
@@ -398,7 +398,7 @@ async def test_a_second_cancellation_leaves_the_room_to_others(turns: int, sandb
 
 
 @sync_and_async
-def test_the_deadline_bounds_the_wait_for_an_answer_that_was_left(mode: str) -> None:
+def test_deadline_limits_the_wait_for_the_answer_of_an_earlier_chat(mode: str) -> None:
     with Sandbox(word_delay=1).run() as sandbox:
         room = new_room(sandbox)
         with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, "word " * 200):
@@ -411,7 +411,7 @@ def test_the_deadline_bounds_the_wait_for_an_answer_that_was_left(mode: str) -> 
 
 
 @sync_and_async
-def test_chats_of_one_room_at_once_do_not_mix(mode: str, sandbox: Sandbox) -> None:
+def test_concurrent_chats_in_one_room_get_their_own_answers(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     contents = [f"{number} {WORDS}" for number in range(3)]
 
@@ -438,7 +438,7 @@ def test_chats_of_one_room_at_once_do_not_mix(mode: str, sandbox: Sandbox) -> No
 
 
 @sync_and_async
-def test_chats_of_one_room_in_one_thread_or_task(mode: str, sandbox: Sandbox) -> None:
+def test_nested_chats_in_one_room_do_not_deadlock(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def nested() -> list[str]:
@@ -464,8 +464,8 @@ def test_chats_of_one_room_in_one_thread_or_task(mode: str, sandbox: Sandbox) ->
 
 
 @sync_and_async
-def test_a_chat_after_one_that_was_left_early(mode: str, sandbox: Sandbox) -> None:
-    """The rest of the first answer is still on its way, and its words say nowhere whose they are."""
+def test_chat_after_one_that_was_left_early_gets_its_own_answer(mode: str, sandbox: Sandbox) -> None:
+    """The rest of the first answer is still on its way, and its deltas name no message."""
     room = new_room(sandbox)
 
     def leave_and_ask() -> str:
@@ -487,7 +487,7 @@ def test_a_chat_after_one_that_was_left_early(mode: str, sandbox: Sandbox) -> No
     assert answer == "Bot here. You said: And now?"
 
 
-async def test_who_gives_up_waiting_in_line_is_passed_over(sandbox: Sandbox) -> None:
+async def test_chat_cancelled_in_the_room_queue_is_skipped(sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     async with sandbox.async_client(namespace=NAMESPACE) as user:
 
@@ -508,7 +508,7 @@ async def test_who_gives_up_waiting_in_line_is_passed_over(sandbox: Sandbox) -> 
 
 
 @sync_and_async
-def test_the_deadline_bounds_the_wait_for_an_answer(mode: str, sandbox: Sandbox) -> None:
+def test_deadline_limits_the_wait_for_an_answer(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def attempt(deadline: float) -> Outcome:
@@ -520,7 +520,7 @@ def test_the_deadline_bounds_the_wait_for_an_answer(mode: str, sandbox: Sandbox)
 
 
 @sync_and_async
-def test_the_deadline_bounds_the_wait_for_the_room(mode: str, sandbox: Sandbox) -> None:
+def test_deadline_limits_the_wait_in_the_room_queue(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     started, leave = threading.Event(), threading.Event()
 
@@ -540,7 +540,7 @@ def test_the_deadline_bounds_the_wait_for_the_room(mode: str, sandbox: Sandbox) 
 
 
 @sync_and_async
-def test_what_the_platform_refuses_is_raised_on_entering(mode: str, sandbox: Sandbox) -> None:
+def test_rejected_message_raises_on_entering(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     with pytest.raises(NotFoundError):
         chat(mode, sandbox, "room_unknown", WORDS)
@@ -550,7 +550,7 @@ def test_what_the_platform_refuses_is_raised_on_entering(mode: str, sandbox: San
     assert chat(mode, sandbox, room, WORDS).text == ANSWER
 
 
-def test_a_reply_is_entered_once(sandbox: Sandbox) -> None:
+def test_reply_entered_twice_raises_runtime_error(sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     with sandbox.client(namespace=NAMESPACE) as user:
         reply = user.chat(room, WORDS)

@@ -59,7 +59,7 @@ def is_answer_to(outcome: Outcome, content: str) -> bool:
 
 
 def leave_early(mode: str, sandbox: Sandbox, room: str, content: str) -> None:
-    """Begin to read an answer, and stop it."""
+    """Read the first event of an answer and leave the chat."""
     if mode == "sync":
         with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, content) as reply:
             next(reply.text())
@@ -73,7 +73,7 @@ def leave_early(mode: str, sandbox: Sandbox, room: str, content: str) -> None:
 
 
 @sync_and_async
-def test_chat_after_an_answer_that_was_stopped_in_another_process(mode: str, sandbox: Sandbox) -> None:
+def test_chat_waits_for_the_answer_to_a_chat_left_in_another_process(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     for number in range(2):
         leave_early(mode, sandbox, room, f"{number} {WORDS}")
@@ -86,7 +86,7 @@ def test_chat_after_an_answer_that_was_stopped_in_another_process(mode: str, san
 
 @sync_and_async
 @pytest.mark.parametrize("messages", [1, 2])
-def test_chat_after_messages_whose_answers_nobody_follows(mode: str, messages: int, sandbox: Sandbox) -> None:
+def test_chat_waits_for_the_answers_to_messages_sent_before(mode: str, messages: int, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     with sandbox.client(namespace=NAMESPACE) as user:
         for number in range(messages):
@@ -94,7 +94,7 @@ def test_chat_after_messages_whose_answers_nobody_follows(mode: str, messages: i
     assert is_answer_to(chat(mode, sandbox, room, "TWO"), "TWO")
 
 
-def test_chat_in_a_real_other_process(sandbox: Sandbox) -> None:
+def test_chat_waits_for_the_answer_to_a_chat_of_a_child_process(sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     program = f"""if True:
         from interactor_ext import InteractorClient
@@ -126,7 +126,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("at_once")
 @several_rounds
 @sync_and_async
-def test_two_messages_that_are_sent_at_the_same_time(mode: str, rounds: int, sandbox: Sandbox) -> None:
+def test_simultaneous_messages_get_their_own_answers(mode: str, rounds: int, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     for number in range(rounds):
         contents = [f"{number} A {WORDS}", f"{number} B {WORDS}"]
@@ -152,8 +152,8 @@ class Tools(ToolSet):
 @pytest.mark.usefixtures("at_once")
 @several_rounds
 @sync_and_async
-def test_two_messages_at_the_same_time_that_call_tools(mode: str, rounds: int, sandbox: Sandbox) -> None:
-    """Each process runs the calls of its own message only, and gets its own answer or learns that it cannot be told."""
+def test_simultaneous_messages_run_only_their_own_tool_calls(mode: str, rounds: int, sandbox: Sandbox) -> None:
+    """Each process runs the calls of its own message only, and gets its own answer or a StreamError."""
     tools = [Tools("here"), Tools("there")]
     with sandbox.client(namespace=NAMESPACE) as user:
         room = new_room(sandbox, *(tool.id for tool in tools[0].register(user)))
@@ -180,8 +180,8 @@ def test_two_messages_at_the_same_time_that_call_tools(mode: str, rounds: int, s
 
 
 @sync_and_async
-def test_message_of_another_process_while_a_tool_runs(mode: str, sandbox: Sandbox) -> None:
-    """It is answered in between. Its words are on the stream, and are handed out by nobody but its own chat."""
+def test_message_of_another_process_is_answered_while_a_tool_runs(mode: str, sandbox: Sandbox) -> None:
+    """Its deltas on the shared stream are handed out by its own chat alone."""
     tools = ToolSet()
     started, go_on = threading.Event(), threading.Event()
 
@@ -206,7 +206,7 @@ def test_message_of_another_process_while_a_tool_runs(mode: str, sandbox: Sandbo
 
 
 @sync_and_async
-def test_answer_is_waited_for_as_long_as_words_of_it_come(
+def test_chat_waits_while_the_stream_brings_events_of_an_earlier_answer(
     mode: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room_queue, "_POLL_PAUSES", (0.01,))
@@ -218,8 +218,8 @@ def test_answer_is_waited_for_as_long_as_words_of_it_come(
 
 
 @sync_and_async
-def test_answer_that_waits_for_a_tool_keeps_nobody_from_speaking(mode: str, sandbox: Sandbox) -> None:
-    """And when its tool has answered it is waited for, like any other."""
+def test_pending_tool_call_does_not_block_other_chats(mode: str, sandbox: Sandbox) -> None:
+    """Once the result is submitted, its answer is waited for."""
     tools = Tools("here")
     with sandbox.client(namespace=NAMESPACE) as user:
         room = new_room(sandbox, *(tool.id for tool in tools.register(user)))
@@ -232,12 +232,12 @@ def test_answer_that_waits_for_a_tool_keeps_nobody_from_speaking(mode: str, sand
 
 
 @sync_and_async
-def test_chat_costs_two_small_lists(mode: str, sandbox: Sandbox) -> None:
+def test_chat_lists_messages_twice(mode: str, sandbox: Sandbox) -> None:
     assert is_answer_to(chat(mode, sandbox, new_room(sandbox), WORDS), WORDS)
     assert len(list(asked(sandbox, "list_messages"))) == 2
 
 
-def test_dropped_chat_keeps_nobody_out(sandbox: Sandbox) -> None:
+def test_garbage_collected_chat_releases_the_room(sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     with sandbox.client(namespace=NAMESPACE) as user:
         reply = user.chat(room, WORDS).__enter__()
@@ -259,7 +259,7 @@ def ask_sync(user: InteractorClient, room: str, content: str) -> str:
 
 @pytest.mark.full
 @sync_and_async
-def test_many_chats_of_two_processes(mode: str, sandbox: Sandbox) -> None:
+def test_many_chats_of_two_processes_get_their_own_answers(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def talk(name: str, settings: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,6 +1,4 @@
-"""What bounds a chat, and what it outlasts: deadlines, tools that do not return, open circuits, results that are too
-large, callers that are gone.
-"""
+"""Limits of a chat: deadlines, tools that hang, open circuits, results that are too large, chats that are dropped."""
 
 from __future__ import annotations
 
@@ -68,7 +66,7 @@ def room_with(sandbox: Sandbox, tools: ToolSet) -> str:
 
 
 class SlowTools(ToolSet):
-    """One tool for each kind of function. They return when they are told to, and count how often they were run."""
+    """A synchronous and an asynchronous tool that hang, and the number of their runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,8 +90,8 @@ class SlowTools(ToolSet):
 
 @sync_and_async
 @pytest.mark.parametrize("calls", ["/tool sleep", "/tool sleep\n/tool sleep", "/tool sleep_async"])
-def test_deadline_is_kept_while_tools_run(mode: str, calls: str, sandbox: Sandbox) -> None:
-    """Also by `asyncio.run` around it, which would wait for threads of the loop's own."""
+def test_deadline_while_tools_run_raises_timeout(mode: str, calls: str, sandbox: Sandbox) -> None:
+    """`asyncio.run` would wait for threads of the loop's default executor."""
     tools = SlowTools()
 
     def attempt(deadline: float) -> Outcome:
@@ -111,7 +109,7 @@ def test_deadline_is_kept_while_tools_run(mode: str, calls: str, sandbox: Sandbo
 
 
 @sync_and_async
-def test_tool_that_returns_after_the_deadline_is_not_run_again(mode: str, sandbox: Sandbox) -> None:
+def test_tool_that_returns_after_the_deadline_runs_once(mode: str, sandbox: Sandbox) -> None:
     tools = SlowTools()
     room = ""
 
@@ -136,8 +134,8 @@ def test_tool_that_returns_after_the_deadline_is_not_run_again(mode: str, sandbo
 
 @sync_and_async
 @pytest.mark.parametrize("name", ["sleep", "sleep_async"])
-def test_run_of_a_tool_keeps_the_deadline(mode: str, name: str, sandbox: Sandbox) -> None:
-    """Whoever waits for another's run of the same call as well."""
+def test_tools_run_raises_timeout_at_the_deadline(mode: str, name: str, sandbox: Sandbox) -> None:
+    """A caller that waits for another run of the same call as well."""
     tools = SlowTools()
     room = room_with(sandbox, tools)
     with sandbox.client(namespace=NAMESPACE) as user:
@@ -168,7 +166,7 @@ def test_run_of_a_tool_keeps_the_deadline(mode: str, name: str, sandbox: Sandbox
 
 
 @sync_and_async
-def test_result_is_not_handed_in_again_after_the_deadline(mode: str, sandbox: Sandbox) -> None:
+def test_result_submission_is_not_retried_after_the_deadline(mode: str, sandbox: Sandbox) -> None:
     tools = ToolSet()
     tools.tool(add)
     sandbox.faults.add("submit_tool_result", status=503, times=None)
@@ -183,7 +181,7 @@ def test_result_is_not_handed_in_again_after_the_deadline(mode: str, sandbox: Sa
     assert time.monotonic() - started < LONG / 2
 
 
-async def test_cancelled_task_does_not_wait_for_a_tool_in_a_thread(sandbox: Sandbox) -> None:
+async def test_cancelled_tools_run_does_not_wait_for_the_thread(sandbox: Sandbox) -> None:
     tools = SlowTools()
     room = await asyncio.to_thread(room_with, sandbox, tools)
     async with sandbox.async_client(namespace=NAMESPACE) as user:
@@ -202,7 +200,7 @@ async def test_cancelled_task_does_not_wait_for_a_tool_in_a_thread(sandbox: Sand
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_tool_of_an_asynchronous_client_that_no_thread_can_be_had_for(
+def test_tool_without_a_thread_gives_an_error_result(
     is_async: bool, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = ToolSet()
@@ -228,7 +226,7 @@ def test_tool_of_an_asynchronous_client_that_no_thread_can_be_had_for(
 
 
 @sync_and_async
-def test_open_circuit_is_waited_for_before_the_message_is_sent(mode: str, sandbox: Sandbox) -> None:
+def test_chat_waits_for_an_open_circuit_before_it_sends(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     breaker = CircuitBreaker(failures=1, cool_down=0.2)
     sandbox.faults.add("list_assistants", status=500, times=1)
@@ -241,7 +239,7 @@ def test_open_circuit_is_waited_for_before_the_message_is_sent(mode: str, sandbo
 
 @sync_and_async
 @pytest.mark.parametrize("operation", ["submit_tool_result", "list_messages"])
-def test_open_circuit_is_waited_for_while_tools_are_answered(mode: str, operation: str, sandbox: Sandbox) -> None:
+def test_tool_results_wait_for_an_open_circuit(mode: str, operation: str, sandbox: Sandbox) -> None:
     tools = ToolSet()
 
     @tools.tool
@@ -263,7 +261,7 @@ def test_open_circuit_is_waited_for_while_tools_are_answered(mode: str, operatio
 
 
 @sync_and_async
-def test_open_circuit_is_not_waited_for_beyond_the_deadline(mode: str, sandbox: Sandbox) -> None:
+def test_open_circuit_beyond_the_deadline_raises_at_once(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     breaker = CircuitBreaker(failures=1, cool_down=3600)
     sandbox.faults.add("list_messages", status=500, times=None)
@@ -278,7 +276,7 @@ def test_open_circuit_is_not_waited_for_beyond_the_deadline(mode: str, sandbox: 
 
 
 @sync_and_async
-def test_result_that_is_too_large_is_told_to_the_model(mode: str, sandbox: Sandbox) -> None:
+def test_result_rejected_with_413_becomes_an_error_result(mode: str, sandbox: Sandbox) -> None:
     tools = ToolSet()
 
     @tools.tool
@@ -304,7 +302,7 @@ def add(a: int, b: int) -> int:
 
 
 @sync_and_async
-def test_list_of_functions_does_as_well_as_a_set(mode: str, sandbox: Sandbox) -> None:
+def test_tools_accepts_a_list_of_functions(mode: str, sandbox: Sandbox) -> None:
     tools = ToolSet()
     tools.tool(add)
     room = room_with(sandbox, tools)
@@ -315,7 +313,7 @@ def test_list_of_functions_does_as_well_as_a_set(mode: str, sandbox: Sandbox) ->
 
 @sync_and_async
 @pytest.mark.parametrize("tools", [[None], ["add"], "add", 5, {"add": 1}], ids=repr)
-def test_tools_that_are_none_are_refused_before_anything_is_sent(mode: str, tools: Any, sandbox: Sandbox) -> None:
+def test_invalid_tools_raise_configuration_error_before_sending(mode: str, tools: Any, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     with pytest.raises(ConfigurationError, match=r"ToolSet.*register"):
         chat(mode, sandbox, room, WORDS, tools=tools)
@@ -323,13 +321,13 @@ def test_tools_that_are_none_are_refused_before_anything_is_sent(mode: str, tool
 
 
 def words(user: InteractorClient, room: str) -> Iterator[str]:
-    """As a web framework is given them."""
+    """A generator, as web frameworks take it for a streamed response."""
     with user.chat(room, "word " * 100) as reply:
         yield from reply.text()
 
 
-def test_collector_closes_no_chat_itself() -> None:
-    """It may come upon one while the same thread holds a lock that closing needs."""
+def test_garbage_collector_closes_a_chat_in_the_closer_thread() -> None:
+    """It may run while the same thread holds a lock that closing needs."""
     with Sandbox(word_delay=0.01).run() as sandbox, sandbox.client(namespace=NAMESPACE) as user:
         room = new_room(sandbox)
         cycle: list[Any] = [words(user, room)]
@@ -353,7 +351,7 @@ def test_collector_closes_no_chat_itself() -> None:
         assert eventually(lambda: room not in [place.id for place in ROOMS._last])  # type: ignore[attr-defined]
 
 
-def test_chat_that_is_left_by_a_closed_generator_keeps_nobody_out(sandbox: Sandbox) -> None:
+def test_closed_generator_around_a_chat_releases_the_room(sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     with sandbox.client(namespace=NAMESPACE) as user:
         for _ in range(3):

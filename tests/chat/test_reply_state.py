@@ -1,4 +1,4 @@
-"""How far an answer has come, told from events and lists of messages, also those of a platform with other ways."""
+"""ReplyState: what a chat does next after each event, list and failure, also of platforms that behave differently."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RESULT = message("msg_3", "3", "tool")
 
 
 def asked(*, runs_tools: bool = True) -> ReplyState:
-    """A message that was sent in a room where nobody else is."""
+    """The state after a message was sent in a room without other chats."""
     state = ReplyState(runs_tools=runs_tools)
     state.quiet(None)
     state.sent(QUESTION)
@@ -53,7 +53,7 @@ def text(state: ReplyState) -> str:
     return "".join(event.content for event in state.events if isinstance(event, MessageDelta))
 
 
-def test_words_and_then_the_message() -> None:
+def test_deltas_and_then_the_complete_message_end_the_chat() -> None:
     state = asked()
     for event in (MessageDelta(content="Hello "), MessageDelta(content="there"), MessageComplete(message=ANSWER)):
         state.received(event)
@@ -61,7 +61,7 @@ def test_words_and_then_the_message() -> None:
     assert len(state.events) == 3
 
 
-def test_a_message_without_its_words() -> None:
+def test_missing_text_is_added_as_a_delta_before_the_complete_message() -> None:
     state = asked()
     state.received(MessageDelta(content="Hello "))
     state.received(MessageComplete(message=ANSWER))
@@ -72,20 +72,20 @@ def test_a_message_without_its_words() -> None:
     ]
 
 
-def test_words_that_are_not_those_of_the_message_are_left_as_they_are() -> None:
+def test_deltas_that_differ_from_the_message_stay_as_they_are() -> None:
     state = asked()
     state.received(MessageDelta(content="Hm, "))
     state.received(MessageComplete(message=ANSWER))
     assert text(state) == "Hm, "
 
 
-def test_a_platform_that_answers_at_once() -> None:
+def test_answer_in_the_response_ends_the_chat() -> None:
     state = ReplyState(runs_tools=False)
     state.sent(ANSWER)
     assert (state.message, state.action, text(state)) == (ANSWER, Done(), "Hello there")
 
 
-def test_a_platform_that_gives_back_the_answer_empty_as_yet() -> None:
+def test_empty_answer_in_the_response_is_waited_for() -> None:
     state = ReplyState(runs_tools=False)
     state.sent(message("msg_9"))
     assert state.action == ReadStream()
@@ -97,7 +97,7 @@ def test_a_platform_that_gives_back_the_answer_empty_as_yet() -> None:
     assert (state.message, state.action) == (ANSWER, Done())
 
 
-def test_events_that_are_not_the_answer() -> None:
+def test_events_other_than_the_answer_are_handed_out() -> None:
     state = asked()
     echo = MessageComplete(message=message("msg_1", "Hello?", "user"))
     result = MessageComplete(message=message("msg_2", "3", "tool"))
@@ -108,7 +108,7 @@ def test_events_that_are_not_the_answer() -> None:
     assert state.action == ReadStream()
 
 
-def test_calls_that_were_asked_for_together_run_together() -> None:
+def test_tool_calls_of_one_message_run_together() -> None:
     state = asked()
     state.received(ToolCallStart(tool_call=call("tc_1")))
     assert state.action == ListMessages()
@@ -125,29 +125,29 @@ def test_calls_that_were_asked_for_together_run_together() -> None:
     assert state.action == ReadStream()
 
 
-def test_a_call_that_somebody_else_has_answered_meanwhile() -> None:
+def test_completed_tool_call_is_not_run() -> None:
     state = asked()
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.listed([message("msg_2", "", "assistant", call("tc_1", "completed")), QUESTION])
     assert state.action == ReadStream()
 
 
-def test_a_call_runs_although_the_messages_cannot_be_listed() -> None:
+def test_tool_call_runs_when_listing_fails() -> None:
     state = asked()
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.list_failed(NotFoundError("no"))
     assert state.action == RunTools((call("tc_1"),))
 
 
-def test_a_call_runs_although_the_list_does_not_show_it() -> None:
+def test_tool_call_runs_when_the_list_lags_behind() -> None:
     state = asked()
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.listed([])
     assert state.action == RunTools((call("tc_1"),))
 
 
-def test_calls_within_a_complete_message() -> None:
-    """Such a message asks; it is not the answer. One whose calls are done is."""
+def test_tool_calls_within_a_complete_message_run() -> None:
+    """A message with open calls is not the answer; one whose calls are done is."""
     state = asked()
     state.received(MessageDelta(content="Let me see."))
     state.received(MessageComplete(message=message("msg_2", "Let me see.", "assistant", call("tc_1"), call("tc_2"))))
@@ -159,7 +159,7 @@ def test_calls_within_a_complete_message() -> None:
     assert text(state) == "Let me see.Let me see. Three."
 
 
-def test_calls_are_left_alone_where_nobody_asked_to_run_them() -> None:
+def test_tool_calls_are_not_run_without_tools() -> None:
     state = asked(runs_tools=False)
     asking = message("msg_2", "", "assistant", call("tc_1"))
     state.received(ToolCallStart(tool_call=call("tc_1")))
@@ -172,7 +172,7 @@ def test_calls_are_left_alone_where_nobody_asked_to_run_them() -> None:
     assert state.message == ANSWER
 
 
-def test_a_gap_that_the_server_can_fill() -> None:
+def test_reconnect_with_last_event_id_loses_no_text() -> None:
     state = asked()
     state.received(MessageDelta(content="Hello "))
     state.resumed("5")
@@ -183,8 +183,8 @@ def test_a_gap_that_the_server_can_fill() -> None:
     assert text(state) == "Hello there"
 
 
-def test_a_gap_that_nobody_can_fill() -> None:
-    """Without an id there may be words missing, and only the message tells which."""
+def test_reconnect_without_last_event_id_takes_the_text_from_the_message() -> None:
+    """Without an id deltas may be missing, so the text comes from the complete message."""
     state = asked()
     state.received(MessageDelta(content="He"))
     state.resumed("")
@@ -196,14 +196,14 @@ def test_a_gap_that_nobody_can_fill() -> None:
     assert text(state) == "Hello there"
 
 
-def test_an_answer_that_came_in_a_gap() -> None:
+def test_answer_that_came_during_a_reconnect_is_found_in_the_list() -> None:
     state = asked()
     state.resumed("")
     state.listed([ANSWER, QUESTION, message("msg_0", "An older answer.")])
     assert (state.message, text(state)) == (ANSWER, "Hello there")
 
 
-def test_older_answers_and_unknown_messages_are_not_the_answer() -> None:
+def test_older_answers_and_unknown_messages_are_ignored() -> None:
     state = asked()
     state.missed()
     state.listed([message("msg_7", "From a page that does not reach back to the question.")])
@@ -213,7 +213,7 @@ def test_older_answers_and_unknown_messages_are_not_the_answer() -> None:
     assert early.action == ReadStream()
 
 
-def test_a_list_that_does_not_reach_back_to_the_question() -> None:
+def test_answer_is_found_in_a_list_without_the_question() -> None:
     state = asked()
     state.missed()
     later = Message(
@@ -223,7 +223,7 @@ def test_a_list_that_does_not_reach_back_to_the_question() -> None:
     assert state.message == later
 
 
-def test_a_list_that_is_refused_ends_it() -> None:
+def test_rejected_list_ends_the_chat_with_its_error() -> None:
     state = asked()
     state.resumed("")
     state.list_failed(NotFoundError("gone"))
@@ -232,7 +232,7 @@ def test_a_list_that_is_refused_ends_it() -> None:
     assert not state.go_without_stream()
 
 
-def test_without_the_stream_it_looks_again_and_again() -> None:
+def test_without_a_stream_messages_are_polled() -> None:
     state = asked()
     state.stream_failed(StreamError("broken"))
     assert state.action == Done()
@@ -253,7 +253,7 @@ def test_without_the_stream_it_looks_again_and_again() -> None:
     assert (state.message, state.error, state.action) == (ANSWER, None, Done())
 
 
-def test_without_the_stream_it_does_not_look_for_ever() -> None:
+def test_without_a_stream_polling_ends_after_some_seconds() -> None:
     state = asked()
     state.ended()
     assert state.action == ListMessages()
@@ -269,7 +269,7 @@ def test_without_the_stream_it_does_not_look_for_ever() -> None:
     assert not state.go_without_stream()
 
 
-def test_without_the_stream_a_refusal_is_the_end() -> None:
+def test_without_a_stream_a_rejected_list_ends_the_chat() -> None:
     state = asked()
     state.stream_failed(StreamError("broken"))
     assert state.go_without_stream()
@@ -278,7 +278,7 @@ def test_without_the_stream_a_refusal_is_the_end() -> None:
     assert "broken" in str(state.reason)
 
 
-def test_a_stream_that_ends_before_the_message() -> None:
+def test_stream_that_ends_before_the_message_gives_the_listed_answer() -> None:
     state = asked()
     state.received(MessageDelta(content="Hello "))
     state.ended()
@@ -286,13 +286,13 @@ def test_a_stream_that_ends_before_the_message() -> None:
     assert (state.message, state.error, text(state)) == (ANSWER, None, "Hello there")
 
 
-def test_a_deadline_is_the_end() -> None:
+def test_deadline_of_the_stream_ends_the_chat() -> None:
     state = asked()
     state.stream_failed(APITimeoutError("too late"))
     assert not state.go_without_stream()
 
 
-def test_leaving() -> None:
+def test_close_ends_the_chat_and_keeps_an_answer() -> None:
     state = asked()
     state.closed()
     assert state.action == Done()
@@ -303,8 +303,8 @@ def test_leaving() -> None:
     assert (answered.message, answered.error) == (ANSWER, None)
 
 
-def test_what_was_left_stays_left() -> None:
-    """Whatever another thread reports that has not heard of it yet."""
+def test_reports_after_close_are_ignored() -> None:
+    """Reports of a thread that was still at work when another closed the chat."""
     for report in (
         lambda state: state.received(MessageDelta(content="Hello ")),
         lambda state: state.received(ToolCallStart(tool_call=call("tc_1"))),
@@ -327,7 +327,7 @@ def test_what_was_left_stays_left() -> None:
         assert not state.go_without_stream()
 
 
-def test_a_call_that_nobody_here_runs_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_tool_call_without_tools_is_logged_and_named_in_the_timeout(caplog: pytest.LogCaptureFixture) -> None:
     state = asked(runs_tools=False)
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.received(MessageComplete(message=message("msg_2", "", "assistant", call("tc_1"), call("tc_2"))))
@@ -340,7 +340,7 @@ def test_a_call_that_nobody_here_runs_is_told_of(caplog: pytest.LogCaptureFixtur
     assert re.search(r"has come\. .*tool calls tc_1, tc_2\. .*pass tools=", str(state.reason))
 
 
-def test_a_call_that_was_answered_elsewhere_is_waited_for_no_longer() -> None:
+def test_tool_call_answered_elsewhere_is_not_named_in_the_timeout() -> None:
     state = asked(runs_tools=False)
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.received(MessageDelta(content="Now "))

@@ -1,4 +1,4 @@
-"""The event loop that synchronous callers share for asynchronous functions: it outlives whatever they do to it."""
+"""Coroutines of synchronous callers: the event loop that they share survives SystemExit, stop and close."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ WATCHDOG = 30.0
 AsyncFunction = Callable[[], Awaitable[Any]]
 
 
-def plan_of(function: Callable[..., Any]) -> Effects[Any]:
+def effects_of(function: Callable[..., Any]) -> Effects[Any]:
     return (yield Call(function))
 
 
 def run(function: Callable[..., Any]) -> Any:
-    """What a synchronous caller gets of an asynchronous function, unless it hangs."""
+    """The result or error of an asynchronous function in a synchronous caller; fails if it hangs."""
     outcome: list[Any] = []
 
     def call() -> None:
         try:
-            outcome.append(run_sync(plan_of(function)))
+            outcome.append(run_sync(effects_of(function)))
         except BaseException as error:
             outcome.append(error)
 
@@ -83,7 +83,7 @@ async def groups_tasks_that_exit() -> None:
         (groups_tasks_that_exit, SystemExit),
     ],
 )
-def test_error_that_ends_programs_reaches_its_caller_and_the_loop_goes_on(
+def test_system_exit_in_a_coroutine_is_raised_to_its_caller_and_the_loop_goes_on(
     function: AsyncFunction, error: type[BaseException]
 ) -> None:
     assert type(run(function)) is error
@@ -114,7 +114,9 @@ async def stops_the_loop() -> str:
 @pytest.mark.parametrize(
     "function", [schedules_a_callback_that_exits, starts_a_task_that_exits_and_does_not_wait_for_it, stops_the_loop]
 )
-def test_what_ends_other_loops_holds_up_nobody(function: AsyncFunction, caplog: pytest.LogCaptureFixture) -> None:
+def test_loop_that_is_stopped_serves_the_other_callers(
+    function: AsyncFunction, caplog: pytest.LogCaptureFixture
+) -> None:
     with ThreadPoolExecutor(4) as pool:
         others = [pool.submit(run, answer) for _ in range(8)]
         assert run(function) == "answer"
@@ -125,7 +127,7 @@ def test_what_ends_other_loops_holds_up_nobody(function: AsyncFunction, caplog: 
         assert "SystemExit" in str(record.exc_info)
 
 
-def test_where_no_thread_can_be_started_an_asynchronous_function_raises_configuration_error(
+def test_coroutine_without_a_thread_raises_configuration_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(_effects, "loop_thread", _threads.LoopThread())
@@ -137,11 +139,11 @@ def test_where_no_thread_can_be_started_an_asynchronous_function_raises_configur
         patch.setattr(threading.Thread, "start", refuse)
         for _ in range(2):
             with pytest.raises(ConfigurationError, match="thread"):
-                run_sync(plan_of(answer))
+                run_sync(effects_of(answer))
     assert run(answer) == "answer"
 
 
-def test_loop_that_is_closed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_loop_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     loop_thread = _threads.LoopThread()
     monkeypatch.setattr(_effects, "loop_thread", loop_thread)
     assert run(answer) == "answer"
@@ -155,7 +157,7 @@ def test_loop_that_is_closed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_tool_that_exits_is_answered_with_an_error(is_async: bool) -> None:
+def test_system_exit_of_a_tool_becomes_an_error_result(is_async: bool) -> None:
     tools = ToolSet()
     tools.tool(name="quit", description="")(exits if is_async else lambda: exec("raise SystemExit(3)"))
     call = PendingCall("tc_1", "room_1", "tool_1", None, {}, None)
@@ -177,7 +179,7 @@ def delivery(number: int) -> bytes:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_handler_that_exits_does_not_hold_up_the_next_delivery(is_async: bool) -> None:
+def test_system_exit_of_a_handler_does_not_block_the_next_delivery(is_async: bool) -> None:
     router = WebhookRouter(WebhookVerifier("whsec_1"))
     handled: list[str] = []
 
@@ -196,7 +198,7 @@ def test_handler_that_exits_does_not_hold_up_the_next_delivery(is_async: bool) -
     assert handled == ["evt_1", "evt_2"]
 
 
-def test_workers_go_on_after_an_asynchronous_handler_that_exits(tmp_path: Any) -> None:
+def test_workers_continue_after_system_exit_of_an_asynchronous_handler(tmp_path: Any) -> None:
     """Four threads, and one event in five whose handler raises SystemExit at first."""
     queue = SQLiteEventQueue(tmp_path / "queue.db")
     router = WebhookRouter(WebhookVerifier("whsec_1"), queue=queue, name="plans")

@@ -1,4 +1,4 @@
-"""Lists over several pages: what `meta` means, which page is asked for next, and when to stop."""
+"""Pagination: the meaning of `meta`, prefetching, the end of a list, errors."""
 
 from __future__ import annotations
 
@@ -87,24 +87,24 @@ prefetching = pytest.mark.parametrize("prefetch", [0, 1, 3, 100])
         ({"total_count": 2}, PageMeta(1, 2, 2, None, False)),
     ],
 )
-def test_the_canonical_form(meta: Any, expected: PageMeta) -> None:
+def test_meta_of_any_form_becomes_page_meta(meta: Any, expected: PageMeta) -> None:
     envelope = AssistantListResponse.from_dict({"data": [], **({} if meta is None else {"meta": meta})})
     envelope.data = items("a", "b")
     assert page_of(envelope, {}).meta == expected
 
 
-def test_what_the_server_leaves_out_the_request_knows() -> None:
+def test_meta_that_is_missing_is_taken_from_the_request() -> None:
     envelope = SimpleNamespace(data=items("a"), meta=UNSET)
     assert page_of(envelope, {"page": 3, "per_page": 50}).meta == PageMeta(3, 50, None, None, False)
 
 
-def test_a_server_that_tells_a_total_but_no_page_size_did_as_it_was_asked() -> None:
+def test_page_size_that_is_missing_is_taken_from_the_request() -> None:
     envelope = SimpleNamespace(data=items("a"), meta=SimpleNamespace(page=2, total=3))
     assert page_of(envelope, {"page": 2, "per_page": 1}).meta == PageMeta(2, 1, 3, None, True)
     assert page_of(envelope, {"page": 2, "per_page": 2}).meta == PageMeta(2, 2, 3, None, False)
 
 
-def test_an_empty_list() -> None:
+def test_empty_list_has_an_empty_page() -> None:
     envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=1, per_page=20, total=0, total_pages=0))
     found = page_of(envelope, {})
     assert found.meta == PageMeta(1, 20, 0, 0, False)
@@ -112,13 +112,13 @@ def test_an_empty_list() -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "1", True, None, float("nan")])
-def test_no_page_and_no_size_that_is_no_whole_number_from_1(value: Any) -> None:
+def test_invalid_page_or_page_size_raises_value_error(value: Any) -> None:
     for name in ("page", "per_page"):
         with pytest.raises(ValueError, match=name):
             check_paging({name: value})
 
 
-def test_paging_and_prefetch_have_bounds() -> None:
+def test_page_size_and_prefetch_out_of_bounds_raise_value_error() -> None:
     check_paging({})
     check_paging({"page": 10**6, "per_page": 1})
     check_paging({"per_page": 100})
@@ -133,7 +133,7 @@ def test_paging_and_prefetch_have_bounds() -> None:
 
 @both
 @prefetching
-def test_every_item_of_every_page_in_order(mode: str, prefetch: int) -> None:
+def test_iterate_gives_every_item_of_every_page_in_order(mode: str, prefetch: int) -> None:
     def fetch(number: int) -> Page[Any]:
         time.sleep(0.001 * (7 - number))  # the later ones come first
         return page(items(*(f"{number}{letter}" for letter in "abc")), total_pages=6, has_more=number < 6)
@@ -162,14 +162,14 @@ def test_every_item_of_every_page_in_order(mode: str, prefetch: int) -> None:
         pytest.param([page(items("a")), page(items("b")), page(items("a"))], "ab", id="an earlier page again"),
     ],
 )
-def test_where_it_stops(mode: str, prefetch: int, pages: list[Page[Any]], expected: str) -> None:
+def test_iteration_ends_at_the_last_page(mode: str, prefetch: int, pages: list[Page[Any]], expected: str) -> None:
     # Beyond the end the server goes on with its last page for ever.
     assert "".join(run(mode, lambda number: pages[min(number, len(pages)) - 1], prefetch)) == expected
 
 
 @both
 @prefetching
-def test_a_server_that_promises_more_and_sends_nothing_is_an_error(mode: str, prefetch: int) -> None:
+def test_too_many_empty_pages_in_a_row_raise_response_validation_error(mode: str, prefetch: int) -> None:
     asked: set[int] = set()
 
     def fetch(number: int) -> Page[Any]:
@@ -182,14 +182,14 @@ def test_a_server_that_promises_more_and_sends_nothing_is_an_error(mode: str, pr
     assert max(asked) <= 1 + MOST_EMPTY_PAGES + prefetch
 
 
-def test_empty_pages_are_counted_in_a_row() -> None:
+def test_empty_pages_that_are_not_in_a_row_are_tolerated() -> None:
     pages = [page([]) if number % MOST_EMPTY_PAGES else page(items(str(number))) for number in range(1, 500)]
     pages.append(page(items("last"), has_more=False))
     assert [item.id for item in iterate(lambda number: pages[number - 1], 0)] == ["100", "200", "300", "400", "last"]
 
 
-def test_an_empty_page_says_nothing_of_more_by_itself() -> None:
-    """As a server may answer that tells a total, but no size of a page, when it is asked beyond the end."""
+def test_empty_page_without_page_size_has_no_more() -> None:
+    """A server that sends a total but no page size may do so beyond the last page."""
     envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=3, total=3))
     assert not page_of(envelope, {"page": 3}).meta.has_more
     assert page_of(envelope, {"page": 1, "per_page": 2}).meta.has_more is False
@@ -197,7 +197,7 @@ def test_an_empty_page_says_nothing_of_more_by_itself() -> None:
     assert page_of(envelope, {"page": 1}).meta.has_more
 
 
-def test_a_repeated_page_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_repeated_page_ends_the_iteration_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     pages = [page(items("a")), page(items("b")), page(items("b"))]
     with caplog.at_level("WARNING", "interactor"):
         assert len(list(iterate(lambda number: pages[min(number, 3) - 1], 0, request="GET /assistants"))) == 2
@@ -206,13 +206,13 @@ def test_a_repeated_page_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_pages_of_items_without_ids_repeat_if_they_are_equal() -> None:
+def test_equal_pages_of_items_without_ids_end_the_iteration() -> None:
     plain = [page([{"name": "x"}]), page([{"name": "y"}]), page([{"name": "y"}])]
     assert list(iterate(lambda number: plain[min(number, 3) - 1], 0)) == [{"name": "x"}, {"name": "y"}]
 
 
 @both
-def test_without_prefetch_no_page_is_asked_for_before_it_is_needed(mode: str) -> None:
+def test_without_prefetch_pages_are_fetched_when_needed(mode: str) -> None:
     asked: list[int] = []
 
     def fetch(number: int) -> Page[Any]:
@@ -227,7 +227,7 @@ def test_without_prefetch_no_page_is_asked_for_before_it_is_needed(mode: str) ->
 
 @both
 @pytest.mark.parametrize("prefetch", [1, 4])
-def test_so_many_pages_run_ahead_and_no_more(mode: str, prefetch: int) -> None:
+def test_prefetch_bounds_the_pages_in_flight(mode: str, prefetch: int) -> None:
     news, running, most, asked = threading.Condition(), 0, 0, set()
 
     def fetch(number: int) -> Page[Any]:
@@ -251,7 +251,7 @@ def test_so_many_pages_run_ahead_and_no_more(mode: str, prefetch: int) -> None:
 
 @both
 @prefetching
-def test_an_error_comes_after_the_items_before_it(mode: str, prefetch: int) -> None:
+def test_error_of_a_page_is_raised_after_the_items_before_it(mode: str, prefetch: int) -> None:
     def fetch(number: int) -> Page[Any]:
         if number == 3:
             raise LookupError("page 3")
@@ -275,7 +275,7 @@ def test_an_error_comes_after_the_items_before_it(mode: str, prefetch: int) -> N
     assert found == ["1", "2"]
 
 
-def test_an_iteration_that_is_given_up_waits_for_no_page_and_cancels_them_in_another_thread() -> None:
+def test_dropped_iteration_cancels_pages_in_the_closer_thread() -> None:
     cancelled_by: list[threading.Thread] = []
     cancelled = threading.Event()
     fetching = threading.Semaphore(0)
@@ -308,7 +308,7 @@ def test_an_iteration_that_is_given_up_waits_for_no_page_and_cancels_them_in_ano
     eventually(lambda: not page_threads())
 
 
-def test_where_no_thread_can_be_had_pages_are_fetched_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_threads_pages_are_fetched_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -326,7 +326,7 @@ def test_where_no_thread_can_be_had_pages_are_fetched_one_after_the_other(monkey
     ]
 
 
-async def test_an_async_iteration_that_is_given_up_does_not_wait_for_what_cannot_be_cancelled(
+async def test_closed_async_iteration_does_not_wait_for_tasks_that_ignore_cancellation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(_pages, "_GRACE", 0.01)
@@ -353,7 +353,7 @@ async def test_an_async_iteration_that_is_given_up_does_not_wait_for_what_cannot
         await asyncio.sleep(0)
 
 
-async def test_tasks_of_an_iteration_that_is_given_up_are_cancelled() -> None:
+async def test_closed_or_cancelled_async_iteration_cancels_its_tasks() -> None:
     asking: list[int] = []
     cancelled: list[int] = []
 
@@ -391,7 +391,7 @@ async def test_tasks_of_an_iteration_that_is_given_up_are_cancelled() -> None:
     assert sorted(cancelled) == [2, 3, 4]
 
 
-def test_the_walk_asks_for_each_page_once() -> None:
+def test_page_walk_asks_for_each_page_once() -> None:
     walk: PageWalk[Any] = PageWalk()
     assert list(walk.to_ask(1)) == [1]
     assert list(walk.to_ask(1)) == []

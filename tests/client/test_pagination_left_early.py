@@ -1,4 +1,4 @@
-"""A loop over the pages of a list that is left early: it waits for no page, and the calls that fetch ahead end."""
+"""Loops over the pages of a list that are left early: requests in flight are cancelled, and nothing waits for them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def ahead(server: FaultServer, pages: int) -> Callable[[], bool]:
 
 @sync_and_async
 @pytest.mark.parametrize("rest", [silent, BUSY], ids=["waiting for an answer", "waiting before a retry"])
-def test_a_break_ends_the_pages_in_flight(mode: str, rest: Action) -> None:
+def test_break_cancels_the_pages_in_flight(mode: str, rest: Action) -> None:
     with FaultServer([first_page_then(rest)]) as server:
         if mode == "sync":
             with InteractorClient(**settings(server.url)) as client:
@@ -109,7 +109,7 @@ def test_a_break_ends_the_pages_in_flight(mode: str, rest: Action) -> None:
         assert len(server.calls()) == asked + 1
 
 
-def test_a_page_that_fails_ends_those_after_it() -> None:
+def test_failed_page_cancels_those_after_it() -> None:
     def rest(connection: Connection, request: Request) -> bool:
         if page_of(request) == 2:
             eventually(ahead(server, 4))
@@ -122,7 +122,7 @@ def test_a_page_that_fails_ends_those_after_it() -> None:
         eventually(lambda: not page_threads())
 
 
-def test_pages_that_wait_in_the_rate_limiter_are_not_sent() -> None:
+def test_break_cancels_pages_that_wait_in_the_rate_limiter() -> None:
     # The token and the first page go at once, and the next one goes in a minute.
     limiter = RateLimiter(Tiers(client=Tier(per_minute=1, burst=2)))
     with FaultServer([first_page_then(silent)]) as server:
@@ -135,7 +135,7 @@ def test_pages_that_wait_in_the_rate_limiter_are_not_sent() -> None:
         assert len(server.calls()) == 2
 
 
-def test_pages_that_wait_for_a_connection_are_not_sent() -> None:
+def test_break_cancels_pages_that_wait_for_a_connection() -> None:
     transport = Transport(max_connections=1)
     with FaultServer([first_page_then(silent)]) as server:
         with InteractorClient(**settings(server.url, transport=transport)) as client:
@@ -147,7 +147,7 @@ def test_pages_that_wait_for_a_connection_are_not_sent() -> None:
         assert len(server.calls()) == 3
 
 
-def test_a_client_that_is_closed_ends_the_pages_with_its_own_error() -> None:
+def test_closed_client_ends_the_iteration_with_configuration_error() -> None:
     with FaultServer([first_page_then(silent)]) as server:
         client = InteractorClient(**settings(server.url))
         items = client.assistants.iterate(prefetch=3)
@@ -159,7 +159,7 @@ def test_a_client_that_is_closed_ends_the_pages_with_its_own_error() -> None:
         eventually(lambda: not page_threads())
 
 
-def test_nothing_is_logged_of_pages_that_are_given_up(caplog: pytest.LogCaptureFixture) -> None:
+def test_cancelled_pages_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with (
         FaultServer([first_page_then(silent)]) as server,
         InteractorClient(**settings(server.url)) as client,
@@ -173,7 +173,7 @@ def test_nothing_is_logged_of_pages_that_are_given_up(caplog: pytest.LogCaptureF
 
 
 @pytest.mark.parametrize("by", ["the collector in the same thread", "the collector in a thread that fetches"])
-def test_a_loop_that_is_garbage_is_ended_without_a_word(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_garbage_collected_iteration_cancels_its_pages_silently(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The iterator hangs on an object that refers to itself, as a web framework's response may do."""
     unraisable: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
@@ -244,7 +244,7 @@ PROGRAM = """
 
 
 @pytest.mark.parametrize("how", ["exit", "interrupt"])
-def test_an_interpreter_that_ends_does_not_wait_for_pages(how: str) -> None:
+def test_interpreter_exit_does_not_wait_for_pages(how: str) -> None:
     with FaultServer([first_page_then(silent)]) as server:
         program = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM), server.url, how],

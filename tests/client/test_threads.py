@@ -1,4 +1,4 @@
-"""The daemon threads for calls of stores that may never return."""
+"""DaemonThreads: the pool of daemon threads for calls that may never return."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def until(come_true: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_as_many_threads_as_are_needed_and_no_more() -> None:
+def test_pool_starts_threads_as_needed_and_reuses_idle_ones() -> None:
     threads, go_on = DaemonThreads("test"), threading.Event()
     for number in range(3):
         assert threads.submit(int, str(number)).result(60) == number
@@ -38,7 +38,7 @@ def test_as_many_threads_as_are_needed_and_no_more() -> None:
     assert all(future.result(60) for future in waiting)
 
 
-def test_errors_go_to_whoever_waits_and_a_cancelled_call_is_dropped() -> None:
+def test_errors_are_raised_to_the_caller_and_cancelled_calls_are_dropped() -> None:
     threads, go_on, ran = DaemonThreads("test"), threading.Event(), list[int]()
     blocking = [threads.submit(go_on.wait, 60) for _ in range(_threads._MOST_THREADS)]
     dropped = threads.submit(ran.append, 1)
@@ -51,7 +51,7 @@ def test_errors_go_to_whoever_waits_and_a_cancelled_call_is_dropped() -> None:
     assert ran == []
 
 
-def test_a_call_that_is_abandoned_has_its_thread_replaced() -> None:
+def test_thread_of_an_abandoned_call_is_replaced() -> None:
     threads, go_on, ran = DaemonThreads("test", most=2), threading.Event(), list[int]()
     hanging = [threads.submit(go_on.wait, 60) for _ in range(2)]
     until(lambda: all(future.running() for future in hanging))
@@ -71,7 +71,7 @@ def test_a_call_that_is_abandoned_has_its_thread_replaced() -> None:
     assert ran == []
 
 
-def test_threads_that_hang_are_not_replaced_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_abandoned_threads_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_threads, "_MOST_ABANDONED", 1)
     threads, go_on = DaemonThreads("test", most=1), threading.Event()
     for _ in range(2):
@@ -92,7 +92,7 @@ def test_idle_threads_end() -> None:
     assert threads.submit(int, "8").result(60) == 8
 
 
-def test_a_call_for_which_no_thread_can_be_had_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_submit_without_a_thread_raises_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -105,7 +105,7 @@ def test_a_call_for_which_no_thread_can_be_had_is_never_made(monkeypatch: pytest
     assert ran == []
 
 
-def test_a_caller_interrupted_in_any_line_leaves_the_threads_usable() -> None:
+def test_interrupted_caller_leaves_the_pool_usable() -> None:
     threads = DaemonThreads("test")
 
     def submit() -> None:
@@ -119,7 +119,7 @@ def test_a_caller_interrupted_in_any_line_leaves_the_threads_usable() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_has_threads_of_its_own() -> None:
+def test_forked_child_has_its_own_threads() -> None:
     threads = DaemonThreads("test")
     assert threads.submit(int, "7").result(60) == 7
     child = os.fork()
@@ -132,7 +132,7 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_a_call_that_never_ends_does_not_hold_up_the_end_of_the_interpreter() -> None:
+def test_interpreter_exit_does_not_wait_for_a_call() -> None:
     code = (
         "import threading; from interactor_ext.webhooks._threads import STORE_THREADS; began = threading.Event()\n"
         "STORE_THREADS.submit(lambda: (began.set(), threading.Event().wait())); began.wait()"

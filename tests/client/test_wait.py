@@ -1,4 +1,4 @@
-"""Waiting for a workflow and for an OAuth flow: at once, in time, or with an error that says where it stands."""
+"""`wait_for_workflow` and `wait_for_oauth`: the awaited status, timeouts, errors, open circuits."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def waited(mode: str, sandbox: Sandbox, wait: Callable[[Any], Any], **settings: 
 
 
 def timed_out(mode: str, sandbox: Sandbox, wait: Callable[[Any, float], Any]) -> WaitTimeoutError:
-    """The error of a wait in vain that had the time to see once what it waits for: a busy machine may need more."""
+    """The error of a wait whose timeout left time for one response at least: a busy machine needs a longer one."""
     for timeout in (0.3, 1.0, 4.0, 16.0):
         with pytest.raises(WaitTimeoutError) as caught:
             waited(mode, sandbox, partial(wait, timeout=timeout))
@@ -115,7 +115,7 @@ def meanwhile(condition: Callable[[], bool], act: Callable[[], object]) -> Itera
 
 
 @sync_and_async
-def test_a_state_that_is_there_already(mode: str, sandbox: Sandbox) -> None:
+def test_instance_in_the_awaited_status_returns_at_once(mode: str, sandbox: Sandbox) -> None:
     instance_id = started(sandbox)
     trigger(sandbox, instance_id, "collected")
     seen = waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id))
@@ -125,7 +125,7 @@ def test_a_state_that_is_there_already(mode: str, sandbox: Sandbox) -> None:
 
 
 @sync_and_async
-def test_a_state_that_comes_while_the_stream_is_open(mode: str, sandbox: Sandbox) -> None:
+def test_status_that_changes_during_the_stream_returns(mode: str, sandbox: Sandbox) -> None:
     instance_id = started(sandbox)
 
     def looked() -> bool:
@@ -140,7 +140,7 @@ def test_a_state_that_comes_while_the_stream_is_open(mode: str, sandbox: Sandbox
 
 
 @sync_and_async
-def test_through_a_halt_to_the_end(mode: str, sandbox: Sandbox) -> None:
+def test_wait_for_completed_passes_a_halt(mode: str, sandbox: Sandbox) -> None:
     instance_id = started(sandbox)
 
     def go_on() -> None:
@@ -154,7 +154,7 @@ def test_through_a_halt_to_the_end(mode: str, sandbox: Sandbox) -> None:
 
 
 @sync_and_async
-def test_without_a_stream_it_asks_now_and_then(mode: str, sandbox: Sandbox) -> None:
+def test_without_a_stream_the_instance_is_polled(mode: str, sandbox: Sandbox) -> None:
     instance_id = started(sandbox)
     sandbox.faults.add("stream_workflow_instance", status=403, times=None)
 
@@ -167,7 +167,7 @@ def test_without_a_stream_it_asks_now_and_then(mode: str, sandbox: Sandbox) -> N
 
 
 @sync_and_async
-def test_a_change_that_the_stream_lost_is_seen(mode: str, sandbox: Sandbox) -> None:
+def test_change_lost_by_the_stream_is_seen_after_reconnect(mode: str, sandbox: Sandbox) -> None:
     """The connection breaks before the first event, so there is no id, and nothing that the server could send again."""
     instance_id = started(sandbox)
 
@@ -186,7 +186,7 @@ def test_a_change_that_the_stream_lost_is_seen(mode: str, sandbox: Sandbox) -> N
 
 @sync_and_async
 @pytest.mark.parametrize("streams", [True, False], ids=["by stream", "by asking"])
-def test_in_vain(mode: str, streams: bool, sandbox: Sandbox) -> None:
+def test_status_that_does_not_come_raises_wait_timeout(mode: str, streams: bool, sandbox: Sandbox) -> None:
     instance_id = started(sandbox)
     if not streams:
         sandbox.faults.add("stream_workflow_instance", status=403, times=None)
@@ -201,7 +201,7 @@ def test_in_vain(mode: str, streams: bool, sandbox: Sandbox) -> None:
 
 
 @sync_and_async
-def test_an_end_that_was_not_awaited(mode: str, sandbox: Sandbox) -> None:
+def test_final_status_that_was_not_awaited_raises_unexpected_state(mode: str, sandbox: Sandbox) -> None:
     instance_id = started(sandbox)
 
     def looked() -> bool:
@@ -217,7 +217,7 @@ def test_an_end_that_was_not_awaited(mode: str, sandbox: Sandbox) -> None:
 
 
 @sync_and_async
-def test_what_cannot_be_waited_for(mode: str, sandbox: Sandbox) -> None:
+def test_unknown_instance_and_invalid_arguments_raise(mode: str, sandbox: Sandbox) -> None:
     with pytest.raises(NotFoundError):
         waited(mode, sandbox, lambda user: user.wait_for_workflow("wfi_unknown"))
     with pytest.raises(ValueError, match="until"):
@@ -228,9 +228,7 @@ def test_what_cannot_be_waited_for(mode: str, sandbox: Sandbox) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("until", ["complete", "review", {"halted", "done"}, ["HALTED"], [None], None, 5, "", [[]]])
-def test_a_status_that_does_not_exist_is_refused_before_anything_is_sent(
-    mode: str, until: Any, sandbox: Sandbox
-) -> None:
+def test_unknown_status_raises_value_error_before_sending(mode: str, until: Any, sandbox: Sandbox) -> None:
     with pytest.raises(ValueError, match=r"until .*'cancelled', 'completed', 'failed', 'halted', 'running'"):
         waited(mode, sandbox, lambda user: user.wait_for_workflow("wfi_1", until=until))
     assert list(sandbox.requests) == []
@@ -253,7 +251,7 @@ def connect(sandbox: Sandbox, flow_id: str) -> None:
 
 
 @sync_and_async
-def test_an_account_that_the_user_connects(mode: str, sandbox: Sandbox) -> None:
+def test_connected_account_ends_the_oauth_wait(mode: str, sandbox: Sandbox) -> None:
     flow_id = begun(sandbox)
     with meanwhile(lambda: bool(list(asked(sandbox, "get_oauth_status"))), lambda: connect(sandbox, flow_id)):
         flow = waited(mode, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=60))
@@ -263,7 +261,7 @@ def test_an_account_that_the_user_connects(mode: str, sandbox: Sandbox) -> None:
 
 
 @sync_and_async
-def test_an_account_that_the_user_does_not_connect(mode: str, sandbox: Sandbox) -> None:
+def test_pending_or_denied_oauth_flow_raises(mode: str, sandbox: Sandbox) -> None:
     flow_id = begun(sandbox)
     error = timed_out(mode, sandbox, lambda user, timeout: user.wait_for_oauth(flow_id, timeout=timeout))
     assert f"{flow_id} is still 'pending' after" in str(error)
@@ -274,7 +272,7 @@ def test_an_account_that_the_user_does_not_connect(mode: str, sandbox: Sandbox) 
 
 
 @sync_and_async
-def test_a_platform_that_fails_for_a_while(mode: str, sandbox: Sandbox) -> None:
+def test_server_errors_are_retried_and_raised_after_too_many(mode: str, sandbox: Sandbox) -> None:
     flow_id = begun(sandbox)
     connect(sandbox, flow_id)
     sandbox.faults.add("get_oauth_status", status=500, times=2)
@@ -289,7 +287,7 @@ def test_a_platform_that_fails_for_a_while(mode: str, sandbox: Sandbox) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("what", ["oauth", "workflow"])
-def test_an_open_circuit_is_waited_for(mode: str, what: str, sandbox: Sandbox) -> None:
+def test_open_circuit_is_waited_for_within_the_timeout(mode: str, what: str, sandbox: Sandbox) -> None:
     def waiting(user: Any, timeout: float) -> Any:
         if what == "oauth":
             return user.wait_for_oauth(subject, timeout=timeout)
@@ -319,7 +317,7 @@ def test_an_open_circuit_is_waited_for(mode: str, what: str, sandbox: Sandbox) -
 
 
 @sync_and_async
-def test_a_platform_that_is_not_there(mode: str, sandbox: Sandbox) -> None:
+def test_unreachable_platform_raises_wait_timeout(mode: str, sandbox: Sandbox) -> None:
     with pytest.raises(WaitTimeoutError, match="wfi_1 was not seen after") as caught:
         waited(
             mode,

@@ -48,7 +48,7 @@ def chat(
     during: Callable[[Any], None] = lambda event: None,
     **settings: Any,
 ) -> Outcome:
-    """Every event and then the message. `during` is called when the message is sent (with None) and with each event.
+    """Collect every event, then the message. `during` is called with None once it is sent, then with each event.
 
     It runs in a thread if the client is asynchronous.
     """

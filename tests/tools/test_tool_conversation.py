@@ -1,4 +1,4 @@
-"""Conversations in which the assistant calls tools: each is run once and answered once, whatever the network does."""
+"""Chats in which the assistant calls tools: each call is run once and its result submitted once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FIVE_CALLS = """/tool get_weather {"city": "Oslo"}
 /then
 /tool add {"a": 1, "b": 2.0}"""
 FAILED = {"error": {"type": "tool_failed", "message": "RuntimeError: the database is away"}}
-MISFIT = {
+INVALID = {
     "error": {
         "type": "invalid_arguments",
         "message": "The arguments do not fit: b: is missing; a: must be an integer, not a string",
@@ -54,7 +54,7 @@ MISFIT = {
 FIVE_ANSWERS = (
     'Bot here. get_weather answered {"city": "Oslo", "degrees": 3, "unit": "C"}. '
     'get_weather answered {"city": "Rome", "degrees": 3, "unit": "F"}. '
-    f"fail answered {json.dumps(FAILED)}. add answered {json.dumps(MISFIT)}. add answered 3."
+    f"fail answered {json.dumps(FAILED)}. add answered {json.dumps(INVALID)}. add answered 3."
 )
 
 tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="nobody")
@@ -122,7 +122,7 @@ def pending(sandbox: Sandbox) -> list[RoomToolCallPendingEvent]:
 
 
 @sync_and_async
-def test_five_calls_of_which_one_raises_and_one_does_not_fit(mode: str, sandbox: Sandbox) -> None:
+def test_failing_and_invalid_tool_calls_get_error_results(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
     outcome = chat(mode, sandbox, room, FIVE_CALLS, tools=tools)
@@ -137,8 +137,8 @@ def test_five_calls_of_which_one_raises_and_one_does_not_fit(mode: str, sandbox:
 
 
 @sync_and_async
-def test_each_result_is_handed_in_once_although_the_network_fails(mode: str, sandbox: Sandbox) -> None:
-    """The stream is cut twice, and of two results the answer is lost, so that nobody knows whether they arrived."""
+def test_each_result_is_submitted_once_although_the_network_fails(mode: str, sandbox: Sandbox) -> None:
+    """The stream is cut twice, and the responses to two submissions are lost."""
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
 
@@ -162,7 +162,7 @@ def test_each_result_is_handed_in_once_although_the_network_fails(mode: str, san
 
 
 @sync_and_async
-def test_without_the_stream_the_conversation_goes_on(mode: str, sandbox: Sandbox) -> None:
+def test_tools_run_and_the_answer_is_found_without_a_stream(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
 
@@ -180,7 +180,7 @@ def test_without_the_stream_the_conversation_goes_on(mode: str, sandbox: Sandbox
 
 
 @sync_and_async
-def test_a_result_that_cannot_be_handed_in_ends_the_chat(mode: str, sandbox: Sandbox) -> None:
+def test_rejected_result_ends_the_chat_and_can_be_submitted_later(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
     sandbox.faults.add("submit_tool_result", status=403, times=None)
@@ -196,7 +196,7 @@ def test_a_result_that_cannot_be_handed_in_ends_the_chat(mode: str, sandbox: San
 
 
 @sync_and_async
-def test_a_server_that_fails_for_a_while(mode: str, sandbox: Sandbox) -> None:
+def test_result_submission_is_retried_after_server_errors(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
     sandbox.faults.add("submit_tool_result", status=500, times=2)
@@ -206,8 +206,10 @@ def test_a_server_that_fails_for_a_while(mode: str, sandbox: Sandbox) -> None:
 
 
 @sync_and_async
-def test_tools_that_are_not_ours(mode: str, sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
-    """One that nobody serves is answered, or the conversation would be dead; one with a callback is the platform's."""
+def test_unknown_tool_gets_an_error_result_and_a_callback_tool_is_left_alone(
+    mode: str, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a result the chat would hang; a tool with a `callback_url` gets its result from there."""
     tools = Tools()
     with sandbox.client(namespace=NAMESPACE) as user:
         stray = user.tools.create(name="stray", description="", parameters={})
@@ -229,7 +231,7 @@ def test_tools_that_are_not_ours(mode: str, sandbox: Sandbox, caplog: pytest.Log
 
 
 @sync_and_async
-def test_without_tools_a_chat_waits_for_those_who_answer(mode: str, sandbox: Sandbox) -> None:
+def test_chat_without_tools_waits_for_results_of_others(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
 
@@ -243,7 +245,7 @@ def test_without_tools_a_chat_waits_for_those_who_answer(mode: str, sandbox: San
 
 
 @sync_and_async
-def test_a_tool_knows_where_it_is_called_from(mode: str, sandbox: Sandbox) -> None:
+def test_tool_context_has_namespace_room_and_call_id(mode: str, sandbox: Sandbox) -> None:
     tools = ToolSet()
     seen: list[tuple[ToolContext, str, str]] = []
 
@@ -265,7 +267,7 @@ def test_a_tool_knows_where_it_is_called_from(mode: str, sandbox: Sandbox) -> No
 
 
 @sync_and_async
-def test_a_tool_cannot_chat_in_the_room_that_waits_for_it(mode: str, sandbox: Sandbox) -> None:
+def test_tool_that_chats_in_its_own_room_gets_an_error(mode: str, sandbox: Sandbox) -> None:
     tools = ToolSet()
 
     @tools.tool
@@ -278,7 +280,7 @@ def test_a_tool_cannot_chat_in_the_room_that_waits_for_it(mode: str, sandbox: Sa
     assert "waits for its result" in chat(mode, sandbox, room, "/tool ask {}", tools=tools).text
 
 
-async def test_leaving_while_tools_run(sandbox: Sandbox) -> None:
+async def test_cancelled_chat_cancels_asynchronous_tools(sandbox: Sandbox) -> None:
     tools = ToolSet()
     started = asyncio.Event()
     runs: list[str] = []
@@ -311,7 +313,7 @@ async def test_leaving_while_tools_run(sandbox: Sandbox) -> None:
     assert not list(asked(sandbox, "submit_tool_result"))
 
 
-async def test_a_time_limit_does_not_run_a_tool_again(sandbox: Sandbox) -> None:
+async def test_wait_for_that_times_out_does_not_run_a_tool_again(sandbox: Sandbox) -> None:
     tools = ToolSet()
     go_on = asyncio.Event()
     runs = 0
@@ -337,7 +339,7 @@ async def test_a_time_limit_does_not_run_a_tool_again(sandbox: Sandbox) -> None:
     assert runs == 1
 
 
-async def test_what_a_tool_cancels_itself_is_a_failure_of_the_tool(sandbox: Sandbox) -> None:
+async def test_cancelled_error_raised_by_a_tool_is_a_failure_of_the_tool(sandbox: Sandbox) -> None:
     tools = ToolSet()
 
     @tools.tool
@@ -356,7 +358,7 @@ async def test_what_a_tool_cancels_itself_is_a_failure_of_the_tool(sandbox: Sand
 
 
 @sync_and_async
-def test_registering(mode: str, sandbox: Sandbox) -> None:
+def test_register_creates_updates_and_keeps_tools(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
 
     def register(tools: ToolSet) -> list[Tool]:
@@ -406,7 +408,7 @@ def answered(mode: str, sandbox: Sandbox, tools: ToolSet, call: Any, times: int,
 
 
 @sync_and_async
-def test_the_same_call_from_several_sides_is_answered_once(mode: str, sandbox: Sandbox) -> None:
+def test_concurrent_runs_of_one_call_submit_one_result(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
     with sandbox.client(namespace=NAMESPACE) as user:
@@ -422,7 +424,7 @@ def test_the_same_call_from_several_sides_is_answered_once(mode: str, sandbox: S
 
 
 @sync_and_async
-def test_a_call_that_another_process_has_answered(mode: str, sandbox: Sandbox) -> None:
+def test_call_answered_by_another_process_returns_the_newest_message(mode: str, sandbox: Sandbox) -> None:
     ours, theirs = Tools(), Tools()
     room = new_room(sandbox, *registered(sandbox, ours))
     with sandbox.client(namespace=NAMESPACE) as user:
@@ -434,7 +436,7 @@ def test_a_call_that_another_process_has_answered(mode: str, sandbox: Sandbox) -
 
 
 @sync_and_async
-def test_a_set_that_registered_elsewhere_finds_its_tools(mode: str, sandbox: Sandbox) -> None:
+def test_tool_is_found_by_id_in_a_set_that_did_not_register_it(mode: str, sandbox: Sandbox) -> None:
     """A call of a message names the tool by its id alone, and another process may have registered it."""
     room = new_room(sandbox, *registered(sandbox, Tools()))
     with sandbox.client(namespace=NAMESPACE) as user:
@@ -445,7 +447,7 @@ def test_a_set_that_registered_elsewhere_finds_its_tools(mode: str, sandbox: San
 
 
 @sync_and_async
-def test_a_call_of_a_tool_that_was_deleted(mode: str, sandbox: Sandbox) -> None:
+def test_call_of_a_deleted_tool_gets_an_unknown_tool_result(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
     ids = registered(sandbox, tools)
     room = new_room(sandbox, *ids)
@@ -457,7 +459,7 @@ def test_a_call_of_a_tool_that_was_deleted(mode: str, sandbox: Sandbox) -> None:
     assert "unknown_tool" in message.content
 
 
-def test_a_webhook_is_served_by_the_same_tools(sandbox: Sandbox) -> None:
+def test_webhook_event_runs_a_tool_once(sandbox: Sandbox) -> None:
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
     router = WebhookRouter(WebhookVerifier("whsec_1"))
@@ -476,7 +478,7 @@ def test_a_webhook_is_served_by_the_same_tools(sandbox: Sandbox) -> None:
     assert tools.runs == {"add": 1}
 
 
-def test_a_call_that_does_not_say_where_it_belongs(sandbox: Sandbox) -> None:
+def test_call_without_room_or_of_another_namespace_raises_value_error(sandbox: Sandbox) -> None:
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
     with sandbox.client(namespace=NAMESPACE) as user:
@@ -501,7 +503,7 @@ class Unplugged(httpx.BaseTransport):
         raise httpx.ConnectError("unplugged")
 
 
-def test_one_set_serves_platforms_that_use_the_same_ids() -> None:
+def test_equal_tool_ids_of_two_platforms_are_kept_apart() -> None:
     tools = ToolSet()
 
     @tools.tool
@@ -535,7 +537,7 @@ def _one_call(tool: str, answers: list[str], connection: Connection) -> None:
     connection.send(json.dumps({"data": data}).encode())
 
 
-def test_a_call_whose_id_no_request_can_carry_is_an_error_of_ours(sandbox: Sandbox) -> None:
+def test_call_id_that_cannot_be_sent_raises_response_validation_error(sandbox: Sandbox) -> None:
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
     with sandbox.client(namespace=NAMESPACE) as user:
@@ -546,8 +548,8 @@ def test_a_call_whose_id_no_request_can_carry_is_an_error_of_ours(sandbox: Sandb
     assert not list(asked(sandbox, "submit_tool_result"))
 
 
-def test_a_platform_that_does_not_answer_is_said_to_be_so(sandbox: Sandbox) -> None:
-    """After several tries; a later try hands in the same result."""
+def test_unreachable_platform_raises_and_a_later_run_submits_the_result(sandbox: Sandbox) -> None:
+    """The error is raised after several tries; a later run submits the same result."""
     tools = Tools()
     room = new_room(sandbox, *registered(sandbox, tools))
     with sandbox.client(namespace=NAMESPACE, max_retries=0) as user:
@@ -565,7 +567,7 @@ def test_a_platform_that_does_not_answer_is_said_to_be_so(sandbox: Sandbox) -> N
     assert tools.runs == {"add": 1}
 
 
-def test_tools_at_once_are_run_by_threads_of_a_synchronous_client(sandbox: Sandbox) -> None:
+def test_synchronous_client_runs_tools_in_threads_that_end(sandbox: Sandbox) -> None:
     tools = ToolSet()
     names: set[str] = set()
 

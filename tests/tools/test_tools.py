@@ -1,4 +1,4 @@
-"""What a model is told of a Python function, and what becomes of the arguments that it sends."""
+"""ToolFunction: JSON Schema and description of a function, validation of arguments, conversion of results."""
 
 from __future__ import annotations
 
@@ -156,11 +156,11 @@ def problems(hint: Any, value: Any) -> dict[str, str]:
     ],
     ids=str,
 )
-def test_a_hint_has_a_schema(hint: Any, schema: dict[str, Any]) -> None:
+def test_type_hint_has_a_json_schema(hint: Any, schema: dict[str, Any]) -> None:
     assert schema_of(hint) == schema
 
 
-def test_records_have_schemas() -> None:
+def test_dataclasses_and_their_relatives_have_json_schemas() -> None:
     assert schema_of(Address) == {
         "type": "object",
         "description": "Where somebody lives.",
@@ -188,7 +188,7 @@ def test_records_have_schemas() -> None:
     assert schema_of(Point)["required"] == ["x"]
 
 
-def test_a_class_that_contains_itself_is_defined_once() -> None:
+def test_recursive_class_is_defined_once() -> None:
     tools = ToolSet()
 
     @tools.tool
@@ -215,7 +215,7 @@ def test_a_class_that_contains_itself_is_defined_once() -> None:
     assert result["error"]["type"] == "invalid_arguments"
 
 
-def test_what_a_function_says_of_itself() -> None:
+def test_description_and_parameters_come_from_signature_and_docstring() -> None:
     tools = ToolSet()
 
     @tools.tool
@@ -292,7 +292,7 @@ SPHINX = """Add two numbers.
 
 
 @pytest.mark.parametrize("docstring", [NUMPY, SPHINX], ids=["numpy", "sphinx"])
-def test_other_styles_of_docstrings(docstring: str) -> None:
+def test_parameter_descriptions_in_all_docstring_styles(docstring: str) -> None:
     def add(a: int, b: int, c: int) -> int:
         return a + b + c
 
@@ -326,11 +326,13 @@ def test_other_styles_of_docstrings(docstring: str) -> None:
     ],
     ids=repr,
 )
-def test_docstrings_of_all_kinds(docstring: str | None, text: str, parameters: dict[str, str]) -> None:
+def test_docstring_is_parsed_into_text_and_parameters(
+    docstring: str | None, text: str, parameters: dict[str, str]
+) -> None:
     assert read_docstring(docstring) == (text, parameters)
 
 
-def test_options_of_the_decorator() -> None:
+def test_decorator_sets_name_and_description() -> None:
     tools = ToolSet()
 
     @tools.tool(name="get-time", description="The time.")
@@ -397,14 +399,14 @@ class Service:
         (lambda: None, "name="),
     ],
 )
-def test_what_cannot_be_told_is_refused_at_once(function: Any, message: str) -> None:
+def test_function_without_a_json_schema_raises_type_error(function: Any, message: str) -> None:
     tools = ToolSet()
     with pytest.raises(TypeError, match=message):
         tools.tool(function)
     assert len(tools) == 0
 
 
-def test_things_that_can_be_called() -> None:
+def test_callable_objects_partials_and_methods_are_tools() -> None:
     class Callable:
         """Doubles."""
 
@@ -431,7 +433,7 @@ class Nested(functools.partial[Any]):
     """One that functools does not merge with another."""
 
 
-def test_what_a_partial_binds_is_neither_told_to_the_model_nor_set_by_it() -> None:
+def test_keywords_bound_by_partial_are_no_parameters() -> None:
     def search(query: str, api_key: str, context: ToolContext, limit: int = 3) -> str:
         return f"{query} {api_key} {context.room_id} {limit}"
 
@@ -480,7 +482,7 @@ def test_what_a_partial_binds_is_neither_told_to_the_model_nor_set_by_it() -> No
     ],
     ids=str,
 )
-def test_arguments_are_converted(hint: Any, value: Any, expected: Any) -> None:
+def test_valid_arguments_are_converted(hint: Any, value: Any, expected: Any) -> None:
     converted = read(hint, value)
     assert converted == expected
     assert type(converted) is type(expected)
@@ -526,7 +528,7 @@ def test_arguments_are_converted(hint: Any, value: Any, expected: Any) -> None:
     ],
     ids=str,
 )
-def test_arguments_that_do_not_fit_are_named(hint: Any, value: Any, expected: dict[str, str]) -> None:
+def test_invalid_arguments_are_named_with_path_and_reason(hint: Any, value: Any, expected: dict[str, str]) -> None:
     assert problems(hint, value) == expected
 
 
@@ -539,7 +541,7 @@ HINTS = [int, str | None, Color, Level, list[Address], Range, Filter, tuple[int,
 
 
 @given(value=json_values, hint=st.sampled_from(HINTS))
-def test_no_json_raises_anything_but_a_misfit(value: Any, hint: Any) -> None:
+def test_any_json_is_read_or_raises_invalid_argument_error(value: Any, hint: Any) -> None:
     with contextlib.suppress(InvalidArgumentError):
         read(hint, value)
 
@@ -566,14 +568,14 @@ everything = st.fixed_dictionaries(
 
 
 @given(value=everything)
-def test_what_is_read_goes_back_to_what_it_was(value: dict[str, Any]) -> None:
+def test_read_and_to_json_are_inverse(value: dict[str, Any]) -> None:
     back = to_json(read(Everything, value))
     for each in back["by_name"].values():
         assert (each.pop("high"), each.pop("_step")) == (10, 1)
     assert back == value
 
 
-def test_positional_only_parameters_and_the_context() -> None:
+def test_positional_only_parameters_and_context_are_bound() -> None:
     tools = ToolSet()
 
     @tools.tool
@@ -612,7 +614,7 @@ class Unspeakable(Exception):
     ids=repr,
 )
 @pytest.mark.parametrize("kind", ["sync", "async", "sync in async"])
-async def test_an_exception_becomes_a_result_and_a_line_in_the_log(
+async def test_exception_of_a_tool_becomes_an_error_result_and_is_logged(
     error: BaseException, message: str, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(city: str) -> None:
@@ -626,9 +628,9 @@ async def test_an_exception_becomes_a_result_and_a_line_in_the_log(
         what = "coroutine" if kind == "async" else "The function"
         message = f"RuntimeError: {what} raised StopIteration" + ("" if kind == "async" else ".")
     tool = ToolFunction.of(fail_async if kind == "async" else fail, "fail", None)
-    plan = ToolRun(tool, "fail", call({"city": "secret-place"}), is_async=kind != "sync").result()
+    effects = ToolRun(tool, "fail", call({"city": "secret-place"}), is_async=kind != "sync").result()
     with caplog.at_level(logging.INFO, "interactor"):
-        result = run_sync(plan) if kind == "sync" else await run_async(plan)
+        result = run_sync(effects) if kind == "sync" else await run_async(effects)
     assert result == {"error": {"type": "tool_failed", "message": message}}
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("ERROR", "the tool fail failed (call tc_1)")
@@ -636,14 +638,14 @@ async def test_an_exception_becomes_a_result_and_a_line_in_the_log(
     assert "secret-place" not in caplog.text
 
 
-def test_an_asynchronous_tool_runs_for_a_synchronous_caller() -> None:
+def test_asynchronous_tool_runs_for_a_synchronous_caller() -> None:
     async def answer() -> int:
         return 42
 
     assert run(ToolFunction.of(answer, None, None), {}) == 42
 
 
-def test_arguments_that_do_not_fit_become_a_result(caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_arguments_become_an_error_result(caplog: pytest.LogCaptureFixture) -> None:
     def look_up(city: str, days: int = 1) -> None: ...
 
     result = run(ToolFunction.of(look_up, None, None), {"City": "secret-place", "days": "2"})
@@ -664,7 +666,7 @@ def test_arguments_that_do_not_fit_become_a_result(caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.parametrize("arguments", [None, [], "x", 5], ids=repr)
-def test_arguments_that_are_no_object(arguments: Any) -> None:
+def test_arguments_other_than_an_object_become_an_error_result(arguments: Any) -> None:
     def ping() -> str:
         return "pong"
 
@@ -687,7 +689,7 @@ def test_arguments_that_are_no_object(arguments: Any) -> None:
     ],
     ids=str,
 )
-def test_results_become_json(value: Any, expected: Any) -> None:
+def test_results_are_converted_to_json(value: Any, expected: Any) -> None:
     assert to_json(value) == expected
     assert json.loads(json.dumps(to_json(value))) == expected
 
@@ -703,7 +705,7 @@ def circle() -> list[Any]:
     [object(), b"bytes", float("inf"), {1.5: 1}, {None: 1}, circle(), "\ud800", int, 10**5000, {"a": lambda: 1}],
     ids=lambda value: type(value).__name__,
 )
-def test_results_that_are_not_json_become_an_error(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_result_without_json_form_becomes_an_error_result(value: Any, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(NotJSONError):
         to_json(value)
 
@@ -743,7 +745,7 @@ class Refusing:
 
 
 @pytest.mark.parametrize("kind", [Asserting, Looking, Refusing])
-def test_whatever_a_class_raises_tells_the_model_that_its_arguments_do_not_fit(kind: type) -> None:
+def test_any_exception_of_a_record_class_is_an_invalid_argument(kind: type) -> None:
     def use(thing: Any) -> None: ...
 
     use.__annotations__["thing"] = list[kind]  # type: ignore[valid-type]
@@ -776,14 +778,14 @@ class Demanding:
 @pytest.mark.parametrize(
     "value", [Unset(), Unread(), Unloaded(), Demanding(), {1: "a", "1": "b"}], ids=lambda value: type(value).__name__
 )
-def test_results_that_cannot_be_read_become_an_error(value: Any) -> None:
+def test_result_whose_attributes_raise_becomes_an_error_result(value: Any) -> None:
     def give() -> Any:
         return value
 
     assert run(ToolFunction.of(give, None, None), {})["error"]["type"] == "invalid_result"
 
 
-def test_what_the_server_sends_never_makes_an_answer_that_cannot_be_sent() -> None:
+def test_lone_surrogates_in_a_call_give_a_result_that_can_be_sent() -> None:
     def use(name: Literal["a"]) -> None: ...
 
     pending = call({"\ud800": "\ud800", "name": "\ud800"})
@@ -809,7 +811,7 @@ class Aliased:
     ],
     ids=str,
 )
-def test_a_default_that_would_not_come_back_the_same_is_not_told(hint: Any, default: Any) -> None:
+def test_default_that_does_not_survive_json_is_not_in_the_schema(hint: Any, default: Any) -> None:
     def use(value: Any = default) -> bool:
         return bool(value == default)
 
@@ -829,7 +831,7 @@ class Scaled:
         self.number = self.number * factor + offset
 
 
-def test_what_only_init_takes_is_a_member_as_well() -> None:
+def test_init_var_is_a_property() -> None:
     schema = schema_of(Scaled)
     assert schema["required"] == ["number", "factor"]
     assert schema["properties"]["offset"] == {"type": "integer", "default": 0}
@@ -843,5 +845,5 @@ class Late(TypedDict, total=False):
     c: int
 
 
-def test_required_within_annotated() -> None:
+def test_required_within_annotated_is_required() -> None:
     assert schema_of(Late)["required"] == ["a"]
