@@ -81,16 +81,14 @@ class Attempts:
         self._last: httpx.Response | Exception | None = None
         # In the request, because a call whose token is refused is sent through the transport twice.
         self._may_be_deleted: bool = extensions.get("may_be_deleted", False)
-        self._is_account = operation is not None and operation.server == "account"
         # Another token does no harm, and without one nothing else gets through.
         self._is_repeatable = (
             operation is not None and operation.id == "create_token"
         ) or "idempotency-key" in request.headers
         if self.limiter is not None:
             namespace = (about.namespace if about is not None else None) or ""
-            self.keys: tuple[Key, ...] = call_keys(
-                rules.client, namespace, account=self._is_account, stream=self.is_stream
-            )
+            is_account = operation is not None and operation.server == "account"
+            self.keys: tuple[Key, ...] = call_keys(rules.client, namespace, account=is_account, stream=self.is_stream)
 
     def time_left(self) -> float | None:
         """Seconds until the deadline of the call; None where it has none."""
@@ -98,7 +96,8 @@ class Attempts:
 
     def begin(self) -> float:
         """The next attempt starts now. Returns the instant at which it has failed."""
-        self.closing.check()
+        if self.closing.is_set:
+            self.closing.check()
         now = time.monotonic()
         # A stream's `read` is how long it may be silent; how long it may take to begin is the others' business.
         timeout = self._timeouts.get("pool" if self.is_stream else "read")

@@ -60,7 +60,7 @@ class Circuit:
 
 
 def is_failure(status: int) -> bool:
-    """What is beyond 599 says nothing that a breaker could understand, but somebody says it."""
+    """Whether a response counts as a failed attempt. A status beyond 599 means nothing to a breaker, but shows life."""
     return 500 <= status <= 599
 
 
@@ -99,10 +99,6 @@ class CircuitBreaker:
             refusal = circuit.refusal(permit, self._clock(), min(1.0, self._cool_down))
             return permit if refusal is None else refusal
 
-    def _record(self, circuit: Circuit, era: int, failed: bool | None) -> None:
-        with self._lock:
-            circuit.record(era, failed, self._clock(), self._failures, self._cool_down)
-
     def _reset(self) -> None:
         # A forked child must not wait for a probe that its parent sent.
         self._circuits: dict[str, Circuit] = {}
@@ -119,4 +115,6 @@ class Permit:
         self.era = era
 
     def end(self, *, failed: bool | None) -> None:
-        self._breaker._record(self._circuit, self.era, failed)
+        breaker = self._breaker
+        with breaker._lock:
+            self._circuit.record(self.era, failed, breaker._clock(), breaker._failures, breaker._cool_down)

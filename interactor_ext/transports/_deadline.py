@@ -82,8 +82,3 @@ def _look_up(host: str, port: int) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found)) or [host]
-
-
-def remaining(timeout: float | None, expired: type[Exception]) -> float | None:
-    """The seconds that are left of a timeout. Raises `expired` where that is none."""
-    return timeout.now(expired) if isinstance(timeout, TimeLeft) else timeout

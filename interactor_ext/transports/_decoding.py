@@ -36,7 +36,8 @@ class Decoding:
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         for piece in _through(self._inflaters, chunk):
             self._size += len(piece)
-            check_size(self._size, self._limit)
+            if self._limit is not None and self._size > self._limit:
+                raise too_large(self._limit)
             yield piece
 
 
@@ -52,7 +53,8 @@ class BodyBuffer:
     def add(self, chunk: bytes) -> None:
         if self._decoding is None:
             self._size += len(chunk)
-            check_size(self._size, self._limit)
+            if self._size > self._limit:
+                raise too_large(self._limit)
             self._chunks.append(chunk)
         else:
             self._chunks.extend(self._decoding.pieces(chunk))
@@ -93,12 +95,11 @@ def decoding_of(response: httpx.Response, limit: int | None) -> Decoding | None:
     return None
 
 
-def check_size(size: int, limit: int | None) -> None:
-    if limit is not None and size > limit:
-        raise BodyRefused(
-            f"it has more than {limit} bytes, which is max_response_size. Ask for less at once, by a smaller per_page "
-            "for instance, or raise max_response_size= of the client if you trust the server"
-        )
+def too_large(limit: int) -> BodyRefused:
+    return BodyRefused(
+        f"it has more than {limit} bytes, which is max_response_size. Ask for less at once, by a smaller per_page "
+        "for instance, or raise max_response_size= of the client if you trust the server"
+    )
 
 
 def _through(inflaters: Sequence[_Inflater], chunk: bytes) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from interactor_ext.transports._deadline import TimeLeft, remaining, resolve
+from interactor_ext.transports._deadline import TimeLeft, resolve
 from interactor_ext.transports._interrupts import interrupt_behind
 
 
@@ -77,7 +77,7 @@ class Network(httpcore.NetworkBackend):
 
     def _connect_to_any(self, host: str, port: int, timeout: float | None, *options: Any) -> httpcore.NetworkStream:
         # A timeout of the socket module is for one address, and a name may have several: the time is shared out.
-        seconds = remaining(timeout, httpcore.ConnectTimeout)
+        seconds = timeout.now(httpcore.ConnectTimeout) if isinstance(timeout, TimeLeft) else timeout
         left = None if seconds is None else TimeLeft.until(time.monotonic() + seconds)
         addresses = resolve(host, port, seconds)
         while True:
@@ -113,16 +113,19 @@ class _Stream(httpcore.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if isinstance(timeout, TimeLeft) and timeout.cancellation is not None:
-            left = timeout.now(httpcore.ReadTimeout)
-            return timeout.cancellation.cut(self, lambda: self._inner.read(max_bytes, left))
-        return self._inner.read(max_bytes, remaining(timeout, httpcore.ReadTimeout))
+        if not isinstance(timeout, TimeLeft):
+            return self._inner.read(max_bytes, timeout)
+        left = timeout.now(httpcore.ReadTimeout)
+        if timeout.cancellation is None:
+            return self._inner.read(max_bytes, left)
+        return timeout.cancellation.cut(self, lambda: self._inner.read(max_bytes, left))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # A peer that reads slowly makes one write of much data into many: in pieces, each is told how much time is
         # left.
         for start in range(0, len(buffer), _PIECE):
-            self._inner.write(buffer[start : start + _PIECE], remaining(timeout, httpcore.WriteTimeout))
+            left = timeout.now(httpcore.WriteTimeout) if isinstance(timeout, TimeLeft) else timeout
+            self._inner.write(buffer[start : start + _PIECE], left)
 
     def close(self) -> None:
         self._inner.close()
@@ -131,7 +134,8 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         # Still the same object: whoever knows it knows the socket that is read, encrypted or not.
-        self._inner = self._inner.start_tls(ssl_context, server_hostname, remaining(timeout, httpcore.ConnectTimeout))
+        left = timeout.now(httpcore.ConnectTimeout) if isinstance(timeout, TimeLeft) else timeout
+        self._inner = self._inner.start_tls(ssl_context, server_hostname, left)
         return self
 
     def get_extra_info(self, info: str) -> Any:
@@ -165,17 +169,13 @@ def discard_if_desynchronised(response: httpx.Response, stream: object) -> Any:
     Returns the network stream, if there is one and the caller has to close it.
     """
     parser = parser_of(stream)
+    network = response.extensions.get("network_stream")
+    has_excess_body = response.status_code in (204, 304) and _announces_body(response)
     if parser is None:
-        extensions = response.extensions
         # Over HTTP/2 others share it, and there each byte says which answer it belongs to.
-        if _has_impossible_body(response) and extensions.get("http_version") in (b"HTTP/1.1", b"HTTP/1.0"):
-            return extensions.get("network_stream")
-        return None
-    if (
-        parser.trailing_data != (b"", False)
-        or _has_impossible_body(response)
-        or was_read_ahead(response.extensions.get("network_stream"))
-    ):
+        is_http_1 = response.extensions.get("http_version") in (b"HTTP/1.1", b"HTTP/1.0")
+        return network if has_excess_body and is_http_1 else None
+    if has_excess_body or parser.trailing_data != (b"", False) or was_read_ahead(network):
         # h11's way to say that nothing more can be sent on it; httpcore closes such a connection, in its own time.
         parser.send_failed()
     return None
@@ -199,10 +199,8 @@ def parser_of(stream: Any) -> Any:
     return stream if hasattr(stream, "trailing_data") else None
 
 
-def _has_impossible_body(response: httpx.Response) -> bool:
-    """The body of a response that can have none is on its way."""
-    if response.status_code not in (204, 304):
-        return False
+def _announces_body(response: httpx.Response) -> bool:
+    """Whether the headers of a response that has no body announce one, which is on its way then."""
     headers = response.headers
     return "transfer-encoding" in headers or headers.get("content-length", "0").strip() != "0"
 
@@ -224,7 +222,7 @@ def was_read_ahead(network: Any) -> bool:
             return True
         else:
             return True
-    return bool(unread_chunks(inner))
+    return inner is not None and bool(unread_chunks(inner))
 
 
 def unread_chunks(stream: Any) -> Any:

@@ -19,7 +19,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext.limits._buckets import WouldWait
 from interactor_ext.transports._attempts import Attempts, EndedWith, Rules
 from interactor_ext.transports._closer import close_when_dropped, start_closer
-from interactor_ext.transports._decoding import BodyBuffer, DecodedStream, check_size, decoding_of
+from interactor_ext.transports._decoding import BodyBuffer, DecodedStream, decoding_of, too_large
 from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_given_network
 from interactor_ext.transports._sync_transport import HeldBody
 from interactor_ext.transports._waiters import Closing
@@ -215,7 +215,8 @@ def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Respons
     stream = response.stream
     try:
         if response.is_closed:  # a foreign transport has read it itself
-            check_size(len(response.content), limit)
+            if len(response.content) > limit:
+                raise too_large(limit)
         else:
             body = BodyBuffer(response, limit)
             for chunk in stream:  # type: ignore[union-attr]
@@ -243,7 +244,8 @@ async def _read_async(response: httpx.Response, limit: int) -> httpx.Response:
     stream = response.stream
     try:
         if response.is_closed:
-            check_size(len(response.content), limit)
+            if len(response.content) > limit:
+                raise too_large(limit)
         else:
             body = BodyBuffer(response, limit)
             async for chunk in stream:  # type: ignore[union-attr]
