@@ -1,11 +1,11 @@
-"""The two clients: one pool, one token and one set of limits each, and any number of light views of them."""
+"""The clients, InteractorClient and AsyncInteractorClient, and their views. Views share one pool, token and limits."""
 
 from __future__ import annotations
 
 import time
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 import httpx
 
@@ -38,16 +38,17 @@ S = TypeVar("S", "SharedState", "AsyncSharedState")
 
 
 class _Client(Immutable, Generic[S]):
-    """What the synchronous and the asynchronous client have that sends nothing."""
+    """What the sync and the async client have in common: views, settings, and whether they are closed."""
 
     _config: InteractorConfig
     _shared: S
     _view: View
     _is_view = False
 
-    if TYPE_CHECKING:
-
-        def _open(self, view: View) -> None: ...
+    def _open(self, view: View) -> None:
+        self._view = view
+        self._sender: Any = self._shared.open(view)
+        self._http: Any = self._sender.http
 
     def _derive(self, view: View) -> Self:
         derived = object.__new__(type(self))
@@ -149,11 +150,6 @@ class InteractorClient(_Client["SharedState"], Sequences, Resources):
         self._shared = shared_state.SharedState(self._config, options)
         self._open(View.of(self.config))
 
-    def _open(self, view: View) -> None:
-        self._view = view
-        self._http = self._shared.open(view)
-        self._sender = self._shared.sender(self._http)
-
     @cached_property
     def api(self) -> ViewApi:
         """This view for the functions of `interactor_client.api`, as their `client=`.
@@ -225,11 +221,6 @@ class AsyncInteractorClient(_Client["AsyncSharedState"], AsyncSequences, AsyncRe
         options = ClientOptions(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
         self._shared = shared_state.AsyncSharedState(self._config, options)
         self._open(View.of(self.config))
-
-    def _open(self, view: View) -> None:
-        self._view = view
-        self._http = self._shared.open(view)
-        self._sender = self._shared.sender(self._http)
 
     @cached_property
     def api(self) -> AsyncViewApi:

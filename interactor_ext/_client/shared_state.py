@@ -91,11 +91,8 @@ class SharedState(_SharedState):
             if isinstance(network, Transport):
                 reporter.pool_opened(network)
 
-    def open(self, view: View) -> ViewClient:
-        return ViewClient(view, self._context, self.transport, self._auth)
-
-    def sender(self, http: ViewClient) -> ViewSender:
-        return ViewSender(http)
+    def open(self, view: View) -> ViewSender:
+        return ViewSender(ViewClient(view, self._context, self.transport, self._auth))
 
     def close(self) -> None:
         self.transport.close()
@@ -125,11 +122,8 @@ class AsyncSharedState(_SharedState):
             if isinstance(network, _async_transport.AsyncTransport):
                 reporter.pool_opened(network)
 
-    def open(self, view: View) -> AsyncViewClient:
-        return AsyncViewClient(view, self._context, self.transport, self._auth)
-
-    def sender(self, http: AsyncViewClient) -> AsyncViewSender:
-        return AsyncViewSender(http)
+    def open(self, view: View) -> AsyncViewSender:
+        return AsyncViewSender(AsyncViewClient(view, self._context, self.transport, self._auth))
 
     async def close(self) -> None:
         await self.tokens.aclose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
@@ -11,12 +12,6 @@ import httpx
 from interactor_ext._config import InteractorConfig
 from interactor_ext._config._checks import idempotency_key_problem, namespace_problem, retries_problem, seconds_problem
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
-
-if TYPE_CHECKING:
-    import uuid
-else:
-    uuid = LazyModule("uuid")  # 2 ms of the 150 ms until a client is made
 
 # Whoever is not there after so long will not come; what takes long is the answer.
 _CONNECT_TIMEOUT = 5.0
