@@ -68,14 +68,14 @@ async def visit_async(client: AsyncInteractorClient, namespace: str) -> None:
 
 
 @volumes
-def test_20_threads(sandbox: Sandbox, calls: int) -> None:
+def test_20_threads_with_mixed_namespaces_get_only_their_own_objects(sandbox: Sandbox, calls: int) -> None:
     with sandbox.client() as client, ThreadPoolExecutor(20) as threads:
         list(threads.map(lambda namespace: visit(client, namespace), rounds(calls)))
     check(sandbox, calls)
 
 
 @volumes
-async def test_500_tasks(sandbox: Sandbox, calls: int) -> None:
+async def test_500_tasks_with_mixed_namespaces_get_only_their_own_objects(sandbox: Sandbox, calls: int) -> None:
     async with sandbox.async_client(timeout=120) as client:
         work = rounds(calls)
 
@@ -88,7 +88,7 @@ async def test_500_tasks(sandbox: Sandbox, calls: int) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 8])
-def test_one_tenant_cannot_reach_anothers_objects(sandbox: Sandbox, number: int) -> None:
+def test_object_of_another_namespace_is_not_found(sandbox: Sandbox, number: int) -> None:
     from interactor_ext import NotFoundError
 
     with sandbox.client() as client:

@@ -68,7 +68,7 @@ def objects_of(client: Any) -> list[Any]:
     ]
 
 
-def test_no_repr_shows_a_secret(server: OddServer) -> None:
+def test_repr_of_sync_client_and_its_parts_shows_no_secret(server: OddServer) -> None:
     store = MemoryTokenStore()
     with InteractorClient(**server.settings, token_store=store) as client:
         client.assistants.list()
@@ -78,7 +78,7 @@ def test_no_repr_shows_a_secret(server: OddServer) -> None:
                 check(text)
 
 
-async def test_no_repr_shows_a_secret_async(server: OddServer) -> None:
+async def test_repr_of_async_client_and_its_parts_shows_no_secret(server: OddServer) -> None:
     async with AsyncInteractorClient(**server.settings) as client:
         await client.assistants.list()
         for thing in [*objects_of(client), await client.health()]:
@@ -86,7 +86,7 @@ async def test_no_repr_shows_a_secret_async(server: OddServer) -> None:
                 check(text)
 
 
-def test_no_error_shows_a_secret(server: OddServer) -> None:
+def test_error_and_traceback_show_no_secret(server: OddServer) -> None:
     with InteractorClient(**server.settings) as client:
         with pytest.raises(InteractorError) as caught:
             client.assistants.create(name="x", model="m", system_prompt="s")
@@ -119,7 +119,9 @@ def echoes() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("place", echoes())
-def test_no_echo_gets_anywhere(place: str, mode: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_secret_echoed_by_the_server_reaches_no_error_and_no_log(
+    place: str, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
 
     def token(asked: Asked) -> bytes:
@@ -151,7 +153,7 @@ def test_no_echo_gets_anywhere(place: str, mode: str, caplog: pytest.LogCaptureF
         lambda client, secret: client.webhooks.create(url="https://x.example", events=[], secret=secret),
     ],
 )
-def test_what_a_call_sends_in_confidence_is_not_quoted(call: Any) -> None:
+def test_error_does_not_quote_secret_fields_of_the_request_body(call: Any) -> None:
     secret = "hunterhunter"
 
     def echo(asked: Asked) -> bytes:
@@ -167,7 +169,7 @@ def test_what_a_call_sends_in_confidence_is_not_quoted(call: Any) -> None:
             assert secret not in text
 
 
-def test_no_model_shows_a_secret() -> None:
+def test_repr_of_models_shows_no_secret() -> None:
     with Sandbox().run() as sandbox, sandbox.client() as client:
         user = client.namespace("a")
         webhook = user.webhooks.create(url="https://example.com/hook", events=["credential.expired"])
@@ -206,7 +208,7 @@ async def exercise_async(client: AsyncInteractorClient) -> None:
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
-def test_nothing_that_anybody_logs_shows_a_secret(
+def test_debug_logs_of_all_libraries_show_no_secret(
     mode: str, server: OddServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -208,33 +208,33 @@ def called(sandbox: Sandbox) -> set[str | None]:
 PLAIN = {operation.id for operation in operations() if operation.method_name != "stream"}
 
 
-def test_every_operation_sync(sandbox: Sandbox) -> None:
+def test_every_operation_works_as_sync_method(sandbox: Sandbox) -> None:
     with sandbox.client() as client:
         drive(tour(client.namespace("a"), sandbox))
         drive(walk_lists(client.namespace("b")))
     assert called(sandbox) == PLAIN
 
 
-async def test_every_operation_async(sandbox: Sandbox) -> None:
+async def test_every_operation_works_as_async_method(sandbox: Sandbox) -> None:
     async with sandbox.async_client() as client:
         await drive_async(tour(client.namespace("a"), sandbox))
         await drive_async(walk_lists(client.namespace("b")))
     assert called(sandbox) == PLAIN
 
 
-def test_every_endpoint_function_sync(sandbox: Sandbox) -> None:
+def test_every_operation_works_as_sync_endpoint_function(sandbox: Sandbox) -> None:
     with sandbox.client() as client:
         drive(tour(LowLevel(client.namespace("a"), "sync"), sandbox))
     assert called(sandbox) == PLAIN
 
 
-async def test_every_endpoint_function_async(sandbox: Sandbox) -> None:
+async def test_every_operation_works_as_async_endpoint_function(sandbox: Sandbox) -> None:
     async with sandbox.async_client() as client:
         await drive_async(tour(LowLevel(client.namespace("a"), "asyncio"), sandbox))
     assert called(sandbox) == PLAIN
 
 
-def test_both_streams_sync(sandbox: Sandbox) -> None:
+def test_room_and_workflow_streams_work_sync(sandbox: Sandbox) -> None:
     with sandbox.client() as client:
         stream_both(client)
     assert {"stream_room", "stream_workflow_instance"} <= called(sandbox)
@@ -262,7 +262,7 @@ STATES = [
 ]
 
 
-async def test_both_streams_async(sandbox: Sandbox) -> None:
+async def test_room_and_workflow_streams_work_async(sandbox: Sandbox) -> None:
     async with sandbox.async_client() as client:
         await stream_both_async(client)
     assert {"stream_room", "stream_workflow_instance"} <= called(sandbox)

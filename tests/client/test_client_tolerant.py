@@ -44,11 +44,11 @@ def ids(mode: str, answer: Callable[[Asked], Answer], prefetch: int = 0) -> list
 
 @sync_and_async
 class TestBodies:
-    def test_unknown_fields_are_kept(self, mode: str) -> None:
+    def test_unknown_fields_of_a_body_are_kept(self, mode: str) -> None:
         assistant = get(mode, js(200, {"data": {**ASSISTANT, "mood": {"now": "sunny"}}, "extra": 1}))
         assert assistant.additional_properties == {"mood": {"now": "sunny"}}
 
-    def test_unknown_enum_values_are_kept_and_a_page_with_one_does_not_fail(self, mode: str) -> None:
+    def test_unknown_enum_value_is_kept_and_its_page_is_read(self, mode: str) -> None:
         credential = {
             "id": "cred_1",
             "provider": "google",
@@ -74,7 +74,9 @@ class TestBodies:
             ("text", "AssistantResponse", "data"),
         ],
     )
-    def test_what_does_not_fit_names_model_and_field(self, mode: str, data: Any, model: str, field: str) -> None:
+    def test_invalid_body_raises_error_that_names_model_and_field(
+        self, mode: str, data: Any, model: str, field: str
+    ) -> None:
         with pytest.raises(ResponseValidationError) as caught:
             get(mode, js(200, {"data": data}, "X-Request-Id: req_7"))
         error = caught.value
@@ -98,7 +100,7 @@ class TestBodies:
         ],
         ids=range(10),
     )
-    def test_a_success_that_is_no_json_or_no_object(self, mode: str, body: bytes) -> None:
+    def test_success_that_is_not_a_json_object_raises_response_validation_error(self, mode: str, body: bytes) -> None:
         with pytest.raises(ResponseValidationError) as caught:
             get(mode, http(200, body))
         assert caught.value.model == "AssistantResponse"
@@ -116,21 +118,21 @@ class TestBodies:
             ("1768903200", 0),
         ],
     )
-    def test_timestamps_of_every_kind_are_aware(self, mode: str, text: Any, microsecond: int) -> None:
+    def test_timestamps_in_every_format_get_a_time_zone(self, mode: str, text: Any, microsecond: int) -> None:
         assistant = get(mode, js(200, {"data": {**ASSISTANT, "created_at": text}}))
         assert assistant.created_at == datetime(2026, 1, 20, 10, 0, 0, microsecond, tzinfo=UTC)
         assert assistant.created_at.utcoffset() is not None
 
     @pytest.mark.parametrize("status", [200, 201, 203, 299])
-    def test_any_2xx_is_a_success(self, mode: str, status: int) -> None:
+    def test_any_2xx_status_is_a_success(self, mode: str, status: int) -> None:
         assert get(mode, js(status, {"data": ASSISTANT})).name == "Bot"
 
-    def test_no_body_where_none_is_needed(self, mode: str) -> None:
+    def test_delete_ignores_the_body(self, mode: str) -> None:
         for answer in (http(204, content_type=None), http(200, b"{}"), http(200, b"<html>"), http(202)):
             with OddServer(lambda asked: answer) as server:  # noqa: B023
                 assert call(mode, server.settings, lambda client: client.assistants.delete("asst_1")) is None
 
-    def test_an_encoding_that_is_declared_and_true(self, mode: str) -> None:
+    def test_compressed_body_is_decoded(self, mode: str) -> None:
         body = gzip.compress(b'{"data": ' + repr(ASSISTANT).replace("'", '"').encode() + b"}")
         assert get(mode, http(200, body, "Content-Encoding: gzip")).name == "Bot"
 
@@ -139,7 +141,9 @@ class TestBodies:
 class TestTokenResponses:
     @pytest.mark.parametrize("expires_in", [900, "3600", None, "soon", 3600.5])
     @pytest.mark.parametrize("envelope", [True, False])
-    def test_with_and_without_envelope_and_lifetime(self, mode: str, expires_in: Any, envelope: bool) -> None:
+    def test_token_response_is_read_with_and_without_envelope_and_expires_in(
+        self, mode: str, expires_in: Any, envelope: bool
+    ) -> None:
         token = {"access_token": "tok", "expires_in": expires_in}
         answer = js(200, {"data": token} if envelope else token)
         with OddServer(lambda asked: js(200, listing()), lambda asked: answer) as server:
@@ -148,7 +152,7 @@ class TestTokenResponses:
         assert [asked.token for asked in server.calls] == ["tok", "tok"]
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"data": {"access_token": 5}}', b"\xff"])
-    def test_one_without_a_token(self, mode: str, body: bytes) -> None:
+    def test_token_response_without_token_raises_response_validation_error(self, mode: str, body: bytes) -> None:
         answer = http(200, body, "X-Request-Id: req_3")
         server = OddServer(lambda asked: js(200, listing()), lambda asked: answer)
         with server, pytest.raises(ResponseValidationError) as caught:
@@ -159,9 +163,7 @@ class TestTokenResponses:
         assert server.calls == []
 
     @pytest.mark.parametrize("expires_in", [0, -1, 1e-9])
-    def test_one_that_is_said_to_expire_at_once_is_not_requested_for_every_call(
-        self, mode: str, expires_in: float
-    ) -> None:
+    def test_token_with_expires_in_zero_is_reused(self, mode: str, expires_in: float) -> None:
         with OddServer(
             lambda asked: js(200, listing(f"a{len(server.calls)}", meta={"has_more": len(server.calls) < 3})),
             lambda asked: token_answer(f"t{len(server.token_requests)}", expires_in),
@@ -184,7 +186,9 @@ class TestTokenResponses:
         ],
         ids=range(9),
     )
-    def test_refusals(self, mode: str, answer: bytes, cls: type[APIStatusError], code: str) -> None:
+    def test_refused_token_request_raises_the_error_of_its_answer(
+        self, mode: str, answer: bytes, cls: type[APIStatusError], code: str
+    ) -> None:
         server = OddServer(lambda asked: js(200, listing()), lambda asked: answer)
         with server, pytest.raises(cls) as caught:
             call(mode, server.settings, lambda client: client.assistants.list())
@@ -197,14 +201,14 @@ class TestTokenResponses:
 
 @sync_and_async
 class TestLists:
-    def test_without_meta_a_list_is_one_page(self, mode: str) -> None:
+    def test_list_without_meta_is_one_page(self, mode: str) -> None:
         assert ids(mode, lambda asked: js(200, listing("a", "b"))) == ["a", "b"]
         with OddServer(lambda asked: js(200, listing("a", "b"))) as server:
             page = call(mode, server.settings, lambda client: client.assistants.list())
         assert page.meta == PageMeta(1, 2, None, None, False)
 
     @pytest.mark.parametrize("prefetch", [0, 3])
-    def test_the_other_form_of_meta(self, mode: str, prefetch: int) -> None:
+    def test_other_form_of_meta_is_read(self, mode: str, prefetch: int) -> None:
         def answer(asked: Asked) -> bytes:
             number = int(asked.target.partition("page=")[2].split("&")[0])
             meta = {"current_page": number, "total_pages": 3, "total_count": 5, "per_page": 2}
@@ -216,13 +220,13 @@ class TestLists:
     @pytest.mark.parametrize(
         "meta", [{"has_more": True}, {"has_more": True, "page": 1}, {"page": 1, "total_pages": 99}]
     )
-    def test_a_page_that_repeats_ends_the_list(self, mode: str, prefetch: int, meta: dict[str, Any]) -> None:
+    def test_repeated_page_ends_the_list(self, mode: str, prefetch: int, meta: dict[str, Any]) -> None:
         with OddServer(lambda asked: js(200, listing("a", "b", meta=meta))) as server:
             found = call(mode, server.settings, lambda client: client.assistants.iterate(prefetch=prefetch))
         assert [assistant.id for assistant in found] == ["a", "b"]
         assert len(server.calls) <= 2 + prefetch
 
-    def test_meta_of_null_fields(self, mode: str) -> None:
+    def test_meta_with_null_fields_is_read(self, mode: str) -> None:
         meta = {"page": None, "per_page": None, "total": None, "total_pages": None, "has_more": None}
         assert ids(mode, lambda asked: js(200, listing("a", meta=meta))) == ["a"]
         assert ids(mode, lambda asked: js(200, listing("a", meta=None))) == ["a"]
@@ -243,14 +247,14 @@ class TestErrorBodies:
         ],
         ids=range(7),
     )
-    def test_any_form(self, mode: str, body: bytes | str, code: str, words: str) -> None:
+    def test_error_body_in_any_form_is_read(self, mode: str, body: bytes | str, code: str, words: str) -> None:
         with pytest.raises(NotFoundError) as caught:
             get(mode, http(404, body, "X-Request-Id: req_9"))
         assert (caught.value.code, caught.value.request_id) == (code, "req_9")
         assert words in str(caught.value)
 
     @pytest.mark.parametrize("status", [300, 304, 306, 400, 402, 418, 451, 499, 500, 520, 530, 599, 600, 777, 999])
-    def test_any_status(self, mode: str, status: int) -> None:
+    def test_any_error_status_raises_its_error_class(self, mode: str, status: int) -> None:
         answer = http(status, b"" if status == 304 else b"<html>")
         with pytest.raises(APIStatusError) as caught:
             get(mode, answer)
@@ -260,7 +264,7 @@ class TestErrorBodies:
     @pytest.mark.parametrize(
         "location", ["https://evil.example/", "//", "http://[::1", "\x7f", "https://\xff\xfe/", "mailto:x", ""]
     )
-    def test_redirects_to_nowhere(self, mode: str, location: str) -> None:
+    def test_redirect_to_invalid_location_raises_interactor_error(self, mode: str, location: str) -> None:
         with pytest.raises(InteractorError):
             get(mode, http(302, b"", f"Location: {location}"))
 
@@ -286,7 +290,7 @@ WIRE_FAULTS: dict[str, Answer] = {
 @sync_and_async
 @pytest.mark.parametrize("fault", WIRE_FAULTS)
 @pytest.mark.parametrize("where", ["call", "token"])
-def test_what_is_hardly_http_is_one_error(mode: str, fault: str, where: str) -> None:
+def test_malformed_http_raises_connection_or_validation_error(mode: str, fault: str, where: str) -> None:
     def answer(asked: Asked) -> Answer:
         return None if WIRE_FAULTS[fault] is None else Broken(WIRE_FAULTS[fault])
 
@@ -301,7 +305,7 @@ def test_what_is_hardly_http_is_one_error(mode: str, fault: str, where: str) -> 
 
 
 @sync_and_async
-def test_headers_in_no_known_encoding(mode: str) -> None:
+def test_headers_in_unknown_encoding_are_read(mode: str) -> None:
     headers = ["X-Request-Id: r\xe9q_\xff", "X-RateLimit-Limit: \xb2", "X-RateLimit-Scope: \xe9", "Retry-After: \xb9"]
     with pytest.raises(NotFoundError) as caught:
         get(mode, http(404, b"", *headers))
@@ -311,7 +315,7 @@ def test_headers_in_no_known_encoding(mode: str) -> None:
 
 
 @sync_and_async
-def test_nobody_listens(mode: str) -> None:
+def test_refused_connection_raises_api_connection_error(mode: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -325,7 +329,7 @@ def test_nobody_listens(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("host", ["no-such-host.local", f"{'a' * 70}.local"])
-def test_a_name_that_does_not_resolve(mode: str, host: str) -> None:
+def test_unknown_host_raises_api_connection_error(mode: str, host: str) -> None:
     url = f"http://{host}"
     settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
     with pytest.raises(APIConnectionError):
@@ -333,7 +337,7 @@ def test_a_name_that_does_not_resolve(mode: str, host: str) -> None:
 
 
 @sync_and_async
-def test_no_answer_in_time(mode: str) -> None:
+def test_response_after_timeout_raises_api_timeout_error(mode: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
@@ -343,7 +347,7 @@ def test_no_answer_in_time(mode: str) -> None:
 
 
 @sync_and_async
-def test_a_reset_is_a_connection_error(mode: str) -> None:
+def test_connection_reset_raises_api_connection_error(mode: str) -> None:
     with OddServer(lambda asked: Reset()) as server, pytest.raises(APIConnectionError) as caught:
         call(mode, server.settings, lambda client: client.assistants.create(name="x", model="m", system_prompt="s"))
     assert not isinstance(caught.value, APITimeoutError)

@@ -31,7 +31,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"INTERACTOR_{name}", raising=False)
 
 
-def test_defaults() -> None:
+def test_defaults_of_all_settings() -> None:
     config = InteractorConfig(**GIVEN)
     assert (config.environment, config.scopes, config.namespace, config.deadline) == ("production", (), None, None)
     assert (config.token_refresh_buffer, config.timeout, config.max_retries) == (60, 30, 3)
@@ -39,7 +39,7 @@ def test_defaults() -> None:
     assert config.account_server_url == "https://auth.interactor.com/api/v1"
 
 
-def test_the_sandbox_is_a_preset_and_a_url_beats_it() -> None:
+def test_environment_sets_both_urls_and_a_given_url_overrides_it() -> None:
     config = InteractorConfig(**GIVEN, environment="sandbox")
     assert config.core_api_url == "https://sandbox-core.interactor.com/api/v1"
     assert config.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
@@ -48,7 +48,7 @@ def test_the_sandbox_is_a_preset_and_a_url_beats_it() -> None:
     assert mixed.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
 
 
-def test_arguments_then_environment_then_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_override_environment_variables_which_override_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERACTOR_CLIENT_ID", "client_env")
     monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", "secret_env\n")
     monkeypatch.setenv("INTERACTOR_CORE_API_URL", "https://proxy.example/core/")
@@ -64,7 +64,7 @@ def test_arguments_then_environment_then_defaults(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient])
-def test_a_client_takes_a_config_keywords_or_both(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_takes_config_or_keywords_or_both(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(500))
     config = InteractorConfig(**GIVEN, namespace="org_acme")
     assert client(config=config, transport=transport).config is not None
@@ -77,12 +77,12 @@ def test_a_client_takes_a_config_keywords_or_both(client: Any, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient])
-def test_a_client_without_credentials_names_what_is_missing(client: Any) -> None:
+def test_client_without_credentials_raises_error_that_names_the_variables(client: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"INTERACTOR_CLIENT_ID.*INTERACTOR_CLIENT_SECRET"):
         client()
 
 
-def test_validate_env_names_every_missing_variable_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validate_env_names_all_missing_variables_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError) as caught:
         validate_env()
     assert "INTERACTOR_CLIENT_ID" in str(caught.value)
@@ -162,7 +162,7 @@ def test_validate_env_names_every_missing_variable_at_once(monkeypatch: pytest.M
         ({"user_agent_suffix": "café"}, "user_agent_suffix must be printable ASCII"),
     ],
 )
-def test_what_is_wrong_is_named_before_anything_is_sent(fields: dict[str, Any], words: str) -> None:
+def test_invalid_setting_raises_configuration_error_before_sending(fields: dict[str, Any], words: str) -> None:
     sent: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -203,14 +203,14 @@ PUBLIC = [
 
 @pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])
 @pytest.mark.parametrize("host", LOCAL)
-def test_unencrypted_http_is_fine_on_this_machine_and_in_private_networks(name: str, host: str) -> None:
+def test_http_url_of_local_or_private_host_is_accepted(name: str, host: str) -> None:
     url = f"http://{host}/api/v1"
     assert getattr(InteractorConfig(**GIVEN, **{name: url}), name) == url
 
 
 @pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])
 @pytest.mark.parametrize("host", PUBLIC)
-def test_unencrypted_http_to_other_hosts_is_refused_unless_it_is_allowed(name: str, host: str) -> None:
+def test_http_url_of_public_host_is_refused_without_allow_insecure_http(name: str, host: str) -> None:
     url = f"http://{host}/api/v1"
     for make in (InteractorConfig, InteractorClient, AsyncInteractorClient):
         with pytest.raises(ConfigurationError, match=rf"{name} begins with http://.*allow_insecure_http=True"):
@@ -221,7 +221,7 @@ def test_unencrypted_http_to_other_hosts_is_refused_unless_it_is_allowed(name: s
     assert allowed.replace(timeout=5).allow_insecure_http is True
 
 
-def test_the_platform_itself_is_never_called_over_unencrypted_http() -> None:
+def test_http_url_of_the_platform_is_always_refused() -> None:
     with pytest.raises(ConfigurationError, match="must begin with https://"):
         InteractorConfig(**GIVEN, core_api_url="http://core.interactor.com/api/v1", allow_insecure_http=True)
 
@@ -229,7 +229,7 @@ def test_the_platform_itself_is_never_called_over_unencrypted_http() -> None:
 @pytest.mark.parametrize("environment", ["sandbox", "production"])
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8765/api/v1", "https://proxy.example/api/v1"])
 @pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient, InteractorConfig.from_env])
-def test_an_environment_and_url_variables_of_another_server_exclude_each_other(
+def test_environment_argument_conflicting_with_url_variable_raises_error(
     client: Any, url: str, environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INTERACTOR_CORE_API_URL", url)
@@ -243,7 +243,7 @@ def test_an_environment_and_url_variables_of_another_server_exclude_each_other(
     assert InteractorConfig.from_env(**GIVEN, environment=environment) == preset
 
 
-def test_a_url_of_the_other_environment_is_refused_with_advice() -> None:
+def test_url_of_another_environment_is_refused_with_advice() -> None:
     with pytest.raises(ConfigurationError) as caught:
         InteractorConfig(**GIVEN, core_api_url="https://sandbox-core.interactor.com/api/v1")
     assert str(caught.value) == (
@@ -253,11 +253,11 @@ def test_a_url_of_the_other_environment_is_refused_with_advice() -> None:
 
 
 @pytest.mark.parametrize("namespace", ["user_123", "Zoë", "org acme", "日本", "a/b?c=d&e", "x" * 200])
-def test_tenants_may_be_called_almost_anything(namespace: str) -> None:
+def test_namespace_may_hold_any_printable_text(namespace: str) -> None:
     assert InteractorConfig(**GIVEN, namespace=namespace).namespace == namespace
 
 
-def test_everything_wrong_is_reported_at_once() -> None:
+def test_all_invalid_settings_are_reported_in_one_error() -> None:
     with pytest.raises(ConfigurationError) as caught:
         InteractorConfig(timeout=0, environment="staging", namespace="")
     for name in ("client_id", "client_secret", "environment", "timeout", "namespace"):
@@ -266,12 +266,12 @@ def test_everything_wrong_is_reported_at_once() -> None:
     assert caught.value.code == "CONFIGURATION_ERROR"
 
 
-def test_none_is_the_default_and_no_endless_wait() -> None:
+def test_none_means_the_default_and_not_unlimited() -> None:
     config = InteractorConfig(**GIVEN, timeout=None, max_retries=None, token_refresh_buffer=None, scopes=None)
     assert config == InteractorConfig(**GIVEN)
 
 
-def test_frozen_comparable_copyable_picklable() -> None:
+def test_config_is_frozen_comparable_copyable_and_picklable() -> None:
     config = InteractorConfig(**GIVEN, scopes="a b", namespace="x")
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.timeout = 5  # type: ignore[misc]
@@ -283,7 +283,7 @@ def test_frozen_comparable_copyable_picklable() -> None:
         InteractorConfig(**GIVEN, mode="red")  # type: ignore[call-arg]
 
 
-def test_replace_takes_the_urls_of_the_new_environment_along() -> None:
+def test_replace_with_new_environment_changes_its_urls() -> None:
     config = InteractorConfig(**GIVEN).replace(environment="sandbox", timeout=5)
     assert config == InteractorConfig(**GIVEN, environment="sandbox", timeout=5)
     own = InteractorConfig(**GIVEN, core_api_url="http://localhost:1/x").replace(environment="sandbox")
@@ -294,7 +294,7 @@ def test_replace_takes_the_urls_of_the_new_environment_along() -> None:
         dataclasses.replace(config.replace(environment="production"), environment="sandbox")
 
 
-def test_no_text_of_a_config_shows_the_secret() -> None:
+def test_repr_and_str_of_config_show_no_secret() -> None:
     config = InteractorConfig(**GIVEN, namespace="user_123")
     for text in (repr(config), str(config), f"{config}", "%s" % (config,)):  # noqa: UP031
         assert SECRET not in text

@@ -170,7 +170,7 @@ NEED_A_TOKEN = {"get_access_token", "room_stream_url", "workflow_stream_url"}
 ON_THE_ACCOUNT_SERVER = {row.name for row in ROWS if row.name.startswith(("oauth.", "api.oauth."))}
 
 
-def test_the_table_has_every_public_method_of_the_clients() -> None:
+def test_table_has_every_public_method_of_the_clients() -> None:
     assert public(InteractorClient) == public(AsyncInteractorClient) - {"aclose"} | {"close"}
     assert public(InteractorClient) == SEND | SEND_NOTHING | RESOURCES, "put the new method into the table"
     assert {tag for tag in vars(Resources) if not tag.startswith("_")} == RESOURCES
@@ -328,7 +328,7 @@ everybody = pytest.mark.parametrize("who", ["platform", "account server", "token
 
 @sync_and_async
 @everybody
-def test_every_method_keeps_its_deadline(mode: str, who: str) -> None:
+def test_every_method_ends_at_its_deadline_against_silent_servers(mode: str, who: str) -> None:
     with silent(who) as (settings, rows):
         if mode == "sync":
             found = measure_at_once(settings, rows)
@@ -341,7 +341,9 @@ def test_every_method_keeps_its_deadline(mode: str, who: str) -> None:
 @pytest.mark.full
 @sync_and_async
 @everybody
-def test_how_long_every_method_takes(mode: str, who: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_method_ends_in_time_and_reports_its_duration(
+    mode: str, who: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One after another. On a machine that does nothing else, each ends within 0.2 s of its deadline."""
     with silent(who) as (settings, rows):
         if mode == "sync":
@@ -361,7 +363,7 @@ def test_how_long_every_method_takes(mode: str, who: str, capsys: pytest.Capture
 
 @sync_and_async
 @pytest.mark.parametrize("what", ["chat", "run"])
-def test_a_tool_that_sleeps_holds_nobody_beyond_the_deadline(mode: str, what: str) -> None:
+def test_sleeping_tool_does_not_hold_a_chat_beyond_its_deadline(mode: str, what: str) -> None:
     tools, end = ToolSet(), threading.Event()
 
     @tools.tool

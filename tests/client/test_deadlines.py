@@ -46,7 +46,7 @@ def silence() -> Any:
 
 
 @sync_and_async
-def test_the_error_speaks_of_the_deadline_and_not_of_the_timeout(mode: str) -> None:
+def test_deadline_before_timeout_raises_error_that_names_the_deadline(mode: str) -> None:
     with FaultServer([silence()]) as server:
         with pytest.raises(APITimeoutError, match=r"deadline came\. It may have arrived") as caught:
             call(mode, settings(server.url, deadline=2), lambda client: client.assistants.get("asst_1"))
@@ -54,7 +54,7 @@ def test_the_error_speaks_of_the_deadline_and_not_of_the_timeout(mode: str) -> N
 
 
 @sync_and_async
-def test_a_short_deadline_does_not_open_the_circuit_for_others(mode: str) -> None:
+def test_missed_deadlines_do_not_open_the_circuit(mode: str) -> None:
     breaker = CircuitBreaker(failures=1, cool_down=60)
     with FaultServer([silence()]) as server:
         with pytest.raises(APITimeoutError):
@@ -67,7 +67,7 @@ def test_a_short_deadline_does_not_open_the_circuit_for_others(mode: str) -> Non
 
 
 @sync_and_async
-def test_a_wait_before_the_next_attempt_that_would_outlast_the_deadline_is_not_begun(mode: str) -> None:
+def test_retry_pause_longer_than_deadline_raises_at_once(mode: str) -> None:
     with FaultServer([error(503, retry_after="30")]) as server:
         started = time.monotonic()
         with pytest.raises(ServerError) as caught:
@@ -78,7 +78,7 @@ def test_a_wait_before_the_next_attempt_that_would_outlast_the_deadline_is_not_b
 
 
 @sync_and_async
-def test_a_view_sets_a_deadline_for_each_of_its_calls(mode: str) -> None:
+def test_deadline_of_a_view_counts_for_each_call_anew(mode: str) -> None:
     # Three calls take as long as the deadline that each of them has.
     with FaultServer([slow(0.5, fine)]) as server:
 
@@ -95,7 +95,7 @@ def test_a_view_sets_a_deadline_for_each_of_its_calls(mode: str) -> None:
         assert len(call(mode, settings(server.url), three)) == 3
 
 
-def test_a_resolver_that_hangs_does_not_hold_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_resolver_does_not_hold_a_call_beyond_its_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     done = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: done.wait(60) and [])
     started = time.monotonic()
@@ -108,7 +108,7 @@ def test_a_resolver_that_hangs_does_not_hold_a_call(monkeypatch: pytest.MonkeyPa
     assert not caught.value.sent
 
 
-def test_a_name_that_does_not_resolve_is_a_connection_error() -> None:
+def test_unresolvable_host_raises_api_connection_error() -> None:
     with (
         InteractorClient(**settings("http://nowhere.local", max_retries=0)) as client,
         pytest.raises(APIConnectionError) as caught,
@@ -117,7 +117,7 @@ def test_a_name_that_does_not_resolve_is_a_connection_error() -> None:
     assert not caught.value.sent
 
 
-def test_a_name_with_several_addresses_shares_its_time_out_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.support.fault_server import deaf_url
 
     with FaultServer() as server, deaf_url() as deaf:
@@ -153,7 +153,7 @@ class Trickling(httpx.BaseTransport):
         return httpx.Response(200, stream=Body())
 
 
-def test_over_a_foreign_transport_a_body_is_cut_between_two_chunks() -> None:
+def test_slow_body_over_a_custom_transport_is_cut_between_chunks() -> None:
     client = httpx.Client(transport=CallTransport(Trickling(), Rules(RetryPolicy(max_retries=0))), timeout=0.1)
     started = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
@@ -161,7 +161,7 @@ def test_over_a_foreign_transport_a_body_is_cut_between_two_chunks() -> None:
     assert time.monotonic() - started < 30
 
 
-def test_a_body_from_a_generator_is_not_sent_again() -> None:
+def test_request_with_generator_body_is_not_retried() -> None:
     with FaultServer([error(503), fine]) as server:
         client = httpx.Client(transport=CallTransport(httpx.HTTPTransport(), Rules(RetryPolicy(base_delay=0.01))))
         body = (part for part in [b"a", b"b"])
@@ -171,7 +171,7 @@ def test_a_body_from_a_generator_is_not_sent_again() -> None:
         client.close()
 
 
-def test_a_request_goes_twice_through_the_transport_with_its_own_timeouts() -> None:
+def test_request_repeated_with_new_token_keeps_its_timeouts() -> None:
     """As after a 401: the second time must not find what is left of the first."""
     with FaultServer() as server:
         client = httpx.Client(transport=CallTransport(httpx.HTTPTransport(), Rules(RetryPolicy())), timeout=3)
@@ -185,7 +185,7 @@ def test_a_request_goes_twice_through_the_transport_with_its_own_timeouts() -> N
 
 @sync_and_async
 @pytest.mark.parametrize("fault", [error(503), send_and(b"", lambda connection: connection.reset())])
-def test_what_stops_the_next_attempt_does_not_hide_how_the_last_one_ended(mode: str, fault: Any) -> None:
+def test_open_circuit_before_a_retry_raises_the_error_of_the_last_attempt(mode: str, fault: Any) -> None:
     breaker = CircuitBreaker(failures=1, cool_down=60)
     policy = RetryPolicy(base_delay=0.01)
     with FaultServer([fault]) as server:
@@ -200,7 +200,7 @@ def test_what_stops_the_next_attempt_does_not_hide_how_the_last_one_ended(mode: 
 
 
 @sync_and_async
-def test_a_circuit_that_is_open_refuses_at_once(mode: str) -> None:
+def test_open_circuit_raises_circuit_open_error_at_once(mode: str) -> None:
     breaker = CircuitBreaker(failures=1, cool_down=60)
     with FaultServer() as server:
         permit = breaker.enter(server.url.removeprefix("http://"))
@@ -214,12 +214,12 @@ def test_a_circuit_that_is_open_refuses_at_once(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("wrong", [CircuitBreaker, "off", 0])
-def test_what_is_no_circuit_breaker_is_refused(mode: str, wrong: Any) -> None:
+def test_invalid_circuit_breaker_raises_configuration_error(mode: str, wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="circuit_breaker"):
         call(mode, settings("http://x", circuit_breaker=wrong), lambda client: None)
 
 
-def test_transports_of_httpx_with_settings_of_their_own(tmp_path: Path) -> None:
+def test_httpx_transports_with_unix_socket_or_retries_keep_deadlines(tmp_path: Path) -> None:
     """A Unix socket, and connection retries of httpcore's own: both go through our network."""
     path = str(tmp_path / "s")
     with FaultServer() as server, socket.socket(socket.AF_UNIX) as listener:
@@ -246,7 +246,9 @@ def test_transports_of_httpx_with_settings_of_their_own(tmp_path: Path) -> None:
 
 
 @sync_and_async
-def test_a_proxy_that_the_environment_names_in_vain_is_our_error(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsupported_proxy_of_the_environment_raises_configuration_error(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "gopher://proxy.example")
     with FaultServer() as server, pytest.raises(ConfigurationError, match=r"HTTP_PROXY"):
         call(mode, settings(server.url, max_retries=0), lambda client: client.assistants.get("asst_1"))

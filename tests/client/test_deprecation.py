@@ -58,7 +58,7 @@ def utc(*parts: int) -> datetime:
         ("fri, 30 jun 2023 23:59:59 gmt", JUNE_30),
     ],
 )
-def test_every_form_of_deprecation(value: str, date: datetime | None) -> None:
+def test_deprecation_header_in_every_form_is_parsed(value: str, date: datetime | None) -> None:
     assert parse_deprecation({"Deprecation": value}, now=NOW) == Deprecation(date)
 
 
@@ -89,7 +89,7 @@ def test_every_form_of_deprecation(value: str, date: datetime | None) -> None:
         "\udcff",
     ],
 )
-def test_garbage_deprecates_nothing(value: str) -> None:
+def test_malformed_deprecation_header_is_ignored(value: str) -> None:
     assert parse_deprecation({"Deprecation": value}, now=NOW) is None
     sunset = {"Deprecation": value, "Sunset": "Tue, 01 Jul 2025 00:00:00 GMT"}
     assert parse_deprecation(sunset, now=NOW) == Deprecation(None, utc(2025, 7, 1))
@@ -104,7 +104,7 @@ def test_garbage_deprecates_nothing(value: str) -> None:
         ("soon", None),
     ],
 )
-def test_sunset(value: str, sunset: datetime | None) -> None:
+def test_sunset_header_is_parsed(value: str, sunset: datetime | None) -> None:
     expected = None if sunset is None else Deprecation(None, sunset)
     assert parse_deprecation({"Sunset": value}) == expected
     assert parse_deprecation({"Deprecation": "true", "Sunset": value}) == Deprecation(None, sunset)
@@ -134,13 +134,13 @@ def test_sunset(value: str, sunset: datetime | None) -> None:
         ("", None),
     ],
 )
-def test_link(value: str, link: str | None) -> None:
+def test_link_header_is_parsed(value: str, link: str | None) -> None:
     expected = None if link is None else "https://developer.example.com/deprecation"
     assert parse_deprecation({"Deprecation": "true", "Link": value}) == Deprecation(link=expected)
     assert parse_deprecation({"Link": value}) is None  # a link alone deprecates nothing
 
 
-def test_links_of_both_kinds_in_several_headers_and_one_link_with_both() -> None:
+def test_deprecation_and_sunset_links_are_found_in_several_headers_and_in_one_link() -> None:
     headers = httpx.Headers(
         [
             ("deprecation", "garbage"),
@@ -159,7 +159,7 @@ def test_links_of_both_kinds_in_several_headers_and_one_link_with_both() -> None
     assert broken == Deprecation(link="http://[")
 
 
-def test_headers_of_any_client_can_be_read() -> None:
+def test_headers_of_any_http_client_are_parsed() -> None:
     message = HTTPMessage()  # urllib's
     message["Deprecation"] = "@1688169599"
     message["Link"] = "</v2>; rel=deprecation"
@@ -186,13 +186,13 @@ header_text = st.text(st.characters(codec="latin-1"), max_size=60) | st.text(
 # The first run in a fresh checkout makes Hypothesis's table of Unicode, which takes it longer than it allows itself.
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["Deprecation", "Sunset", "Link"]), header_text | st.text(max_size=20)))
-def test_nothing_raises(headers: dict[str, str]) -> None:
+def test_parser_raises_for_no_input(headers: dict[str, str]) -> None:
     found = parse_deprecation(headers, base_url="https://core.example/api/v1/assistants")
     assert found is None or module.describe(found)
 
 
 @given(st.text(max_size=100) | header_text)
-def test_no_link_is_made_up(value: str) -> None:
+def test_parsed_links_are_substrings_of_the_header(value: str) -> None:
     assert all(
         f"<{link.target}" in value.replace(" ", "").replace("\t", "") or link.target.strip() in value
         for link in parse_links(value)
@@ -213,7 +213,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_hooks", [])
 
 
-def test_one_warning_an_operation_a_process() -> None:
+def test_deprecated_operation_warns_once_a_process() -> None:
     told: list[Any] = []
     on_deprecation(lambda operation, deprecation: told.append((operation, deprecation)))
     notice(answer())
@@ -236,7 +236,7 @@ def test_one_warning_an_operation_a_process() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::interactor_ext.deprecation.InteractorDeprecationWarning")
-def test_threads_that_meet_an_operation_at_once_get_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_calls_of_deprecated_operation_warn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     on_deprecation(lambda operation, _: told.append(operation))
     meeting = threading.Barrier(4)
@@ -254,7 +254,7 @@ def test_threads_that_meet_an_operation_at_once_get_one_warning(monkeypatch: pyt
 
 
 @pytest.mark.filterwarnings("ignore::interactor_ext.deprecation.InteractorDeprecationWarning")
-def test_of_requests_outside_the_contract_a_bounded_number_is_remembered() -> None:
+def test_warned_operations_outside_the_contract_are_bounded() -> None:
     told: list[str] = []
     on_deprecation(lambda operation, _: told.append(operation))
 
@@ -274,7 +274,7 @@ def test_of_requests_outside_the_contract_a_bounded_number_is_remembered() -> No
     assert told[-1] == "GET /assistants"
 
 
-def test_a_hook_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_deprecation_hook_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     @on_deprecation
     def fail(operation: str, deprecation: Deprecation) -> None:
         raise RuntimeError("no")
@@ -285,7 +285,7 @@ def test_a_hook_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "RuntimeError: no" in caplog.text
 
 
-def test_410_names_the_sunset() -> None:
+def test_gone_error_names_the_sunset_date() -> None:
     error = status_error(answer(status=410, sunset="Tue, 01 Jul 2025 00:00:00 GMT", link="</v2>; rel=sunset"))
     assert "2025-07-01" in str(error)
     assert "https://core.example/v2" in str(error)
@@ -310,7 +310,7 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.mark.filterwarnings("error::interactor_ext.deprecation.InteractorDeprecationWarning")
-async def test_a_warning_that_is_made_an_error_is_none_of_the_network() -> None:
+async def test_deprecation_warning_turned_into_error_is_raised_unchanged() -> None:
     with (
         InteractorClient(**SETTINGS, transport=DeprecatedTokens()) as client,
         pytest.raises(InteractorDeprecationWarning),

@@ -91,7 +91,7 @@ def error_of(
 
 
 @pytest.mark.parametrize(("child", "parent"), PARENTS.items())
-def test_the_tree(child: type[InteractorError], parent: type[InteractorError]) -> None:
+def test_error_classes_form_the_documented_tree(child: type[InteractorError], parent: type[InteractorError]) -> None:
     assert child.__bases__ == (parent,)
     assert drawn_tree is not None
     assert child.__name__ in drawn_tree
@@ -104,7 +104,7 @@ def test_the_tree(child: type[InteractorError], parent: type[InteractorError]) -
 
 
 @pytest.mark.parametrize("status", [*range(100, 1000, 7), *STATUSES, 400, 418, 500, 503, 520, 599, 600, 999])
-def test_every_status_has_its_class_and_code(status: int) -> None:
+def test_every_status_has_its_error_class_and_default_code(status: int) -> None:
     error = error_of(status, b"{}")
     cls, code = STATUSES.get(status, (ServerError if 500 <= status < 600 else APIStatusError, "API_ERROR"))
     assert type(error) is cls
@@ -114,7 +114,7 @@ def test_every_status_has_its_class_and_code(status: int) -> None:
     assert "secret_in_query" not in str(error)
 
 
-def test_the_envelope_of_the_contract() -> None:
+def test_error_envelope_of_the_contract_is_read() -> None:
     error = error_of(
         422,
         json.dumps(
@@ -165,7 +165,7 @@ def test_the_envelope_of_the_contract() -> None:
     ],
     ids=range(23),
 )
-def test_bodies_are_read_tolerantly(content: bytes | str, code: str, words: str) -> None:
+def test_error_bodies_in_other_forms_are_read(content: bytes | str, code: str, words: str) -> None:
     error = error_of(400, content)
     assert error.code == code
     assert words in str(error)
@@ -183,14 +183,14 @@ def test_bodies_are_read_tolerantly(content: bytes | str, code: str, words: str)
         ([None, 5], ["None", "5"]),
     ],
 )
-def test_details_are_always_a_list_of_dicts(details: Any, expected: list[str]) -> None:
+def test_details_in_any_form_become_a_list_of_dicts(details: Any, expected: list[str]) -> None:
     error = error_of(422, json.dumps({"error": {"message": "Invalid", "details": details}}))
     assert all(isinstance(item, dict) for item in error.details)
     for words in expected:
         assert words in str(error)
 
 
-def test_details_that_go_deep_or_wide_are_cut() -> None:
+def test_deep_or_wide_details_are_truncated() -> None:
     deep: Any = "bottom"
     for _ in range(100):
         deep = {"message": deep}
@@ -211,16 +211,16 @@ def test_details_that_go_deep_or_wide_are_cut() -> None:
         (302, "Redirects are not followed"),
     ],
 )
-def test_the_message_says_what_to_do(status: int, advice: str) -> None:
+def test_message_gives_advice_for_the_status(status: int, advice: str) -> None:
     assert advice in str(error_of(status, headers={"Location": "https://elsewhere.example/"}))
 
 
-def test_where_nothing_has_an_id_the_advice_is_about_the_url() -> None:
+def test_404_without_id_in_the_path_advises_to_check_the_url() -> None:
     assert "check INTERACTOR_CORE_API_URL" in str(error_of(404, operation=list_assistants.OPERATION))
     assert "check INTERACTOR_ACCOUNT_SERVER_URL" in str(error_of(404, operation=revoke_token.OPERATION))
 
 
-def test_every_detail_is_told() -> None:
+def test_message_names_every_detail() -> None:
     """Of fields that have the same fault, too."""
     same = "must be a string"
     details = [{"field": "model", "message": same}, {"field": "system_prompt", "message": same}]
@@ -230,7 +230,7 @@ def test_every_detail_is_told() -> None:
     assert message.count("model: ") == 1
 
 
-def test_what_a_conflict_is_about_decides_the_advice() -> None:
+def test_conflict_with_idempotency_key_advises_to_use_a_new_key() -> None:
     request = httpx.Request(
         "POST", "https://core.example/api/v1/assistants", headers={"Idempotency-Key": "k"}, extensions={}
     )
@@ -243,20 +243,20 @@ def test_what_a_conflict_is_about_decides_the_advice() -> None:
     ("value", "seconds"),
     [("12", 12.0), ("1.5", 1.5), ("-1", None), ("soon", None), ("nan", None), ("1e400", None), ("", None)],
 )
-def test_retry_after(value: str, seconds: float | None) -> None:
+def test_retry_after_header_sets_retry_after_of_the_error(value: str, seconds: float | None) -> None:
     error = error_of(429, headers={"Retry-After": value})
     assert error.retry_after == seconds
     assert ("welcome in" in str(error)) == (seconds is not None)
 
 
-def test_a_token_request_that_is_refused_is_an_authentication_error() -> None:
+def test_refused_token_request_raises_authentication_error() -> None:
     refused = '{"error": "invalid_client"}'
     assert type(error_of(400, refused, operation=create_token.OPERATION)) is AuthenticationError
     assert type(error_of(400, refused)) is APIStatusError
     assert type(error_of(400, '{"error": "odd"}', operation=create_token.OPERATION)) is APIStatusError
 
 
-def test_a_response_that_nobody_requested() -> None:
+def test_response_without_request_becomes_an_error() -> None:
     assert "the request" in str(status_error(httpx.Response(404)))
 
 
@@ -277,7 +277,7 @@ ERRORS = [
     [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))],
     ids=["copy", "deep", "pickle"],
 )
-def test_errors_survive_copying_and_pickling(error: InteractorError, duplicate: Any) -> None:
+def test_errors_can_be_copied_and_pickled(error: InteractorError, duplicate: Any) -> None:
     error.add_note("a note")
     twin = duplicate(error)
     assert type(twin) is type(error)
@@ -311,7 +311,7 @@ LEAKS = [
 
 
 @pytest.mark.parametrize("text", ECHOES)
-def test_no_secret_that_a_server_echoes_gets_into_an_error(text: str) -> None:
+def test_secret_echoed_by_the_server_is_masked_in_the_error(text: str) -> None:
     body = {
         "error": {"code": text, "message": text, "request_id": text, "details": [{"field": "x", "message": text}, text]}
     }
@@ -325,7 +325,7 @@ def test_no_secret_that_a_server_echoes_gets_into_an_error(text: str) -> None:
         assert b"hunter2" not in pickle.dumps(error)
 
 
-def test_a_secret_named_field_of_the_details_is_masked() -> None:
+def test_details_field_named_like_a_secret_is_masked() -> None:
     cleaned = clean_json({"client-secret": "abc", "nested": [{"Access_Token": "abc"}], "count": 3, "flag": None})
     assert cleaned == {"client-secret": "***", "nested": [{"Access_Token": "***"}], "count": 3, "flag": None}
 
@@ -345,11 +345,11 @@ def test_a_secret_named_field_of_the_details_is_masked() -> None:
         credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", "a\n"),
     ],
 )
-def test_ordinary_words_are_left_alone(text: str) -> None:
+def test_ordinary_words_in_messages_are_not_masked(text: str) -> None:
     assert clean_text(text) == text
 
 
-def test_a_message_is_one_printable_line() -> None:
+def test_message_is_one_printable_line() -> None:
     error = error_of(400, json.dumps({"error": {"message": "a\r\nINFO forged\x1b[31m \u2028 \ud800 end"}}))
     text = str(error)
     assert text.encode()
@@ -357,6 +357,6 @@ def test_a_message_is_one_printable_line() -> None:
     assert "INFO forged" in text
 
 
-def test_a_secret_at_the_cut_leaves_no_part_behind() -> None:
+def test_secret_across_the_truncation_leaves_no_part() -> None:
     text = "x" * 990 + SECRET + "y" * 20_000
     assert "secret_8" not in clean_text(text, (SECRET,))

@@ -21,7 +21,7 @@ from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._waiters import Closing
 
 
-def test_inherited_connections_are_let_go_and_their_numbers_kept() -> None:
+def test_inherited_sockets_are_released_and_their_descriptors_stay_taken() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         number = ours.fileno()
@@ -33,14 +33,14 @@ def test_inherited_connections_are_let_go_and_their_numbers_kept() -> None:
         os.close(number)
 
 
-def test_nothing_to_let_go_costs_no_descriptor() -> None:
+def test_release_of_no_sockets_opens_no_descriptor() -> None:
     before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
     _fork.release_inherited([])
     if before:
         assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_hooks_run_for_as_long_as_their_object_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fork_hooks_run_while_their_object_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_fork, "_hooks", weakref.WeakKeyDictionary())
     ran: list[str] = []
 
@@ -72,7 +72,7 @@ def test_lock_is_free_in_a_child_and_forgotten_with_its_owner(monkeypatch: pytes
     assert len(_fork._locks) == 0
 
 
-def test_what_pauses_for_a_fork_goes_on_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pause_while_forking_is_released_after_the_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_fork, "_pauses", weakref.WeakKeyDictionary())
     did: list[str] = []
 
@@ -105,7 +105,7 @@ def test_what_pauses_for_a_fork_goes_on_after_it(monkeypatch: pytest.MonkeyPatch
     assert did[4:] == ["first pauses", "first pauses", "first resumes"]
 
 
-async def test_what_belongs_to_the_parents_loops_is_left_alone() -> None:
+async def test_child_does_not_touch_connections_of_the_parents_event_loops() -> None:
     closed: list[object] = []
     inherited: list[object] = []
 
@@ -124,7 +124,7 @@ async def test_what_belongs_to_the_parents_loops_is_left_alone() -> None:
     assert closed == [second]
 
 
-async def test_a_child_waits_for_nobody() -> None:
+async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit() -> None:
     breaker = CircuitBreaker(failures=1, cool_down=60)
     permit = breaker.enter("host")
     assert isinstance(permit, Permit)
@@ -143,7 +143,7 @@ async def test_a_child_waits_for_nobody() -> None:
     turn.__exit__(None, None, None)
 
 
-def test_a_child_holds_no_lock_of_its_parents(tmp_path: Path) -> None:
+def test_child_closes_inherited_file_locks(tmp_path: Path) -> None:
     store = FileTokenStore(tmp_path / "tokens.json")
     lock = store.lock("k" * 32, 1)
     lock.__enter__()

@@ -79,7 +79,9 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("translates", [False, True])
-def test_a_call_raises_what_the_handler_raised(handler: type[Exception], translates: bool) -> None:
+def test_exception_of_signal_handler_during_a_call_is_raised_unchanged(
+    handler: type[Exception], translates: bool
+) -> None:
     transport = Interrupted(translates=translates)
     with InteractorClient(**SETTINGS, transport=transport) as client, pytest.raises(handler, match="too long"):
         client.assistants.get("a")
@@ -87,7 +89,9 @@ def test_a_call_raises_what_the_handler_raised(handler: type[Exception], transla
 
 
 @pytest.mark.parametrize("translates", [False, True])
-def test_a_stream_raises_it_too_and_does_not_connect_again(handler: type[Exception], translates: bool) -> None:
+def test_exception_of_signal_handler_during_a_stream_ends_it_without_reconnect(
+    handler: type[Exception], translates: bool
+) -> None:
     transport = Interrupted(translates=translates)
     with InteractorClient(**SETTINGS, transport=transport) as client, client.rooms.stream("room") as stream:
         events = iter(stream)
@@ -97,11 +101,11 @@ def test_a_stream_raises_it_too_and_does_not_connect_again(handler: type[Excepti
     assert transport.calls == 1
 
 
-def test_other_errors_are_no_interrupts(handler: type[Exception]) -> None:
+def test_errors_of_the_network_are_no_interrupts(handler: type[Exception]) -> None:
     assert interrupt_behind(ValueError("x")) is None
 
 
-def test_a_probe_that_was_interrupted_makes_room_for_another() -> None:
+def test_interrupted_probe_of_the_circuit_breaker_allows_another() -> None:
     clock = [0.0]
     breaker = CircuitBreaker(failures=1, cool_down=10, clock=lambda: clock[0])
     permit = breaker.enter("host")

@@ -79,7 +79,7 @@ def names(found: list[Any]) -> str:
 
 @sync_and_async
 @pytest.mark.parametrize("prefetch", [0, 3])
-def test_the_rest_goes_through_and_the_callback_hears_of_each(mode: str, prefetch: int) -> None:
+def test_on_invalid_gets_each_invalid_item_and_the_others_are_yielded(mode: str, prefetch: int) -> None:
     told: list[Any] = []
     with FaultServer([serving(PAGES)]) as server:
         found = call(
@@ -100,7 +100,7 @@ def test_the_rest_goes_through_and_the_callback_hears_of_each(mode: str, prefetc
 
 
 @sync_and_async
-def test_the_callback_is_called_where_the_page_is_reached(mode: str) -> None:
+def test_on_invalid_is_called_when_its_page_is_reached(mode: str) -> None:
     """In the thread or task of whoever iterates, and not while a page is fetched ahead."""
     order: list[str] = []
 
@@ -118,7 +118,7 @@ def test_the_callback_is_called_where_the_page_is_reached(mode: str) -> None:
 
 
 @sync_and_async
-def test_without_a_callback_it_is_an_error_after_the_pages_before(mode: str) -> None:
+def test_invalid_item_without_on_invalid_raises_after_the_pages_before(mode: str) -> None:
     found: list[str] = []
     with FaultServer([serving([[bot("a")], *PAGES])]) as server, pytest.raises(ResponseValidationError) as caught:
         walk(mode, server, found)
@@ -128,7 +128,7 @@ def test_without_a_callback_it_is_an_error_after_the_pages_before(mode: str) -> 
 
 
 @sync_and_async
-def test_a_single_page_is_an_error_that_says_which_item(mode: str) -> None:
+def test_list_with_invalid_item_raises_error_that_names_the_item(mode: str) -> None:
     with (
         FaultServer([serving(PAGES)]) as server,
         pytest.raises(ResponseValidationError, match=r"at data\[1\]\.name") as caught,
@@ -138,7 +138,7 @@ def test_a_single_page_is_an_error_that_says_which_item(mode: str) -> None:
 
 
 @sync_and_async
-def test_an_error_of_the_callback_ends_the_iteration(mode: str) -> None:
+def test_exception_of_on_invalid_ends_the_iteration(mode: str) -> None:
     def refuse(error: ResponseValidationError) -> None:
         raise error
 
@@ -160,13 +160,13 @@ def test_an_error_of_the_callback_ends_the_iteration(mode: str) -> None:
     ],
     ids=["no JSON", "a list", "no list", "no data", "bad meta", "deep"],
 )
-def test_what_is_no_page_is_an_error_all_the_same(mode: str, body: bytes) -> None:
+def test_body_that_is_no_page_raises_despite_on_invalid(mode: str, body: bytes) -> None:
     with FaultServer([reply(200, body)]) as server, pytest.raises(ResponseValidationError):
         call(mode, settings(server), lambda client: client.assistants.iterate(on_invalid=lambda error: None))
 
 
 @sync_and_async
-def test_a_page_of_which_nothing_fits_does_not_count_as_empty(mode: str) -> None:
+def test_page_of_invalid_items_alone_does_not_count_as_empty(mode: str) -> None:
     pages: list[list[Any]] = [[{"id": number}] for number in range(120)]
     told: list[Any] = []
     with FaultServer([serving([*pages, [bot("z")]])]) as server:
@@ -176,7 +176,7 @@ def test_a_page_of_which_nothing_fits_does_not_count_as_empty(mode: str) -> None
     assert (names(found), len(told)) == ("z", 120)
 
 
-def test_a_full_page_by_its_size_stays_one_without_its_bad_items() -> None:
+def test_full_page_with_invalid_items_still_counts_as_full() -> None:
     """The server says nothing of more; that the page is full is the only hint."""
 
     def act(connection: Connection, request: Request) -> bool:
@@ -188,7 +188,7 @@ def test_a_full_page_by_its_size_stays_one_without_its_bad_items() -> None:
         assert names(list(client.assistants.iterate(on_invalid=lambda error: None))) == "ab"
 
 
-def test_every_list_takes_the_callback() -> None:
+def test_every_list_takes_on_invalid() -> None:
     tags = {operation.tag for operation in operations() if operation.method_name == "list"}
     assert len(tags) == 9
     for tag in tags:

@@ -38,7 +38,7 @@ def user(request: pytest.FixtureRequest) -> Iterator[InteractorClient]:
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.__name__)
-def test_flow(user: InteractorClient, flow: Callable[[InteractorClient], None]) -> None:
+def test_flow_works_on_sandbox_and_platform(user: InteractorClient, flow: Callable[[InteractorClient], None]) -> None:
     try:
         flow(user)
     finally:

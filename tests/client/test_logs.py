@@ -55,7 +55,7 @@ def settings(sandbox: Sandbox, **more: Any) -> dict[str, Any]:
 
 
 @sync_and_async
-def test_one_record_a_call_with_the_recommended_fields(
+def test_each_call_logs_one_record_with_the_recommended_fields(
     sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture
 ) -> None:
     created = call(
@@ -79,7 +79,7 @@ def test_one_record_a_call_with_the_recommended_fields(
     ]
 
 
-def test_the_id_of_what_was_created_is_found_where_there_is_one(log: pytest.LogCaptureFixture) -> None:
+def test_record_of_a_create_has_the_id_of_the_new_resource(log: pytest.LogCaptureFixture) -> None:
     bodies = iter([b"[]", b"{", b'{"data": {"id": 5}}', b'{"data": {"id": "a\\u0000b"}}', b'{"data": {"id": "x"}}'])
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -95,7 +95,7 @@ def test_the_id_of_what_was_created_is_found_where_there_is_one(log: pytest.LogC
 
 
 @sync_and_async
-def test_retries_are_warnings_and_counted(sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture) -> None:
+def test_each_retry_logs_a_warning_and_is_counted(sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture) -> None:
     sandbox.faults.add("get_room", status=503, times=2)
     token = user_id.set("42")
     try:
@@ -125,7 +125,7 @@ def test_retries_are_warnings_and_counted(sandbox: Sandbox, mode: str, log: pyte
 
 
 @sync_and_async
-def test_a_call_without_an_answer_has_a_record_too(sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture) -> None:
+def test_call_without_response_logs_a_warning(sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture) -> None:
     nobody = settings(sandbox, account_server_url="http://127.0.0.1:9/api", max_retries=0, retry_policy=None)
     with pytest.raises(APIConnectionError):
         call(mode, nobody, lambda c: c.rooms.list())
@@ -136,7 +136,7 @@ def test_a_call_without_an_answer_has_a_record_too(sandbox: Sandbox, mode: str, 
 
 
 @sync_and_async
-def test_nothing_is_worked_out_when_nobody_wants_it(
+def test_disabled_log_level_computes_no_fields(
     sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.WARNING, "interactor")
@@ -147,7 +147,7 @@ def test_nothing_is_worked_out_when_nobody_wants_it(
         call(mode, settings(sandbox), lambda c: c.rooms.get("room_1"))
 
 
-def test_without_any_configuration_nothing_is_printed(sandbox: Sandbox) -> None:
+def test_client_without_logging_configuration_prints_nothing(sandbox: Sandbox) -> None:
     code = """
         from interactor_ext import InteractorClient, NotFoundError
         with InteractorClient() as client:
@@ -212,7 +212,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Any:
     logger.removeHandler(handler)
 
 
-def test_secrets_are_taken_out_of_every_part_of_a_record(written: Written) -> None:
+def test_redacting_filter_masks_secrets_in_every_part_of_a_record(written: Written) -> None:
     logger = logging.getLogger("app.some.child")
     logger.warning("token %s and %(x)s", {"x": 1})  # arguments that do not fit
     logger.warning("Authorization: Bearer %s, %s", "abc.def-123", "hunter2hunter2")
@@ -225,12 +225,12 @@ def test_secrets_are_taken_out_of_every_part_of_a_record(written: Written) -> No
     text = "\n".join(written.lines)
     assert not [secret for secret in SECRETS if secret in text]
     assert "    raise RuntimeError" in text  # a traceback keeps its shape
-    assert "test_secrets_are_taken_out" in text
+    assert "test_redacting_filter_masks_secrets" in text
     assert '"x_n": 5' in text
     assert '"x_header": "Bearer ***"' in text
 
 
-def test_nothing_of_a_conversation_with_the_platform_shows_a_secret(
+def test_logs_of_a_conversation_with_the_sandbox_show_no_secret(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -265,7 +265,7 @@ PLATFORM = {"client_id": "c", "client_secret": "s3cret-9", "environment": "sandb
 
 @pytest.mark.usefixtures("none_noticed")
 @sync_and_async
-def test_a_client_warns_once_of_a_deprecated_operation(mode: str, log: pytest.LogCaptureFixture) -> None:
+def test_client_warns_once_of_a_deprecated_operation(mode: str, log: pytest.LogCaptureFixture) -> None:
     transport = answering(
         200, deprecation="true", sunset="Tue, 01 Jul 2025 00:00:00 GMT", link='</v2>; rel="deprecation"'
     )
@@ -291,7 +291,7 @@ def test_a_client_warns_once_of_a_deprecated_operation(mode: str, log: pytest.Lo
 
 @pytest.mark.usefixtures("none_noticed")
 @sync_and_async
-def test_a_warning_that_is_an_error_is_raised_as_it_is(mode: str) -> None:
+def test_deprecation_warning_as_error_is_raised_unchanged(mode: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(InteractorDeprecationWarning):
@@ -300,7 +300,7 @@ def test_a_warning_that_is_an_error_is_raised_as_it_is(mode: str) -> None:
 
 @pytest.mark.usefixtures("none_noticed")
 @sync_and_async
-def test_a_warning_that_is_an_error_leaves_no_stream_open(sandbox: Sandbox, mode: str) -> None:
+def test_deprecation_warning_as_error_leaves_no_stream_open(sandbox: Sandbox, mode: str) -> None:
     sandbox.deprecate("stream_room")
     transport = Transport() if mode == "sync" else AsyncTransport()
 
@@ -329,7 +329,7 @@ def test_a_warning_that_is_an_error_leaves_no_stream_open(sandbox: Sandbox, mode
 
 @pytest.mark.usefixtures("none_noticed")
 @sync_and_async
-def test_410_names_the_sunset(mode: str) -> None:
+def test_gone_error_names_the_sunset_date(mode: str) -> None:
     transport = answering(410, sunset="Tue, 01 Jul 2025 00:00:00 GMT", link='<https://x.example/v2>; rel="sunset"')
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

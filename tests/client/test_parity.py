@@ -27,12 +27,12 @@ def parameters(function: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_the_clients_have_the_same_names() -> None:
+def test_clients_have_the_same_names() -> None:
     sync, other = public(InteractorClient), public(AsyncInteractorClient)
     assert {TWINS.get(name, name) for name in sync} == set(other)
 
 
-def test_the_clients_take_the_same_parameters() -> None:
+def test_clients_take_the_same_parameters() -> None:
     assert parameters(InteractorClient) == parameters(AsyncInteractorClient)
     for name, member in public(InteractorClient).items():
         twin = public(AsyncInteractorClient)[TWINS.get(name, name)]
@@ -42,7 +42,7 @@ def test_the_clients_take_the_same_parameters() -> None:
             assert type(member) is type(twin), name
 
 
-def test_what_sends_is_a_coroutine_in_one_colour_only() -> None:
+def test_methods_that_send_are_coroutines_in_the_async_client_only() -> None:
     coroutines = {name for name, member in public(AsyncInteractorClient).items() if inspect.iscoroutinefunction(member)}
     assert {"get_access_token", "health", "room_stream_url", "workflow_stream_url", "aclose"} <= coroutines
     assert not any(inspect.iscoroutinefunction(member) for member in public(InteractorClient).values())
@@ -80,7 +80,7 @@ def test_every_operation_is_a_method_in_sync_and_async(tag: str) -> None:
     assert isinstance(vars(Resources)[tag], type(vars(AsyncResources)[tag]))
 
 
-def test_the_contract_and_the_spec_name_the_same_operations() -> None:
+def test_contract_and_openapi_yaml_name_the_same_operations() -> None:
     assert {tag: {operation.method_name for operation in operations() if operation.tag == tag} for tag in CONTRACT} == {
         tag: set(names.split()) for tag, names in CONTRACT.items()
     }
@@ -101,7 +101,7 @@ def test_every_operation_is_an_endpoint_module_in_sync_and_async(operation_id: s
 
 
 @pytest.mark.parametrize("name", ["namespace", "token", "idempotency_key", "x_namespace"])
-def test_no_method_asks_for_what_the_view_supplies(name: str) -> None:
+def test_no_method_takes_token_namespace_or_idempotency_key(name: str) -> None:
     for tag in CONTRACT:
         module = import_module(f"interactor_client.api.{tag}")
         cls = getattr(module, "".join(word.capitalize() for word in tag.split("_")))

@@ -179,7 +179,7 @@ async def run_half_and_half(network: BadNetwork, kind: str, calls: int) -> dict[
 
 
 @volumes
-async def test_with_keys_each_object_exists_once(network: BadNetwork, calls: int) -> None:
+async def test_create_with_idempotency_key_creates_once_despite_faults(network: BadNetwork, calls: int) -> None:
     done = await run_half_and_half(network, "assistant", calls)
     there = await asyncio.to_thread(what_there_is, network, "assistant")
     assert max(Counter(name for name, _ in there).values()) == 1
@@ -190,7 +190,7 @@ async def test_with_keys_each_object_exists_once(network: BadNetwork, calls: int
 
 
 @volumes
-async def test_without_a_key_nothing_that_may_have_arrived_is_sent_again(network: BadNetwork, calls: int) -> None:
+async def test_request_without_key_that_may_have_arrived_is_not_retried(network: BadNetwork, calls: int) -> None:
     done = await run_half_and_half(network, "tool", calls)
     there = await asyncio.to_thread(what_there_is, network, "tool")
     assert max(Counter(name for name, _ in there).values()) == 1

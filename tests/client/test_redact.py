@@ -49,14 +49,14 @@ def passed(message: Any, *args: Any, secrets: tuple[str, ...] = (SECRET,), **ext
         (ValueError(SECRET), "***"),
     ],
 )
-def test_a_secret_in_any_shape(value: Any, cleaned: Any) -> None:
+def test_secret_in_any_notation_is_masked(value: Any, cleaned: Any) -> None:
     assert vars(passed("m", x=value))["x"] == cleaned
     for record in (passed("%s", value), passed("%(value)s", {"value": value}), passed([value])):
         assert SECRET not in record.getMessage()
         assert "opaque" not in record.getMessage()
 
 
-def test_an_extra_field_that_is_named_like_a_secret() -> None:
+def test_extra_field_named_like_a_secret_is_masked() -> None:
     record = vars(passed("m", token="opaque", client_secret=["opaque"], password=None, name_of="opaque"))
     assert [record[name] for name in ("token", "client_secret", "password", "name_of")] == [
         "***",
@@ -66,18 +66,18 @@ def test_an_extra_field_that_is_named_like_a_secret() -> None:
     ]
 
 
-def test_of_secrets_that_begin_alike_none_is_left_in_part() -> None:
+def test_secrets_with_a_common_prefix_are_masked_whole() -> None:
     assert passed("v=abcd1234efgh5678", secrets=("abcd1234", "abcd1234efgh5678")).getMessage() == "v=***"
     assert clean_text("abcd1234efgh5678", ("abcd1234", "abcd1234efgh5678")) == "***"
 
 
-def test_a_secret_of_several_lines() -> None:
+def test_secret_of_several_lines_is_masked() -> None:
     key = 'line 1 of "it"\nline 2'
     assert passed("pem: %s!", key, secrets=(key,)).getMessage() == "pem: ***!"
     assert passed(f"{[key]} {json.dumps([key])}", secrets=(key,)).getMessage() == """['***'] ["***"]"""
 
 
-def test_what_is_no_secret_stays_as_it_is() -> None:
+def test_record_without_secret_stays_unchanged() -> None:
     text = "\ta  b\r\n\x1b[31m" + "x" * 20_000 + "\n"
     headers, point, wide = httpx.Headers({"X": "1"}), Point(1, "b"), list(range(500))
     record = passed(text, text=text, headers=headers, point=point, wide=wide, n=5)
@@ -91,13 +91,13 @@ def test_what_is_no_secret_stays_as_it_is() -> None:
     assert passed({"event": "e", "token": "opaque"}).msg == {"event": "e", "token": "***"}
 
 
-def test_a_line_of_json_stays_one() -> None:
+def test_masked_json_line_stays_valid_json() -> None:
     line = {"a": "b\tc", "text": "x" * 5000, "password": None, "client_secret": ["opaque"], "access_token": "opaque"}
     shown = json.loads(passed(json.dumps(line)).getMessage())
     assert shown == {**line, "client_secret": ["***"], "access_token": "***"}
 
 
-def test_what_cannot_be_looked_at_breaks_no_call() -> None:
+def test_object_that_cannot_be_inspected_is_masked_without_error() -> None:
     class Odd(dict[str, str]):
         def items(self) -> Any:
             raise RuntimeError
@@ -130,7 +130,7 @@ def test_what_cannot_be_looked_at_breaks_no_call() -> None:
         ("GET https://b.s3.test/k?X-Amz-Signature=ab%2F&x=1", "GET https://b.s3.test/k?X-Amz-Signature=***&x=1"),
     ],
 )
-def test_what_looks_like_a_secret(text: str, cleaned: str) -> None:
+def test_text_that_looks_like_a_secret_is_masked(text: str, cleaned: str) -> None:
     assert passed(text).getMessage() == cleaned
 
 
@@ -145,13 +145,13 @@ def test_what_looks_like_a_secret(text: str, cleaned: str) -> None:
         "-----BEGIN of a message, that is",
     ],
 )
-def test_ordinary_words_stay(text: str) -> None:
+def test_ordinary_words_are_not_masked(text: str) -> None:
     assert passed(text).getMessage() == text
     assert clean_text(text) == text
 
 
 @pytest.mark.parametrize("secret", ["client", "secret", "token", "id", "and", "Bearer", "response"])
-def test_a_secret_that_is_an_ordinary_word_masks_no_other_word(secret: str) -> None:
+def test_secret_that_is_an_ordinary_word_masks_no_other_word(secret: str) -> None:
     text = "The client secret is wrong: responses have no token. Bearers and identities are unknown."
     assert passed(text, secrets=(secret,)).getMessage() == text
     assert clean_text(text, (secret,)) == text
@@ -168,15 +168,15 @@ def test_a_secret_that_is_an_ordinary_word_masks_no_other_word(secret: str) -> N
         ("\x1b[31mhunter22\x1b[0m \x1b[1mhunter22", "\x1b[31m***\x1b[0m \x1b[1m***"),
     ],
 )
-def test_a_short_secret_is_masked_where_it_is_a_word_of_its_own(text: str, cleaned: str) -> None:
+def test_short_secret_is_masked_as_a_whole_word(text: str, cleaned: str) -> None:
     assert passed(text, secrets=("hunter22",)).getMessage() == cleaned
 
 
-def test_a_long_secret_with_a_digit_is_masked_within_other_words_too() -> None:
+def test_long_secret_with_a_digit_is_masked_within_words() -> None:
     assert clean_text("xsecret_8f3a61c9d2y", ("secret_8f3a61c9d2",)) == "x***y"
 
 
-def test_marks_of_direction_and_controls_get_into_no_error() -> None:
+def test_control_characters_are_removed_from_errors() -> None:
     assert clean_text("a\u202eb\u2066c\u200fd\x9be\x7ff\u061cg\x85h") == "a b c d e f g h"
 
 
@@ -204,7 +204,7 @@ def test_marks_of_direction_and_controls_get_into_no_error() -> None:
         "a-",
     ],
 )
-def test_the_cost_of_redaction_grows_with_the_text_alone(part: str) -> None:
+def test_redaction_takes_linear_time(part: str) -> None:
     filtering = RedactingFilter()
 
     def task(times: int) -> Callable[[], object]:

@@ -45,7 +45,7 @@ def delete(client: Any) -> Any:
     return client.assistants.delete("asst_1")
 
 
-def test_every_resource_that_can_be_deleted_is_tested() -> None:
+def test_table_has_every_delete_operation() -> None:
     assert {operation.tag for operation in DELETIONS} == {
         *("assistants", "credentials", "data_sources", "rooms", "tools", "webhooks", "workflows")
     }
@@ -76,7 +76,7 @@ def in_turn(mode: str, settings: dict[str, Any], uses: list[Callable[[Any], Any]
 
 
 @sync_and_async
-def test_a_404_to_the_repeat_of_a_lost_delete_is_success(mode: str) -> None:
+def test_404_to_retried_delete_with_lost_response_is_success(mode: str) -> None:
     uses = [lambda client, tag=tag: getattr(client, tag).delete("id_1") for _, tag in DELETIONS]
     with FaultServer([losing_first_answers()]) as server:
         assert in_turn(mode, settings(server), uses) == [None] * 7
@@ -85,7 +85,7 @@ def test_a_404_to_the_repeat_of_a_lost_delete_is_success(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("detailed", [False, True])
-def test_the_low_level_functions_see_a_204(mode: str, detailed: bool) -> None:
+def test_endpoint_function_sees_204_for_404_to_retried_delete(mode: str, detailed: bool) -> None:
     name = ("sync" if mode == "sync" else "asyncio") + ("_detailed" if detailed else "")
     functions = [getattr(import_module(f"interactor_client.api.{tag}.{each}"), name) for each, tag in DELETIONS]
     uses = [lambda client, function=function: function("id_1", client=client.api) for function in functions]
@@ -101,20 +101,20 @@ def test_the_low_level_functions_see_a_204(mode: str, detailed: bool) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_what_a_gateway_answers_may_have_been_carried_out(mode: str, status: int) -> None:
+def test_404_after_gateway_error_to_a_delete_is_success(mode: str, status: int) -> None:
     with FaultServer([error(status), NOT_FOUND]) as server:
         call(mode, settings(server), delete)
 
 
 @sync_and_async
-def test_several_attempts_later(mode: str) -> None:
+def test_404_to_delete_after_several_attempts_is_success(mode: str) -> None:
     with FaultServer([LOST, error(429), error(503), NOT_FOUND]) as server:
         call(mode, settings(server), delete)
         assert len(server.calls()) == 4
 
 
 @sync_and_async
-def test_a_token_that_is_refused_in_between_does_not_hide_it(mode: str) -> None:
+def test_404_to_retried_delete_is_success_after_a_401_in_between(mode: str) -> None:
     with FaultServer([LOST, error(401, "AUTH_ERROR"), NOT_FOUND]) as server:
         call(mode, settings(server), delete)
         assert len(server.calls()) == 3
@@ -122,35 +122,35 @@ def test_a_token_that_is_refused_in_between_does_not_hide_it(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("first", [NOT_FOUND, error(429), error(401, "AUTH_ERROR")], ids=["none", "429", "401"])
-def test_without_an_attempt_that_may_have_worked_a_404_is_an_error(mode: str, first: Action) -> None:
+def test_404_to_first_delete_raises_not_found(mode: str, first: Action) -> None:
     with FaultServer([first, NOT_FOUND]) as server, pytest.raises(NotFoundError):
         call(mode, settings(server), delete)
 
 
 @sync_and_async
-def test_another_call_of_the_same_client_is_not_taken_for_a_repeat(mode: str) -> None:
+def test_404_to_second_delete_call_raises_not_found(mode: str) -> None:
     with FaultServer([LOST, NOT_FOUND]) as server, pytest.raises(NotFoundError):
         in_turn(mode, settings(server), [delete, delete])
 
 
 @sync_and_async
-def test_a_410_to_a_repeat_says_that_the_operation_was_shut_down(mode: str) -> None:
+def test_410_to_retried_delete_raises_gone_error(mode: str) -> None:
     with FaultServer([LOST, error(410, "GONE")]) as server, pytest.raises(Exception, match="410 GONE"):
         call(mode, settings(server), delete)
 
 
 @sync_and_async
-def test_a_404_to_the_repeat_of_a_get_stays_an_error(mode: str) -> None:
+def test_404_to_retried_get_raises_not_found(mode: str) -> None:
     with FaultServer([LOST, NOT_FOUND]) as server, pytest.raises(NotFoundError):
         call(mode, settings(server), lambda client: client.assistants.get("asst_1"))
 
 
-def test_over_aiohttp_as_well() -> None:
+def test_404_to_retried_delete_is_success_over_aiohttp() -> None:
     with FaultServer([LOST, NOT_FOUND]) as server:
         call("async", settings(server, transport=AiohttpTransport()), delete)
 
 
-def test_an_attempt_that_was_never_sent_is_no_first_attempt() -> None:
+def test_404_to_delete_after_unsent_attempt_raises_not_found() -> None:
     request = httpx.Request("DELETE", "http://host/x")
     attempts = Attempts(request, Rules(QUICK), Closing())
     attempts.begin()
@@ -161,7 +161,7 @@ def test_an_attempt_that_was_never_sent_is_no_first_attempt() -> None:
 
 
 @sync_and_async
-def test_the_log_tells_of_the_repeat_and_of_a_call_that_succeeded(mode: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_404_to_retried_delete_is_logged_as_success(mode: str, caplog: pytest.LogCaptureFixture) -> None:
     with FaultServer([LOST, NOT_FOUND]) as server, caplog.at_level(logging.INFO, "interactor"):
         call(mode, settings(server), delete)
     about_it = [record for record in caplog.records if "DELETE" in record.getMessage()]
@@ -176,7 +176,7 @@ def test_the_log_tells_of_the_repeat_and_of_a_call_that_succeeded(mode: str, cap
 
 @pytest.mark.full
 @sync_and_async
-def test_no_delete_that_worked_raises_under_faults(mode: str) -> None:
+def test_successful_deletes_never_raise_under_random_faults(mode: str) -> None:
     """1,500 deletes against a server that loses one answer in four."""
     alive = {f"asst_{number}" for number in range(1500)}
     seen: dict[str, int] = {}
@@ -203,7 +203,7 @@ def test_no_delete_that_worked_raises_under_faults(mode: str) -> None:
 
 
 @sync_and_async
-def test_an_answer_that_comes_after_the_timeout_is_a_lost_one(mode: str) -> None:
+def test_404_to_retried_delete_is_success_after_a_timeout(mode: str) -> None:
     stalled = send_and(b"", lambda connection: connection.stall())
     with FaultServer([stalled, NOT_FOUND]) as server:
         call(mode, settings(server, timeout=1), delete)

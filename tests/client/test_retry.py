@@ -63,7 +63,7 @@ YEAR_2026 = float(calendar.timegm((2026, 7, 1, 0, 0, 0)))
         ("Friday, 01-Jul-77 00:00:00 GMT", YEAR_2026, 0.0),
     ],
 )
-def test_what_retry_after_says(value: object, now: float, seconds: float) -> None:
+def test_retry_after_in_every_form_is_parsed(value: object, now: float, seconds: float) -> None:
     assert parse_retry_after(value, now=now) == seconds
 
 
@@ -78,7 +78,7 @@ def test_what_retry_after_says(value: object, now: float, seconds: float) -> Non
         "Sun, 06 Nov 9999 08:49:37 GMT", "Wednesday, 01-Jul-76 00:00:00 GMT", "06 Nov 1994", "2026-07-01T00:00:00Z",
     ],
 )  # fmt: skip
-def test_what_counts_as_absent(value: object) -> None:
+def test_malformed_retry_after_counts_as_absent(value: object) -> None:
     assert parse_retry_after(value, now=YEAR_2026) is None
 
 
@@ -93,13 +93,13 @@ any_float = st.floats(allow_nan=True, allow_infinity=True)
 @example(value="Sunday, 06-Nov-94 08:49:37 GMT", now=-1e300)
 @example(value="Sunday, 06-Nov-94 08:49:37 GMT", now=math.nan)
 @example(value="Sun, 06 Nov 1994 08:49:37 GMT", now=math.nan)
-def test_no_header_raises_or_asks_for_nonsense(value: object, now: float) -> None:
+def test_any_retry_after_header_gives_none_or_a_sane_number(value: object, now: float) -> None:
     seconds = parse_retry_after(value, now=now)
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
 
 
 @given(now=st.integers(0, 2**33), ahead=st.integers(-(10**6), 10**6))
-def test_a_date_is_the_seconds_until_then(now: int, ahead: int) -> None:
+def test_retry_after_date_gives_seconds_until_then(now: int, ahead: int) -> None:
     written = formatdate(max(0, now + ahead), usegmt=True)
     assert parse_retry_after(written, now=float(now)) == max(0.0, max(0, now + ahead) - now)
 
@@ -124,7 +124,7 @@ policies = st.builds(
     retry_after=st.none() | any_float | st.integers(),
     time_left=st.none() | any_float,
 )
-def test_no_decision_raises_or_sleeps_for_nonsense(
+def test_any_input_gives_a_sane_retry_decision(
     policy: RetryPolicy,
     method: str,
     attempt: int,
@@ -162,7 +162,7 @@ FULL = RetryPolicy(jitter=lambda: 1.0)
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 @pytest.mark.parametrize("status", [429, 502, 503, 504, None])
-def test_an_idempotent_method_is_sent_again(method: str, status: int | None) -> None:
+def test_idempotent_method_is_retried(method: str, status: int | None) -> None:
     assert FULL.decide(method=method, attempt=1, status=status).delay == 1.0
 
 
@@ -182,7 +182,7 @@ def test_an_idempotent_method_is_sent_again(method: str, status: int | None) -> 
         (409, True, True, False),
     ],
 )
-def test_what_may_have_arrived_is_sent_again_only_with_a_key(
+def test_post_that_may_have_arrived_is_retried_only_with_idempotency_key(
     method: str, status: int | None, sent: bool, has_key: bool, again: bool
 ) -> None:
     decision = FULL.decide(method=method, attempt=1, status=status, sent=sent, has_key=has_key)
@@ -190,26 +190,26 @@ def test_what_may_have_arrived_is_sent_again_only_with_a_key(
 
 
 @pytest.mark.parametrize("status", [200, 301, 400, 401, 404, 408, 422, 500, 501, 520, 999])
-def test_other_statuses_are_final(status: int) -> None:
+def test_other_statuses_are_not_retried(status: int) -> None:
     decision = FULL.decide(method="GET", attempt=1, status=status)
     assert decision.delay is None
     assert str(status) in decision.reason
 
 
-def test_the_wait_doubles_up_to_the_cap() -> None:
+def test_backoff_doubles_up_to_max_delay() -> None:
     policy = dataclasses.replace(FULL, max_retries=8)
     waits = [policy.decide(method="GET", attempt=attempt).delay for attempt in range(1, 10)]
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, None]
 
 
-def test_the_default_jitter_is_full() -> None:
+def test_default_jitter_is_full() -> None:
     waits = [RetryPolicy().decide(method="GET", attempt=3).delay or 0.0 for _ in range(400)]
     assert max(waits) <= 4.0
     assert min(waits) < 1.0 < 3.0 < max(waits)
     assert len(set(waits)) > 390
 
 
-def test_seeding_random_does_not_repeat_the_jitter() -> None:
+def test_seeded_random_does_not_repeat_the_jitter() -> None:
     """As where each process of a service seeds it alike: their retries would come at the same instants."""
 
     def draw() -> float | None:
@@ -227,7 +227,7 @@ def test_seeding_random_does_not_repeat_the_jitter() -> None:
         random.setstate(before)
 
 
-def test_retry_after_is_a_minimum_within_the_cap_and_an_end_beyond_it() -> None:
+def test_retry_after_is_a_minimum_and_beyond_max_delay_ends_the_call() -> None:
     none = dataclasses.replace(FULL, jitter=lambda: 0.0)
     assert none.decide(method="GET", attempt=1, status=503, retry_after=12).delay == 12
     assert none.decide(method="GET", attempt=1, status=503, retry_after=30).delay == 30
@@ -241,7 +241,7 @@ def test_retry_after_is_a_minimum_within_the_cap_and_an_end_beyond_it() -> None:
         assert FULL.decide(method="GET", attempt=1, status=429, retry_after=nonsense).delay == 1.0
 
 
-def test_no_sleep_reaches_the_deadline() -> None:
+def test_retry_pause_that_reaches_the_deadline_is_not_begun() -> None:
     assert FULL.decide(method="GET", attempt=1, time_left=1.01).delay == 1.0
     assert FULL.decide(method="GET", attempt=1, time_left=1.0).delay is None
     assert FULL.decide(method="GET", attempt=1, time_left=-1.0).delay is None
@@ -249,12 +249,12 @@ def test_no_sleep_reaches_the_deadline() -> None:
 
 @pytest.mark.parametrize("field", ["max_retries", "base_delay", "max_delay"])
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf])
-def test_a_policy_that_could_not_be_followed_is_refused(field: str, value: float) -> None:
+def test_invalid_retry_policy_raises_value_error(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
         RetryPolicy(**{field: value})  # type: ignore[arg-type]
 
 
-def test_a_policy_is_a_value() -> None:
+def test_retry_policy_is_frozen_comparable_and_hashable() -> None:
     assert RetryPolicy() == RetryPolicy()
     assert hash(RetryPolicy(statuses={429})) == hash(RetryPolicy(statuses=[429]))
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -363,7 +363,7 @@ def test_with_retry_raises_the_last_error_as_it_came(run: Run, sleeps: list[floa
 
 @every_mode
 @pytest.mark.parametrize("error", [NotFoundError("no", status=404), InteractorError("odd"), KeyError("mine")], ids=repr)
-def test_with_retry_leaves_other_errors_alone(run: Run, error: Exception, sleeps: list[float]) -> None:
+def test_with_retry_does_not_retry_other_errors(run: Run, error: Exception, sleeps: list[float]) -> None:
     flaky = Flaky(error)
     with pytest.raises(type(error)):
         run(flaky, FULL)
@@ -397,13 +397,13 @@ def test_with_retry_keeps_name_and_signature() -> None:
     ],
     ids=repr,
 )
-def test_an_error_tells_whether_the_request_may_have_arrived(error: Exception, sent: bool) -> None:
+def test_connection_error_sent_says_whether_the_request_may_have_arrived(error: Exception, sent: bool) -> None:
     failure = connection_error(error, httpx.Request("POST", "https://example.com/rooms"))
     assert failure.sent is sent
     assert pickle.loads(pickle.dumps(failure)).sent is sent
 
 
 @pytest.mark.parametrize("retries", [1.5, "3", True, -1, float("nan")])
-def test_a_number_of_retries_that_is_none(retries: Any) -> None:
+def test_max_retries_that_is_no_whole_number_raises_value_error(retries: Any) -> None:
     with pytest.raises(ValueError, match="max_retries must be a whole number"):
         RetryPolicy(max_retries=retries)

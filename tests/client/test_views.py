@@ -93,7 +93,7 @@ def namespace_of(request: httpx.Request) -> bytes | None:
 
 @sync_and_async
 @pytest.mark.parametrize("namespace", ["user_123", "Zoë", "日本 語", "a=b&c"])
-def test_the_namespace_goes_as_utf_8(mode: str, wire: Wire, namespace: str) -> None:
+def test_namespace_is_sent_as_utf_8(mode: str, wire: Wire, namespace: str) -> None:
     call(mode, wire.settings, lambda client: client.namespace(namespace).assistants.list())
     assert namespace_of(wire.last) == namespace.encode()
     assert wire.last.extensions["interactor"].namespace == namespace
@@ -102,7 +102,7 @@ def test_the_namespace_goes_as_utf_8(mode: str, wire: Wire, namespace: str) -> N
 
 
 @sync_and_async
-def test_views_know_nothing_of_each_other(mode: str, wire: Wire) -> None:
+def test_views_do_not_affect_each_other(mode: str, wire: Wire) -> None:
     def use(client: Any) -> Any:
         a = client.namespace("a")
         b = a.namespace("b")
@@ -126,13 +126,13 @@ def test_views_know_nothing_of_each_other(mode: str, wire: Wire) -> None:
     assert len(wire.token_requests) == 1
 
 
-def test_a_view_is_cheap(wire: Wire) -> None:
+def test_making_a_view_opens_no_transport_of_its_own(wire: Wire) -> None:
     client = InteractorClient(**wire.settings)
     started = time.process_time()
     for number in range(500):
         client.namespace(f"user_{number}")
-    # Some 50 us each; the bound is for a machine that is busy with something else.
-    assert (time.process_time() - started) / 500 < 0.001
+    # CPU time: some 50 us each, and with a transport and its TLS context of its own some 20 ms.
+    assert (time.process_time() - started) / 500 < 0.01
 
 
 @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
@@ -151,7 +151,7 @@ def test_a_view_is_cheap(wire: Wire) -> None:
         ({"idempotency_key": 5}, "must be a string"),
     ],
 )
-def test_options_are_checked_at_once(cls: Any, options: dict[str, Any], words: str, wire: Wire) -> None:
+def test_invalid_view_option_raises_at_once(cls: Any, options: dict[str, Any], words: str, wire: Wire) -> None:
     client = cls(**wire.settings)
     with pytest.raises(ConfigurationError, match=words):
         client.with_options(**options)
@@ -167,7 +167,7 @@ NAMES += ["client_secret", "api", "chat", "rooms", "assistants", "rate_limit", "
 
 @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
 @pytest.mark.parametrize("name", NAMES)
-def test_no_attribute_of_a_client_or_a_view_can_be_assigned(cls: Any, name: str, wire: Wire) -> None:
+def test_assigning_an_attribute_of_client_or_view_raises(cls: Any, name: str, wire: Wire) -> None:
     client = cls(**wire.settings)
     for owner in (client, client.namespace("a"), client.with_options(timeout=5), client.api, client.namespace("a").api):
         for kind in (AttributeError, ConfigurationError):
@@ -179,7 +179,7 @@ def test_no_attribute_of_a_client_or_a_view_can_be_assigned(cls: Any, name: str,
 
 
 @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
-def test_no_attribute_of_a_resource_can_be_assigned(cls: Any, wire: Wire) -> None:
+def test_assigning_an_attribute_of_a_resource_raises(cls: Any, wire: Wire) -> None:
     client = cls(**wire.settings)
     for resource in (client.rooms, client.assistants, client.workflow_instances):
         for name in ("namespace", "list", "iterate", "timeout"):
@@ -190,7 +190,7 @@ def test_no_attribute_of_a_resource_can_be_assigned(cls: Any, wire: Wire) -> Non
 
 
 @sync_and_async
-def test_what_every_request_says_of_itself(mode: str, wire: Wire) -> None:
+def test_every_request_has_user_agent_accept_and_authorization_headers(mode: str, wire: Wire) -> None:
     call(mode, {**wire.settings, "user_agent_suffix": "acme/4.2"}, lambda client: client.assistants.list())
     headers = wire.last.headers
     assert headers["accept"] == "application/json"
@@ -209,13 +209,13 @@ def test_what_every_request_says_of_itself(mode: str, wire: Wire) -> None:
 
 
 @sync_and_async
-def test_scopes_are_asked_for(mode: str, wire: Wire) -> None:
+def test_scopes_are_sent_with_the_token_request(mode: str, wire: Wire) -> None:
     call(mode, {**wire.settings, "scopes": ["rooms:read", "rooms:write"]}, lambda client: client.get_access_token())
     assert json.loads(wire.token_requests[0].content)["scope"] == "rooms:read rooms:write"
 
 
 @sync_and_async
-def test_a_deadline_is_an_instant_and_counts_from_the_call(mode: str, wire: Wire) -> None:
+def test_deadline_counts_from_the_start_of_each_call(mode: str, wire: Wire) -> None:
     before = time.monotonic()
     call(mode, {**wire.settings, "deadline": 50}, lambda client: client.assistants.list())
     assert before + 50 <= wire.last.extensions["interactor"].ends_at <= time.monotonic() + 50
@@ -224,12 +224,12 @@ def test_a_deadline_is_an_instant_and_counts_from_the_call(mode: str, wire: Wire
 
 
 @sync_and_async
-def test_no_timeout_is_the_default_one_and_not_an_endless_one(mode: str, wire: Wire) -> None:
+def test_timeout_none_uses_the_default_timeout(mode: str, wire: Wire) -> None:
     call(mode, {**wire.settings, "timeout": 7}, lambda client: client._http.get("/x", timeout=None))
     assert wire.last.extensions["timeout"] == {"connect": 5.0, "read": 7, "write": 7, "pool": 7}
 
 
-def test_what_the_transport_is_told_shows_no_secret(wire: Wire) -> None:
+def test_repr_of_request_extensions_shows_no_secret(wire: Wire) -> None:
     InteractorClient(**wire.settings).assistants.list()
     told = wire.last.extensions["interactor"]
     assert told.secrets == (SECRET,)
@@ -256,7 +256,7 @@ TRANSPORT_FAULTS = [
 
 @sync_and_async
 @pytest.mark.parametrize(("fault", "cls", "words"), TRANSPORT_FAULTS, ids=lambda value: type(value).__name__)
-def test_whatever_a_transport_raises_is_one_of_our_errors(
+def test_any_exception_of_a_transport_becomes_an_sdk_error(
     mode: str, fault: Exception, cls: type[InteractorError], words: str
 ) -> None:
     def fail(request: httpx.Request) -> httpx.Response:
@@ -273,7 +273,7 @@ def test_whatever_a_transport_raises_is_one_of_our_errors(
 
 class TestIdempotencyKeys:
     @sync_and_async
-    def test_calls_that_take_a_key_get_one_each(self, mode: str, wire: Wire) -> None:
+    def test_each_call_that_takes_a_key_gets_a_new_one(self, mode: str, wire: Wire) -> None:
         for _ in range(2):
             call(mode, wire.settings, lambda client: client.assistants.create(**BODY))
         keys = [request.headers["idempotency-key"] for request in wire.requests]
@@ -282,7 +282,7 @@ class TestIdempotencyKeys:
         assert "idempotency-key" not in wire.last.headers
 
     @sync_and_async
-    def test_a_view_may_set_it(self, mode: str, wire: Wire) -> None:
+    def test_view_option_sets_the_idempotency_key(self, mode: str, wire: Wire) -> None:
         for _ in range(2):
             call(
                 mode,
@@ -292,7 +292,7 @@ class TestIdempotencyKeys:
         assert [request.headers["idempotency-key"] for request in wire.requests] == ["k1", "k1"]
 
     @sync_and_async
-    def test_endpoint_functions_get_one_too_or_bring_their_own(self, mode: str, wire: Wire) -> None:
+    def test_endpoint_functions_get_an_idempotency_key_or_keep_their_own(self, mode: str, wire: Wire) -> None:
         body = CreateAssistantRequest(**BODY)  # type: ignore[arg-type]
 
         def create(**kwargs: Any) -> Callable[[Any], Any]:
@@ -314,7 +314,7 @@ class TestIdempotencyKeys:
 
 class TestWhereTheTokenGoes:
     @sync_and_async
-    def test_the_account_server_gets_neither_token_nor_namespace(self, mode: str) -> None:
+    def test_account_server_gets_neither_token_nor_namespace(self, mode: str) -> None:
         wire = Wire(lambda request: httpx.Response(200, json={"keys": []}))
         call(mode, wire.settings, lambda client: client.namespace("a").oauth.get_jwks())
         assert str(wire.last.url) == f"{ACCOUNT}/oauth/jwks"
@@ -333,24 +333,24 @@ class TestWhereTheTokenGoes:
         ],
     )
     @sync_and_async
-    def test_no_other_url_gets_the_token(self, mode: str, url: str, wire: Wire) -> None:
+    def test_token_is_not_sent_to_other_urls(self, mode: str, url: str, wire: Wire) -> None:
         call(mode, wire.settings, lambda client: client._http.get(url))
         assert "authorization" not in wire.last.headers
 
     @sync_and_async
-    def test_the_core_api_by_its_full_url_does(self, mode: str, wire: Wire) -> None:
+    def test_token_is_sent_to_the_full_url_of_the_core_api(self, mode: str, wire: Wire) -> None:
         call(mode, wire.settings, lambda client: client._http.get(f"{CORE}/assistants"))
         assert wire.last.headers["authorization"] == "Bearer token_1"
 
     @sync_and_async
-    def test_a_redirect_is_not_followed(self, mode: str) -> None:
+    def test_redirect_is_not_followed(self, mode: str) -> None:
         wire = Wire(lambda request: httpx.Response(302, headers={"Location": "https://evil.example/"}))
         with pytest.raises(APIStatusError, match="Redirects are not followed"):
             call(mode, wire.settings, lambda client: client.assistants.list())
         assert len(wire.requests) == 1
 
     @sync_and_async
-    def test_no_cookie_is_ever_sent(self, mode: str) -> None:
+    def test_no_cookie_is_stored_or_sent(self, mode: str) -> None:
         headers = {"Set-Cookie": "session=tenant_a; Path=/"}
         wire = Wire(lambda request: httpx.Response(200, json={"data": []}, headers=headers))
 
@@ -375,7 +375,9 @@ class TestWhereTheTokenGoes:
 
 class TestClosing:
     @sync_and_async
-    def test_the_client_closes_its_transport_once_and_a_view_never(self, mode: str, wire: Wire) -> None:
+    def test_closing_the_client_closes_its_transport_once_and_closing_a_view_does_not(
+        self, mode: str, wire: Wire
+    ) -> None:
         if mode == "sync":
             client = InteractorClient(**wire.settings)
             with client.namespace("a") as user:
@@ -408,7 +410,7 @@ class TestClosing:
         await client.aclose()
         return client, user
 
-    def test_what_comes_after_says_so(self, wire: Wire) -> None:
+    def test_call_after_close_raises_configuration_error(self, wire: Wire) -> None:
         client = InteractorClient(**wire.settings)
         user = client.namespace("a")
         user.assistants.list()
@@ -418,7 +420,7 @@ class TestClosing:
                 use()
         assert user.health().status == "unhealthy"
 
-    async def test_what_comes_after_says_so_async(self, wire: Wire) -> None:
+    async def test_async_call_after_close_raises_configuration_error(self, wire: Wire) -> None:
         client = AsyncInteractorClient(**wire.settings)
         user = client.namespace("a")
         await user.assistants.list()
@@ -430,7 +432,7 @@ class TestClosing:
 
 
 class TestApi:
-    def test_the_wrong_colour_is_refused(self, wire: Wire) -> None:
+    def test_api_of_a_sync_client_refuses_async_endpoint_functions_and_vice_versa(self, wire: Wire) -> None:
         sync_api = InteractorClient(**wire.settings).api
         async_api = AsyncInteractorClient(**wire.settings).api
         with pytest.raises(ConfigurationError, match="AsyncInteractorClient"):
@@ -439,7 +441,7 @@ class TestApi:
             list_assistants.sync(client=async_api)
 
     @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
-    def test_it_cannot_be_bent(self, cls: Any, wire: Wire) -> None:
+    def test_api_has_no_with_headers_with_cookies_or_with_timeout(self, cls: Any, wire: Wire) -> None:
         api = cls(**wire.settings).namespace("a").api
         for name in ("with_headers", "with_cookies", "with_timeout"):
             with pytest.raises(ConfigurationError, match="namespace"):
@@ -447,7 +449,7 @@ class TestApi:
         assert repr(api) in ("ViewApi(namespace='a')", "AsyncViewApi(namespace='a')")
 
     @sync_and_async
-    def test_sync_raises_our_errors_and_sync_detailed_none(self, mode: str) -> None:
+    def test_endpoint_sync_raises_sdk_errors_and_sync_detailed_raises_none(self, mode: str) -> None:
         wire = Wire(lambda request: httpx.Response(404, text="<html>"))
 
         def plain(client: Any) -> Any:
@@ -473,7 +475,7 @@ class TestApi:
             ("config", "x", "config must be an InteractorConfig, not str"),
         ],
     )
-    def test_an_object_of_the_wrong_kind_is_refused(
+    def test_option_of_wrong_type_raises_configuration_error(
         self, cls: Any, name: str, value: object, expected: str, wire: Wire
     ) -> None:
         settings = {} if name == "config" else wire.settings
@@ -481,7 +483,7 @@ class TestApi:
             cls(**{**settings, name: value})
 
     @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
-    def test_a_transport_of_the_wrong_colour_is_refused(self, cls: Any, wire: Wire) -> None:
+    def test_async_transport_for_sync_client_and_vice_versa_is_refused(self, cls: Any, wire: Wire) -> None:
         other = httpx.AsyncHTTPTransport() if cls is InteractorClient else httpx.HTTPTransport()
         for transport in (other, "https://proxy"):
             with pytest.raises(ConfigurationError, match="transport must be"):
@@ -521,7 +523,7 @@ BAD_CALLS: list[Callable[[Any], Any]] = [
 
 @sync_and_async
 @pytest.mark.parametrize("use", BAD_CALLS, ids=range(len(BAD_CALLS)))
-def test_bad_input_is_refused_before_anything_is_sent(mode: str, use: Callable[[Any], Any], wire: Wire) -> None:
+def test_invalid_input_raises_before_sending(mode: str, use: Callable[[Any], Any], wire: Wire) -> None:
     with pytest.raises(ValueError, match=r"."):
         call(mode, wire.settings, use)
     assert wire.requests == []
@@ -535,7 +537,7 @@ def test_bad_input_is_refused_before_anything_is_sent(mode: str, use: Callable[[
         ("workflow_stream_url", "/workflow-instances/a%2Fb%20c/stream"),
     ],
 )
-def test_stream_urls_for_browsers(mode: str, name: str, path: str, wire: Wire) -> None:
+def test_stream_url_holds_encoded_token_and_namespace(mode: str, name: str, path: str, wire: Wire) -> None:
     url = call(mode, wire.settings, lambda client: getattr(client.namespace("x&y=Zoë"), name)("a/b c"))
     assert url.startswith(f"{CORE}{path}?")
     assert parse_qs(urlsplit(url).query) == {"token": ["token_1"], "namespace": ["x&y=Zoë"]}
@@ -546,7 +548,7 @@ def test_stream_urls_for_browsers(mode: str, name: str, path: str, wire: Wire) -
 
 
 @sync_and_async
-def test_the_token_and_whether_there_is_one(mode: str, wire: Wire) -> None:
+def test_get_access_token_and_is_authenticated(mode: str, wire: Wire) -> None:
     def use(client: Any) -> Any:
         assert client.is_authenticated() is False
         if mode == "sync":
@@ -574,7 +576,7 @@ def test_the_token_and_whether_there_is_one(mode: str, wire: Wire) -> None:
         *((status, "unhealthy", True) for status in (302, 304, 400, 407, 451, 600, 777)),
     ],
 )
-def test_health(mode: str, status: int, health: str, token_valid: bool) -> None:
+def test_health_of_a_reachable_platform_is_healthy(mode: str, status: int, health: str, token_valid: bool) -> None:
     wire = Wire(lambda request: httpx.Response(status, json={"data": []}))
     found = call(mode, {**wire.settings, "max_retries": 3}, lambda client: client.health())
     assert (found.status, found.token_valid, found.error is None) == (health, token_valid, health == "healthy")
@@ -583,7 +585,7 @@ def test_health(mode: str, status: int, health: str, token_valid: bool) -> None:
 
 
 @sync_and_async
-def test_health_without_a_platform(mode: str) -> None:
+def test_health_of_unreachable_platform_is_unhealthy(mode: str) -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
@@ -594,7 +596,7 @@ def test_health_without_a_platform(mode: str) -> None:
 
 
 @sync_and_async
-def test_health_with_wrong_credentials(mode: str) -> None:
+def test_health_with_wrong_credentials_is_unhealthy(mode: str) -> None:
     refusal = httpx.MockTransport(lambda request: httpx.Response(401, json={"error": "invalid_client"}))
     found = call(mode, {**Wire().settings, "transport": refusal}, lambda client: client.health())
     assert (found.status, found.token_valid) == ("unhealthy", False)
@@ -603,7 +605,7 @@ def test_health_with_wrong_credentials(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("status", [403, 404, 429])
-def test_health_without_a_token(mode: str, status: int) -> None:
+def test_health_without_token_is_unhealthy(mode: str, status: int) -> None:
     """What says that the platform lives when the Core API says it, says nothing where no token comes."""
     refusal = httpx.MockTransport(lambda request: httpx.Response(status, json={"error": "no"}))
     found = call(mode, {**Wire().settings, "transport": refusal}, lambda client: client.health())
@@ -615,7 +617,7 @@ LIMITS = {"X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "542", "X-RateLim
 
 
 @sync_and_async
-def test_the_last_limits_by_scope(mode: str) -> None:
+def test_rate_limit_has_the_last_limits_by_scope(mode: str) -> None:
     answers = iter(
         [
             {**LIMITS, "X-RateLimit-Scope": "client"},
@@ -654,7 +656,7 @@ def _utf8(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
-def test_limits_of_many_tenants_do_not_pile_up() -> None:
+def test_recorded_rate_limits_of_many_tenants_are_bounded() -> None:
     from interactor_ext.limits._observed import RateLimits
 
     limits = RateLimits()
@@ -667,7 +669,7 @@ def test_limits_of_many_tenants_do_not_pile_up() -> None:
 
 
 @sync_and_async
-def test_refused_credentials(mode: str) -> None:
+def test_refused_credentials_raise_authentication_error(mode: str) -> None:
     for status, body in ((401, {}), (400, {"error": "invalid_client", "error_description": f"no {SECRET}"})):
         refusal = httpx.MockTransport(lambda request: httpx.Response(status, json=body))  # noqa: B023
         with pytest.raises(AuthenticationError, match="client secret") as caught:

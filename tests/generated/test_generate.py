@@ -167,7 +167,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 
 
 @pytest.mark.full
-def test_two_runs_write_the_same_and_it_is_what_is_committed(tmp_path: Path) -> None:
+def test_generation_is_reproducible_and_matches_the_committed_package(tmp_path: Path) -> None:
     trees = [make_tree(tmp_path / "one"), make_tree(tmp_path / "elsewhere" / "two")]
     for seed, tree in enumerate(trees, 1):
         run = run_generate(tree, seed=str(seed))
@@ -180,7 +180,7 @@ def test_two_runs_write_the_same_and_it_is_what_is_committed(tmp_path: Path) -> 
 
 
 @pytest.mark.full
-def test_check_writes_nothing_and_shows_what_differs(tmp_path: Path) -> None:
+def test_check_option_writes_nothing_and_prints_the_diff(tmp_path: Path) -> None:
     tree = make_tree(tmp_path, DOCUMENT)
     package = tree / "interactor_client"
     assert run_generate(tree).returncode == 0
@@ -204,7 +204,7 @@ def test_check_writes_nothing_and_shows_what_differs(tmp_path: Path) -> None:
         ({"Blob": record("", blob={**TEXT, "format": "binary"})}, "Blob.blob"),
     ],
 )
-def test_what_cannot_be_generated_stops_the_run(tmp_path: Path, schemas: dict[str, Any], message: str) -> None:
+def test_warning_of_the_generator_fails_the_run(tmp_path: Path, schemas: dict[str, Any], message: str) -> None:
     tree = make_tree(tmp_path, {**DOCUMENT, "components": {"schemas": {**SHAPES, **schemas}}})
     run = run_generate(tree)
     assert run.returncode == 1
@@ -213,7 +213,7 @@ def test_what_cannot_be_generated_stops_the_run(tmp_path: Path, schemas: dict[st
 
 
 @pytest.mark.full
-def test_what_is_generated_is_typed_strictly(shapes: ModuleType, tmp_path: Path) -> None:
+def test_generated_package_passes_strict_type_checks(shapes: ModuleType, tmp_path: Path) -> None:
     package = Path(str(shapes.__file__)).parent
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(package)]
     run = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=False)
@@ -225,7 +225,7 @@ def test_what_is_generated_is_typed_strictly(shapes: ModuleType, tmp_path: Path)
 THING = {"id": "t1", "type": "a"}
 
 
-def test_names_of_builtins_stay_and_keywords_get_an_underscore(shapes: ModuleType) -> None:
+def test_names_of_builtins_are_kept_and_keywords_get_an_underscore(shapes: ModuleType) -> None:
     body = {
         **THING,
         "from": "f",
@@ -243,13 +243,13 @@ def test_names_of_builtins_stay_and_keywords_get_an_underscore(shapes: ModuleTyp
     assert thing == copy.deepcopy(thing) == pickle.loads(pickle.dumps(thing))
 
 
-def test_defaults_are_not_sent_and_null_only_where_it_is_documented(shapes: ModuleType) -> None:
+def test_defaults_are_not_sent_and_null_only_for_nullable_fields(shapes: ModuleType) -> None:
     thing = shapes.models.Thing(id="t1", type="a", maybe=None, field=None, maybe_part=None)
     assert thing.to_dict() == {**THING, "maybe": None, "maybe_part": None}
     assert shapes.models.Thing.from_dict(THING).to_dict() == THING
 
 
-def test_variants_are_chosen_by_their_constant(shapes: ModuleType) -> None:
+def test_union_variant_is_chosen_by_its_constant(shapes: ModuleType) -> None:
     models = shapes.models
     thing = models.Thing.from_dict(
         {**THING, "pet": {"kind": "dog", "friend": {"kind": "cat", "meow": "m"}}, "open_pet": {"kind": "owl"}}
@@ -263,7 +263,7 @@ def test_variants_are_chosen_by_their_constant(shapes: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("kind", ["owl", None, 5, ["cat"], {}])
-def test_an_unknown_variant_is_kept_as_it_came(shapes: ModuleType, kind: Any) -> None:
+def test_unknown_union_variant_is_kept_unchanged(shapes: ModuleType, kind: Any) -> None:
     thing = shapes.models.Thing.from_dict({**THING, "pet": {"kind": kind, "x": 1}})
     assert thing.pet == {"kind": kind, "x": 1}
     assert thing.to_dict()["pet"] == {"kind": kind, "x": 1}
@@ -292,7 +292,7 @@ def test_an_unknown_variant_is_kept_as_it_came(shapes: ModuleType, kind: Any) ->
         ("map", {"a": {"name": "p"}}, {"a": {"name": "p"}}),
     ],
 )
-def test_a_value_is_read(shapes: ModuleType, field: str, value: Any, read: Any) -> None:
+def test_value_of_every_shape_is_decoded(shapes: ModuleType, field: str, value: Any, read: Any) -> None:
     thing = shapes.models.Thing.from_dict({**THING, field: value})
     attribute = "datetime_" if field == "datetime" else field
     assert getattr(thing, attribute) == read
@@ -313,13 +313,15 @@ def test_a_value_is_read(shapes: ModuleType, field: str, value: Any, read: Any) 
         ("pet", "cat", "pet", "must be an object, not a string"),
     ],
 )
-def test_a_value_is_refused_at_its_place(shapes: ModuleType, field: str, value: Any, path: str, problem: str) -> None:
+def test_invalid_value_raises_decode_error_with_its_path(
+    shapes: ModuleType, field: str, value: Any, path: str, problem: str
+) -> None:
     with pytest.raises(shapes.DecodeError) as caught:
         shapes.models.Thing.from_dict({**THING, field: value})
     assert (caught.value.root, caught.value.path, caught.value.problem) == ("Thing", path, problem)
 
 
-def test_a_model_that_holds_itself_without_end_is_refused(shapes: ModuleType) -> None:
+def test_deeply_nested_body_raises_decode_error(shapes: ModuleType) -> None:
     endpoint = importlib.import_module("shapes_client.api.things.get_thing_parts")
     deep = b'{"name": "p", "parts": [' * 2000 + b"]}" * 2000
     for content in (b"[[" + deep + b"]]", b"[" * 200_000):
@@ -328,7 +330,7 @@ def test_a_model_that_holds_itself_without_end_is_refused(shapes: ModuleType) ->
         assert caught.value.problem == "is nested too deeply"
 
 
-def test_a_success_is_read_by_its_status(shapes: ModuleType) -> None:
+def test_success_is_parsed_by_its_status(shapes: ModuleType) -> None:
     endpoint = importlib.import_module("shapes_client.api.things.import_thing")
     models = shapes.models
     assert endpoint._parse_success(httpx.Response(200, json=THING)) == models.Thing(id="t1", type="a")
@@ -339,7 +341,7 @@ def test_a_success_is_read_by_its_status(shapes: ModuleType) -> None:
     assert endpoint._parse_response(httpx.Response(409, text="oops")) is None
 
 
-def test_a_body_that_is_no_model_is_read_as_documented(shapes: ModuleType) -> None:
+def test_body_without_model_is_parsed_as_documented(shapes: ModuleType) -> None:
     parts = importlib.import_module("shapes_client.api.things.get_thing_parts")
     read = parts._parse_success(httpx.Response(200, json=[[], [{"name": "p"}]]))
     assert read == [[], [shapes.models.Part(name="p")]]
@@ -352,7 +354,7 @@ def test_a_body_that_is_no_model_is_read_as_documented(shapes: ModuleType) -> No
     assert binary._parse_success(httpx.Response(200, content=b"\x00\xff")) == b"\x00\xff"
 
 
-def test_headers_and_paths_are_made_from_their_parameters(shapes: ModuleType) -> None:
+def test_headers_and_paths_are_built_from_parameters(shapes: ModuleType) -> None:
     endpoint = importlib.import_module("shapes_client.api.things.get_thing_parts")
     kwargs = endpoint._get_kwargs("a/b", "c", x_dry_run=False, x_count=3, since=datetime(2025, 1, 15, tzinfo=UTC))
     assert kwargs["url"] == "/things/a%2Fb/parts/c"
@@ -361,7 +363,7 @@ def test_headers_and_paths_are_made_from_their_parameters(shapes: ModuleType) ->
     assert endpoint.OPERATION.path == "/things/{from}/parts/{part-id}"
 
 
-def test_method_names_lose_the_words_of_their_tag_but_never_all(shapes: ModuleType) -> None:
+def test_method_names_drop_words_of_their_tag_but_never_all(shapes: ModuleType) -> None:
     things, boxes = shapes.api.things.Things, shapes.api.boxes.Boxes
     assert {"import_", "get_parts"} <= {*dir(things)}
     assert {"get_text", "boxes"} <= {*dir(boxes)}

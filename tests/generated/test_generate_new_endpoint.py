@@ -156,7 +156,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 
 @pytest.mark.full
-def test_a_new_endpoint_is_called_in_sync_and_async(tmp_path: Path, server: ThreadingHTTPServer) -> None:
+def test_new_endpoint_in_openapi_yaml_is_callable_sync_and_async(tmp_path: Path, server: ThreadingHTTPServer) -> None:
     for folder in ("generator-templates", "interactor_client", "interactor_ext"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     document = with_reports(YAML(typ="safe").load(ROOT / "openapi.yaml"))

@@ -111,7 +111,7 @@ OPERATIONS = operations()
 # What is sent
 
 
-def test_a_request_goes_to_its_path_with_token_headers_and_body(server: RawServer, client: Client) -> None:
+def test_request_has_path_token_headers_and_body(server: RawServer, client: Client) -> None:
     server.answer(201, {"data": ASSISTANT})
     body = CreateAssistantRequest(name="Bot", model="gpt-4", system_prompt="Be kind.", temperature=0)
     answer = create_assistant.sync(client=client, body=body, x_namespace="user_1", idempotency_key="key_1")
@@ -125,7 +125,7 @@ def test_a_request_goes_to_its_path_with_token_headers_and_body(server: RawServe
     assert json.loads(content) == {"name": "Bot", "model": "gpt-4", "system_prompt": "Be kind.", "temperature": 0}
 
 
-async def test_the_asynchronous_twin_sends_the_same(server: RawServer) -> None:
+async def test_async_endpoint_function_sends_the_same_request(server: RawServer) -> None:
     server.answer(201, {"data": ASSISTANT})
     body = CreateAssistantRequest(name="Bot", model="gpt-4", system_prompt="Be kind.")
     async with AuthenticatedClient(server.url, "s3cr3t") as client:
@@ -136,7 +136,7 @@ async def test_the_asynchronous_twin_sends_the_same(server: RawServer) -> None:
     assert server.requests[0][2] == server.requests[1][2]
 
 
-def test_what_is_not_set_is_not_sent(server: RawServer, client: Client) -> None:
+def test_unset_parameters_are_not_sent(server: RawServer, client: Client) -> None:
     server.answer(200, {"data": []})
     list_credentials.sync(client=client)
     list_credentials.sync(client=client, status="active", page=2, per_page=50, provider=UNSET)
@@ -146,7 +146,7 @@ def test_what_is_not_set_is_not_sent(server: RawServer, client: Client) -> None:
     assert "x-namespace" not in headers
 
 
-def test_free_json_is_the_body(server: RawServer, client: Client) -> None:
+def test_free_json_is_sent_as_the_body(server: RawServer, client: Client) -> None:
     server.answer(500)
     submit_workflow_input.sync_detailed("wfi_1", client=client, body={"approved": True, "by": {"id": 1}})
     update_room.sync_detailed("room_1", client=client, body=UpdateRoomRequest(metadata={}))
@@ -159,7 +159,7 @@ def test_free_json_is_the_body(server: RawServer, client: Client) -> None:
     assert [body["result"] for body in bodies[2:]] == results
 
 
-def test_an_id_is_quoted_as_one_segment(server: RawServer, client: Client) -> None:
+def test_path_id_is_quoted_as_one_segment(server: RawServer, client: Client) -> None:
     server.answer(204)
     delete_assistant.sync("a/../b?c#d e%2F", client=client)
     assert server.requests[0][0] == "DELETE /api/v1/assistants/a%2F..%2Fb%3Fc%23d%20e%252F"
@@ -167,7 +167,7 @@ def test_an_id_is_quoted_as_one_segment(server: RawServer, client: Client) -> No
 
 @pytest.mark.parametrize("unusable", ["", ".", "..", None, 5, UNSET])
 @pytest.mark.parametrize("name", [name for name, endpoint in OPERATIONS.items() if "{" in endpoint.OPERATION.path])
-def test_an_unusable_id_is_refused_and_nothing_sent(name: str, unusable: Any) -> None:
+def test_invalid_path_id_raises_before_sending(name: str, unusable: Any) -> None:
     parameters = inspect.signature(OPERATIONS[name]._get_kwargs).parameters.values()
     ids = [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
     body: dict[str, Any] = {"body": {}} if "body" in {parameter.name for parameter in parameters} else {}
@@ -179,7 +179,7 @@ def test_an_unusable_id_is_refused_and_nothing_sent(name: str, unusable: Any) ->
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_request_carries_its_operation(name: str) -> None:
+def test_request_extensions_hold_the_operation(name: str) -> None:
     endpoint = OPERATIONS[name]
     operation: Operation = endpoint.OPERATION
     parameters = inspect.signature(endpoint._get_kwargs).parameters.values()
@@ -194,7 +194,7 @@ def test_a_request_carries_its_operation(name: str) -> None:
     assert {*kwargs} <= {"method", "url", "params", "headers", "json", "extensions"}
 
 
-def test_the_marks_of_the_specification_reach_the_operations() -> None:
+def test_operations_have_stream_idempotency_and_server_of_the_specification() -> None:
     server_of = {name: endpoint.OPERATION.server for name, endpoint in OPERATIONS.items()}
     account = {name for name, server in server_of.items() if server == "account"}
     assert account == {"create_token", "revoke_token", "get_jwks"}
@@ -208,7 +208,7 @@ def test_the_marks_of_the_specification_reach_the_operations() -> None:
 # What comes back
 
 
-def test_a_success_without_a_body_is_none(server: RawServer, client: Client) -> None:
+def test_success_without_body_returns_none(server: RawServer, client: Client) -> None:
     server.answer(204)
     body: Any = {"token": "t", "client_id": "c", "client_secret": "s"}
     answers: list[object] = [delete_assistant.sync("asst_1", client=client)]  # type: ignore[func-returns-value]
@@ -217,19 +217,19 @@ def test_a_success_without_a_body_is_none(server: RawServer, client: Client) -> 
     assert answers == [None, None]
 
 
-def test_any_2xx_is_a_success(server: RawServer, client: Client) -> None:
+def test_any_2xx_status_is_a_success(server: RawServer, client: Client) -> None:
     for status in (200, 201, 202, 203, 299):
         server.answer(status, {"data": ASSISTANT})
         assert get_assistant.sync("asst_1", client=client).data.id == "asst_1"
 
 
-def test_a_bare_document_needs_no_envelope(server: RawServer, client: Client) -> None:
+def test_body_without_envelope_is_parsed(server: RawServer, client: Client) -> None:
     server.answer(200, {"keys": [{"kty": "RSA", "kid": "k1"}]})
     assert get_jwks.sync(client=client).keys[0].kid == "k1"
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 409, 422, 429, 500, 503, 520, 599, 600, 999])
-def test_an_error_status_is_raised_before_anything_is_parsed(server: RawServer, client: Client, status: int) -> None:
+def test_error_status_raises_before_the_body_is_parsed(server: RawServer, client: Client, status: int) -> None:
     server.answer(status, b"<html>s3cr3t</html>")
     with pytest.raises(ApiError) as caught:
         get_assistant.sync("asst_1", client=client)
@@ -242,7 +242,7 @@ def test_an_error_status_is_raised_before_anything_is_parsed(server: RawServer, 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b"[]", b"null", b'"text"', b'{"error": "text"}', b"{}"])
 @pytest.mark.parametrize("status", [200, 201, 302, 400, 404, 422, 500, 520, 999])
-def test_a_detailed_call_returns_whatever_came(server: RawServer, client: Client, status: int, body: bytes) -> None:
+def test_sync_detailed_returns_any_response(server: RawServer, client: Client, status: int, body: bytes) -> None:
     server.answer(status, body)
     for response in (
         get_assistant.sync_detailed("asst_1", client=client),
@@ -252,7 +252,7 @@ def test_a_detailed_call_returns_whatever_came(server: RawServer, client: Client
         assert response.headers["x-request-id"] == "req_1"
 
 
-def test_a_detailed_call_parses_what_is_documented(server: RawServer, client: Client) -> None:
+def test_sync_detailed_parses_documented_responses(server: RawServer, client: Client) -> None:
     server.answer(404, ERROR)
     response = get_assistant.sync_detailed("asst_1", client=client)
     assert isinstance(response.parsed, ErrorResponse)
@@ -262,7 +262,7 @@ def test_a_detailed_call_parses_what_is_documented(server: RawServer, client: Cl
     assert (deleted.status_code, deleted.parsed) == (204, None)
 
 
-async def test_an_asynchronous_detailed_call_returns_whatever_came(server: RawServer) -> None:
+async def test_asyncio_detailed_returns_any_response(server: RawServer) -> None:
     server.answer(520, b"<html>")
     async with Client(server.url) as client:
         response = await get_assistant.asyncio_detailed("asst_1", client=client)
@@ -271,7 +271,7 @@ async def test_an_asynchronous_detailed_call_returns_whatever_came(server: RawSe
             await get_assistant.asyncio("asst_1", client=client)
 
 
-def test_a_success_that_does_not_fit_is_a_decode_error(server: RawServer, client: Client) -> None:
+def test_invalid_success_body_raises_decode_error(server: RawServer, client: Client) -> None:
     server.answer(200, {"data": {**ASSISTANT, "name": None}})
     with pytest.raises(DecodeError, match=r"Assistant\.name must be a string, not null \(at data\.name of Assistant"):
         get_assistant.sync("asst_1", client=client)
@@ -280,7 +280,7 @@ def test_a_success_that_does_not_fit_is_a_decode_error(server: RawServer, client
         list_assistants.sync(client=client)
 
 
-def test_the_repr_of_a_response_shows_neither_body_nor_headers(server: RawServer, client: Client) -> None:
+def test_repr_of_response_shows_neither_body_nor_headers(server: RawServer, client: Client) -> None:
     server.answer(200, {"data": {"access_token": "s3cr3t", "token_type": "Bearer", "expires_in": 900}})
     body: Any = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "s3cr3t"}
     response: Any = create_token.sync_detailed(client=client, body=body)
@@ -291,7 +291,7 @@ def test_the_repr_of_a_response_shows_neither_body_nor_headers(server: RawServer
 # The client
 
 
-def test_no_repr_of_a_client_shows_a_secret() -> None:
+def test_repr_of_client_shows_no_secret() -> None:
     client = AuthenticatedClient(
         "https://user:s3cr3t@example.com", "s3cr3t", headers={"X-Key": "s3cr3t"}, cookies={"session": "s3cr3t"}
     )
@@ -300,7 +300,7 @@ def test_no_repr_of_a_client_shows_a_secret() -> None:
         assert "example.com" in shown
 
 
-def test_with_something_is_a_new_client_and_changes_nothing(server: RawServer) -> None:
+def test_with_headers_cookies_and_timeout_return_a_new_client(server: RawServer) -> None:
     client = Client(server.url, headers={"X-One": "1"}, timeout=60)
     live = client.get_httpx_client()
     others = (client.with_headers({"X-Two": "2"}), client.with_cookies({"c": "3"}), client.with_timeout(7))
@@ -317,19 +317,19 @@ def test_with_something_is_a_new_client_and_changes_nothing(server: RawServer) -
         each.get_httpx_client().close()
 
 
-def test_the_ergonomic_client_makes_views_otherwise() -> None:
+def test_with_headers_of_a_view_raises_configuration_error() -> None:
     # Those of the generator's own template change the live client of the original: another tenant's headers.
     for path in (Path(__file__).parents[2] / "interactor_ext").rglob("*.py"):
         for builder in ("with_headers", "with_cookies", "with_timeout"):
             assert f".{builder}(" not in path.read_text(encoding="utf-8"), path
 
 
-def test_the_default_timeout_is_30_seconds() -> None:
+def test_default_timeout_is_30_seconds() -> None:
     with Client("https://example.com") as client:
         assert client.get_httpx_client().timeout == httpx.Timeout(30)
 
 
-def test_many_threads_that_start_at_once_share_one_httpx_client() -> None:
+def test_concurrent_threads_share_one_httpx_client() -> None:
     for _ in range(5):
         client = Client("https://example.com")
         barrier = threading.Barrier(8)
@@ -348,7 +348,7 @@ def test_many_threads_that_start_at_once_share_one_httpx_client() -> None:
         found[0].close()
 
 
-async def test_a_client_of_ones_own_is_used() -> None:
+async def test_given_httpx_client_is_used() -> None:
     def handle(request: httpx.Request) -> httpx.Response:
         assert request.extensions["operation"].id == "get_assistant"
         return httpx.Response(200, json={"data": ASSISTANT})
@@ -362,7 +362,7 @@ async def test_a_client_of_ones_own_is_used() -> None:
         assert (await get_assistant.asyncio("asst_1", client=client)).data.name == "Bot"
 
 
-def test_a_subclass_decides_what_an_error_is() -> None:
+def test_subclass_of_client_can_raise_its_own_errors() -> None:
     class Lenient(Client):
         def read(self, response: httpx.Response, parse: Any) -> Any:
             return response.status_code
@@ -373,7 +373,7 @@ def test_a_subclass_decides_what_an_error_is() -> None:
     assert answer == 418
 
 
-def test_operations_are_values() -> None:
+def test_operations_are_comparable_and_hashable() -> None:
     operation = get_assistant.OPERATION
     assert operation == pickle.loads(pickle.dumps(operation)) == copy.deepcopy(operation)
     assert hash(operation) == hash(copy.copy(operation))

@@ -91,12 +91,12 @@ def refusal(name: str, body: Any) -> DecodeError | None:
     return None
 
 
-def test_there_are_examples_of_the_models() -> None:
+def test_specification_has_examples_of_models() -> None:
     assert len(EXAMPLES) >= 40
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_an_example_goes_through_its_model_unchanged(name: str, example: dict[str, Any]) -> None:
+def test_example_round_trips_through_its_model(name: str, example: dict[str, Any]) -> None:
     before = copy.deepcopy(example)
     model = getattr(models, name).from_dict(example)
     assert example == before
@@ -105,7 +105,7 @@ def test_an_example_goes_through_its_model_unchanged(name: str, example: dict[st
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_a_model_survives_copy_deepcopy_and_pickle(name: str, example: dict[str, Any]) -> None:
+def test_model_can_be_copied_and_pickled(name: str, example: dict[str, Any]) -> None:
     model = getattr(models, name).from_dict({**example, "brand_new": {"a": [1]}})
     for twin in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert twin == model
@@ -113,7 +113,7 @@ def test_a_model_survives_copy_deepcopy_and_pickle(name: str, example: dict[str,
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_a_field_of_any_wrong_type_is_read_or_refused_by_name(name: str, example: dict[str, Any]) -> None:
+def test_field_of_any_type_is_decoded_or_raises_error_that_names_it(name: str, example: dict[str, Any]) -> None:
     for field in example:
         for wrong in WRONG:
             error = refusal(name, {**example, field: wrong})
@@ -121,7 +121,7 @@ def test_a_field_of_any_wrong_type_is_read_or_refused_by_name(name: str, example
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_a_field_of_another_type_than_documented_is_refused(name: str, example: dict[str, Any]) -> None:
+def test_field_of_undocumented_type_raises_decode_error(name: str, example: dict[str, Any]) -> None:
     others = {"string": 5, "integer": "x", "number": "x", "boolean": "true", "array": "x", "object": []}
     for field, schema in SCHEMAS[name]["properties"].items():
         if str(schema.get("type")) in others and schema.get("format") != "date-time":
@@ -131,7 +131,7 @@ def test_a_field_of_another_type_than_documented_is_refused(name: str, example: 
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "x-bare" not in SCHEMAS[name]])
-def test_a_required_field_that_is_missing_is_named(name: str) -> None:
+def test_missing_required_field_raises_error_that_names_it(name: str) -> None:
     example = next((example for example in SCHEMAS[name].get("examples", [])), None)
     if example is None:
         pytest.skip("no example to take it from")
@@ -142,7 +142,7 @@ def test_a_required_field_that_is_missing_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_what_is_no_object_is_refused(name: str) -> None:
+def test_value_that_is_no_object_raises_decode_error(name: str) -> None:
     nothing: list[Any] = ["text", None, [], 5, UNSET]
     for wrong in nothing:
         with pytest.raises(DecodeError) as caught:
@@ -152,7 +152,7 @@ def test_what_is_no_object_is_refused(name: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(MODELS), data=st.data())
-def test_any_json_is_read_or_refused_with_a_decode_error(name: str, data: st.DataObject) -> None:
+def test_any_json_is_decoded_or_raises_decode_error(name: str, data: st.DataObject) -> None:
     fields = list(SCHEMAS[name]["properties"])
     body = data.draw(st.dictionaries(st.sampled_from(fields) | st.text(max_size=3), json_values, max_size=6))
     error = refusal(name, body)
@@ -162,13 +162,13 @@ def test_any_json_is_read_or_refused_with_a_decode_error(name: str, data: st.Dat
 # What is nearly right
 
 
-def test_unknown_fields_are_kept_and_sent_back() -> None:
+def test_unknown_fields_are_kept_and_serialized() -> None:
     assistant = Assistant.from_dict({**ASSISTANT, "brand_new": {"deep": 1}})
     assert assistant.additional_properties == {"brand_new": {"deep": 1}}
     assert assistant.to_dict()["brand_new"] == {"deep": 1}
 
 
-def test_an_unknown_enum_value_is_kept() -> None:
+def test_unknown_enum_value_is_kept() -> None:
     credential = {
         "id": "cred_1",
         "provider": "google",
@@ -181,13 +181,13 @@ def test_an_unknown_enum_value_is_kept() -> None:
     assert Credential.from_dict(credential).status == "paused"
 
 
-def test_null_in_an_optional_field_reads_as_not_there() -> None:
+def test_null_in_optional_field_becomes_unset() -> None:
     meta = PaginationMeta.from_dict({"page": None, "total": 3})
     assert meta.page is UNSET
     assert meta.to_dict() == {"total": 3}
 
 
-def test_null_where_it_is_documented_is_kept() -> None:
+def test_null_in_nullable_field_is_kept() -> None:
     tool = Tool.from_dict({**TOOL, "callback_url": None})
     assert tool.callback_url is None
     assert tool.to_dict()["callback_url"] is None
@@ -217,7 +217,7 @@ ABSENT = {
 
 
 @pytest.mark.parametrize(("model", "field"), [(model, field) for model, fields in ABSENT.items() for field in fields])
-def test_what_creation_makes_optional_may_be_null_or_absent(model: str, field: str) -> None:
+def test_fields_that_creation_makes_optional_may_be_null_or_absent_in_responses(model: str, field: str) -> None:
     cls = getattr(models, model)
     example = SCHEMAS[model]["examples"][0]
     absent = cls.from_dict({name: value for name, value in example.items() if name != field})
@@ -230,13 +230,13 @@ def test_what_creation_makes_optional_may_be_null_or_absent(model: str, field: s
         assert cls.from_dict(json.loads(json.dumps(read.to_dict()))) == read
 
 
-def test_two_models_do_not_share_what_stands_for_an_absent_field() -> None:
+def test_default_values_are_not_shared_between_models() -> None:
     body = {"id": "r", "assistant_id": "a", "created_at": 0}
     Room.from_dict(body).metadata["email"] = "x"
     assert Room.from_dict(body).metadata == {}
 
 
-def test_none_in_a_request_is_left_out() -> None:
+def test_none_in_a_request_is_not_sent() -> None:
     request = models.CreateWorkflowRequest(
         name="Order", description=None, initial_state="a", states=[models.WorkflowState(name="a", type="terminal")]
     )
@@ -252,13 +252,13 @@ def test_free_json_is_a_plain_dict() -> None:
     assert room.metadata == {"email": "x", "n": [1]}
 
 
-def test_ids_and_objects_are_told_apart_by_their_type() -> None:
+def test_union_of_id_and_object_is_decoded_by_json_type() -> None:
     assistant = Assistant.from_dict({**ASSISTANT, "tools": ["tool_0", TOOL]})
     assert assistant.tools == ["tool_0", Tool.from_dict(TOOL)]
     assert assistant.to_dict()["tools"] == ["tool_0", TOOL]
 
 
-def test_a_whole_number_written_as_a_float_is_an_integer_and_a_boolean_is_none() -> None:
+def test_integer_accepts_whole_float_and_refuses_boolean() -> None:
     token = {"access_token": "t", "token_type": "Bearer"}
     expires_in = CredentialToken.from_dict({**token, "expires_in": 900.0}).expires_in
     assert (expires_in, type(expires_in)) == (900, int)
@@ -268,25 +268,25 @@ def test_a_whole_number_written_as_a_float_is_an_integer_and_a_boolean_is_none()
 
 
 @pytest.mark.parametrize(("sent", "read"), [(900, 900), ("900", 900), (None, UNSET), (UNSET, UNSET)])
-def test_a_token_is_read_with_and_without_its_envelope(sent: Any, read: Any) -> None:
+def test_token_is_decoded_with_and_without_envelope(sent: Any, read: Any) -> None:
     token = {"access_token": "t", "token_type": "Bearer"} | ({} if sent is UNSET else {"expires_in": sent})
     for body in (token, {"data": token}):
         assert models.AccessTokenResponse.from_dict(body).data.expires_in == read
 
 
 @pytest.mark.parametrize("text", ["soon", "", "9.5", "-1", "٤", "9" * 5000])
-def test_text_that_is_no_number_is_no_lifetime(text: str) -> None:
+def test_expires_in_that_is_no_number_raises_decode_error(text: str) -> None:
     with pytest.raises(DecodeError, match=r"AccessToken\.expires_in must be an integer, not a string"):
         models.AccessToken.from_dict({"access_token": "t", "token_type": "Bearer", "expires_in": text})
 
 
-def test_a_constant_is_checked() -> None:
+def test_wrong_constant_raises_decode_error() -> None:
     assert MessageDelta(content="Hello").to_dict() == {"type": "message.delta", "content": "Hello"}
     with pytest.raises(DecodeError, match=r"MessageDelta\.type must be 'message\.delta', not another value"):
         MessageDelta.from_dict({"type": "message.other", "content": "Hello"})
 
 
-def test_an_error_says_where_without_the_value() -> None:
+def test_decode_error_names_the_path_and_not_the_value() -> None:
     body = {"data": [ASSISTANT, {**ASSISTANT, "tools": ["tool_0", {**TOOL, "name": ["sk_live_1"]}]}]}
     with pytest.raises(DecodeError) as caught:
         models.AssistantListResponse.from_dict(body)
@@ -311,7 +311,7 @@ def test_an_error_says_where_without_the_value() -> None:
         (b"null", "must be an object, not null"),
     ],
 )
-def test_a_body_that_is_no_object_is_one_error(content: bytes, problem: str) -> None:
+def test_body_that_is_no_object_raises_decode_error(content: bytes, problem: str) -> None:
     with pytest.raises(DecodeError) as caught:
         decode(httpx.Response(200, content=content), "Assistant", Assistant.from_dict)
     assert (caught.value.model, caught.value.field, caught.value.problem) == ("Assistant", "", problem)
@@ -320,13 +320,13 @@ def test_a_body_that_is_no_object_is_one_error(content: bytes, problem: str) -> 
 # Requests
 
 
-def test_a_patch_holds_what_was_set_and_nothing_else() -> None:
+def test_patch_request_holds_only_set_fields() -> None:
     assert UpdateAssistantRequest(name="New").to_dict() == {"name": "New"}
     assert UpdateAssistantRequest().to_dict() == {}
     assert UpdateAssistantRequest(tools=[], temperature=0).to_dict() == {"tools": [], "temperature": 0}
 
 
-def test_none_is_sent_only_where_the_specification_allows_null() -> None:
+def test_none_is_sent_only_for_nullable_fields() -> None:
     assert UpdateAssistantRequest(name=None).to_dict() == {}  # type: ignore[arg-type]
     credential = Credential(
         id="cred_1",
@@ -340,13 +340,13 @@ def test_none_is_sent_only_where_the_specification_allows_null() -> None:
     assert credential.to_dict()["expires_at"] is None
 
 
-def test_times_in_what_is_sent_are_iso_8601() -> None:
+def test_times_are_serialized_as_iso_8601() -> None:
     moment = datetime(2025, 1, 2, 3, 4, 5, 600000, tzinfo=timezone(timedelta(hours=2)))
     assert to_json({"at": [moment, moment.date()]}) == {"at": ["2025-01-02T03:04:05.600000+02:00", "2025-01-02"]}
 
 
 @pytest.mark.parametrize("value", ["", ".", "..", 5, None, UNSET, "\ud800"])
-def test_an_unusable_id_is_refused_by_name(value: Any) -> None:
+def test_invalid_path_segment_raises_error_that_names_it(value: Any) -> None:
     with pytest.raises(ValueError, match="room_id"):
         path_segment("room_id", value)
 
@@ -362,7 +362,7 @@ def test_an_unusable_id_is_refused_by_name(value: Any) -> None:
         ("ü", "%C3%BC"),
     ],
 )
-def test_an_id_is_quoted_whole(value: str, segment: str) -> None:
+def test_path_segment_is_percent_encoded(value: str, segment: str) -> None:
     assert path_segment("room_id", value) == segment
 
 
@@ -395,34 +395,34 @@ READ_AS = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
         READ_AS,
     ],
 )
-def test_a_time_is_read_in_every_notation_and_has_a_zone(value: Any) -> None:
+def test_time_in_every_notation_is_decoded_with_a_zone(value: Any) -> None:
     moment = as_datetime("Model", "created_at", value)
     assert moment == READ_AS
     assert moment.utcoffset() is not None
     assert pickle.loads(pickle.dumps(moment)) == moment
 
 
-def test_a_date_alone_is_its_midnight_in_utc() -> None:
+def test_date_alone_becomes_midnight_utc() -> None:
     assert as_datetime("M", "f", "2025-01-15") == as_datetime("M", "f", "20250115") == datetime(2025, 1, 15, tzinfo=UTC)
 
 
-def test_the_end_of_a_day_is_the_beginning_of_the_next() -> None:
+def test_24_00_becomes_midnight_of_the_next_day() -> None:
     assert as_datetime("M", "f", "2025-01-14T24:00:00Z") == datetime(2025, 1, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("unit", [1, 1_000, 1_000_000, 1_000_000_000])
-def test_unix_time_may_be_in_smaller_units_than_seconds(unit: int) -> None:
+def test_unix_time_in_milli_micro_and_nanoseconds_is_decoded(unit: int) -> None:
     seconds = int(READ_AS.timestamp())
     assert as_datetime("M", "f", seconds * unit) == as_datetime("M", "f", str(seconds * unit)) == READ_AS
 
 
-def test_a_leap_second_is_the_one_before_it() -> None:
+def test_leap_second_becomes_the_second_before() -> None:
     assert as_datetime("M", "f", "2016-12-31T23:59:60Z") == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
     with pytest.raises(DecodeError):
         as_datetime("M", "f", "2016-12-31T23:60:00Z")
 
 
-def test_a_fraction_of_any_length_is_read_to_the_microsecond() -> None:
+def test_fraction_of_any_length_is_read_to_the_microsecond() -> None:
     assert as_datetime("M", "f", "2025-01-15T10:30:00.1Z").microsecond == 100_000
     assert as_datetime("M", "f", "2025-01-15T10:30:00.123456789Z").microsecond == 123_456
 
@@ -436,7 +436,7 @@ def test_a_fraction_of_any_length_is_read_to_the_microsecond() -> None:
         *("\ud800", "1\x00", "((((", "1e1e1", "-", "2025-"),
     ],
 )
-def test_what_is_no_time_is_refused(value: Any) -> None:
+def test_invalid_time_raises_decode_error(value: Any) -> None:
     with pytest.raises(DecodeError) as caught:
         as_datetime("Model", "created_at", value)
     assert (caught.value.model, caught.value.field) == ("Model", "created_at")
@@ -444,7 +444,7 @@ def test_what_is_no_time_is_refused(value: Any) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(value=st.text(alphabet=st.sampled_from("0123456789-:+.TZ ewJanUTCPM/,()\u00e9"), max_size=30) | json_values)
-def test_any_value_is_a_time_with_a_zone_or_a_decode_error(value: Any) -> None:
+def test_any_value_becomes_a_time_with_zone_or_raises_decode_error(value: Any) -> None:
     try:
         moment = as_datetime("Model", "created_at", value)
     except DecodeError:
@@ -456,7 +456,7 @@ def test_any_value_is_a_time_with_a_zone_or_a_decode_error(value: Any) -> None:
 # UNSET, repr, and what is loaded
 
 
-def test_unset_is_one_object_and_false() -> None:
+def test_unset_is_a_falsy_singleton() -> None:
     for twin in (copy.copy(UNSET), copy.deepcopy(UNSET), pickle.loads(pickle.dumps(UNSET)), copy.deepcopy([UNSET])[0]):
         assert twin is UNSET
     assert not UNSET
@@ -471,7 +471,7 @@ SECRET_FIELDS = ("access_token", "refresh_token", "client_secret", "secret", "to
     ("name", "field"),
     [(name, field) for name in MODELS for field in SCHEMAS[name]["properties"] if field in SECRET_FIELDS],
 )
-def test_no_repr_shows_a_secret(name: str, field: str) -> None:
+def test_repr_of_models_shows_no_secret(name: str, field: str) -> None:
     body: dict[str, Any] = dict.fromkeys(SCHEMAS[name].get("required", []), "text")
     body |= {"grant_type": "client_credentials", "expires_in": 1, "events": [], "active": True, "created_at": 0}
     model = getattr(models, name).from_dict({**body, field: "s3cr3t", "unknown_field": "s3cr3t"})
@@ -492,7 +492,7 @@ def test_no_repr_shows_a_secret(name: str, field: str) -> None:
         ("CompleteOAuthRequest", "state", "s3cr3t"),
     ],
 )
-def test_no_repr_shows_what_the_specification_calls_secret(name: str, field: str, value: Any) -> None:
+def test_repr_hides_every_field_marked_secret(name: str, field: str, value: Any) -> None:
     assert field in SCHEMAS[name]["x-secret"]
     body: dict[str, Any] = dict.fromkeys(SCHEMAS[name].get("required", []), "text")
     body |= {"type": "url", "config": {}, "semantic_mappings": []}
@@ -502,7 +502,7 @@ def test_no_repr_shows_what_the_specification_calls_secret(name: str, field: str
     assert getattr(model, field) == value
 
 
-def test_the_secrets_are_where_the_specification_has_them() -> None:
+def test_specification_marks_the_known_secret_fields() -> None:
     with_secrets = {name for name in MODELS for field in SCHEMAS[name]["properties"] if field in SECRET_FIELDS}
     assert {"CreateTokenRequest", "RevokeTokenRequest", "CredentialToken", "Webhook"} <= with_secrets
     assert "secret=UNSET" in repr(
@@ -510,7 +510,7 @@ def test_the_secrets_are_where_the_specification_has_them() -> None:
     )
 
 
-def test_every_event_has_its_model_and_every_family_a_fallback() -> None:
+def test_every_event_type_has_a_model_and_every_family_a_fallback() -> None:
     for family, members in models.EVENT_MODELS.items():
         assert "" in members
         for constant, class_name in members.items():
@@ -521,7 +521,7 @@ def test_every_event_has_its_model_and_every_family_a_fallback() -> None:
     assert len(models.EVENT_MODELS["StreamEvent"]) == 8
 
 
-def test_models_lists_what_it_can_load() -> None:
+def test_every_name_in_all_and_dir_of_models_loads() -> None:
     assert {*models.__all__} <= {*dir(models)}
     for name in models.__all__:
         assert getattr(models, name) is getattr(models, name)

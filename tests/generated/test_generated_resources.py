@@ -164,13 +164,13 @@ def methods(resource: object) -> dict[str, inspect.Signature]:
 
 
 @pytest.mark.parametrize("tag", METHODS)
-def test_a_tag_has_the_methods_of_the_contract_and_iterate_for_its_lists(tag: str) -> None:
+def test_resource_has_the_methods_of_the_contract_and_iterate_for_lists(tag: str) -> None:
     expected = set(METHODS[tag].split())
     expected |= {"iterate"} if "list" in expected else set()
     assert set(methods(getattr(Client(FakeSender()), tag))) == expected
 
 
-def test_every_tag_and_operation_of_the_specification_is_there() -> None:
+def test_resources_cover_every_tag_and_operation() -> None:
     operations = [
         operation for path in DOCUMENT["paths"].values() for operation in path.values() if "operationId" in operation
     ]
@@ -179,7 +179,7 @@ def test_every_tag_and_operation_of_the_specification_is_there() -> None:
 
 
 @pytest.mark.parametrize("tag", METHODS)
-def test_sync_and_async_have_the_same_methods_and_parameters(tag: str) -> None:
+def test_sync_and_async_resources_have_the_same_methods_and_parameters(tag: str) -> None:
     sync = methods(getattr(Client(FakeSender()), tag))
     twin = methods(getattr(AsyncClient(AsyncFakeSender()), tag))
     assert sync.keys() == twin.keys()
@@ -190,7 +190,7 @@ def test_sync_and_async_have_the_same_methods_and_parameters(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", METHODS)
-def test_no_method_asks_for_what_the_view_supplies(tag: str) -> None:
+def test_no_method_takes_token_namespace_or_idempotency_key(tag: str) -> None:
     for name, signature in methods(getattr(Client(FakeSender()), tag)).items():
         parameters = list(signature.parameters.values())[1:]
         given = {parameter.name for parameter in parameters}
@@ -203,14 +203,14 @@ def test_no_method_asks_for_what_the_view_supplies(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", METHODS)
-def test_every_method_is_documented(tag: str) -> None:
+def test_every_method_has_a_docstring(tag: str) -> None:
     for name in methods(getattr(Client(FakeSender()), tag)):
         documentation = inspect.getdoc(getattr(getattr(Client(FakeSender()), tag), name)) or ""
         assert documentation.splitlines()[0].endswith(".")
         assert all(len(line) <= 112 for line in documentation.splitlines())
 
 
-def test_the_envelope_is_taken_off() -> None:
+def test_method_returns_data_without_the_envelope() -> None:
     sender = FakeSender({"data": ASSISTANT})
     bot = Client(sender).assistants.create(name="Bot", model="gpt-4", system_prompt="Be kind.", max_tokens=5)
     assert (type(bot).__name__, bot.id) == ("Assistant", "asst_1")
@@ -219,20 +219,20 @@ def test_the_envelope_is_taken_off() -> None:
     assert kwargs["json"] == {"name": "Bot", "model": "gpt-4", "system_prompt": "Be kind.", "max_tokens": 5}
 
 
-def test_a_bare_document_comes_as_it_is_and_nothing_as_none() -> None:
+def test_body_without_envelope_is_returned_and_no_body_gives_none() -> None:
     assert Client(FakeSender({"keys": []})).oauth.get_jwks().keys == []
     deleted: object = Client(FakeSender()).rooms.delete("room_1")  # type: ignore[func-returns-value]
     assert deleted is None
 
 
-def test_a_patch_sends_what_was_given() -> None:
+def test_update_sends_only_given_fields() -> None:
     sender = FakeSender({"data": ASSISTANT})
     Client(sender).assistants.update("asst_1", system_prompt="Be brief.")
     assert sender.calls[0][1]["url"] == "/assistants/asst_1"
     assert sender.calls[0][1]["json"] == {"system_prompt": "Be brief."}
 
 
-def test_fields_and_filters_keep_the_names_of_the_specification() -> None:
+def test_keywords_have_the_names_of_the_specification() -> None:
     sender = FakeSender({"data": []})
     client = Client(sender)
     client.data_sources.list(type="url")
@@ -247,7 +247,7 @@ def test_free_json_is_the_keyword_body() -> None:
     assert sender.calls[0][1]["json"] == {"approved": True}
 
 
-def test_a_page_is_one_page_and_iterate_asks_by_number() -> None:
+def test_list_sends_one_request_and_iterate_requests_pages_by_number() -> None:
     sender = FakeSender({"data": [ASSISTANT, ASSISTANT]})
     client = Client(sender)
     page = client.assistants.list(page=3, per_page=2)
@@ -260,7 +260,7 @@ def test_a_page_is_one_page_and_iterate_asks_by_number() -> None:
     assert get_kwargs(7)["params"] == {"page": 7, "per_page": 50}
 
 
-def test_iterate_keeps_the_ids_and_the_filters() -> None:
+def test_iterate_keeps_path_ids_and_filters() -> None:
     sender = FakeSender({"data": []})
     assert list(Client(sender).messages.iterate("room_1", order="desc")) == []
     assert sender.calls[0][1](1)["url"] == "/rooms/room_1/messages"
@@ -269,7 +269,7 @@ def test_iterate_keeps_the_ids_and_the_filters() -> None:
     assert sender.calls[1][1](2)["params"] == {"status": "active", "provider": "google", "page": 2}
 
 
-def test_a_stream_is_asked_for_with_its_family_and_its_options() -> None:
+def test_stream_passes_event_family_and_options() -> None:
     sender = FakeSender()
 
     def on_reconnect(number: int, delay: float) -> None: ...
@@ -285,7 +285,7 @@ def test_a_stream_is_asked_for_with_its_family_and_its_options() -> None:
     assert sender.calls[1][2] == {"id": "", "max": None, "call": None}
 
 
-async def test_the_asynchronous_resources_ask_the_same() -> None:
+async def test_async_resources_send_the_same_requests() -> None:
     sender = AsyncFakeSender({"data": [ASSISTANT]})
     client = AsyncClient(sender)
     assert [bot.id for bot in await client.assistants.list(page=3)] == ["asst_1"]
@@ -299,7 +299,7 @@ async def test_the_asynchronous_resources_ask_the_same() -> None:
     assert deleted is None
 
 
-def test_an_unusable_id_is_refused_before_the_sender_is_asked() -> None:
+def test_invalid_id_raises_before_sending() -> None:
     sender = FakeSender()
     for unusable in ("", ".", ".."):
         with pytest.raises(ValueError, match="assistant_id"):
@@ -307,13 +307,13 @@ def test_an_unusable_id_is_refused_before_the_sender_is_asked() -> None:
     assert sender.calls == []
 
 
-def test_a_resource_is_made_once() -> None:
+def test_resource_object_is_cached() -> None:
     client = Client(FakeSender())
     assert client.assistants is client.assistants
     assert client.assistants is not Client(FakeSender()).assistants
 
 
-def test_models_and_endpoints_are_loaded_when_they_are_used() -> None:
+def test_models_and_endpoints_are_imported_on_first_use() -> None:
     script = """
 import sys
 import interactor_client

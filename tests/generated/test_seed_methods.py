@@ -54,7 +54,7 @@ def table() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", [*TYPESCRIPT.split(), *PYTHON.split()])
-def test_each_method_has_a_target_that_exists(name: str, table: dict[str, list[str]]) -> None:
+def test_each_method_of_the_migration_table_exists(name: str, table: dict[str, list[str]]) -> None:
     targets = table[name]
     assert targets
     for target in targets:

@@ -164,7 +164,7 @@ def request_schemas() -> set[str]:
 # ---- Operations ------------------------------------------------------------------------------------------------------
 
 
-def test_it_is_the_contract_of_version_two() -> None:
+def test_specification_is_version_two() -> None:
     assert SPEC["openapi"] == "3.1.0"
     assert SPEC["info"]["version"] == "2.0.0"
     assert [server["url"] for server in SPEC["servers"]] == [
@@ -173,7 +173,7 @@ def test_it_is_the_contract_of_version_two() -> None:
     ]
 
 
-def test_every_operation_of_the_platform_is_there_and_no_other() -> None:
+def test_specification_has_exactly_the_operations_of_the_platform() -> None:
     expected = {tuple(line.split()) for line in OPERATIONS.strip().splitlines()}
     found = set()
     for path, _, method, operation in operations("paths"):
@@ -188,7 +188,7 @@ def test_operation_ids_are_unique() -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_operation_reads_as_a_docstring(name: str) -> None:
+def test_operation_summary_is_a_docstring_line(name: str) -> None:
     operation = CALLS[name][2]
     assert re.fullmatch(r"[A-Z][^\n]{8,88}\.", operation["summary"])
     assert operation.get("description", "Said.").endswith(".")
@@ -202,14 +202,14 @@ def test_every_operation_has_one_tag_and_every_tag_is_described_and_used() -> No
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_path_parameters_are_those_of_the_path(name: str) -> None:
+def test_path_parameters_match_the_path(name: str) -> None:
     declared = {key: each for key, each in parameters(name).items() if key[0] == "path"}
     assert {key[1] for key in declared} == set(re.findall(r"{(\w+)}", CALLS[name][0]))
     assert all(each["required"] and each["schema"]["minLength"] == 1 for each in declared.values())
 
 
 @pytest.mark.parametrize("name", CORE)
-def test_a_core_operation_takes_a_namespace_and_names_its_scope(name: str) -> None:
+def test_core_operation_takes_namespace_and_names_its_scope(name: str) -> None:
     _, item, operation = CORE[name]
     assert ("header", "X-Namespace") in parameters(name)
     assert not parameters(name)["header", "X-Namespace"].get("required")
@@ -220,13 +220,13 @@ def test_a_core_operation_takes_a_namespace_and_names_its_scope(name: str) -> No
     assert set(operation["x-scopes"]) <= set(known) - {"admin"}
 
 
-def test_every_scope_opens_something() -> None:
+def test_every_scope_is_used_by_an_operation() -> None:
     known = set(SPEC["components"]["securitySchemes"]["bearerAuth"]["x-scopes"])
     assert {scope for _, _, operation in CORE.values() for scope in operation["x-scopes"]} | {"admin"} == known
 
 
 @pytest.mark.parametrize("name", ACCOUNT)
-def test_an_account_operation_is_open_and_has_its_own_server(name: str) -> None:
+def test_account_operation_needs_no_token_and_has_its_own_server(name: str) -> None:
     _, item, operation = ACCOUNT[name]
     assert [server["url"] for server in item["servers"]] == [
         "https://auth.interactor.com/api/v1",
@@ -238,20 +238,20 @@ def test_an_account_operation_is_open_and_has_its_own_server(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_the_rate_limit_tier_is_a_known_one(name: str) -> None:
+def test_rate_limit_tier_is_known(name: str) -> None:
     _, _, operation = CALLS[name]
     assert operation["x-rate-limit-tier"] in SPEC["x-rate-limit-tiers"]
     assert (operation["x-rate-limit-tier"] == "streaming") == name.startswith("stream_")
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_lists_have_pages_and_nothing_else_has(name: str) -> None:
+def test_only_lists_have_page_parameters(name: str) -> None:
     expected = {("query", each) for each in ("page", "per_page", "namespace")} if name.startswith("list_") else set()
     assert {key for key in parameters(name) if key[1] in {"page", "per_page"}} == expected - {("query", "namespace")}
     assert expected <= set(parameters(name))
 
 
-def test_the_bounds_of_a_page() -> None:
+def test_page_parameters_have_bounds() -> None:
     for name in CALLS:
         if name.startswith("list_"):
             page, per_page = (parameters(name)["query", each]["schema"] for each in ("page", "per_page"))
@@ -260,12 +260,12 @@ def test_the_bounds_of_a_page() -> None:
             assert str(50 if name == "list_messages" else 20) in per_page["description"]
 
 
-def test_idempotency_keys_are_taken_where_the_contract_says() -> None:
+def test_operations_take_idempotency_keys_as_the_contract_says() -> None:
     assert {name for name in CALLS if ("header", "Idempotency-Key") in parameters(name)} == IDEMPOTENT
 
 
 @pytest.mark.parametrize("name", ["stream_room", "stream_workflow_instance"])
-def test_streams_are_marked_and_take_what_browsers_need(name: str) -> None:
+def test_streams_are_marked_and_take_token_and_namespace_in_the_query(name: str) -> None:
     success = CALLS[name][2]["responses"]["200"]
     assert success["x-event-stream"] is True
     assert success["content"]["text/event-stream"]["schema"] == {"$ref": "#/components/schemas/StreamEvent"}
@@ -276,14 +276,14 @@ def test_streams_are_marked_and_take_what_browsers_need(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_every_response_has_its_headers(name: str) -> None:
+def test_every_response_documents_its_headers(name: str) -> None:
     for status, response in CALLS[name][2]["responses"].items():
         extra = {"Retry-After"} if status in {"429", "503"} else set()
         assert set(resolve(response)["headers"]) == EVERY_RESPONSE | extra, status
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_errors_stand_where_they_can_occur(name: str) -> None:
+def test_operations_document_the_errors_that_can_occur(name: str) -> None:
     path, _, operation = CALLS[name]
     errors = {status for status in operation["responses"] if not status.startswith("2")}
     expected = {"410", "429", "503", "default"}
@@ -297,14 +297,14 @@ def test_errors_stand_where_they_can_occur(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_error_has_the_envelope_of_errors(name: str) -> None:
+def test_error_responses_use_the_error_envelope(name: str) -> None:
     for status, response in CALLS[name][2]["responses"].items():
         if not status.startswith("2"):
             schema = resolve(response)["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/ErrorResponse"}
 
 
-def test_a_success_without_a_body_is_204_or_says_so() -> None:
+def test_success_without_body_is_204_or_documented() -> None:
     empty = {
         (name, status)
         for name, (_, _, operation) in CALLS.items()
@@ -318,7 +318,7 @@ def test_a_success_without_a_body_is_204_or_says_so() -> None:
 # ---- Schemas ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     for path, node in walk(SPEC):
         if isinstance(node, dict) and "$ref" in node:
             assert resolve(node) is not None, path
@@ -344,7 +344,7 @@ def named_by_a_machine(schema: Json) -> bool:
     )
 
 
-def test_no_schema_is_inline_but_simple_values_and_lists() -> None:
+def test_only_simple_values_and_lists_are_inline_schemas() -> None:
     for name, schema in SCHEMAS.items():
         parts = [*schema.get("properties", {}).values(), *schema.get("anyOf", ())]
         parts = [part for part in parts if part != NULL]
@@ -358,14 +358,14 @@ def test_no_schema_is_inline_but_simple_values_and_lists() -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_a_schema_is_described_and_so_is_each_of_its_fields(name: str) -> None:
+def test_every_schema_and_field_has_a_description(name: str) -> None:
     assert re.search(r"\S{2,}.*\.$", SCHEMAS[name]["description"])
     for field, schema in SCHEMAS[name].get("properties", {}).items():
         assert "$ref" in schema or schema["description"].endswith("."), field
     assert set(SCHEMAS[name].get("required", ())) <= set(SCHEMAS[name].get("properties", ()))
 
 
-def test_every_parameter_header_and_response_is_described() -> None:
+def test_every_parameter_header_and_response_has_a_description() -> None:
     for kind in ("parameters", "headers", "responses"):
         for name, item in SPEC["components"][kind].items():
             assert item["description"].endswith("."), name
@@ -375,12 +375,12 @@ def test_every_parameter_header_and_response_is_described() -> None:
             assert parameter["schema"]["description"] == parameter["description"], name
 
 
-def test_nothing_has_a_default() -> None:
+def test_no_schema_has_a_default() -> None:
     """A generated client sends a default that it finds in a schema, and a PATCH with defaults overwrites."""
     assert not [path for path, node in walk(SPEC) if path.endswith("/default") and "/responses/" not in path]
 
 
-def test_what_is_sent_is_closed_and_what_is_read_is_open() -> None:
+def test_request_schemas_are_closed_and_response_schemas_open() -> None:
     closed = {name for name, schema in SCHEMAS.items() if schema.get("additionalProperties") is False}
     assert closed == {name for name in SCHEMAS if name.endswith("Request")} == request_schemas() - {"JsonObject"}
 
@@ -407,11 +407,11 @@ def open_objects(fragments: list[Json], path: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", sorted(request_schemas()))
-def test_what_is_sent_is_closed_at_every_depth(name: str) -> None:
+def test_request_schemas_are_closed_at_every_depth(name: str) -> None:
     assert list(open_objects([{"$ref": f"#/components/schemas/{name}"}], name)) == []
 
 
-def test_a_patch_asks_for_nothing_but_has_something_to_change() -> None:
+def test_patch_requests_have_only_optional_fields() -> None:
     for name in SCHEMAS:
         if name.startswith("Update") and name != "UpdateRoomRequest":
             assert not SCHEMAS[name].get("required"), name
@@ -434,7 +434,7 @@ def family(name: str) -> dict[str, Json]:
         ("StreamEvent", "type", "UnknownEvent", STREAM_EVENTS),
     ],
 )
-def test_a_family_of_events_is_told_apart_by_a_constant(union: str, key: str, fallback: str, types: set[str]) -> None:
+def test_event_family_is_discriminated_by_a_constant(union: str, key: str, fallback: str, types: set[str]) -> None:
     members = family(union)
     constants = [schema["properties"][key]["const"] for name, schema in members.items() if name != fallback]
     assert "const" not in members[fallback]["properties"][key]
@@ -444,7 +444,7 @@ def test_a_family_of_events_is_told_apart_by_a_constant(union: str, key: str, fa
     assert [each["$ref"].rpartition("/")[2] for each in SCHEMAS[union]["anyOf"]] == list(members)
 
 
-def test_the_webhooks_are_the_events_that_a_webhook_can_be_told_of() -> None:
+def test_webhooks_are_the_events_that_can_be_subscribed_to() -> None:
     assert list(SPEC["webhooks"]) == EVENTS == SCHEMAS["WebhookEventType"]["enum"]
     for event, _, _, operation in operations("webhooks"):
         name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
@@ -458,20 +458,20 @@ def test_the_webhooks_are_the_events_that_a_webhook_can_be_told_of() -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_a_schema_has_examples_and_they_fit(name: str) -> None:
+def test_every_schema_has_valid_examples(name: str) -> None:
     assert SCHEMAS[name]["examples"]
     for example in SCHEMAS[name]["examples"]:
         component(name).validate(example)
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if "properties" in SCHEMAS[name]])
-def test_an_example_shows_only_documented_fields(name: str) -> None:
+def test_examples_have_only_documented_fields(name: str) -> None:
     """The one field that is not documented shows what becomes of such fields."""
     shown = {field for example in SCHEMAS[name]["examples"] for field in example}
     assert shown - set(SCHEMAS[name]["properties"]) == ({"emoji"} if name == "UnknownEvent" else set())
 
 
-def test_the_examples_of_parameters_headers_and_bodies_fit() -> None:
+def test_examples_of_parameters_headers_and_bodies_are_valid() -> None:
     found = 0
     for path, node in walk(SPEC):
         if isinstance(node, dict) and "example" in node and "schema" in node and "text/event-stream" not in path:
@@ -480,7 +480,7 @@ def test_the_examples_of_parameters_headers_and_bodies_fit() -> None:
     assert found > len(SPEC["components"]["responses"])
 
 
-def test_the_examples_of_streams_fit() -> None:
+def test_examples_of_streams_are_valid() -> None:
     for name in ("stream_room", "stream_workflow_instance"):
         text = CALLS[name][2]["responses"]["200"]["content"]["text/event-stream"]["example"]
         events = [yaml.safe_load(line) for line in re.findall(r"^data: (.*)$", text, re.MULTILINE)]
@@ -529,7 +529,7 @@ FLOW = {"redirect_uri": "https://app.example.com/callback"}
         ("Namespace", "user\n123"),
     ],
 )
-def test_what_is_not_acceptable(name: str, body: Any) -> None:
+def test_invalid_values_are_rejected_by_their_schema(name: str, body: Any) -> None:
     assert not component(name).is_valid(body)
 
 
@@ -554,10 +554,10 @@ def test_what_is_not_acceptable(name: str, body: Any) -> None:
         ("AccessToken", {"access_token": "t", "token_type": "Bearer"}),
     ],
 )
-def test_what_is_acceptable(name: str, body: Any) -> None:
+def test_valid_values_are_accepted_by_their_schema(name: str, body: Any) -> None:
     component(name).validate(body)
 
 
 @pytest.mark.parametrize(("name", "bad"), [("page", 0), ("per_page", 0), ("per_page", 101), ("per_page", "20")])
-def test_a_page_out_of_bounds(name: str, bad: object) -> None:
+def test_page_out_of_bounds_is_rejected_by_its_schema(name: str, bad: object) -> None:
     assert not validator(parameters("list_tools")["query", name]["schema"]).is_valid(bad)

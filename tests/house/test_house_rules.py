@@ -50,12 +50,12 @@ def named(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", modules("interactor_client"), ids=named)
-def test_the_generated_client_knows_nothing_of_the_ergonomic_one(path: Path) -> None:
+def test_interactor_client_does_not_import_interactor_ext(path: Path) -> None:
     assert not [name for name in imports(path) if name.startswith("interactor_ext")]
 
 
 @pytest.mark.parametrize("room", ["webhooks", "sandbox"])
-def test_rooms_that_need_no_client_do_not_import_it(room: str) -> None:
+def test_webhooks_and_sandbox_do_not_import_the_client(room: str) -> None:
     offending = {
         named(path): name
         for path in modules(f"interactor_ext/{room}")
@@ -87,7 +87,7 @@ def test_the_core_depends_on_four_packages() -> None:
 
 
 @pytest.mark.parametrize("path", modules("interactor_ext"), ids=named)
-def test_nobody_calls_what_changes_a_live_client(path: Path) -> None:
+def test_no_module_calls_with_headers_with_cookies_or_with_timeout(path: Path) -> None:
     """They read as if they changed a copy; one that reached the original would mix the namespaces of two tenants."""
     assert not [
         node

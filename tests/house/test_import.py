@@ -52,7 +52,7 @@ def test_webhook_receiver_loads_no_client_no_httpx_no_asyncio_no_redis_and_no_mo
     assert sorted(name for name in modules if name.startswith(prefixes)) == []
 
 
-def test_the_face_is_what_it_says() -> None:
+def test_public_names_match_annotations_and_dir() -> None:
     tree = ast.parse((ROOT / "interactor_ext" / "__init__.py").read_text())
     for_type_checkers = next(node for node in tree.body if isinstance(node, ast.If))
     annotated = {
@@ -70,17 +70,17 @@ def test_the_face_is_what_it_says() -> None:
         interactor_ext.nonsense  # noqa: B018
 
 
-def test_the_version_is_that_of_the_project() -> None:
+def test_version_matches_pyproject() -> None:
     assert interactor_ext.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
-def test_everything_at_once() -> None:
+def test_star_import_loads_every_public_name() -> None:
     namespace: dict[str, object] = {}
     exec("from interactor_ext import *", namespace)
     assert set(interactor_ext.__all__) <= set(namespace)
 
 
-def test_without_its_extra_the_sandbox_says_what_to_install() -> None:
+def test_sandbox_without_its_extra_raises_import_error_that_says_what_to_install() -> None:
     code = "import sys; sys.modules['starlette'] = None; import interactor_ext.sandbox"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     needed = "ImportError: interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'"
