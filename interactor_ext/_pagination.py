@@ -1,7 +1,8 @@
-"""Lists over several pages: what a page's `meta` means, which page comes next, and when to stop."""
+"""Pagination: interprets the `meta` of a page, requests the next pages, and decides where a list ends."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import httpx
 
@@ -23,15 +24,12 @@ from interactor_ext.logs._logger import logger
 from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._waiters import require_asyncio
 
-if TYPE_CHECKING:
-    import asyncio
-
 T = TypeVar("T")
 
 _LARGEST_PAGE = 100
 _MOST_PREFETCHED = 100
 MOST_EMPTY_PAGES = 100
-"""In a row, after which a server that promises more is not believed."""
+"""In a row, after which a server that announces more is not believed."""
 # Seconds for cancelled requests to end; what they do in a thread, such as reading a token store, cannot be cancelled.
 _GRACE = 1.0
 # Their number is bounded by `prefetch`.
@@ -39,7 +37,7 @@ _THREADS = DaemonThreads("interactor-pages", most=UNBOUNDED, idle=0.0)
 
 
 def check_paging(params: Mapping[str, Any]) -> None:
-    """ValueError for a page or a page size that no server takes; what is not given is the server's to choose."""
+    """Raises ValueError for an invalid `page` or `per_page`; the server chooses what is not given."""
     if "page" in params and not _is_whole(params["page"], 1):
         raise ValueError(f"page must be a whole number from 1, not {params['page']!r}")
     if "per_page" in params and not (_is_whole(params["per_page"], 1) and params["per_page"] <= _LARGEST_PAGE):
@@ -52,27 +50,27 @@ def check_prefetch(prefetch: object) -> None:
 
 
 def name_of(kwargs: dict[str, Any]) -> str:
-    """`GET /assistants`: how errors name a request of which there are only the arguments."""
+    """The name of a list request in errors and logs, such as `GET /assistants`."""
     operation = kwargs["extensions"]["operation"]
     return f"{operation.method} {operation.path}"
 
 
 @dataclass(slots=True)
 class PartialPage(Page[T]):
-    """A page without the items that do not fit their model."""
+    """A page without the items that are invalid for their model."""
 
     invalid: list[ResponseValidationError] = field(default_factory=list)
 
 
 def read_page(response: httpx.Response, parse: Callable[[httpx.Response], ListEnvelope[T]], params: Any) -> Page[T]:
-    """The page that a response holds. ResponseValidationError if any of its items does not fit."""
+    """The page in a response. Raises ResponseValidationError if any of its items is invalid."""
     return page_of(read_response(response, parse), params)
 
 
 def read_partial_page(
     response: httpx.Response, parse: Callable[[httpx.Response], ListEnvelope[T]], params: Any
 ) -> Page[T]:
-    """The page that a response holds, with an error for each item that does not fit, in place of the item."""
+    """The page in a response, with an error in place of each item that is invalid."""
     try:
         return read_page(response, parse, params)
     except ResponseValidationError as error:
@@ -98,8 +96,8 @@ def _with_data(body: dict[str, Any], data: list[Any]) -> httpx.Response:
 
 
 def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | None = None) -> Page[T]:
-    """The page in canonical form. `params` are those of the request: they say what a server leaves out. `count` is how
-    many items the page had, where not all of them are in `envelope`.
+    """The page in canonical form. What `meta` leaves out is taken from `params`, those of the request. `count` is the
+    number of items in the response, where not all of them are in `envelope`.
     """
     meta, count = envelope.meta, len(envelope.data) if count is None else count
     page = _first(meta, ("page", "current_page"), 1) or params.get("page", 1)
@@ -112,10 +110,10 @@ def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | N
         if total_pages is not None:
             has_more = page < total_pages
         elif total is not None:
-            # A size of 0 is that of an empty page whose server tells no other.
+            # A size of 0 is that of an empty page whose server sends no size.
             has_more = size > 0 and page * size < total
         else:
-            # A full page is all the hint there is; if it is the last, an empty one will follow.
+            # Nothing but a full page hints at more; if it is the last, an empty one follows.
             has_more = per_page is not None and count >= per_page
     return Page(envelope.data, PageMeta(page, size, total, total_pages, has_more))
 
@@ -133,33 +131,33 @@ def _is_whole(value: object, least: int) -> TypeGuard[int]:
 
 
 class PageWalk(Generic[T]):
-    """The way through the pages of a list, for a loop that fetches them."""
+    """Decides which pages of a list to request next, and where it ends."""
 
     def __init__(self, request: str = "the list") -> None:
-        """`request` is how errors name what is listed."""
+        """`request` names the list in errors."""
         self.done = False
         self._request = request
-        self._asked = 0
+        self._requested = 0
         self._taken = 0
         self._empty = 0  # in a row
         self._last: int | None = None
         self._previous: list[T] = []
         self._seen: set[int] = set()
 
-    def to_ask(self, ahead: int) -> range:
-        """The numbers of the pages to ask for now, so that `ahead` pages beyond those taken have been asked for."""
+    def to_request(self, ahead: int) -> range:
+        """The numbers of the pages to request now, so that `ahead` pages beyond those taken have been requested."""
         until = self._taken + ahead
         if self._last is not None:
             until = min(until, self._last)
-        numbers = range(self._asked + 1, 0 if self.done else until + 1)
-        self._asked += len(numbers)
+        numbers = range(self._requested + 1, 0 if self.done else until + 1)
+        self._requested += len(numbers)
         return numbers
 
     def take(self, page: Page[T]) -> list[T]:
         """The items of the next page to hand out.
 
         Raises:
-            ResponseValidationError: the server promises more, but sends nothing.
+            ResponseValidationError: too many pages in a row are empty, though each announces more.
         """
         self._taken += 1
         self._last = page.meta.total_pages
@@ -179,7 +177,7 @@ class PageWalk(Generic[T]):
         self._empty = 0 if isinstance(page, PartialPage) and page.invalid else self._empty + 1
         if self._empty >= MOST_EMPTY_PAGES and not self.done:
             raise ResponseValidationError(
-                f"The answers to {self._request} contradict themselves: each says that more follows, but the last "
+                f"The responses to {self._request} contradict themselves: each says that more follows, but the last "
                 f"{self._empty} pages (up to page {self._taken}) are empty. Report it to the platform's support.",
                 model="PaginationMeta",
                 field="has_more",
@@ -225,10 +223,10 @@ def iterate(
         start_closer()
     try:
         while not walk.done:
-            pending.extend(map(start, walk.to_ask(1)))
+            pending.extend(map(start, walk.to_request(1)))
             page = pending.popleft()()
             items = walk.take(page)
-            pending.extend(map(start, walk.to_ask(prefetch)))
+            pending.extend(map(start, walk.to_request(prefetch)))
             for error in _invalid(page):
                 if on_invalid is not None:
                     on_invalid(error)
@@ -246,8 +244,6 @@ async def aiterate(
     request: str = "the list",
 ) -> AsyncIterator[T]:
     """`iterate` for coroutines: up to `prefetch` pages run ahead, in tasks, which are cancelled with the iteration."""
-    import asyncio
-
     require_asyncio()
 
     def start(number: int) -> asyncio.Task[Page[T]]:
@@ -257,10 +253,10 @@ async def aiterate(
     pending: deque[asyncio.Task[Page[T]]] = deque()
     try:
         while not walk.done:
-            pending.extend(map(start, walk.to_ask(1)))
+            pending.extend(map(start, walk.to_request(1)))
             page = await pending.popleft()
             items = walk.take(page)
-            pending.extend(map(start, walk.to_ask(prefetch)))
+            pending.extend(map(start, walk.to_request(prefetch)))
             for error in _invalid(page):
                 result = None if on_invalid is None else on_invalid(error)
                 if inspect.isawaitable(result):

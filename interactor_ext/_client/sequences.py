@@ -32,10 +32,10 @@ class Sequences:
     def chat(self, room_id: str, content: str, *, tools: Tools | None = None) -> Reply:
         """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
 
-        The stream is opened before the message is sent, so no word is missed. With `tools`, calls of tools are answered
-        until the assistant has its say: several at once where it asks for several at once. A tool that the set does not
-        know is answered with an error, unless the platform calls it by its `callback_url`. A list of functions does as
-        well as a ToolSet; they too must be registered and given to the assistant before.
+        The stream is opened before the message is sent, so no event is missed. With `tools`, calls of tools are run and
+        their results submitted until the assistant answers: several at once where it calls several at once. The result
+        of an unknown tool is an error, unless the platform calls it by its `callback_url`. `tools` is a ToolSet or a
+        list of functions; they too must be registered and given to the assistant before.
 
         The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
         next one, of this process or of another, waits for its end: as long as words of it come, or half a minute in
@@ -52,12 +52,12 @@ class Sequences:
     ) -> WorkflowInstance:
         """The instance, as soon as its status is one of `until`; at once if it is already.
 
-        It follows the instance's stream, and asks now and then if that fails. `timeout` is in seconds; None leaves it
+        It follows the instance's stream, and polls if that fails. `timeout` is in seconds; None leaves it
         to the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time. Its `last` is the instance as last seen.
-            UnexpectedStateError: it has ended in another state.
+            UnexpectedStateError: its status is final, and another one.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
         return self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
@@ -65,7 +65,7 @@ class Sequences:
     def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
 
-        It asks now and then, ever less often. `timeout` is in seconds; None leaves it to the view's deadline.
+        It polls, ever less often. `timeout` is in seconds; None leaves it to the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time.
@@ -83,10 +83,10 @@ class AsyncSequences:
     def chat(self, room_id: str, content: str, *, tools: Tools | None = None) -> AsyncReply:
         """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
 
-        The stream is opened before the message is sent, so no word is missed. With `tools`, calls of tools are answered
-        until the assistant has its say: several at once where it asks for several at once. A tool that the set does not
-        know is answered with an error, unless the platform calls it by its `callback_url`. A list of functions does as
-        well as a ToolSet; they too must be registered and given to the assistant before.
+        The stream is opened before the message is sent, so no event is missed. With `tools`, calls of tools are run and
+        their results submitted until the assistant answers: several at once where it calls several at once. The result
+        of an unknown tool is an error, unless the platform calls it by its `callback_url`. `tools` is a ToolSet or a
+        list of functions; they too must be registered and given to the assistant before.
 
         The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
         next one, of this process or of another, waits for its end: as long as words of it come, or half a minute in
@@ -103,12 +103,12 @@ class AsyncSequences:
     ) -> WorkflowInstance:
         """The instance, as soon as its status is one of `until`; at once if it is already.
 
-        It follows the instance's stream, and asks now and then if that fails. `timeout` is in seconds; None leaves it
+        It follows the instance's stream, and polls if that fails. `timeout` is in seconds; None leaves it
         to the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time. Its `last` is the instance as last seen.
-            UnexpectedStateError: it has ended in another state.
+            UnexpectedStateError: its status is final, and another one.
             ValueError: `until` is empty, or has a value that is no status of an instance.
         """
         return await self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
@@ -116,7 +116,7 @@ class AsyncSequences:
     async def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
 
-        It asks now and then, ever less often. `timeout` is in seconds; None leaves it to the view's deadline.
+        It polls, ever less often. `timeout` is in seconds; None leaves it to the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time.

@@ -34,7 +34,7 @@ _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.25, 1.5, 5.0
 
 
 class WaitTimeoutError(APITimeoutError):
-    """It did not come to the awaited state in time. `last` is the newest that was seen of it, None if nothing was."""
+    """The awaited status did not come in time. `last` is the workflow instance or OAuth flow as last seen, or None."""
 
     def __init__(self, message: str = "", *, last: Any = None, **about: Any) -> None:
         super().__init__(message, **about)
@@ -42,7 +42,7 @@ class WaitTimeoutError(APITimeoutError):
 
 
 class UnexpectedStateError(InteractorError):
-    """It has ended, and the awaited state will not come. `last` is how it ended."""
+    """The status is final, and not an awaited one. `last` is the workflow instance or OAuth flow."""
 
     default_code = "UNEXPECTED_STATE"
 
@@ -81,7 +81,7 @@ class _Poll(Generic[W]):
         return self._user.with_options(deadline=left)
 
     def fetch(self) -> Effects[W | None]:
-        """It, if it is in one of the awaited states; None if not yet."""
+        """The instance or flow, if its status is an awaited one; None if not yet."""
         try:
             seen: W = yield Call(self._get(self.user_in_time()))
         except APITimeoutError as error:
@@ -99,7 +99,7 @@ class _Poll(Generic[W]):
         """Fetch again and again, at growing intervals."""
         pause, failures = _FIRST_PAUSE, 0
         while True:
-            wait = pause * _random.uniform(0.8, 1.2)  # so that many waits do not ask all at once
+            wait = pause * _random.uniform(0.8, 1.2)  # so that many waits do not poll in step
             try:
                 if (seen := (yield from self.fetch())) is not None:
                     return seen
@@ -149,7 +149,7 @@ def workflow_wait(
     except (UnexpectedStateError, WaitTimeoutError, ConfigurationError):
         raise
     except InteractorError:
-        pass  # asking again and again may still help; if that fails as well, it says better why
+        pass  # polling may still help; if it fails as well, its error says better why
     return (yield from poll.run())
 
 

@@ -27,7 +27,7 @@ class Reply(SharedReply):
 
     Entering opens the room's stream and sends the message; leaving closes everything at once. Everything that has come
     can still be read after that. Chats of one room wait for each other, as far as they are of one process; one that
-    this very thread has begun is read to its end first.
+    this thread has begun is read to its end first.
 
     Raises, on entering or on iterating:
         StreamError: the platform reports an error, or the stream cannot be resumed.
@@ -60,7 +60,7 @@ class Reply(SharedReply):
             yield event
 
     def text(self) -> Iterator[str]:
-        """The words of the answer as they come, and those that it says before it calls tools."""
+        """The text of the answer as it comes, and what the assistant says before it calls tools."""
         return (event.content for event in self if isinstance(event, MessageDelta))
 
     def message(self) -> Message:
@@ -136,7 +136,7 @@ class AsyncReply(SharedReply):
             yield event
 
     def text(self) -> AsyncIterator[str]:
-        """The words of the answer as they come, and those that it says before it calls tools."""
+        """The text of the answer as it comes, and what the assistant says before it calls tools."""
         return (event.content async for event in self if isinstance(event, MessageDelta))
 
     async def message(self) -> Message:
@@ -147,7 +147,7 @@ class AsyncReply(SharedReply):
         return await run_async(self._answer())
 
     async def aclose(self) -> None:
-        """Stop listening, at once. Tools are cancelled; one that runs in a thread finishes there, but goes unheard."""
+        """Stop listening, at once. Tools are cancelled; one that runs in a thread finishes there, and its result is dropped."""
         self._state.closed()
         await run_async(self._release_if_over())
 

@@ -36,8 +36,8 @@ _NEWEST = 20
 
 ANOTHER_CHAT = "another chat of this room was not over. Nothing was sent"
 
-Speaks = Callable[[float], Effects[bool]]
-"""Whether the stream of the room brings anything within so many seconds."""
+HasEvents = Callable[[float], Effects[bool]]
+"""Whether an event comes on the stream of the room within so many seconds."""
 
 
 class Room(NamedTuple):
@@ -103,7 +103,7 @@ class RoomQueue:
                     self._last[place.room] = before
             place.over.set_result(None)
 
-    def until_quiet(self, user: Any, room: Room, ends_at: float | None, speaks: Speaks) -> Effects[str | None]:
+    def until_quiet(self, user: Any, room: Room, ends_at: float | None, has_events: HasEvents) -> Effects[str | None]:
         """Wait for the end of the current answer: its words would pass for those of the next one. Returns the id of the
         room's newest message.
 
@@ -120,7 +120,7 @@ class RoomQueue:
             if wait == _POLL_PAUSES[0]:
                 logger.info("Room %s: an answer is still to come, and the chat waits for it.", clean_text(room.id))
             if wait is None:
-                if not (yield from speaks(_within(_LISTEN_SECONDS, ends_at))):
+                if not (yield from has_events(_within(_LISTEN_SECONDS, ends_at))):
                     logger.warning(
                         "No answer to what was said in room %s before: the chat goes on.", clean_text(room.id)
                     )

@@ -79,12 +79,12 @@ class SharedReply:
         return place
 
     def _send(self, place: Place) -> Effects[None]:
-        """Wait until the room is quiet, listen, and only then speak: so no word of the answer is missed."""
+        """Wait until the room is quiet, open the stream, then send: so no event of the answer is missed."""
         yield from self._await_turn(place)
-        self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, self._speaks)))
+        self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, self._has_events)))
         yield from despite_open_circuit(self._open_stream, self._ends_at)
         message = yield from despite_open_circuit(self._send_message, self._ends_at)
-        # Who chooses the key himself may be repeating a chat that broke off.
+        # A caller that chooses the key may be repeating a chat that broke off.
         self._state.sent(message, is_repeat=self._user._view.idempotency_key is not None)
         yield from self._release_if_over()
 
@@ -100,8 +100,8 @@ class SharedReply:
                     raise too_long() from error
             yield Join(ahead.over, self._ends_at, ANOTHER_CHAT)
 
-    def _speaks(self, seconds: float) -> Effects[bool]:
-        """Whether the stream of the room brings anything within so many seconds."""
+    def _has_events(self, seconds: float) -> Effects[bool]:
+        """Whether an event comes on the stream of the room within so many seconds."""
         stream: Any = self._user.with_options(deadline=seconds).rooms.stream(self._room.id)
 
         def listen() -> Effects[Any]:
@@ -221,7 +221,7 @@ class SharedReply:
         return view_until(self._user, self._ends_at)
 
     def _left_of_sleep(self, seconds: float) -> float:
-        """Who gives up waiting for the answer, and waits again, sleeps only for what is left."""
+        """A caller that gives up waiting for the answer, and waits again, sleeps only for what is left."""
         now = time.monotonic()
         if self._wakes_at is None:
             self._wakes_at = now + seconds

@@ -27,11 +27,11 @@ def message(message_id: str, role: str, age: timedelta = timedelta(0)) -> Messag
 
 
 def looks(
-    queue: RoomQueue, lists: list[list[Message]], *, speaks: Sequence[bool] = (), ends_at: float | None = None
+    queue: RoomQueue, lists: list[list[Message]], *, has_events: Sequence[bool] = (), ends_at: float | None = None
 ) -> int:
     """The number of lists that are fetched before the room is quiet. The last of `lists` is repeated."""
     asked = 0
-    spoken = iter(speaks)
+    events = iter(has_events)
 
     def listed(room_id: str, **_: Any) -> Any:
         nonlocal asked
@@ -40,11 +40,11 @@ def looks(
 
     user = SimpleNamespace(messages=SimpleNamespace(list=listed))
     user.with_options = lambda deadline: user
-    newest = run_sync(queue.until_quiet(user, ROOM, ends_at, lambda _: given(next(spoken))))
+    newest = run_sync(queue.until_quiet(user, ROOM, ends_at, lambda _: given(next(events))))
     last = lists[min(asked, len(lists)) - 1]
     assert newest == (last[0].id if last else None)
     with pytest.raises(StopIteration):
-        next(spoken)
+        next(events)
     return asked
 
 
@@ -86,11 +86,11 @@ def test_room_with_a_pending_answer_is_waited_for() -> None:
 @pytest.mark.usefixtures("no_pauses")
 def test_answer_that_never_comes_is_waited_for_once_and_while_its_stream_has_events() -> None:
     queue = RoomQueue()
-    assert looks(queue, [asked()], speaks=[True, True, False]) == 8
+    assert looks(queue, [asked()], has_events=[True, True, False]) == 8
     assert looks(queue, [asked()]) == 1
-    assert looks(queue, [[message("msg_9", "user"), *asked()]], speaks=[False]) == 6
+    assert looks(queue, [[message("msg_9", "user"), *asked()]], has_events=[False]) == 6
     other = RoomQueue()
-    assert looks(other, [asked()] * 7 + [answered()], speaks=[True, True]) == 8
+    assert looks(other, [asked()] * 7 + [answered()], has_events=[True, True]) == 8
 
 
 @pytest.mark.usefixtures("no_pauses")

@@ -393,13 +393,13 @@ async def test_closed_or_cancelled_async_iteration_cancels_its_tasks() -> None:
 
 def test_page_walk_asks_for_each_page_once() -> None:
     walk: PageWalk[Any] = PageWalk()
-    assert list(walk.to_ask(1)) == [1]
-    assert list(walk.to_ask(1)) == []
+    assert list(walk.to_request(1)) == [1]
+    assert list(walk.to_request(1)) == []
     walk.take(page(items("a")))
-    assert list(walk.to_ask(3)) == [2, 3, 4]
+    assert list(walk.to_request(3)) == [2, 3, 4]
     walk.take(page(items("b"), total_pages=4))
-    assert list(walk.to_ask(3)) == []
+    assert list(walk.to_request(3)) == []
     walk.take(page(items("c"), total_pages=4))
     walk.take(page(items("d"), total_pages=4))
     assert walk.done
-    assert list(walk.to_ask(3)) == []
+    assert list(walk.to_request(3)) == []
