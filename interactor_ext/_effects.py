@@ -1,7 +1,7 @@
 """Runs what spans several calls, sync or async: a generator yields effects and decides, one of two drivers does them.
 
     def greet(user, room_id):                    # the plan, written once
-        message = yield Call(partial(user.messages.send, room_id, content="Hello"))
+        message = yield Call(lambda: user.messages.send(room_id, content="Hello"))
         yield Pause(1.0)
         return message
 
@@ -225,43 +225,43 @@ def _no_scope_of_anyio() -> AbstractContextManager[object]:
     return scope
 
 
-def despite_open_circuit(call: Callable[[], Call], ends_at: float | None) -> Effects[Any]:
-    """What a call returns, made again as soon as an open circuit lets it through.
+def despite_open_circuit(user: Any, ends_at: float | None, call: Callable[[Any], Any]) -> Effects[Any]:
+    """What a call returns, made again as soon as an open circuit lets it through. `call` is given a view in time.
 
     Not beyond `ends_at`, an instant of `time.monotonic()`, nor for longer than some minutes: then it raises the
     CircuitOpenError.
     """
     longest = time.monotonic() + _LONGEST_OUTAGE
-    ends_at = longest if ends_at is None else min(ends_at, longest)
+    gives_up_at = longest if ends_at is None else min(ends_at, longest)
     while True:
         try:
-            return (yield call())
+            return (yield Call(call, (view_until(user, ends_at),)))
         except CircuitOpenError as error:
             seconds = max(error.retry_after or 0.0, _SHORTEST_PAUSE)
-            if time.monotonic() + seconds >= ends_at:
+            if time.monotonic() + seconds >= gives_up_at:
                 raise
             yield Pause(seconds)
 
 
-def open_stream(stream: Any) -> Call:
-    return Call(getattr(stream, "__aenter__", None) or stream.__enter__)
+def open_stream(stream: Any) -> Any:
+    return stream.__aenter__() if hasattr(stream, "__aenter__") else stream.__enter__()
 
 
-def close_stream(stream: Any) -> Call:
-    return Call(getattr(stream, "aclose", None) or stream.close)
+def close_stream(stream: Any) -> Any:
+    return stream.aclose() if hasattr(stream, "aclose") else stream.close()
 
 
 def while_open(stream: Any, effects: Effects[T]) -> Effects[T]:
     """Open a stream, sync or async, run the effects and close it, whatever happens."""
-    yield open_stream(stream)
+    yield Call(open_stream, (stream,))
     try:
         result = yield from effects
     except GeneratorExit:  # nobody is left to carry out another effect
         raise
     except BaseException:
-        yield close_stream(stream)
+        yield Call(close_stream, (stream,))
         raise
-    yield close_stream(stream)
+    yield Call(close_stream, (stream,))
     return result
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from interactor_ext._effects import Call, Effects, Pause, seconds_until, while_open
@@ -58,11 +57,11 @@ class _Poll(Generic[W]):
         self,
         user: Any,
         what: str,
-        get: Callable[[Any], Callable[[], Any]],
+        get: Callable[[Any], Any],
         until: Collection[str],
         timeout: float | None,
     ) -> None:
-        """`get` makes, of a view, the call that fetches. `timeout` is in seconds; None: as the view's deadline says."""
+        """`get` fetches it with a view. `timeout` is in seconds; None: as the view's deadline says."""
         self._until = frozenset(until)
         self._user = user if timeout is None else user.with_options(deadline=timeout)
         self._what = what
@@ -83,7 +82,7 @@ class _Poll(Generic[W]):
     def fetch(self) -> Effects[W | None]:
         """The instance or flow, if its status is an awaited one; None if not yet."""
         try:
-            seen: W = yield Call(self._get(self.user_in_time()))
+            seen: W = yield Call(self._get, (self.user_in_time(),))
         except APITimeoutError as error:
             if self._ends_at is None or time.monotonic() < self._ends_at:
                 raise
@@ -128,8 +127,8 @@ def workflow_wait(
 ) -> Effects[WorkflowInstance]:
     """Fetches the instance after each event of its stream; without a stream, at intervals."""
 
-    def get(view: Any) -> Callable[[], Any]:
-        return partial(view.workflow_instances.get, instance_id)
+    def get(view: Any) -> Any:
+        return view.workflow_instances.get(instance_id)
 
     poll: _Poll[WorkflowInstance] = _Poll(user, f"The workflow instance {instance_id}", get, _statuses(until), timeout)
     stream = poll.user_in_time().workflow_instances.stream(instance_id)
@@ -170,8 +169,8 @@ def _statuses(until: Collection[str]) -> frozenset[str]:
 def oauth_wait(user: Any, flow_id: str, timeout: float | None) -> Effects[OAuthFlow]:
     """Fetches the flow at intervals."""
 
-    def get(view: Any) -> Callable[[], Any]:
-        return partial(view.credentials.get_oauth_status, flow_id)
+    def get(view: Any) -> Any:
+        return view.credentials.get_oauth_status(flow_id)
 
     return _Poll[Any](user, f"The OAuth flow {flow_id}", get, {"completed"}, timeout).run()
 

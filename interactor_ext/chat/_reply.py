@@ -147,7 +147,7 @@ class AsyncReply(SharedReply):
         return await run_async(self._answer())
 
     async def aclose(self) -> None:
-        """Stop listening, at once. Tools are cancelled; one that runs in a thread finishes there, and its result is dropped."""
+        """Stop listening, at once. Tools are cancelled; one in a thread finishes there, unheard."""
         self._state.closed()
         await run_async(self._release_if_over())
 

@@ -7,14 +7,12 @@ no message of anybody's that is still to be answered.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from interactor_ext._effects import Call, Effects, Pause, despite_open_circuit, promise
+from interactor_ext._effects import Effects, Pause, despite_open_circuit, promise, seconds_until
 from interactor_ext._errors import APITimeoutError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._redaction import clean_text
@@ -130,11 +128,10 @@ class RoomQueue:
             yield Pause(_within(wait, ends_at))
 
     def _newest(self, user: Any, room: Room, ends_at: float | None) -> Effects[list[Message]]:
-        def look() -> Call:
-            view = user if ends_at is None else user.with_options(deadline=_left(ends_at))
-            return Call(partial(view.messages.list, room.id, order="desc", per_page=_NEWEST))
-
-        page = yield from despite_open_circuit(look, ends_at)
+        _within(0, ends_at)
+        page = yield from despite_open_circuit(
+            user, ends_at, lambda view: view.messages.list(room.id, order="desc", per_page=_NEWEST)
+        )
         messages: list[Message] = page.data
         return messages
 
@@ -156,14 +153,11 @@ def too_long() -> APITimeoutError:
 
 
 def _within(seconds: float, ends_at: float | None) -> float:
-    return seconds if ends_at is None else min(seconds, _left(ends_at))
-
-
-def _left(ends_at: float) -> float:
-    left = ends_at - time.monotonic()
-    if left <= 0:
+    """So many seconds, or what is left of them. Raises APITimeoutError if nothing is."""
+    left = seconds_until(ends_at)
+    if left == 0:
         raise too_long()
-    return left
+    return seconds if left is None else min(seconds, left)
 
 
 ROOMS = RoomQueue()

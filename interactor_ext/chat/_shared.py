@@ -18,7 +18,6 @@ from interactor_ext._effects import (
     despite_open_circuit,
     open_stream,
     seconds_until,
-    view_until,
     while_open,
 )
 from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
@@ -82,8 +81,8 @@ class SharedReply:
         """Wait until the room is quiet, open the stream, then send: so no event of the answer is missed."""
         yield from self._await_turn(place)
         self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, self._has_events)))
-        yield from despite_open_circuit(self._open_stream, self._ends_at)
-        message = yield from despite_open_circuit(self._send_message, self._ends_at)
+        yield from despite_open_circuit(self._user, self._ends_at, self._open_stream)
+        message = yield from despite_open_circuit(self._user, self._ends_at, self._send_message)
         # A caller that chooses the key may be repeating a chat that broke off.
         self._state.sent(message, is_repeat=self._user._view.idempotency_key is not None)
         yield from self._release_if_over()
@@ -112,16 +111,15 @@ class SharedReply:
         except InteractorError:
             return False
 
-    def _open_stream(self) -> Call:
-        self._stream = self._user_in_time().rooms.stream(self._room.id)
+    def _open_stream(self, view: Any) -> Any:
+        self._stream = view.rooms.stream(self._room.id)
         return open_stream(self._stream)
 
-    def _send_message(self) -> Call:
-        send = self._user_in_time().messages.send
-        return Call(partial(send, self._room.id, content=self._content, stream=True))
+    def _send_message(self, view: Any) -> Any:
+        return view.messages.send(self._room.id, content=self._content, stream=True)
 
-    def _list_messages(self) -> Call:
-        return Call(partial(self._user_in_time().messages.list, self._room.id, order="desc"))
+    def _list_messages(self, view: Any) -> Any:
+        return view.messages.list(self._room.id, order="desc")
 
     def _next_event(self) -> Effects[StreamEvent | None]:
         """The next event to hand out; None at the end. Raises if what there should have been was lost."""
@@ -154,7 +152,7 @@ class SharedReply:
                     self._report_failure(error)
             case ListMessages():
                 try:
-                    page = yield from despite_open_circuit(self._list_messages, self._ends_at)
+                    page = yield from despite_open_circuit(self._user, self._ends_at, self._list_messages)
                 except InteractorError as error:
                     self._state.list_failed(error)
                 else:
@@ -191,7 +189,7 @@ class SharedReply:
             try:
                 self._leave_tools()
                 if self._stream is not None:
-                    yield close_stream(self._stream)
+                    yield Call(close_stream, (self._stream,))
             finally:
                 if self._place is not None:
                     self._watch.cancel()
@@ -216,9 +214,6 @@ class SharedReply:
 
     def _time_left(self) -> float | None:
         return seconds_until(self._ends_at)
-
-    def _user_in_time(self) -> Any:
-        return view_until(self._user, self._ends_at)
 
     def _left_of_sleep(self, seconds: float) -> float:
         """A caller that gives up waiting for the answer, and waits again, sleeps only for what is left."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from interactor_ext._effects import Call, Effects, Join, Pause, despite_open_circuit, seconds_until, view_until
+from interactor_ext._effects import Call, Effects, Join, Pause, despite_open_circuit, seconds_until
 from interactor_ext._errors import (
     APIConnectionError,
     APIStatusError,
@@ -156,12 +155,12 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
     while True:
         try:
             if failures:
-                pause = _SUBMISSIONS.backoff(failures - 1)
-                yield Pause(pause if ends_at is None else max(0.0, min(pause, ends_at - time.monotonic())))
+                pause, left = _SUBMISSIONS.backoff(failures - 1), seconds_until(ends_at)
+                yield Pause(pause if left is None else min(pause, left))
                 messages = yield from _newest(user, call, ends_at)
                 if not _waits(messages, call):
                     return messages[0]
-            message = yield from despite_open_circuit(partial(_submission, user, call, ends_at, result), ends_at)
+            message = yield from despite_open_circuit(user, ends_at, partial(_send_result, call, result))
         except ConflictError:
             # It has a result: this one, if the answer to it got lost, or one from another process.
             messages = yield from _newest(user, call, ends_at)
@@ -170,7 +169,7 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
             return messages[0]
         except _UNSURE:
             failures += 1
-            if failures > _SUBMISSIONS.max_retries or (ends_at is not None and time.monotonic() >= ends_at):
+            if failures > _SUBMISSIONS.max_retries or seconds_until(ends_at) == 0:
                 raise
         except ValueError as error:
             raise _unanswerable(call) from error
@@ -183,9 +182,8 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
             return message
 
 
-def _submission(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Call:
-    submit_result = view_until(user, ends_at).tools.submit_result
-    return Call(partial(submit_result, call.room_id, tool_call_id=call.id, result=result))
+def _send_result(call: PendingCall, result: Any, view: Any) -> Any:
+    return view.tools.submit_result(call.room_id, tool_call_id=call.id, result=result)
 
 
 def require_sendable(call: PendingCall) -> None:
@@ -205,10 +203,7 @@ def _unanswerable(call: PendingCall) -> ResponseValidationError:
 
 
 def _newest(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[Message]]:
-    def look() -> Call:
-        return Call(partial(view_until(user, ends_at).messages.list, call.room_id, order="desc"))
-
-    page = yield from despite_open_circuit(look, ends_at)
+    page = yield from despite_open_circuit(user, ends_at, lambda view: view.messages.list(call.room_id, order="desc"))
     messages: list[Message] = page.data
     return messages
 

@@ -170,11 +170,8 @@ class ToolSet:
         if name is not None:
             return name, False
 
-        def look() -> Call:
-            return Call(partial(view_until(user, ends_at).tools.get, call.tool_id))
-
         try:
-            tool: Tool = yield from despite_open_circuit(look, ends_at)
+            tool: Tool = yield from despite_open_circuit(user, ends_at, lambda view: view.tools.get(call.tool_id))
         except (NotFoundError, ValidationError, ValueError):  # deleted; or an id that no server, or no request, takes
             return call.tool_id, False
         if tool.name in self:

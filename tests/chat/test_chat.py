@@ -509,12 +509,15 @@ async def test_chat_cancelled_in_the_room_queue_is_skipped(sandbox: Sandbox) -> 
 
 @sync_and_async
 def test_deadline_limits_the_wait_for_an_answer(mode: str, sandbox: Sandbox) -> None:
-    room = new_room(sandbox)
+    entered: list[bool] = []
 
     def attempt(deadline: float) -> Outcome:
-        return chat(mode, sandbox, room, WORDS * 1000, deadline=deadline)
+        def during(_: object) -> None:
+            entered.append(True)
 
-    outcome = under_deadline(attempt, lambda: bool(list(asked(sandbox, "send_message"))))
+        return chat(mode, sandbox, new_room(sandbox), WORDS * 1000, during=during, deadline=deadline)
+
+    outcome = under_deadline(attempt, lambda: bool(entered))
     assert isinstance(outcome.error, APITimeoutError)
     assert outcome.message is None
 

@@ -116,9 +116,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     barrier = threading.Barrier(2, timeout=30)
     send = SharedReply._send_message
 
-    def wait_and_send(self: Any) -> Any:
+    def wait_and_send(self: Any, view: Any) -> Any:
         barrier.wait()
-        return send(self)
+        return send(self, view)
 
     monkeypatch.setattr(SharedReply, "_send_message", wait_and_send)
 
