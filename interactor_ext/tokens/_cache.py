@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 F = TypeVar("F")
 
 _CHECK_SECONDS = 1.0
+# Of the time until a caller's deadline. A store that stalls leaves the rest to the token request and to the call.
+_SHARE_OF_STORE = 0.5
 
 
 class PendingFetch:
@@ -151,9 +153,9 @@ class _Cache(Generic[F]):
         Raises:
             APITimeoutError: the caller's deadline has come.
         """
+        began = time.monotonic()
         ends_at = math.inf if ends_at is None else ends_at
-        # A store that stalls leaves half of the time to the token request and to the call.
-        skip_store_at = (time.monotonic() + ends_at) / 2
+        skip_store_at = began + (ends_at - began) * _SHARE_OF_STORE
         while True:
             now = time.monotonic()
             if now >= ends_at:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
+import json
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,21 +29,12 @@ from interactor_ext.transports._deadline import in_time
 from interactor_ext.transports._waiters import Closing
 from tests.support.odd_server import ASSISTANT as ODD_ASSISTANT
 from tests.support.odd_server import Answer, Asked, OddServer, js
+from tests.support.rate_limit_worker import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
 from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.virtual_time import StillClock, VirtualTimeLoop, VirtualTimeTransport, run_in_virtual_time
 from tests.support.waiting import PATIENCE
 
-# Real limits for what runs in real time: far below what the sandbox gives, whose clock runs ten times faster, so a call
-# that is held up on its way is not refused.
-SPEED = 4
-SLOWER = Tiers(
-    client=Tier(600 * SPEED, 100),
-    namespace=Tier(300 * SPEED, 50),
-    streams=Tier(60 * SPEED, 10),
-    tokens=Tier(20 * SPEED, 5),
-)
-NAMESPACES = [f"user_{number}" for number in range(6)]
-volumes = pytest.mark.parametrize("calls", [300, pytest.param(1_000, marks=pytest.mark.full)])
+volumes = pytest.mark.parametrize("calls", [150, pytest.param(1_000, marks=pytest.mark.full)])
 
 
 def enforcing(clock: Clock) -> Sandbox:
@@ -57,12 +49,6 @@ def sandbox() -> Iterator[Sandbox]:
 
 def statuses(sandbox: Sandbox) -> Counter[int]:
     return Counter(record.status for record in sandbox.requests if record.operation == "list_assistants")
-
-
-def call_from_threads(client: InteractorClient, calls: int) -> None:
-    users = [client.namespace(name) for name in NAMESPACES]
-    with ThreadPoolExecutor(60) as threads:
-        list(threads.map(lambda number: users[number % len(users)].assistants.list(), range(calls)))
 
 
 async def call_from_tasks(client: AsyncInteractorClient, calls: int, at_once: int = 1_000) -> None:
@@ -221,18 +207,6 @@ def redis_socket() -> Iterator[str]:
         yield socket
 
 
-def limiter_on(socket: str, tiers: Tiers = SLOWER) -> RedisRateLimiter:
-    import redis
-
-    return RedisRateLimiter(redis.Redis(unix_socket_path=socket), tiers)
-
-
-def call_in_another_process(socket: str, settings: dict[str, Any], calls: int) -> None:
-    shared_buckets._PATIENCE = PATIENCE
-    with InteractorClient(rate_limiter=limiter_on(socket), **settings) as client:
-        call_from_threads(client, calls)
-
-
 def test_processes_that_share_a_redis_share_the_limits(redis_socket: str, sandbox: Sandbox) -> None:
     settings = {
         "client_id": sandbox.client_id,
@@ -240,15 +214,14 @@ def test_processes_that_share_a_redis_share_the_limits(redis_socket: str, sandbo
         "core_api_url": sandbox.core_api_url,
         "account_server_url": sandbox.account_server_url,
     }
-    spawning = multiprocessing.get_context("spawn")
-    arguments = (redis_socket, settings, 75)
-    processes = [spawning.Process(target=call_in_another_process, args=arguments) for _ in range(2)]
+    command = [sys.executable, "-m", "tests.support.rate_limit_worker", redis_socket, json.dumps(settings), "75"]
     with at_the_rate_of_the_tiers(150):
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join(PATIENCE)
-            assert process.exitcode == 0
+        processes = [subprocess.Popen(command) for _ in range(2)]
+        try:
+            assert [process.wait(PATIENCE) for process in processes] == [0, 0]
+        finally:
+            for process in processes:
+                process.kill()
     assert statuses(sandbox) == {200: 150}
 
 
@@ -329,6 +302,7 @@ def test_a_key_of_another_type_in_redis_is_replaced(
     assert caplog.text == ""
 
 
+@pytest.mark.full  # a cluster takes two seconds to start
 async def test_a_call_counts_against_all_its_limits_in_a_redis_cluster(caplog: pytest.LogCaptureFixture) -> None:
     redis = pytest.importorskip("redis")
     keys: tuple[Key, ...] = (("client", "c"), ("namespace", "c", "u{1}"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -170,8 +172,12 @@ def test_the_caller_chooses_where_to_begin(mode: str) -> None:
     assert (outcome.text, outcome.last_event_id) == ("4 5 ", "5")
 
 
-@sync_and_async
-def test_silence_is_a_dead_connection_and_a_comment_is_life(mode: str) -> None:
+def test_silence_is_a_dead_connection_and_a_comment_is_life() -> None:
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(comment_and_fall_silent, MODES))
+
+
+def comment_and_fall_silent(mode: str) -> None:
     silent = threading.Event()
 
     def handler(connection: Connection) -> None:
@@ -179,7 +185,7 @@ def test_silence_is_a_dead_connection_and_a_comment_is_life(mode: str) -> None:
         if connection.number == 0:
             connection.send(delta(1))
             for _ in range(4):
-                silent.wait(0.3)
+                silent.wait(0.25)
                 connection.send(b":\n")
             connection.send(delta(2))
             assert connection.wait_for_client_to_leave()
@@ -187,12 +193,16 @@ def test_silence_is_a_dead_connection_and_a_comment_is_life(mode: str) -> None:
             connection.send(after(connection, 3))
 
     with RawServer(handler) as server:
-        outcome = collect(mode, server.url, idle_timeout=1.1)
+        outcome = collect(mode, server.url, idle_timeout=0.9)
     assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 2 3 ", 1)
 
 
-@sync_and_async
-def test_a_response_that_does_not_come_is_waited_for_no_longer_than_the_timeout(mode: str) -> None:
+def test_a_response_that_does_not_come_is_waited_for_no_longer_than_the_timeout() -> None:
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(wait_for_a_response, MODES))
+
+
+def wait_for_a_response(mode: str) -> None:
     def handler(connection: Connection) -> None:
         if connection.number == 0:
             assert connection.wait_for_client_to_leave()
@@ -347,8 +357,14 @@ def test_a_stream_that_brings_nothing_any_more_is_given_up(mode: str) -> None:
 
 
 @sync_and_async
-@pytest.mark.parametrize("nuisance", ["silence", "comments", "events", "breaks", "503"])
-def test_the_deadline_ends_it_in_time(mode: str, nuisance: str) -> None:
+def test_the_deadline_ends_it_in_time(mode: str) -> None:
+    """Whatever the server does meanwhile. All at once, for each of them takes real time."""
+    nuisances = ["silence", "comments", "events", "breaks", "503"]
+    with ThreadPoolExecutor(len(nuisances)) as threads:
+        list(threads.map(functools.partial(reach_the_deadline, mode), nuisances))
+
+
+def reach_the_deadline(mode: str, nuisance: str) -> None:
     over = threading.Event()
 
     def handler(connection: Connection) -> None:
@@ -370,9 +386,9 @@ def test_the_deadline_ends_it_in_time(mode: str, nuisance: str) -> None:
     with RawServer(handler) as server:
         started = time.monotonic()
         policy = RetryPolicy(base_delay=0.1, max_delay=0.1, jitter=lambda: 1.0)
-        outcome = collect(mode, server.url, deadline=started + 1, policy=policy)
+        outcome = collect(mode, server.url, deadline=started + 1.5, policy=policy)
         took = time.monotonic() - started
         over.set()
-    assert isinstance(outcome.error, APITimeoutError)
-    assert isinstance(outcome.events[0], MessageDelta)
-    assert 0.9 < took < 30
+    assert isinstance(outcome.error, APITimeoutError), nuisance
+    assert isinstance(outcome.events[0], MessageDelta), nuisance
+    assert 1.4 < took < 60, nuisance

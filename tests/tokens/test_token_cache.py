@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from interactor_ext import APIConnectionError, APITimeoutError, AuthenticationError, InteractorConfig
-from interactor_ext.tokens import MemoryTokenStore, Token
+from interactor_ext.tokens import MemoryTokenStore, Token, _cache
 from interactor_ext.tokens._cache import AsyncTokenCache, PendingFetch, TokenCache
 from interactor_ext.tokens._guarded_store import GuardedStore
 from interactor_ext.transports._deadline import in_time
@@ -277,6 +278,27 @@ def test_where_no_thread_can_be_started_the_caller_fetches_by_itself(
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     monkeypatch.setattr(_thread, "start_new_thread", no_more)
     assert source.get().access_token == "t1"
+
+
+def test_a_store_gets_half_of_the_time_until_a_deadline(
+    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
+    monkeypatch.setattr(_cache, "time", SimpleNamespace(monotonic=lambda: now))
+    pending = PendingFetch()
+    with pending.running:
+        waits = source._waits(pending, ends_at=now + 3)
+        assert (next(waits), pending.skips_store) == (1.0, False)
+        now += 1
+        assert (next(waits), pending.skips_store) == (0.5, False)
+        now += 0.5
+        assert (next(waits), pending.skips_store) == (1.0, True)
+        now += 1
+        assert (next(waits), pending.skips_store) == (0.5, True)
+        now += 0.5
+        with pytest.raises(APITimeoutError):
+            next(waits)
 
 
 def no_more(*arguments: object) -> None:

@@ -20,11 +20,11 @@ from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.token_worker import THREADS, open_store, settings
 from tests.support.waiting import PATIENCE
 
-PROCESSES = 3
+PROCESSES = 2
 KEY = "k" * 32
 
 
-@pytest.fixture(params=["file", "redis", "redis.asyncio"])
+@pytest.fixture(params=["file", "redis", pytest.param("redis.asyncio", marks=pytest.mark.full)])
 def store_name(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "file":
         yield f"file:{tmp_path / 'tokens.json'}"
@@ -67,7 +67,7 @@ def workers(count: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]
     [
         ("file", "threads"),
         ("redis", "tasks"),
-        ("redis.asyncio", "tasks"),
+        pytest.param("redis.asyncio", "tasks", marks=pytest.mark.full),
         pytest.param("file", "tasks", marks=pytest.mark.full),
         pytest.param("redis", "threads", marks=pytest.mark.full),
         pytest.param("redis.asyncio", "threads", marks=pytest.mark.full),
@@ -179,6 +179,7 @@ def test_a_lock_whose_answer_got_lost_is_taken_by_the_repeated_request() -> None
         assert held
 
 
+@pytest.mark.full  # a cluster takes two seconds to start
 def test_a_redis_cluster_keeps_tokens() -> None:
     redis = pytest.importorskip("redis")
     from interactor_ext.tokens import RedisTokenStore

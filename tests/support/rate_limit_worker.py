@@ -1,0 +1,42 @@
+"""Calls under a rate limiter: tiers for real time, calls of many threads, a process that shares limits in Redis."""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from interactor_ext import InteractorClient
+from interactor_ext.limits import RedisRateLimiter, Tier, Tiers
+from interactor_ext.limits import _redis_buckets as redis_buckets
+from tests.support.waiting import PATIENCE
+
+# Real limits for what runs in real time: far below what the sandbox gives, whose clock runs ten times faster, so a call
+# that is held up on its way is not refused.
+SPEED = 10
+SLOWER = Tiers(
+    client=Tier(600 * SPEED, 100),
+    namespace=Tier(300 * SPEED, 50),
+    streams=Tier(60 * SPEED, 10),
+    tokens=Tier(20 * SPEED, 5),
+)
+NAMESPACES = [f"user_{number}" for number in range(6)]
+
+
+def call_from_threads(client: InteractorClient, calls: int) -> None:
+    users = [client.namespace(name) for name in NAMESPACES]
+    with ThreadPoolExecutor(60) as threads:
+        list(threads.map(lambda number: users[number % len(users)].assistants.list(), range(calls)))
+
+
+def limiter_on(socket: str, tiers: Tiers = SLOWER) -> RedisRateLimiter:
+    import redis
+
+    return RedisRateLimiter(redis.Redis(unix_socket_path=socket), tiers)
+
+
+if __name__ == "__main__":
+    socket, settings, calls = sys.argv[1:]
+    redis_buckets._PATIENCE = PATIENCE
+    with InteractorClient(rate_limiter=limiter_on(socket), **json.loads(settings)) as client:
+        call_from_threads(client, int(calls))
