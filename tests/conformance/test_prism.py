@@ -48,7 +48,7 @@ def proxied(prism: Prism) -> Iterator[Proxied]:
         yield Proxied(sandbox, client)
 
 
-def test_no_call_violates_the_contract_in_either_direction(proxied: Proxied) -> None:
+def test_requests_and_responses_of_every_operation_match_the_contract(proxied: Proxied) -> None:
     # With `--errors`, a violation is answered with 422 or 500, which the client raises.
     sandbox, client = proxied
 
@@ -60,7 +60,7 @@ def test_no_call_violates_the_contract_in_either_direction(proxied: Proxied) -> 
     assert [record for record in sandbox.requests if record.status >= 300] == []
 
 
-def test_prism_sees_a_request_that_violates_the_contract(proxied: Proxied) -> None:
+def test_prism_reports_a_request_that_violates_the_contract(proxied: Proxied) -> None:
     response = httpx.post(
         f"{proxied.client.config.core_api_url}/rooms",
         json={"assistant_id": 1},
@@ -69,7 +69,7 @@ def test_prism_sees_a_request_that_violates_the_contract(proxied: Proxied) -> No
     assert (response.status_code, response.json()["title"]) == (422, "Invalid request")
 
 
-def test_prism_sees_an_answer_that_violates_the_contract(proxied: Proxied) -> None:
+def test_prism_reports_a_response_that_violates_the_contract(proxied: Proxied) -> None:
     user = proxied.client.namespace("user_2")
     bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
     store = proxied.sandbox._state.store
@@ -80,7 +80,7 @@ def test_prism_sees_an_answer_that_violates_the_contract(proxied: Proxied) -> No
 
 # The mock answers with every header of the contract, and so calls everything deprecated.
 @pytest.mark.filterwarnings("ignore::interactor_ext.deprecation.InteractorDeprecationWarning")
-def test_the_sdk_works_against_a_mock_of_the_contract(prism: Prism) -> None:
+def test_sdk_calls_every_operation_of_a_mock_of_the_contract(prism: Prism) -> None:
     with (
         prism.run("mock", DOCUMENT) as url,
         InteractorClient(

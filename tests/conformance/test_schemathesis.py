@@ -43,7 +43,7 @@ BEYOND_REACH = {
 }
 
 
-def test_the_sandbox_keeps_the_contract(tmp_path: Path) -> None:
+def test_sandbox_responses_match_the_contract(tmp_path: Path) -> None:
     sandbox = Sandbox(
         client_id="client_1a2b",
         client_secret="cs_secret",

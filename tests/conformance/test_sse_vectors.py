@@ -29,29 +29,29 @@ def data_of(vector: dict[str, Any]) -> bytes:
     return base64.b64decode(vector["input_b64"])
 
 
-def test_the_vectors_are_all_there() -> None:
+def test_vector_file_has_182_vectors() -> None:
     assert len(VECTORS) == 31
 
 
 @every_vector
-def test_whole(vector: dict[str, Any]) -> None:
+def test_decoder_on_whole_stream_matches_vector(vector: dict[str, Any]) -> None:
     check(vector, [data_of(vector)])
 
 
 @every_vector
-def test_byte_by_byte(vector: dict[str, Any]) -> None:
+def test_decoder_byte_by_byte_matches_vector(vector: dict[str, Any]) -> None:
     data = data_of(vector)
     check(vector, [data[i : i + 1] for i in range(len(data))])
 
 
 @every_vector
-def test_split_at_every_offset(vector: dict[str, Any]) -> None:
+def test_decoder_split_at_every_offset_matches_vector(vector: dict[str, Any]) -> None:
     data = data_of(vector)
     for offset in range(len(data) + 1):
         check(vector, [data[:offset], data[offset:]])
 
 
 @every_vector
-def test_with_empty_chunks_between(vector: dict[str, Any]) -> None:
+def test_decoder_with_empty_chunks_matches_vector(vector: dict[str, Any]) -> None:
     data = data_of(vector)
     check(vector, [part for i in range(len(data)) for part in (b"", data[i : i + 1])])

@@ -35,14 +35,14 @@ def overdrawn(starts: list[float], tier: Tier) -> bool:
     return False
 
 
-def test_which_calls_count_where() -> None:
+def test_call_keys_name_the_buckets_of_a_call() -> None:
     assert call_keys("c", "u", account=False, stream=False) == (("client", "c"), ("namespace", "c", "u"))
     assert call_keys("c", "", account=False, stream=False) == (("client", "c"),)
     assert call_keys("c", "u", account=False, stream=True) == (("streams", "c"),)
     assert call_keys("c", "u", account=True, stream=False) == (("tokens", "c"),)
 
 
-def test_a_burst_goes_at_once_and_the_rest_at_the_rate() -> None:
+def test_burst_starts_at_once_and_the_rest_at_the_rate() -> None:
     buckets = Buckets(Tiers(client=Tier(60, 10)))
     waits = [buckets.reserve(CLIENT, 0.0)[0] for _ in range(15)]
     assert waits[:8] == [0.0] * 8
@@ -56,7 +56,7 @@ def test_a_burst_goes_at_once_and_the_rest_at_the_rate() -> None:
     burst=st.integers(1, 200),
     gaps=st.lists(st.floats(0, 5), min_size=1, max_size=150),
 )
-def test_no_series_of_calls_overdraws_a_bucket(rate: float, burst: int, gaps: list[float]) -> None:
+def test_no_series_of_calls_exceeds_the_tier(rate: float, burst: int, gaps: list[float]) -> None:
     tier = Tier(rate, burst)
     buckets = Buckets(Tiers(client=tier))
     now, starts = 0.0, []
@@ -70,7 +70,7 @@ def test_no_series_of_calls_overdraws_a_bucket(rate: float, burst: int, gaps: li
     assert not overdrawn(starts, tier)
 
 
-def test_a_wait_that_is_too_long_reserves_nothing() -> None:
+def test_wait_longer_than_max_wait_reserves_nothing() -> None:
     buckets = Buckets(Tiers(client=Tier(60, 1)))
     assert buckets.reserve(CLIENT, 0.0) == (0.0, True)
     for _ in range(100):
@@ -80,7 +80,7 @@ def test_a_wait_that_is_too_long_reserves_nothing() -> None:
     assert buckets.reserve(CLIENT, 1.0) == (0.0, True)
 
 
-def test_a_place_that_is_given_back_is_the_next_ones() -> None:
+def test_reservation_that_is_given_back_serves_the_next_call() -> None:
     buckets = Buckets(Tiers(client=Tier(60, 3)))
     for _ in range(3):
         buckets.reserve(CLIENT, 0.0)
@@ -88,7 +88,7 @@ def test_a_place_that_is_given_back_is_the_next_ones() -> None:
     assert buckets.reserve(CLIENT, 0.0)[0] == 0.0
 
 
-def test_calls_are_spread_out_as_the_servers_remaining_runs_out() -> None:
+def test_calls_are_spread_out_as_x_ratelimit_remaining_runs_out() -> None:
     buckets = Buckets()
     waits = []
     for remaining in (50, 10, 4, 1):
@@ -100,21 +100,21 @@ def test_calls_are_spread_out_as_the_servers_remaining_runs_out() -> None:
     assert waits[-1] > 0.3
 
 
-def test_a_server_that_remembers_more_than_we_do_does_not_refill_our_bucket() -> None:
+def test_higher_x_ratelimit_remaining_does_not_refill_the_bucket() -> None:
     buckets = Buckets(Tiers(client=Tier(60, 1)))
     buckets.reserve(CLIENT, 0.0)
     buckets.observe(("client", "c"), 0.0, 1000, None)
     assert buckets.reserve(CLIENT, 0.0)[0] == pytest.approx(1.0)
 
 
-def test_a_refusal_closes_the_bucket_for_as_long_as_it_says() -> None:
+def test_429_closes_the_bucket_for_its_retry_after() -> None:
     buckets = Buckets()
     buckets.observe(("client", "c"), 0.0, None, 7.0)
     assert buckets.reserve(CLIENT, 0.0)[0] == 7.0
     assert buckets.reserve((("client", "other"),), 0.0)[0] == 0.0
 
 
-def test_full_buckets_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_buckets_are_dropped_beyond_the_maximum_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("interactor_ext.limits._buckets._MAX_BUCKETS", 10)
     buckets = Buckets()
     for _ in range(40):
@@ -143,19 +143,19 @@ HEADERS = {"x-ratelimit-scope": "namespace", "x-ratelimit-remaining": "7"}
         (503, {}, 3.0, ((), None, None)),
     ],
 )
-def test_what_a_response_says(
+def test_rate_limit_headers_of_a_response_are_read(
     status: int, headers: dict[str, str], retry_after: float | None, expected: tuple[object, ...]
 ) -> None:
     assert observed(user("u"), status, httpx.Headers(headers), retry_after) == expected
 
 
 @pytest.mark.parametrize("tier", [(0, 1), (60, 0), (float("nan"), 1)])
-def test_a_tier_that_makes_no_sense_is_refused(tier: tuple[float, int]) -> None:
+def test_invalid_tier_raises_value_error(tier: tuple[float, int]) -> None:
     with pytest.raises(ValueError, match="tier"):
         Tier(*tier)
 
 
-def test_a_bucket_that_has_been_full_for_long_is_still_only_full() -> None:
+def test_idle_bucket_holds_no_more_than_its_burst() -> None:
     bucket = Bucket(3.0, 0.0)
     bucket.refill(Tier(60, 3), 1e6)
     assert bucket.level == 3
@@ -165,7 +165,7 @@ def test_a_bucket_that_has_been_full_for_long_is_still_only_full() -> None:
 FAST = Tiers(client=Tier(6000, 4), namespace=Tier(3000, 2))
 
 
-def test_threads_wait_for_their_turn() -> None:
+def test_threads_wait_for_the_rate_limit() -> None:
     limiter = RateLimiter(FAST)
     started = time.monotonic()
     with ThreadPoolExecutor(20) as threads:
@@ -174,7 +174,7 @@ def test_threads_wait_for_their_turn() -> None:
     assert took >= 36 * 0.010 * 0.95
 
 
-async def test_tasks_of_several_loops_and_threads_share_the_limits() -> None:
+async def test_threads_and_tasks_of_several_event_loops_share_the_limits() -> None:
     limiter = RateLimiter(FAST)
     started = time.monotonic()
 
@@ -190,7 +190,7 @@ async def test_tasks_of_several_loops_and_threads_share_the_limits() -> None:
     assert time.monotonic() - started >= 18 * 0.020 * 0.95
 
 
-async def test_a_busy_namespace_does_not_hold_up_a_quiet_one() -> None:
+async def test_busy_namespace_does_not_delay_a_quiet_one() -> None:
     limiter = RateLimiter(Tiers(client=Tier(6000, 2), namespace=Tier(3000, 1)))
     gone: list[str] = []
 
@@ -207,7 +207,7 @@ async def test_a_busy_namespace_does_not_hold_up_a_quiet_one() -> None:
     await asyncio.gather(*busy, return_exceptions=True)
 
 
-async def test_a_wait_beyond_the_time_left_is_refused_at_once() -> None:
+async def test_wait_longer_than_the_time_left_raises_at_once() -> None:
     limiter = RateLimiter(Tiers(client=Tier(0.1, 1)))
     limiter.wait(CLIENT)
     started = time.monotonic()
@@ -218,7 +218,7 @@ async def test_a_wait_beyond_the_time_left_is_refused_at_once() -> None:
     assert time.monotonic() - started < 30
 
 
-async def test_standing_in_line_ends_with_the_time_left() -> None:
+async def test_waiting_in_the_queue_ends_with_the_time_left() -> None:
     limiter = RateLimiter(Tiers(client=Tier(0.1, 1)))
     limiter.wait(CLIENT)
     first = asyncio.create_task(limiter.wait_async(CLIENT))
@@ -232,7 +232,7 @@ async def test_standing_in_line_ends_with_the_time_left() -> None:
     assert not limiter._queue.is_busy(CLIENT[-1])
 
 
-async def test_who_is_cancelled_gives_the_place_back_and_holds_up_nobody() -> None:
+async def test_cancelled_wait_gives_its_reservation_back_and_delays_nobody() -> None:
     limiter = RateLimiter(Tiers(client=Tier(60, 1)))
     await limiter.wait_async(CLIENT)
     tasks = [asyncio.create_task(limiter.wait_async(CLIENT)) for _ in range(30)]
@@ -250,7 +250,7 @@ async def test_who_is_cancelled_gives_the_place_back_and_holds_up_nobody() -> No
     assert not limiter._queue.is_busy(CLIENT[-1])
 
 
-async def test_an_interrupted_wait_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_interrupted_wait_gives_its_reservation_back(monkeypatch: pytest.MonkeyPatch) -> None:
     limiter = RateLimiter(Tiers(client=Tier(1, 1)), clock=lambda: 1000.0)
     limiter.wait(CLIENT)
 
@@ -265,5 +265,5 @@ async def test_an_interrupted_wait_gives_its_place_back(monkeypatch: pytest.Monk
     assert caught.value.seconds == 60
 
 
-def test_a_repr_shows_the_tiers() -> None:
+def test_repr_of_a_limiter_shows_the_tiers() -> None:
     assert "Tier(per_minute=600, burst=100)" in repr(RateLimiter())

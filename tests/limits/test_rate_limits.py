@@ -94,12 +94,12 @@ def call_in_virtual_time(calls: int, at_once: int, speed: float = 1, **options: 
 
 
 @volumes
-def test_with_the_limiter_no_task_is_ever_refused(calls: int) -> None:
+def test_limiter_keeps_tasks_from_getting_a_429(calls: int) -> None:
     """Under the documented limits."""
     assert call_in_virtual_time(calls, at_once=1_000, limited=True) == {200: calls}
 
 
-def test_with_the_limiter_no_call_after_call_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limiter_keeps_successive_calls_from_getting_a_429(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the documented limits, on one clock for limiter and sandbox, which waits move."""
     pauses: list[float] = []
 
@@ -117,7 +117,7 @@ def test_with_the_limiter_no_call_after_call_is_refused(monkeypatch: pytest.Monk
     assert len(pauses) > 20
 
 
-def test_threads_stay_within_the_limits(sandbox: Sandbox) -> None:
+def test_limiter_keeps_threads_from_getting_a_429(sandbox: Sandbox) -> None:
     with sandbox.client(rate_limiter=RateLimiter(SLOWER)) as client, at_the_rate_of_the_tiers(150):
         call_from_threads(client, 150)
     assert statuses(sandbox) == {200: 150}
@@ -148,7 +148,7 @@ class StartsAtARefusal(httpx.BaseTransport):
         self._inner.close()
 
 
-def test_without_it_the_usual_retries_bring_all_calls_of_threads_through_a_rush() -> None:
+def test_default_retries_complete_all_calls_of_threads_without_a_limiter() -> None:
     """A hundred calls pass. After the second that the others are asked to wait, there is room for a hundred more."""
     transport = StartsAtARefusal()
     with enforcing(transport.clock).run() as sandbox:
@@ -160,7 +160,7 @@ def test_without_it_the_usual_retries_bring_all_calls_of_threads_through_a_rush(
 
 
 @volumes
-def test_without_it_the_usual_retries_bring_all_calls_through_a_rush(calls: int) -> None:
+def test_default_retries_complete_all_calls_of_tasks_without_a_limiter(calls: int) -> None:
     """At twenty times the usual speed, the tiers give nearly as much as is asked for, and refuse at times."""
     seen = call_in_virtual_time(calls, at_once=60, speed=20)
     assert seen[200] == calls
@@ -168,7 +168,7 @@ def test_without_it_the_usual_retries_bring_all_calls_through_a_rush(calls: int)
 
 
 @volumes
-def test_without_it_more_retries_bring_all_calls_through_a_siege(calls: int) -> None:
+def test_more_retries_complete_all_calls_under_sustained_load_without_a_limiter(calls: int) -> None:
     # Sixty tasks that ask for several times what the tiers give, and never stop: one call in a hundred is refused
     # more than three times in a row.
     seen = call_in_virtual_time(calls, at_once=60, speed=4, max_retries=12)
@@ -176,7 +176,7 @@ def test_without_it_more_retries_bring_all_calls_through_a_siege(calls: int) -> 
     assert seen[429] > 0
 
 
-async def test_one_limiter_for_a_client_of_each_colour(sandbox: Sandbox) -> None:
+async def test_sync_and_async_clients_share_one_limiter(sandbox: Sandbox) -> None:
     limiter = RateLimiter(SLOWER)
     with sandbox.client(rate_limiter=limiter) as client:
         async with sandbox.async_client(rate_limiter=limiter) as async_client:
@@ -187,7 +187,7 @@ async def test_one_limiter_for_a_client_of_each_colour(sandbox: Sandbox) -> None
     assert statuses(sandbox) == {200: 150}
 
 
-def test_a_call_does_not_wait_for_a_limit_beyond_its_deadline(sandbox: Sandbox) -> None:
+def test_call_that_would_wait_beyond_its_deadline_raises_timeout(sandbox: Sandbox) -> None:
     limiter = RateLimiter(Tiers(client=Tier(1, 1)))
     with sandbox.client(rate_limiter=limiter) as client:
         client.assistants.list()
@@ -207,7 +207,7 @@ def redis_socket() -> Iterator[str]:
         yield socket
 
 
-def test_processes_that_share_a_redis_share_the_limits(redis_socket: str, sandbox: Sandbox) -> None:
+def test_processes_that_share_redis_share_the_limits(redis_socket: str, sandbox: Sandbox) -> None:
     settings = {
         "client_id": sandbox.client_id,
         "client_secret": sandbox.client_secret,
@@ -225,7 +225,7 @@ def test_processes_that_share_a_redis_share_the_limits(redis_socket: str, sandbo
     assert statuses(sandbox) == {200: 150}
 
 
-async def test_tasks_use_a_redis_of_sync_or_async(
+async def test_tasks_share_limits_in_redis_through_a_sync_or_async_client(
     redis_socket: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import redis.asyncio
@@ -239,9 +239,7 @@ async def test_tasks_use_a_redis_of_sync_or_async(
     assert statuses(sandbox) == {200: 150}
 
 
-def test_the_script_in_redis_and_the_buckets_here_come_to_the_same(
-    redis_socket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_redis_script_and_local_buckets_give_the_same_waits(redis_socket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tiers = Tiers(client=Tier(60, 10), namespace=Tier(30, 4))
     keys: tuple[Key, ...] = (("client", "c"), ("namespace", "c", "u"))
     limiter, buckets = limiter_on(redis_socket, tiers), Buckets(tiers)
@@ -266,9 +264,7 @@ def test_the_script_in_redis_and_the_buckets_here_come_to_the_same(
         assert there == (pytest.approx(here[0], abs=0.001), here[1]), step
 
 
-async def test_while_redis_is_gone_each_process_counts_for_itself(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_unreachable_redis_falls_back_to_local_limits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     import redis
 
     gone = redis.Redis(unix_socket_path=str(tmp_path / "nothing"), retry=None)
@@ -285,7 +281,7 @@ async def test_while_redis_is_gone_each_process_counts_for_itself(
 
 
 @pytest.mark.parametrize("command", [("LPUSH", "x"), ("SET", "x"), ("SADD", "x"), ("ZADD", "1", "x")])
-def test_a_key_of_another_type_in_redis_is_replaced(
+def test_redis_key_of_another_type_is_replaced(
     redis_socket: str, command: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     import redis
@@ -303,7 +299,7 @@ def test_a_key_of_another_type_in_redis_is_replaced(
 
 
 @pytest.mark.full  # a cluster takes two seconds to start
-async def test_a_call_counts_against_all_its_limits_in_a_redis_cluster(caplog: pytest.LogCaptureFixture) -> None:
+async def test_redis_cluster_counts_a_call_against_all_its_limits(caplog: pytest.LogCaptureFixture) -> None:
     redis = pytest.importorskip("redis")
     keys: tuple[Key, ...] = (("client", "c"), ("namespace", "c", "u{1}"))
     tiers = Tiers(client=Tier(60, 2), namespace=Tier(60, 2))
@@ -317,7 +313,7 @@ async def test_a_call_counts_against_all_its_limits_in_a_redis_cluster(caplog: p
     assert caplog.text == ""
 
 
-def test_an_asynchronous_redis_serves_one_event_loop_after_the_other(
+def test_async_redis_client_works_in_successive_event_loops(
     redis_socket: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     import redis.asyncio
@@ -349,7 +345,7 @@ def silent_redis() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("time_left", [None, 0.2])
-def test_a_redis_that_never_answers_holds_up_no_call(
+def test_silent_redis_delays_no_call(
     time_left: float | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("interactor_ext.limits._redis_buckets._PATIENCE", 0.1)
@@ -362,7 +358,7 @@ def test_a_redis_that_never_answers_holds_up_no_call(
     assert caplog.text.count("counts alone") == 2
 
 
-def test_an_asynchronous_redis_does_not_serve_threads() -> None:
+def test_async_redis_client_in_a_sync_client_raises_configuration_error() -> None:
     redis = pytest.importorskip("redis")
     from interactor_ext import ConfigurationError
 
@@ -370,7 +366,7 @@ def test_an_asynchronous_redis_does_not_serve_threads() -> None:
         RedisRateLimiter(redis.asyncio.Redis()).wait((("client", "c"),))
 
 
-def test_the_last_limit_of_a_namespace_is_that_of_the_namespace_asked_for() -> None:
+def test_rate_limit_of_a_view_is_that_of_its_namespace() -> None:
     """The low-level functions may name another than their view's."""
     from interactor_client.api.assistants import get_assistant
 
@@ -403,7 +399,7 @@ def absent() -> Iterator[int]:
 
 @pytest.mark.parametrize("kind", ["sync", "async", "async, a redis of threads"])
 @pytest.mark.parametrize("state", ["silent", "absent"])
-def test_a_redis_that_fails_delays_one_call_and_costs_none(
+def test_failing_redis_delays_one_call_and_fails_none(
     state: str, kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redis = pytest.importorskip("redis")
@@ -440,7 +436,7 @@ def test_a_redis_that_fails_delays_one_call_and_costs_none(
     assert len(asked) == 1
 
 
-def test_a_redis_that_is_silent_takes_half_of_the_time_that_is_left() -> None:
+def test_silent_redis_takes_half_of_the_time_left() -> None:
     class SilentRedis:
         async def execute_command(self, *args: object) -> None:
             await asyncio.Event().wait()
@@ -455,7 +451,7 @@ def test_a_redis_that_is_silent_takes_half_of_the_time_that_is_left() -> None:
     assert run_in_virtual_time(main()) == pytest.approx(1.5, abs=0.1)
 
 
-def test_one_call_finds_out_whether_redis_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_call_checks_whether_redis_has_recovered(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ailing:
         asked = 0
         error: Exception | None = ConnectionError("gone")

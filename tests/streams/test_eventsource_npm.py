@@ -75,7 +75,7 @@ def url_of(mode: str, sandbox: Sandbox, room: str) -> str:
 
 
 @sync_and_async
-def test_it_reads_a_room_and_resumes_after_a_drop(mode: str, folder: Path) -> None:
+def test_eventsource_npm_reads_a_room_and_resumes_after_a_disconnect(mode: str, folder: Path) -> None:
     with Sandbox().run() as sandbox:
         with sandbox.client(namespace=NAMESPACE) as user:
             bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
@@ -105,7 +105,7 @@ def test_it_reads_a_room_and_resumes_after_a_drop(mode: str, folder: Path) -> No
         assert second.headers["last-event-id"] == "5"
 
 
-def test_it_reads_an_answer(folder: Path) -> None:
+def test_eventsource_npm_reads_a_response(folder: Path) -> None:
     with Sandbox().run() as sandbox:
         room = new_room(sandbox)
         with sandbox.client(namespace="user_1") as user, reading(folder, user.room_stream_url(room)) as next_said:

@@ -93,7 +93,7 @@ offsets = st.lists(st.integers(0, 200), max_size=12)
 @given(streams, offsets)
 @example(BOM + b"data: 1\r\n\r\n", [1, 2, 10, 11, 12, 13])
 @example(b"data: 1\r\r\ndata: 2\r\r", [8, 9, 10])
-def test_any_bytes_mean_what_the_specification_says_however_they_are_cut(stream: bytes, cuts: list[int]) -> None:
+def test_any_bytes_in_any_chunks_decode_as_the_specification_says(stream: bytes, cuts: list[int]) -> None:
     reference = Reference(stream)
     expected = (reference.events, reference.last_event_id, reference.retry_ms)
     assert decode([stream]) == expected
@@ -118,14 +118,14 @@ def outcome(chunks: Iterable[bytes], limit: int) -> tuple[list[ServerSentEvent],
 @given(streams, offsets, st.integers(0, 40))
 @example(BOM, [1], 0)
 @example(BOM + b"data", [1, 2, 3], 4)
-def test_the_bound_on_an_event_does_not_depend_on_the_cuts(stream: bytes, cuts: list[int], limit: int) -> None:
+def test_max_event_size_does_not_depend_on_the_chunks(stream: bytes, cuts: list[int], limit: int) -> None:
     whole = outcome([stream], limit)
     assert outcome(cut(stream, cuts), limit) == whole
     assert outcome((stream[i : i + 1] for i in range(len(stream))), limit) == whole
 
 
 @given(st.binary(max_size=300), st.text(max_size=5))
-def test_no_bytes_raise(stream: bytes, last_event_id: str) -> None:
+def test_no_bytes_make_the_decoder_raise(stream: bytes, last_event_id: str) -> None:
     SSEDecoder(last_event_id).feed(stream)
 
 
@@ -141,31 +141,31 @@ def test_no_bytes_raise(stream: bytes, last_event_id: str) -> None:
         (b"\xf4\x90\x80\x80", 4),
     ],
 )  # https://encoding.spec.whatwg.org/#utf-8-decoder: one replacement for each longest start of a sequence
-def test_bad_utf_8_is_replaced(bad: bytes, replaced: int) -> None:
+def test_invalid_utf_8_is_replaced(bad: bytes, replaced: int) -> None:
     [event] = SSEDecoder().feed(b"event: " + bad + b"\nid: " + bad + b"\ndata: " + bad + b"\ndata: x\n\n")
     assert event == ServerSentEvent("\ufffd" * replaced, "\ufffd" * replaced + "\nx", "\ufffd" * replaced)
 
 
 @pytest.mark.parametrize("ending", [b"\r", b"\n", b"\r\n"], ids=repr)
-def test_an_event_comes_as_soon_as_its_last_line_has_ended(ending: bytes) -> None:
+def test_event_is_returned_as_soon_as_its_last_line_ends(ending: bytes) -> None:
     decoder = SSEDecoder()
     assert decoder.feed(b"data: 1" + ending) == []
     assert decoder.feed(ending[:1]) == [ServerSentEvent("message", "1", "")]
     assert decoder.feed(ending[1:] + b"data: 2" + ending + ending) == [ServerSentEvent("message", "2", "")]
 
 
-def test_an_unfinished_event_leaves_no_trace_but_its_retry() -> None:
+def test_unfinished_event_changes_nothing_but_retry() -> None:
     decoder = SSEDecoder("before")
     assert decoder.feed(b"event: e\nid: after\nretry: 7\ndata: x\n") == []
     assert (decoder.last_event_id, decoder.retry_ms) == ("before", 7)
 
 
-def test_a_block_without_data_still_sets_the_id_and_forgets_the_type() -> None:
+def test_block_without_data_sets_the_id_and_resets_the_type() -> None:
     decoder = SSEDecoder()
     assert decoder.feed(b"event: e\nid: 5\n\ndata: x\n\n") == [ServerSentEvent("message", "x", "5")]
 
 
-def test_blocks_tell_whose_the_id_is() -> None:
+def test_blocks_distinguish_own_and_inherited_ids() -> None:
     blocks = SSEDecoder("0").feed_blocks(
         b"data: a\n\nid: 1\ndata: b\n\ndata: c\n\nid: 2\n\ndata: d\n\nid:\ndata: e\n\n"
     )
@@ -196,17 +196,17 @@ def test_blocks_tell_whose_the_id_is() -> None:
         ("", None),
     ],
 )
-def test_retry_is_ascii_digits_only(value: str, retry_ms: int | None) -> None:
+def test_retry_accepts_ascii_digits_only(value: str, retry_ms: int | None) -> None:
     assert decode([f"retry: {value}\n\n".encode()]) == ([], "", retry_ms)
 
 
-def test_digits_beyond_what_an_integer_may_have_are_merely_a_long_time() -> None:
+def test_retry_with_too_many_digits_for_int_is_read() -> None:
     _, _, retry_ms = decode([b"retry: " + b"9" * 1_000_000 + b"\n"])
     assert retry_ms is not None
     assert retry_ms > 10**600
 
 
-def test_an_event_of_16_mib_is_the_largest_by_default() -> None:
+def test_default_max_event_size_is_16_mib() -> None:
     head, tail = b"data: ", b"\n\n"
     size = 16 * 1024 * 1024
     [event] = SSEDecoder().feed(head + b"x" * (size - 7) + tail)
@@ -216,20 +216,20 @@ def test_an_event_of_16_mib_is_the_largest_by_default() -> None:
 
 
 @pytest.mark.parametrize("endless", [b"x", b"data: x\n", b"data\n", b": "], ids=repr)
-def test_an_event_that_never_ends_is_refused(endless: bytes) -> None:
+def test_event_that_never_ends_raises_event_too_large(endless: bytes) -> None:
     decoder = SSEDecoder(max_event_size=10_000)
     assert [decoder.feed(endless) for _ in range(1000)] == [[]] * 1000
     with pytest.raises(EventTooLargeError, match="larger than 10000 bytes"):
         decoder.feed(endless * 10_000)
 
 
-def test_comments_and_empty_blocks_may_go_on_for_ever() -> None:
+def test_endless_comments_and_empty_blocks_do_not_count_toward_the_size() -> None:
     decoder = SSEDecoder(max_event_size=100)
     for _ in range(1000):
         assert decoder.feed(b": keepalive\n\r\n:\nfoo: bar\n\nid: 1\n") == []
 
 
-def test_what_came_before_an_event_that_is_too_large_is_not_lost() -> None:
+def test_events_before_a_too_large_one_are_kept() -> None:
     with pytest.raises(EventTooLargeError) as caught:
         SSEDecoder(max_event_size=20).feed(b"id: 1\ndata: a\n\ndata: b\n\ndata: " + b"x" * 20)
     assert caught.value.events == [ServerSentEvent("message", "a", "1"), ServerSentEvent("message", "b", "1")]
@@ -237,7 +237,7 @@ def test_what_came_before_an_event_that_is_too_large_is_not_lost() -> None:
 
 @pytest.mark.parametrize("size", [1, 512], ids="chunks of {}".format)
 @pytest.mark.parametrize("unit", [b"x", b"data: x\n"], ids=["one endless line", "one endless event"])
-def test_cost_grows_with_the_bytes_alone(unit: bytes, size: int) -> None:
+def test_decoding_time_is_linear_in_the_bytes(unit: bytes, size: int) -> None:
     def task(times: int) -> Callable[[], object]:
         stream = b"data: " + unit * (times // len(unit))
         return lambda: feed(stream, size)

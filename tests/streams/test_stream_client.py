@@ -74,7 +74,7 @@ def read(mode: str, url: str, *, options: dict[str, Any] | None = None, **stream
 
 
 @sync_and_async
-def test_a_token_that_expires_on_the_way_is_replaced(mode: str) -> None:
+def test_token_that_expires_during_a_stream_is_replaced(mode: str) -> None:
     def stream(connection: Connection) -> None:
         connection.head()
         start = int(connection.last_event_id or b"0") + 1
@@ -97,7 +97,7 @@ def test_a_token_that_expires_on_the_way_is_replaced(mode: str) -> None:
 
 
 @sync_and_async
-def test_a_token_that_is_refused_for_good_is_an_error(mode: str) -> None:
+def test_token_that_is_refused_twice_raises_authentication_error(mode: str) -> None:
     def stream(connection: Connection) -> None:
         raise AssertionError
 
@@ -112,7 +112,7 @@ def test_a_token_that_is_refused_for_good_is_an_error(mode: str) -> None:
 
 
 @sync_and_async
-def test_an_error_is_raised_on_entering(mode: str) -> None:
+def test_entering_raises_the_error_of_the_response(mode: str) -> None:
     def stream(connection: Connection) -> None:
         connection.head(404, "X-Request-Id: req_1", content_type="text/plain")
 
@@ -123,7 +123,7 @@ def test_an_error_is_raised_on_entering(mode: str) -> None:
 
 
 @sync_and_async
-def test_the_deadline_of_the_view_is_for_the_whole_stream(mode: str) -> None:
+def test_deadline_of_the_view_bounds_the_whole_stream(mode: str) -> None:
     def stream(connection: Connection) -> None:
         connection.head()
         connection.send(b"retry: 100\n\n" + delta(len(platform.streams)))
@@ -137,7 +137,7 @@ def test_the_deadline_of_the_view_is_for_the_whole_stream(mode: str) -> None:
 
 
 @sync_and_async
-def test_a_response_that_does_not_come_is_waited_for_no_longer_than_the_timeout(mode: str) -> None:
+def test_missing_response_is_waited_for_no_longer_than_the_timeout(mode: str) -> None:
     def stream(connection: Connection) -> None:
         assert connection.wait_for_client_to_leave()
 
@@ -147,7 +147,7 @@ def test_a_response_that_does_not_come_is_waited_for_no_longer_than_the_timeout(
     assert time.monotonic() - started < 30
 
 
-def test_a_closed_client_opens_no_stream() -> None:
+def test_stream_of_a_closed_client_raises_configuration_error() -> None:
     client = InteractorClient(client_id="id", client_secret="a-secret")
     client.close()
     with pytest.raises(ConfigurationError), client.rooms.stream("room_1"):
@@ -155,7 +155,7 @@ def test_a_closed_client_opens_no_stream() -> None:
 
 
 @pytest.mark.parametrize("room_id", ["", ".", ".."])
-def test_an_id_that_would_lead_elsewhere_is_refused(room_id: str) -> None:
+def test_path_id_that_changes_the_url_is_refused(room_id: str) -> None:
     with (
         InteractorClient(client_id="id", client_secret="a-secret") as client,
         pytest.raises(ValueError, match="room_id"),
@@ -164,7 +164,7 @@ def test_an_id_that_would_lead_elsewhere_is_refused(room_id: str) -> None:
 
 
 @pytest.mark.parametrize("resource", ["rooms", "workflow_instances"])
-def test_a_stream_that_was_not_entered_says_how_to_read_it(resource: str) -> None:
+def test_iterating_without_entering_raises_configuration_error(resource: str) -> None:
     def stream(connection: Connection) -> None:
         connection.head()
         connection.send(delta(1) + b"event: done\ndata: {}\n\n")

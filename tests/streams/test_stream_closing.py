@@ -71,7 +71,7 @@ def test_leaving_the_block_by_an_error_closes_the_connection() -> None:
         assert closed(server)
 
 
-def test_breaking_the_loop_closes_the_connection_and_a_later_loop_goes_on() -> None:
+def test_break_closes_the_connection_and_a_later_loop_resumes() -> None:
     with RawServer(endless) as server, a_stream(server.url) as stream, stream:
         for event in stream:
             if event.content == "3":
@@ -83,7 +83,7 @@ def test_breaking_the_loop_closes_the_connection_and_a_later_loop_goes_on() -> N
         assert server.connections[1].last_event_id in {b"3", b"4", b"5"}
 
 
-def test_entering_connects() -> None:
+def test_entering_opens_the_connection() -> None:
     with RawServer(endless) as server, a_stream(server.url) as stream:
         assert server.connections == []
         with stream:
@@ -96,7 +96,7 @@ def done(connection: Connection) -> None:
     connection.send(delta(1) + b"event: done\ndata: {}\n\n")
 
 
-def test_after_the_end_there_is_no_next() -> None:
+def test_next_after_the_end_raises_stop_iteration() -> None:
     with RawServer(done) as server, a_stream(server.url) as stream, stream:
         assert next(stream).content == "1"
         for _ in range(2):
@@ -105,7 +105,7 @@ def test_after_the_end_there_is_no_next() -> None:
         assert repr(stream) == "Stream(GET /rooms/{room_id}/stream)"
 
 
-async def test_async_after_the_end_there_is_no_next() -> None:
+async def test_async_next_after_the_end_raises_stop_async_iteration() -> None:
     with RawServer(done) as server:
         async with an_async_stream(server.url) as stream, stream:
             assert (await anext(stream)).content == "1"
@@ -114,7 +114,7 @@ async def test_async_after_the_end_there_is_no_next() -> None:
                     await anext(stream)
 
 
-def test_an_error_of_the_callback_closes_the_connection() -> None:
+def test_error_in_on_reconnect_closes_the_connection() -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send(delta(1))
@@ -137,7 +137,7 @@ async def test_async_leaving_the_block_closes_the_connection() -> None:
             assert [event async for event in stream] == []
 
 
-async def test_async_breaking_the_loop_closes_the_connection_and_a_later_loop_goes_on() -> None:
+async def test_async_break_closes_the_connection_and_a_later_loop_resumes() -> None:
     with RawServer(endless) as server:
         async with an_async_stream(server.url) as stream, stream:
             async for event in stream:
@@ -154,7 +154,7 @@ async def test_async_breaking_the_loop_closes_the_connection_and_a_later_loop_go
             assert server.connections[1].last_event_id in {b"3", b"4", b"5"}
 
 
-async def test_async_an_error_of_the_loop_closes_the_connection() -> None:
+async def test_async_error_in_the_loop_body_closes_the_connection() -> None:
     with RawServer(endless) as server:
         async with an_async_stream(server.url) as stream, stream:
 
@@ -187,7 +187,7 @@ async def test_cancelling_the_task_closes_the_connection() -> None:
 
 
 @pytest.mark.parametrize("steps", range(40))
-async def test_cancelling_while_it_connects_leaves_nothing_open(steps: int) -> None:
+async def test_cancelling_while_connecting_leaves_no_connection_open(steps: int) -> None:
     arrived, go_on = threading.Event(), threading.Event()
 
     def handler(connection: Connection) -> None:
@@ -221,7 +221,7 @@ async def test_cancelling_while_it_connects_leaves_nothing_open(steps: int) -> N
             )
 
 
-async def test_cancelling_while_it_waits_ends_the_wait() -> None:
+async def test_cancelling_during_backoff_ends_the_wait() -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send(b"retry: 60000\n\n" + delta(1))
@@ -242,7 +242,7 @@ async def test_cancelling_while_it_waits_ends_the_wait() -> None:
                 await task
 
 
-async def test_a_stream_that_is_dropped_closes_its_connection() -> None:
+async def test_dropped_stream_closes_its_connection() -> None:
     with RawServer(endless) as server:
         transport = AsyncCallTransport(AsyncTransport(trust_env=False), RULES)
         async with httpx.AsyncClient(base_url=server.url, transport=transport) as client:
@@ -260,7 +260,7 @@ def counting(connection: Connection) -> None:
         time.sleep(0.001)
 
 
-async def test_async_a_loop_right_after_another_takes_over_its_connection() -> None:
+async def test_async_second_loop_takes_over_the_connection_of_the_first() -> None:
     """asyncio closes the generator of the first loop only when the second one is under way."""
     with RawServer(counting) as server:
         async with an_async_stream(server.url, max_reconnects=0) as stream, stream:
@@ -278,7 +278,7 @@ async def test_async_a_loop_right_after_another_takes_over_its_connection() -> N
             assert (stream.reconnects, len(server.connections)) == (0, 1)
 
 
-def test_a_loop_does_not_close_the_connection_of_the_next() -> None:
+def test_closing_a_loop_does_not_close_the_connection_of_the_next() -> None:
     with RawServer(counting) as server, a_stream(server.url, max_reconnects=0) as stream, stream:
         first = iter(stream)
         assert next(first).content == "1"
@@ -300,7 +300,7 @@ def on_demand(connection: Connection) -> None:
 GO = threading.Event()
 
 
-async def test_a_time_limit_on_an_event_costs_no_connection() -> None:
+async def test_wait_for_timeout_on_an_event_keeps_the_connection() -> None:
     GO.clear()
     with RawServer(on_demand) as server:
         async with an_async_stream(server.url, max_reconnects=0) as stream, stream:
@@ -318,7 +318,7 @@ async def test_a_time_limit_on_an_event_costs_no_connection() -> None:
             assert (seen, stream.reconnects, len(server.connections)) == (["1", "2", "3"], 0, 1)
 
 
-async def test_a_time_limit_begins_neither_a_wait_nor_a_connection_anew() -> None:
+async def test_wait_for_timeout_restarts_neither_backoff_nor_connecting() -> None:
     def handler(connection: Connection) -> None:
         if connection.number == 0:
             connection.head()
@@ -346,7 +346,7 @@ async def test_a_time_limit_begins_neither_a_wait_nor_a_connection_anew() -> Non
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_closing_in_another_thread_ends_it(packed: bool) -> None:
+def test_close_in_another_thread_ends_reading(packed: bool) -> None:
     def handler(connection: Connection) -> None:
         if packed:
             connection.head(200, "Content-Encoding: gzip")
@@ -378,7 +378,7 @@ def test_closing_in_another_thread_ends_it(packed: bool) -> None:
         assert (list(stream), stream.reconnects, len(server.connections)) == ([], 0, 1)
 
 
-def test_closing_in_another_thread_ends_a_wait_and_an_opening() -> None:
+def test_close_in_another_thread_ends_backoff_and_connecting() -> None:
     def handler(connection: Connection) -> None:
         if connection.number == 0:
             connection.head()
@@ -411,7 +411,7 @@ def test_closing_in_another_thread_ends_a_wait_and_an_opening() -> None:
         assert len(server.connections) == 2
 
 
-async def test_async_closing_in_another_task_ends_it() -> None:
+async def test_aclose_in_another_task_ends_reading() -> None:
     with RawServer(endless) as server:
         async with an_async_stream(server.url) as stream, stream:
             seen: list[str] = []
@@ -431,7 +431,7 @@ async def test_async_closing_in_another_task_ends_it() -> None:
             assert (stream.reconnects, len(server.connections)) == (0, 1)
 
 
-async def test_async_closing_in_another_task_ends_a_wait_and_an_opening() -> None:
+async def test_aclose_in_another_task_ends_backoff_and_connecting() -> None:
     async def read(stream: AsyncStream[Any]) -> list[Any]:
         async with stream:
             return [event async for event in stream]
@@ -462,7 +462,7 @@ async def test_async_closing_in_another_task_ends_a_wait_and_an_opening() -> Non
 
 
 @pytest.mark.parametrize("turns", range(6))
-async def test_a_second_cancellation_while_it_closes_leaves_nothing_open(turns: int) -> None:
+async def test_second_cancellation_during_close_leaves_no_connection_open(turns: int) -> None:
     with RawServer(endless) as server:
         async with an_async_stream(server.url) as stream:
             seen: list[str] = []
@@ -483,7 +483,7 @@ async def test_a_second_cancellation_while_it_closes_leaves_nothing_open(turns: 
             assert await asyncio.to_thread(closed, server)
 
 
-async def test_a_stream_that_is_dropped_between_two_events_closes_its_connection() -> None:
+async def test_stream_dropped_between_two_events_closes_its_connection() -> None:
     with RawServer(endless) as server:
         transport = AsyncCallTransport(AsyncTransport(trust_env=False), RULES)
         async with httpx.AsyncClient(base_url=server.url, transport=transport) as client:
@@ -494,7 +494,7 @@ async def test_a_stream_that_is_dropped_between_two_events_closes_its_connection
             assert await asyncio.to_thread(closed, server)
 
 
-async def test_who_reads_slowly_slows_the_server_down() -> None:
+async def test_slow_reader_applies_backpressure_to_the_server() -> None:
     big = b'data: {"type":"message.delta","content":"%s"}\n\n' % (b"x" * 50_000)
     sent = 0
 

@@ -68,7 +68,7 @@ EVENTS: list[tuple[dict[str, Any], type[Any]]] = [
 
 
 @sync_and_async
-def test_events_are_typed_wherever_their_type_stands(mode: str) -> None:
+def test_event_type_is_read_from_json_or_the_event_field(mode: str) -> None:
     in_the_data = b"".join(sse(data) for data, _ in EVENTS)
     in_the_field = b"".join(
         sse({key: value for key, value in data.items() if key != "type"}, event=data["type"]) for data, _ in EVENTS
@@ -96,7 +96,7 @@ def test_events_are_typed_wherever_their_type_stands(mode: str) -> None:
 
 
 @sync_and_async
-def test_signs_of_life_are_not_handed_out_and_nothing_follows_done(mode: str) -> None:
+def test_heartbeats_are_not_returned_and_nothing_follows_done(mode: str) -> None:
     stream = (
         b": connected\n\n"
         + sse({"type": "heartbeat"})
@@ -116,7 +116,7 @@ def test_signs_of_life_are_not_handed_out_and_nothing_follows_done(mode: str) ->
     "data", ["plain words", "", "5", "null", '["a"]', '"text"', "{", '{"a": 1}}', "[" * 100_000, "NaN"]
 )
 @pytest.mark.parametrize("event", [None, "message.delta", "new.kind"])
-def test_data_that_is_no_object_is_an_unknown_event(mode: str, data: str, event: str | None) -> None:
+def test_data_that_is_no_json_object_is_an_unknown_event(mode: str, data: str, event: str | None) -> None:
     outcome = served(mode, sse(data, **({"event": event} if event else {})) + DONE)
     assert outcome.error is None
     assert outcome.events == [UnknownEvent(type=event or "message", additional_properties={"data": data})]
@@ -126,14 +126,14 @@ def test_data_that_is_no_object_is_an_unknown_event(mode: str, data: str, event:
 @pytest.mark.parametrize(
     "data", ['{"type": 5}', '{"type": null}', '{"type": ""}', '{"type": ["a"]}', "{}", '{"n": 1%s}' % ("0" * 6000)]
 )
-def test_a_type_that_is_none_is_unknown(mode: str, data: str) -> None:
+def test_type_that_is_no_string_is_an_unknown_event(mode: str, data: str) -> None:
     outcome = served(mode, sse(data) + DONE)
     assert outcome.error is None
     assert [event.type for event in outcome.events] == ["message"]
 
 
 @sync_and_async
-def test_an_event_that_does_not_fit_names_model_and_field_and_the_stream_can_go_on(mode: str) -> None:
+def test_invalid_event_raises_validation_error_and_the_stream_can_go_on(mode: str) -> None:
     outcome = served(
         mode, sse({"type": "message.delta", "content": "a"}) + sse({"type": "message.delta", "content": 5})
     )
@@ -161,7 +161,7 @@ ERRORS: list[tuple[bytes, str, str, str | None]] = [
 
 @sync_and_async
 @pytest.mark.parametrize(("event", "message", "code", "request_id"), ERRORS)
-def test_an_error_event_is_raised_after_what_came_before(
+def test_error_event_is_raised_after_earlier_events(
     mode: str, event: bytes, message: str, code: str, request_id: str | None
 ) -> None:
     outcome = served(mode, sse({"type": "message.delta", "content": "a"}) + event + sse({"type": "message.delta"}))
@@ -176,14 +176,14 @@ def test_an_error_event_is_raised_after_what_came_before(
 
 
 @sync_and_async
-def test_an_error_event_that_quotes_a_token_is_cleaned(mode: str) -> None:
+def test_error_event_that_quotes_a_token_is_redacted(mode: str) -> None:
     outcome = served(mode, sse({"type": "error", "error": "bad token Bearer abcdef0123456789\r\nSet-Cookie: x"}))
     assert "abcdef0123456789" not in str(outcome.error)
     assert "\n" not in str(outcome.error)
 
 
 @sync_and_async
-def test_the_raw_events_are_there_as_well(mode: str) -> None:
+def test_raw_returns_events_as_they_were_sent(mode: str) -> None:
     stream = sse("words", event="new.kind", id="7") + sse({"type": "heartbeat"}) + sse({"type": "message.delta"})
     outcome = served(mode, stream + DONE, raw=True)
     assert outcome.events == [
@@ -194,7 +194,7 @@ def test_the_raw_events_are_there_as_well(mode: str) -> None:
 
 
 @sync_and_async
-def test_a_stream_that_is_compressed_is_read(mode: str) -> None:
+def test_compressed_stream_is_read(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head(200, "Content-Encoding: gzip")
         connection.send(gzip.compress(sse({"type": "message.delta", "content": "a"}) + DONE))
@@ -205,7 +205,7 @@ def test_a_stream_that_is_compressed_is_read(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("content_type", ["text/html", "application/json; charset=utf-8"])
-def test_a_page_is_no_event_stream(mode: str, content_type: str) -> None:
+def test_other_content_type_raises_stream_error(mode: str, content_type: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head(200, "X-Request-Id: req_3", content_type=content_type)
         connection.send(b"<html>")
@@ -219,7 +219,7 @@ def test_a_page_is_no_event_stream(mode: str, content_type: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("content_type", [None, "text/event-stream; charset=utf-8", "TEXT/Event-Stream"])
-def test_the_content_type_is_read_leniently(mode: str, content_type: str | None) -> None:
+def test_content_type_variants_are_accepted(mode: str, content_type: str | None) -> None:
     def handler(connection: Connection) -> None:
         connection.head(content_type=content_type)
         connection.send(sse({"type": "message.delta", "content": "a"}) + DONE)
@@ -229,7 +229,7 @@ def test_the_content_type_is_read_leniently(mode: str, content_type: str | None)
 
 
 @sync_and_async
-def test_an_event_without_end_is_an_error_after_what_came_before(mode: str) -> None:
+def test_too_large_event_raises_stream_error_after_earlier_events(mode: str) -> None:
     megabyte = b"x" * 2**20
 
     def handler(connection: Connection) -> None:
@@ -247,7 +247,7 @@ def test_an_event_without_end_is_an_error_after_what_came_before(mode: str) -> N
 
 @sync_and_async
 @pytest.mark.parametrize("seed", range(40))
-def test_nothing_that_a_server_sends_raises_anything_else(mode: str, seed: int) -> None:
+def test_any_bytes_of_a_server_raise_documented_errors_only(mode: str, seed: int) -> None:
     chance = random.Random(seed)
     pieces = [
         b"data: ", b"event: ", b"id: ", b"retry: ", b"\n", b"\n\n", b"\r", b":", b"\0", b"\xff", b"{", b"}", b"[", b"5",
@@ -275,7 +275,7 @@ def test_nothing_that_a_server_sends_raises_anything_else(mode: str, seed: int) 
 
 
 @sync_and_async
-def test_a_little_that_unpacks_to_much_costs_no_memory(mode: str) -> None:
+def test_decompression_bomb_takes_little_memory(mode: str) -> None:
     """Short lines cost most: each becomes an object of its own."""
     packed = gzip.compress(b"ab\n" * 200_000 + DONE)
     assert len(packed) < 3_000

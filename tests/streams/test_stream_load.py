@@ -106,7 +106,7 @@ def left_behind() -> int:
         pytest.param(in_tasks, chat_async, (ANSWER, ANSWER), id="chats in tasks"),
     ],
 )
-def test_many_at_once_through_reconnects(many: Any, one: Any, expected: tuple[Any, ...]) -> None:
+def test_many_concurrent_streams_survive_reconnects(many: Any, one: Any, expected: tuple[Any, ...]) -> None:
     with Sandbox(word_delay=0.002).run() as sandbox:
         with sandbox.client(namespace=NAMESPACE) as user:
             bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")

@@ -75,7 +75,7 @@ def many(url: str, count: int) -> list[tuple[str, int]]:
 @pytest.mark.skipif(sys.platform != "linux", reason="counts sockets in /proc")
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("streams", [50, pytest.param(200, marks=pytest.mark.full)])
-def test_many_streams_through_three_reconnects(mode: str, streams: int) -> None:
+def test_many_streams_survive_three_reconnects_each(mode: str, streams: int) -> None:
     def run(url: str, count: int) -> list[tuple[str, int]]:
         return many(url, count) if mode == "sync" else asyncio.run(many_async(url, count))
 

@@ -70,7 +70,7 @@ BREAKS = how_it_breaks()
 
 
 @sync_and_async
-def test_the_connection_breaks_once_at_every_byte(mode: str) -> None:
+def test_disconnect_at_every_byte_loses_and_repeats_no_event(mode: str) -> None:
     count = 2
     whole = b"".join(delta(number) for number in range(1, count + 1)) + DONE
     offset = 0
@@ -90,7 +90,7 @@ def test_the_connection_breaks_once_at_every_byte(mode: str) -> None:
 @pytest.mark.parametrize(
     ("every", "count"), [(61, 50), (250, 200), (4096, 200), pytest.param(61, 200, marks=pytest.mark.full)]
 )
-def test_the_connection_breaks_after_every_so_many_bytes(
+def test_repeated_disconnects_lose_and_repeat_no_event(
     mode: str, breaks: Callable[[Connection, bytes], None], every: int, count: int
 ) -> None:
 
@@ -106,7 +106,7 @@ def test_the_connection_breaks_after_every_so_many_bytes(
 
 
 @sync_and_async
-def test_a_server_that_cannot_resume_repeats_nothing_to_the_caller(mode: str) -> None:
+def test_repeated_events_of_a_server_without_resume_are_dropped(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         newest = 10 * (connection.number + 1)
@@ -121,7 +121,7 @@ def test_a_server_that_cannot_resume_repeats_nothing_to_the_caller(mode: str) ->
 
 
 @sync_and_async
-def test_events_without_ids_of_their_own_are_never_taken_for_repetitions(mode: str) -> None:
+def test_events_without_own_ids_are_never_dropped_as_duplicates(mode: str) -> None:
     plain = b'data: {"type":"message.delta","content":"x"}\n\n'
 
     def handler(connection: Connection) -> None:
@@ -137,7 +137,7 @@ def test_events_without_ids_of_their_own_are_never_taken_for_repetitions(mode: s
 
 
 @sync_and_async
-def test_the_last_event_id_goes_as_utf_8(mode: str) -> None:
+def test_last_event_id_is_sent_as_utf_8(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send("id: …é😀\ndata: {}\n\n".encode() if connection.number == 0 else DONE)
@@ -150,7 +150,7 @@ def test_the_last_event_id_goes_as_utf_8(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("event_id", [b" padded\t ", b"a\x0bb", b"\x7f", b"\x01", b"\xff"], ids=repr)
-def test_an_id_that_no_header_can_carry_does_not_stop_the_stream(mode: str, event_id: bytes) -> None:
+def test_id_that_no_header_can_carry_does_not_end_the_stream(mode: str, event_id: bytes) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send(b"id: " + event_id + b"\ndata: {}\n\n" if connection.number == 0 else DONE)
@@ -162,7 +162,7 @@ def test_an_id_that_no_header_can_carry_does_not_stop_the_stream(mode: str, even
 
 
 @sync_and_async
-def test_the_caller_chooses_where_to_begin(mode: str) -> None:
+def test_last_event_id_of_the_caller_is_sent_first(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send(after(connection, 5))
@@ -172,7 +172,7 @@ def test_the_caller_chooses_where_to_begin(mode: str) -> None:
     assert (outcome.text, outcome.last_event_id) == ("4 5 ", "5")
 
 
-def test_silence_is_a_dead_connection_and_a_comment_is_life() -> None:
+def test_silence_reconnects_and_a_comment_resets_the_idle_timeout() -> None:
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(comment_and_fall_silent, MODES))
 
@@ -197,7 +197,7 @@ def comment_and_fall_silent(mode: str) -> None:
     assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 2 3 ", 1)
 
 
-def test_a_response_that_does_not_come_is_waited_for_no_longer_than_the_timeout() -> None:
+def test_missing_response_is_waited_for_no_longer_than_the_timeout() -> None:
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(wait_for_a_response, MODES))
 
@@ -216,7 +216,7 @@ def wait_for_a_response(mode: str) -> None:
 
 
 @sync_and_async
-def test_the_server_says_how_long_to_wait(mode: str) -> None:
+def test_retry_field_sets_the_reconnect_wait(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send(b"retry: 20\n\n" + (delta(connection.number) if connection.number < 5 else DONE))
@@ -228,7 +228,7 @@ def test_the_server_says_how_long_to_wait(mode: str) -> None:
 
 
 @sync_and_async
-def test_the_waits_grow_while_nothing_comes(mode: str) -> None:
+def test_backoff_grows_while_no_event_comes(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         if connection.number == 6:
@@ -245,7 +245,7 @@ FINAL = {401: AuthenticationError, 404: NotFoundError, 410: GoneError}
 @sync_and_async
 @pytest.mark.parametrize("status", FINAL)
 @pytest.mark.parametrize("first", [True, False], ids=["at first", "on a reconnect"])
-def test_a_final_status_ends_it(mode: str, status: int, first: bool) -> None:
+def test_final_status_ends_the_stream(mode: str, status: int, first: bool) -> None:
     def handler(connection: Connection) -> None:
         if connection.number == 0 and not first:
             connection.head()
@@ -265,7 +265,7 @@ def test_a_final_status_ends_it(mode: str, status: int, first: bool) -> None:
 @sync_and_async
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
 @pytest.mark.parametrize("first", [True, False], ids=["at first", "on a reconnect"])
-def test_a_passing_status_is_waited_out(mode: str, status: int, first: bool) -> None:
+def test_transient_status_is_retried(mode: str, status: int, first: bool) -> None:
     def handler(connection: Connection) -> None:
         if connection.number == (0 if first else 1):
             connection.head(status, "Retry-After: 0.05", content_type="text/html")
@@ -281,7 +281,7 @@ def test_a_passing_status_is_waited_out(mode: str, status: int, first: bool) -> 
 
 
 @sync_and_async
-def test_a_204_ends_it_without_an_error(mode: str) -> None:
+def test_204_ends_the_stream_without_an_error(mode: str) -> None:
     def handler(connection: Connection) -> None:
         if connection.number == 0:
             connection.head()
@@ -295,7 +295,7 @@ def test_a_204_ends_it_without_an_error(mode: str) -> None:
 
 
 @sync_and_async
-def test_a_wait_that_is_too_long_ends_it(mode: str) -> None:
+def test_too_long_retry_after_ends_the_stream_at_once(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head(429, "Retry-After: 3600", content_type="application/json")
 
@@ -308,7 +308,7 @@ def test_a_wait_that_is_too_long_ends_it(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("most", [0, 1, 3])
-def test_max_reconnects_bounds_a_stream_that_does_not_recover(mode: str, most: int) -> None:
+def test_max_reconnects_ends_a_stream_that_keeps_breaking(mode: str, most: int) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send(delta(connection.number + 1))
@@ -323,7 +323,9 @@ def test_max_reconnects_bounds_a_stream_that_does_not_recover(mode: str, most: i
 
 @sync_and_async
 @pytest.mark.parametrize(("max_reconnects", "attempts"), [(None, 3), (0, 1), (1, 2)])
-def test_what_was_never_open_fails_with_its_own_error(mode: str, max_reconnects: int | None, attempts: int) -> None:
+def test_stream_that_never_opened_raises_the_error_of_its_last_attempt(
+    mode: str, max_reconnects: int | None, attempts: int
+) -> None:
     def handler(connection: Connection) -> None:
         connection.head(503, content_type=None)
 
@@ -335,7 +337,7 @@ def test_what_was_never_open_fails_with_its_own_error(mode: str, max_reconnects:
 
 
 @sync_and_async
-def test_nobody_listens(mode: str) -> None:
+def test_refused_connection_is_retried_then_raised(mode: str) -> None:
     with RawServer(lambda connection: None) as server:
         url = server.url
     outcome = collect(mode, url)
@@ -344,7 +346,7 @@ def test_nobody_listens(mode: str) -> None:
 
 
 @sync_and_async
-def test_a_stream_that_brings_nothing_any_more_is_given_up(mode: str) -> None:
+def test_stream_without_events_ends_after_20_reconnects(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         if connection.number == 0:
@@ -357,7 +359,7 @@ def test_a_stream_that_brings_nothing_any_more_is_given_up(mode: str) -> None:
 
 
 @sync_and_async
-def test_the_deadline_ends_it_in_time(mode: str) -> None:
+def test_deadline_ends_the_stream_whatever_the_server_does(mode: str) -> None:
     """Whatever the server does meanwhile. All at once, for each of them takes real time."""
     nuisances = ["silence", "comments", "events", "breaks", "503"]
     with ThreadPoolExecutor(len(nuisances)) as threads:

@@ -81,7 +81,7 @@ def read(mode: str, sandbox: Sandbox, room: str, *, during: Callable[[Any], None
 @pytest.mark.parametrize(
     "every", [40, 610, 4181, *(pytest.param(every, marks=pytest.mark.full) for every in (89, 144))]
 )
-def test_the_connection_is_cut_after_every_so_many_bytes(mode: str, every: int, sandbox: Sandbox) -> None:
+def test_sandbox_disconnects_after_every_n_bytes_lose_no_event(mode: str, every: int, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
     def allow(request: str, number: int) -> int | None:
@@ -105,7 +105,7 @@ def test_the_connection_is_cut_after_every_so_many_bytes(mode: str, every: int, 
 @pytest.mark.parametrize(
     "every", [1, 3, 8, 21, *(pytest.param(every, marks=pytest.mark.full) for every in (2, 4, 5, 13))]
 )
-def test_the_connection_is_cut_at_every_multiple_of_so_many_bytes(mode: str, every: int, sandbox: Sandbox) -> None:
+def test_sandbox_disconnects_at_multiples_of_n_bytes_lose_no_event(mode: str, every: int, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     cut_at: list[int] = []
     rest_is_said = False
@@ -134,7 +134,7 @@ def test_the_connection_is_cut_at_every_multiple_of_so_many_bytes(mode: str, eve
 
 
 @sync_and_async
-def test_the_platform_restarts_the_token_ends_and_streams_are_refused_for_a_while(mode: str, sandbox: Sandbox) -> None:
+def test_restart_expired_token_and_503_lose_no_event(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     seen = 0
 
@@ -160,7 +160,7 @@ def test_the_platform_restarts_the_token_ends_and_streams_are_refused_for_a_whil
 
 
 @sync_and_async
-def test_a_workflow_is_followed_to_its_end(mode: str, sandbox: Sandbox) -> None:
+def test_workflow_stream_is_read_to_its_end(mode: str, sandbox: Sandbox) -> None:
     with sandbox.client(namespace="user_1") as client:
         workflow = client.workflows.create(
             name="Approval",
@@ -194,7 +194,7 @@ def test_a_workflow_is_followed_to_its_end(mode: str, sandbox: Sandbox) -> None:
 
 
 @sync_and_async
-def test_a_reply_is_read_word_by_word(mode: str, sandbox: Sandbox) -> None:
+def test_reply_stream_yields_each_delta(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     if mode == "sync":
         with sandbox.client(namespace="user_1") as client, client.rooms.stream(room) as stream:

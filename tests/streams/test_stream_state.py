@@ -71,7 +71,7 @@ def reconnect(stream: StreamState, now: float = 0.0) -> None:
     stream.connected(now)
 
 
-def test_the_way_of_a_stream() -> None:
+def test_stream_state_connects_receives_backs_off_and_ends() -> None:
     stream = state()
     assert headers_of(stream) == HEADERS
     stream.connected(0.0)
@@ -88,7 +88,7 @@ def test_the_way_of_a_stream() -> None:
     assert error_of(stream) is None
 
 
-def test_what_is_cut_off_is_asked_for_again() -> None:
+def test_reconnect_asks_for_events_after_the_last_complete_one() -> None:
     stream = state(last_event_id="5")
     stream.connected(0.0)
     stream.received(event(6) + event(7)[:-1], 0.0)
@@ -98,7 +98,7 @@ def test_what_is_cut_off_is_asked_for_again() -> None:
     assert stream.action.headers["Last-Event-ID"] == b"6"
 
 
-def test_failures_in_a_row_wait_longer_and_an_event_ends_the_row() -> None:
+def test_backoff_grows_with_failures_and_an_event_resets_it() -> None:
     stream = state()
     stream.connected(0.0)
     waits = []
@@ -121,7 +121,7 @@ def test_failures_in_a_row_wait_longer_and_an_event_ends_the_row() -> None:
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 1.0, 2.0]
 
 
-def test_a_connection_that_showed_life_for_a_while_ends_the_row_though_nothing_happened() -> None:
+def test_healthy_connection_without_events_resets_the_backoff() -> None:
     stream = state()
     stream.connected(0.0)
     for _ in range(3 * GIVE_UP_AFTER):
@@ -131,7 +131,7 @@ def test_a_connection_that_showed_life_for_a_while_ends_the_row_though_nothing_h
         reconnect(stream)
 
 
-def test_one_that_was_silent_from_the_beginning_does_not() -> None:
+def test_silent_connection_does_not_reset_the_backoff() -> None:
     stream = state()
     stream.connected(0.0)
     for _ in range(GIVE_UP_AFTER):
@@ -153,7 +153,7 @@ def test_one_that_was_silent_from_the_beginning_does_not() -> None:
         (b"9" * 10_000, [LONGEST_WAIT + 30] * 6),
     ],
 )
-def test_the_servers_retry_is_the_least_and_the_step(retry: bytes, expected: list[float]) -> None:
+def test_retry_field_is_minimum_and_step_of_the_backoff(retry: bytes, expected: list[float]) -> None:
     stream = state()
     stream.connected(0.0)
     stream.received(b"retry: " + retry + b"\n", 0.0)
@@ -165,7 +165,7 @@ def test_the_servers_retry_is_the_least_and_the_step(retry: bytes, expected: lis
     assert waits == pytest.approx(expected)
 
 
-def test_retry_after_is_a_minimum_beside_retry() -> None:
+def test_retry_after_is_a_minimum_of_the_backoff() -> None:
     stream = state()
     stream.failed(RateLimitError("slow", status=429, retry_after=60.0), 0.0)
     assert wait_of(stream) == 66.0
@@ -174,7 +174,7 @@ def test_retry_after_is_a_minimum_beside_retry() -> None:
     assert wait_of(stream) == 2.0
 
 
-def test_a_retry_after_that_is_too_long_ends_it() -> None:
+def test_too_long_retry_after_ends_the_state() -> None:
     stream = state()
     error = ServerError("down", status=503, retry_after=LONGEST_WAIT + 1)
     stream.failed(error, 0.0)
@@ -189,19 +189,19 @@ def test_a_retry_after_that_is_too_long_ends_it() -> None:
         StreamError("html", status=200),
     ],
 )
-def test_what_will_not_change_ends_it(error: InteractorError) -> None:
+def test_permanent_error_ends_the_stream(error: InteractorError) -> None:
     stream = state()
     stream.failed(error, 0.0)
     assert error_of(stream) is error
 
 
-def test_an_open_circuit_is_waited_for() -> None:
+def test_open_circuit_is_waited_for() -> None:
     stream = state()
     stream.failed(CircuitOpenError("open", retry_after=15.0), 0.0)
     assert wait_of(stream) == 16.5
 
 
-def test_what_was_never_open_is_tried_as_often_as_any_call() -> None:
+def test_first_connection_is_tried_max_retries_times() -> None:
     stream = state()
     for _ in range(3):
         stream.failed(BROKEN, 0.0)
@@ -212,7 +212,7 @@ def test_what_was_never_open_is_tried_as_often_as_any_call() -> None:
 
 
 @pytest.mark.parametrize("most", [0, 2])
-def test_max_reconnects_counts_them_all(most: int) -> None:
+def test_max_reconnects_counts_all_reconnects(most: int) -> None:
     stream = state(max_reconnects=most)
     stream.connected(0.0)
     for number in range(most):
@@ -226,7 +226,7 @@ def test_max_reconnects_counts_them_all(most: int) -> None:
     assert f"reconnects: {most}" in str(error)
 
 
-def test_a_deadline_that_comes_before_the_next_attempt_ends_it() -> None:
+def test_deadline_before_the_next_attempt_ends_the_stream() -> None:
     stream = state(deadline=10.0)
     stream.connected(0.0)
     stream.failed(BROKEN, 8.9)
@@ -238,13 +238,13 @@ def test_a_deadline_that_comes_before_the_next_attempt_ends_it() -> None:
     assert error.__cause__ is BROKEN
 
 
-def test_a_deadline_that_comes_before_it_was_ever_open_leaves_the_error_as_it_is() -> None:
+def test_deadline_before_the_first_connection_keeps_the_connection_error() -> None:
     stream = state(deadline=0.5)
     stream.failed(BROKEN, 0.0)
     assert error_of(stream) is BROKEN
 
 
-def test_a_deadline_that_comes_while_events_flow_ends_it_after_them() -> None:
+def test_deadline_while_receiving_ends_the_stream_after_the_events() -> None:
     stream = state(deadline=10.0)
     stream.connected(0.0)
     stream.received(event(1), 10.0)
@@ -252,14 +252,14 @@ def test_a_deadline_that_comes_while_events_flow_ends_it_after_them() -> None:
     assert isinstance(error_of(stream), APITimeoutError)
 
 
-def test_what_ended_at_the_deadline_has_ended() -> None:
+def test_done_at_the_deadline_ends_without_an_error() -> None:
     stream = state(deadline=10.0)
     stream.connected(0.0)
     stream.received(event(None, type="done"), 10.0)
     assert error_of(stream) is None
 
 
-def test_ids_are_remembered_for_long_but_not_for_ever() -> None:
+def test_remembered_event_ids_are_bounded() -> None:
     stream = state()
     stream.connected(0.0)
     many = 30_000
@@ -281,7 +281,7 @@ def texts(stream: StreamState) -> str:
     return text
 
 
-def test_events_that_share_an_id_are_different_events() -> None:
+def test_events_that_share_an_id_are_not_duplicates() -> None:
     """A server may send the id of the message with each of its words; and words of several messages by turns."""
     stream = state()
     stream.connected(0.0)
@@ -296,7 +296,7 @@ def test_events_that_share_an_id_are_different_events() -> None:
     assert texts(stream) == "ef"
 
 
-def test_ids_may_be_long() -> None:
+def test_long_ids_take_bounded_memory() -> None:
     stream = state()
     stream.connected(0.0)
     long = b"x" * 1_000_000
@@ -320,7 +320,7 @@ def test_ids_may_be_long() -> None:
     assert texts(stream) == ""
 
 
-def test_what_was_closed_stays_closed() -> None:
+def test_closed_state_ignores_later_reports() -> None:
     """Whatever another thread reports that has not heard of it yet."""
     for report in (
         lambda stream: stream.connected(1.0),
@@ -339,7 +339,7 @@ def test_what_was_closed_stays_closed() -> None:
 
 
 @given(st.data())
-def test_each_event_once_and_in_order_wherever_connections_break(data: st.DataObject) -> None:
+def test_events_come_once_and_in_order_wherever_connections_break(data: st.DataObject) -> None:
     """A server that resumes, or repeats more than it should; events with an id of their own, and some without."""
     owned = data.draw(st.lists(st.booleans(), min_size=1, max_size=12), label="has an id of its own")
     owned[0] = True
@@ -364,7 +364,7 @@ def test_each_event_once_and_in_order_wherever_connections_break(data: st.DataOb
 
 
 @given(st.lists(st.binary(max_size=40), max_size=8), st.floats(0, 1e9))
-def test_no_bytes_and_no_time_raise(chunks: list[bytes], now: float) -> None:
+def test_no_bytes_and_no_time_make_the_state_raise(chunks: list[bytes], now: float) -> None:
     stream = state(deadline=1e6)
     stream.connected(0.0)
     for chunk in chunks:

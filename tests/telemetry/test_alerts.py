@@ -39,7 +39,7 @@ def test_promtool_accepts_the_rules() -> None:
     promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
 
 
-def test_the_thresholds_are_the_platforms() -> None:
+def test_alert_thresholds_match_the_platforms() -> None:
     promtool("test", "rules", str(HERE / "alerts.test.yml"))
 
 
@@ -187,7 +187,7 @@ def too_much(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_an_alert_fires_on_what_a_scrape_shows(
+def test_alert_fires_on_scraped_metrics(
     trouble: Trouble, alerts: set[str], sandbox: Sandbox, registry: Any, telemetry: PrometheusTelemetry, tmp_path: Path
 ) -> None:
     before = scrape(registry)
@@ -210,7 +210,7 @@ def expressions() -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("telemetry")
-def test_dashboard_and_rules_name_metrics_that_exist(registry: Any, tmp_path: Path) -> None:
+def test_dashboard_and_rules_name_existing_metrics(registry: Any, tmp_path: Path) -> None:
     known = metrics_of(registry)
     used = {name for expression in expressions() for name in METRIC.findall(expression)}
     assert used <= known
@@ -219,7 +219,7 @@ def test_dashboard_and_rules_name_metrics_that_exist(registry: Any, tmp_path: Pa
     assert shown >= {name for name in known if not name.endswith(("_bucket", "_count", "_sum"))}
 
 
-def test_every_panel_can_be_evaluated_and_drawn(tmp_path: Path) -> None:
+def test_every_dashboard_panel_can_be_evaluated(tmp_path: Path) -> None:
     panels = json.loads(DASHBOARD.read_text())["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     places = [(at["x"], at["y"], at["w"], at["h"]) for at in (panel["gridPos"] for panel in panels)]

@@ -111,7 +111,7 @@ async def take(stream: Any) -> Any:
 
 
 @sync_and_async
-def test_a_scrape_shows_what_the_script_has_counted(sandbox: Sandbox, mode: str) -> None:
+def test_scrape_counts_requests_errors_tokens_and_streams(sandbox: Sandbox, mode: str) -> None:
     registry = prometheus_client.CollectorRegistry()
     telemetry = PrometheusTelemetry(registry)
     tally = Tally()
@@ -223,7 +223,7 @@ async def refused(sandbox: Sandbox, mode: str, telemetry: Telemetry) -> None:
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
-def test_webhooks_are_counted_by_what_became_of_them(mode: str) -> None:
+def test_webhooks_are_counted_by_outcome(mode: str) -> None:
     registry = prometheus_client.CollectorRegistry()
     router = WebhookRouter(WebhookVerifier(SECRET), store=MemoryEventStore(), telemetry=PrometheusTelemetry(registry))
 
@@ -257,7 +257,7 @@ def test_webhooks_are_counted_by_what_became_of_them(mode: str) -> None:
     assert values(samples, "interactor_webhook_processing_duration_ms_count")[frozenset({message})] == 5
 
 
-def test_an_event_from_a_queue_is_counted_when_it_is_handled(tmp_path: Any) -> None:
+def test_queued_webhook_is_counted_when_it_is_handled(tmp_path: Any) -> None:
     registry = prometheus_client.CollectorRegistry()
     failures = iter([RuntimeError(), None])
     with SQLiteEventQueue(tmp_path / "queue.db") as queue:
@@ -285,7 +285,7 @@ def test_an_event_from_a_queue_is_counted_when_it_is_handled(tmp_path: Any) -> N
 
 
 @sync_and_async
-def test_the_pool_is_shown_as_it_is(sandbox: Sandbox, mode: str) -> None:
+def test_pool_metrics_show_open_and_idle_connections(sandbox: Sandbox, mode: str) -> None:
     registry = prometheus_client.CollectorRegistry()
     telemetry = PrometheusTelemetry(registry)
 
@@ -311,7 +311,7 @@ def test_the_pool_is_shown_as_it_is(sandbox: Sandbox, mode: str) -> None:
 
 
 @sync_and_async
-def test_requests_that_wait_for_a_connection_are_shown(sandbox: Sandbox, mode: str) -> None:
+def test_pool_metrics_show_waiting_requests(sandbox: Sandbox, mode: str) -> None:
     pools: list[Pool] = []
 
     class Watch:
@@ -353,7 +353,7 @@ def test_requests_that_wait_for_a_connection_are_shown(sandbox: Sandbox, mode: s
 
 
 @pytest.mark.parametrize(("label", "expected"), [(True, {"user_1", "user_2"}), (False, {""}), ("hash", {"79", "d3"})])
-def test_the_namespace_label_can_be_switched_off_or_hashed(sandbox: Sandbox, label: Any, expected: set[str]) -> None:
+def test_namespace_label_can_be_disabled_or_hashed(sandbox: Sandbox, label: Any, expected: set[str]) -> None:
     registry = prometheus_client.CollectorRegistry()
     with sandbox.client(telemetry=PrometheusTelemetry(registry, namespace_label=label)) as client:
         client.get_access_token()
@@ -381,7 +381,7 @@ def ended(namespace: str = "", status: int = 200, code: str | None = None) -> Re
 
 
 @pytest.mark.parametrize(("label", "most"), [(False, 1), ("hash", 256)])
-def test_tenants_without_a_label_of_their_own_take_no_memory(label: Any, most: int) -> None:
+def test_disabled_or_hashed_namespace_label_bounds_the_series(label: Any, most: int) -> None:
     registry = prometheus_client.CollectorRegistry()
     telemetry = PrometheusTelemetry(registry, namespace_label=label)
     for number in range(2000):
@@ -392,7 +392,7 @@ def test_tenants_without_a_label_of_their_own_take_no_memory(label: Any, most: i
     assert len(telemetry._known) <= most
 
 
-def test_a_server_cannot_fill_the_memory_with_codes() -> None:
+def test_number_of_error_code_labels_is_bounded() -> None:
     registry = prometheus_client.CollectorRegistry()
     telemetry = PrometheusTelemetry(registry)
     for number in range(1000):
@@ -413,7 +413,7 @@ def request_ended() -> RequestEnded:
     return RequestEnded(sending, None, 0.02, 200, None, None, {}, None)
 
 
-def test_no_request_is_lost_between_threads_and_scrapes() -> None:
+def test_concurrent_requests_and_scrapes_lose_no_count() -> None:
     registry = prometheus_client.CollectorRegistry()
     telemetry = PrometheusTelemetry(registry)
     barrier = threading.Barrier(5)
@@ -438,7 +438,7 @@ def test_no_request_is_lost_between_threads_and_scrapes() -> None:
     assert sum(values(scrape(registry), "interactor_request_duration_ms_count").values()) == 4_000
 
 
-def test_one_metric_alone_is_up_to_date_as_well() -> None:
+def test_restricted_registry_shows_current_counts() -> None:
     registry = prometheus_client.CollectorRegistry()
     telemetry = PrometheusTelemetry(registry)
     for number in range(1, 4):
@@ -447,7 +447,7 @@ def test_one_metric_alone_is_up_to_date_as_well() -> None:
         assert [sample.value for metric in alone.collect() for sample in metric.samples] == [number]
 
 
-def test_a_conflict_in_the_registry_leaves_nothing_behind() -> None:
+def test_duplicate_registration_raises_and_registers_nothing() -> None:
     registry = prometheus_client.CollectorRegistry()
     other = prometheus_client.Counter("interactor_errors_total", "Somebody else's", registry=registry)
     for _ in range(2):
@@ -479,7 +479,7 @@ MULTIPROCESS = """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="prometheus-client's multi-process mode is for forked servers")
-def test_multi_process_mode_adds_up_what_forked_workers_count(sandbox: Sandbox, tmp_path: Any) -> None:
+def test_multiprocess_mode_sums_forked_workers(sandbox: Sandbox, tmp_path: Any) -> None:
     from prometheus_client.multiprocess import MultiProcessCollector
 
     environment = {**os.environ, **sandbox.env, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
@@ -520,7 +520,7 @@ class Lines:
 
 
 @sync_and_async
-def test_one_of_ones_own(sandbox: Sandbox, mode: str) -> None:
+def test_custom_telemetry_receives_every_event(sandbox: Sandbox, mode: str) -> None:
     assert len(inspect.getsource(Lines).splitlines()) <= 20
     lines: list[str] = []
 
@@ -535,7 +535,7 @@ def test_one_of_ones_own(sandbox: Sandbox, mode: str) -> None:
 
 
 @sync_and_async
-def test_a_telemetry_that_fails_breaks_nothing(sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_telemetry_breaks_no_call(sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture) -> None:
     class Broken:
         def sending(self, request: Sending) -> object:
             raise RuntimeError("sending")
@@ -554,7 +554,7 @@ def test_a_telemetry_that_fails_breaks_nothing(sandbox: Sandbox, mode: str, capl
         InteractorClient(client_id="a", client_secret="b", telemetry=object())  # type: ignore[arg-type]
 
 
-async def test_a_call_that_is_given_up_is_no_error(sandbox: Sandbox) -> None:
+async def test_cancelled_call_is_not_counted_as_an_error(sandbox: Sandbox) -> None:
     registry = prometheus_client.CollectorRegistry()
     async with sandbox.async_client(telemetry=PrometheusTelemetry(registry)) as client:
         await client.get_access_token()
@@ -580,9 +580,7 @@ async def test_a_call_that_is_given_up_is_no_error(sandbox: Sandbox) -> None:
     ],
     ids=["packed", "broken", "html", "oauth"],
 )
-def test_the_code_of_an_error_is_the_servers_own_if_it_can_be_read(
-    headers: dict[str, str], content: bytes, code: str
-) -> None:
+def test_error_code_label_is_the_servers_code_if_readable(headers: dict[str, str], content: bytes, code: str) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(502, headers=headers, stream=httpx.ByteStream(content))
 
@@ -596,7 +594,7 @@ def test_the_code_of_an_error_is_the_servers_own_if_it_can_be_read(
     }
 
 
-def test_what_is_told_of_a_request_can_be_printed() -> None:
+def test_repr_of_request_ended_shows_no_secret() -> None:
     """Without what a server or an exception has in it."""
     answers: list[httpx.Response | Exception] = [
         httpx.Response(200, json={"access_token": "t0ken", "expires_in": 900}),
@@ -636,7 +634,7 @@ def test_what_is_told_of_a_request_can_be_printed() -> None:
     assert all(0 < event.seconds < 5 for event in told)
 
 
-def test_no_secret_reaches_a_telemetry(sandbox: Sandbox) -> None:
+def test_url_given_to_telemetry_has_its_token_redacted(sandbox: Sandbox) -> None:
     from interactor_client.api.rooms import stream_room
 
     urls: list[str] = []
@@ -673,7 +671,7 @@ def opentelemetry() -> Iterator[tuple[Any, Any, Any]]:
 
 
 @sync_and_async
-def test_spans_and_metrics_follow_the_conventions(
+def test_opentelemetry_spans_and_metrics_follow_the_http_conventions(
     sandbox: Sandbox, mode: str, opentelemetry: tuple[Any, Any, Any]
 ) -> None:
     telemetry, exporter, reader = opentelemetry
@@ -739,7 +737,7 @@ def test_spans_and_metrics_follow_the_conventions(
     assert {point.value for point in metrics["interactor.pool.connections"].data.data_points} == {0}
 
 
-def test_the_other_events_in_opentelemetry(sandbox: Sandbox, opentelemetry: tuple[Any, Any, Any]) -> None:
+def test_opentelemetry_counts_webhooks_and_streams(sandbox: Sandbox, opentelemetry: tuple[Any, Any, Any]) -> None:
     telemetry, _, reader = opentelemetry
     router = WebhookRouter(WebhookVerifier(SECRET), telemetry=telemetry)
     router.handle(*delivery())
@@ -764,7 +762,9 @@ def test_the_other_events_in_opentelemetry(sandbox: Sandbox, opentelemetry: tupl
     ("module", "name", "extra"),
     [("prometheus_client", "PrometheusTelemetry", "prometheus"), ("opentelemetry", "OpenTelemetryTelemetry", "otel")],
 )
-def test_a_missing_extra_is_named(module: str, name: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_raises_configuration_error_that_names_it(
+    module: str, name: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     import interactor_ext.telemetry
 

@@ -32,7 +32,7 @@ def calls(sandbox: Sandbox) -> Counter[int]:
     return Counter(record.status for record in sandbox.requests if record.operation != "create_token")
 
 
-def test_64_threads_start_cold_with_one_token_request(sandbox: Sandbox) -> None:
+def test_64_threads_of_a_new_client_make_one_token_request(sandbox: Sandbox) -> None:
     with sandbox.client() as client, ThreadPoolExecutor(64) as threads:
         barrier = threading.Barrier(64)
 
@@ -46,7 +46,7 @@ def test_64_threads_start_cold_with_one_token_request(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("tasks", [200, pytest.param(1_000, marks=pytest.mark.full)])
-async def test_tasks_that_start_cold_at_once_make_one_token_request(sandbox: Sandbox, tasks: int) -> None:
+async def test_tasks_of_a_new_client_make_one_token_request(sandbox: Sandbox, tasks: int) -> None:
     async with sandbox.async_client() as client:
         await asyncio.gather(*(client.namespace(f"user_{number}").assistants.list() for number in range(tasks)))
     assert token_requests(sandbox) == 1
@@ -54,7 +54,7 @@ async def test_tasks_that_start_cold_at_once_make_one_token_request(sandbox: San
 
 
 @sync_and_async
-def test_a_revoked_token_is_replaced_and_the_call_sent_again(mode: str, sandbox: Sandbox) -> None:
+def test_401_replaces_the_token_and_repeats_the_call(mode: str, sandbox: Sandbox) -> None:
     def use(client: Any) -> Any:
         if mode == "sync":
             client.assistants.list()
@@ -89,7 +89,7 @@ class Gate:
         return js(200, {"data": [ASSISTANT]})
 
 
-def test_threads_whose_token_is_refused_in_flight_share_one_new_one() -> None:
+def test_threads_with_a_401_in_flight_share_one_new_token() -> None:
     with (
         OddServer(Gate(32)) as server,
         InteractorClient(**server.settings) as client,
@@ -101,7 +101,7 @@ def test_threads_whose_token_is_refused_in_flight_share_one_new_one() -> None:
     assert Counter(asked.token for asked in server.calls) == {"token_1": 32, "token_2": 32}
 
 
-async def test_tasks_whose_token_is_refused_in_flight_share_one_new_one() -> None:
+async def test_tasks_with_a_401_in_flight_share_one_new_token() -> None:
     with OddServer(Gate(50)) as server:
         async with AsyncInteractorClient(**server.settings) as client:
             await asyncio.gather(*(client.namespace(f"u{number}").assistants.list() for number in range(50)))
@@ -110,7 +110,7 @@ async def test_tasks_whose_token_is_refused_in_flight_share_one_new_one() -> Non
 
 
 @sync_and_async
-def test_a_call_that_is_refused_again_is_sent_no_third_time(mode: str) -> None:
+def test_second_401_is_raised_without_a_third_attempt(mode: str) -> None:
     refusal = js(401, {"error": {"message": "no"}})
     with OddServer(lambda asked: refusal) as server, pytest.raises(AuthenticationError) as caught:
         call(mode, server.settings, lambda client: client.assistants.list())
@@ -119,7 +119,7 @@ def test_a_call_that_is_refused_again_is_sent_no_third_time(mode: str) -> None:
     assert len(server.token_requests) == 2
 
 
-def test_an_api_that_refuses_every_token_does_not_use_up_the_token_limit() -> None:
+def test_repeated_401s_do_not_exhaust_the_token_rate_limit() -> None:
     with OddServer(lambda asked: js(401, {})) as server, InteractorClient(**server.settings) as client:
         for _ in range(50):
             with pytest.raises(AuthenticationError):
@@ -129,7 +129,7 @@ def test_an_api_that_refuses_every_token_does_not_use_up_the_token_limit() -> No
 
 
 @sync_and_async
-def test_401_and_the_account_server_fails(mode: str) -> None:
+def test_401_with_failing_account_server_raises_its_error(mode: str) -> None:
     def answer_token(asked: Asked) -> Answer:
         return token_answer("token_1") if len(server.token_requests) == 1 else http(503, "<html>")
 
@@ -141,7 +141,7 @@ def test_401_and_the_account_server_fails(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("failure", [http(503, ""), http(401, "{}"), Reset(), http(200, "rubbish")], ids=range(4))
-def test_a_token_that_is_due_serves_on_while_no_other_can_be_had(mode: str, failure: bytes) -> None:
+def test_due_token_is_used_while_refresh_fails(mode: str, failure: bytes) -> None:
     def answer_token(asked: Asked) -> Answer:
         return token_answer("token_1", 3600) if len(server.token_requests) == 1 else failure
 
@@ -166,7 +166,7 @@ def test_a_token_that_is_due_serves_on_while_no_other_can_be_had(mode: str, fail
 
 
 @sync_and_async
-def test_a_generator_as_body_is_not_sent_twice(mode: str) -> None:
+def test_generator_body_is_not_sent_again_after_401(mode: str) -> None:
     def pieces() -> Iterator[bytes]:
         yield b'{"a": '
         yield b"1}"

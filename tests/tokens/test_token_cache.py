@@ -108,9 +108,7 @@ class TestSyncAndAsync:
 
     settling = True
 
-    def test_a_token_is_kept_until_the_buffer_before_its_expiry(
-        self, source: Any, clock: Clock, issuer: Issuer
-    ) -> None:
+    def test_token_is_cached_until_the_refresh_buffer(self, source: Any, clock: Clock, issuer: Issuer) -> None:
         assert source.valid() is None
         assert [self.get(source) for _ in range(3)] == ["t1"] * 3
         clock.now += 3539
@@ -120,7 +118,7 @@ class TestSyncAndAsync:
         assert self.get(source) == "t2"
         assert issuer.count == 2
 
-    def test_a_call_waits_for_a_token_no_longer_than_it_may(self, source: Any, issuer: Issuer) -> None:
+    def test_waiting_for_a_token_ends_at_the_deadline(self, source: Any, issuer: Issuer) -> None:
         issuer.gate.clear()
         self.settling = False
         started = time.monotonic()
@@ -132,11 +130,11 @@ class TestSyncAndAsync:
         issuer.gate.set()
         assert self.get(source, time.monotonic() + 60) == "t1"
 
-    def test_one_that_expires_at_once_serves_once(self, source: Any, issuer: Issuer) -> None:
+    def test_token_that_expires_at_once_is_used_once(self, source: Any, issuer: Issuer) -> None:
         issuer.lifetime = 0
         assert [self.get(source) for _ in range(3)] == ["t1", "t2", "t3"]
 
-    def test_a_failed_replacement_goes_on_with_the_old_one(
+    def test_failed_refresh_keeps_the_valid_token(
         self, source: Any, clock: Clock, issuer: Issuer, caplog: pytest.LogCaptureFixture
     ) -> None:
         assert self.get(source) == "t1"
@@ -153,7 +151,7 @@ class TestSyncAndAsync:
         issuer.error = None
         assert [self.get(source), self.get(source)] == ["t1", "t3"]
 
-    def test_without_an_old_one_the_failure_is_the_callers(self, source: Any, issuer: Issuer) -> None:
+    def test_failed_fetch_without_a_valid_token_raises(self, source: Any, issuer: Issuer) -> None:
         issuer.error = APIConnectionError("down")
         for _ in range(2):
             with pytest.raises(APIConnectionError, match="down"):
@@ -161,9 +159,7 @@ class TestSyncAndAsync:
         issuer.error = None
         assert self.get(source) == "t3"
 
-    def test_a_refused_token_is_replaced_even_if_the_account_server_fails_then(
-        self, source: Any, issuer: Issuer
-    ) -> None:
+    def test_rejected_token_is_not_used_while_refresh_fails(self, source: Any, issuer: Issuer) -> None:
         self.get(source)
         source.reject(source.valid())
         issuer.error = APIConnectionError("down")
@@ -172,13 +168,13 @@ class TestSyncAndAsync:
         issuer.error = None
         assert self.get(source) == "t3"
 
-    def test_a_bug_in_fetching_is_raised_and_not_repeated_for_ever(self, source: Any, issuer: Issuer) -> None:
+    def test_unexpected_error_in_fetch_is_raised_once(self, source: Any, issuer: Issuer) -> None:
         issuer.error = ZeroDivisionError("a bug")
         with pytest.raises(ZeroDivisionError):
             self.get(source)
         assert issuer.count == 1
 
-    def test_a_store_is_asked_first_and_told_after(self, mode: str, clock: Clock, issuer: Issuer) -> None:
+    def test_store_is_searched_before_and_saved_after_a_fetch(self, mode: str, clock: Clock, issuer: Issuer) -> None:
         store = MemoryTokenStore()
 
         first, second = (self.make(mode, issuer, clock, GuardedStore(store, CONFIG)) for _ in range(2))
@@ -190,7 +186,7 @@ class TestSyncAndAsync:
         assert issuer.count == 2
 
     @pytest.mark.parametrize("broken", ["load", "save", "lock", "unlock", "no_lock", "rubbish", "unsendable"])
-    def test_a_store_that_fails_costs_a_warning_and_a_request(
+    def test_failing_store_costs_a_warning_and_a_token_request(
         self, mode: str, broken: str, clock: Clock, issuer: Issuer, caplog: pytest.LogCaptureFixture
     ) -> None:
         source = self.make(mode, issuer, clock, GuardedStore(BrokenStore(broken), CONFIG))
@@ -232,7 +228,7 @@ def test_64_threads_make_one_request(issuer: Issuer, clock: Clock) -> None:
     assert issuer.count == 1
 
 
-def test_threads_that_wait_share_a_failure_but_not_its_traceback(issuer: Issuer, clock: Clock) -> None:
+def test_waiting_threads_get_copies_of_one_error(issuer: Issuer, clock: Clock) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     issuer.gate.clear()
     issuer.error = AuthenticationError("refused", status=401)
@@ -245,7 +241,7 @@ def test_threads_that_wait_share_a_failure_but_not_its_traceback(issuer: Issuer,
     assert len({id(error) for error in errors}) == 16
 
 
-def test_while_a_valid_token_is_replaced_every_call_uses_it(issuer: Issuer, clock: Clock) -> None:
+def test_valid_token_is_used_during_a_refresh(issuer: Issuer, clock: Clock) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     source.get()
     clock.now += 3550
@@ -256,7 +252,7 @@ def test_while_a_valid_token_is_replaced_every_call_uses_it(issuer: Issuer, cloc
     assert issuer.count == 2
 
 
-def test_a_request_that_was_given_up_and_lands_after_all_is_welcome(
+def test_late_result_of_an_abandoned_fetch_is_used(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
@@ -272,7 +268,7 @@ def test_a_request_that_was_given_up_and_lands_after_all_is_welcome(
     assert source.get().access_token == "t1"
 
 
-def test_where_no_thread_can_be_started_the_caller_fetches_by_itself(
+def test_caller_fetches_by_itself_if_no_thread_can_start(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
@@ -280,7 +276,7 @@ def test_where_no_thread_can_be_started_the_caller_fetches_by_itself(
     assert source.get().access_token == "t1"
 
 
-def test_a_store_gets_half_of_the_time_until_a_deadline(
+def test_store_is_skipped_after_half_of_the_time_to_the_deadline(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
@@ -313,7 +309,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("state", ["cold", "due", "refused"])
-def test_a_caller_interrupted_in_any_line_leaves_nobody_waiting(state: str, issuer: Issuer, clock: Clock) -> None:
+def test_interrupt_in_any_line_of_get_blocks_no_other_caller(state: str, issuer: Issuer, clock: Clock) -> None:
     source: TokenCache
 
     def prepare() -> None:
@@ -339,7 +335,7 @@ def test_a_caller_interrupted_in_any_line_leaves_nobody_waiting(state: str, issu
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_caller_interrupted_while_it_fetches_by_itself_leaves_nobody_waiting(
+def test_interrupt_of_a_caller_that_fetches_by_itself_blocks_no_other_caller(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
@@ -355,7 +351,7 @@ def test_a_caller_interrupted_while_it_fetches_by_itself_leaves_nobody_waiting(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_loop_interrupted_in_any_line_leaves_no_other_waiting(issuer: Issuer, clock: Clock) -> None:
+def test_interrupt_in_any_line_of_an_event_loop_blocks_no_other_loop(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
 
     def run() -> None:
@@ -370,7 +366,7 @@ def test_a_loop_interrupted_in_any_line_leaves_no_other_waiting(issuer: Issuer, 
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_thread_that_starts_late_makes_no_second_request(
+def test_fetch_thread_that_starts_late_makes_no_second_request(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
@@ -391,7 +387,7 @@ def test_a_thread_that_starts_late_makes_no_second_request(
     assert issuer.count == 1
 
 
-def test_when_the_caller_that_fetches_by_itself_is_interrupted_the_others_start_over(
+def test_interrupt_of_the_fetching_caller_makes_another_caller_fetch(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some task queues tell a task that its time is up by an Exception in the middle of what it does."""
@@ -421,7 +417,7 @@ def test_when_the_caller_that_fetches_by_itself_is_interrupted_the_others_start_
         assert second.result(PATIENCE).access_token == "t2"
 
 
-def test_a_signal_handler_may_make_a_call_amid_another(issuer: Issuer, clock: Clock) -> None:
+def test_signal_handler_can_get_a_token_during_get(issuer: Issuer, clock: Clock) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
 
     def call() -> Any:
@@ -431,7 +427,7 @@ def test_a_signal_handler_may_make_a_call_amid_another(issuer: Issuer, clock: Cl
     assert isinstance(in_time(call, PATIENCE, "interrupted"), PendingFetch)
 
 
-def test_a_401_of_an_old_token_costs_no_new_one(issuer: Issuer, clock: Clock) -> None:
+def test_rejecting_an_old_token_keeps_the_current_one(issuer: Issuer, clock: Clock) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     old = source.get()
     source.reject(old)
@@ -448,7 +444,7 @@ async def test_1000_tasks_make_one_request(issuer: Issuer, clock: Clock) -> None
     assert issuer.count == 1
 
 
-async def test_the_first_task_may_be_cancelled_and_so_may_any(issuer: Issuer, clock: Clock) -> None:
+async def test_cancelling_waiting_tasks_does_not_cancel_the_fetch(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     tasks = [asyncio.create_task(source.get()) for _ in range(10)]
@@ -462,7 +458,7 @@ async def test_the_first_task_may_be_cancelled_and_so_may_any(issuer: Issuer, cl
     assert issuer.count == 1
 
 
-async def test_when_all_are_cancelled_the_next_still_gets_a_token(issuer: Issuer, clock: Clock) -> None:
+async def test_next_task_gets_a_token_after_all_waiters_were_cancelled(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     task = asyncio.create_task(source.get())
@@ -473,7 +469,7 @@ async def test_when_all_are_cancelled_the_next_still_gets_a_token(issuer: Issuer
     assert (await source.get()).access_token == "t1"
 
 
-async def test_closing_gives_up_the_request_and_those_who_wait_make_another(issuer: Issuer, clock: Clock) -> None:
+async def test_aclose_cancels_the_fetch_and_waiters_start_another(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     waiting = asyncio.create_task(source.get())
@@ -484,7 +480,7 @@ async def test_closing_gives_up_the_request_and_those_who_wait_make_another(issu
     await source.aclose()
 
 
-def test_closing_from_another_loop_gives_up_the_request_as_well(issuer: Issuer, clock: Clock) -> None:
+def test_aclose_in_another_loop_cancels_the_fetch(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     with ThreadPoolExecutor(1) as threads:
@@ -497,7 +493,7 @@ def test_closing_from_another_loop_gives_up_the_request_as_well(issuer: Issuer, 
         assert waiting.result(60).access_token == "t1"
 
 
-def test_tasks_of_two_event_loops_share_one_request(issuer: Issuer, clock: Clock) -> None:
+def test_tasks_of_several_event_loops_share_one_fetch(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
 
@@ -512,7 +508,7 @@ def test_tasks_of_two_event_loops_share_one_request(issuer: Issuer, clock: Clock
     assert issuer.count == 1
 
 
-def test_when_the_loop_that_fetches_ends_another_takes_over(issuer: Issuer, clock: Clock) -> None:
+def test_end_of_the_fetching_loop_lets_another_fetch(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
 
@@ -528,7 +524,7 @@ def test_when_the_loop_that_fetches_ends_another_takes_over(issuer: Issuer, cloc
         assert threads.submit(asyncio.run, source.get()).result(60).access_token == "t1"
 
 
-def test_a_loop_that_is_closed_with_a_request_under_way_strands_nobody(issuer: Issuer, clock: Clock) -> None:
+def test_stopped_loop_with_a_pending_fetch_blocks_no_other_loop(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     abandoned = asyncio.new_event_loop()
@@ -551,7 +547,7 @@ def test_a_loop_that_is_closed_with_a_request_under_way_strands_nobody(issuer: I
     abandoned.close()
 
 
-async def test_a_lock_that_comes_too_late_for_a_cancelled_task_is_given_back(issuer: Issuer, clock: Clock) -> None:
+async def test_store_lock_that_comes_too_late_is_released(issuer: Issuer, clock: Clock) -> None:
     memory = MemoryTokenStore()
     store = GuardedStore(memory, CONFIG)
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, store=store, clock=clock)
@@ -569,7 +565,7 @@ async def test_a_lock_that_comes_too_late_for_a_cancelled_task_is_given_back(iss
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_child_forked_amid_a_request_makes_its_own(issuer: Issuer, clock: Clock) -> None:
+def test_child_forked_during_a_fetch_makes_its_own(issuer: Issuer, clock: Clock) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
     issuer.gate.clear()
     leader = threading.Thread(target=source.get)
@@ -601,7 +597,7 @@ class TooLate(MemoryTokenStore):
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("kind", [Quits, TooLate])
-def test_whatever_a_store_does_costs_a_warning_and_a_token_request(
+def test_any_misbehaving_store_costs_a_warning_and_a_token_request(
     kind: type[MemoryTokenStore], mode: str, clock: Clock, issuer: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = GuardedStore(kind(), CONFIG)
@@ -614,7 +610,7 @@ def test_whatever_a_store_does_costs_a_warning_and_a_token_request(
     assert "token store" in caplog.text
 
 
-def test_what_ends_the_thread_of_a_token_request_ends_the_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_exit_in_a_fetch_raises_connection_error_for_waiters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
     requests: list[int] = []
 
@@ -630,7 +626,7 @@ def test_what_ends_the_thread_of_a_token_request_ends_the_wait_for_it(monkeypatc
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
-def test_requests_that_are_given_up_again_and_again_end_with_the_deadline(mode: str) -> None:
+def test_repeatedly_abandoned_fetches_end_at_the_deadline(mode: str) -> None:
     ends_at = time.monotonic() + 0.1
     if mode == "sync":
         source = TokenCache(lambda: pytest.fail("not asked"), buffer=60)

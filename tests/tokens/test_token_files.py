@@ -39,7 +39,7 @@ def store(path: Path) -> FileTokenStore:
     return FileTokenStore(path)
 
 
-def test_what_was_saved_is_loaded_by_another_process(store: FileTokenStore, path: Path) -> None:
+def test_saved_token_is_loaded_by_another_process(store: FileTokenStore, path: Path) -> None:
     assert store.load(KEY) is None
     token = fresh()
     store.save(KEY, token)
@@ -55,13 +55,13 @@ def test_clients_that_share_a_file_keep_their_own_tokens(store: FileTokenStore) 
     assert [token and token.access_token for token in tokens] == ["three", "two"]
 
 
-def test_expired_tokens_of_others_are_swept_out(store: FileTokenStore, path: Path) -> None:
+def test_save_removes_expired_tokens_of_other_clients(store: FileTokenStore, path: Path) -> None:
     store.save(OTHER, fresh(lifetime=-1))
     store.save(KEY, fresh())
     assert list(json.loads(path.read_text())["tokens"]) == [KEY]
 
 
-def test_only_the_owner_can_read_what_is_written(store: FileTokenStore, path: Path) -> None:
+def test_token_file_is_readable_by_its_owner_only(store: FileTokenStore, path: Path) -> None:
     store.save(KEY, fresh())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -69,7 +69,7 @@ def test_only_the_owner_can_read_what_is_written(store: FileTokenStore, path: Pa
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
-def test_a_file_that_others_could_read_is_closed_to_them_with_a_warning(
+def test_readable_file_gets_mode_600_with_a_warning(
     store: FileTokenStore, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.save(KEY, fresh())
@@ -81,7 +81,7 @@ def test_a_file_that_others_could_read_is_closed_to_them_with_a_warning(
     assert "t0ken" not in caplog.text
 
 
-def test_a_file_of_another_user_is_not_trusted(store: FileTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_of_another_user_is_not_loaded(store: FileTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.save(KEY, fresh())
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(PermissionError):
@@ -102,7 +102,7 @@ def use(store: FileTokenStore) -> None:
 @needs_users
 @pytest.mark.parametrize("which", FILES)
 @pytest.mark.parametrize("leads", ["to a file", "nowhere"])
-def test_a_symbolic_link_is_refused(store: FileTokenStore, path: Path, which: str, leads: str) -> None:
+def test_symbolic_link_is_refused(store: FileTokenStore, path: Path, which: str, leads: str) -> None:
     path.parent.mkdir()
     target = path.with_name("target")
     if leads == "to a file":
@@ -116,7 +116,7 @@ def test_a_symbolic_link_is_refused(store: FileTokenStore, path: Path, which: st
 
 @needs_users
 @pytest.mark.parametrize("which", FILES)
-def test_a_file_of_another_user_is_refused(
+def test_file_of_another_user_is_refused(
     store: FileTokenStore, path: Path, which: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.parent.mkdir()
@@ -139,7 +139,7 @@ def test_a_file_of_another_user_is_refused(
 
 @needs_users
 @pytest.mark.parametrize("which", FILES)
-def test_a_pipe_is_refused_at_once(store: FileTokenStore, path: Path, which: str) -> None:
+def test_named_pipe_is_refused_without_blocking(store: FileTokenStore, path: Path, which: str) -> None:
     path.parent.mkdir()
     os.mkfifo(path.with_name(FILES[which]), 0o600)
 
@@ -152,9 +152,7 @@ def test_a_pipe_is_refused_at_once(store: FileTokenStore, path: Path, which: str
 
 @needs_users
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-def test_a_token_that_others_could_have_written_is_not_trusted_but_replaced(
-    store: FileTokenStore, path: Path, mode: int
-) -> None:
+def test_token_in_a_writable_file_is_replaced(store: FileTokenStore, path: Path, mode: int) -> None:
     path.parent.mkdir()
     path.write_text(json.dumps({"tokens": {KEY: dump_token(fresh("planted"))}}))
     path.chmod(mode)
@@ -167,7 +165,7 @@ def test_a_token_that_others_could_have_written_is_not_trusted_but_replaced(
 
 
 @needs_users
-def test_lock_files_are_closed_to_others(store: FileTokenStore, path: Path) -> None:
+def test_lock_files_get_mode_600(store: FileTokenStore, path: Path) -> None:
     path.parent.mkdir()
     for name in ("lock for writing", "lock"):
         path.with_name(FILES[name]).touch(0o666)
@@ -176,7 +174,7 @@ def test_lock_files_are_closed_to_others(store: FileTokenStore, path: Path) -> N
         assert stat.S_IMODE(path.with_name(FILES[name]).stat().st_mode) == 0o600
 
 
-def test_nothing_that_stands_ready_where_a_draft_was_once_written_is_used(store: FileTokenStore, path: Path) -> None:
+def test_prepared_draft_file_is_not_used(store: FileTokenStore, path: Path) -> None:
     path.parent.mkdir()
     trap, target = path.with_name("tokens.json.new"), path.with_name("target")
     target.touch()
@@ -190,7 +188,7 @@ def test_nothing_that_stands_ready_where_a_draft_was_once_written_is_used(store:
         assert held_open.read() == ""
 
 
-def test_the_names_of_drafts_cannot_be_foreseen_and_none_is_left(
+def test_draft_names_are_random_and_drafts_are_removed(
     store: FileTokenStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drafts: list[str] = []
@@ -213,7 +211,7 @@ def test_the_names_of_drafts_cannot_be_foreseen_and_none_is_left(
 
 
 @needs_users
-def test_a_refused_file_costs_a_client_a_warning_and_a_request(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_file_costs_a_warning_and_a_token_request(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.parent.mkdir()
     path.symlink_to(path.with_name("target"))
     with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
@@ -237,7 +235,7 @@ RUBBISH = [
 
 
 @pytest.mark.parametrize("text", RUBBISH)
-def test_rubbish_is_a_value_error_and_is_replaced(store: FileTokenStore, path: Path, text: str) -> None:
+def test_invalid_content_raises_value_error_and_is_replaced(store: FileTokenStore, path: Path, text: str) -> None:
     path.parent.mkdir()
     path.write_bytes(text.encode("latin-1"))
     path.chmod(0o600)
@@ -253,7 +251,7 @@ def test_rubbish_is_a_value_error_and_is_replaced(store: FileTokenStore, path: P
         st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
     )
 )
-def test_whatever_is_stored_is_a_token_or_a_value_error(value: object) -> None:
+def test_any_stored_content_is_a_token_or_raises_value_error(value: object) -> None:
     for content in (
         value,
         {"access_token": value, "expires_at": 1.0, "lifetime": 1.0},
@@ -265,7 +263,7 @@ def test_whatever_is_stored_is_a_token_or_a_value_error(value: object) -> None:
             assert all(abs(number) < 1e12 for number in token[1:])
 
 
-def test_a_token_that_no_header_can_carry_is_rubbish() -> None:
+def test_stored_token_that_no_header_can_carry_raises_value_error() -> None:
     with pytest.raises(ValueError, match="access_token") as caught:
         parse_token(json.dumps({"access_token": "s3cret\r\nx: y", "expires_at": 1, "lifetime": 1}))
     assert "s3cret" not in str(caught.value)
@@ -276,7 +274,7 @@ def stores(path: Path) -> list[TokenStore]:
 
 
 @pytest.mark.parametrize("kind", [0, 1], ids=["memory", "file"])
-def test_a_lock_is_held_by_one_and_given_up_for_the_next(path: Path, kind: int) -> None:
+def test_lock_is_held_by_one_process_at_a_time(path: Path, kind: int) -> None:
     store = stores(path)[kind]
     with store.lock(KEY, 1) as held:
         assert held
@@ -295,7 +293,7 @@ def test_a_lock_is_held_by_one_and_given_up_for_the_next(path: Path, kind: int) 
         assert held
 
 
-def test_a_lock_that_is_not_had_in_time_is_not_waited_for_longer(store: FileTokenStore, path: Path) -> None:
+def test_lock_timeout_gives_false(store: FileTokenStore, path: Path) -> None:
     with store.lock(KEY, 1):
         started = time.monotonic()
         with FileTokenStore(path).lock(KEY, 0.2) as held:
@@ -303,7 +301,7 @@ def test_a_lock_that_is_not_had_in_time_is_not_waited_for_longer(store: FileToke
         assert 0.15 < time.monotonic() - started < 30
 
 
-def test_a_folder_that_cannot_be_written_to_is_an_os_error(tmp_path: Path) -> None:
+def test_unwritable_folder_raises_os_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = FileTokenStore(tmp_path / "file" / "tokens.json")
     for attempt in (lambda: store.save(KEY, fresh()), lambda: store.lock(KEY, 0.1).__enter__()):
@@ -311,7 +309,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_os_error(tmp_path: Path) -> No
             attempt()
 
 
-def test_a_fork_does_not_hold_its_parents_lock(store: FileTokenStore, path: Path) -> None:
+def test_forked_child_releases_the_inherited_lock(store: FileTokenStore, path: Path) -> None:
     reader, writer = os.pipe()
     with store.lock(KEY, 1):
         child = os.fork()

@@ -74,9 +74,7 @@ def workers(count: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]
     ],
     indirect=["store_name"],
 )
-def test_processes_that_start_cold_at_once_make_one_token_request(
-    store_name: str, server: FaultServer, task: str
-) -> None:
+def test_processes_that_start_at_once_make_one_token_request(store_name: str, server: FaultServer, task: str) -> None:
     with workers(PROCESSES, task, store_name, server.url) as processes:
         for process in processes:
             out, err = process.communicate(timeout=60)
@@ -86,7 +84,7 @@ def test_processes_that_start_cold_at_once_make_one_token_request(
     assert len(server.calls()) == PROCESSES * THREADS
 
 
-def test_when_the_holder_of_the_lock_is_killed_the_others_go_on(store_name: str, server: FaultServer) -> None:
+def test_lock_of_a_killed_process_is_released(store_name: str, server: FaultServer) -> None:
     store = open_store(store_name)
     client = InteractorClient(**settings(store, server.url))
     key = GuardedStore(store, client.config).key
@@ -101,7 +99,7 @@ def test_when_the_holder_of_the_lock_is_killed_the_others_go_on(store_name: str,
     assert len(server.token_requests()) == 1
 
 
-def test_a_lock_that_has_expired_is_not_opened_by_its_former_holder() -> None:
+def test_expired_redis_lock_is_not_released_by_its_former_holder() -> None:
     redis = pytest.importorskip("redis")
     from interactor_ext.tokens import RedisTokenStore
 
@@ -119,7 +117,7 @@ def test_a_lock_that_has_expired_is_not_opened_by_its_former_holder() -> None:
             assert fourth
 
 
-def test_a_token_leaves_redis_when_it_expires() -> None:
+def test_token_in_redis_expires_with_the_token() -> None:
     redis = pytest.importorskip("redis")
     from interactor_ext.tokens import RedisTokenStore
 
@@ -136,7 +134,7 @@ def test_a_token_leaves_redis_when_it_expires() -> None:
 
 
 @pytest.mark.parametrize("expiry", [0, -1, float("nan"), float("inf")])
-def test_a_lock_needs_an_expiry(expiry: float) -> None:
+def test_invalid_lock_expiry_raises_value_error(expiry: float) -> None:
     from interactor_ext.tokens import RedisTokenStore
 
     with pytest.raises(ValueError, match="lock_expiry"):
@@ -144,7 +142,7 @@ def test_a_lock_needs_an_expiry(expiry: float) -> None:
 
 
 @pytest.mark.parametrize("command", [("LPUSH", "x"), ("HSET", "f", "x"), ("SADD", "x"), ("ZADD", "1", "x")])
-def test_a_key_of_another_type_in_redis_is_replaced(command: tuple[str, ...], server: FaultServer) -> None:
+def test_redis_key_of_another_type_is_replaced(command: tuple[str, ...], server: FaultServer) -> None:
     redis = pytest.importorskip("redis")
     from interactor_ext.tokens import RedisTokenStore
 
@@ -162,7 +160,7 @@ def test_a_key_of_another_type_in_redis_is_replaced(command: tuple[str, ...], se
         assert connection.pttl(f"interactor:token:{KEY}:lock") < 0
 
 
-def test_a_lock_whose_answer_got_lost_is_taken_by_the_repeated_request() -> None:
+def test_repeated_redis_lock_command_takes_the_lock_once() -> None:
     redis = pytest.importorskip("redis")
     from interactor_ext.tokens import RedisTokenStore
 
@@ -180,7 +178,7 @@ def test_a_lock_whose_answer_got_lost_is_taken_by_the_repeated_request() -> None
 
 
 @pytest.mark.full  # a cluster takes two seconds to start
-def test_a_redis_cluster_keeps_tokens() -> None:
+def test_redis_cluster_stores_tokens() -> None:
     redis = pytest.importorskip("redis")
     from interactor_ext.tokens import RedisTokenStore
 
@@ -192,7 +190,7 @@ def test_a_redis_cluster_keeps_tokens() -> None:
         assert store.load(KEY) == saved
 
 
-def test_an_asynchronous_redis_that_has_no_synchronous_twin_with_its_settings_is_refused() -> None:
+def test_async_redis_cluster_or_sentinel_raises_configuration_error() -> None:
     pytest.importorskip("redis")
     from redis.asyncio import RedisCluster
     from redis.asyncio.sentinel import Sentinel
@@ -233,7 +231,7 @@ def rubbish(tmp_path: Path) -> TokenStore:
 
 
 @pytest.mark.parametrize("kind", ["broken", "redis", "rubbish"])
-def test_a_store_that_fails_costs_a_warning_and_a_token_request(
+def test_failing_store_of_a_client_costs_a_warning_and_a_token_request(
     kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = {"broken": Broken, "redis": unreachable_redis, "rubbish": lambda: rubbish(tmp_path)}[kind]()

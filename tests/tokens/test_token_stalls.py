@@ -96,7 +96,7 @@ def watched(use: Callable[[], Any]) -> Any:
 @sync_and_async
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("step", STEPS)
-def test_a_store_that_stalls_costs_a_warning_and_a_request(
+def test_stalled_store_costs_a_warning_and_a_token_request(
     step: str, mode: str, server: OddServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Stalls(step)
@@ -118,7 +118,7 @@ def no_store_threads() -> bool:
 
 @pytest.mark.usefixtures("never")
 @pytest.mark.parametrize("step", STEPS)
-def test_a_store_that_stalls_rests_and_is_tried_again(
+def test_stalled_store_is_skipped_and_tried_again_later(
     step: str, server: OddServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Stalls(step)
@@ -152,7 +152,7 @@ def test_a_store_that_stalls_rests_and_is_tried_again(
 
 
 @pytest.mark.usefixtures("soon")
-def test_a_store_that_stalls_for_ever_is_given_up_after_a_few_attempts(server: OddServer) -> None:
+def test_store_that_always_stalls_is_asked_four_times(server: OddServer) -> None:
     store = Stalls("load")
     with InteractorClient(**server.settings, token_store=store) as client:
         guard = client._shared.tokens._store
@@ -170,7 +170,7 @@ def test_a_store_that_stalls_for_ever_is_given_up_after_a_few_attempts(server: O
 @pytest.mark.full  # real seconds; test_token_cache.py has the arithmetic
 @sync_and_async
 @pytest.mark.usefixtures("never")
-def test_a_store_leaves_half_the_time_of_a_deadline_to_the_call(mode: str, server: OddServer) -> None:
+def test_stalled_store_leaves_half_of_the_deadline_to_the_call(mode: str, server: OddServer) -> None:
     store = Stalls("load")
 
     def use(client: Any) -> Any:
@@ -182,7 +182,7 @@ def test_a_store_leaves_half_the_time_of_a_deadline_to_the_call(mode: str, serve
 
 
 @pytest.mark.usefixtures("never", "hurried")
-def test_a_caller_with_a_deadline_does_not_wait_for_the_store_of_one_that_has_none(server: OddServer) -> None:
+def test_caller_with_a_deadline_skips_the_stalled_store_of_a_caller_without(server: OddServer) -> None:
     store = Stalls("load")
     with InteractorClient(**server.settings, token_store=store) as client:
         patient = threading.Thread(target=client.assistants.get, args=("x",))
@@ -197,7 +197,7 @@ def test_a_caller_with_a_deadline_does_not_wait_for_the_store_of_one_that_has_no
 
 @sync_and_async
 @pytest.mark.usefixtures("never")
-def test_the_callers_have_their_token_before_it_is_saved(mode: str, server: OddServer) -> None:
+def test_callers_get_their_token_before_it_is_saved(mode: str, server: OddServer) -> None:
     store = Stalls("save")
     settings = server.settings | {"token_store": store}
     assert watched(lambda: call(mode, settings, lambda client: client.assistants.get("x"))).id == "asst_1"
@@ -207,7 +207,7 @@ def test_the_callers_have_their_token_before_it_is_saved(mode: str, server: OddS
     eventually(lambda: store._tokens, "saving")
 
 
-def test_an_asynchronous_client_leaves_the_threads_of_the_application_alone(server: OddServer) -> None:
+def test_async_token_store_uses_no_thread_of_the_default_executor(server: OddServer) -> None:
     """Functions that wait for the client in the loop's default executor would wait for its threads as well."""
 
     async def main() -> list[str]:
@@ -250,7 +250,7 @@ def blocking_files(folder: Path) -> Iterator[TokenStore]:
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("kind", ["redis", "redis.asyncio", "file"])
 @pytest.mark.parametrize("deadline", [None, 10.0])
-def test_a_backend_that_is_silent_holds_up_no_call(
+def test_silent_redis_or_file_system_delays_no_call(
     kind: str, mode: str, deadline: float | None, server: OddServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with blocking_files(tmp_path) if kind == "file" else silent_redis(kind == "redis.asyncio") as store:
@@ -304,7 +304,7 @@ def timed(use: Callable[[], Any]) -> tuple[Any, float]:
     ],
     ids=["token", "room url", "workflow url"],
 )
-def test_what_hands_out_a_token_keeps_the_deadline(use: Callable[[Any], Any], mode: str) -> None:
+def test_access_token_and_stream_urls_keep_the_deadline(use: Callable[[Any], Any], mode: str) -> None:
     stop = threading.Event()
 
     def never(asked: Any) -> None:
@@ -317,7 +317,7 @@ def test_what_hands_out_a_token_keeps_the_deadline(use: Callable[[Any], Any], mo
         stop.set()
 
 
-def test_a_program_that_ends_at_once_has_its_token_saved(server: OddServer, tmp_path: Path) -> None:
+def test_program_that_ends_at_once_saves_its_token(server: OddServer, tmp_path: Path) -> None:
     code = f"""
 import time
 from interactor_ext import InteractorClient
@@ -333,7 +333,7 @@ client.assistants.get("x")
     assert "token_1" in (tmp_path / "tokens.json").read_text()
 
 
-def test_a_program_ends_though_its_store_stalls(server: OddServer) -> None:
+def test_program_with_a_stalled_store_exits(server: OddServer) -> None:
     code = f"""
 import asyncio, threading
 from interactor_ext import AsyncInteractorClient

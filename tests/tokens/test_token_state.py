@@ -28,7 +28,7 @@ def state_with(lifetime: float, buffer: float = 60) -> TokenState:
     return state
 
 
-def test_nothing_is_there_at_first() -> None:
+def test_new_state_has_no_token() -> None:
     state = TokenState(60)
     assert state.valid(NOW) is None
     assert state.due(NOW)
@@ -38,9 +38,7 @@ def test_nothing_is_there_at_first() -> None:
     ("lifetime", "buffer", "due_after"),
     [(3600, 60, 3540), (900, 60, 840), (900, 0, 900), (100, 60, 50), (60, 60, 30), (1, 60, 0.5), (3600, 1e6, 1800)],
 )
-def test_a_token_is_due_the_buffer_before_its_expiry_or_at_half_its_life(
-    lifetime: float, buffer: float, due_after: float
-) -> None:
+def test_token_is_due_at_the_buffer_or_at_half_its_lifetime(lifetime: float, buffer: float, due_after: float) -> None:
     state = state_with(lifetime, buffer)
     assert not state.due(NOW + due_after - 0.01)
     assert state.due(NOW + due_after)
@@ -48,13 +46,13 @@ def test_a_token_is_due_the_buffer_before_its_expiry_or_at_half_its_life(
     assert state.valid(NOW + lifetime) is None
 
 
-def test_a_token_that_expires_at_once_is_never_valid() -> None:
+def test_token_that_expires_at_once_is_never_valid() -> None:
     state = state_with(0)
     assert state.valid(NOW) is None
     assert state.due(NOW)
 
 
-def test_after_a_failure_a_valid_token_is_left_alone_for_some_seconds() -> None:
+def test_failed_refresh_is_not_repeated_for_five_seconds() -> None:
     state = state_with(100)
     now = NOW + 60
     assert state.due(now)
@@ -65,7 +63,7 @@ def test_after_a_failure_a_valid_token_is_left_alone_for_some_seconds() -> None:
     assert state.valid(NOW + 100) is None  # a pause keeps no dead token alive
 
 
-def test_only_the_token_that_was_refused_is_forgotten() -> None:
+def test_reject_forgets_the_rejected_token_only() -> None:
     state = state_with(3600)
     state.reject("another", NOW)
     assert state.valid(NOW) is not None
@@ -76,7 +74,7 @@ def test_only_the_token_that_was_refused_is_forgotten() -> None:
     assert state.valid(NOW) == token("t2")
 
 
-def test_when_new_tokens_are_refused_again_and_again_they_are_kept_for_a_while() -> None:
+def test_repeatedly_rejected_new_tokens_are_kept_for_five_seconds() -> None:
     state = state_with(3600)
     for number in range(4):
         state.reject(f"t{number + 1}", NOW)
@@ -93,7 +91,7 @@ def test_when_new_tokens_are_refused_again_and_again_they_are_kept_for_a_while()
     assert state.valid(NOW + 7) is None
 
 
-def test_a_stored_token_serves_unless_it_is_due_dead_or_refused() -> None:
+def test_adopt_takes_a_stored_token_unless_due_expired_or_rejected() -> None:
     state = TokenState(60)
     assert not state.adopt(None, NOW)
     assert not state.adopt(token(lifetime=10, issued=NOW - 10), NOW)
@@ -136,13 +134,13 @@ def test_a_stored_token_serves_unless_it_is_due_dead_or_refused() -> None:
     ],
 )
 @pytest.mark.parametrize("envelope", [True, False])
-def test_token_responses_are_read_tolerantly(expires_in: Any, lifetime: float, envelope: bool) -> None:
+def test_expires_in_variants_of_a_token_response_are_read(expires_in: Any, lifetime: float, envelope: bool) -> None:
     body: dict[str, Any] = {"access_token": "abc", "token_type": "Bearer", "expires_in": expires_in}
     content = json.dumps({"data": body} if envelope else body).encode()
     assert read_token(content, NOW) == Token("abc", NOW + lifetime, lifetime)
 
 
-def test_a_missing_lifetime_is_900_seconds() -> None:
+def test_missing_expires_in_means_900_seconds() -> None:
     assert read_token(b'{"access_token": "abc"}', NOW).lifetime == 900
     assert read_token(b'{"data": null, "access_token": "abc"}', NOW).lifetime == 900
 
@@ -169,7 +167,7 @@ def test_a_missing_lifetime_is_900_seconds() -> None:
         (b'{"access_token": "\\ud800"}', "access_token"),
     ],
 )
-def test_what_holds_no_token_names_model_and_field(content: bytes, field: str) -> None:
+def test_token_response_without_a_token_raises_decode_error(content: bytes, field: str) -> None:
     with pytest.raises(DecodeError) as caught:
         read_token(content, NOW)
     assert (caught.value.model, caught.value.field) == ("AccessToken", field)
@@ -181,7 +179,7 @@ def test_what_holds_no_token_names_model_and_field(content: bytes, field: str) -
     st.binary()
     | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps).map(str.encode)
 )
-def test_no_body_escapes_as_another_error(content: bytes) -> None:
+def test_any_token_response_is_a_token_or_a_decode_error(content: bytes) -> None:
     try:
         found = read_token(content, NOW)
     except DecodeError:
@@ -190,13 +188,13 @@ def test_no_body_escapes_as_another_error(content: bytes) -> None:
     assert math.isfinite(found.expires_at)
 
 
-def test_no_text_of_a_token_shows_it() -> None:
+def test_repr_and_str_of_a_token_hide_it() -> None:
     assert "t1" not in repr(token())
     assert "t1" not in str(token())
     assert "t1" not in f"{token()}"
 
 
-def test_a_clock_that_was_set_back_ends_the_doubt_about_refusals() -> None:
+def test_clock_set_back_ends_the_pause_of_rejections() -> None:
     state, now = TokenState(60), NOW
     for number in range(6):
         state.accept(token(f"t{number}", issued=now))
