@@ -1,8 +1,9 @@
-"""Whole calls that are cancelled, at every turn of the event loop that they take: nothing stays busy or stuck."""
+"""Async calls cancelled at each step of the event loop: no connection stays in use and no later call is stuck."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from interactor_ext import AsyncInteractorClient, CircuitBreaker, CircuitOpenErr
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AiohttpTransport
-from tests.support.fault_server import Action, FaultServer, error, fine, send_and, slow
+from tests.support.fault_server import Action, Connection, FaultServer, Request, error, fine, send_and, slow
 from tests.transports.test_transport_faults import busy_async_connections
 
 MOST_TURNS = 150
@@ -67,7 +68,7 @@ SITUATIONS: dict[str, tuple[list[Action], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("start", ["cold", "warm"])
-async def test_a_call_that_is_cancelled_leaves_nothing_behind(situation: str, start: str) -> None:
+async def test_cancelled_call_leaves_no_connection_and_no_task(situation: str, start: str) -> None:
     script, settings = SITUATIONS[situation]
     settings = {name: value() if isinstance(value, type) else value for name, value in settings.items()}
     with FaultServer() as server:
@@ -92,7 +93,7 @@ async def test_a_call_that_is_cancelled_leaves_nothing_behind(situation: str, st
         await until(lambda: server.open_connections == 0)
 
 
-async def test_a_cancelled_probe_lets_another_go() -> None:
+async def test_cancelled_call_that_probes_the_circuit_lets_another_probe() -> None:
     with FaultServer([error(500)]) as server:
         now = 1000.0
         breaker = CircuitBreaker(failures=2, cool_down=15, clock=lambda: now)
@@ -116,12 +117,18 @@ async def test_a_cancelled_probe_lets_another_go() -> None:
             assert (await client.assistants.get("asst_1")).id == "asst_1"
 
 
-async def test_who_starts_a_token_request_and_is_cancelled_does_not_take_it_along() -> None:
-    with FaultServer(token_script=[slow(0.1, fine)]) as server:
+async def test_cancelled_caller_does_not_cancel_the_token_request_of_others() -> None:
+    cancelled = threading.Event()
+
+    def answer_late(connection: Connection, request: Request) -> bool:
+        return cancelled.wait(60) and fine(connection, request)
+
+    with FaultServer(token_script=[answer_late]) as server:
         async with client_of(server) as client:
             tasks = [asyncio.create_task(client.assistants.get("asst_1")) for _ in range(5)]
             await until(lambda: len(server.token_requests()) == 1)
             tasks[0].cancel()
+            cancelled.set()
             await asyncio.gather(*tasks, return_exceptions=True)
             assert [task.cancelled() for task in tasks] == [True, False, False, False, False]
         assert len(server.token_requests()) == 1

@@ -1,4 +1,4 @@
-"""Loops that come and go, forks, forgotten clients, the ends of processes: nothing hangs, nothing is left behind."""
+"""Event loops, forks, dropped clients and interpreter exit: nothing hangs, and no connection stays open."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def needs_fork(test: Any) -> Any:
     return pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")(test)
 
 
-def test_two_event_loops_one_after_the_other(server: OddServer) -> None:
+def test_async_client_works_in_consecutive_event_loops(server: OddServer) -> None:
     client = AsyncInteractorClient(**server.settings)
 
     async def use() -> None:
@@ -83,7 +83,7 @@ def test_two_event_loops_one_after_the_other(server: OddServer) -> None:
     eventually(lambda: not server.open_connections)
 
 
-def test_event_loops_at_the_same_time(server: OddServer) -> None:
+def test_async_client_works_in_concurrent_event_loops(server: OddServer) -> None:
     client = AsyncInteractorClient(**server.settings)
 
     async def use() -> None:
@@ -98,7 +98,7 @@ def test_event_loops_at_the_same_time(server: OddServer) -> None:
     eventually(lambda: not server.open_connections)
 
 
-def test_an_event_loop_that_ends_closes_its_connections_without_being_told(server: OddServer) -> None:
+def test_connections_close_when_their_event_loop_ends(server: OddServer) -> None:
     client = AsyncInteractorClient(**server.settings)
     asyncio.run(client.assistants.list())
     eventually(lambda: not server.open_connections)
@@ -107,7 +107,7 @@ def test_an_event_loop_that_ends_closes_its_connections_without_being_told(serve
 
 
 @pytest.mark.parametrize("view", [False, True])
-def test_a_forgotten_client_closes_its_connections(server: OddServer, view: bool) -> None:
+def test_dropped_client_closes_its_connections(server: OddServer, view: bool) -> None:
     client = InteractorClient(**server.settings)
     user = client.namespace("a") if view else client
     user.assistants.list()
@@ -121,7 +121,7 @@ def test_a_forgotten_client_closes_its_connections(server: OddServer, view: bool
     eventually(lambda: not server.open_connections)
 
 
-def test_the_low_level_client_keeps_alive_what_it_needs(server: OddServer) -> None:
+def test_low_level_client_keeps_its_client_alive(server: OddServer) -> None:
     from interactor_client.api.assistants import list_assistants
 
     api = InteractorClient(**server.settings).namespace("a").api
@@ -132,7 +132,7 @@ def test_the_low_level_client_keeps_alive_what_it_needs(server: OddServer) -> No
     eventually(lambda: not server.open_connections)
 
 
-def test_closing_closes_every_connection(server: OddServer) -> None:
+def test_close_closes_every_connection(server: OddServer) -> None:
     with InteractorClient(**server.settings) as client, ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: client.assistants.list(), range(32)))
         assert server.open_connections
@@ -140,7 +140,7 @@ def test_closing_closes_every_connection(server: OddServer) -> None:
 
 
 @needs_fork
-def test_a_fork_with_a_warm_pool(server: OddServer) -> None:
+def test_fork_with_a_warm_pool(server: OddServer) -> None:
     with InteractorClient(**server.settings) as client:
         client.namespace("parent").assistants.list()
 
@@ -157,7 +157,7 @@ def test_a_fork_with_a_warm_pool(server: OddServer) -> None:
 
 
 @needs_fork
-def test_a_fork_while_other_threads_are_calling(server: OddServer) -> None:
+def test_fork_while_other_threads_are_calling(server: OddServer) -> None:
     stop = threading.Event()
     with InteractorClient(**server.settings) as client:
 
@@ -177,7 +177,7 @@ def test_a_fork_while_other_threads_are_calling(server: OddServer) -> None:
 
 
 @needs_fork
-def test_a_fork_of_an_asynchronous_client(server: OddServer) -> None:
+def test_fork_of_an_async_client(server: OddServer) -> None:
     client = AsyncInteractorClient(**server.settings)
 
     async def main() -> int:
@@ -200,13 +200,13 @@ def test_a_fork_of_an_asynchronous_client(server: OddServer) -> None:
 
 @pytest.mark.usefixtures("environment")
 class TestSharedClients:
-    def test_all_threads_get_the_same(self) -> None:
+    def test_all_threads_get_the_same_shared_client(self) -> None:
         with ThreadPoolExecutor(16) as threads:
             clients = {id(client) for client in threads.map(lambda _: get_client(), range(64))}
             assert len(clients) == 1
             assert len({id(client) for client in threads.map(lambda _: get_async_client(), range(64))}) == 1
 
-    def test_they_work_and_one_that_was_closed_is_made_anew(self, server: OddServer) -> None:
+    def test_shared_client_is_made_again_after_it_was_closed(self, server: OddServer) -> None:
         get_client().assistants.list()
         get_client().close()
         get_client().assistants.list()
@@ -218,7 +218,7 @@ class TestSharedClients:
         asyncio.run(get_async_client().assistants.list())
         assert len(server.calls) == 5
 
-    def test_reset(self, server: OddServer) -> None:
+    def test_reset_closes_the_shared_clients(self, server: OddServer) -> None:
         reset_clients()
         client, async_client = get_client(), get_async_client()
         client.assistants.list()
@@ -230,7 +230,7 @@ class TestSharedClients:
         assert get_async_client() is not async_client
         eventually(lambda: not server.open_connections)
 
-    async def test_reset_in_a_running_loop(self, server: OddServer) -> None:
+    async def test_reset_in_a_running_loop_closes_the_shared_clients(self, server: OddServer) -> None:
         client = get_async_client()
         await client.assistants.list()
         reset_clients()
@@ -240,14 +240,14 @@ class TestSharedClients:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.005)
 
-    def test_nothing_in_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_get_client_without_environment_raises_configuration_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("INTERACTOR_CLIENT_SECRET")
         for get in (get_client, get_async_client):
             with pytest.raises(ConfigurationError, match="INTERACTOR_CLIENT_SECRET"):
                 get()
 
     @needs_fork
-    def test_a_forked_child_goes_on_with_it(self) -> None:
+    def test_forked_child_uses_the_shared_client(self) -> None:
         get_client().assistants.list()
         with interactor_ext._client.shared_clients._shared.lock:  # as if another thread were just making one
             status = in_child(lambda: get_client().assistants.list() and None)
@@ -298,7 +298,7 @@ IN_EVERY_RUN = ("left open", "async, left open", "with an exception", "forked")
 @pytest.mark.parametrize(
     "ending", [pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.full) for name in ENDINGS]
 )
-def test_the_end_of_a_process_is_quiet(ending: str, server: OddServer) -> None:
+def test_process_exits_silently_with_open_clients(ending: str, server: OddServer) -> None:
     # Development mode has asyncio warn of each callback that took 100 ms, as any does while the machine is busy.
     head = "import asyncio, logging, os, sys, threading\nlogging.getLogger('asyncio').setLevel(logging.ERROR)\n"
     code = head + "from interactor_ext import *\n" + textwrap.dedent(ENDINGS[ending])
@@ -309,13 +309,13 @@ def test_the_end_of_a_process_is_quiet(ending: str, server: OddServer) -> None:
         env={**os.environ, **{f"INTERACTOR_{name.upper()}": settings[name] for name in names}},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (3 if "exception" in ending else 0, "", "")
     eventually(lambda: not server.open_connections)
 
 
-def test_a_sandbox_that_goes_away_and_comes_back() -> None:
+def test_client_survives_a_restart_of_the_sandbox() -> None:
     """Connections that the server closed meanwhile are not used for a call that could not be repeated."""
     sandbox = Sandbox()
     with sandbox.run() as running:

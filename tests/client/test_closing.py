@@ -1,4 +1,4 @@
-"""A client that is closed while calls are under way: they end at once, nothing more is sent, nothing stays open."""
+"""Closing a client or a transport with pending calls: they end at once, nothing more is sent, nothing stays open."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def close_amid_calls(mode: str, server: OddServer, ready: Callable[[Any], bool],
 
 @sync_and_async
 @pytest.mark.parametrize("over", ["the default", "aiohttp"])
-def test_calls_that_wait_for_an_answer(mode: str, over: str, held: Held) -> None:
+def test_closing_ends_calls_that_wait_for_a_response(mode: str, over: str, held: Held) -> None:
     if over == "aiohttp" and mode == "sync":
         pytest.skip("aiohttp is asynchronous")
     options = {"transport": AiohttpTransport()} if over == "aiohttp" else {}
@@ -99,7 +99,7 @@ def test_calls_that_wait_for_an_answer(mode: str, over: str, held: Held) -> None
 
 
 @sync_and_async
-def test_calls_that_pause_before_another_attempt(mode: str) -> None:
+def test_closing_ends_calls_in_a_retry_pause(mode: str) -> None:
     with OddServer(busy) as server:
         began = time.monotonic()
         errors = close_amid_calls(mode, server, lambda _: len(server.calls) == 3)
@@ -110,7 +110,7 @@ def test_calls_that_pause_before_another_attempt(mode: str) -> None:
 
 
 @sync_and_async
-def test_calls_that_wait_for_a_connection(mode: str, held: Held) -> None:
+def test_closing_ends_calls_that_wait_for_a_connection(mode: str, held: Held) -> None:
     make: Any = Transport if mode == "sync" else AsyncTransport
 
     def all_wait(client: Any) -> bool:
@@ -126,7 +126,7 @@ def test_calls_that_wait_for_a_connection(mode: str, held: Held) -> None:
 
 
 @sync_and_async
-def test_calls_that_wait_in_the_rate_limiter(mode: str) -> None:
+def test_closing_ends_calls_that_wait_in_the_rate_limiter(mode: str) -> None:
     """The first of those that wait sleeps until its time, the other until its turn."""
     limiter = RateLimiter(Tiers(client=Tier(1, 1)))
     with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
@@ -142,7 +142,7 @@ def limiter_waits(limiter: RateLimiter, calls: int) -> bool:
     return any(len(queue) == calls for queue in list(limiter._queue._queues.values()))
 
 
-def test_calls_in_another_event_loop(held: Held) -> None:
+def test_closing_ends_calls_in_another_event_loop(held: Held) -> None:
     outcomes: list[BaseException | None] = []
     with OddServer(lambda asked: busy(asked) if b"pause" in asked.headers["x-namespace"] else held(asked)) as server:
         client = AsyncInteractorClient(**{**server.settings, "max_retries": 3, "timeout": 30})
@@ -168,7 +168,7 @@ def test_calls_in_another_event_loop(held: Held) -> None:
 
 
 @pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport])
-def test_a_transport_takes_nothing_after_its_end(make: Any) -> None:
+def test_closed_transport_raises_configuration_error(make: Any) -> None:
     transport = make()
 
     async def use() -> None:

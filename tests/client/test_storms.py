@@ -1,4 +1,4 @@
-"""Interrupts and the garbage collector at random instants of many calls: nothing is stuck, nothing is left open."""
+"""Signal handlers that raise and the garbage collector at random instants of many calls: no deadlock, no leak."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ NAMES = ["lines call", "lines stream", "interrupts sync", "interrupts async", "c
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_short_storm(server: FaultServer, name: str) -> None:
+def test_short_storm_leaves_nothing_stuck_or_open(server: FaultServer, name: str) -> None:
     storm(server, name, 150)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
-def test_a_storm(server: FaultServer, name: str) -> None:
+def test_storm_leaves_nothing_stuck_or_open(server: FaultServer, name: str) -> None:
     storm(server, name, 3000, seed=2)

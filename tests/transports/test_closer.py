@@ -1,4 +1,4 @@
-"""The thread that closes what was dropped: what may happen in a finaliser, and where the closing itself happens."""
+"""The closer thread, which closes what finalisers must not."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def note_thread(done: threading.Event, names: list[str]) -> None:
     done.set()
 
 
-def test_closes_in_a_thread_of_its_own() -> None:
+def test_close_later_closes_in_the_closer_thread() -> None:
     done, names = threading.Event(), list[str]()
     close_later(partial(note_thread, done, names))
     assert done.wait(PATIENCE)
     assert names == ["interactor-closer"]
 
 
-def test_what_fails_to_close_does_not_end_the_thread() -> None:
+def test_error_while_closing_does_not_end_the_closer_thread() -> None:
     def fail() -> None:
         raise ValueError("broken")
 
@@ -49,7 +49,7 @@ def test_what_fails_to_close_does_not_end_the_thread() -> None:
     assert done.wait(PATIENCE)
 
 
-def test_closes_what_belonged_to_a_dropped_owner() -> None:
+def test_close_when_dropped_closes_after_the_owner_is_dropped() -> None:
     owner, done, names = Owner(), threading.Event(), list[str]()
     close_when_dropped(owner, partial(note_thread, done, names))
     del owner
@@ -57,7 +57,7 @@ def test_closes_what_belonged_to_a_dropped_owner() -> None:
     assert names == ["interactor-closer"]
 
 
-def test_closes_what_belonged_to_an_owner_in_a_reference_cycle() -> None:
+def test_close_when_dropped_closes_after_an_owner_in_a_reference_cycle() -> None:
     owner, done = Owner(), threading.Event()
     owner.__dict__["itself"] = owner
     close_when_dropped(owner, done.set)
@@ -66,7 +66,7 @@ def test_closes_what_belonged_to_an_owner_in_a_reference_cycle() -> None:
     assert done.wait(PATIENCE)
 
 
-def test_one_owner_may_have_several_things_to_close() -> None:
+def test_one_owner_may_have_several_watches() -> None:
     owner, first, second = Owner(), threading.Event(), threading.Event()
     close_when_dropped(owner, first.set)
     close_when_dropped(owner, second.set)
@@ -75,7 +75,7 @@ def test_one_owner_may_have_several_things_to_close() -> None:
     assert second.wait(PATIENCE)
 
 
-def test_closes_nothing_after_cancel() -> None:
+def test_cancelled_watch_closes_nothing() -> None:
     owner, closed, later = Owner(), threading.Event(), threading.Event()
     close_when_dropped(owner, closed.set).cancel()
     del owner
@@ -84,7 +84,7 @@ def test_closes_nothing_after_cancel() -> None:
     assert not closed.is_set()
 
 
-def test_a_generator_dropped_under_a_lock_is_closed_without_a_deadlock() -> None:
+def test_generator_dropped_under_a_lock_is_closed_without_deadlock() -> None:
     """As the collector does it: the generator ends while this very thread holds the lock that closing takes."""
     lock, done = threading.Lock(), threading.Event()
 
@@ -107,7 +107,7 @@ def test_a_generator_dropped_under_a_lock_is_closed_without_a_deadlock() -> None
     assert done.wait(PATIENCE)
 
 
-def test_starts_again_when_a_thread_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closer_starts_later_when_no_thread_can_be_started_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -123,7 +123,7 @@ def test_starts_again_when_a_thread_can_be_had(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_child_has_a_thread_of_its_own() -> None:
+def test_forked_child_starts_a_closer_thread_of_its_own() -> None:
     program = """
 import os, threading
 from interactor_ext.transports._closer import close_later, start_closer
@@ -142,7 +142,7 @@ if child:
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_what_is_watched_is_closed_when_the_interpreter_ends() -> None:
+def test_watched_objects_are_closed_when_the_interpreter_exits() -> None:
     program = """
 from interactor_ext.transports._closer import close_when_dropped, start_closer
 class Owner: pass

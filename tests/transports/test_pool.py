@@ -1,5 +1,5 @@
-"""The asynchronous transport by itself: bounds, order, cancellation, idle connections, event loops, and the ends of all
-of them.
+"""The connection pools of `Transport` and `AsyncTransport`: bounds, order, cancellation, idle connections, event loops,
+forks, closing.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ async def until(condition: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.005)
 
 
-async def test_one_call_after_another_uses_one_connection(client: httpx.AsyncClient, server: FaultServer) -> None:
+async def test_sequential_calls_reuse_one_connection(client: httpx.AsyncClient, server: FaultServer) -> None:
     for _ in range(20):
         assert (await client.get(PATH)).status_code == 200
     assert server.open_connections == 1
 
 
-async def test_no_more_connections_than_allowed_and_every_call_gets_its_turn(
+async def test_max_connections_bounds_calls_and_all_of_them_finish(
     client: httpx.AsyncClient, server: FaultServer
 ) -> None:
     most = 0
@@ -84,19 +84,13 @@ async def test_no_more_connections_than_allowed_and_every_call_gets_its_turn(
     assert free_turns(client) == (4, 2)
 
 
-async def test_when_it_is_full_the_first_to_come_is_the_first_served(
-    client: httpx.AsyncClient, server: FaultServer
-) -> None:
-    server.script = [slow(0.02, fine)]
-    await asyncio.gather(*(client.get(f"/api/v1/assistants/{number}") for number in range(30)))
-    order = [int(request.path.rpartition("/")[2]) for request in server.seen]
-    # Four are under way at a time, in an order of their own.
-    assert all(abs(place - number) < 8 for place, number in enumerate(order))
+async def test_calls_that_wait_for_a_connection_are_served_in_order(server: FaultServer) -> None:
+    async with httpx.AsyncClient(transport=AsyncTransport(max_connections=1), base_url=server.url) as client:
+        await asyncio.gather(*(client.get(f"/api/v1/assistants/{number}") for number in range(30)))
+    assert [int(request.path.rpartition("/")[2]) for request in server.seen] == list(range(30))
 
 
-async def test_waiting_for_a_connection_ends_with_the_pools_timeout(
-    client: httpx.AsyncClient, server: FaultServer
-) -> None:
+async def test_waiting_for_a_connection_raises_pool_timeout(client: httpx.AsyncClient, server: FaultServer) -> None:
     server.script = [send_and(b"", lambda connection: connection.stall())]
     busy = [asyncio.create_task(client.get(PATH)) for _ in range(4)]
     await until(lambda: len(server.seen) == 4, "four calls are under way")
@@ -110,7 +104,7 @@ async def test_waiting_for_a_connection_ends_with_the_pools_timeout(
     assert free_turns(client) == (4, 2)
 
 
-async def test_streams_do_not_starve_calls_nor_calls_streams(client: httpx.AsyncClient, server: FaultServer) -> None:
+async def test_streams_and_calls_have_separate_bounds(client: httpx.AsyncClient, server: FaultServer) -> None:
     server.script = [send_and(EVENTS, lambda connection: connection.stall())]
     request = client.build_request("GET", PATH, extensions={"operation": STREAM})
     streams = [await client.send(request, stream=True) for _ in range(2)]
@@ -126,7 +120,9 @@ async def test_streams_do_not_starve_calls_nor_calls_streams(client: httpx.Async
     await until(lambda: server.open_connections <= 4, "the streams' connections are closed")
 
 
-async def test_a_failed_call_costs_the_others_nothing(client: httpx.AsyncClient, server: FaultServer) -> None:
+async def test_failed_calls_leave_the_connections_of_others_alone(
+    client: httpx.AsyncClient, server: FaultServer
+) -> None:
     reset = send_and(b"", lambda connection: connection.reset())
     server.script = [fine, reset] * 10 + [fine]
     outcomes = await asyncio.gather(*(client.get(PATH) for _ in range(20)), return_exceptions=True)
@@ -136,7 +132,7 @@ async def test_a_failed_call_costs_the_others_nothing(client: httpx.AsyncClient,
     assert not connections(client)._used
 
 
-async def test_cancelled_at_any_moment_a_call_leaves_nothing_behind(
+async def test_calls_cancelled_at_any_step_leave_no_connection_in_use(
     client: httpx.AsyncClient, server: FaultServer
 ) -> None:
     server.script = [slow(0.003, fine)]
@@ -157,7 +153,7 @@ async def test_cancelled_at_any_moment_a_call_leaves_nothing_behind(
     assert (await client.get(PATH)).status_code == 200
 
 
-async def test_a_stream_that_is_cancelled_while_it_is_read_gives_its_turn_back(
+async def test_stream_cancelled_while_read_releases_its_connection(
     client: httpx.AsyncClient, server: FaultServer
 ) -> None:
     server.script = [send_and(EVENTS, lambda connection: connection.stall())]
@@ -176,14 +172,14 @@ async def test_a_stream_that_is_cancelled_while_it_is_read_gives_its_turn_back(
     await until(lambda: server.open_connections == 0, "the streams' connections are closed")
 
 
-async def test_idle_connections_are_closed(server: FaultServer) -> None:
+async def test_idle_connections_are_closed_after_keepalive_expiry(server: FaultServer) -> None:
     async with httpx.AsyncClient(transport=AsyncTransport(keepalive_expiry=0.05), base_url=server.url) as client:
         await asyncio.gather(*(client.get(PATH) for _ in range(5)))
         await until(lambda: server.open_connections == 0, "idle connections are closed by themselves")
         assert (await client.get(PATH)).status_code == 200
 
 
-async def test_a_connection_for_another_origin_makes_room_for_itself(server: FaultServer) -> None:
+async def test_new_origin_evicts_an_idle_connection_when_the_pool_is_full(server: FaultServer) -> None:
     with FaultServer() as other:
         transport = AsyncTransport(max_connections=2)
         async with httpx.AsyncClient(transport=transport) as client:
@@ -197,9 +193,7 @@ both_kinds = pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
 
 
 @both_kinds
-def test_a_client_serves_one_event_loop_after_another(
-    server: FaultServer, kind: type[httpx.AsyncBaseTransport]
-) -> None:
+def test_one_client_works_in_consecutive_event_loops(server: FaultServer, kind: type[httpx.AsyncBaseTransport]) -> None:
     transport = kind()
 
     async def call() -> int:
@@ -214,7 +208,7 @@ def test_a_client_serves_one_event_loop_after_another(
 
 
 @both_kinds
-def test_a_client_serves_several_event_loops_at_once(server: FaultServer, kind: type[httpx.AsyncBaseTransport]) -> None:
+def test_one_client_works_in_concurrent_event_loops(server: FaultServer, kind: type[httpx.AsyncBaseTransport]) -> None:
     transport = kind()
     statuses: list[int] = []
 
@@ -232,7 +226,7 @@ def test_a_client_serves_several_event_loops_at_once(server: FaultServer, kind: 
     assert _soon(lambda: server.open_connections == 0)
 
 
-def test_closing_in_one_loop_closes_the_connections_of_another_that_runs(server: FaultServer) -> None:
+def test_closing_in_one_loop_closes_connections_of_another_running_loop(server: FaultServer) -> None:
     transport = AsyncTransport()
     called, closed = threading.Event(), threading.Event()
 
@@ -254,7 +248,7 @@ def test_closing_in_one_loop_closes_the_connections_of_another_that_runs(server:
 
 @pytest.mark.parametrize("turns", range(8))
 @pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
-def test_a_loop_that_ends_while_it_closes_for_another_leaves_nothing_open(
+def test_loop_that_ends_while_another_closes_the_transport_leaves_no_connection_open(
     server: FaultServer, kind: Callable[[], AsyncTransport], turns: int
 ) -> None:
     transport = kind()
@@ -319,7 +313,7 @@ def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pendin
     assert _soon(lambda: server.open_connections == 0)
 
 
-def test_a_loop_that_ended_without_a_word_is_forgotten(server: FaultServer) -> None:
+def test_closed_loop_is_forgotten(server: FaultServer) -> None:
     transport = AsyncTransport()
 
     async def call() -> None:
@@ -340,7 +334,7 @@ def test_a_loop_that_ended_without_a_word_is_forgotten(server: FaultServer) -> N
     assert _soon(lambda: server.open_connections == 0)
 
 
-async def test_who_is_dropped_without_being_closed_closes_its_connections(server: FaultServer) -> None:
+async def test_dropped_async_transport_closes_its_connections(server: FaultServer) -> None:
     transport = AsyncTransport()
     await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
     assert server.open_connections == 1
@@ -349,7 +343,7 @@ async def test_who_is_dropped_without_being_closed_closes_its_connections(server
     await until(lambda: server.open_connections == 0, "the connection is closed")
 
 
-async def test_closing_ends_what_is_under_way(server: FaultServer) -> None:
+async def test_closing_async_transport_ends_open_streams(server: FaultServer) -> None:
     server.script = [send_and(EVENTS, lambda connection: connection.stall())]
     transport = AsyncTransport()
     client = httpx.AsyncClient(transport=transport, base_url=server.url)
@@ -428,7 +422,7 @@ print("fine")
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
-def test_a_fork_with_a_warm_pool_shares_no_connection(server: FaultServer, mode: str) -> None:
+def test_forked_child_shares_no_connection_of_a_warm_pool(server: FaultServer, mode: str) -> None:
     command = [sys.executable, "-W", "error", "-c", FORKED, f"{server.url}{PATH}", mode]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.stdout, done.returncode) == ("fine\n", 0), done.stderr
@@ -451,13 +445,13 @@ client.close()
 """
 
 
-def test_the_interpreter_ends_without_a_word(server: FaultServer) -> None:
+def test_interpreter_exits_silently_with_open_transports(server: FaultServer) -> None:
     command = [sys.executable, "-W", "error", "-c", EXIT, f"{server.url}{PATH}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_closing_the_synchronous_transport_wakes_a_thread_that_waits(server: FaultServer) -> None:
+def test_closing_sync_transport_wakes_waiting_threads(server: FaultServer) -> None:
     server.script = [send_and(b"", lambda connection: connection.stall())]
     transport = Transport()
     errors: list[BaseException] = []
@@ -478,7 +472,7 @@ def test_closing_the_synchronous_transport_wakes_a_thread_that_waits(server: Fau
 
 
 @pytest.mark.parametrize("turns", range(4))
-async def test_a_second_cancellation_while_a_body_is_given_up_leaves_no_dead_connection(
+async def test_second_cancellation_while_a_body_is_closed_leaves_no_dead_connection(
     server: FaultServer, turns: int
 ) -> None:
     server.script = [send_and(EVENTS, lambda connection: connection.stall())]
@@ -504,7 +498,7 @@ async def test_a_second_cancellation_while_a_body_is_given_up_leaves_no_dead_con
         assert not connections(client)._used
 
 
-def test_a_connection_that_becomes_idle_while_the_pool_closes_is_not_forgotten() -> None:
+def test_connection_that_becomes_idle_while_the_transport_closes_is_closed() -> None:
     """Whoever puts it there after `close` has looked finds the pool closed, and closes it."""
     pool = Transport()
     origin = origin_of(httpx.URL("http://127.0.0.1:9"))
@@ -522,7 +516,7 @@ def test_a_connection_that_becomes_idle_while_the_pool_closes_is_not_forgotten()
     assert early._network.closed
 
 
-def test_a_stream_that_is_dropped_together_with_its_closed_pool_is_closed(server: FaultServer) -> None:
+def test_stream_dropped_together_with_its_closed_transport_is_closed(server: FaultServer) -> None:
     server.script = [send_and(EVENTS, lambda connection: connection.stall())]
 
     def drop() -> None:

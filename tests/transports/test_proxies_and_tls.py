@@ -164,13 +164,13 @@ def call(transport: Any, url: str) -> str:
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_an_authority_of_ones_own(make: Any, authority: trustme.CA) -> None:
+def test_verify_with_a_custom_authority(make: Any, authority: trustme.CA) -> None:
     with tls_server(authority) as server:
         assert call(make(verify=trusting(authority)), server.url) == "asst_1"
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(make: Any, authority: trustme.CA) -> None:
+def test_untrusted_certificate_raises_connection_error_without_retry(make: Any, authority: trustme.CA) -> None:
     with tls_server(authority) as server:
         with pytest.raises(APIConnectionError, match=r"(?i)certificate"):
             call(make(), server.url)
@@ -178,7 +178,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(make: Any, aut
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_a_client_certificate(make: Any, authority: trustme.CA, tmp_path: Path) -> None:
+def test_client_certificate_is_sent(make: Any, authority: trustme.CA, tmp_path: Path) -> None:
     ours = authority.issue_cert("client.example")
     ours.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
     with tls_server(authority, insist=True) as server:
@@ -189,7 +189,7 @@ def test_a_client_certificate(make: Any, authority: trustme.CA, tmp_path: Path) 
         assert call(make(verify=context), server.url) == "asst_1"
 
 
-def test_a_transport_of_httpx_with_its_own_settings(authority: trustme.CA, proxy: Proxy) -> None:
+def test_httpx_transport_with_its_own_tls_settings(authority: trustme.CA, proxy: Proxy) -> None:
     with tls_server(authority) as server:
         context = trusting(authority)
         assert call(httpx.HTTPTransport(verify=context, proxy=f"http://{proxy.address}"), server.url) == "asst_1"
@@ -198,7 +198,7 @@ def test_a_transport_of_httpx_with_its_own_settings(authority: trustme.CA, proxy
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_a_proxy_that_is_named(make: Any, authority: trustme.CA, proxy: Proxy) -> None:
+def test_calls_go_through_the_given_proxy(make: Any, authority: trustme.CA, proxy: Proxy) -> None:
     url = f"http://user:pass@{proxy.address}"
     with tls_server(authority) as server:
         assert call(make(verify=trusting(authority), proxy=url), server.url) == "asst_1"
@@ -208,7 +208,7 @@ def test_a_proxy_that_is_named(make: Any, authority: trustme.CA, proxy: Proxy) -
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_the_environments_proxy_for_http(make: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_from_environment_for_http(make: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy.address)
     with FaultServer() as server:
         assert call(make(), server.url) == "asst_1"
@@ -216,7 +216,7 @@ def test_the_environments_proxy_for_http(make: Any, proxy: Proxy, monkeypatch: p
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_the_environments_proxy_for_https(
+def test_proxy_from_environment_for_https(
     make: Any, authority: trustme.CA, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", f"http://{proxy.address}")
@@ -227,9 +227,7 @@ def test_the_environments_proxy_for_https(
 
 @pytest.mark.parametrize("make", TRANSPORTS)
 @pytest.mark.parametrize("exempt", ["no_proxy", "trust_env"])
-def test_hosts_that_the_environment_exempts(
-    make: Any, exempt: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_proxy_exempts_hosts(make: Any, exempt: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
     if exempt == "no_proxy":
         monkeypatch.setenv("NO_PROXY", "example.com, 127.0.0.1")
@@ -263,7 +261,7 @@ ODD_PROXIES = [
 
 @pytest.mark.parametrize("given", ["HTTPS_PROXY", "ALL_PROXY", "argument"])
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_no_error_and_no_log_quotes_the_user_or_the_password_of_a_proxy(
+def test_proxy_credentials_appear_in_no_error_and_no_log(
     make: Any, given: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -279,7 +277,7 @@ def test_no_error_and_no_log_quotes_the_user_or_the_password_of_a_proxy(
 
 @pytest.mark.parametrize("make", TRANSPORTS)
 @pytest.mark.parametrize("character", "#/?")
-def test_an_unescaped_password_in_a_proxy_variable_is_a_configuration_error_with_advice(
+def test_unescaped_password_in_proxy_variable_raises_configuration_error_with_advice(
     make: Any, character: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"http://{USER}:{PASSWORD}{character}@127.0.0.1:9"
@@ -294,21 +292,21 @@ def test_an_unescaped_password_in_a_proxy_variable_is_a_configuration_error_with
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_what_is_no_proxy_at_all_is_refused(make: Any) -> None:
+def test_invalid_proxy_raises_configuration_error(make: Any) -> None:
     for proxy in (5, b"http://127.0.0.1:9", object()):
         with pytest.raises(ConfigurationError, match="proxy cannot be used"):
             make(proxy=proxy)
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_a_percent_encoded_password_reaches_the_proxy_decoded(make: Any, authority: trustme.CA, proxy: Proxy) -> None:
+def test_percent_encoded_password_is_decoded_for_the_proxy(make: Any, authority: trustme.CA, proxy: Proxy) -> None:
     url = f"http://user:p%23a%2F%40@{proxy.address}"
     with tls_server(authority) as server:
         assert call(make(verify=trusting(authority), proxy=url), server.url) == "asst_1"
     assert set(proxy.credentials) == {"Basic " + base64.b64encode(b"user:p#a/@").decode()}
 
 
-def test_without_the_extra_aiohttp_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aiohttp_transport_without_its_extra_raises_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
@@ -316,7 +314,7 @@ def test_without_the_extra_aiohttp_is_a_clear_error(monkeypatch: pytest.MonkeyPa
         AiohttpTransport()
 
 
-async def test_cancelled_at_any_moment_of_a_handshake_no_socket_is_left_open(authority: trustme.CA) -> None:
+async def test_call_cancelled_during_the_tls_handshake_leaves_no_socket_open(authority: trustme.CA) -> None:
     with tls_server(authority) as server:
         transport = AsyncTransport(verify=trusting(authority))
         client = httpx.AsyncClient(transport=transport)

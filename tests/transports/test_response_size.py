@@ -74,7 +74,7 @@ def bomb(coding: str, megabytes: int) -> bytes:
 
 @sync_and_async
 @pytest.mark.parametrize("coding", ["", *CODINGS])
-def test_a_success_that_is_too_large_is_refused_with_advice(server: FaultServer, mode: str, coding: str) -> None:
+def test_success_beyond_max_response_size_raises_with_advice(server: FaultServer, mode: str, coding: str) -> None:
     server.script = [answer(response(bomb(coding, 2) if coding else bytes(2 * MEGABYTE), coding))]
     with pytest.raises(APIConnectionError, match=r"more than 1048576 bytes.*max_response_size=") as caught:
         call(mode, settings(server, max_response_size=MEGABYTE), lambda client: client.assistants.get("a"))
@@ -84,7 +84,7 @@ def test_a_success_that_is_too_large_is_refused_with_advice(server: FaultServer,
 
 @sync_and_async
 @pytest.mark.parametrize("coding", ["", *CODINGS, "br"])
-def test_an_error_that_is_too_large_is_the_error_that_its_status_says(
+def test_error_beyond_max_response_size_raises_the_error_of_its_status(
     server: FaultServer, mode: str, coding: str
 ) -> None:
     body = bomb("gzip" if coding == "br" else coding, 2) if coding else bytes(2 * MEGABYTE)
@@ -95,7 +95,7 @@ def test_an_error_that_is_too_large_is_the_error_that_its_status_says(
 
 @sync_and_async
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br", "made-up"])
-def test_codings_that_no_limit_can_be_kept_for_are_refused(server: FaultServer, mode: str, coding: str) -> None:
+def test_content_encodings_without_bounded_decoder_are_refused(server: FaultServer, mode: str, coding: str) -> None:
     server.script = [answer(response(b"whatever", coding))]
     with pytest.raises(APIConnectionError, match="which was not asked for"):
         call(mode, settings(server), lambda client: client.assistants.get("a"))
@@ -104,7 +104,7 @@ def test_codings_that_no_limit_can_be_kept_for_are_refused(server: FaultServer, 
 
 @sync_and_async
 @pytest.mark.parametrize("coding", [*CODINGS, "raw deflate", "identity", "x-gzip"])
-def test_what_is_small_enough_is_unpacked(server: FaultServer, mode: str, coding: str) -> None:
+def test_compressed_responses_within_the_limit_are_decoded(server: FaultServer, mode: str, coding: str) -> None:
     packed = {
         "gzip": gzip.compress(GOOD_BODY),
         "x-gzip": gzip.compress(GOOD_BODY),
@@ -119,7 +119,7 @@ def test_what_is_small_enough_is_unpacked(server: FaultServer, mode: str, coding
 
 
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "64"])
-def test_a_size_that_makes_no_sense_is_refused(value: Any) -> None:
+def test_invalid_max_response_size_raises_configuration_error(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="max_response_size"):
         InteractorClient(client_id="a", client_secret="b", max_response_size=value)
 
@@ -172,7 +172,7 @@ BOMBS = {"gzip": packed_zeros("gzip", 256), "br": b"\x5b\xff\xff\xff" * 600, "zs
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux: peak memory is read from /proc")
 @pytest.mark.parametrize("kind", ["sync", "async", "aiohttp"])
-def test_bombs_take_little_memory(server: FaultServer, kind: str) -> None:
+def test_decompression_bombs_take_little_memory(server: FaultServer, kind: str) -> None:
     """Of 256 MB each: successes, errors and streams, in one process of 250 MB at most."""
     bodies = [(coding, body, status) for status in (200, 404) for coding, body in BOMBS.items()]
     server.script = [answer(response(body, coding, status)) for coding, body, status in bodies]

@@ -163,7 +163,7 @@ each_fault = pytest.mark.parametrize(
 
 
 @each_fault
-def test_a_synchronous_call(faults: list[Fault]) -> None:
+def test_each_fault_has_the_promised_outcome_sync(faults: list[Fault]) -> None:
     cases = list(product(faults, CALLS))
     with ThreadPoolExecutor(len(cases)) as threads:
         for case, (outcome, _, server) in zip(cases, threads.map(lambda case: run_sync(*case), cases), strict=True):
@@ -171,7 +171,7 @@ def test_a_synchronous_call(faults: list[Fault]) -> None:
 
 
 @each_fault
-async def test_an_asynchronous_call(faults: list[Fault]) -> None:
+async def test_each_fault_has_the_promised_outcome_async(faults: list[Fault]) -> None:
     cases = list(product(faults, CALLS))
     results = await asyncio.gather(*(run_async(*case) for case in cases))
     for case, (outcome, _, server) in zip(cases, results, strict=True):
@@ -183,7 +183,7 @@ OVER_AIOHTTP = {"an unwanted upgrade": "APIStatusError", "too short a length": "
 
 
 @each_fault
-async def test_a_call_over_aiohttp(faults: list[Fault]) -> None:
+async def test_each_fault_has_the_promised_outcome_over_aiohttp(faults: list[Fault]) -> None:
     cases = list(product(faults, CALLS))
     results = await asyncio.gather(*(run_async(*case, transport=AiohttpTransport()) for case in cases))
     for (fault, call), (outcome, _, server) in zip(cases, results, strict=True):
@@ -200,7 +200,7 @@ PASSING = {"APIConnectionError", "RateLimitError", "ServerError"}
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-async def test_no_call_outlives_its_deadline(fault: Fault) -> None:
+async def test_calls_end_with_their_deadline_whatever_the_fault(fault: Fault) -> None:
     patient = replace(fault, timeout=60.0)
     for run in (partial(asyncio.to_thread, run_sync), run_async):
         for outcome, took, _ in await asyncio.gather(*(run(patient, call, DEADLINE) for call in CALLS)):
@@ -209,16 +209,14 @@ async def test_no_call_outlives_its_deadline(fault: Fault) -> None:
             assert outcome in {"APITimeoutError", *map(fault.outcome, CALLS), *PASSING}
 
 
-def test_the_table_is_as_long_as_promised() -> None:
+def test_table_of_faults_is_complete() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 25
     for fault in FAULTS:
         assert all(fault.outcome(call) == "ok" or hasattr(interactor_ext, fault.outcome(call)) for call in CALLS)
 
 
 @pytest.mark.parametrize("make", [AsyncTransport, AiohttpTransport])
-async def test_a_refused_connection_is_tried_again_whatever_the_method(
-    make: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_refused_connection_is_retried_for_every_method(make: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing was sent, so a PATCH without a key can do no harm."""
     fault = next(fault for fault in FAULTS if fault.name == "refused")
     with serving(fault) as (url, _), caplog.at_level(logging.WARNING, "interactor"):
@@ -230,7 +228,7 @@ async def test_a_refused_connection_is_tried_again_whatever_the_method(
 
 
 @pytest.mark.parametrize("fault", ["garbage", "refused", "reset before the headers", "silence"])
-async def test_no_error_over_aiohttp_quotes_the_url_or_the_token(fault: str) -> None:
+async def test_errors_over_aiohttp_quote_neither_url_nor_token(fault: str) -> None:
     chosen = next(candidate for candidate in FAULTS if candidate.name == fault)
     chosen = replace(chosen, timeout=0.3)
     with serving(chosen) as (url, _):

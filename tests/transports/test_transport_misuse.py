@@ -38,7 +38,7 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE"])
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "bad"])
 @pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport, InteractorClient, AsyncInteractorClient])
-def test_authorities_that_cannot_be_read(
+def test_unreadable_ca_file_raises_configuration_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, content: str | None, make: Any
 ) -> None:
     path = tmp_path / "authorities.pem"
@@ -49,7 +49,7 @@ def test_authorities_that_cannot_be_read(
         make(**(SETTINGS if "Interactor" in make.__name__ else {}))
 
 
-def test_a_client_certificate_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_client_certificate_raises_configuration_error(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # httpx wants a context instead
         with pytest.raises(ConfigurationError, match="cert="):
@@ -58,7 +58,7 @@ def test_a_client_certificate_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", [InteractorClient, AsyncInteractorClient])
 @pytest.mark.parametrize("value", [None, 7, b"7"])
-def test_a_last_event_id_that_is_no_string(make: Any, value: Any) -> None:
+def test_last_event_id_that_is_no_string_is_refused(make: Any, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=r'last_event_id must be a string.*or "" to begin'):
         make(**SETTINGS).rooms.stream("room", last_event_id=value)
 
@@ -98,7 +98,7 @@ trio.run(main)
 """
 
 
-def test_trio_is_told_to_use_the_synchronous_client() -> None:
+def test_async_client_under_trio_raises_configuration_error() -> None:
     run = subprocess.run([sys.executable, "-W", "error", "-c", TRIO], capture_output=True, text=True, timeout=120)
     assert (run.stdout.split(), run.returncode) == (["refused"] * 7, 0), run.stderr
 
@@ -107,7 +107,7 @@ def refuse_threads(thread: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 
 
-def test_no_thread_left_to_look_up_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_thread_for_the_resolver_raises_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading.Thread, "start", refuse_threads)
     settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
     with (
@@ -118,7 +118,7 @@ def test_no_thread_left_to_look_up_a_host(monkeypatch: pytest.MonkeyPatch) -> No
     assert not caught.value.sent
 
 
-async def test_no_thread_left_to_look_up_a_host_async(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_thread_for_the_resolver_raises_connection_error_async(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
     async with AsyncInteractorClient(**settings) as client:
         with monkeypatch.context() as patched:
@@ -133,7 +133,7 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-def test_a_stream_does_without_the_thread_that_closes(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stream_works_when_the_closer_thread_cannot_start(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     from interactor_ext.transports import _closer as closer
 
     base = f"{server.url}/api/v1"
@@ -149,7 +149,7 @@ def test_a_stream_does_without_the_thread_that_closes(server: FaultServer, monke
     client.close()
 
 
-def test_a_stream_that_two_threads_read(server: FaultServer) -> None:
+def test_second_thread_reading_a_stream_raises_stream_error(server: FaultServer) -> None:
     base = f"{server.url}/api/v1"
     go_on = threading.Event()
 
@@ -210,7 +210,7 @@ class Streams(httpx.BaseTransport):
 
 
 @pytest.mark.parametrize("how", ["a loop", "a block", "nothing"])
-def test_a_dropped_stream_is_closed_by_a_thread_of_its_own(how: str) -> None:
+def test_dropped_stream_is_closed_by_the_closer_thread(how: str) -> None:
     """As the collector may drop it, while this very thread holds the lock that closing takes."""
     transport = Streams()
     client = InteractorClient(**SETTINGS, transport=transport)

@@ -40,20 +40,22 @@ def open_it(breaker: CircuitBreaker) -> None:
         attempt(breaker, failed=True)
 
 
-def test_a_run_of_failures_opens_it_and_it_says_when_to_try_again(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_failures_in_a_row_open_the_circuit_and_the_error_has_retry_after(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
     open_it(breaker)
     assert breaker.enter(HOST) == 10
     clock.now = 4
     assert breaker.enter(HOST) == 6
 
 
-def test_failures_with_a_success_in_between_are_no_run(breaker: CircuitBreaker) -> None:
+def test_success_between_failures_resets_the_count(breaker: CircuitBreaker) -> None:
     for failed in (True, True, False, True, True):
         attempt(breaker, failed=failed)
     assert isinstance(breaker.enter(HOST), Permit)
 
 
-def test_what_says_nothing_counts_as_nothing(breaker: CircuitBreaker) -> None:
+def test_attempts_without_verdict_do_not_count(breaker: CircuitBreaker) -> None:
     for failed in (True, True, None, None, None):
         attempt(breaker, failed=failed)
     assert isinstance(breaker.enter(HOST), Permit)
@@ -61,14 +63,12 @@ def test_what_says_nothing_counts_as_nothing(breaker: CircuitBreaker) -> None:
     assert not isinstance(breaker.enter(HOST), Permit)
 
 
-def test_hosts_are_apart(breaker: CircuitBreaker) -> None:
+def test_each_host_has_a_circuit_of_its_own(breaker: CircuitBreaker) -> None:
     open_it(breaker)
     assert isinstance(breaker.enter("auth.example"), Permit)
 
 
-def test_after_the_cool_down_one_probe_goes_and_its_success_closes_the_circuit(
-    breaker: CircuitBreaker, clock: Clock
-) -> None:
+def test_one_probe_after_cool_down_and_its_success_closes_the_circuit(breaker: CircuitBreaker, clock: Clock) -> None:
     open_it(breaker)
     clock.now = 10
     probe = breaker.enter(HOST)
@@ -80,21 +80,21 @@ def test_after_the_cool_down_one_probe_goes_and_its_success_closes_the_circuit(
     assert isinstance(breaker.enter(HOST), Permit)
 
 
-def test_a_probe_that_fails_opens_it_again(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_failed_probe_opens_the_circuit_again(breaker: CircuitBreaker, clock: Clock) -> None:
     open_it(breaker)
     clock.now = 10
     attempt(breaker, failed=True)
     assert breaker.enter(HOST) == 10
 
 
-def test_a_cancelled_probe_makes_room_for_another(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_cancelled_probe_lets_another_probe_go(breaker: CircuitBreaker, clock: Clock) -> None:
     open_it(breaker)
     clock.now = 10
     attempt(breaker, failed=None)
     assert isinstance(breaker.enter(HOST), Permit)
 
 
-def test_calls_that_began_before_it_opened_do_not_count_when_they_end(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_attempts_begun_before_the_circuit_opened_do_not_count(breaker: CircuitBreaker, clock: Clock) -> None:
     late = [breaker.enter(HOST) for _ in range(5)]
     open_it(breaker)
     clock.now = 5
@@ -107,7 +107,7 @@ def test_calls_that_began_before_it_opened_do_not_count_when_they_end(breaker: C
     assert isinstance(probe, Permit)
 
 
-def test_of_many_threads_one_gets_the_probe(breaker: CircuitBreaker, clock: Clock) -> None:
+def test_one_of_many_threads_gets_the_probe(breaker: CircuitBreaker, clock: Clock) -> None:
     open_it(breaker)
     clock.now = 10
     answers: list[Permit | float] = []
@@ -137,10 +137,10 @@ def test_of_many_threads_one_gets_the_probe(breaker: CircuitBreaker, clock: Cloc
         {"cool_down": "9"},
     ],
 )
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, float]) -> None:
+def test_invalid_breaker_settings_raise_value_error(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         CircuitBreaker(**settings)  # type: ignore[arg-type]
 
 
-def test_which_statuses_are_failures() -> None:
+def test_statuses_500_to_599_are_failures() -> None:
     assert [status for status in range(100, 1000) if is_failure(status)] == list(range(500, 600))

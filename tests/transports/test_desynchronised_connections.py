@@ -1,4 +1,4 @@
-"""Bytes after the end of an answer: whoever calls next on that connection must not be given them."""
+"""Bytes after the end of a response: its connection serves no other call, which would take them for its response."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def names(mode: str, settings: dict[str, Any]) -> list[str]:
 @sync_and_async
 @pytest.mark.parametrize("foreign", [False, True])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_no_tenant_is_given_what_follows_anothers_answer(ending: str, foreign: bool, mode: str) -> None:
+def test_bytes_after_a_response_never_reach_another_tenant(ending: str, foreign: bool, mode: str) -> None:
     with OddServer(answering(ENDINGS[ending])) as server:
         settings = server.settings
         if foreign:
@@ -70,7 +70,7 @@ def test_no_tenant_is_given_what_follows_anothers_answer(ending: str, foreign: b
         assert server.connections == 2
 
 
-async def test_a_second_answer_that_lies_in_another_buffer_than_the_first() -> None:
+async def test_second_response_in_the_buffer_of_anyio_is_discarded() -> None:
     """One read of httpcore takes in the first to the byte; the second was read by asyncio, and waits in anyio."""
     first = http(200, b"x" * 65_000, content_type=None)
     first = http(200, b"x" * (65_000 + 65_536 - len(first)), content_type=None)
@@ -124,14 +124,14 @@ class Telling:
 
 
 @sync_and_async
-def test_a_clean_answer_leaves_the_connection_to_the_next_call(mode: str) -> None:
+def test_connection_is_reused_after_a_clean_response(mode: str) -> None:
     with OddServer(answering(EMPTY)) as server:
         assert names(mode, server.settings) == ["B", "C", "D"]
         assert server.connections == 1
 
 
 @sync_and_async
-def test_the_body_of_a_204_that_comes_later(mode: str) -> None:
+def test_connection_is_discarded_after_a_204_that_announces_a_body(mode: str) -> None:
     with OddServer(answering(b"HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\n")) as server:
         assert names(mode, server.settings) == ["B", "C", "D"]
         assert server.connections == 2
@@ -192,19 +192,19 @@ class _Wrapped(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 @sync_and_async
 @pytest.mark.parametrize("ending", ["a 204 with a body", "a 204 with chunks"])
-def test_a_204_with_a_body_over_a_transport_that_hides_its_connections(ending: str, mode: str) -> None:
+def test_connection_is_discarded_after_a_204_with_a_body_over_a_wrapping_transport(ending: str, mode: str) -> None:
     with OddServer(answering(ENDINGS[ending])) as server:
         transport = Wrapping() if mode == "sync" else AsyncWrapping()
         assert names(mode, {**server.settings, "transport": transport}) == ["B", "C", "D"]
         assert server.connections == 2
 
 
-def test_a_second_answer_over_aiohttp() -> None:
+def test_second_response_over_aiohttp_is_discarded() -> None:
     with OddServer(answering(ENDINGS["a second answer after a 204"])) as server:
         assert names("async", {**server.settings, "transport": AiohttpTransport()}) == ["B", "C", "D"]
 
 
-async def test_an_answer_that_nobody_asked_for_over_aiohttp() -> None:
+async def test_unsolicited_response_over_aiohttp_is_discarded() -> None:
     connections: list[socket.socket] = []
 
     class Server(OddServer):
@@ -234,7 +234,9 @@ def tls(authority: trustme.CA) -> Iterator[TlsServer]:
 
 
 @sync_and_async
-def test_a_second_answer_in_a_tls_record_of_its_own(mode: str, tls: TlsServer, authority: trustme.CA) -> None:
+def test_second_response_in_a_tls_record_of_its_own_is_discarded(
+    mode: str, tls: TlsServer, authority: trustme.CA
+) -> None:
     """Both come in one segment, and one read of anyio takes both in; decrypted is the first alone."""
 
     def act(connection: Connection, request: Request) -> bool:
