@@ -40,10 +40,10 @@ T = TypeVar("T")
 # What a function in a thread has left, of a time limit, once the task that waits for it is cancelled: less than service
 # managers commonly leave a process.
 _GRACE_SECONDS = 20.0
-# How long an open circuit is waited for where no deadline says, and before it is asked again.
+# How long an open circuit is waited for without a deadline, and at least before the next attempt.
 _LONGEST_OUTAGE = 300.0
 _SHORTEST_PAUSE = 0.05
-# A deadline that is over when it is looked at, for a view takes none of 0.
+# In place of a deadline that has passed: a view takes none of 0.
 _NO_TIME = 1e-6
 
 
@@ -68,7 +68,7 @@ class Call(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Wait until a future of another thread or task is done. Whoever gives up waiting does not cancel it.
+    """Wait until a future of another thread or task is done. A caller that gives up does not cancel it.
 
     At `ends_at`, an instant of `time.monotonic()`, an APITimeoutError is thrown in that says `meanwhile`.
     """
@@ -120,7 +120,7 @@ async def run_async(effects: Effects[T]) -> T:
         value: T = done.value
         return value
     except Exception as error:
-        # Whoever catches errors and goes on, as a worker does, must not take a cancelled task for one that may.
+        # A caller that catches errors and goes on, as a worker does, must not swallow the cancellation.
         cancellation.raise_if_due(error)
         raise
 
@@ -194,7 +194,7 @@ class _Cancellation:
             raise error from cause
 
     async def outlast(self, future: asyncio.Future[T], timeout: float | None = None) -> T:
-        """The result of the future, whoever cancels this task meanwhile.
+        """The result of the future, although this task may be cancelled before that.
 
         Raises TimeoutError if there is none after `timeout` seconds, of which no more than a grace is left to a future
         whose task is cancelled.
@@ -256,7 +256,7 @@ def while_open(stream: Any, effects: Effects[T]) -> Effects[T]:
     yield Call(open_stream, (stream,))
     try:
         result = yield from effects
-    except GeneratorExit:  # nobody is left to carry out another effect
+    except GeneratorExit:  # no driver is left to carry out another effect
         raise
     except BaseException:
         yield Call(close_stream, (stream,))

@@ -70,7 +70,7 @@ class DaemonThreads:
         future: Future[T] = Future()
         call = partial(contextvars.copy_context().run, function, *args, **kwargs)
         with self._lock:
-            # Before the call is in line: where no thread can be had, nobody may come upon it later.
+            # Before the call is queued: without a thread it must not run later.
             try:
                 self._start_if_needed(len(self._calls) + 1)
             except RuntimeError as error:
@@ -225,7 +225,7 @@ def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
         try:
             loop.run_forever()
         except BaseException:
-            # Whoever waits for the task that raised it gets it as well.
+            # The caller that waits for the task gets the error as well.
             logger.exception("An asynchronous function raised an error that ends event loops. This one goes on.")
 
 

@@ -38,9 +38,9 @@ class Sequences:
         list of functions; they too must be registered and given to the assistant before.
 
         The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
-        next one, of this process or of another, waits for its end: as long as words of it come, or half a minute in
-        silence. Where two messages are sent at the same time nevertheless, the order of the room's messages tells which
-        answer is whose, and it comes in one piece; where it does not, a StreamError says so.
+        next one, of this process or of another, waits for its end: as long as events come, or half a minute in silence.
+        Where two messages are sent at the same time nevertheless, the order of the room's messages decides which answer
+        is whose, and it comes in one piece; where the order is ambiguous, a StreamError is raised.
         """
         return _reply.Reply(self, room_id, content, tools)
 
@@ -89,9 +89,9 @@ class AsyncSequences:
         list of functions; they too must be registered and given to the assistant before.
 
         The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
-        next one, of this process or of another, waits for its end: as long as words of it come, or half a minute in
-        silence. Where two messages are sent at the same time nevertheless, the order of the room's messages tells which
-        answer is whose, and it comes in one piece; where it does not, a StreamError says so.
+        next one, of this process or of another, waits for its end: as long as events come, or half a minute in silence.
+        Where two messages are sent at the same time nevertheless, the order of the room's messages decides which answer
+        is whose, and it comes in one piece; where the order is ambiguous, a StreamError is raised.
         """
         return _reply.AsyncReply(self, room_id, content, tools)
 

@@ -12,7 +12,7 @@ from interactor_client.models import Message, ToolCall
 from interactor_ext.tools._calls import FINISHED
 
 NOT_THE_ASSISTANT = frozenset({"system", "tool", "user"})
-"""Roles. Whatever else there is says what the assistant says."""
+"""Roles. Messages of any other role are the assistant's."""
 
 _Owner = str | None
 
@@ -27,11 +27,11 @@ class _Aside:
 
 
 class AnswerOrder:
-    """The messages of a room, oldest first, as seen by whoever has sent the one with the id `ours`.
+    """The messages of a room, oldest first, as seen by the sender of the one with the id `ours`.
 
     `settled` is the id of a message up to which nothing is waited for any more. `is_cut_off` says that the list begins
     somewhere behind `ours`. `results` are ids of calls in the order in which their results came, as far as that is
-    known: a message with a result does not say whose it is.
+    known: a message with a result does not name its call.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class AnswerOrder:
 
     @property
     def is_ours_next(self) -> bool:
-        """Whether nobody else is answered before `ours` is."""
+        """Whether no other message is answered before `ours`."""
         return not self._is_mixed and self.unanswered[:1] in ([], [self._ours])
 
     def _read(self, message: Message) -> None:
@@ -103,7 +103,7 @@ class AnswerOrder:
             return
         first = next((each for call in self._results for each in ready if call in each.has_result), None)
         if len(ready) > 1 and first is None:
-            # Any of them. Let it be the first, but do not say so.
+            # Any of them may be: take the first, and note that it is ambiguous.
             self._is_mixed = self._is_mixed or any(each.owner == self._ours for each in ready)
             for each in ready:
                 each.owner = None

@@ -95,7 +95,7 @@ class Reply(SharedReply):
             threads = [TOOL_THREADS.submit(_run_all, runs) for _ in range(min(len(calls), MOST_TOOLS_AT_ONCE))]
             done, late = wait(threads, self._time_left())
         finally:
-            runs.clear()  # nobody begins another
+            runs.clear()  # no thread begins another
         for thread in done:
             thread.result()
         if late:
@@ -155,7 +155,7 @@ class AsyncReply(SharedReply):
         await run_async(self._step())
 
     async def _run_tools(self, calls: tuple[ToolCall, ...]) -> None:
-        # Shielded: who gives up waiting for the answer, by a timeout say, has not left yet, and may wait again.
+        # Shielded: a caller whose wait for the answer times out has not left the chat, and may wait again.
         if self._work is None:
             self._work = asyncio.create_task(self._run_all(calls))
         limit = asyncio.timeout(self._time_left())

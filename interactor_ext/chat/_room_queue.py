@@ -1,8 +1,7 @@
 """Queues the chats of a room, one at a time: the platform's events do not name the message that they answer.
 
-The answers of a room come one after the other, and a piece of text on its stream names no message. So whoever starts to
-chat in a room waits until the chats that this process began there before are over, and until the room's messages show
-no message of anybody's that is still to be answered.
+The answers of a room come one after the other, and a delta on its stream names no message. So a chat waits until the
+chats that this process began in the room before are over, and until the room has no unanswered message of any sender.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from interactor_ext.logs._logger import logger
 if TYPE_CHECKING:
     from interactor_client.models import Message
 
-# Rooms in which an answer was waited for in vain.
+# Rooms whose newest message got no answer.
 _MOST_GIVEN_UP = 1024
-# Seconds between looks whether an answer is over: half a minute in all. Then it counts as cut off, unless it goes on.
+# Seconds between polls for the end of an answer: half a minute in all. Then it counts as cut off, unless events come.
 _POLL_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 10.0)
 _LATER_POLL_PAUSE = 10.0
 _LISTEN_SECONDS = 5.0
@@ -102,25 +101,26 @@ class RoomQueue:
             place.over.set_result(None)
 
     def until_quiet(self, user: Any, room: Room, ends_at: float | None, has_events: HasEvents) -> Effects[str | None]:
-        """Wait for the end of the current answer: its words would pass for those of the next one. Returns the id of the
-        room's newest message.
+        """Wait for the end of the current answer: its deltas would be taken for those of the next one.
 
-        An answer that is never completed is waited for only as long as words of it come. Raises APITimeoutError if
+        Returns the id of the room's newest message.
+
+        An answer that is never completed is waited for only as long as events come. Raises APITimeoutError if
         that takes until `ends_at`, an instant of `time.monotonic()`.
         """
-        looks = iter(_POLL_PAUSES)
+        pauses = iter(_POLL_PAUSES)
         while True:
             messages: list[Message] = yield from self._newest(user, room, ends_at)
             newest = messages[0].id if messages else None
             if newest is None or not self._is_answering(room, messages):
                 return newest
-            wait = next(looks, None)
+            wait = next(pauses, None)
             if wait == _POLL_PAUSES[0]:
                 logger.info("Room %s: an answer is still to come, and the chat waits for it.", clean_text(room.id))
             if wait is None:
                 if not (yield from has_events(_within(_LISTEN_SECONDS, ends_at))):
                     logger.warning(
-                        "No answer to what was said in room %s before: the chat goes on.", clean_text(room.id)
+                        "No answer came to the messages in room %s before: the chat goes on.", clean_text(room.id)
                     )
                     self._give_up(room, newest)
                     return newest
@@ -136,7 +136,7 @@ class RoomQueue:
         return messages
 
     def _is_answering(self, room: Room, newest_first: list[Message]) -> bool:
-        """Whether an answer is still to come. An assistant that waits for the results of tools says nothing either."""
+        """Whether an answer is still to come. One that waits for the results of tools does not count."""
         since = datetime.now(UTC) - _LONGEST_ANSWER
         alive = [each for each in reversed(newest_first) if each.role != "user" or each.created_at > since]
         return bool(AnswerOrder(alive, None, settled=self._given_up.get(room)).unanswered)

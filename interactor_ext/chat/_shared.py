@@ -63,7 +63,7 @@ class SharedReply:
         raise NotImplementedError
 
     def _leave_tools(self) -> None:
-        """Nobody waits any more for the tools that run."""
+        """Cancel the tools that run, where that is possible."""
 
     def _join_queue(self, owner: object) -> Place:
         if self._place is not None:
@@ -73,7 +73,7 @@ class SharedReply:
         self._ends_at = self._user._view.ends_at()
         start_closer()
         place = self._place = ROOMS.join(self._room, weakref.ref(self), owner)
-        # Whoever drops a chat without leaving it does not keep others out of the room.
+        # A chat that is garbage collected before it is closed does not block the room.
         self._watch = close_when_dropped(self, partial(ROOMS.leave, place))
         return place
 

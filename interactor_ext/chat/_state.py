@@ -1,20 +1,19 @@
 """State machine of a chat: decides from events and lists of messages what to do next, without a socket or a clock.
 
-A loop looks at `events` and `action`, does what they say, and reports what came of it:
+A loop hands out `events`, carries out `action`, and reports the outcome:
 
-    events          hand these out first
     ReadStream      wait for the next event of the stream     -> received, resumed, missed, ended or stream_failed
     ListMessages    list the room's messages, newest first    -> listed or list_failed
     RunTools        run these tool calls, all at once         -> ran or failed
     Sleep           sleep, then go on                         -> woken
-    Done            `message` is the answer, or `error` says why there is none
+    Done            `message` is the answer, or `error` is the reason why there is none
 
 Done is for good, whatever is reported after it, unless `go_without_stream` is called: another thread or task may have
 left the chat meanwhile.
 
-Events do not say which message they answer, and others may have sent one to the same room. So before the first event
-that may be another's, after the message was sent and after each round of tools, the room's messages tell whose turn it
-is (_answer_order.py). While it is another's, nothing is handed out.
+Events do not name the message that they answer, and other senders may use the same room. So before the first event that
+may belong to another message, after the message was sent and after each round of tools, the room's messages are listed,
+and their order decides (_answer_order.py). While another message is being answered, nothing is handed out.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from interactor_ext.chat._answer_order import NOT_THE_ASSISTANT, AnswerOrder
 from interactor_ext.logs._logger import logger
 from interactor_ext.tools._calls import FINISHED
 
-# Seconds between looks at a room whose stream is lost, or whose list lags behind it.
+# Seconds between lists of a room whose stream is lost, or whose list lags behind it.
 _POLL_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
 _ADVICE = "Tools are not run here: pass tools=, or hand it in by client.tools.submit_result."
 
@@ -64,7 +63,7 @@ class Done(NamedTuple):
 
 
 class _Turn(Enum):
-    """Whose words the stream brings next."""
+    """Which answer the next events of the stream belong to."""
 
     OURS = auto()
     ANOTHERS = auto()
@@ -84,9 +83,9 @@ class ReplyState:
         # The id of the newest message that was there before.
         self._settled: str | None = None
         self._turn = _Turn.UNKNOWN
-        # An event that is handed out, or not, after the next look.
+        # An event that is handed out, or dropped, after the next list.
         self._held: Any = None
-        # What the stream has told of: the end of answers to others, and results in their order. Then the ids of calls
+        # Ids from the stream: completed answers to others, and results in their order. Then the ids of calls
         # that are known to be of this answer, and of those that are not.
         self._completed: set[str] = set()
         self._results: list[str] = []
@@ -97,7 +96,7 @@ class ReplyState:
         self._text = ""
         self._has_gap = False
         self._to_run: dict[str, ToolCall] = {}
-        # The ids of calls whose results somebody else has to submit.
+        # The ids of calls whose results another client has to submit.
         self._others_to_run: set[str] = set()
         self._started: set[str] = set()
         self._poll_pauses: deque[float] | None = None
@@ -105,7 +104,7 @@ class ReplyState:
         self._is_closed = False
 
     def quiet(self, newest: str | None) -> None:
-        """Nobody in the room waits for an answer. `newest` is the id of its newest message."""
+        """No message in the room waits for an answer. `newest` is the id of its newest message."""
         self._settled = newest
 
     def sent(self, message: Message, *, is_repeat: bool = False) -> None:
@@ -164,7 +163,7 @@ class ReplyState:
             and not self._to_run
             and (self._poll_pauses is not None or isinstance(held, MessageComplete))
         ):
-            # Before that, the stream may still tell which result came first.
+            # Before that, the stream may still show which result came first.
             self.failed(self._ambiguous_error())
         elif isinstance(held, MessageDelta):
             self._has_gap = True
@@ -190,7 +189,7 @@ class ReplyState:
             self._list_again_later(held, error)
         elif is_transient:
             if self._turn is _Turn.UNKNOWN:
-                self._turn = _Turn.ANOTHERS  # until a look tells that it is not
+                self._turn = _Turn.ANOTHERS  # until a list shows that it is not
             self._has_gap = self._has_gap or held is not None
             self._continue()
         elif self._poll_pauses is None:
@@ -206,7 +205,7 @@ class ReplyState:
         self._set_action(ListMessages())
 
     def ended(self) -> None:
-        """The server says that nothing more will come on the stream. It may have forgotten to send the message."""
+        """The server ended the stream. The answer may be among the room's messages nevertheless."""
         if not isinstance(self.action, Done):
             self.stream_failed(StreamError("The stream ended before the answer was complete."))
             self._look_without_stream()
@@ -239,7 +238,7 @@ class ReplyState:
         return self.error
 
     def go_without_stream(self) -> bool:
-        """After the stream failed for good: find the answer in the room's messages. False if there is no use in it."""
+        """After the stream failed for good: find the answer in the room's messages. False if that is of no use."""
         if not self._is_resumable or self.error is None:
             return False
         self._is_closed = False
@@ -310,7 +309,7 @@ class ReplyState:
             case MessageDelta(content=text):
                 self._others_to_run.clear()
                 if self._has_gap:
-                    return  # the message, when it is complete, has the words in between
+                    return  # the complete message has the text in between
                 self._text += text
                 self.events.append(event)
             case ToolCallStart(tool_call=call):
@@ -345,7 +344,7 @@ class ReplyState:
                 self._run_tools()
 
     def _finish(self, event: MessageComplete) -> None:
-        """The answer; whatever of its words had no event of its own comes before it."""
+        """The answer is complete; text of it that came in no delta is handed out before it."""
         content = event.message.content or ""
         if content.startswith(self._text) and content != self._text:
             self.events.append(MessageDelta(content=content[len(self._text) :]))
@@ -354,7 +353,7 @@ class ReplyState:
         self._set_action(Done())
 
     def _drop_text(self) -> None:
-        """A message of others is over, and with it what was not handed out."""
+        """Another message is complete: forget its text."""
         if self._turn is not _Turn.OURS:
             self._begin_message()
 
@@ -363,7 +362,7 @@ class ReplyState:
         self._has_gap = False
 
     def _leave_to_others(self, call: ToolCall) -> None:
-        """Where this chat runs no tools. A forgotten `tools=` would look like an assistant that says nothing."""
+        """Warn where this chat runs no tools: with a forgotten `tools=` the assistant would seem to hang."""
         if self._runs_tools or call.status in FINISHED:
             return
         self._turn = _Turn.UNKNOWN  # while it waits, others may be answered
@@ -403,8 +402,8 @@ class ReplyState:
     def _ambiguous_error(self) -> StreamError:
         assert self._sent is not None
         return StreamError(
-            f"Another message was sent to the room at the same time as {clean_text(self._sent.id)}, and it cannot be "
-            "told which answer belongs to which. `client.messages.list` shows both."
+            f"Another message was sent to the room at the same time as {clean_text(self._sent.id)}, and it is "
+            "ambiguous which answer belongs to which. `client.messages.list` shows both."
         )
 
     def _order(self, newest_first: list[Message]) -> AnswerOrder:

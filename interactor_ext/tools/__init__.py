@@ -15,8 +15,8 @@
     bot = user.assistants.create(name=..., model=..., system_prompt=..., tools=ids)
 
 `user.chat(room_id, "...", tools=tools)` runs them for a conversation, `tools.run(user, event)` for a webhook. The model
-learns of a function what its signature and its docstring say. Its arguments are checked and converted before the
-function sees them; arguments that do not fit, and exceptions, become results that the model can read and act on.
+gets a description and a JSON Schema made of the function's docstring and signature. Arguments are validated and
+converted; invalid arguments and exceptions become results that the model can read and act on.
 """
 
 from __future__ import annotations

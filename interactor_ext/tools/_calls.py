@@ -106,9 +106,9 @@ class ToolRun:
             if (self._is_async or ends_at is not None) and not inspect.iscoroutinefunction(function):
                 self._running = self._running or TOOL_THREADS.submit(function)
         except InvalidArgumentError as invalid:
-            logger.warning("the arguments for the tool %s do not fit its parameters (call %s)", name, call_id)
+            logger.warning("the arguments for the tool %s are invalid (call %s)", name, call_id)
             details = [{"field": field, "message": message} for field, message in invalid.details]
-            return error_result("invalid_arguments", f"The arguments do not fit: {invalid}", details)
+            return error_result("invalid_arguments", f"The arguments are invalid: {invalid}", details)
         except Exception as error:
             logger.exception("the tool %s could not be called (call %s)", name, call_id)
             return error_result("tool_failed", _describe(error))
@@ -132,7 +132,7 @@ class ToolRun:
 
 
 def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None) -> dict[str, Any]:
-    """All of its text is fit to be sent: a server can send what no JSON text can hold, lone surrogates for one."""
+    """An error as the result of a call. Its text is cleaned: a call may hold lone surrogates, which JSON cannot."""
     error = {"type": kind, "message": clean_text(message)}
     details = [{key: clean_text(text) for key, text in detail.items()} for detail in details or ()]
     return {"error": {**error, "details": details} if details else error}
@@ -145,10 +145,10 @@ _TOO_LARGE = error_result(
 
 
 def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Effects[Message]:
-    """Hand in a result, once, and return the message that the platform answers with.
+    """Submit a result, once, and return the message in the response.
 
-    The request has no idempotency key. Where its answer is lost, the room's messages tell whether it had arrived; then
-    the newest of them is returned. An open circuit is waited for.
+    The request has no idempotency key. Where its response is lost, the room's messages show whether it had arrived;
+    then the newest of them is returned. An open circuit is waited for.
     """
     message: Message
     failures = 0
@@ -187,7 +187,7 @@ def _send_result(call: PendingCall, result: Any, view: Any) -> Any:
 
 
 def require_sendable(call: PendingCall) -> None:
-    """Raises ResponseValidationError for an id that cannot be sent back: nobody could answer such a call."""
+    """Raises ResponseValidationError for an id that cannot be sent back in a request."""
     try:
         call.id.encode()
     except UnicodeEncodeError as error:
@@ -209,16 +209,16 @@ def _newest(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list
 
 
 def _waits(messages: list[Message], call: PendingCall) -> bool:
-    """Whether the call has no result yet, as far as the messages tell."""
+    """Whether the call has no result yet, as far as the messages show."""
     calls = [each for message in messages for each in message.tool_calls or () if each.id == call.id]
     return not calls or calls[0].status not in FINISHED
 
 
 def _is_being_cancelled() -> bool:
-    """Whether somebody cancelled this very task, as against something that the tool had started."""
+    """Whether this task is cancelled, and not just one that the tool has started."""
     try:
         task = asyncio.current_task()
-    except RuntimeError:  # no loop, so nobody could
+    except RuntimeError:  # no event loop
         return False
     return task is not None and task.cancelling() > 0
 

@@ -50,7 +50,7 @@ class ToolFunction:
         about = read_docstring(inspect.getdoc(source))
         hints = hints_of(source if hasattr(source, "__annotations__") else type(source).__call__)
         signature = inspect.signature(function)
-        # What a partial binds by keyword is the caller's own, a key of an API say: the model neither sees nor sets it.
+        # What a partial binds by keyword, an API key say, is no parameter of the tool.
         parameters = [each for each in signature.parameters.values() if each.name not in bound]
         context = next((each.name for each in parameters if hints.get(each.name) is ToolContext), None)
         shapes = ShapeBuilder()

@@ -49,7 +49,7 @@ class ShapeBuilder:
             default = _default(member.default, shape)
             if default is not MISSING:  # else it still applies, the schema just does not say so
                 more["default"] = default
-        # What the hint itself says in `Annotated` is nearer than the docstring.
+        # A description in `Annotated` takes precedence over the docstring.
         return Field(shape._replace(schema={**more, **shape.schema}), member.required)
 
     def shape(self, hint: Any, place: str) -> Shape:

@@ -17,7 +17,7 @@ from interactor_ext.tools._shapes import error_text
 
 
 class NotJSONError(Exception):
-    """The value has no form in JSON; the message says which part of it."""
+    """The value has no JSON form; the message names the part."""
 
 
 def to_json(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Runs each job once, whoever asks for it: several callers at a time, sync or async, get the same answer."""
+"""Runs each job once: concurrent and later callers, sync or async, get the same answer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Run = Callable[[float | None], Effects[Any]]
 
 
 class OnceRegistry(Generic[A]):
-    """Jobs by key. Each is run once, and its result submitted once; whoever asks again gets the same answer.
+    """Jobs by key. Each is run once, and its result submitted once; later callers get the same answer.
 
-    Where that caller gives up, the next one goes on: with the result if there is one, else with the `run` of the first.
+    Where a caller gives up, the next one goes on: with the result if there is one, else with the `run` of the first.
     The newest few thousand are remembered.
     """
 

@@ -31,8 +31,8 @@ def is_record(candidate: type) -> bool:
 
 
 def members_of(record: type) -> tuple[list[Member], str]:
-    """The members of a record and what its docstring says of it. Raises TypeError as `hints_of` does."""
-    # dataclass writes a signature into `__doc__` where there is no docstring, and that says nothing new.
+    """The members of a record and the description in its docstring. Raises TypeError as `hints_of` does."""
+    # dataclass writes a signature into `__doc__` where there is no docstring.
     docstring = record.__dict__.get("__doc__")
     about = read_docstring(docstring if not (docstring or "").startswith(f"{record.__name__}(") else None)
     members = next(members for fits, members in _KINDS if fits(record))

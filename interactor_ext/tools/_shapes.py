@@ -76,7 +76,7 @@ def choice(values: Iterable[tuple[Any, Any]]) -> Shape:
 
 
 def union(variants: list[Shape]) -> Shape:
-    """The first variant that fits, in the order of the hint."""
+    """The first variant for which the value is valid, in the order of the hint."""
     expected = " or ".join(variant.expected for variant in variants)
 
     def read(value: Any, path: str) -> Any:
@@ -86,7 +86,7 @@ def union(variants: list[Shape]) -> Shape:
                 return variant.read(value, path)
             except InvalidArgumentError as invalid:
                 deeper += [invalid] if invalid.details[0][0] != path else []
-        # Where one variant alone fits on the outside, its error within says more.
+        # Where one variant alone failed further inside, its error is more precise.
         raise deeper[0] if len(deeper) == 1 else _mismatch(path, expected, value)
 
     return Shape({"anyOf": [variant.schema for variant in variants]}, expected, read)

@@ -167,7 +167,7 @@ def test_simultaneous_messages_run_only_their_own_tool_calls(mode: str, rounds: 
             outcomes = [here.result(30), there.result(30)]
         for outcome, where in zip(outcomes, ("here", "there"), strict=True):
             if outcome.message is None:
-                assert "cannot be told" in str(outcome.error)
+                assert "ambiguous" in str(outcome.error)
                 assert outcome.text == ""
             else:
                 answered += 1

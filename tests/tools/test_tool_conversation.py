@@ -44,7 +44,7 @@ FAILED = {"error": {"type": "tool_failed", "message": "RuntimeError: the databas
 INVALID = {
     "error": {
         "type": "invalid_arguments",
-        "message": "The arguments do not fit: b: is missing; a: must be an integer, not a string",
+        "message": "The arguments are invalid: b: is missing; a: must be an integer, not a string",
         "details": [
             {"field": "b", "message": "is missing"},
             {"field": "a", "message": "must be an integer, not a string"},

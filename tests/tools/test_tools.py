@@ -652,7 +652,7 @@ def test_invalid_arguments_become_an_error_result(caplog: pytest.LogCaptureFixtu
     assert result == {
         "error": {
             "type": "invalid_arguments",
-            "message": "The arguments do not fit: city: is missing; City: is not known; known are: city, days; "
+            "message": "The arguments are invalid: city: is missing; City: is not known; known are: city, days; "
             "days: must be an integer, not a string",
             "details": [
                 {"field": "city", "message": "is missing"},
