@@ -1,4 +1,4 @@
-"""Both colours have the same names with the same parameters; and all of the contract's operations are there."""
+"""Sync and async clients have the same names and parameters, and all of the contract's operations are there."""
 
 from __future__ import annotations
 
