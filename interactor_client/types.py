@@ -189,7 +189,6 @@ class Sender(Protocol):
         get_kwargs: Callable[[int], dict[str, Any]],
         parse: Callable[[httpx.Response], ListEnvelope[T]],
         *,
-        per_page: int | Unset,
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> Iterator[T]:
@@ -221,7 +220,6 @@ class AsyncSender(Protocol):
         get_kwargs: Callable[[int], dict[str, Any]],
         parse: Callable[[httpx.Response], ListEnvelope[T]],
         *,
-        per_page: int | Unset,
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> AsyncIterator[T]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import httpx
@@ -120,12 +119,7 @@ class ViewClient(_SendsNoCookies, httpx.Client):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *_: object, **__: object) -> None:
         pass
 
 
@@ -170,12 +164,7 @@ class AsyncViewClient(_SendsNoCookies, httpx.AsyncClient):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    async def __aexit__(self, *_: object, **__: object) -> None:
         pass
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from interactor_client.types import AsyncEventStream, EventStream, ListEnvelope, OnInvalid, OnReconnect, Page, Unset
+from interactor_client.types import AsyncEventStream, EventStream, ListEnvelope, OnInvalid, Page
 from interactor_ext._client.http import AsyncViewClient, ViewClient
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
@@ -43,7 +43,6 @@ class ViewSender:
         get_kwargs: Callable[[int], dict[str, Any]],
         parse: Callable[[httpx.Response], ListEnvelope[T]],
         *,
-        per_page: int | Unset,
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> Iterator[T]:
@@ -59,24 +58,8 @@ class ViewSender:
 
         return pages.iterate(fetch, prefetch, on_invalid, cancel=cancellation.set, request=request)
 
-    def stream(
-        self,
-        kwargs: dict[str, Any],
-        family: str,
-        *,
-        last_event_id: str,
-        max_reconnects: int | None,
-        on_reconnect: OnReconnect | None,
-    ) -> EventStream[Any]:
-        return _stream.Stream(
-            self.http,
-            kwargs,
-            family,
-            last_event_id=last_event_id,
-            max_reconnects=max_reconnects,
-            on_reconnect=on_reconnect,
-            **_stream_settings(self.http),
-        )
+    def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> EventStream[Any]:
+        return _stream.Stream(self.http, kwargs, family, **options, **_stream_settings(self.http))
 
 
 class AsyncViewSender:
@@ -98,7 +81,6 @@ class AsyncViewSender:
         get_kwargs: Callable[[int], dict[str, Any]],
         parse: Callable[[httpx.Response], ListEnvelope[T]],
         *,
-        per_page: int | Unset,
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> AsyncIterator[T]:
@@ -111,24 +93,8 @@ class AsyncViewSender:
 
         return pages.aiterate(fetch, prefetch, on_invalid, request=request)
 
-    def stream(
-        self,
-        kwargs: dict[str, Any],
-        family: str,
-        *,
-        last_event_id: str,
-        max_reconnects: int | None,
-        on_reconnect: OnReconnect | None,
-    ) -> AsyncEventStream[Any]:
-        return _stream.AsyncStream(
-            self.http,
-            kwargs,
-            family,
-            last_event_id=last_event_id,
-            max_reconnects=max_reconnects,
-            on_reconnect=on_reconnect,
-            **_stream_settings(self.http),
-        )
+    def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> AsyncEventStream[Any]:
+        return _stream.AsyncStream(self.http, kwargs, family, **options, **_stream_settings(self.http))
 
 
 def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from interactor_client import UNSET
 from interactor_client.api import AsyncResources, Resources
-from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, OnReconnect, Page, PageMeta, Unset
+from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, OnReconnect, Page, PageMeta
 
 DOCUMENT: dict[str, Any] = json.loads(files("interactor_client").joinpath("openapi.json").read_bytes())
 ASSISTANT: dict[str, Any] = {
@@ -90,11 +90,10 @@ class FakeSender(Recorder):
         get_kwargs: Callable[[int], dict[str, Any]],
         parse: Callable[[httpx.Response], Any],
         *,
-        per_page: int | Unset,
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> Iterator[Any]:
-        self.calls.append(("iterate", get_kwargs, {"per_page": per_page, "prefetch": prefetch, "bad": on_invalid}))
+        self.calls.append(("iterate", get_kwargs, {"prefetch": prefetch, "bad": on_invalid}))
         yield from parse(self.response).data
 
     def stream(
@@ -124,11 +123,10 @@ class AsyncFakeSender(Recorder):
         get_kwargs: Callable[[int], dict[str, Any]],
         parse: Callable[[httpx.Response], Any],
         *,
-        per_page: int | Unset,
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> AsyncIterator[Any]:
-        self.calls.append(("iterate", get_kwargs, {"per_page": per_page, "prefetch": prefetch, "bad": on_invalid}))
+        self.calls.append(("iterate", get_kwargs, {"prefetch": prefetch, "bad": on_invalid}))
         for item in parse(self.response).data:
             yield item
 
@@ -256,7 +254,7 @@ def test_list_sends_one_request_and_iterate_requests_pages_by_number() -> None:
     assert sender.calls[0][1]["params"] == {"page": 3, "per_page": 2}
     assert [bot.id for bot in client.assistants.iterate(per_page=50, prefetch=4)] == ["asst_1", "asst_1"]
     (kind, get_kwargs, options) = sender.calls[1]
-    assert (kind, options) == ("iterate", {"per_page": 50, "prefetch": 4, "bad": None})
+    assert (kind, options) == ("iterate", {"prefetch": 4, "bad": None})
     assert get_kwargs(7)["params"] == {"page": 7, "per_page": 50}
 
 

@@ -49,9 +49,7 @@ class Assistants:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def create(
         self,
@@ -195,9 +193,7 @@ class AsyncAssistants:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def create(
         self,

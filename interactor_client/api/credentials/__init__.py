@@ -77,9 +77,7 @@ class Credentials:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(provider=provider, status=status, per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def get(self, credential_id: str) -> Credential:
         """Get a credential.
@@ -253,9 +251,7 @@ class AsyncCredentials:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(provider=provider, status=status, per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def get(self, credential_id: str) -> Credential:
         """Get a credential.

@@ -71,9 +71,7 @@ class Messages:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(room_id, order=order, per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def send(
         self,
@@ -162,9 +160,7 @@ class AsyncMessages:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(room_id, order=order, per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def send(
         self,

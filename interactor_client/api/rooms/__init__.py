@@ -61,9 +61,7 @@ class Rooms:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(assistant_id=assistant_id, per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
@@ -196,9 +194,7 @@ class AsyncRooms:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(assistant_id=assistant_id, per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.

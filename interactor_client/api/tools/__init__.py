@@ -69,9 +69,7 @@ class Tools:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def create(
         self, *, name: str, description: str, parameters: JsonObject, callback_url: str | None | Unset = UNSET
@@ -210,9 +208,7 @@ class AsyncTools:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def create(
         self, *, name: str, description: str, parameters: JsonObject, callback_url: str | None | Unset = UNSET

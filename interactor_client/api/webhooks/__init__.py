@@ -52,9 +52,7 @@ class Webhooks:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def create(
         self,
@@ -180,9 +178,7 @@ class AsyncWebhooks:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def create(
         self,

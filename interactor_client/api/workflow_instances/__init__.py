@@ -77,9 +77,7 @@ class WorkflowInstances:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(workflow_id=workflow_id, status=status, per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.
@@ -276,9 +274,7 @@ class AsyncWorkflowInstances:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(workflow_id=workflow_id, status=status, per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.

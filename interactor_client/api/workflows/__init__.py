@@ -50,9 +50,7 @@ class Workflows:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def create(
         self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | None | Unset = UNSET
@@ -138,9 +136,7 @@ class AsyncWorkflows:
         def _page_kwargs(_page: int) -> dict[str, Any]:
             return _endpoint._get_kwargs(per_page=per_page, page=_page)
 
-        return self._sender.iterate(
-            _page_kwargs, _endpoint._parse_success, per_page=per_page, prefetch=prefetch, on_invalid=on_invalid
-        )
+        return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def create(
         self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | None | Unset = UNSET
