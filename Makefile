@@ -2,11 +2,11 @@
 # Another Python has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
 EXTRAS := aiohttp,cli,otel,prometheus,redis,sandbox
-PIP := $(BIN)/pip --quiet --disable-pip-version-check
-PYTEST := $(BIN)/python -m pytest --dist worksteal
+PIP = $(BIN)/pip --quiet --disable-pip-version-check
+PYTEST = $(BIN)/python -m pytest --dist worksteal
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -50,10 +50,10 @@ test-full: $(READY)
 test-lowest: VENV := .venv-lowest
 test-lowest: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check uv
-	@$(VENV)/bin/uv pip compile --quiet --python $(VENV) --resolution lowest-direct --all-extras pyproject.toml -o $(VENV)/lowest.txt
-	@$(VENV)/bin/uv pip install --quiet --python $(VENV) -c $(VENV)/lowest.txt --editable '.[$(EXTRAS)]' --group test
-	$(VENV)/bin/python -m pytest --dist worksteal -m "not full" -n 4
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(BIN)/python .ci/lowest.py > $(VENV)/lowest.txt
+	@$(PIP) install --constraint $(VENV)/lowest.txt --editable '.[$(EXTRAS)]' --group test
+	$(PYTEST) -m "not full" -n 4
 
 nightly: $(READY)
 	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -m full -n 2

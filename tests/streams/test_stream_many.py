@@ -89,7 +89,9 @@ def test_many_streams_survive_three_reconnects_each(mode: str, streams: int) -> 
     del server
     gc.collect()
     things = gc.get_objects()
-    assert not [thing for thing in things if isinstance(thing, StreamState)]
+    assert not [
+        thing for thing in things if issubclass(type(thing), StreamState)
+    ]  # lazy objects answer isinstance by loading
     # A stream that stayed behind would be some hundreds each.
     assert len(things) - objects < 20 * streams
     assert open_sockets() == sockets
