@@ -1,5 +1,5 @@
-"""A Redis client, sync or async, called from sync or async code. The redis package is imported only where a client of
-the caller's shows that it is there.
+"""Calls a sync or async Redis client from sync or async code. The redis package is imported only once the caller has
+passed a client of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._threads import DaemonThreads
 
-# Not the loop's default executor: a Redis that never answers would use it up, and hold up the end of `asyncio.run`.
+# Not the loop's default executor: a Redis that never answers would block its threads, and the end of `asyncio.run`.
 _THREADS = DaemonThreads("interactor-redis")
 _SETTINGS = frozenset(
     {
@@ -51,8 +51,8 @@ async def call_async(redis: Any, method: str, *args: Any, **kwargs: Any) -> Any:
 
 
 def blocking(redis: Any) -> Any:
-    """The client itself, or for an asynchronous one a synchronous one with its settings: an asynchronous one belongs to
-    an event loop, and threads have none.
+    """The client itself, or a synchronous client with the settings of an asynchronous one, which would need an event
+    loop.
     """
     if not is_async(redis):
         return redis
@@ -62,7 +62,7 @@ def blocking(redis: Any) -> Any:
     pool = getattr(redis, "connection_pool", None)
     kind = getattr(connection, getattr(getattr(pool, "connection_class", None), "__name__", ""), None)
     if pool is None or kind is None:
-        # A cluster, or sentinels: where its nodes are is not in its settings.
+        # A cluster or sentinels: their settings do not name their nodes.
         raise ConfigurationError(
             f"A {type(redis).__module__}.{type(redis).__name__} cannot be used here: pass its synchronous twin, which "
             "serves AsyncInteractorClient as well."

@@ -1,10 +1,9 @@
-"""Server-Sent Events: bytes in at any split, events out, by the rules of the WHATWG.
+"""Decoder of Server-Sent Events: bytes in chunks of any size in, events out, as the WHATWG specifies.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
-The decoder knows no socket and no JSON. It takes whole chunks apart with the splitting and searching of bytes objects,
-looks at no byte twice, and decodes an event's text once: what it costs grows with the number of bytes and of lines,
-however the bytes are cut.
+The decoder knows no socket and no JSON. It splits whole chunks with the methods of bytes objects, looks at no byte
+twice, and decodes the text of an event once: its time is linear in the number of bytes and lines, whatever the chunks.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ _MAX_RETRY_DIGITS = 640
 class ServerSentEvent(NamedTuple):
     """One event as the server sent it.
 
-    `event` is "message" where the server named no type. `id` is the last event id when the event came: an event
-    without an id of its own bears that of its predecessor.
+    `event` is "message" where the server named no type. `id` is the last event id at the end of the event: an event
+    without an id of its own has that of its predecessor.
     """
 
     event: str
@@ -32,7 +31,7 @@ class ServerSentEvent(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A `ServerSentEvent` that also tells whether its id is its own, or its predecessor's."""
+    """A `ServerSentEvent`, and whether its id is its own or its predecessor's."""
 
     event: str
     data: str
@@ -51,12 +50,12 @@ class EventTooLargeError(StreamError):
 
     @property
     def events(self) -> list[ServerSentEvent]:
-        """Those that the same chunk completed before it."""
+        """The events that the same chunk completed before it."""
         return [block.sent for block in self.blocks]
 
 
 class SSEDecoder:
-    """Decodes one connection's bytes; a reconnect takes a new decoder with the old one's `last_event_id`.
+    """Decodes the bytes of one connection. A reconnect takes a new decoder with the old one's `last_event_id`.
 
     `max_event_size` bounds the bytes kept for an unfinished event: its `data` lines and the line that is being read.
     A stream that goes beyond it raises `EventTooLargeError`, and so does every call after that.
@@ -64,31 +63,31 @@ class SSEDecoder:
 
     def __init__(self, last_event_id: str = "", max_event_size: int = DEFAULT_MAX_EVENT_SIZE) -> None:
         self.last_event_id = last_event_id
-        """What a reconnect would send; changes when an event ends, not when its `id` line comes."""
+        """The Last-Event-ID of a reconnect. Changes when an event ends, not at its `id` line."""
         self.retry_ms: int | None = None
-        """The wait before a reconnect that the server asked for, in milliseconds: any size, so bound it."""
+        """The server's `retry` field: the wait before a reconnect in milliseconds. Not bounded here."""
         self._max = max_event_size
         self._too_large = False
         self._at_start = True
         self._after_cr = False
-        self._line = bytearray()  # the line that has not ended yet
-        self._data: list[bytes] = []  # of the event that has not ended yet, and so are the next three
+        self._line = bytearray()  # the unfinished line
+        self._data: list[bytes] = []  # of the unfinished event, as the next four
         self._size = 0
         self._type = b""
         self._id = last_event_id
         self._own_id = False
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that end in this chunk. An event that never ends is never handed out."""
+        """The events that end in this chunk. An unfinished event is never returned."""
         return [block.sent for block in self.feed_blocks(chunk)]
 
     def feed_blocks(self, chunk: bytes) -> list[Block]:
-        """As `feed`, for a reader who must tell an event's own id from an inherited one."""
+        """As `feed`, for a reader that must distinguish own and inherited ids."""
         if self._too_large:
             self._refuse([])
         if self._at_start:
             chunk = self._without_bom(chunk)
-            if self._at_start:  # still, so that what is kept may be a byte order mark, which is no part of an event
+            if self._at_start:  # what is kept may be a byte order mark, which is no part of an event
                 return []
         if self._after_cr and chunk:
             self._after_cr = False
@@ -121,7 +120,7 @@ class SSEDecoder:
         return head.removeprefix(_BOM)
 
     def _read(self, lines: list[bytes], blocks: list[Block]) -> None:
-        """Complete lines into the event that they belong to; what they end goes to `blocks`."""
+        """Add complete lines to the unfinished event, and the events that they end to `blocks`."""
         data, size, limit = self._data, self._size, self._max
         for line in lines:
             if size + len(line) > limit:

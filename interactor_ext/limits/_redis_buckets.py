@@ -16,7 +16,7 @@ from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext.logs._logger import logger
 from interactor_ext.transports._deadline import in_time
 
-# `Bucket.next` and `Buckets.reserve`, where one process at a time can run them. A test compares both.
+# `Bucket.next` and `Buckets.reserve` as one atomic script. A test compares both.
 _RESERVE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -26,7 +26,7 @@ for i, key in ipairs(KEYS) do
   local interval, burst, reserve = tonumber(ARGV[i * 5 - 2]), tonumber(ARGV[i * 5 - 1]), tonumber(ARGV[i * 5])
   local remaining, closed_for = tonumber(ARGV[i * 5 + 1]), tonumber(ARGV[i * 5 + 2])
   local stored = redis.pcall('HMGET', key, 'level', 'seen', 'last', 'closed')
-  if stored.err then -- the key holds something else than a bucket
+  if stored.err then -- the key holds no bucket
     redis.call('DEL', key)
     stored = {}
   end
@@ -60,7 +60,7 @@ return {string.format('%.6f', wait), taken and 1 or 0}
 """
 
 _SECONDS_BETWEEN_WARNINGS = 60.0
-# A Redis that is gone may take seconds to say so, each time that it is asked.
+# An unreachable Redis may take seconds to fail, each time.
 _REST = 10.0
 _PATIENCE = 2.0
 
@@ -113,7 +113,7 @@ class RedisBuckets:
 
     def _eval(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
         script = self._script(keys, max_wait, take)
-        # In a thread, for a client without a socket timeout would wait for ever. That costs half of what Redis does.
+        # In a thread, as a client without a socket timeout would wait for ever. It adds half of the time of a command.
         return in_time(lambda: call(self._redis, "eval", *script), _patience(time_left), "interactor-limits")
 
     async def _eval_async(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
@@ -158,7 +158,7 @@ class RedisBuckets:
         if self._rests:
             return False
         if self._rests_until is not None:
-            # One finds out whether Redis is back; the others do not wait for that.
+            # One call checks whether Redis has recovered; the others do not wait for it.
             self._rests_until = time.monotonic() + _REST
         return True
 
@@ -184,5 +184,5 @@ def _reservation(reply: Sequence[Any]) -> tuple[float, bool]:
 
 
 def _patience(time_left: float) -> float:
-    # A call that Redis has kept waiting is to have time left to be made.
+    # A call that waited for Redis must have time left to be made.
     return min(_PATIENCE, max(0.0, time_left) / 2)

@@ -1,1 +1,1 @@
-"""Streams of events, on top of `interactor_ext.sse`."""
+"""Event streams with reconnects, on top of the decoder in `interactor_ext.sse`."""

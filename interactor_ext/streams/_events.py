@@ -1,4 +1,4 @@
-"""From an event as it was sent to what it means: its type, its JSON, its model."""
+"""Parses server-sent events: the type, the JSON and the model of each, and the error of an `error` event."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from interactor_ext._responses._error_body import read_error_body
 from interactor_ext.sse import Block
 
 CONTROL = frozenset({"done", "error", "heartbeat", "ping"})
-"""Types that steer the stream and are not handed out."""
+"""Event types that control the stream and are not returned to the caller."""
 
-# Half the price of json.loads, which looks for white space with regular expressions.
+# Half the time of json.loads, which looks for white space with regular expressions.
 _decode_json = json.JSONDecoder().raw_decode
 
 
@@ -41,7 +41,7 @@ class EventReader:
         self._known = CONTROL.union(self._builders)
 
     def read(self, block: Block) -> Received:
-        """The type stands in the JSON, or in the field `event`: the first that is known counts, else the JSON's."""
+        """The type is in the JSON or in the `event` field: the first known one counts, else that of the JSON."""
         text = block.data.strip(" \t\r\n")
         try:
             payload, end = _decode_json(text)
@@ -78,12 +78,12 @@ class EventReader:
 
 @cache
 def event_reader(family: str) -> EventReader:
-    """The reader of a family, made once: it loads the family's models."""
+    """The reader of a family, cached: it loads the models of the family."""
     return EventReader(family)
 
 
 def stream_error(event: Received, request: str) -> StreamError:
-    """The error that an `error` event tells of, in any of the forms that an error response may have."""
+    """The error in an `error` event, in any of the forms of an error response."""
     body = read_error_body(event.block.data.encode())
     message = body.message or (event.block.data if event.payload is None else "") or "The stream reports an error"
     known = body.code or StreamError.default_code

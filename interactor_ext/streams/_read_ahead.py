@@ -1,7 +1,7 @@
-"""Reads the chunks of an asynchronous response in a task of its own, a little ahead of who takes them.
+"""Reads an asynchronous response ahead: a task of its own puts the chunks into a bounded queue.
 
-A response whose read is cancelled is lost. So the reading task is never cancelled with its reader, and a time limit on
-waiting for an event costs no connection.
+A response whose read is cancelled is lost. So the task is not cancelled with a caller that waits for a chunk, and a
+time limit on an event costs no connection.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import httpx
 from interactor_ext._errors import InteractorError
 
 BROKEN = (InteractorError, httpx.HTTPError, httpx.StreamError, OSError)
-"""What may be raised while a connection is opened or read. OSError is for transports that do not translate it."""
+"""Errors of opening or reading a connection. OSError is for transports that do not translate it."""
 # Enough that the two tasks seldom take turns, and so few that the first event does not wait for many others.
 _MOST_AHEAD = 16
 
 _Chunks = asyncio.Queue[bytes | Exception | None]
-"""After the chunks come the error that broke the response, or None, and nothing else."""
+"""The last item is the error that broke the response, or None."""
 
 
 class ReadAhead:
+    """The chunks of one response."""
+
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
         self._chunks: _Chunks = asyncio.Queue(_MOST_AHEAD)
@@ -30,11 +32,11 @@ class ReadAhead:
         self._task = asyncio.create_task(_read(response, self._chunks))
 
     async def next(self) -> bytes | None:
-        """The next chunk when it has come, None at the end; raises what broke it. A cancelled reader loses none."""
+        """The next chunk, or None at the end; raises what broke the response. A cancelled caller loses no chunk."""
         chunk = await self._chunks.get()
         if isinstance(chunk, bytes):
             return chunk
-        self._chunks.put_nowait(chunk)  # whoever comes again finds the same end
+        self._chunks.put_nowait(chunk)  # for the next call
         if chunk is None:
             return None
         raise chunk
@@ -71,5 +73,5 @@ async def _read(response: httpx.Response, chunks: _Chunks) -> None:
 
 
 async def _close(response: httpx.Response) -> None:
-    with contextlib.suppress(*BROKEN):  # it is lost already, and is to be closed
+    with contextlib.suppress(*BROKEN):  # the connection is broken already
         await response.aclose()

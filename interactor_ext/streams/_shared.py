@@ -117,7 +117,7 @@ class SharedStream(Generic[E]):
         return request
 
     def _actions(self, *, until_connected: bool = False) -> Iterator[Action]:
-        """What to do until there is an event to hand out or none will come, or until there is a new connection."""
+        """The actions until an event is ready or the stream has ended, or until there is a new connection."""
         state = self._state
         while not (state.ready or isinstance(state.action, End) or (until_connected and self._is_newly_connected)):
             yield state.action
@@ -168,7 +168,7 @@ class SharedStream(Generic[E]):
             self._report(StreamConnected(self._kind))
 
     def _on_failure(self, error: Exception) -> None:
-        if isinstance(self._state.action, End):  # closed by another thread or task, which led to this
+        if isinstance(self._state.action, End):  # closed by another thread or task, which caused the error
             return
         now = time.monotonic()
         if self._deadline is not None and now >= self._deadline:
@@ -189,7 +189,7 @@ class SharedStream(Generic[E]):
             self._state.received(chunk, time.monotonic())
 
     def _announce(self, number: int, seconds: float) -> Any:
-        """Call `on_reconnect`, once for each reconnect: a caller that gave up waiting comes back for the same one."""
+        """Call `on_reconnect`, once for each reconnect: a caller with a time limit comes here again for the same."""
         if self._on_reconnect is None or number <= self._announced_reconnects:
             return None
         self._announced_reconnects = number
@@ -216,7 +216,7 @@ def _nothing() -> None:
 
 
 def _is_event_stream(response: httpx.Response) -> bool:
-    """A server that names no type is believed."""
+    """A response without a content type counts as one."""
     content_type = response.headers.get("content-type", "")
     return content_type.partition(";")[0].strip().lower() in ("", "text/event-stream")
 

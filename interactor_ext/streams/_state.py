@@ -1,6 +1,6 @@
 """State machine of an event stream: reconnects, backoff, deadline and duplicates, decided without a socket or a clock.
 
-A loop hands out what is `ready`, then does the `action`, and reports what came of it:
+A loop returns the events in `ready`, then does the `action`, and reports the result:
 
     Connect     open a connection with these headers     -> connected, finished or failed
     Receive     wait for the next bytes                  -> received or failed
@@ -33,15 +33,15 @@ GIVE_UP_AFTER = 20
 """Failures in a row after which a stream is given up: with the default waits, some four minutes."""
 LONGEST_WAIT = 300.0
 """Seconds. A `retry:` beyond is cut to it; a `Retry-After` beyond ends the stream."""
-# A connection that brought bytes for so long was a good one, even if nothing happened on it.
+# A connection that received bytes for so long was healthy, even without events.
 _HEALTHY_AFTER = 10.0
 _REMEMBERED_IDS = 8192
 # Of a longer id a digest is remembered.
 _LONGEST_KEY = 64
 # Bytes. Servers and proxies refuse a request with longer headers than some 8 KiB.
 _LONGEST_SENT_ID = 4096
-# A request timeout, "too early" and "too many requests" pass; any other 4xx will be the same next time.
-_PASSING = frozenset({408, 425, 429})
+# Request timeout, too early, too many requests. Any other 4xx is permanent.
+_TRANSIENT = frozenset({408, 425, 429})
 
 
 class Connect(NamedTuple):
@@ -57,7 +57,7 @@ class Backoff(NamedTuple):
     reconnect: int
     """The number of the reconnect that follows, from 1."""
     until: float
-    """When it is over. A caller that is interrupted and comes back sleeps for the rest alone."""
+    """When it is over. A caller that was interrupted sleeps for the rest alone."""
 
 
 class End(NamedTuple):
@@ -119,11 +119,11 @@ class StreamState:
         self._go(Receive())
 
     def finished(self) -> None:
-        """The server has nothing to send."""
+        """The server answered 204: there is nothing to send."""
         self._go(End(None))
 
     def closed(self) -> None:
-        """Nothing more is wanted. May be called from any thread."""
+        """The caller closed the stream. May be called from any thread."""
         self._is_closed = True
         self.action = End(None)
         self.ready.clear()
@@ -156,7 +156,7 @@ class StreamState:
             self.out_of_time()
 
     def failed(self, error: InteractorError | None, now: float) -> None:
-        """There is no connection, or no longer: an error, or None where the server ended it without a `done`."""
+        """The connection failed or ended: an error, or None where the server ended it without a `done`."""
         if isinstance(self.action, End):
             return
         if isinstance(self.action, Receive) and self._heard_at - self._connected_at >= _HEALTHY_AFTER:
@@ -164,7 +164,7 @@ class StreamState:
         self._failure = error
         retry_after = error.retry_after if error is not None else None
         wait = self._next_wait(retry_after)
-        if error is not None and (not _passes(error) or (retry_after or 0) > LONGEST_WAIT):
+        if error is not None and (not _is_transient(error) or (retry_after or 0) > LONGEST_WAIT):
             self._go(End(error))
         elif self._exhausted:
             self._go(End(self._given_up(error)))
@@ -176,7 +176,7 @@ class StreamState:
             self._go(Backoff(wait, self.reconnects, now + wait))
 
     def woken(self) -> None:
-        """The wait is over; or the connection was closed by its own reader, who now wants more."""
+        """The backoff is over; or a reader closed the connection and reads on."""
         self._go(self._connect())
 
     def out_of_time(self) -> None:
@@ -191,9 +191,9 @@ class StreamState:
             self.action = End(None)
 
     def _connect(self) -> Connect:
-        # What is packed comes late, in lumps, and of any size.
+        # Compressed events arrive late, many at once, and of any size.
         headers = {"Accept": b"text/event-stream", "Accept-Encoding": b"identity", "Cache-Control": b"no-store"}
-        # UTF-8, as the WHATWG has it: httpx would encode text as ASCII. An id that no header can carry stays unsent.
+        # UTF-8, as the WHATWG specifies: httpx would encode text as ASCII. An id that no header can carry is not sent.
         last_event_id = self._decoder.last_event_id.encode("utf-8", "replace").strip(b" \t")
         if 0 < len(last_event_id) <= _LONGEST_SENT_ID and all(byte >= 0x20 and byte != 0x7F for byte in last_event_id):
             headers["Last-Event-ID"] = last_event_id
@@ -209,7 +209,7 @@ class StreamState:
         if self._retry_ms is None:
             wait = self._policy.backoff(self._failures)
         else:
-            # The server's wish is the least, and the step of the backoff; a wish of 0 must not become a busy loop.
+            # The server's `retry` is the minimum and the step of the backoff; 0 must not become a busy loop.
             least = min(self._retry_ms, LONGEST_WAIT * 1000) / 1000
             step = max(least, 0.1) if self._failures else least
             wait = least + self._policy.draw() * min(self._policy.max_delay, step * 2.0 ** min(self._failures, 64))
@@ -238,23 +238,23 @@ class StreamState:
         return too_late
 
 
-def _passes(error: InteractorError) -> bool:
+def _is_transient(error: InteractorError) -> bool:
     if isinstance(error, APIStatusError):
-        return error.status in _PASSING or (error.status or 0) >= 500
+        return error.status in _TRANSIENT or (error.status or 0) >= 500
     return isinstance(error, APIConnectionError | CircuitOpenError)
 
 
 class _Seen:
-    """The events that came, by id and place: the first that came under an id, the second, and so on.
+    """The events received so far, by id and number: the first with an id, the second, and so on.
 
-    One without an id of its own comes under that of its predecessor. A server may as well give several events the same
-    id, that of a message say; so what comes a second time on one connection is another event, and what comes again on a
-    later one is not.
+    An event without an id of its own counts under that of its predecessor. A server may give several events the same
+    id, for instance that of a message. So the second with an id on one connection is another event, and the first on a
+    later connection is a repetition.
     """
 
     def __init__(self) -> None:
-        self._before: dict[str | bytes, int] = {}  # how many came under each id on an earlier connection
-        # Likewise on this one, in two generations: to forget the older one whole costs nothing per event.
+        self._before: dict[str | bytes, int] = {}  # events for each id on earlier connections
+        # Likewise on this one, in two generations: to drop the older one whole costs nothing per event.
         self._newer: dict[str | bytes, int] = {}
         self._older: dict[str | bytes, int] = {}
         self._id: str | bytes = ""
@@ -281,7 +281,7 @@ class _Seen:
     def _keep(self, counts: dict[str | bytes, int]) -> None:
         before = self._before
         for key, count in counts.items():
-            before[key] = max(count, before.pop(key, 0))  # the last in the order, so the last to be forgotten
+            before[key] = max(count, before.pop(key, 0))  # moves to the end, so it is dropped last
         for key in list(before)[: -2 * _REMEMBERED_IDS]:
             del before[key]
 

@@ -65,7 +65,7 @@ class Stream(SharedStream[E]):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
     ) -> None:
-        if exc_type is GeneratorExit:  # a generator around the block was left early, maybe by the garbage collector
+        if exc_type is GeneratorExit:  # a generator around the block was closed early, maybe by the garbage collector
             close_later(self.close)
         else:
             self.close()
@@ -100,7 +100,7 @@ class Stream(SharedStream[E]):
         if not self._readers:
             self._disconnect()
         elif self._response is not None:
-            # Another thread waits for bytes. It is woken, and closes what is its own.
+            # Another thread waits for bytes. It is woken, and closes the connection.
             _wake_reader(self._response)
 
     def _loop(self, decode: Callable[[Received], T]) -> Generator[T, None, None]:
@@ -113,7 +113,7 @@ class Stream(SharedStream[E]):
             disconnect = self._disconnect_later
             raise
         finally:
-            # If another loop has taken over meanwhile, the connection is that one's.
+            # If another loop has taken over meanwhile, the connection belongs to that one.
             if self._owner is me:
                 disconnect()
 
@@ -124,7 +124,7 @@ class Stream(SharedStream[E]):
         return self._hand_out()
 
     def _do(self, action: Action) -> None:
-        # One thread at a time: whoever is in `_readers` is the only one until it clears them.
+        # One thread at a time: the one in `_readers`, until it clears them.
         me = threading.get_ident()
         if self._readers.setdefault(None, me) != me:
             raise two_readers()
@@ -157,8 +157,8 @@ class Stream(SharedStream[E]):
             self._on_failure_unless_interrupted(error)
 
     def _receive(self) -> None:
-        # The look at the action comes after this thread is noted in `_readers`; `close` does it the other way round, so
-        # one of the two sees the other.
+        # The action is read after this thread is noted in `_readers`; `close` does both in reverse order, so one of the
+        # two sees the other.
         try:
             chunk = next(self._chunks, None) if isinstance(self._state.action, Receive) else None
         except BROKEN as error:
@@ -251,8 +251,8 @@ class AsyncStream(SharedStream[E]):
             while (event := await self._take()) is not None:
                 yield decode(event)
         finally:
-            # Also where the caller breaks the loop: asyncio closes the generator soon after nobody holds it. If
-            # another loop has taken over by then, the connection is that one's.
+            # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
+            # over by then, the connection belongs to that one.
             if self._owner is me:
                 await self._cancel_and_disconnect()
 
@@ -265,7 +265,7 @@ class AsyncStream(SharedStream[E]):
     async def _do(self, action: Action) -> None:
         match action:
             case Connect(headers):
-                # A task of its own, as with reading: with a limit on each wait it might never be done otherwise.
+                # A task of its own, as for reading: with a time limit on each event it might never be done otherwise.
                 task = self._connecting = self._connecting or asyncio.create_task(self._connect(headers))
                 await asyncio.wait([task])
                 self._connecting = None
@@ -336,8 +336,8 @@ def _close(response: httpx.Response | None, report: Callable[[], None]) -> None:
 
 def _wake_reader(response: httpx.Response) -> None:
     stream = response.extensions.get("network_stream")
-    if stream is None:  # of a transport that is none of httpx's
+    if stream is None:  # of a transport other than httpx's
         response.close()
         return
-    with contextlib.suppress(OSError):  # it is closed already
+    with contextlib.suppress(OSError):  # already closed
         stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)

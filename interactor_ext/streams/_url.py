@@ -1,4 +1,4 @@
-"""Stream URLs for browsers, which can send no headers: token and namespace stand in the query."""
+"""Stream URLs for browsers, which can send no headers: token and namespace are in the query."""
 
 from __future__ import annotations
 

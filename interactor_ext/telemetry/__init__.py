@@ -1,11 +1,11 @@
-"""What a client and a webhook router tell of what they do, and to whom.
+"""Metrics and traces of clients and webhook routers, for Prometheus, OpenTelemetry or an object of your own.
 
     telemetry = PrometheusTelemetry()
     client = InteractorClient(telemetry=telemetry)
     router = WebhookRouter(verifier, telemetry=telemetry)
 
 `PrometheusTelemetry` has the platform's recommended metrics, `OpenTelemetryTelemetry` spans and metrics by the
-conventions for HTTP clients. One of your own has two methods (`Telemetry`), and sees the events below.
+conventions for HTTP clients. An object of your own has the two methods of `Telemetry`, and receives the events below.
 
 `RULES` and `DASHBOARD` are the paths of a Prometheus rules file with the platform's recommended alerts, and of a
 Grafana dashboard, over the metrics of `PrometheusTelemetry`.

@@ -1,4 +1,4 @@
-"""The numbers of connections of a pool: what a transport tells the telemetry."""
+"""Connection counts of a pool, which a transport reports to the telemetry."""
 
 from __future__ import annotations
 

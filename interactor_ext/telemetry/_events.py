@@ -1,4 +1,6 @@
-"""What happens, as telemetry is told of it. Loads nothing that a webhook receiver would not have anyway."""
+"""The events that telemetry receives, and the reporter that sends them. Imports nothing that a webhook receiver does
+not need.
+"""
 
 from __future__ import annotations
 
@@ -74,22 +76,22 @@ class Sending:
 
 @dataclass(slots=True, eq=False, repr=False)
 class RequestEnded:
-    """It was answered, and the answer read (a stream's head alone); or it failed."""
+    """A request was answered and the response read (of a stream, its head), or it failed."""
 
     request: Sending
     started: object
     """What `Telemetry.sending` returned."""
     seconds: float
     status: int | None
-    """None where no answer came."""
+    """None without a response."""
     error: RequestError | None
-    """401 and 403; 429; any other below 500; 5xx; no answer; given up by the caller. None is success."""
+    """401 and 403; 429; any other below 500; 5xx; no response; cancelled by the caller. None is success."""
     code: str | None
     """The server's own code, or NETWORK_ERROR or TIMEOUT."""
     headers: Mapping[str, str]
-    """Of the answer."""
+    """Of the response."""
     exception: BaseException | None
-    """Where no answer came."""
+    """The error, if there was no response."""
 
     def __repr__(self) -> str:
         outcome = self.status if self.code is None else f"{self.status or 'no answer'}, {self.code}"
@@ -97,14 +99,14 @@ class RequestEnded:
 
 
 class TokenRequested(NamedTuple):
-    """A new access token was asked for, retries included."""
+    """A new access token was requested, retries included."""
 
     ok: bool
     seconds: float
 
 
 class TokenInUse(NamedTuple):
-    """The token of the calls from here on, be it new or from a store."""
+    """The token of later calls, new or from a store."""
 
     expires_at: float
     """Unix time."""
@@ -119,14 +121,14 @@ class StreamDisconnected(NamedTuple):
 
     kind: StreamKind
     reason: Literal["timeout", "error", "client_close", "done"]
-    """It was silent for too long; it broke off or sent an `error`; its reader left; the server said that it is over."""
+    """Silent for too long; broken, or ended by an `error` event; closed by the reader; ended by the server."""
 
 
 class WebhookReceived(NamedTuple):
-    """A delivery was answered, or an event from a queue was handled."""
+    """A webhook delivery was answered, or an event from a queue was handled."""
 
     event: str
-    """Its type; "unknown" for a delivery that is not genuine, "other" for a type that is not in the contract."""
+    """The event type; "unknown" for a delivery that fails verification, "other" for a type outside the contract."""
     status: Literal["processed", "duplicate", "failed"]
     seconds: float
 
@@ -149,14 +151,13 @@ Event = RequestEnded | TokenRequested | TokenInUse | StreamConnected | StreamDis
 
 
 class Telemetry(Protocol):
-    """What `telemetry=` takes, at a client and at a webhook router. One object may serve any number of them.
+    """The protocol of `telemetry=`, of a client and of a webhook router. They may share one object.
 
-    It is called from whatever thread or task has something to tell, and must not block. What it raises is logged, and
-    breaks no call.
+    Its methods are called from any thread or task, and must not block. What they raise is logged, and breaks no call.
     """
 
     def sending(self, request: Sending) -> object:
-        """Called right before a request is sent. What is returned comes back as `RequestEnded.started`."""
+        """Called right before a request is sent. The return value is `RequestEnded.started` later."""
         ...
 
     def record(self, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Spans and metrics by OpenTelemetry's conventions for HTTP clients.
+"""OpenTelemetry spans and metrics, by the semantic conventions for HTTP clients.
 
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and .../http-metrics/
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider, Observation
     from opentelemetry.trace import Span, TracerProvider
 
-# What the conventions advise, in seconds.
+# As the conventions recommend, in seconds.
 _BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 _SCHEMA = "https://opentelemetry.io/schemas/1.27.0"
 
@@ -120,7 +120,7 @@ class OpenTelemetryTelemetry:
             case WebhookReceived(event=name, status=status, seconds=seconds):
                 self._webhooks.record(seconds, {"event": name, "status": status})
             case TokenInUse():
-                pass  # what it says is of use at the instant of a scrape alone
+                pass  # useful at the instant of a scrape alone
 
     def _observe_pools(self, options: object) -> Iterator[Observation]:
         from opentelemetry.metrics import Observation

@@ -1,4 +1,4 @@
-"""The platform's recommended metrics, in prometheus-client."""
+"""Prometheus metrics of clients and webhook routers: the platform's recommended ones, in prometheus-client."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _Labels = tuple[str, str, "int | str", str]
 BUCKETS = (10, 50, 100, 250, 500, 1000, 2500, 5000)
 """Milliseconds."""
 _HASH_DIGITS = 2
-# What a server says becomes a label, and each label a time series.
+# Each error code of a server becomes a label, and each label a time series.
 _MOST_CODES = 100
 _COMMON_ERRORS = (
     ("auth", "AUTH_ERROR"),
@@ -77,9 +77,9 @@ class PrometheusTelemetry:
         self._codes = {code for _, code in _COMMON_ERRORS}
         self._expires_at: float | None = None
         self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
-        # In multi-process mode a gauge is read from a file, where nothing can be worked out when it is read.
+        # In multi-process mode a gauge is read from a file, so its value cannot be computed at a scrape.
         self._pushes = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-        # prometheus-client looks at each label and takes a lock to find what is here at once.
+        # prometheus-client would check each label and take a lock to find these.
         self._known: dict[_Labels, tuple[Counter, Histogram]] = {}
         try:
             _register(self._make(), prometheus_client.REGISTRY if registry is None else registry)
@@ -142,7 +142,7 @@ class PrometheusTelemetry:
             registry=None,
         )
         self._states = {state: connections.labels(state) for state in Connections._fields}
-        self._begin_at_zero()
+        self._create_known_series()
         if not self._pushes:
             self._expiry.set_function(self._seconds_left)
             for state, gauge in self._states.items():
@@ -160,8 +160,8 @@ class PrometheusTelemetry:
             connections,
         ]
 
-    def _begin_at_zero(self) -> None:
-        """Where the labels are known, so that `rate()` sees the first event: it needs a value from before."""
+    def _create_known_series(self) -> None:
+        """Create the series with known labels, so that `rate()` sees the first event: it needs an earlier value."""
         for status in ("success", "failure"):
             self._token_requests.labels(status)
         for kind in ("room", "workflow"):
@@ -223,7 +223,7 @@ class PrometheusTelemetry:
         if len(self._codes) < _MOST_CODES:
             self._codes.add(code)
             return code
-        # A receiver of webhooks, which makes one of these as well, has no use for it.
+        # A webhook receiver, which makes one of these as well, does not need it.
         from interactor_ext._responses._read import class_for
 
         return class_for(event.status).default_code
@@ -242,7 +242,7 @@ class PrometheusTelemetry:
 
 
 def _register(metrics: list[Collector], registry: CollectorRegistry) -> None:
-    """All of them or none, so that a second try fails for the same reason, or does not."""
+    """Register all of them or none."""
     done: list[Collector] = []
     try:
         for metric in metrics:
@@ -260,7 +260,7 @@ def _group(namespace: str) -> str:
 
 
 def _status(event: RequestEnded) -> str:
-    """For what was not answered."""
+    """The status label of a request without a response."""
     if event.error == "cancelled":
         return "cancelled"
     return "timeout" if event.code == "TIMEOUT" else "error"

@@ -1,4 +1,4 @@
-"""Tells a telemetry of each request."""
+"""Measures requests, and reports each to the telemetry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from interactor_ext.telemetry._events import Reporter, RequestEnded, RequestErro
 
 
 class Measured(RequestEnded):
-    """A request that is sent now. It is answered, or it fails: then this is what is told of it."""
+    """A request that is being sent, and the event that is reported when it is answered or fails."""
 
     __slots__ = ("_began", "_reporter")
 

@@ -1,6 +1,6 @@
 """Token stores: where access tokens are kept between calls.
 
-A client keeps its token in memory. Clients that are given the same store share one token.
+A client keeps its token in memory. Clients with the same store share one token.
 """
 
 from __future__ import annotations

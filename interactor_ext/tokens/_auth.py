@@ -78,7 +78,7 @@ def token_from(response: httpx.Response, asked_at: float) -> Token:
 
 
 def _wants_token(request: httpx.Request, core: httpx.URL) -> bool:
-    """The token goes to the Core API alone, whatever URL the low-level client is given."""
+    """The token is sent to the Core API alone, whatever URL the low-level client requests."""
     operation = request.extensions.get("operation")
     if operation is not None and operation.server == "account":
         return False
@@ -98,5 +98,5 @@ def _signed(request: httpx.Request, token: Token) -> httpx.Request:
 
 
 def _is_replayable(request: httpx.Request) -> bool:
-    # The body of a generator is gone once it was sent.
+    # A generator body is consumed once it was sent.
     return isinstance(request.stream, httpx.ByteStream)

@@ -1,8 +1,8 @@
 """The cached access token and its replacement: one token request, however many threads or tasks wait for it.
 
 A caller can be interrupted in any line, by Ctrl-C or by a signal handler that raises. So nothing here relies on a
-caller reaching its next line: locks are those of C, taken by `with`, and whoever waits for a request checks every
-second that somebody still makes it.
+caller reaching its next line: locks are those of C, taken by `with`, and waiters check every second that the request
+is still being made.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PendingFetch:
     def __init__(self) -> None:
         self.done = Latch()
         self.outcome: Token | Exception | None = None
-        """None if the request was given up: then those who wait for it start another."""
+        """None if the request was abandoned: then a waiter starts another."""
         self.started_at = time.monotonic()
         self.running = threading.Lock()
         """Held by the thread that makes the request. An asynchronous request has a `task` instead."""
@@ -90,7 +90,7 @@ class _Cache(Generic[F]):
             self._state.reject(token.access_token, self._clock())
 
     def replayed(self, *, refused: bool) -> None:
-        """Note whether a call that was repeated with a new token was refused again."""
+        """Record whether a call that was repeated with a new token got a 401 again."""
         with self._lock:
             self._state.replayed(refused=refused, now=self._clock())
 
@@ -113,7 +113,7 @@ class _Cache(Generic[F]):
         return token or pending
 
     def complete(self, pending: PendingFetch, outcome: Token | Exception | None) -> None:
-        """Note what came of a request, and wake those who wait for it."""
+        """Record the outcome of a request, and wake its waiters."""
         token = outcome if isinstance(outcome, Token) else None
         with self._lock:
             now = self._clock()
@@ -143,7 +143,7 @@ class _Cache(Generic[F]):
         raise NotImplementedError
 
     def _is_abandoned(self, pending: PendingFetch) -> bool:
-        """Whether nobody makes the request: its starter was interrupted, or its event loop has ended."""
+        """Whether the request is not being made: its starter was interrupted, or its event loop has ended."""
         is_young = time.monotonic() - pending.started_at < _CHECK_SECONDS
         return not (pending.done.is_set or is_young or self._is_running(pending))
 
@@ -179,7 +179,7 @@ class _Cache(Generic[F]):
         valid = self.valid()
         if valid is not None:
             return valid
-        # Each caller raises an error of its own: a traceback grows with every raise.
+        # Each caller raises a copy: a traceback grows with every raise.
         raise (copy.copy(outcome) if isinstance(outcome, InteractorError) else outcome) from outcome.__cause__
 
     def _open_store(self, pending: PendingFetch) -> StoreSession | None:
@@ -208,7 +208,7 @@ class TokenCache(_Cache[Callable[[], Token]]):
         return found
 
     def _start(self, pending: PendingFetch) -> None:
-        # In a thread of its own: whoever starts it has a deadline of its own, and may be interrupted.
+        # In a thread of its own: the caller that starts it has a deadline of its own, and may be interrupted.
         try:
             start_thread(functools.partial(self._run, pending, in_own_thread=True), "interactor-token")
         except RuntimeError:  # there are too many threads, or the interpreter is about to end
@@ -227,7 +227,7 @@ class TokenCache(_Cache[Callable[[], Token]]):
                     raise
                 outcome = error
             except BaseException as error:
-                # The other callers do not try again: whatever ends a thread would end theirs as well.
+                # Other callers do not try again: what ended this thread would end theirs as well.
                 if in_own_thread:
                     reason = type(error).__name__
                     outcome = APIConnectionError(f"The token request was given up: {reason}", sent=False)
@@ -285,7 +285,7 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
     async def _run(self, pending: PendingFetch) -> None:
         import asyncio
 
-        pending.task = asyncio.current_task()  # whoever created it may have been interrupted before it noted it
+        pending.task = asyncio.current_task()  # its creator may have been interrupted before it stored it
         outcome: Token | Exception | None = None
         try:
             outcome = await self._obtain(pending)

@@ -1,4 +1,4 @@
-"""Tokens in a file, for the processes of one machine."""
+"""Token store in a file, shared by the processes of one machine."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from interactor_ext.tokens._store import Token
 _POLL = 0.02
 _WRITE_TIMEOUT = 5.0
 _LARGEST = 1_000_000
-# No link is followed, and no pipe waited for; Windows has neither flag.
-_NO_TRICKS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+# Links are not followed, and pipes do not block; Windows has neither flag.
+_SAFE_FLAGS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class FileTokenStore:
@@ -55,9 +55,9 @@ class FileTokenStore:
             try:
                 tokens = self._read()
             except ValueError:
-                tokens = {}  # rubbish is replaced, not mended
+                tokens = {}  # unreadable content is replaced
             now = time.time()
-            tokens = {name: value for name, value in tokens.items() if _lives(value, now)}
+            tokens = {name: value for name, value in tokens.items() if _is_valid(value, now)}
             tokens[key] = dump_token(token)
             self._replace(json.dumps({"tokens": tokens}))
 
@@ -95,9 +95,9 @@ class FileTokenStore:
         return tokens
 
     def _replace(self, text: str) -> None:
-        # A name that nobody can foresee, and a file that did not exist: neither can be prepared by another.
+        # A random name and a new file: no other user can have prepared it.
         draft = self._beside(f"{secrets.token_hex(8)}.new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_TRICKS, 0o600)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE_FLAGS, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
@@ -108,7 +108,7 @@ class FileTokenStore:
             raise
 
     def _remove_drafts(self) -> None:
-        """Those of processes that were killed while they wrote: nobody else writes now."""
+        """Remove drafts of processes that were killed while writing. The caller holds the lock."""
         for name in os.listdir(self._path.parent):
             if name.startswith(f"{self._path.name}.") and name.endswith(".new"):
                 with suppress(OSError):
@@ -135,9 +135,9 @@ class FileTokenStore:
 
 
 def _open(path: Path, flags: int) -> tuple[int, int]:
-    """A descriptor of a file of ours, and what others may do with it, as the bits of its mode."""
+    """Open a file that belongs to this user. Returns the descriptor, and the mode bits of group and others."""
     try:
-        descriptor = os.open(path, flags | _NO_TRICKS, 0o600)
+        descriptor = os.open(path, flags | _SAFE_FLAGS, 0o600)
     except OSError as error:
         if path.is_symlink():
             raise PermissionError(f"{path} is a symbolic link, which is not followed: name the file itself") from error
@@ -146,7 +146,7 @@ def _open(path: Path, flags: int) -> tuple[int, int]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise PermissionError(f"{path} is no regular file, so it is not used")
-        if not hasattr(os, "geteuid"):  # Windows: its access lists are the folder's matter
+        if not hasattr(os, "geteuid"):  # on Windows, the folder's access list protects it
             return descriptor, 0
         if status.st_uid != os.geteuid():
             raise PermissionError(f"{path} belongs to another user, so it is not trusted")
@@ -184,7 +184,7 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _lives(value: Any, now: float) -> bool:
+def _is_valid(value: Any, now: float) -> bool:
     try:
         return load_token(value).expires_at > now
     except ValueError:

@@ -1,4 +1,4 @@
-"""A token store that may fail or stall: the worst that comes of it is a warning and a token request."""
+"""Guards a token store that may fail or stall: that costs a warning and a token request, but no call."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _REST = 10.0
 _PATIENCE = 3.0
 # So that a lock which another process holds is given up before the store is taken to stall.
 _SHARE_OF_LOCK = 0.8
-# Beyond it the lock is released, whatever became of the token request.
+# After it the lock is released, even if the token request has not ended.
 _LONGEST_REQUEST = 120.0
-# A thread that never comes back cannot be ended, so there is a limit to the attempts.
+# A thread that hangs cannot be ended, so the number of attempts is limited.
 _MOST_SESSIONS = 4
 _MOST_AT_EXIT = 1.0
 
@@ -56,7 +56,7 @@ class GuardedStore:
         return session
 
     def failed(self, error: BaseException) -> None:
-        # A Redis that is gone may take seconds to say so, each time. What is unreadable the next token replaces.
+        # An unreachable Redis may take seconds to fail, each time. Unreadable content is replaced by the next token.
         if not isinstance(error, ValueError):
             self._rests_until = time.monotonic() + _REST
         reason = f"{type(error).__name__}: {clean_text(str(error))}"
@@ -75,8 +75,8 @@ class StoreSession:
     """The use of the store by one token request, in a thread of its own.
 
     The thread looks for a token, under the store's lock the second time; waits for the one that was requested; saves
-    it, and releases the lock. Whoever requests the token waits for the search alone, no longer than `patience`. If the
-    store answers later than that, a lock that was taken is released, and nothing else comes of it.
+    it, and releases the lock. The token request waits for the search alone, no longer than `patience`. If the store
+    answers later than that, a lock that was taken is released, and nothing else is done.
     """
 
     def __init__(self, guard: GuardedStore, adopt: Callable[[Token | None], Token | None]) -> None:
@@ -122,7 +122,7 @@ class StoreSession:
         try:
             stored = self._guard.store.load(self._guard.key)
             self._token = self._adopt(None if stored is None else load_token(_fields(stored)))
-        except ValueError as error:  # it holds no token
+        except ValueError as error:  # its content is no token
             self._guard.failed(error)
 
     def conclude(self) -> Token | None:

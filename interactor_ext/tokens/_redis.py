@@ -1,4 +1,4 @@
-"""Tokens in Redis, for the processes of many machines."""
+"""Token store in Redis, shared by the processes of many machines."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from interactor_ext.tokens._store import Token
 
 _POLL = 0.05
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it
-# redis-py sends a script again if the answer to it got lost: a lock that finds itself there is taken. A key without an
-# expiry is no lock of ours, and would never go away. GET through pcall: the key may hold something else than a text.
+# redis-py sends a script again if its reply got lost: a lock with the own owner is taken. A key without an expiry is no
+# lock of ours, and would stay for ever. GET through pcall: the key may hold something else than a text.
 _LOCK = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 if redis.pcall('GET', KEYS[1]) ~= ARGV[1] and redis.call('PTTL', KEYS[1]) ~= -1 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
-# Only the one who took the lock may open it: after its expiry it may be another's.
+# Only the owner may release the lock: after its expiry it may belong to another.
 _UNLOCK = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
@@ -34,7 +34,7 @@ class RedisTokenStore:
 
     `redis` is a `redis.Redis`, a `redis.RedisCluster` or a `redis.asyncio.Redis`; of the latter only the settings are
     used, as a store is called from threads. Whoever can read that Redis can act as your OAuth client until the token
-    expires. The lock of a process that died opens by itself after `lock_expiry` seconds, which should be more than a
+    expires. The lock of a process that died expires after `lock_expiry` seconds, which should be more than a
     token request takes.
     """
 
@@ -77,6 +77,6 @@ class RedisTokenStore:
         while not self._redis.eval(_LOCK, 1, name, owner, math.ceil(self._lock_expiry * 1000)):
             if time.monotonic() >= deadline:
                 return False
-            # Not in step with the others, so that none of them is always the second.
+            # Random, so that no process always loses.
             time.sleep(_POLL * (0.5 + _random.random()))
         return True

@@ -39,7 +39,7 @@ class TokenState:
         return self.token is None or now >= self.due_at
 
     def accept(self, token: Token) -> None:
-        """A new token has come."""
+        """Take a new token."""
         self.token = token
         self.due_at = token.expires_at - min(self._buffer, token.lifetime / 2)
 

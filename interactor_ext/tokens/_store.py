@@ -1,4 +1,4 @@
-"""The token, the protocol of token stores, and the store in memory."""
+"""The access token, the `TokenStore` protocol, and the store in memory."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Token(NamedTuple):
 
 
 class TokenStore(Protocol):
-    """What `token_store=` takes: it may be shared by threads, event loops, clients and processes.
+    """The protocol of `token_store=`. A store may be shared by threads, event loops, clients and processes.
 
-    `key` stands for the account server, the client id and the scopes of a token, and is fit for a file name. The
-    methods may block: they are called in a thread of their own. Whatever they raise costs a warning and a token request
-    of one's own, never a call. So does a store that does not answer within three seconds, or within half of what a call
-    has left until its deadline; it is not asked for the next ten seconds. A token is saved after the calls that waited
-    for it have gone on.
+    `key` identifies the account server, the client id and the scopes of a token, and is fit for a file name. The
+    methods may block: they are called in a thread of their own. What they raise costs a warning and a token request,
+    never a call. So does a store that does not answer within three seconds, or within half of the time until a call's
+    deadline; it is not asked for the next ten seconds. A token is saved after the calls that waited for it have gone
+    on.
     """
 
     def load(self, key: str) -> Token | None:
@@ -36,13 +36,13 @@ class TokenStore(Protocol):
         ...
 
     def save(self, key: str, token: Token) -> None:
-        """Replace what is there."""
+        """Replace the stored token."""
         ...
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
-        """Held while a token is requested, so that others wait for that one instead of requesting theirs.
+        """Held while a token is requested, so that other processes wait for that token.
 
-        It gives False where it could not be had within `timeout` seconds: then a token is requested regardless.
+        Gives False if it could not be acquired within `timeout` seconds: then a token is requested regardless.
         """
         ...
 
