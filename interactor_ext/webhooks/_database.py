@@ -10,28 +10,28 @@ from contextlib import contextmanager, suppress
 from typing import Self
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, pause_while_forking
-from interactor_ext.webhooks._settings import from_zero_up
+from interactor_ext.webhooks._settings import at_least_zero
 
-# Seconds. A clock that is adjusted by less is not worth a write.
-_LEAST_STEP = 1.0
+# Seconds. A smaller adjustment of the clock is not written.
+_MIN_CLOCK_STEP = 1.0
 # Databases without a file, which end with their connection.
-_OF_THE_CONNECTION_ALONE = (":memory:", "")
+_WITHOUT_FILE = (":memory:", "")
 
 
 class Database:
-    """Opened when first used, and closed while the process forks, so that it works in the parent and in every child.
+    """A SQLite connection, opened at first use and closed during a fork, so that it works in parent and child.
 
-    A child that inherits an open file of SQLite's has the record of which locks are held, and not the locks: from then
-    on it writes without any, even through a connection of its own. https://www.sqlite.org/howtocorrupt.html (2.6)
+    A child that inherits an open SQLite file has the record of which locks are held, but not the locks: from then on
+    it writes without locks, even through a connection of its own. https://www.sqlite.org/howtocorrupt.html (2.6)
     """
 
     def __init__(self, path: str | os.PathLike[str], schema: str, *, timeout: float) -> None:
         path = os.fspath(path)
-        self.has_file = path not in _OF_THE_CONNECTION_ALONE
+        self.has_file = path not in _WITHOUT_FILE
         # Opened again after a fork, when a daemon may have changed its working directory.
         self._path = os.path.abspath(path) if self.has_file else path
         self._schema = schema
-        self._timeout: float = from_zero_up(timeout, "The timeout of a SQLite database")
+        self._timeout: float = at_least_zero(timeout, "The timeout of a SQLite database")
         self._lock = fork_safe_lock()
         self._connection: sqlite3.Connection | None = None
         pause_while_forking(self._pause, self._resume)
@@ -43,13 +43,13 @@ class Database:
         threads or processes.
         """
         deadline = time.monotonic() + self._timeout
-        # Not acquire(timeout=): a signal handler that raises right after it would leave the lock taken. Whoever holds
-        # the lock gives up at a deadline of its own, and whoever gets it too late does not wait for SQLite's.
+        # Not acquire(timeout=): a signal handler that raises right after it would leave the lock taken. The holder
+        # gives up at its own deadline, and a waiter past its deadline does not wait for SQLite's lock.
         with self._lock:
             if self._connection is None:
                 self._connection = self._open(deadline)
             connection = self._connection
-            # A signal handler can raise anywhere, in the last rollback as well.
+            # A signal handler can raise anywhere, even in the last rollback.
             if connection.in_transaction:
                 connection.rollback()
             try:
@@ -78,7 +78,7 @@ class Database:
             self._connection = None
 
     def _open(self, deadline: float) -> sqlite3.Connection:
-        if self._path not in _OF_THE_CONNECTION_ALONE:
+        if self._path not in _WITHOUT_FILE:
             self._create_file()
         left = _milliseconds_until(deadline) / 1000
         connection = sqlite3.connect(self._path, timeout=left, isolation_level=None, check_same_thread=False)
@@ -90,7 +90,7 @@ class Database:
         return connection
 
     def _create_file(self) -> None:
-        """For its owner alone, as it holds what customers said; SQLite's own files beside it get the same mode."""
+        """Create the file readable by its owner only, as it holds customers' data; SQLite copies the mode."""
         with suppress(OSError):  # it is there, or SQLite says why it cannot be
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
@@ -134,8 +134,8 @@ _inherited: list[sqlite3.Connection] = []
 
 
 class StoredClock:
-    """The time of day, for instants that are stored in `table`. Where the clock was set back, `shift` moves them by the
-    same, that nothing waits until the clock has come so far again: an UPDATE with the parameter `:by`, in seconds.
+    """The time of day for instants stored in `table`. When the clock is set back, the statement `shift` (an UPDATE with
+    the parameter `:by`, in seconds) moves them by the same amount, so that nothing waits for the clock to catch up.
     """
 
     def __init__(self, clock: Callable[[], float], table: str, shift: str) -> None:
@@ -145,12 +145,12 @@ class StoredClock:
         self._shift = shift
 
     def now(self, connection: sqlite3.Connection) -> float:
-        """Call it within a transaction: then nobody else has written a later time meanwhile."""
+        """The time now. Call it within a transaction, so that no other process has written a later time meanwhile."""
         now = self._clock()
         row = connection.execute(f"SELECT latest FROM {self._table}").fetchone()  # noqa: S608
         if row is None:
             connection.execute(f"INSERT INTO {self._table} VALUES (?)", (now,))  # noqa: S608
-        elif not -_LEAST_STEP <= now - row[0] <= _LEAST_STEP:
+        elif not -_MIN_CLOCK_STEP <= now - row[0] <= _MIN_CLOCK_STEP:
             if now < row[0]:
                 connection.execute(self._shift, {"by": now - row[0]})
             connection.execute(f"UPDATE {self._table} SET latest = ?", (now,))  # noqa: S608
@@ -158,13 +158,13 @@ class StoredClock:
 
 
 class SQLiteBacked:
-    """Closing, for what keeps a `Database`."""
+    """Base of stores and queues with a `Database`: close() and the context manager."""
 
     _database: Database
 
     @property
     def is_shared(self) -> bool:
-        """Whether other processes can open it."""
+        """Whether other processes can open the same database."""
         return self._database.has_file
 
     def close(self) -> None:

@@ -21,14 +21,14 @@ _SPELLINGS = (
     (SIGNATURE, TIMESTAMP),
     ("HTTP_X_INTERACTOR_SIGNATURE", "HTTP_X_INTERACTOR_TIMESTAMP"),
 )
-# Both names have one length, another in a WSGI environ: a look at the number passes over every other header unread.
+# Both names have one length, and another in a WSGI environ: comparing lengths skips every other header.
 _LENGTHS = (len(SIGNATURE), len("HTTP_") + len(SIGNATURE))
 
 
 def signature_and_timestamp(headers: Any) -> tuple[Sequence[str], Sequence[str]]:
-    """All values of the signature header and all of the timestamp header, in the order they stand."""
+    """All values of the signature header and of the timestamp header, in their order."""
     if type(headers) is dict:
-        # A dict as servers make it has one spelling throughout; a search would cost as much as the rest of verifying.
+        # A dict made by a server has one spelling throughout; a search would cost as much as the rest of verifying.
         for signature_name, timestamp_name in _SPELLINGS:
             signature, timestamp = headers.get(signature_name), headers.get(timestamp_name)
             if type(signature) is str and type(timestamp) is str:

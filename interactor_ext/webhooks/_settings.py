@@ -15,7 +15,7 @@ def above_zero(value: Any, what: str, *, endless: bool = False) -> Any:
     return value
 
 
-def from_zero_up(value: Any, what: str) -> Any:
+def at_least_zero(value: Any, what: str) -> Any:
     if not (_is_number(value) and value >= 0 and math.isfinite(value)):
         raise ConfigurationError(f"{what} is a number from 0 up, not {value!r}.")
     return value

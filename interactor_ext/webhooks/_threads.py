@@ -5,9 +5,9 @@ from __future__ import annotations
 from interactor_ext._threads import UNBOUNDED, DaemonThreads
 
 STORE_THREADS = DaemonThreads("interactor-webhook-store")
-# Where Redis hangs, and its client has no time limit of its own, each call keeps its thread.
+# If Redis hangs and its client has no timeout, each call keeps its thread.
 REDIS_THREADS = DaemonThreads("interactor-webhook-redis", most=64)
-# For the handlers of event loops, where nothing else bounds how many run at once.
+# Handlers called from event loops, where nothing else bounds how many run at once.
 HANDLER_THREADS = DaemonThreads("interactor-webhook-handler", most=32)
-# For those of synchronous callers: each of them waits for one thread, so the callers are the bound.
+# Handlers of synchronous callers: each caller waits for one thread, so the callers are the bound.
 CALLER_THREADS = DaemonThreads("interactor-webhook-handler", most=UNBOUNDED)

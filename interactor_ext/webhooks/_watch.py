@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["processed", "duplicate", "failed"]
 
-# By what the answer says. An event that was put in a queue is told of when a worker has handled it.
+# Telemetry outcome by the status in the answer. A queued event is recorded when a worker has handled it.
 _OUTCOMES: dict[str, Outcome | None] = {
     "handled": "processed",
     "ignored": "processed",
@@ -30,17 +30,17 @@ _LONGEST = 200
 
 
 class DeliveryWatch:
-    """One delivery. `event` is set as soon as it is known."""
+    """Logs and records one delivery. `event` is set as soon as it is known."""
 
     def __init__(self, reporter: Reporter | None) -> None:
         self._reporter = reporter
         self._began = time.perf_counter()
         self.event: WebhookEvent | None = None
 
-    def follow(self, plan: Effects[WebhookAnswer]) -> Effects[WebhookAnswer]:
+    def observe(self, plan: Effects[WebhookAnswer]) -> Effects[WebhookAnswer]:
         try:
             answer = yield from plan
-        except GeneratorExit:  # the collector's, perhaps: it may wait for no lock of a log handler's
+        except GeneratorExit:  # may come from the garbage collector, which must not wait for the lock of a log handler
             raise
         except BaseException as error:
             _log("interrupted", self.event, self._began, None, type(error).__name__)
@@ -49,15 +49,15 @@ class DeliveryWatch:
         return answer
 
     def answered(self, answer: WebhookAnswer) -> None:
-        said, reason = _says(answer)
+        said, reason = _outcome_and_reason(answer)
         _log(said, self.event, self._began, answer.status, reason)
         outcome = _OUTCOMES.get(said, "failed")
         if outcome is not None and self._reporter is not None:
             self._reporter.record(WebhookReceived(label(self.event), outcome, time.perf_counter() - self._began))
 
 
-def follow_handlers(reporter: Reporter | None, event: WebhookEvent, plan: Effects[None]) -> Effects[None]:
-    """The handlers of an event that comes from a queue."""
+def observe_handlers(reporter: Reporter | None, event: WebhookEvent, plan: Effects[None]) -> Effects[None]:
+    """Log and record the handlers of an event from a queue."""
     began = time.perf_counter()
 
     def ended(said: str, outcome: Outcome, reason: str = "") -> None:
@@ -76,7 +76,7 @@ def follow_handlers(reporter: Reporter | None, event: WebhookEvent, plan: Effect
 
 
 def label(event: WebhookEvent | None) -> str:
-    """The type of an event, as one of a bounded number of labels."""
+    """The type of an event as a metric label, of which there is a bounded number."""
     if event is None:
         return "unknown"
     return event.event if event.event in EVENT_MODELS["WebhookEvent"] else "other"
@@ -106,8 +106,8 @@ def _log(outcome: str, event: WebhookEvent | None, began: float, status: int | N
     )
 
 
-def _says(answer: WebhookAnswer) -> tuple[str, str]:
-    """The outcome in one word, and the reason where it was refused."""
+def _outcome_and_reason(answer: WebhookAnswer) -> tuple[str, str]:
+    """The outcome in one word, and the reason of a refusal."""
     document: dict[str, Any] = json.loads(answer.body)
     if "status" in document:
         return document["status"], ""

@@ -9,7 +9,7 @@ _RETRY_AFTER_SECONDS = "30"
 
 
 class WebhookAnswer(NamedTuple):
-    """An HTTP answer, in the order in which a Flask view may return it as it is."""
+    """An HTTP response as a tuple in the order that a Flask view may return."""
 
     body: bytes
     status: int
@@ -17,7 +17,7 @@ class WebhookAnswer(NamedTuple):
 
 
 class DeliveryHandler(Protocol):
-    """What the ASGI and the WSGI application need of a `WebhookRouter`."""
+    """The methods of `WebhookRouter` that the ASGI and WSGI applications call."""
 
     max_body: int
 
@@ -59,12 +59,12 @@ def too_old(age: float) -> WebhookAnswer:
 
 
 def handler_failed() -> WebhookAnswer:
-    # What the handler raised stays in this machine's log: it can hold what the platform has no business to know.
+    # The handler's error stays in this machine's log: it may hold data that the platform must not see.
     return refused(500, "handler_failed", "The handler failed. Deliver again.")
 
 
 def in_progress() -> WebhookAnswer:
-    # Not 200: if that other delivery fails or its process dies, only another attempt can complete the event.
+    # Not 200: if that other delivery fails or its process dies, only a retry can complete the event.
     return refused(
         503,
         "in_progress",

@@ -14,8 +14,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class ASGIReceiver:
-    """Fits any server or framework that takes ASGI applications and runs on asyncio; trio's loop will not do. Reads
-    little more than the router's `max_body`.
+    """ASGI application of a router, for servers and frameworks on asyncio (not trio). Stops reading a body at the
+    router's `max_body`.
     """
 
     def __init__(self, router: DeliveryHandler) -> None:

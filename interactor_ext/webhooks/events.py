@@ -40,9 +40,9 @@ def raw_body(body: Body) -> bytes:
 
 
 def parse_event(body: Body) -> WebhookEvent:
-    """The event in a body whose signature was checked before; nothing is verified here.
+    """Parse the event in a body whose signature was verified before; nothing is verified here.
 
-    Also reads bodies whose type stands in `type`, whose time stands in `created_at`, that lack `idempotency_key` (then
+    Also reads bodies with the type in `type` and the time in `created_at`, bodies that lack `idempotency_key` (then
     `id` serves, and the other way round) or `namespace` (then `data.namespace`, else None: the default one), whose ids
     are numbers, and whose time is missing or cannot be read (None). A type that is not in the catalogue becomes
     `UnknownWebhookEvent`; an event that does not fit the model of its type becomes `InvalidWebhookEvent`, which is one
@@ -58,7 +58,7 @@ def read_event(raw: bytes) -> WebhookEvent:
         members = _loose_json_object(raw)
         if members is None:
             raise
-        return _read_odd(raw, members)
+        return _read_alternative(raw, members)
     kind: Any = document.get("event")
     if kind is None:
         kind = document["event"] = document.get("type")
@@ -66,13 +66,13 @@ def read_event(raw: bytes) -> WebhookEvent:
         _fill_gaps(document)
         event: WebhookEvent = (_classes.get(kind) or _load(kind)).from_dict(document)
     except Exception:
-        # A model raises DecodeError; the rest of what hostile JSON can provoke (a type that is a list) joins it.
-        return _read_odd(raw, document)
-    return event if kind and event.idempotency_key else _read_odd(raw, document)
+        # A model raises DecodeError; hostile JSON (a type that is a list) can provoke other errors.
+        return _read_alternative(raw, document)
+    return event if kind and event.idempotency_key else _read_alternative(raw, document)
 
 
-def _read_odd(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
-    """The event, once what may be odd in any event is put right."""
+def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
+    """The event of a body with alternative or malformed envelope fields."""
     kind = next((kind for name in ("event", "type") if (kind := document.get(name)) and isinstance(kind, str)), None)
     if kind is None:
         raise WebhookPayloadError("The body names no event: neither `event` nor `type` holds a text.")
@@ -96,7 +96,7 @@ def _read_odd(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
 
 
 def validation_error_of(event: WebhookEvent) -> str | None:
-    """What does not fit the model of the event's type, for an `InvalidWebhookEvent`; None for any other event."""
+    """The validation error of an `InvalidWebhookEvent`; None for any other event."""
     return getattr(event, "validation_error", None)
 
 
@@ -112,7 +112,7 @@ def _invalid(raw: bytes, document: dict[str, Any], error: Exception) -> InvalidW
 
 
 def _fill_gaps(document: dict[str, Any]) -> None:
-    """Put what the platform's other guides place elsewhere where the models expect it; the original field stays."""
+    """Copy fields that other guides of the platform place elsewhere to where the models expect them."""
     if not document.get("idempotency_key"):
         document["idempotency_key"] = document.get("id")
     if document.get("timestamp") is None:
@@ -123,7 +123,7 @@ def _fill_gaps(document: dict[str, Any]) -> None:
 
 
 def _id_text(value: Any) -> str:
-    """An id as text; "" for what is none."""
+    """An id as text; "" for anything that is no id."""
     if isinstance(value, str):
         return value
     return str(value) if _is_number(value) else ""
@@ -143,7 +143,7 @@ def _time_or_none(value: Any) -> Any:
 def _load(kind: str) -> Any:
     name = _FAMILY.get(kind)
     if name is None:
-        # Not remembered under its own name: strangers' event types must not fill memory.
+        # Not cached by its name: arbitrary event types must not fill memory.
         return _classes.get(_FALLBACK) or _load(_FALLBACK)
     _classes[kind] = getattr(models, name)
     return _classes[kind]
@@ -175,9 +175,8 @@ def _refuse_constant(name: str) -> NoReturn:
 # raw_decode, for decode() searches for white space with a regular expression at both ends.
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 
-# What follows reads bodies that `json` refuses: another encoding, bytes that are no text, numbers of too many digits,
-# values nested too deep. Each member of the outermost object is read by itself; one that cannot be read is kept as the
-# text that stands for it.
+# Lenient parsing of bodies that `json` refuses: another encoding, invalid UTF-8, numbers of too many digits, values
+# nested too deep. Each member of the outermost object is parsed by itself; an unreadable one is kept as its text.
 
 
 def _loose_json_object(raw: bytes) -> dict[str, Any] | None:
@@ -209,7 +208,7 @@ _CLOSING = {"[": "]", "{": "}"}
 
 
 def _members(text: str) -> dict[str, str] | None:
-    """The members of the JSON object `text`, each value as it is written; None if its brackets do not match."""
+    """The members of a JSON object with their values as unparsed text; None if the brackets do not match."""
     members: dict[str, str] = {}
     open_brackets: list[str] = []
     name: str | None = None

@@ -21,14 +21,14 @@ class Webhooks(Protocol):
 
 
 class SecretRotation:
-    """A rotation under way: the verifier accepts the new secret and the old ones until `finish()`."""
+    """A rotation in progress: the verifier accepts the new and the old secrets until `finish()`."""
 
     def __init__(self, verifier: WebhookVerifier, secret: str) -> None:
         self._forget = verifier._begin_rotation(secret)
 
     def finish(self) -> None:
-        """Accept the secrets no more that were known before this rotation. Do so once the platform's last attempts
-        (2 h 42 min) under them are over.
+        """Stop accepting the secrets from before this rotation. Call it after the platform's last retries under them
+        (2 h 42 min).
         """
         self._forget()
 
@@ -39,9 +39,9 @@ def rotate_secret(
     """Rotate the secret on the platform and verify with the old and the new one from then on.
 
     `webhooks` is `client.webhooks`. `hand_over` gets the new secret, to put where your processes read it from (a
-    secrets manager); the platform shows it this once. What it raises comes out, with the new secret in use already.
+    secrets manager); the platform shows it this once. Its errors are raised here, with the new secret in use already.
     Other processes take the new secret with `verifier.add_secret`; until they do, they answer 401 and the platform
-    tries again.
+    retries.
     """
     secret = _new_secret(webhooks.rotate_secret(webhook_id))
     rotation = SecretRotation(verifier, secret)

@@ -20,7 +20,7 @@ from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks._headers import Headers
-from interactor_ext.webhooks._settings import above_zero, from_zero_up
+from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
@@ -41,8 +41,8 @@ H = TypeVar("H", bound=Handler)
 _POLL_SECONDS = 0.1
 
 
-# How often and after how many seconds it is tried again to record that an event was handled.
-_RECORD_AGAIN = (0.1, 0.5, 1.0)
+# Seconds before each retry of recording that an event was handled.
+_RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -57,7 +57,7 @@ class Registration(NamedTuple):
 
 
 class HandlerRun(NamedTuple):
-    """How handlers are run: in which threads, if not in the caller's, for how many seconds, and wrapped in what."""
+    """How handlers run: in which thread pool (None is the caller's thread), with which timeout and wrapper."""
 
     threads: DaemonThreads | None
     timeout: float | None
@@ -65,26 +65,25 @@ class HandlerRun(NamedTuple):
 
 
 class WebhookRouter:
-    """Verifies deliveries, hands each event to its handlers once, and answers.
+    """Verifies deliveries, runs the handlers of each event once, and answers.
 
-    `store` remembers what was handled (this process's memory if not given) and is what stops replays, since a
-    signature does not cover the timestamp. With `queue` in its place an event is stored and answered at once, and a
-    `WebhookWorker` runs the handlers. `name` is that of your service: events are remembered under it, so that services
-    which share a store or a queue do not take each other's for duplicates. Never change it: under another name every
-    event is new.
+    `store` remembers handled events (by default in memory) and is what stops replays, since a signature does not cover
+    the timestamp. With `queue` in its place an event is stored and answered at once, and a `WebhookWorker` runs the
+    handlers. `name` is the name of your service: events are remembered under it, so that services which share a store
+    or a queue do not take each other's events for duplicates. Never change it: under another name every event is new.
 
-    `lease` is how many seconds a handler has before a copy of the event may be handled by someone else: its process
-    may have died. The platform waits 30 s for an answer. `handler_timeout` is after how many seconds the handlers of an
-    event count as failed, however they hang; `lease` if not given, `math.inf` for no limit. `handle` runs synchronous
+    `lease` is how many seconds a handler has before a duplicate of the event may be handled by another process: the
+    first may have died. The platform waits 30 s for an answer. After `handler_timeout` seconds the handlers of an event
+    count as failed, even if they hang; the default is `lease`, and `math.inf` means no limit. `handle` runs synchronous
     handlers in its caller's thread and cannot stop them there; with `handler_timeout` given, they run in another.
 
-    `max_body` is in bytes. A copy that arrives while the event is being handled waits up to `duplicate_wait` seconds
-    for the outcome. `telemetry` (see `interactor_ext.telemetry`) is told of each delivery.
+    `max_body` is in bytes. A duplicate that arrives while the event is being handled waits up to `duplicate_wait`
+    seconds for the outcome. `telemetry` (see `interactor_ext.telemetry`) records each delivery.
 
-    Answers: 200 handled, duplicate, or nobody's concern; 400 names no event, or is older than the store remembers and
-    may be a replay; 401 not genuine; 405; 411 a body whose end a WSGI server does not mark; 413; 500 a handler failed,
-    or the event does not fit the class that its handlers take (it is free for the next attempt); 503 the store is out
-    of reach, or the event is being handled. With `queue`, whatever is genuine is 200 and stays in the queue.
+    Answers: 200 handled, duplicate, or no handler; 400 no event in the body, or older than the store remembers (it may
+    be a replay); 401 not genuine; 405 not POST; 411 no Content-Length under a WSGI server that needs one; 413 too
+    large; 500 a handler failed, or the event does not fit the class that its handlers take (the next attempt may handle
+    it); 503 the store is unreachable, or the event is being handled. With `queue`, every genuine delivery gets 200.
     """
 
     def __init__(
@@ -121,20 +120,20 @@ class WebhookRouter:
         timeout = handler_timeout_of(handler_timeout, self._lease)
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout)
-        self.max_body: int = from_zero_up(max_body, "max_body")
-        self._duplicate_wait: float = from_zero_up(duplicate_wait, "duplicate_wait")
+        self.max_body: int = at_least_zero(max_body, "max_body")
+        self._duplicate_wait: float = at_least_zero(duplicate_wait, "duplicate_wait")
         self.reporter = None if telemetry is None else Reporter(telemetry)
         self._registrations: list[Registration] = []
         self._default: Handler | None = None
 
     def on(self, *patterns: str) -> Callable[[H], H]:
-        """Register a handler (`def` or `async def`, of one event) for event types; `*` stands for any characters.
+        """Register a handler (`def` or `async def` with one parameter) for event types; `*` matches any characters.
 
-        Every handler that matches runs, in the order of registration, under one claim: if one fails, all of them run
-        again at the next attempt. A UserWarning says so where a pattern looks like a misspelt event type.
+        Every matching handler runs, in the order of registration, under one claim: if one fails, all run again at the
+        next attempt. A pattern that looks like a misspelt event type raises a UserWarning.
 
-        An event that does not fit the class of its type goes, as `InvalidWebhookEvent`, to the handlers of `"*"` alone,
-        or to the default one if there are none. Where it has other handlers too, it counts as failed after that.
+        An event that does not fit the class of its type goes, as `InvalidWebhookEvent`, only to the handlers of `"*"`,
+        or to the default handler if there are none. If it has other handlers too, it counts as failed afterwards.
         """
         if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
             raise ConfigurationError(
@@ -142,7 +141,7 @@ class WebhookRouter:
                 "write @router.on('room.*') above it."
             )
         for each in patterns:
-            if meant := _perhaps_meant(each):
+            if meant := _similar_event_type(each):
                 warnings.warn(f"no event is called {each!r}: is {meant!r} meant?", stacklevel=2)
         pattern = re.compile("|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns), re.DOTALL)
 
@@ -153,40 +152,39 @@ class WebhookRouter:
         return register
 
     def default(self, handler: H) -> H:
-        """Register the handler of events that no other matches. Without one they are answered 200 and dropped."""
+        """Register the handler of events that match no other. Without one they are answered 200 and dropped."""
         if self._default is not None:
             raise ConfigurationError("This router has a default handler already.")
         self._default = handler
         return handler
 
     def handle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
-        """Take one delivery. Asynchronous handlers run on an event loop that this process keeps in a thread."""
+        """Handle one delivery. Asynchronous handlers run on an event loop in a thread of this process."""
         return run_sync(self._deliver(body, headers, method, self._in_caller))
 
     async def ahandle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
-        """Take one delivery. Synchronous handlers run in threads of their own, and hold up nobody.
+        """Handle one delivery. Synchronous handlers run in threads of their own and do not block the event loop.
 
-        A caller that is cancelled meanwhile hears of it once such a handler has ended (or after 20 s), for a thread
-        cannot be stopped, and an event that was handled is recorded as such. Needs asyncio: under trio it raises
-        ConfigurationError.
+        A cancelled caller waits until such a handler has ended (at most 20 s), because a thread cannot be stopped and
+        a handled event must be recorded. Needs asyncio: under trio it raises ConfigurationError.
         """
         return await run_async(self._deliver(body, headers, method, self._in_loop))
 
     @cached_property
     def asgi(self) -> ASGIReceiver:
-        """An ASGI application that takes deliveries at whatever path it is put."""
+        """An ASGI application that handles deliveries at any path."""
         return ASGIReceiver(self)
 
     @cached_property
     def wsgi(self) -> WSGIReceiver:
-        """A WSGI application that takes deliveries at whatever path it is put."""
+        """A WSGI application that handles deliveries at any path."""
         return WSGIReceiver(self)
 
     def has_handlers(self, kind: str) -> bool:
         return self._default is not None or any(each.pattern.fullmatch(kind) for each in self._registrations)
 
     def run_handlers(self, event: WebhookEvent, run: HandlerRun) -> Effects[None]:
-        """Raises WebhookPayloadError, at the end, for handlers whose class the event does not fit."""
+        """Run the matching handlers. Raises WebhookPayloadError at the end if the event does not fit their class."""
         matching = [each for each in self._registrations if each.pattern.fullmatch(event.event)]
         problem = validation_error_of(event)
         handlers = [each.handler for each in matching if each.takes_any_event or problem is None]
@@ -201,14 +199,14 @@ class WebhookRouter:
             raise WebhookPayloadError(f"It does not fit the class that its handlers take: {problem}.")
 
     def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer:
-        """The answer to a delivery whose body a receiver has not read to its end, once it has been logged."""
+        """Log and return the answer to a delivery whose body was not read to its end."""
         DeliveryWatch(self.reporter).answered(answer)
         return answer
 
     def _deliver(self, body: Body, headers: Headers, method: str, run: HandlerRun) -> Effects[WebhookAnswer]:
         watch = DeliveryWatch(self.reporter)
         plan = self._take(body, headers, method, run, watch)
-        return plan if method != "POST" else watch.follow(plan)
+        return plan if method != "POST" else watch.observe(plan)
 
     def _take(
         self, body: Body, headers: Headers, method: str, run: HandlerRun, watch: DeliveryWatch
@@ -222,7 +220,7 @@ class WebhookRouter:
         except WebhookVerificationError as error:
             return answers.refused(401, "not_genuine", str(error))
         except WebhookPayloadError as error:
-            return (yield from self._take_nameless(raw_body(body), error))
+            return (yield from self._accept_unreadable(raw_body(body), error))
         watch.event = event
         if (problem := validation_error_of(event)) is not None:
             logger.error(
@@ -231,23 +229,23 @@ class WebhookRouter:
         if age := self._age_beyond_memory(event):
             return answers.too_old(age)
         if self.queue is not None:
-            # Whether anybody handles it is for the worker to say: the receiver may not have imported the handlers.
+            # Only the worker knows whether a handler exists: the receiver may not have imported the handlers.
             return (yield from self._accept(store_key(event.idempotency_key), raw_body(body), self.queue))
         if not self.has_handlers(event.event):
             return answers.handled("ignored")
         return (yield from self._handle_once(event, run))
 
-    def _take_nameless(self, body: bytes, error: WebhookPayloadError) -> Effects[WebhookAnswer]:
-        """A genuine delivery that says neither what it is nor which: a queue keeps it, for a worker to bury."""
+    def _accept_unreadable(self, body: bytes, error: WebhookPayloadError) -> Effects[WebhookAnswer]:
+        """A genuine delivery without event type or id: a queue stores it, and a worker makes it a dead letter."""
         logger.error("A genuine webhook delivery was not understood: %s", error)
         if self.queue is None:
             return answers.refused(400, "not_understood", str(error))
         return (yield from self._accept(body_key(body), body, self.queue))
 
     def _age_beyond_memory(self, event: WebhookEvent) -> float | None:
-        """The event's age in seconds, if it is more than the store remembers.
+        """The event's age in seconds, if the store may have forgotten its key by now.
 
-        The signature covers this time, unlike that of the header. So a replay cannot wait until its key is forgotten.
+        The signature covers this time, unlike that of the header, so a replay cannot wait until its key is forgotten.
         """
         ttl: float | None = getattr(self.queue or self._store, "ttl", None)
         if ttl is None or event.timestamp is None:
@@ -274,7 +272,7 @@ class WebhookRouter:
         except GeneratorExit:
             raise
         except BaseException:
-            # Whether it was claimed before the interruption is not known.
+            # The interruption may have come after the claim.
             yield from self._release(key, token)
             raise
         if state == ClaimState.COMPLETED:
@@ -287,7 +285,7 @@ class WebhookRouter:
             logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
             yield from self._release(key, token)
             return answers.handler_failed()
-        except GeneratorExit:  # nobody is left to carry out another step
+        except GeneratorExit:  # no driver is left to perform another effect
             raise
         except BaseException:
             yield from self._release(key, token)
@@ -295,7 +293,7 @@ class WebhookRouter:
         try:
             yield from record(self._store.complete, key, token)
         except Exception:
-            # Still 200: the handlers ran, and asking for another attempt would run them again for certain.
+            # Still 200: the handlers ran, and a retry would run them again.
             logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
         return answers.handled("handled")
 
@@ -316,15 +314,13 @@ class WebhookRouter:
 
 
 def record(method: Callable[..., Any], *args: object) -> Effects[Any]:
-    """What has happened to an event is written down, whoever cancels the caller, and again if the store fails for a
-    moment.
-    """
-    for pause in _RECORD_AGAIN:
+    """Record the outcome of an event, shielded from cancellation, and retry if the store fails for a moment."""
+    for pause in _RECORD_RETRY_DELAYS:
         try:
             return (yield Call(method, args, shielded=True, threads=STORE_THREADS))
         except Exception as error:
             logger.warning("What came of webhook event %r could not be recorded: %r. Trying again.", args[0], error)
-        # Not Pause: it would be cut short.
+        # Not Pause: a cancellation would end it.
         yield Call(time.sleep, (pause,), shielded=True, threads=STORE_THREADS)
     return (yield Call(method, args, shielded=True, threads=STORE_THREADS))
 
@@ -341,14 +337,14 @@ def _kind(store: object) -> str:
 
 
 def _size(body: Body) -> int:
-    """In bytes, which a text has no fewer of than characters."""
+    """The size of a body in bytes."""
     if isinstance(body, str):
         return len(body) if body.isascii() else len(body.encode("utf-8", "surrogatepass"))
     return body.nbytes if isinstance(body, memoryview) else len(raw_body(body))
 
 
-def _perhaps_meant(pattern: str) -> str | None:
-    """The event type that a pattern misspells. One that resembles none may be newer than this SDK."""
+def _similar_event_type(pattern: str) -> str | None:
+    """The event type that a pattern misspells, if any. Other unknown types may be newer than this SDK."""
     if "*" in pattern or pattern in EVENT_MODELS["WebhookEvent"]:
         return None
     return next(iter(get_close_matches(pattern, EVENT_MODELS["WebhookEvent"], n=1, cutoff=0.85)), None)

@@ -28,7 +28,7 @@ Secret = str | bytes
 _PREFIX: Final = "sha256="
 _DIGEST_LENGTH: Final = 64
 _PREFIXED_LENGTH: Final = len(_PREFIX) + _DIGEST_LENGTH
-# A rotation needs two; the bound keeps a header of thousands of signatures from costing thousands of comparisons.
+# A rotation needs two; the limit bounds the comparisons for a header of thousands of signatures.
 _MAX_SIGNATURES: Final = 16
 _MAX_TIMESTAMP_LENGTH: Final = 40
 
@@ -60,8 +60,8 @@ class WebhookVerifier:
     `secrets` is one secret or several, the newest first; a delivery passes under any of them (see `rotate_secret`).
     `tolerance` is how many seconds the delivery's timestamp may lie from `clock`, in either direction; None asks for
     no timestamp at all. Accepted are hex signatures with or without `sha256=`, over the body or over
-    `{timestamp}.{body}`; where the header stands more than once or holds several signatures, one that matches is
-    enough. Two timestamp headers that differ are refused.
+    `{timestamp}.{body}`; with several headers or signatures, one that matches is enough. Two different timestamp
+    headers are refused.
 
     The signature covers the body alone and not the timestamp, so this class cannot stop a replay: keep the
     `idempotency_key` of what was handled, as `WebhookRouter` does with its store.
@@ -84,12 +84,12 @@ class WebhookVerifier:
         return f"WebhookVerifier({len(self._keys)} secret(s), tolerance={self._tolerance})"
 
     def add_secret(self, secret: Secret) -> None:
-        """Verify with `secret` as well, first. Safe while other threads verify."""
+        """Verify with `secret` as well, as the newest. Safe while other threads verify."""
         key = _key(secret)
         self._keys = (key, *(known for known in self._keys if known != key))
 
     def _begin_rotation(self, secret: Secret) -> Callable[[], None]:
-        """`add_secret`, and what forgets the secrets that were known before it: those of later rotations stay."""
+        """`add_secret`; returns a function that drops the secrets known before, but not those of later rotations."""
         old = self._keys
         self.add_secret(secret)
 
@@ -100,15 +100,15 @@ class WebhookVerifier:
         return forget
 
     def forget_old_secrets(self) -> None:
-        """Verify with the newest secret alone from here on."""
+        """Verify with the newest secret only from now on."""
         self._keys = self._keys[:1]
 
     def verify(self, body: Body, headers: Headers) -> WebhookEvent:
         """The event of a genuine delivery.
 
-        `body` is the raw body as it came: a parsed one is a TypeError, for its bytes are gone and with them what was
-        signed. An event that does not fit the class of its type is an `InvalidWebhookEvent`, and so an
-        `UnknownWebhookEvent` (see `parse_event`): keep it, or answer 500, for the platform to try again.
+        `body` is the raw body: a parsed one raises TypeError, because the signed bytes are gone. An event that does not
+        fit the class of its type is an `InvalidWebhookEvent`, and so an `UnknownWebhookEvent` (see `parse_event`): keep
+        it, or answer 500 for a retry.
 
         Raises WebhookVerificationError (not genuine: answer 401) before anything is parsed, and WebhookPayloadError
         (genuine, but it names no event: answer 400). No other error, whatever arrives.
@@ -117,9 +117,9 @@ class WebhookVerifier:
 
     def verify_signature(self, body: Body, headers: Headers) -> bytes:
         """The raw body of a genuine delivery, unparsed. Raises WebhookVerificationError."""
-        raw = body if type(body) is bytes else _verifiable(body)
+        raw = body if type(body) is bytes else _encoded_body(body)
         signatures, stamps = signature_and_timestamp(headers)
-        timestamps = _unjoined(stamps)
+        timestamps = _split_repeated(stamps)
         if not signatures:
             raise WebhookVerificationError(f"The header {SIGNATURE} is missing.")
         candidates = _digests(signatures)
@@ -127,7 +127,7 @@ class WebhookVerifier:
             raise WebhookVerificationError(
                 f"{SIGNATURE} is malformed: expected sha256= and {_DIGEST_LENGTH} hex digits."
             )
-        if not (self._matches(raw, candidates) or self._matches_stamped(raw, candidates, timestamps)):
+        if not (self._matches(raw, candidates) or self._matches_with_timestamp(raw, candidates, timestamps)):
             raise WebhookVerificationError(
                 f"No secret matched the signature ({len(self._keys)} tried). Check the webhook's secret, and that the "
                 "body is the raw one: decoding and encoding it again changes its bytes."
@@ -144,8 +144,8 @@ class WebhookVerifier:
                     return True
         return False
 
-    def _matches_stamped(self, raw: bytes, candidates: list[bytes], timestamps: Sequence[str]) -> bool:
-        """The public guide's scheme. No body can pass for the other scheme's: one begins with a digit, one with `{`."""
+    def _matches_with_timestamp(self, raw: bytes, candidates: list[bytes], timestamps: Sequence[str]) -> bool:
+        """Verify `{timestamp}.{body}`, the scheme of the public guide. No bare body equals one: it begins with `{`."""
         if not timestamps or _parse_timestamp(timestamps[0]) is None:
             return False
         return self._matches(timestamps[0].encode() + b"." + raw, candidates)
@@ -182,7 +182,7 @@ def _keys(secrets: Secret | Iterable[Secret]) -> tuple[bytes, ...]:
 def _key(secret: Any) -> bytes:
     if not isinstance(secret, str | bytes):
         raise ConfigurationError(f"A webhook secret is str or bytes, not {type(secret).__name__}. Is the variable set?")
-    # Anyone can sign with an empty key, and a blank one is an unset variable in disguise.
+    # Anyone can sign with an empty key, and a blank one usually comes from an unset variable.
     if not secret.strip():
         raise ConfigurationError("A webhook secret must not be empty.")
     try:
@@ -192,7 +192,7 @@ def _key(secret: Any) -> bytes:
         raise ConfigurationError("A webhook secret holds a character that no UTF-8 text can.") from None
 
 
-def _verifiable(body: Body) -> bytes:
+def _encoded_body(body: Body) -> bytes:
     try:
         return raw_body(body)
     except UnicodeEncodeError as error:
@@ -202,7 +202,7 @@ def _verifiable(body: Body) -> bytes:
 
 
 def _digests(values: Sequence[str]) -> list[bytes]:
-    """The well-formed SHA-256 digests among the header's values; what has any other form is passed over."""
+    """The well-formed SHA-256 digests among the header's values; others are ignored."""
     if len(values) == 1 and len(values[0]) <= _PREFIXED_LENGTH:
         parts: Sequence[str] = values
     else:
@@ -220,9 +220,9 @@ def _digests(values: Sequence[str]) -> list[bytes]:
     return digests
 
 
-def _unjoined(timestamps: Sequence[str]) -> Sequence[str]:
-    """WSGI servers make one "t,t" of a header that stands twice. An ISO 8601 fraction can stand behind a comma as well,
-    so only equal parts are taken for that.
+def _split_repeated(timestamps: Sequence[str]) -> Sequence[str]:
+    """Split "t,t", which WSGI servers make of a repeated header. A comma may also begin the fraction of an ISO 8601
+    time, so only equal parts are split.
     """
     if len(timestamps) != 1 or "," not in timestamps[0]:
         return timestamps

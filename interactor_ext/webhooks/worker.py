@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
 from interactor_ext.logs._logger import webhooks_logger as logger
-from interactor_ext.webhooks._settings import above_zero, from_zero_up
+from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
-from interactor_ext.webhooks._watch import follow_handlers
+from interactor_ext.webhooks._watch import observe_handlers
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
 from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of, record
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
 # The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
 PLATFORM_SCHEDULE = (30.0, 120.0, 600.0, 1800.0, 7200.0)
-# For how many seconds at least an event is left to other workers, so that this one does not take it again at once.
-_LEFT_FOR = 5.0
-_MOST_REMEMBERED = 1000
+# Minimum delay in seconds of an event without a handler here, so that this worker does not take it again at once.
+_SKIP_SECONDS = 5.0
+_MAX_WARNINGS = 1000
 
 
 class WebhookWorker:
-    """Runs the handlers of `router` for the events in its queue. Start as many as you like, in any process.
+    """Runs the handlers of `router` for the events in its queue. Any number may run, in any process.
 
-    A handler that fails is tried again after each of `retry_delays` seconds in turn; then the event becomes a dead
-    letter (`queue.dead_letters()`, `queue.replay(key)`), and so does at once one that does not fit the class that its
-    handlers take. An event that the router has no handler for is left to other workers. `lease` is how many seconds the
+    A failed handler is retried after each of `retry_delays` seconds in turn; then the event becomes a dead letter
+    (`queue.dead_letters()`, `queue.replay(key)`). An event that does not fit the class of its handlers becomes one at
+    once. An event without a handler here is left to other workers. `lease` is how many seconds the
     handlers of one event have before another worker may take it: a worker that was killed looks the same as one that
     hangs. An attempt cut short that way counts too, so an event that kills its workers is buried in the end.
     `poll_interval` is in seconds.
 
-    `handler_timeout` is after how many seconds the handlers of an event count as failed, however they hang; `lease` if
-    not given. For that, synchronous handlers run in threads of their own, and SystemExit of theirs is a failure like
-    others. With `math.inf` they run in the caller's thread, without limit.
+    After `handler_timeout` seconds the handlers of an event count as failed, even if they hang; the default is `lease`.
+    For that, synchronous handlers run in threads of their own, where SystemExit counts as a failure. With `math.inf`
+    they run in the caller's thread, without limit.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class WebhookWorker:
         self._lease: float = above_zero(lease, "The lease of a webhook worker")
         timeout = handler_timeout_of(handler_timeout, self._lease)
         self._in_caller = HandlerRun(
-            None if timeout is None else CALLER_THREADS, timeout, _only_async if timeout is None else _contained
+            None if timeout is None else CALLER_THREADS, timeout, _only_async if timeout is None else _isolated
         )
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout, _only_sync)
-        self._retry_delays = tuple(from_zero_up(delay, "Each of retry_delays") for delay in retry_delays)
-        self._poll_interval: float = from_zero_up(poll_interval, "poll_interval")
-        self._left: set[str] = set()
+        self._retry_delays = tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)
+        self._poll_interval: float = at_least_zero(poll_interval, "poll_interval")
+        self._warned: set[str] = set()
 
     def run_once(self) -> bool:
-        """Handle the next due event; False if there was none. What a handler raises ends in the queue, not here."""
+        """Handle the next due event; returns False if there was none. Handler errors are recorded, not raised."""
         return run_sync(self._work(self._in_caller))
 
     async def arun_once(self) -> bool:
@@ -76,7 +76,7 @@ class WebhookWorker:
         return await run_async(self._work(self._in_loop))
 
     def run(self, stop: threading.Event | None = None) -> None:
-        """Handle events until `stop` is set; the one in hand is finished first. Outlives a queue out of reach."""
+        """Handle events until `stop` is set, finishing the current one. Continues while the queue is unreachable."""
         stop = stop or threading.Event()
         while not stop.is_set():
             try:
@@ -88,14 +88,14 @@ class WebhookWorker:
                 stop.wait(self._poll_interval)
 
     async def arun(self) -> None:
-        """Handle events until cancelled; an asynchronous handler that is cancelled gives its event back."""
+        """Handle events until cancelled; a cancelled asynchronous handler releases its event."""
         while True:
             try:
                 found = await self.arun_once()
             except Exception:
                 logger.exception("The webhook queue is out of reach; trying again.")
                 found = False
-            # Even a queue that is never empty must let the loop, and a cancellation, have their turn.
+            # Yields to the event loop and to a cancellation even if the queue is never empty.
             await asyncio.sleep(0 if found else self._poll_interval)
 
     def _work(self, run: HandlerRun) -> Effects[bool]:
@@ -110,13 +110,13 @@ class WebhookWorker:
             return True
         try:
             event = parse_event(queued.body)
-            if stranger := self._stranger(queued.key, event):
-                yield from self._leave(queued.key, token, stranger)
+            if reason := self._reason_to_skip(queued.key, event):
+                yield from self._skip(queued.key, token, reason)
                 return True
-            yield from follow_handlers(self._router.reporter, event, self._router.run_handlers(event, run))
+            yield from observe_handlers(self._router.reporter, event, self._router.run_handlers(event, run))
         except Exception as error:
             yield from self._failed(queued, token, error)
-        except GeneratorExit:  # nobody is left to carry out another step
+        except GeneratorExit:  # no driver is left to perform another effect
             raise
         except BaseException as error:
             yield from self._give_back(queued, token, error)
@@ -125,20 +125,20 @@ class WebhookWorker:
             yield from self._complete(queued.key, token)
         return True
 
-    def _stranger(self, key: str, event: WebhookEvent) -> str | None:
-        """What makes an event the business of other workers."""
+    def _reason_to_skip(self, key: str, event: WebhookEvent) -> str | None:
+        """Why an event is left to other workers; None if it is handled here."""
         prefix = self._router.key_prefix
         if not key.startswith(prefix):
             return f"events that were not queued under the name {prefix[:-1]!r}"
         return None if self._router.has_handlers(event.event) else f"events of the type {event.event[:80]!r}"
 
-    def _leave(self, key: str, token: str, stranger: str) -> Effects[None]:
-        if stranger not in self._left and len(self._left) < _MOST_REMEMBERED:
-            self._left.add(stranger)
+    def _skip(self, key: str, token: str, reason: str) -> Effects[None]:
+        if reason not in self._warned and len(self._warned) < _MAX_WARNINGS:
+            self._warned.add(reason)
             logger.warning(
-                "This worker has no handler for %s: it leaves them in the queue, for a worker that has one.", stranger
+                "This worker has no handler for %s: it leaves them in the queue, for a worker that has one.", reason
             )
-        yield from record(self._queue.put_back, key, token, max(self._poll_interval, _LEFT_FOR))
+        yield from record(self._queue.put_back, key, token, max(self._poll_interval, _SKIP_SECONDS))
 
     def _complete(self, key: str, token: str) -> Effects[None]:
         try:
@@ -147,12 +147,12 @@ class WebhookWorker:
             logger.exception("Webhook event %r was handled, but that could not be recorded: it will run again.", key)
 
     def _give_back(self, queued: QueuedEvent, token: str, error: BaseException) -> Effects[None]:
-        reason = f"The worker was stopped: {_told(error)}"
+        reason = f"The worker was stopped: {_error_text(error)}"
         try:
             if queued.attempt > len(self._retry_delays):
-                yield _once(self._queue.bury, queued.key, token, reason)
+                yield _record_once(self._queue.bury, queued.key, token, reason)
             else:
-                yield _once(self._queue.retry, queued.key, token, 0.0, reason)
+                yield _record_once(self._queue.retry, queued.key, token, 0.0, reason)
         except Exception:
             logger.exception(
                 "Webhook event %r stays with the worker that was stopped until its lease runs out.", queued.key
@@ -161,7 +161,7 @@ class WebhookWorker:
     def _failed(self, queued: QueuedEvent, token: str, error: Exception) -> Effects[None]:
         cause = error.__cause__ if isinstance(error, _HandlerExit) and error.__cause__ is not None else error
         logger.error("A handler of webhook event %r failed (attempt %d).", queued.key, queued.attempt, exc_info=cause)
-        reason = _told(cause)
+        reason = _error_text(cause)
         hopeless = isinstance(error, WebhookPayloadError) or queued.attempt > len(self._retry_delays)
         if hopeless:
             yield from record(self._queue.bury, queued.key, token, reason)
@@ -170,14 +170,14 @@ class WebhookWorker:
 
 
 class _HandlerExit(Exception):
-    """A handler has raised what would end its thread, or an event loop. The cause is that."""
+    """A handler raised a BaseException that would end its thread or event loop; it is the cause."""
 
 
-def _contained(handler: Handler) -> Handler:
-    """The handler, for a thread that no signal interrupts: whatever is raised there is the handler's own error."""
+def _isolated(handler: Handler) -> Handler:
+    """Wraps a handler for a thread that no signal interrupts: every BaseException there is the handler's own error."""
 
     async def acall(event: Any) -> None:
-        await _contained_awaitable(handler(event))
+        await _isolated_awaitable(handler(event))
 
     def call(event: Any) -> Any:
         try:
@@ -186,12 +186,12 @@ def _contained(handler: Handler) -> Handler:
             raise
         except BaseException as error:
             raise _HandlerExit from error
-        return _contained_awaitable(result) if inspect.isawaitable(result) else result
+        return _isolated_awaitable(result) if inspect.isawaitable(result) else result
 
     return acall if inspect.iscoroutinefunction(handler) else call
 
 
-async def _contained_awaitable(awaitable: Awaitable[Any]) -> None:
+async def _isolated_awaitable(awaitable: Awaitable[Any]) -> None:
     try:
         await awaitable
     except (Exception, asyncio.CancelledError, GeneratorExit):
@@ -201,22 +201,22 @@ async def _contained_awaitable(awaitable: Awaitable[Any]) -> None:
 
 
 def _only_sync(handler: Handler) -> Handler:
-    return handler if inspect.iscoroutinefunction(handler) else _contained(handler)
+    return handler if inspect.iscoroutinefunction(handler) else _isolated(handler)
 
 
 def _only_async(handler: Handler) -> Handler:
-    return _contained(handler) if inspect.iscoroutinefunction(handler) else handler
+    return _isolated(handler) if inspect.iscoroutinefunction(handler) else handler
 
 
-def _once(method: Callable[..., bool], *args: object) -> Call:
-    """Recorded whoever cancels the worker meanwhile, and without delay."""
+def _record_once(method: Callable[..., bool], *args: object) -> Call:
+    """Record an outcome once, shielded from cancellation and without retries."""
     return Call(method, args, shielded=True, threads=STORE_THREADS)
 
 
-def _told(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     try:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     except Exception:  # its __str__ is the handler's author's
         text = type(error).__name__
-    # A lone surrogate, as JSON can spell it, fits into no database.
+    # JSON can contain lone surrogates, which no database accepts.
     return text.encode("utf-8", "backslashreplace").decode()

@@ -13,7 +13,7 @@ _MAX_LENGTH_DIGITS = 18
 
 
 class WSGIReceiver:
-    """Fits any server or framework that takes WSGI applications. Reads no more than the router's `max_body`."""
+    """WSGI application of a router. Reads no more than the router's `max_body`."""
 
     def __init__(self, router: DeliveryHandler) -> None:
         self._router = router
@@ -31,10 +31,10 @@ class WSGIReceiver:
         if length is not None and length > limit:
             return self._router.refuse_unread(answers.too_large(limit))
         if length is None:
-            # Without a length, reading is safe only where the server marks the end.
+            # Without a Content-Length, reading is safe only if the server marks the end.
             if not environ.get("wsgi.input_terminated"):
                 return self._router.refuse_unread(answers.length_required())
-            # A byte past the limit is enough.
+            # One byte past the limit is enough to refuse the body.
             length = limit + 1
         try:
             body = _read(environ["wsgi.input"], length)

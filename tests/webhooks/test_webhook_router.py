@@ -43,8 +43,8 @@ Handle = Callable[..., WebhookAnswer]
 
 
 @pytest.fixture(autouse=True)
-def record_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interactor_ext.webhooks.router._RECORD_AGAIN", (0.0, 0.0, 0.0))
+def no_record_retry_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks.router._RECORD_RETRY_DELAYS", (0.0, 0.0, 0.0))
 
 
 def make(store: Any = None, **options: Any) -> WebhookRouter:

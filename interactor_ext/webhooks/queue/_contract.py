@@ -9,7 +9,7 @@ from interactor_ext.webhooks.events import parse_event
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
 
-# What went wrong is kept for whoever inspects it; a traceback belongs in the log.
+# Characters of an error that are stored; the traceback is in the log.
 MAX_ERROR_LENGTH = 1000
 
 
@@ -40,35 +40,35 @@ class DeadLetter(NamedTuple):
 
 @runtime_checkable
 class EventQueue(Protocol):
-    """Holds verified deliveries until a worker has run their handlers, and remembers what was handled.
+    """A durable queue: stores verified deliveries until a worker has run their handlers, and remembers handled events.
 
-    Each method is one atomic step and may raise anything when the queue is out of reach. `token` names one attempt of
-    one worker, so each `take` has a new one; who comes with an older one changes nothing, except that a completion
-    counts whoever brings it.
+    Each method is one atomic step and may raise anything when the queue is unreachable. `token` identifies one attempt
+    of one worker, so each `take` has a new one; a call with an older token changes nothing, except that a completion
+    always counts.
     """
 
     def put(self, key: str, body: bytes) -> bool:
-        """Store an event durably. False, and nothing stored, if its key is known: waiting, handled or dead."""
+        """Store an event durably. Returns False and stores nothing if its key is known: waiting, handled or dead."""
         ...
 
     def take(self, token: str, lease: float) -> QueuedEvent | None:
-        """The event that is due for longest, hidden from other workers for `lease` seconds; None if none is due."""
+        """Take the event that is due for longest and lock it for `lease` seconds; None if none is due."""
         ...
 
     def complete(self, key: str, token: str) -> bool:
-        """Record that the event was handled, and drop its body. True for the first who says so."""
+        """Record that the event was handled, and delete its body. Returns True for the first completion."""
         ...
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
-        """Put the event back, due in `delay` seconds. False if another worker has it by now."""
+        """Schedule another attempt in `delay` seconds. Returns False if another worker has the event by now."""
         ...
 
     def put_back(self, key: str, token: str, delay: float) -> bool:
-        """As `retry`, for an event that nobody has begun to handle: the attempt does not count."""
+        """Like `retry`, but without counting the attempt, for an event that no handler has seen."""
         ...
 
     def bury(self, key: str, token: str, error: str) -> bool:
-        """Move the event to the dead letters. False if another worker has it by now."""
+        """Move the event to the dead letters. Returns False if another worker has it by now."""
         ...
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
@@ -76,9 +76,9 @@ class EventQueue(Protocol):
         ...
 
     def replay(self, key: str) -> bool:
-        """Put a dead letter back in the queue with all its attempts. False if there is none of that key."""
+        """Queue a dead letter again with all attempts. Returns False if no dead letter has this key."""
         ...
 
     def discard(self, key: str) -> bool:
-        """Drop a dead letter and remember the event as handled. False if there is none of that key."""
+        """Delete a dead letter and remember its event as handled. Returns False if no dead letter has this key."""
         ...

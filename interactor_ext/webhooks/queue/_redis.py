@@ -13,8 +13,8 @@ from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 from interactor_ext.webhooks.stores._redis import DEFAULT_TIMEOUT, Redis, Scripts, milliseconds
 
 # Every event is a hash; `due` and `dead` are sorted sets of keys by Redis's own clock, which all machines share.
-# For each attempt under way a key of its own names the event that it took: redis-py sends a script again if the answer
-# to it got lost, and the second time an attempt must find what it has already.
+# A key for each attempt in progress names the event that it took: redis-py sends a script again if the response got
+# lost, and the second call must find the same event.
 # KEYS: due, dead. ARGV[1]: the prefix of the hashes.
 _HEAD = """
 local due, dead, prefix = KEYS[1], KEYS[2], ARGV[1]
@@ -109,10 +109,9 @@ _DISCARD = "if redis.call('ZSCORE', dead, ARGV[2]) then return finish(ARGV[2]) e
 class RedisEventQueue:
     """See `EventQueue`. Takes a `redis.Redis`; asynchronous receivers and workers call it in threads.
 
-    What survives a crash of Redis itself is what Redis has written: turn on `appendonly`. `ttl` is how long a handled
-    event is remembered, in seconds; `timeout` after how many seconds without an answer a call fails. The braces in
-    `prefix` keep all keys on one node of a cluster. A warning is logged where Redis evicts keys (`maxmemory-policy`):
-    it must not, for an event that was acknowledged is then lost.
+    A crash of Redis loses what Redis has not written: turn on `appendonly`. `ttl` is how many seconds a handled event
+    is remembered; `timeout` is how many seconds a call waits for Redis. The braces in `prefix` keep all keys on one
+    node of a cluster. A warning is logged if Redis evicts keys (`maxmemory-policy`): acknowledged events would be lost.
     """
 
     is_shared = True
@@ -173,7 +172,7 @@ class RedisEventQueue:
         return self._scripts.run(_HEAD + script, *keys, f"{self._prefix}event:", *args, keys=2)
 
 
-# A client with decode_responses=True answers str, any other bytes.
+# A client with decode_responses=True returns str, any other bytes.
 def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
 

@@ -12,7 +12,7 @@ from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
-# `at` is when an event is due, when its worker's lease ends, when it died, or until when it is remembered.
+# `at` is when an event is due, when its lease ends, when it became a dead letter, or when it may be forgotten.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
     key TEXT PRIMARY KEY, state TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL,

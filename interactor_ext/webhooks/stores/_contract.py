@@ -14,14 +14,14 @@ _MAX_READABLE_KEY = 200
 
 
 class ClaimState(enum.IntEnum):
-    """What `claim` found."""
+    """The result of `claim`."""
 
     CLAIMED = 1
-    """The event is the caller's to handle, until its lease runs out."""
+    """The caller may handle the event until its lease runs out."""
     IN_PROGRESS = 2
-    """Another delivery of it is being handled under a lease that has not run out."""
+    """Another delivery of the event is being handled under a valid lease."""
     COMPLETED = 3
-    """It was handled."""
+    """The event was handled."""
 
 
 @runtime_checkable
@@ -32,37 +32,37 @@ class EventStore(Protocol):
     remembers an `idempotency_key`, no copy of that delivery runs a handler. Methods may raise anything when the store
     is out of reach; the router answers 503 then. They may be coroutine functions as well.
 
-    A store that forgets has an attribute `ttl`: the seconds for which it remembers what was handled. The router refuses
-    events that are older, for they may be replays. One that several services can reach has `is_shared = True`.
+    A store that forgets has an attribute `ttl`: how many seconds it remembers handled events. The router refuses older
+    events, because they may be replays. A store that several services can reach has `is_shared = True`.
     """
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState | Awaitable[ClaimState]:
         """Claim an event for `lease` seconds under the caller's random `token`, unless it is handled or claimed.
 
-        A claim whose lease ran out is free to take: its holder died or hangs.
+        An expired claim can be taken: its holder died or hangs.
         """
         ...
 
     def complete(self, key: str, token: str) -> bool | Awaitable[bool]:
-        """Record that the event was handled. True for the first who says so, whoever holds the claim by then.
+        """Record that the event was handled, whoever holds the claim by then. Returns True for the first completion.
 
-        A handler that outlived its lease did run to its end: the next copy must not run another.
+        A handler that outlived its lease did run to its end: the next duplicate must not run another.
         """
         ...
 
     def release(self, key: str, token: str) -> Awaitable[None] | None:
-        """Give the claim back after a failure, if it is still the one made under `token`."""
+        """Release the claim after a failure, if it is still the one made under `token`."""
         ...
 
 
 def store_key(idempotency_key: str) -> str:
-    """The key under which an event is stored: itself, or its SHA-256 where it is long or no plain text."""
+    """The key under which an event is stored: its idempotency key, or the SHA-256 of one that is long or not ASCII."""
     if len(idempotency_key) <= _MAX_READABLE_KEY and idempotency_key.isascii() and idempotency_key.isprintable():
         return idempotency_key
-    # surrogatepass: JSON can spell half a character, which no database would take.
+    # surrogatepass: JSON can contain lone surrogates, which no database accepts.
     return "sha256:" + hashlib.sha256(idempotency_key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def body_key(body: bytes) -> str:
-    """The key of a delivery that has none of its own."""
+    """The key of a delivery without an idempotency key."""
     return "body:" + hashlib.sha256(body).hexdigest()

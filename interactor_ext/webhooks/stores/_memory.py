@@ -20,9 +20,9 @@ class _Entry(NamedTuple):
 
 
 class MemoryEventStore:
-    """Knows nothing of other processes and nothing after a restart, and each of the two lets a replay through.
+    """Deduplicates events within one process. Other processes and a restart let a replay through.
 
-    `ttl` is in seconds. `max_events` bounds the memory: the oldest handled events are forgotten first.
+    `ttl` is in seconds. `max_events` bounds memory: the oldest handled events are forgotten first.
     """
 
     def __init__(

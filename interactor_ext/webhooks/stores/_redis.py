@@ -14,10 +14,9 @@ from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._threads import REDIS_THREADS
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 
-# One script a step, so that each is atomic. The numbers are those of ClaimState.
-# redis-py sends a script again if the answer to it got lost: a claim that finds itself there is a claim.
-# GET through pcall: a key that holds something else than a text gives a table, and is replaced. A claim without an end,
-# as PERSIST leaves one, would never be free.
+# One script for each method, so that each is atomic. The numbers are those of ClaimState.
+# redis-py sends a script again if the response got lost: a claim that finds its own token succeeds.
+# GET through pcall: a key of another type gives a table, and is replaced. A claim without expiry (PERSIST) gets one.
 _CLAIM = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 local holder = redis.pcall('GET', KEYS[1])
@@ -38,18 +37,18 @@ _RELEASE = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DE
 _POLICY_LINE = re.compile(r"maxmemory_policy:(\S+)")
 _POLICY = "return redis.call('INFO', 'memory')"
 
-# The platform waits 30 s for an answer, and a delivery may meet a store that hangs twice.
+# The platform waits 30 s for an answer, and one delivery may wait twice for a hanging store.
 DEFAULT_TIMEOUT = 10.0
 
 
 class Redis(Protocol):
-    """What is needed of a client: `redis.Redis` has it, and so have its relatives."""
+    """The part of the interface of `redis.Redis` that is needed."""
 
     def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any: ...
 
 
 class Scripts:
-    """Runs scripts of one keyspace, within a time limit of our own: the client may have none."""
+    """Runs Lua scripts with a timeout, as the Redis client may have none, and warns of an eviction policy once."""
 
     def __init__(self, redis: Any, timeout: float) -> None:
         self._redis = redis
@@ -116,8 +115,8 @@ class _Settings:
 
 class RedisEventStore(_Settings):
     """Takes a `redis.Redis`. `ttl` is how long a handled event is remembered, in seconds; keys begin with `prefix`.
-    `timeout` is after how many seconds without an answer the router answers 503. A warning is logged where Redis evicts
-    keys (`maxmemory-policy`).
+    After `timeout` seconds without a response of Redis the router answers 503. A warning is logged if Redis evicts keys
+    (`maxmemory-policy`).
 
     An asynchronous receiver calls it in a thread; `AsyncRedisEventStore` needs none.
     """

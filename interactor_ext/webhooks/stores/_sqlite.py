@@ -10,7 +10,7 @@ from interactor_ext.webhooks._database import Database, SQLiteBacked, StoredCloc
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 
-# `until` is the end of the lease while an event is handled, and of the memory once it was: past it, the row is free.
+# `until` is the end of the lease, or of the ttl once the event was handled. After it the row counts as absent.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_claims (
     key TEXT PRIMARY KEY, token TEXT NOT NULL, until REAL NOT NULL, completed INTEGER NOT NULL
@@ -35,10 +35,10 @@ _SHIFT = "UPDATE interactor_webhook_claims SET until = until + :by WHERE complet
 
 
 class SQLiteEventStore(SQLiteBacked):
-    """Shared by every thread and process that opens `path`, on one machine: SQLite's locks do not work over a network.
+    """Shared by every thread and process of one machine that opens `path`; SQLite's locks do not work over a network.
 
-    `ttl` is how long a handled event is remembered, in seconds; `timeout` how long to wait for another writer before
-    the router answers 503. `clock` is the time of day, which the processes must share.
+    `ttl` is how many seconds a handled event is remembered; `timeout` how many seconds to wait for another writer
+    before the router answers 503. `clock` is the time of day, which the processes must share.
     """
 
     def __init__(
