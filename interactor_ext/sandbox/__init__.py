@@ -5,24 +5,24 @@
 
 `python -m interactor_ext.sandbox` serves it to other processes. Needs the extra `interactor-sdk[sandbox]`.
 
-It obeys the contract that the client is generated from: every request is checked against it, and what is wrong is
-answered with 422 and a detail for each field. What the contract leaves open, it decides so:
+It validates every request against the contract that the client is generated from, and answers 422 with a detail for
+each invalid field. What the contract leaves open, it decides as follows:
 
 - A request without a namespace belongs to the namespace `""`. Whatever is in another namespace is 404.
 - An id in the path that is not there is 404; one in the body is 422.
 - Lists are in the order of creation, so that a page stays what it was while things are added.
 - A token without a scope gets all that its client may have. `admin` is every scope.
-- Only the answer of a success is kept under an Idempotency-Key. The key holds for one operation, path and body.
-- X-RateLimit-Remaining is how many calls would pass right now, -Reset when the burst is whole again.
+- Only successful responses are stored under an Idempotency-Key. The key is valid for one operation, path and body.
+- X-RateLimit-Remaining is how many calls would pass right now, -Reset when the bucket is full again.
 
-- No request holds up the others. What takes long is done beside the loop, and its work is bounded: bodies of 8 MiB and
+- No request blocks others. Long work runs in a thread and is bounded: bodies of 8 MiB and
   250,000 values, pages of 64 MiB, URLs of 8,000 characters, contexts and definitions of workflows of 250,000 characters
   and values, 100 tool calls a message, and what one step of a workflow does (work.py). Journals hold 64 MiB each.
 
-What else it decides stands at the head of its modules: assistants, tools and streams in conversation.py, replies.py and
-streams.py; workflows in engine.py, expressions.py and actions.py; OAuth flows and credentials in credentials.py;
-faults in faults.py, levers for other processes in control.py; data files in datafile.py, seeds in seeds.py;
-delivery of webhooks in deliveries.py.
+The docstrings of its modules document further decisions: assistants, tools and streams in conversation.py, replies.py
+and streams.py; workflows in engine.py, expressions.py and actions.py; OAuth flows and credentials in credentials.py;
+faults in faults.py, control over HTTP in control.py; data files in datafile.py, seeds in seeds.py; delivery of webhooks
+in deliveries.py.
 """
 
 from __future__ import annotations

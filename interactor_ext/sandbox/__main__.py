@@ -13,7 +13,7 @@ EPILOG = "Stop it with Ctrl-C. Without --data, state is in memory and ends with 
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "python -m interactor_ext.sandbox") -> int:
-    """Exit status: 0 after Ctrl-C, 1 if the port or a file can't be had. `prog` is what its help calls it."""
+    """Returns the exit status: 0 after Ctrl-C, 1 if the port or a file can't be used. `prog` is for its help."""
     options = _parser(prog).parse_args(arguments)
     handler = logging.StreamHandler()
     handler.setFormatter(_Printable("%(asctime)s %(message)s"))
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "python -m interacto
 
 
 class _Printable(logging.Formatter):
-    """Lines in which no request can drive the terminal, or begin a line of its own."""
+    """Formats log lines with control characters escaped, so that no request can drive the terminal or forge a line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name that it has there)
         record.message = record.message.replace("\n", "\\n")

@@ -37,25 +37,24 @@ T = TypeVar("T")
 
 
 class Sandbox:
-    """The platform on this machine. Several may run at once; they share nothing.
+    """A local simulation of the platform. Several may run at once; they share nothing.
 
-    `with Sandbox().run() as sandbox:` serves it from a thread, for sync and async callers alike. `.app` is the same as
-    an ASGI app for a server of your own. `client_id`, `client_secret` and `scopes` are those of the OAuth client it
-    knows from the start. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits` the
-    documented rate limits answer 429; without, they are counted and reported only. `word_delay` is the real time in
-    seconds between two words of a streamed answer. `retry` is the wait, in milliseconds, that streams ask for before a
-    reconnect. A stream keeps at least the newest `replay` events for a resumption, each journal the newest `history`
-    entries. Syncing a data source takes `sync_time` seconds of the clock. Webhooks are delivered as `delivery` says.
-    Time is that of `clock`. Calls under another host name than an address, a local name or one of `allowed_hosts` get
-    403: they may come from a web page whose name was made to lead here.
+    `with Sandbox().run() as sandbox:` serves it from a thread, for sync and async callers. `.app` is an ASGI app for a
+    server of your own. `client_id`, `client_secret` and `scopes` are those of the OAuth client that exists from the
+    start. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits` the
+    documented rate limits answer 429; without, they are only counted and reported. `word_delay` is the real time in
+    seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams ask for before a
+    reconnect. A stream stores at least the newest `replay` events for a resumption, each journal the newest `history`
+    entries. Syncing a data source takes `sync_time` seconds of the clock. `delivery` says how webhooks are delivered.
+    All times come from `clock`. Calls with another host name than an address, a local name or one of `allowed_hosts`
+    get 403: they may come from a web page by DNS rebinding.
 
-    State is in memory, or in the file `data`, which survives a restart and the death of the process; datafile.py says
-    what it holds. One sandbox at a time may have it: it is free again when `run` or `serve` ends. `seed` is a file of
-    what is there from the start and after `reset` (its form is in seeds.py); what `data` holds already comes before it.
-    The constructor raises OSError for a file that can't be had, and for one that is damaged or something else a
-    ConfigurationError, which is a ValueError as well; the file stays as it is. A seed is checked, and planted whole or
-    not at all. Where `data` can't be written, what was asked did not happen: methods
-    raise OSError, and calls of the API get 507.
+    State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
+    One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded
+    at the start and after `reset` (see seeds.py), unless `data` holds something already. The constructor raises OSError
+    for a file that can't be opened, and ConfigurationError, which is a ValueError as well, for one that is damaged or
+    foreign; the file is unchanged. A seed is loaded completely or not at all. If `data` can't be written, the change is
+    rolled back: methods raise OSError, and calls of the API get 507.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class Sandbox:
 
         seeds = None if seed is None else Seeds(os.fspath(seed), read_seed(seed), contract)
         if seeds is not None:
-            # On a state to throw away, so that a seed with a mistake has no part in anything.
+            # Loaded into a temporary state first, so that an invalid seed changes nothing.
             seeds.load_into(fresh(Persistence()))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._origin: str | None = None
@@ -124,15 +123,15 @@ class Sandbox:
 
     @contextmanager
     def run(self, port: int = 0, *, host: str = "127.0.0.1") -> Iterator[Sandbox]:
-        """Serve from a thread until the block ends; port 0 takes a free one. State outlives the block.
+        """Serve from a thread until the block ends; port 0 takes a free one. The state survives the block.
 
-        Raises OSError if the port can't be had, RuntimeError if this sandbox is being served already.
+        Raises OSError if the port can't be used, RuntimeError if this sandbox is being served already.
         """
         with self._listening(host, port) as sock, serving(self._server(), sock):
             yield self
 
     def serve(self, port: int, *, host: str = "127.0.0.1", announce: Callable[[], None]) -> None:
-        """Serve from this thread until a signal ends it; `announce` is called once calls can come. Raises as `run`."""
+        """Serve from this thread until a signal; `announce` is called when the server listens. Raises as `run`."""
         with self._listening(host, port) as sock:
             announce()
             self._server().run(sockets=[sock])
@@ -147,7 +146,7 @@ class Sandbox:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment variables that lead the SDK here, the secret included."""
+        """The environment variables that point the SDK to this sandbox, the secret included."""
         return {
             "INTERACTOR_CLIENT_ID": self.client_id,
             "INTERACTOR_CLIENT_SECRET": self.client_secret,
@@ -156,9 +155,7 @@ class Sandbox:
         }
 
     def client(self, **options: Any) -> InteractorClient:
-        """An SDK client of this sandbox; `options` are further arguments of InteractorClient. What settings and proxies
-        the environment holds has no part in it.
-        """
+        """An SDK client of this sandbox; `options` are its arguments. Environment variables are ignored."""
         from interactor_ext import InteractorClient
         from interactor_ext.transports._sync_transport import Transport
 
@@ -167,7 +164,7 @@ class Sandbox:
             return InteractorClient(**options)
         options["transport"] = transport = Transport(trust_env=False)
         client = InteractorClient(**options)
-        # For whoever forgets to close, as with the transport that a client makes for itself.
+        # For clients that are not closed, as with the transport that a client makes for itself.
         weakref.finalize(client._shared.transport, transport.close)
         return client
 
@@ -183,17 +180,17 @@ class Sandbox:
 
     @property
     def requests(self) -> Journal[RequestRecord]:
-        """What was asked of the API and how it was answered, oldest first."""
+        """The requests of the API with their response status, oldest first."""
         return self._state.requests
 
     @property
     def events(self) -> Journal[JsonObject]:
-        """What happened, in the shape of webhook bodies, oldest first."""
+        """The published events, as webhook bodies, oldest first."""
         return self._state.events
 
     @property
     def emails(self) -> Journal[JsonObject]:
-        """What workflows would have sent."""
+        """The emails that workflows would have sent."""
         return self._state.emails
 
     @property
@@ -203,19 +200,19 @@ class Sandbox:
 
     @property
     def deliveries(self) -> Journal[Delivery]:
-        """Every attempt to deliver an event to a webhook, in the order in which they ended."""
+        """Every attempt to deliver an event to a webhook, in the order of completion."""
         return self._state.outbox.journal
 
     def redeliver(self, what: Delivery | str) -> None:
-        """Send an event once more, the same to the last byte, with six attempts.
+        """Send an event again, byte for byte the same, with six attempts.
 
-        A Delivery goes to its webhook again, the id of an event to every active webhook that listens for it now.
-        Raises ValueError if there is none, or if the event is not among `events` any more.
+        A Delivery goes to its webhook again, an event id to every active webhook that subscribes to it now. Raises
+        ValueError if there is none, or if the event is not in `events` any more.
         """
         self._on_loop(lambda: self._state.redeliver(what))
 
     def wait_for_deliveries(self, timeout: float = 10.0) -> None:
-        """Wait until each event was tried once, and whatever the clock says is due again was.
+        """Wait until each event has had its first attempt and no retry is due.
 
         Raises TimeoutError after `timeout` real seconds, RuntimeError unless another thread serves this sandbox.
         """
@@ -227,17 +224,17 @@ class Sandbox:
 
     @property
     def open_streams(self) -> int:
-        """How many subscribers are connected to streams now."""
+        """How many stream subscribers are connected now."""
         return self._on_loop(lambda: self._state.streams.open)
 
     def reset(self) -> None:
-        """As if just started: no data but the seed's, no tokens, no further clients, no faults, empty journals,
-        real time. Streams are cut off.
+        """Return to the initial state: the seed's data, no tokens, no added clients, no faults, empty journals, real
+        time. Streams are disconnected.
         """
         self._on_loop(self._state.clear)
 
     def revoke_tokens(self) -> None:
-        """End every access token: the next call of each client gets 401."""
+        """Revoke every access token: the next call of each client gets 401."""
         self._on_loop(self._accounts.revoke_all)
 
     def deprecate(
@@ -248,7 +245,7 @@ class Sandbox:
         sunset: float | datetime | None = None,
         link: str | None = None,
     ) -> None:
-        """Answer an operation (by its operationId) with `Deprecation`, `Sunset` and `Link`; from `sunset` on with 410.
+        """Add `Deprecation`, `Sunset` and `Link` headers to an operation (an operationId); after `sunset` it gets 410.
 
         Times are Unix seconds or datetimes with a zone; `at` is now by default, and all are those of `clock`. Raises
         ValueError for an operation the contract doesn't have. `reset` undoes it.
@@ -258,11 +255,11 @@ class Sandbox:
         self._state.deprecations.add(operation, at, sunset, link)
 
     def close(self) -> None:
-        """Let go of the data file, as the end of `run` and `serve` does; only who serves `.app` must call it."""
+        """Close the data file, as the end of `run` and `serve` does; needed only after serving `.app` by yourself."""
         self._persistence.close()
 
     def add_client(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ("admin",)) -> None:
-        """Let another OAuth client in; it sees the same data. Raises ValueError for an unknown scope."""
+        """Add another OAuth client; it sees the same data. Raises ValueError for an unknown scope."""
         client = OAuthClient(client_id, client_secret, frozenset(scopes))
         self._on_loop(lambda: self._accounts.register(client))
 
@@ -276,7 +273,7 @@ class Sandbox:
         refreshable: bool = True,
         status: str = "active",
     ) -> JsonObject:
-        """Put a credential in place without the OAuth flow; returns it as the API shows it.
+        """Create a credential without the OAuth flow; returns it as the API does.
 
         One that is not `refreshable` becomes `expired` after `expires_in` seconds of the clock.
         """
@@ -304,11 +301,11 @@ class Sandbox:
             raise ValueError(problem.message) from None
 
     def emit(self, stream_id: str, event: JsonObject) -> None:
-        """Put an event of your own on the stream of a room or a workflow instance."""
+        """Emit an event of your own on the stream of a room or a workflow instance."""
         self._on_loop(lambda: self._state.streams.emit(stream_id, event))
 
     def disconnect_streams(self) -> None:
-        """Cut off every open stream, as a restart of the platform does; a subscriber can resume."""
+        """Disconnect every open stream, as a restart of the platform does; subscribers can resume."""
         self._on_loop(self._state.streams.disconnect)
 
     def __repr__(self) -> str:
@@ -352,7 +349,7 @@ class Sandbox:
         self._state.start()
 
     def _on_loop(self, work: Callable[[], T]) -> T:
-        """Do it where the state lives: on the serving loop if there is one and this is not it."""
+        """Run `work` on the serving loop if there is another one running, else here, and commit."""
 
         def committed() -> T:
             try:

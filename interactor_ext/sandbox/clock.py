@@ -15,15 +15,15 @@ FIRST, LAST, END = 0.0, 221_845_392_000.0, 253_402_300_800.0
 
 
 def http_date(moment: float) -> bytes:
-    """The moment, or the nearest that a header can say."""
+    """The time as an HTTP date, clamped to what an HTTP date can express."""
     return formatdate(min(max(moment, FIRST), END - 1), usegmt=True).encode()
 
 
 class Clock:
-    """Unix time that a test can move, so that nothing has to sleep until something expires.
+    """Unix time that a test can advance instead of sleeping.
 
-    `speed` is how many of its seconds pass in one real second. What waits for real (a fault's latency, the pace of a
-    streamed answer, a stream's keepalive) does not follow it.
+    `speed` is how many of its seconds pass in one real second. Real waits (a fault's latency, the pace of a streamed
+    reply, a stream's keepalive) do not follow it.
     """
 
     def __init__(self, *, speed: float = 1.0) -> None:
@@ -31,7 +31,7 @@ class Clock:
             raise ValueError(f"speed must be a positive number, not {speed!r}")
         self._speed = speed
         self._lock = threading.Lock()
-        # Weak, for a clock may serve many a sandbox and outlive them.
+        # Weak references: a clock may serve many sandboxes and outlive them.
         self._listeners: list[WeakMethod[Callable[[], None]]] = []
         self.reset()
 
@@ -40,9 +40,9 @@ class Clock:
         return self._start + (time.monotonic() - self._mark) * self._speed + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move forward by `seconds`, or back if they are negative. Safe from any thread.
+        """Move forward by `seconds`, or back if negative. Thread-safe.
 
-        Raises ValueError for a time before 1970 or after 8999: around each there must be times that can be written.
+        Raises ValueError for a time before 1970 or after 8999, so that times around it can be formatted.
         """
         try:
             is_finite = math.isfinite(seconds)
@@ -64,17 +64,17 @@ class Clock:
         self._tell()
 
     def on_move(self, listener: Callable[[], None]) -> None:
-        """Have a method called, by whichever thread it was, after each move; the object is not kept alive for it."""
+        """Call a bound method after each move, in the moving thread; its object is referenced weakly."""
         with self._lock:
             self._listeners = [known for known in self._listeners if known() is not None]
             self._listeners.append(WeakMethod(listener))
 
     def real_seconds(self, seconds: float) -> float:
-        """How long so many seconds of this clock really take."""
+        """The real duration of `seconds` of this clock."""
         return seconds / self._speed
 
     def stamp(self, seconds_from_now: float = 0.0) -> str:
-        """Now, or so many seconds later, as the API writes times: ISO 8601, UTC, milliseconds.
+        """The time now plus `seconds_from_now` in the API's format: ISO 8601, UTC, milliseconds.
 
         Raises ValueError beyond the years 1 to 9999.
         """

@@ -1,15 +1,14 @@
 """Delivery and DeliveryOptions: the record of one webhook attempt, and how webhooks are delivered.
 
-- An event goes to the webhooks of its namespace that are active and list its type at that moment. A webhook that is
-  deleted or made inactive gives up what it had not got yet; one whose URL or secret changes has the new one used from
-  the next attempt on.
-- An attempt waits its turn from the end of the one before. What ends the tries is a 2xx, the sixth attempt, or the
-  webhook's end. A redirect is a failure: it is not followed.
-- A webhook gets up to 8 deliveries at a time, all webhooks together 128; up to 1000 of them, or 64 MiB, wait for it.
-  What comes on top of that is recorded as not sent, and not tried again unless `redeliver` asks for it.
-- Only receivers on this machine and in private networks get anything, unless `DeliveryOptions.public` says otherwise:
-  what a test does must not reach the webhook that production uses.
-- Whoever stops the server cuts off what is under way; if the same Sandbox is served again, it is sent again.
+- An event goes to the webhooks of its namespace that are active and subscribe to its type at that moment. A deleted or
+  inactive webhook drops its pending deliveries; a changed URL or secret is used from the next attempt on.
+- The wait before a retry counts from the end of the attempt before. Retries end with a 2xx, the sixth attempt, or the
+  deletion of the webhook. A redirect is a failure: it is not followed.
+- A webhook gets up to 8 deliveries at a time, all webhooks together 128; up to 1000 deliveries or 64 MiB wait for one
+  webhook. Further ones are recorded as not sent, and not retried unless `redeliver` asks for it.
+- Only receivers on this machine and in private networks get deliveries, unless `DeliveryOptions.public` permits others:
+  a test must not reach the webhook that production uses.
+- A stop of the server cancels deliveries in flight; if the same Sandbox is served again, they are sent again.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ def _duration(_: object, attribute: attrs.Attribute[float], value: float) -> Non
 
 @attrs.define(kw_only=True)
 class DeliveryOptions:
-    """How webhooks are delivered; each may be changed at any time and counts for the events that come after.
+    """How webhooks are delivered; each option may be changed at any time and applies to later events.
 
-    `duplicate`: the share of deliveries that are sent twice, at the same time. `reorder`: the share that is held back
-    until another one to the same webhook has overtaken it, for at most a real second. `delay`: the first attempt waits
-    for a random time of up to so many seconds of the clock. `time_scale` makes the waits between attempts longer or
-    shorter: 0.001 turns the 2 hours into 7.2 s. `timeout`: the real seconds that a receiver has for its answer.
-    `public`: also deliver to addresses that are reached through the internet.
+    `duplicate`: the probability that a delivery is sent twice at the same time. `reorder`: the probability that it is
+    held until another delivery to the same webhook has overtaken it, for at most one real second. `delay`: the maximum
+    random delay of the first attempt, in seconds of the clock. `time_scale` scales the waits between attempts: 0.001
+    turns 2 hours into 7.2 s. `timeout`: the real seconds that a receiver has to respond. `public`: also deliver to
+    public internet addresses.
     """
 
     duplicate: float = attrs.field(default=0.0, validator=_share)
@@ -57,10 +56,10 @@ class DeliveryOptions:
 class Delivery:
     """One attempt to deliver an event to a webhook.
 
-    All attempts at the same have the same `id`; `attempt` counts them from 1 and is 0 for what was not even tried.
-    `status` is the receiver's answer, None if there was none; `error` then says why. `duration` is in real seconds.
-    `next_attempt_at` is None after the last. `is_duplicate` marks the second copy that `DeliveryOptions.duplicate`
-    ordered; a copy is tried once.
+    All attempts of one delivery have the same `id`; `attempt` counts from 1, and is 0 if nothing was sent. `status` is
+    the receiver's status code, None without a response; `error` then says why. `duration` is in real seconds.
+    `next_attempt_at` is None after the last attempt. `is_duplicate` marks the copy made by
+    `DeliveryOptions.duplicate`; a copy has one attempt.
     """
 
     id: str

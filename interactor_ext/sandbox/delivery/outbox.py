@@ -1,6 +1,6 @@
 """Outbox: queues published events for the webhooks that subscribe to them, sends them and retries failures.
 
-Belongs to the serving loop as all of the state does. While nobody serves, what is posted waits.
+Runs on the serving loop, as all state does. Events that are posted while no loop serves wait in the queues.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from interactor_ext.sandbox.storage.persistence import Persistence, StoredDelive
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store, new_id
 from interactor_ext.webhooks import sign
 
-# Real seconds until a delivery that was held back goes out though nothing overtook it.
+# Real seconds after which a held delivery is sent even if none has overtaken it.
 HOLD_SECONDS = 1.0
-# Real seconds until what was restored is sent: on a full disk it may just have been, and be lost again.
+# Real seconds until restored deliveries are sent: after a failed write to a full disk they may just have been sent.
 RESTORE_DELAY = 1.0
-# Attempts at a time, to all webhooks together: each has a socket.
+# Concurrent attempts to all webhooks together: each has a socket.
 AT_ONCE = 128
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it
 
 
 class Outbox:
-    """`journal` has every attempt. `options` are as the constructor got them again after `clear`."""
+    """Queues and sends deliveries. `journal` holds every attempt; `clear` restores the initial `options`."""
 
     def __init__(
         self, store: Store, persistence: Persistence, clock: Clock, options: DeliveryOptions, history: int
@@ -55,7 +55,7 @@ class Outbox:
         clock.on_move(self._clock_moved)
 
     def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Deliver from now on, on this loop, which is the running one."""
+        """Start delivering on the running loop."""
         if loop is not self._loop:
             self._cancel_attempts()
             self._loop = loop
@@ -64,7 +64,7 @@ class Outbox:
             self._send_all_due()
 
     def stop(self) -> None:
-        """Cut off what is under way; it is sent again when somebody serves again."""
+        """Cancel deliveries in flight; they are sent again when the sandbox is served again."""
         self._cancel_attempts()
         self._loop = None
 
@@ -76,7 +76,7 @@ class Outbox:
         self._finished.set()
 
     def restore(self) -> None:
-        """Go on with what the persistence has: what was under way when its process ended is sent once more."""
+        """Load pending deliveries from the persistence, those in flight when the process ended included."""
         webhooks = {webhook.id: webhook for webhook in self._store.everything("webhook")}
         for stored in self._persistence.deliveries():
             if webhook := webhooks.get(stored.webhook_id):
@@ -89,19 +89,19 @@ class Outbox:
             self._loop.call_later(RESTORE_DELAY, self._send_all_due)
 
     def post(self, event: JsonObject, body: bytes) -> None:
-        """Send an event, which `body` says as JSON, to whoever listens for it."""
+        """Queue an event, whose JSON is `body`, for every webhook that subscribes to it."""
         for webhook in self._listeners(event):
             self._enqueue(webhook, event, body)
 
     def redeliver(self, delivery: Delivery) -> None:
-        """Send what a delivery held once more, with six attempts. Raises ValueError if its webhook is gone or off."""
+        """Send a delivery's event again, with six attempts. Raises ValueError if its webhook is deleted or inactive."""
         webhook = self._store.find("webhook", delivery.namespace, delivery.webhook_id)
         if webhook is None or not webhook.public["active"]:
             raise ValueError(f"the webhook {delivery.webhook_id} was deleted or is not active")
         self._enqueue(webhook, delivery.event, _encoded(delivery.event))
 
     def redeliver_event(self, event: JsonObject) -> None:
-        """Send an event once more to all who listen for it now. Raises ValueError if nobody does."""
+        """Send an event again to every webhook that subscribes to it now. Raises ValueError if there is none."""
         webhooks = list(self._listeners(event))
         if not webhooks:
             raise ValueError(f"no active webhook listens for {event['event']} in this namespace")
@@ -110,14 +110,14 @@ class Outbox:
             self._enqueue(webhook, event, body)
 
     def cancel(self, webhook: Record) -> None:
-        """Give up what a webhook has not got yet. What is under way comes to its end, but is not tried again."""
+        """Drop the pending deliveries of a webhook. Those in flight end, but are not retried."""
         if queue := self._queues.pop(webhook.id, None):
             for pending in queue.drop_waiting():
                 self._persistence.remove_delivery(pending.id, pending.is_duplicate)
             self._finished.set()
 
     async def wait_until_idle(self) -> None:
-        """Wait until each event was tried once, no attempt is under way, and none is due."""
+        """Wait until each event has had its first attempt, and no attempt is in flight or due."""
         while any(queue.is_busy(self._clock.now()) for queue in self._queues.values()):
             self._finished.clear()
             await self._finished.wait()
@@ -152,7 +152,7 @@ class Outbox:
             self._send_due(queue)
 
     def _send_due(self, queue: WebhookQueue) -> None:
-        """Begin what is due, and come back when the next is."""
+        """Start the attempts that are due, and set a timer for the next."""
         if self._loop is None:
             return
         if queue.next_due is not None:
@@ -169,7 +169,7 @@ class Outbox:
             queue.end_of_hold = self._loop.call_later(HOLD_SECONDS, self._release_held, queue)
 
     def _release_held(self, queue: WebhookQueue) -> None:
-        """Send off what was held back, if anything was."""
+        """Queue the held delivery, if any, and send what is due."""
         if queue.held is not None:
             queue.add(queue.held)
             queue.held = None
@@ -215,7 +215,7 @@ class Outbox:
             return Outcome(error="the sandbox itself failed")
 
     def _schedule_retry(self, queue: WebhookQueue, pending: PendingDelivery) -> str | None:
-        """Put a letter back, if it has attempts left and its webhook still wants it; returns when the next is due."""
+        """Queue a failed delivery again, if it has attempts left and its webhook exists; returns when it is due."""
         forgotten = self._queues.get(queue.webhook.id) is not queue
         if forgotten or pending.is_duplicate or pending.attempt > len(WAITS):
             return None
@@ -273,7 +273,7 @@ class Outbox:
 
     def _cancel_attempts(self) -> None:
         for task in self._tasks:
-            # A loop that ended without a word to the app has ended its tasks, too.
+            # A loop that was closed without stopping the app has ended its tasks, too.
             with suppress(RuntimeError):
                 task.cancel()
         self._tasks.clear()
@@ -281,7 +281,7 @@ class Outbox:
             queue.requeue_in_flight()
 
     def _clock_moved(self) -> None:
-        """The clock was moved, perhaps by another thread: something may be due."""
+        """The clock was moved, perhaps by another thread: deliveries may be due."""
         if self._loop is not None:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._send_all_due)

@@ -15,13 +15,13 @@ import httpx
 
 from interactor_ext.sandbox.platform.work import run_in_new_thread
 
-# Of an answer no more is read than this; that it came is what counts.
+# Bytes of a response that are read; only its status matters.
 MAX_ANSWER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A status, or why there is none."""
+    """The status code of a response, or the error if there is none."""
 
     status: int | None = None
     error: str | None = None
@@ -32,11 +32,11 @@ class Outcome:
 
 
 class Undeliverable(Exception):
-    """There is nowhere to send it to; the text says why."""
+    """The receiver has no usable address; the message says why."""
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float, public: bool) -> Outcome:
-    """Never raises, but for a cancellation."""
+    """Post one delivery. Every failure but a cancellation is returned as an Outcome."""
     try:
         async with asyncio.timeout(timeout_seconds):
             return Outcome(status=await _post(httpx.URL(url), body, headers, public=public))
@@ -45,7 +45,7 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_sec
     except Undeliverable as error:
         return Outcome(error=str(error))
     except Exception as error:
-        # Whatever an URL or a receiver can provoke is a failed attempt, as it is for the platform.
+        # Any error that a URL or a receiver can provoke is a failed attempt, as it is for the platform.
         return Outcome(error=f"{type(error).__name__}: {error}")
 
 
@@ -56,15 +56,15 @@ async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, publ
         if not addresses:
             raise Undeliverable(f"not sent: {url.host} is a public address (DeliveryOptions.public allows them)")
     for address in addresses[:-1]:
-        # `localhost` has two, and most receivers listen on one of them.
+        # `localhost` has two addresses, and most receivers listen on one of them.
         with suppress(httpx.ConnectError):
             return await _post_to(address, url, body, headers)
     return await _post_to(addresses[-1], url, body, headers)
 
 
 async def _post_to(address: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> int:
-    """To the address that was looked up and to no other, under the name that the receiver is known by."""
-    # Given apart from the URL, which httpx logs.
+    """Post to exactly this address, with the host name of the URL in `Host` and for TLS."""
+    # Not in the URL, which httpx logs.
     auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
     verify = _tls() if url.scheme == "https" else False
     async with (
@@ -88,7 +88,7 @@ async def _post_to(address: str, url: httpx.URL, body: bytes, headers: Mapping[s
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    # Making one costs more than a delivery.
+    # Creating one costs more than a delivery.
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -101,8 +101,8 @@ def _is_public(address: str) -> bool:
 async def _addresses(host: str, port: int | None) -> list[str]:
     """The addresses of a host, at least one. Raises Undeliverable.
 
-    In a thread of its own and not in the loop's executor: a name server that says nothing would hold up the end of the
-    server until the lookup gives up.
+    In a new thread and not in the loop's executor: a hanging name server would delay the stop of the server until the
+    lookup gives up.
     """
     with suppress(ValueError):
         return [str(ipaddress.ip_address(host))]

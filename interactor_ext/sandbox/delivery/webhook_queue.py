@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
-# For one webhook: one that is slow holds up itself alone.
+# Concurrent attempts to one webhook: a slow one delays only itself.
 AT_ONCE = 8
 MAX_WAITING = 1000
-# Bytes of what waits for one webhook.
+# Bytes of the bodies that wait for one webhook.
 MAX_SIZE = 64 * 1024 * 1024
 
 _numbers = itertools.count()
@@ -21,7 +21,7 @@ _numbers = itertools.count()
 
 @dataclass(slots=True, eq=False)
 class PendingDelivery:
-    """An event on its way to a webhook, and the `body` that says it. `due` is a time of the clock."""
+    """An event to deliver to a webhook, with its encoded `body`. `due` is a time of the clock."""
 
     id: str
     event: JsonObject
@@ -33,7 +33,7 @@ class PendingDelivery:
 
 @dataclass(slots=True, eq=False)
 class WebhookQueue:
-    """The way to one webhook. `held` waits for another letter to overtake it."""
+    """The pending deliveries of one webhook. `held` waits for another delivery to overtake it."""
 
     webhook: Record
     held: PendingDelivery | None = None
@@ -51,12 +51,12 @@ class WebhookQueue:
         return len(self._waiting) >= MAX_WAITING or self._size >= MAX_SIZE
 
     def add(self, pending: PendingDelivery) -> None:
-        # The number keeps letters that are due at the same time in the order in which they came.
+        # The number keeps deliveries that are due at the same time in order of arrival.
         heapq.heappush(self._waiting, (pending.due, next(_numbers), pending))
         self._size += len(pending.body)
 
     def take(self, now: float) -> Iterator[PendingDelivery]:
-        """What may go now; it counts as under way until the caller removes it there."""
+        """Take the deliveries that are due; they are in flight until the caller removes them there."""
         while self._waiting and self._waiting[0][0] <= now and len(self.in_flight) < AT_ONCE:
             pending = heapq.heappop(self._waiting)[2]
             self._size -= len(pending.body)
@@ -64,7 +64,7 @@ class WebhookQueue:
             yield pending
 
     def seconds_to_next(self, now: float) -> float | None:
-        """None if nothing waits for a time: what waits for its turn goes when another one has arrived."""
+        """Seconds until the next delivery is due; None if none waits or all slots are in use."""
         if not self._waiting or len(self.in_flight) >= AT_ONCE:
             return None
         return self._waiting[0][0] - now
@@ -74,14 +74,14 @@ class WebhookQueue:
         return waits or bool(self.in_flight) or self.held is not None
 
     def requeue_in_flight(self) -> None:
-        """Put back what is under way, and stop the timers."""
+        """Queue the deliveries in flight again, and stop the timers."""
         for pending in self.in_flight:
             self.add(pending)
         self.in_flight.clear()
         self.stop_timers()
 
     def drop_waiting(self) -> list[PendingDelivery]:
-        """Forget what has not set out yet, and return it."""
+        """Remove and return the deliveries that are not in flight."""
         dropped = [pending for _, _, pending in self._waiting]
         if self.held is not None:
             dropped.append(self.held)

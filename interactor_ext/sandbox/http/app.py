@@ -23,10 +23,10 @@ from interactor_ext.sandbox.storage.state import State
 
 
 def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> Starlette:
-    """`on_loop` is called on the serving loop: at the start, and at each request, as not every server starts apps."""
+    """`on_loop` is called on the serving loop at startup and at each request: not every server runs the lifespan."""
 
     async def forget(request: Request, error: Exception) -> Response:
-        # Nobody is there to read it.
+        # The client is gone.
         return Response(status_code=400)
 
     async def fail(request: Request, error: Exception) -> Response:

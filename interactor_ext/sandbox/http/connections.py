@@ -17,12 +17,12 @@ from interactor_ext.sandbox.http.problems import Problem
 from interactor_ext.sandbox.storage.records import new_id
 
 EXTENSION = "interactor.sandbox.cut"
-# On, with no time to linger: closing sends a reset instead of an orderly end.
+# SO_LINGER with a timeout of 0: closing sends a TCP reset.
 RESET_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class ConnectionCut(Exception):
-    """The connection is to end here and now. `reset`: by a TCP reset, else by an end of what was sent so far."""
+    """The connection must end now. `reset`: by a TCP reset, else by closing it after what was sent so far."""
 
     def __init__(self, *, reset: bool) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class ConnectionCut(Exception):
 
 
 class CuttableProtocol(H11Protocol):
-    """Tells the app how to cut the connection off, in the scope's extension `interactor.sandbox.cut`."""
+    """Gives the app a function that closes the connection, in the scope's extension `interactor.sandbox.cut`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -51,7 +51,7 @@ class CuttableProtocol(H11Protocol):
         self.app = with_extension
 
     def shutdown(self) -> None:
-        """As the server ends: who has not sent all of a request by now is not waited for."""
+        """At server shutdown: abort a connection whose request is incomplete."""
         if self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body:
             self.abort()
             return
@@ -61,7 +61,7 @@ class CuttableProtocol(H11Protocol):
             self.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP, or more of it than the server reads, gets the contract's envelope as all other errors do."""
+        """Answer invalid or oversized HTTP with the contract's error envelope."""
         request_id = new_id("req")
         content = json.dumps(Problem(400, msg).envelope(request_id)).encode()
         headers = {
@@ -75,7 +75,7 @@ class CuttableProtocol(H11Protocol):
             for event in (response, h11.Data(data=content), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         except h11.LocalProtocolError:
-            # Another answer was under way, a stream for example.
+            # Another response was in progress, for example a stream.
             self.abort()
         self.transport.close()
 
@@ -84,23 +84,23 @@ class CuttableProtocol(H11Protocol):
 
 
 def is_cuttable(scope: Scope) -> bool:
-    """Whether the sandbox's own server stands below."""
+    """Whether the sandbox's own server serves this request."""
     return EXTENSION in scope.get("extensions", {})
 
 
 async def cut_off(scope: Scope, receive: Receive, *, reset: bool) -> None:
-    """End the connection, and return when it has ended. Raises RuntimeError under a server that has no way to."""
+    """Close the connection, and return when it is closed. Raises RuntimeError under another server."""
     if not is_cuttable(scope):
         raise RuntimeError("only the sandbox's own server can cut a connection off: use Sandbox.run or Sandbox.serve")
     cut: Callable[..., None] = scope["extensions"][EXTENSION]
     cut(reset=reset)
-    # A return before the server has noticed would count as a forgotten answer.
+    # Returning before the server has noticed would count as a missing response.
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def cut_short(chunks: AsyncIterator[bytes], *, events: int, size: int | None) -> AsyncIterator[bytes]:
-    """The beginning of a stream: so many events, or so many bytes if `size` is given. Then raises ConnectionCut."""
+    """Pass on the first `events` events, or the first `size` bytes, of a stream. Then raises ConnectionCut."""
     async for chunk in chunks:
         if size is not None:
             yield chunk[:size]

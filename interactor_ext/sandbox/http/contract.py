@@ -23,9 +23,9 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 @dataclass(frozen=True, slots=True)
 class ContractOperation:
-    """One call of the contract.
+    """One operation of the contract.
 
-    `open` needs no token, `idempotent` takes an Idempotency-Key, `status` is its first documented success.
+    `open` needs no token, `idempotent` accepts an Idempotency-Key, `status` is the first documented success status.
     """
 
     id: str
@@ -43,7 +43,7 @@ class ContractOperation:
     body_required: bool
 
     def read_parameters(self, place: str, given: Mapping[str, str]) -> dict[str, Any]:
-        """The contract's parameters of one place (`query` or `header`), typed. Raises Problem; ignores unknown ones."""
+        """Convert the parameters of one place (`query` or `header`). Raises Problem; ignores unknown parameters."""
         values: dict[str, Any] = {}
         for parameter in self.parameters:
             if parameter.place != place:
@@ -56,15 +56,15 @@ class ContractOperation:
         return values
 
     def namespace(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-        """The tenant as it was sent, by header or else by query where this operation takes it so; "" if by neither."""
+        """The namespace from the header, or else from the query if this operation accepts it there; "" without one."""
         names = {parameter.name for parameter in self.parameters}
         by_header = headers.get("x-namespace", "") if "X-Namespace" in names else ""
         return by_header or (query.get("namespace", "") if "namespace" in names else "")
 
     def read_body(self, body: Any) -> Any:
-        """The body without the optional fields that are null, which means that they are left out.
+        """Validate a body and remove optional fields that are null, which count as left out.
 
-        Raises Problem with a detail for each field that the contract doesn't allow.
+        Raises Problem with a detail for each invalid field.
         """
         if self.body is None:
             return body
@@ -76,7 +76,7 @@ class ContractOperation:
 
 @dataclass(slots=True)
 class Node:
-    """One step of the paths: what may follow it, by name or as an id, and what may be done here."""
+    """A node of the routing tree: children by segment, a child for an id, and the operations by method."""
 
     named: dict[str, Node] = field(default_factory=dict)
     variable: Node | None = None
@@ -84,7 +84,7 @@ class Node:
 
 
 class Contract:
-    """Every operation by its id, the way from a request to one, and the rate limits by their names."""
+    """The operations by id, the routing of paths to them, and the rate limit tiers."""
 
     def __init__(self, document: Document) -> None:
         self._root = Node()
@@ -130,7 +130,7 @@ class Contract:
 
 @lru_cache(maxsize=1)
 def load_contract() -> Contract:
-    """The contract of the client that is installed beside the sandbox."""
+    """The contract of the installed client package."""
     return Contract(read_document())
 
 

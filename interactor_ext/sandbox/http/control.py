@@ -4,7 +4,7 @@
 |---|---|
 | `GET /_sandbox/faults` | `{"faults": [...]}`, those in force |
 | `POST /_sandbox/faults` | the arguments of `Faults.add` as an object; 201 with the fault and its `id` |
-| `DELETE /_sandbox/faults`, `DELETE /_sandbox/faults/{id}` | call off all, or one |
+| `DELETE /_sandbox/faults`, `DELETE /_sandbox/faults/{id}` | remove all, or one |
 | `GET /_sandbox/clock` | `{"now": Unix seconds, "time": ISO 8601}` |
 | `POST /_sandbox/clock` | `{"advance": seconds}`; answers as GET |
 | `GET /_sandbox/deprecations`, `POST`, `DELETE` | the arguments of `Sandbox.deprecate`; times are Unix seconds |
@@ -12,7 +12,7 @@
 | `GET /_sandbox/events` | `{"events": [...]}`, as webhooks got them, oldest first |
 | `POST /_sandbox/reset` | as `Sandbox.reset`; 204 |
 
-What is wrong is answered with 422 and the contract's error envelope. Calls from web pages of other sites get 403.
+Invalid requests get 422 with the contract's error envelope. Requests from web pages of other sites get 403.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ DEPRECATION = {"operation": TEXT, "at": NUMBER, "sunset": NUMBER, "link": TEXT}
 
 
 class Control:
-    """The routes, and what they do to a state."""
+    """The control endpoints of a state."""
 
     def __init__(self, contract: Contract, state: State, on_loop: Callable[[], None]) -> None:
         self._contract = contract
@@ -156,7 +156,7 @@ class Control:
 
 
 def _listing(name: str, items: Iterable[JsonObject]) -> Response:
-    """A long list, written piece by piece: Starlette does it in a thread, and others are answered meanwhile."""
+    """A long list, streamed item by item: Starlette does it in a thread, so other requests are answered meanwhile."""
 
     def pieces() -> Iterator[bytes]:
         yield encode({name: []})[:-2]
@@ -168,7 +168,7 @@ def _listing(name: str, items: Iterable[JsonObject]) -> Response:
 
 
 def _arguments(body: Any, fields: JsonObject, *required: str) -> JsonObject:
-    """Raises Problem 422 for a body that is not an object of these fields."""
+    """Validate a body as an object of these fields. Raises Problem 422."""
     schema = {"type": "object", "properties": fields, "required": list(required), "additionalProperties": False}
     if wrong := problems_of(Validator(schema), body):
         raise invalid(*wrong)

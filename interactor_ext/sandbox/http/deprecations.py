@@ -12,13 +12,13 @@ from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.http.problems import Problem
 
 LINK = "https://docs.interactor.com/migration/v1-to-v2"
-# Until 9999, beyond which an HTTP date can't go.
+# The last second of 9999, the maximum of an HTTP date.
 LAST_SECOND = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
 class Deprecated:
-    """What is said of one operation. Times are Unix seconds; `link` leads to where one can read about it."""
+    """The deprecation of one operation. Times are Unix seconds; `link` is the URL of its documentation."""
 
     operation: str
     at: float
@@ -34,7 +34,7 @@ class Deprecated:
 
 
 class Deprecations:
-    """Which operations are deprecated. Every method is safe from any thread."""
+    """The deprecated operations. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -44,7 +44,7 @@ class Deprecations:
     def add(
         self, operation: str, at: float | datetime | None, sunset: float | datetime | None, link: str | None
     ) -> Deprecated:
-        """Takes the place of what was said of this operation before. Raises ValueError for what no header can say."""
+        """Add or replace the deprecation of an operation. Raises ValueError for values that no header can carry."""
         since = self._clock.now() if at is None else _seconds("at", at)
         until = None if sunset is None else _seconds("sunset", sunset)
         link = LINK if link is None else link

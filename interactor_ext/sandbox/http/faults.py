@@ -1,20 +1,20 @@
 """Fault injection: errors, latency, resets and truncated responses for the next calls of an operation.
 
-| kind | what the client meets with |
+| kind | effect on the client |
 |---|---|
-| `latency` | the true answer, `latency` real seconds late; any other kind may be late as well |
-| `status` | an error answer with that `status`; nothing was done |
-| `reset` | the connection is reset; nothing was done |
-| `reset_after` | the connection is reset; all was done |
-| `truncated` | the connection ends in the middle of the answer's body; all was done |
-| `malformed` | a whole answer whose body is half a JSON document; all was done |
-| `dropped_stream` | a stream that ends abruptly `after_events` events or `after_bytes` bytes |
-| `expired_token` | 401: the access token of this call is at its end, for every other call as well |
+| `latency` | the normal response, `latency` real seconds late; any other kind may be late as well |
+| `status` | an error response with that `status`; the handler did not run |
+| `reset` | the connection is reset; the handler did not run |
+| `reset_after` | the connection is reset; the handler ran |
+| `truncated` | the connection closes in the middle of the response body; the handler ran |
+| `malformed` | a complete response whose body is half a JSON document; the handler ran |
+| `dropped_stream` | a stream that ends abruptly after `after_events` events or `after_bytes` bytes |
+| `expired_token` | 401: the access token of this call expires, for every other call as well |
 | `clock_skew` | `Date` and `X-RateLimit-Reset` of a server whose clock is `skew` seconds ahead (or behind, below 0) |
 
-`latency` and `status` meet whoever makes an operation work: not the repetition of an idempotent call, which is answered
-from memory. All others meet every request. A request meets with at most one of each of these two groups, the one that
-was ordered first. To move the clock itself, use `sandbox.clock.advance`.
+`latency` and `status` apply when the handler runs, so not to a repeated idempotent call, whose response is stored. All
+others apply to every request. A request gets at most one fault of each of these two groups, the one that was added
+first. To move the clock itself, use `sandbox.clock.advance`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 IN_A_HANDLER: frozenset[Kind] = frozenset({"latency", "status"})
-# Their subject is an answer with a body, which a stream is not.
+# Apply to responses with a body, not to streams.
 OF_A_BODY: frozenset[Kind] = frozenset({"truncated", "malformed"})
 # Seconds.
 MAX_SKEW = 100 * 365 * 86_400
@@ -54,7 +54,7 @@ MAX_SKEW = 100 * 365 * 86_400
 
 @dataclass(slots=True, eq=False)
 class Fault:
-    """One order to misbehave. `left` counts down; None never ends."""
+    """One injected fault. `left` counts down; None means unlimited."""
 
     id: int
     kind: Kind
@@ -73,7 +73,7 @@ class Fault:
     _chance: random.Random = field(repr=False)
 
     async def apply(self, stopping: asyncio.Event) -> None:
-        """Take the time, then raise the Problem, if a status was ordered; ConnectionCut, if the sandbox is to stop."""
+        """Wait for the latency, then raise the Problem of a status fault, or ConnectionCut if the sandbox stops."""
         if self.latency:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), self.latency)
@@ -93,12 +93,12 @@ class Fault:
         return self.probability >= 1 or self._chance.random() < self.probability
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """The fault as a JSON object."""
         return {name: getattr(self, name) for name in self.__slots__ if not name.startswith("_")}
 
 
 class Faults:
-    """The orders in force, first come first served. Every method is safe from any thread."""
+    """The active faults, in order of addition. Thread-safe."""
 
     def __init__(self, operations: Mapping[str, ContractOperation]) -> None:
         self._operations = operations
@@ -124,14 +124,14 @@ class Faults:
         probability: float = 1.0,
         seed: int = 0,
     ) -> Fault:
-        """Let the next `times` fitting requests (None: all of them) meet with a fault of this `kind`.
+        """Inject a fault of this `kind` into the next `times` matching requests (None: all of them).
 
-        Without a `kind` it is `status` if one is given, else `latency`. `operation` is an operationId and None fits
-        every one; so does `namespace=None`. `retry_after` goes into the header as it is, nonsense included. With a
-        `probability` below 1 a part of the fitting requests is spared and not counted; `seed` decides which, the same
-        in every run. `after_bytes` counts instead of `after_events` if it is given.
+        Without a `kind` it is `status` if one is given, else `latency`. `operation` is an operationId and None matches
+        every one; so does `namespace=None`. `retry_after` is sent in the header unchanged, even if invalid. With a
+        `probability` below 1 some matching requests are skipped and not counted; `seed` decides which, reproducibly.
+        `after_bytes` takes precedence over `after_events`.
 
-        Raises ValueError for an operation the contract doesn't have, or what does not go with the kind.
+        Raises ValueError for an unknown operation, or arguments that do not fit the kind.
         """
         if operation is not None and operation not in self._operations:
             raise ValueError(f"operation {operation!r} is not in the contract")
@@ -158,7 +158,7 @@ class Faults:
         return fault
 
     def take(self, operation: ContractOperation, namespace: str, *, in_handler: bool) -> Fault | None:
-        """The fault of one of the two groups that strikes this request, if any; it counts as used."""
+        """The fault of one of the two groups that applies to this request, if any; it counts as used."""
         if not self._faults:
             return None
         kinds = IN_A_HANDLER if in_handler else frozenset(KINDS) - IN_A_HANDLER
@@ -173,7 +173,7 @@ class Faults:
         return None
 
     def remove(self, fault_id: int) -> bool:
-        """Call off one order; whether it was still in force."""
+        """Remove one fault; returns whether it was still active."""
         with self._lock:
             left = [fault for fault in self._faults if fault.id != fault_id]
             found = len(left) < len(self._faults)
@@ -225,5 +225,5 @@ def _is_finite(value: float) -> bool:
     try:
         return math.isfinite(value)
     except OverflowError:
-        # An integer beyond all floats.
+        # An integer larger than any float.
         return False

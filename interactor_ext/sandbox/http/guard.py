@@ -1,10 +1,10 @@
 """Host and origin checks: no page of another site may use the sandbox (CSRF, DNS rebinding).
 
-A developer's browser reaches the sandbox, and so does every site that is open in it. A browser names the page that asks
-in `Origin` and `Sec-Fetch-Site`, and no page can forge those. It does not help against a site whose own name is made to
-point to this machine (DNS rebinding): to the browser that is one origin. `Host` gives such a site away, because it has
-to be a name that somebody can register. It is looked at in every call of the API as well, whose client id and secret
-anybody can guess. A name that somebody registered and the sandbox has all the same, as that of a tunnel, must be given.
+A developer's browser reaches the sandbox, and so does every site that is open in it. A browser names the requesting
+page in `Origin` and `Sec-Fetch-Site`, and no page can forge those. They do not help against a site whose own name
+resolves to this machine (DNS rebinding): to the browser that is one origin. `Host` reveals such a site, because its
+name must be registered. It is checked in every call of the API as well, whose client id and secret anybody can guess. A
+registered name that the sandbox does have, for example of a tunnel, must be allowed explicitly.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from starlette.requests import HTTPConnection, Request
 
 from interactor_ext.sandbox.http.problems import Problem
 
-# Sent by the page with whatever changes something: another site could send it only after a CORS preflight, which the
-# sandbox never grants.
+# Sent by the page with every change: another site could send it only after a CORS preflight, which the sandbox never
+# grants.
 ACTION_HEADER = "x-sandbox-page"
 
-# Endings that nobody can register on the internet: RFC 6761, RFC 6762, and `internal` as ICANN reserved it.
+# Top-level names that nobody can register: RFC 6761, RFC 6762, and `internal` as ICANN reserved it.
 LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".test")
 PORT = re.compile(r":\d*\Z")
 
 
 def check_host(connection: HTTPConnection, allowed: Collection[str]) -> None:
-    """Raises Problem 403 if this server was asked for under a name that another site could have, and not `allowed`."""
+    """Raises Problem 403 if `Host` is a name that another site could have, and not in `allowed`."""
     host = host_name(connection.headers.get("host", ""))
     if not is_local(host) and host not in allowed:
         raise Problem(
@@ -40,12 +40,12 @@ def check_host(connection: HTTPConnection, allowed: Collection[str]) -> None:
 
 
 def host_name(host: str) -> str:
-    """As `Host` headers are compared: without a port, in lower case."""
+    """A `Host` header without its port, in lower case."""
     return PORT.sub("", host).lower()
 
 
 def check_origin(request: Request) -> None:
-    """Raises Problem 403 if a page of another origin asks. What is no browser names no origin, and may."""
+    """Raises Problem 403 for requests of pages of another origin. Programs send no origin, and pass."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
     ours = origin is None or _authority(origin) == request.headers.get("host", "").lower()
     if not ours or site not in {"same-origin", "none"}:
@@ -53,7 +53,7 @@ def check_origin(request: Request) -> None:
 
 
 def check_action(request: Request, allowed_hosts: Collection[str]) -> None:
-    """As both of the others, for what changes something. Raises Problem 403."""
+    """Both checks and the header of the page, for requests that change something. Raises Problem 403."""
     check_host(request, allowed_hosts)
     check_origin(request)
     if ACTION_HEADER not in request.headers:
@@ -61,11 +61,11 @@ def check_action(request: Request, allowed_hosts: Collection[str]) -> None:
 
 
 def is_local(host: str) -> bool:
-    """Whether a host, without its port, is an address or a name that no site on the internet can have."""
+    """Whether a host, without its port, is an IP address or a name that no internet site can have."""
     with suppress(ValueError):
         ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
         return True
-    # A name without a dot (`localhost`, a container's name) is no site's: ICANN delegates none.
+    # A name without a dot (`localhost`, a container's name) belongs to no site: ICANN delegates none.
     return bool(host) and ("." not in host or host.endswith(LOCAL_ENDINGS))
 
 

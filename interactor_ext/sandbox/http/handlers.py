@@ -13,13 +13,13 @@ from interactor_ext.sandbox.platform.work import run_in_thread
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
 
-# The body to answer with (None: no body), or a stream that goes on.
+# The response body (None: no body), or a stream.
 Result = JsonObject | Subscription | None
 
 
 @dataclass(slots=True)
 class ApiCall:
-    """One request that passed the contract: allowed, and with every parameter and field as the schemas say."""
+    """A validated and authorized request: the input of a handler."""
 
     state: State
     operation: ContractOperation
@@ -30,23 +30,23 @@ class ApiCall:
     body: Any = field(repr=False)
     origin: str
     last_event_id: str
-    # How to compute what may take long; it must touch nothing of the state.
+    # Runs long work in a thread; it must not touch the state.
     in_thread: Callable[[Callable[[], Any]], Awaitable[Any]] = field(default=run_in_thread, repr=False)
 
     def record(self, kind: str, path_name: str) -> Record:
-        """The record whose id stands in the path; raises Problem 404."""
+        """The record whose id is in the path; raises Problem 404."""
         return self.state.store.get(kind, self.namespace, self.path[path_name])
 
 
 Handler = Callable[[ApiCall], Result] | Callable[[ApiCall], Awaitable[Result]]
 
 HANDLERS: dict[str, Handler] = {}
-# The few operations whose contract documents several successes, and which of them the sandbox means.
+# The success status of operations whose contract documents several.
 STATUSES: dict[str, int] = {}
 
 
 def handles(operation_id: str, *, status: int | None = None) -> Callable[[Handler], Handler]:
-    """Register a handler. It is a function or a coroutine function of a Call; it raises Problem to refuse."""
+    """Register a handler: a function or coroutine function of an ApiCall, which raises Problem to refuse."""
 
     def register(handler: Handler) -> Handler:
         HANDLERS[operation_id] = handler
@@ -62,9 +62,9 @@ def data(value: Any) -> JsonObject:
 
 
 def list_page(call: ApiCall, kind: str, *filters: str, parent: str = "", per_page: int = 20) -> JsonObject:
-    """One page of the records whose fields equal those of the given query parameters that were sent.
+    """One page of the records that match the query parameters named in `filters`.
 
-    Oldest first unless `order=desc`, with the canonical meta. `per_page` is the size if none was asked for.
+    Oldest first unless `order=desc`, with the canonical meta. `per_page` is the default page size.
     """
     records = list(call.state.store.all(kind, call.namespace, parent=parent))
     if wanted := {name: call.query[name] for name in filters if name in call.query}:
@@ -84,7 +84,7 @@ def list_page(call: ApiCall, kind: str, *filters: str, parent: str = "", per_pag
 
 
 def referenced(call: ApiCall, kind: str, field_name: str, record_id: str, *, parent: str = "") -> Record:
-    """The record that a body refers to; raises Problem 422, for in a body a wrong id is a wrong value."""
+    """The record that a body refers to; raises Problem 422, because a wrong id in a body is a wrong value."""
     record = call.state.store.find(kind, call.namespace, record_id, parent=parent)
     if record is None:
         raise invalid((field_name, f"there is no {kind} with this id {'here' if parent else 'in this namespace'}"))

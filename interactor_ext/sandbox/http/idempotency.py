@@ -26,24 +26,24 @@ class Entry(Generic[ResponseT]):
 
 
 class IdempotencyKeys(Generic[ResponseT]):
-    """Answers by key, for 24 hours of the clock. Only a success is kept: a call that failed may be tried anew."""
+    """Responses by key, for 24 hours of the clock. Only successes are stored: a failed call may be retried."""
 
     def __init__(self, clock: Clock, store: Callable[[Scope, Entry[ResponseT]], None]) -> None:
-        """`keep` is called with each entry that has its answer, before the answer is given."""
+        """`store` is called with each completed entry, before the response is returned."""
         self._clock = clock
         self._store = store
         self._entries: dict[Scope, Entry[ResponseT]] = {}
 
     def restore(self, entries: Iterable[tuple[Scope, Entry[ResponseT]]]) -> None:
-        """Put these, oldest first, in the place of all others."""
+        """Replace all entries with these, oldest first."""
         self._entries = dict(entries)
         for entry in self._entries.values():
             entry.settled.set()
 
     async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[ResponseT]]) -> ResponseT:
-        """The first answer again, or that of `act`. Twins that come together wait for the one that was first.
+        """The stored response, or that of `act`. Concurrent requests with the same key wait for the first.
 
-        Raises Problem 409 if the key came with another request before.
+        Raises Problem 409 if the key was used with another request.
         """
         while entry := self._known(scope):
             if entry.fingerprint != fingerprint:
@@ -57,7 +57,7 @@ class IdempotencyKeys(Generic[ResponseT]):
             if self._entries.get(scope) is entry:
                 self._store(scope, entry)
         except BaseException:
-            # A reset may have emptied the table meanwhile, and another entry may stand there.
+            # A reset may have cleared the table, and another entry may be there.
             if self._entries.get(scope) is entry:
                 del self._entries[scope]
             raise
@@ -70,12 +70,12 @@ class IdempotencyKeys(Generic[ResponseT]):
 
     def _known(self, scope: Scope) -> Entry[ResponseT] | None:
         oldest = self._clock.now() - LIFETIME
-        # Entries stand in the order of their time, so the expired ones are the first.
+        # Entries are in order of time, so the expired ones are first.
         while self._entries:
             first = next(iter(self._entries))
             if self._entries[first].since > oldest:
                 break
             del self._entries[first]
         entry = self._entries.get(scope)
-        # If the clock was moved back once, an older one stands behind a younger one.
+        # After the clock was moved back, an older entry may stand behind a younger one.
         return entry if entry is not None and entry.since > oldest else None

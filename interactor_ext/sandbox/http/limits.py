@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.http.problems import Problem
 
-# Beyond so many buckets the full ones are forgotten: they would be made anew just as they are.
+# Beyond this number full buckets are dropped: new ones would be the same.
 MAX_BUCKETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class RateTier:
-    """`scope` is the word in X-RateLimit-Scope. A bucket holds `burst` calls and refills at `per_minute`."""
+    """A rate limit: `scope` is for X-RateLimit-Scope, `burst` the bucket size, `per_minute` the refill rate."""
 
     scope: str
     per_minute: int
@@ -23,7 +23,7 @@ class RateTier:
 
     @classmethod
     def of(cls, name: str, spec: Mapping[str, int]) -> RateTier:
-        """From the contract's `x-rate-limit-tiers`, which calls the limit of a client by the name `standard`."""
+        """Read a tier from the contract's `x-rate-limit-tiers`, where the limit of a client is named `standard`."""
         return cls("client" if name == "standard" else name, spec["requests_per_minute"], spec["burst"])
 
 
@@ -35,14 +35,14 @@ class TokenBucket:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one request is told: `remaining` calls would pass right now, and at `reset` the bucket is full again."""
+    """The X-RateLimit values of one response: `remaining` calls would pass now; at `reset` the bucket is full again."""
 
     tier: RateTier
     remaining: int
     reset: int
 
     def headers(self, skew: float = 0.0) -> list[tuple[bytes, bytes]]:
-        """`skew` is how many seconds the clock that they are written by is ahead."""
+        """`skew` is how many seconds the reported clock is ahead."""
         return [
             (b"x-ratelimit-limit", b"%d" % self.tier.per_minute),
             (b"x-ratelimit-remaining", b"%d" % self.remaining),
@@ -52,7 +52,7 @@ class Allowance:
 
 
 class Limits:
-    """Counts every request; refuses only if `enforce`. A standard call counts against its namespace too."""
+    """Counts every request; refuses only if `enforce`. A standard call also counts against its namespace."""
 
     def __init__(self, clock: Clock, tiers: Mapping[str, RateTier], *, enforce: bool) -> None:
         self._clock = clock
@@ -63,7 +63,9 @@ class Limits:
     def spend(self, tier_name: str, client_id: str, namespace: str) -> tuple[Allowance, Problem | None]:
         """Count one request. The allowance is that of the tightest bucket; the problem is a 429, or None."""
         now = self._clock.now()
-        counted = [(tier, self._bucket(tier, key, now)) for tier, key in self._counted(tier_name, client_id, namespace)]
+        counted = [
+            (tier, self._bucket(tier, key, now)) for tier, key in self._tiers_of(tier_name, client_id, namespace)
+        ]
         tier, bucket = min(counted, key=lambda pair: pair[1].tokens)
         if bucket.tokens < 1 and self._enforce:
             wait = (1 - bucket.tokens) * 60 / tier.per_minute
@@ -73,11 +75,11 @@ class Limits:
         return _allowance(tier, bucket, now), None
 
     def peek(self, tier_name: str, client_id: str, namespace: str) -> Allowance:
-        """What `spend` would be told, for a request that does not count."""
+        """The allowance without counting a request."""
         now = self._clock.now()
         seen = [
             (tier, TokenBucket(self._tokens(tier, key, now), now))
-            for tier, key in self._counted(tier_name, client_id, namespace)
+            for tier, key in self._tiers_of(tier_name, client_id, namespace)
         ]
         tier, bucket = min(seen, key=lambda pair: pair[1].tokens)
         return _allowance(tier, bucket, now)
@@ -85,9 +87,9 @@ class Limits:
     def clear(self) -> None:
         self._buckets.clear()
 
-    def _counted(self, tier_name: str, client_id: str, namespace: str) -> Iterator[tuple[RateTier, str]]:
+    def _tiers_of(self, tier_name: str, client_id: str, namespace: str) -> Iterator[tuple[RateTier, str]]:
         yield self._tiers[tier_name], client_id
-        # What has no namespace belongs to no tenant whose share it could use up.
+        # A call without namespace counts against no tenant.
         if tier_name == "standard" and namespace:
             yield self._tiers["namespace"], namespace
 

@@ -43,19 +43,19 @@ from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
 from interactor_ext.sandbox.storage.state import State
 
-# Importing them is what fills HANDLERS.
+# Importing them fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
 
 T = TypeVar("T")
 
 
 class ResetMeanwhile(Exception):
-    """The sandbox was reset since this request came."""
+    """The sandbox was reset since this request began."""
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way, with what is known of it so far."""
+    """One request in progress, and what is known of it so far."""
 
     scope: Scope
     request_id: str
@@ -71,7 +71,7 @@ class Exchange:
 
 
 class Platform:
-    """The API as an ASGI app: what Starlette's router hands over when no page of the sandbox's own matches."""
+    """The API as an ASGI app: the default route of Starlette's router."""
 
     def __init__(self, contract: Contract, state: State, on_request: Callable[[], None]) -> None:
         self._contract = contract
@@ -91,8 +91,8 @@ class Platform:
         except ClientGone:
             return
         except ResetMeanwhile:
-            # No part of what came after the reset, so not recorded there. A status that no client tries again: the next
-            # try would do what this one was kept from.
+            # Not recorded, as it belongs to the state before the reset. 409 is not retried by clients: a retry would do
+            # what this call must not.
             problem = conflict("The sandbox was reset while this call was under way; nothing was done.")
             response = ApiResponse.of(problem.status, problem.envelope(exchange.request_id))
             await send_response(send, response, self._headers(exchange))
@@ -137,7 +137,7 @@ class Platform:
         response: ApiResponse | Subscription,
         headers: RawHeaders,
     ) -> None:
-        """Raises ConnectionCut where a fault wants the connection to end before the answer does."""
+        """Send the response. Raises ConnectionCut if a fault ends the connection early."""
         fault = exchange.fault
         if fault is not None and fault.kind == "reset_after":
             if isinstance(response, Subscription):
@@ -187,7 +187,7 @@ class Platform:
         return await self._handle(exchange, call)
 
     async def _compute(self, exchange: Exchange, work: Callable[[], T]) -> T:
-        """The result of what looks at the body alone, done on the loop only if it is small."""
+        """Run work on the body: on the loop if the body is small, else in a thread."""
         if len(exchange.content) <= INLINE_SIZE:
             return work()
         result = await self._state.compute_in_thread(work)
@@ -195,7 +195,7 @@ class Platform:
         return result
 
     async def _apply_fault(self, exchange: Exchange, operation: ContractOperation) -> None:
-        """What a fault does before the request is looked at; the rest of it is done to the answer."""
+        """Apply a wire fault before the request is processed; some faults change the response later."""
         fault = self._state.faults.take(operation, exchange.namespace, in_handler=False)
         if fault is None:
             return
@@ -207,7 +207,7 @@ class Platform:
             self._state.accounts.expire(_token(exchange))
 
     def _authorize(self, exchange: Exchange, operation: ContractOperation) -> None:
-        """Whose token is it, and does it allow this operation?"""
+        """Check the token and its scopes. Raises Problem 401 or 403."""
         token = _token(exchange)
         if not token:
             raise unauthorized("This call needs an access token: Authorization: Bearer <token>.")
@@ -224,7 +224,7 @@ class Platform:
         return parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
 
     def _apply_rate_limit(self, exchange: Exchange, operation: ContractOperation, body: Any) -> None:
-        """Count against the limits; on the account server the client is the one that the body names, if it exists."""
+        """Count the request. On the account server the client is the one that the body names, if it exists."""
         if operation.open and isinstance(body, dict):
             exchange.client_id = self._state.accounts.known(body.get("client_id"))
         limits = self._state.limits
@@ -241,7 +241,7 @@ class Platform:
         return response
 
     async def _handle(self, exchange: Exchange, call: ApiCall) -> ApiResponse | Subscription:
-        """Run the handler, unless a fault strikes; an Answer, or the Subscription of a stream."""
+        """Run the handler, unless a fault applies. Returns the response, or the Subscription of a stream."""
         if fault := self._state.faults.take(call.operation, call.namespace, in_handler=True):
             await fault.apply(self._state.stopping)
         self._check_generation(exchange)
@@ -265,7 +265,7 @@ class Platform:
             exchange.allowance = self._state.limits.peek(tier, client_id, exchange.namespace)
         skew = exchange.fault.skew if exchange.fault else 0.0
         headers = [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers(skew)]
-        # Other servers send one of their own.
+        # Other servers send their own Date.
         if is_cuttable(exchange.scope):
             headers.append((b"date", http_date(self._state.clock.now() + skew)))
         if exchange.operation and (deprecated := self._state.deprecations.of(exchange.operation.id)):
@@ -288,7 +288,7 @@ class Platform:
             fault=exchange.fault.kind if exchange.fault else "",
         )
         self._state.requests.append(record, record.size)
-        # The path alone: a stream's query holds a token.
+        # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 
 
@@ -298,11 +298,11 @@ def _fingerprint(call: ApiCall) -> str:
 
 
 def _token(exchange: Exchange) -> str:
-    """The bearer token of a request, to the letter, or ""."""
+    """The exact bearer token of a request, or ""."""
     scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
     if not scheme and exchange.operation and exchange.operation.stream:
         return exchange.query.get("token", "")
-    # RFC 9110 section 11.4: the scheme in any case, then one space or more.
+    # RFC 9110 section 11.4: the scheme is case-insensitive, followed by one or more spaces.
     return token.lstrip(" ") if scheme.lower() == "bearer" else ""
 
 

@@ -14,7 +14,7 @@ CODES = {
     422: "VALIDATION_ERROR",
     429: "RATE_LIMITED",
 }
-# A body with a thousand wrong fields is told about the first of them only.
+# A body with thousands of invalid fields gets only the first ones.
 MAX_DETAILS = 50
 
 FAILED = "The sandbox itself failed."
@@ -23,7 +23,7 @@ Detail = tuple[str, str]
 
 
 class Problem(Exception):
-    """An error answer. `details` are pairs of a field, as `states[0].name`, and what is wrong with it."""
+    """An error response. `details` are pairs of a field, such as `states[0].name`, and a message."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ def conflict(message: str, *, code: str | None = None) -> Problem:
 
 
 def invalid(*details: Detail) -> Problem:
-    """Something in the request itself is wrong; the message names the first field."""
+    """The request is invalid; the message names the first field."""
     field, message = details[0]
     summary = f"{field}: {message}" if field else message
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""

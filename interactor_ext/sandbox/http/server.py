@@ -13,33 +13,33 @@ from starlette.applications import Starlette
 
 from interactor_ext.sandbox.http.connections import CuttableProtocol
 
-# Seconds for answers that are under way, once the streams were told to end. Then connections are cut, also where a
-# client takes nothing of what it is sent.
+# Seconds for responses in progress at shutdown, after the streams were closed. Then connections are aborted, even if a
+# client reads nothing.
 GRACE = 0.5
-# For a task that goes on even so. None should.
+# Seconds for tasks that continue after that. None should.
 LAST = 10
 BACKLOG = 2048
 START_TIMEOUT = 30.0
 
 
 class Server(uvicorn.Server):
-    """A server that ends its streams before it waits for its connections: uvicorn by itself would wait for ever."""
+    """Ends streams before waiting for connections at shutdown: uvicorn by itself would wait for ever."""
 
     def __init__(self, app: Starlette, *, before_shutdown: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
-            # On h11, which uvicorn always brings, so that a sandbox behaves alike on every machine.
+            # Based on h11, which uvicorn always installs, so that a sandbox behaves the same on every machine.
             http=CuttableProtocol,
             ws="none",
             log_level="warning",
-            # Its own handlers would write to the stderr of this moment, which a test may have captured and closed.
+            # Its handlers would write to the current stderr, which a test may have captured and closed.
             log_config=None,
-            # Its lines would show the query string, in which a stream's token stands.
+            # Its lines would show the query string, which contains a stream's token.
             access_log=False,
-            # The platform sends that of its own clock.
+            # The sandbox sends the date of its own clock.
             date_header=False,
             timeout_graceful_shutdown=LAST,
-            # Longer than clients keep an idle connection (httpx: 5 s), or one is closed under the next request.
+            # Longer than clients keep an idle connection (httpx: 5 s), or the next request would meet a closed one.
             timeout_keep_alive=75,
         )
         super().__init__(config)
@@ -63,9 +63,9 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any free one. Raises OSError. Calls wait in it until the server takes them."""
+    """A listening socket; port 0 is any free one. Raises OSError. Connections wait until the server accepts them."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio switches off Nagle only where it is; else an answer takes 40 ms.
+    # The protocol is given because asyncio disables Nagle only then; else a response takes 40 ms.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -79,7 +79,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def origin(sock: socket.socket) -> str:
-    """The URL at which a listening socket is reached from this machine."""
+    """The URL of a listening socket on this machine."""
     address: tuple[str, int] = sock.getsockname()[:2]
     host, port = address
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared with, not bound to
@@ -88,13 +88,13 @@ def origin(sock: socket.socket) -> str:
 
 @contextmanager
 def serving(server: Server, sock: socket.socket) -> Iterator[None]:
-    """Serve in a thread as long as the block runs."""
+    """Serve in a thread while the block runs."""
 
     def work() -> None:
         try:
             server.run(sockets=[sock])
         except SystemExit:
-            # How uvicorn gives up when the app does not start; the caller is told below.
+            # How uvicorn exits when the app does not start; RuntimeError is raised below.
             pass
         finally:
             server.ready.set()

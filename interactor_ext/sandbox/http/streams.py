@@ -1,10 +1,10 @@
 """Server-sent events: one channel for each room and workflow instance, with replay for Last-Event-ID.
 
-Ids count up in each channel, from 1 in the first run of a data file, and go on where they were if a room of the same
-id comes again, be it by a reset. `Last-Event-ID` resumes after that event; an id that the channel doesn't know (too
-old, from before a reset or a restart, or no number) gets everything that is still kept, so an event may come twice but
-none is lost that could be had. Without the header a subscriber sees what happens from now on. A connection begins with
-the id after which it goes on, in a block without data. A finished channel ends with `done`.
+Ids count up in each channel, from 1 in the first run of a data file, and continue if a room of the same id is created
+again, for example after a reset. `Last-Event-ID` resumes after that event; an unknown id (too old, from before a reset
+or a restart, or not a number) gets every stored event, so an event may be sent twice but none is lost that is stored.
+Without the header a subscriber gets only later events. A connection begins with the id after which it continues, in a
+block without data. A finished channel ends with `done`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any
 
 DONE = b'data: {"type":"done"}\n\n'
 KEEPALIVE = b": keepalive\n\n"
-# Sent at once, so that a client behind a buffering proxy knows that it is subscribed before it sends anything. With an
-# id, so that one who is cut off before the first event can say from where on it lacks them.
+# Sent at once, so that a client behind a buffering proxy knows that it is subscribed. With an id, so that a client that
+# is disconnected before the first event can resume.
 GREETING = "{}id: {}\n: connected\n\n"
-# A subscriber who reads nothing is kept so many events, and no more.
+# Events that are stored for a subscriber that does not read.
 MAX_BEHIND = 50_000
-# Of a channel, so many bytes are kept; of that, who listens may lack the oldest.
+# Bytes of events that a channel stores, even if subscribers have not got the oldest.
 MAX_BYTES = 32 * 1024 * 1024
-# Of so many channels that are gone it is remembered how far they had counted.
+# Number of removed channels whose last id is remembered.
 MAX_GONE = 100_000
 
 
 class Channel:
-    """The events of one stream, of which the newest are kept, and who listens."""
+    """The newest events of one stream, and its subscribers."""
 
     def __init__(self, keep: int, first_id: int = 1) -> None:
         self.finished = False
@@ -53,7 +53,7 @@ class Channel:
         return self._events[max(0, event_id + 1 - self._first) :]
 
     def resume_point(self, last_event_id: str) -> int:
-        """The id after which a subscriber with this Last-Event-ID goes on."""
+        """The id after which a subscriber with this Last-Event-ID continues."""
         if not last_event_id:
             return self.newest
         known = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19
@@ -64,7 +64,7 @@ class Channel:
             subscriber.wakeup.set()
 
     def _trim(self) -> None:
-        """In steps, because each moves what stays. What somebody who listens has still to get is no part of it."""
+        """Drop old events, many at a time as each removal moves the rest, but none that a subscriber still needs."""
         if self._bytes > MAX_BYTES:
             self._drop(self._half())
         dropped = len(self._events) - self._keep
@@ -77,7 +77,7 @@ class Channel:
             self._drop(dropped)
 
     def _half(self) -> int:
-        """How many of the oldest events make half of the bytes, but for the newest one."""
+        """How many of the oldest events to drop to halve the bytes; the newest one stays."""
         dropped, size = 0, self._bytes
         while size > MAX_BYTES // 2 and dropped < len(self._events) - 1:
             size -= len(self._events[dropped])
@@ -91,7 +91,7 @@ class Channel:
 
 
 class Subscription:
-    """One open stream. `chunks()` yields bytes to send until the stream ends or `close()` is called."""
+    """The subscriber of one open stream. `chunks()` yields bytes until the stream ends or `close()` is called."""
 
     def __init__(self, channel: Channel, last_event_id: str) -> None:
         self.wakeup = asyncio.Event()
@@ -123,7 +123,7 @@ class Subscription:
 
 
 class Streams:
-    """Every channel, by the id of the room or instance it belongs to."""
+    """The channels by the id of their room or workflow instance."""
 
     def __init__(self, *, keep: int) -> None:
         if keep < 1:
@@ -131,8 +131,8 @@ class Streams:
         self._keep = keep
         self._first_id = 1
         self._channels: dict[str, Channel] = {}
-        # A subscriber who was there takes an event under an id that it has had for a repetition.
-        self._counted: dict[str, int] = {}
+        # Last ids of removed channels: subscribers take an event with an id they have seen for a repetition.
+        self._last_ids: dict[str, int] = {}
 
     @property
     def open(self) -> int:
@@ -140,34 +140,34 @@ class Streams:
         return sum(len(channel.subscribers) for channel in self._channels.values())
 
     def count_from(self, first_id: int) -> None:
-        """Of channels that there are not yet."""
+        """The first id of channels that are created from now on."""
         self._first_id = first_id
 
     def emit(self, channel_id: str, event: dict[str, Any]) -> None:
         self.emit_json(channel_id, json.dumps(event, separators=(",", ":")))
 
     def emit_json(self, channel_id: str, text: str) -> None:
-        """An event that is JSON already, on one line."""
+        """Emit an event that is encoded as JSON on one line."""
         self._channel(channel_id).append(text)
 
     def subscribe(self, channel_id: str, last_event_id: str) -> Subscription:
         return Subscription(self._channel(channel_id), last_event_id)
 
     def finish(self, channel_id: str) -> None:
-        """Nothing more will come: subscribers get what they lack, then `done`."""
+        """End a channel: subscribers get the remaining events, then `done`."""
         channel = self._channel(channel_id)
         channel.finished = True
         channel.wake()
 
     def drop(self, channel_id: str) -> None:
-        """Forget a channel; its subscribers are cut off without a `done`."""
+        """Remove a channel; its subscribers are disconnected without `done`."""
         if channel := self._channels.pop(channel_id, None):
-            self._remember(channel_id, channel)
+            self._remember_last_id(channel_id, channel)
             for subscriber in list(channel.subscribers):
                 subscriber.close()
 
     def disconnect(self) -> None:
-        """Cut off every subscriber, as a restart of the server does; what was sent is kept for their return."""
+        """Disconnect every subscriber, as a restart of the server does; events stay stored for resumption."""
         for channel in self._channels.values():
             for subscriber in list(channel.subscribers):
                 subscriber.close()
@@ -175,17 +175,17 @@ class Streams:
     def clear(self) -> None:
         self.disconnect()
         for channel_id, channel in self._channels.items():
-            self._remember(channel_id, channel)
+            self._remember_last_id(channel_id, channel)
         self._channels.clear()
 
     def _channel(self, channel_id: str) -> Channel:
         if channel_id not in self._channels:
-            first_id = max(self._first_id, self._counted.pop(channel_id, 0) + 1)
+            first_id = max(self._first_id, self._last_ids.pop(channel_id, 0) + 1)
             self._channels[channel_id] = Channel(self._keep, first_id)
         return self._channels[channel_id]
 
-    def _remember(self, channel_id: str, channel: Channel) -> None:
+    def _remember_last_id(self, channel_id: str, channel: Channel) -> None:
         if channel.newest:
-            self._counted[channel_id] = channel.newest
-            if len(self._counted) > MAX_GONE:
-                del self._counted[next(iter(self._counted))]
+            self._last_ids[channel_id] = channel.newest
+            if len(self._last_ids) > MAX_GONE:
+                del self._last_ids[next(iter(self._last_ids))]

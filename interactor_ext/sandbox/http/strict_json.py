@@ -6,23 +6,23 @@ import json
 import re
 from typing import Any
 
-# Deeper than anything real, and safely less than what Python's recursion bears.
+# Deeper than real data, and safely below Python's recursion limit.
 MAX_DEPTH = 64
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
-# Objects, lists, texts, numbers ... Each costs more than its characters do, at every step that it goes through.
+# Values cost more than their characters at every step of processing.
 MAX_VALUES = 250_000
 TOO_MANY = f"holds more than {MAX_VALUES} values"
-# Takes in the rest of the text where a string has no end, so that it is never looked at twice.
+# Matches to the end of the text if a string is not closed, so that nothing is scanned twice.
 STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 class UnstorableJson(ValueError):
-    """It is JSON, but no good to keep; the text goes on from `the JSON ...`."""
+    """Valid JSON that is not accepted; the message continues `the JSON ...`."""
 
 
 def parse_json(text: str) -> Any:
     """Raises UnstorableJson, or ValueError (a JSONDecodeError where the place is known) for what is not JSON."""
-    # Each comma stands between two values. To read what is too much would hold up the interpreter, thread or not.
+    # Each comma separates two values. Parsing too many would block the interpreter, even in a thread.
     if text.count(",") >= MAX_VALUES and STRING.sub("", text).count(",") >= MAX_VALUES:
         raise UnstorableJson(TOO_MANY)
     try:
@@ -32,14 +32,14 @@ def parse_json(text: str) -> Any:
     brackets = text.count("[") + text.count("{")
     if brackets > MAX_DEPTH or brackets + text.count(",") >= MAX_VALUES:
         _check_shape(value)
-    # A lone surrogate can be escaped in JSON but is no character: it has no UTF-8.
+    # A lone surrogate can be escaped in JSON but has no UTF-8 encoding.
     if "\\u" in text and _has_surrogate(value):
         raise UnstorableJson("holds half a surrogate pair")
     return value
 
 
 def weight(root: Any, limit: int) -> int:
-    """How much a JSON value holds: its values and the characters of its texts. What is above `limit` is not counted."""
+    """The size of a JSON value: the number of values plus the characters of texts. Counting stops above `limit`."""
     total, pending = 0, [root]
     while pending and total + len(pending) <= limit:
         value = pending.pop()

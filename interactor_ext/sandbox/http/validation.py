@@ -28,20 +28,20 @@ TYPE_NAMES = {
     "object": "an object",
     "string": "a string",
 }
-# What a field's name may be quoted with: names come from the request as well.
+# Characters of a field name in an error: names come from the request, too.
 MAX_NAME = 100
 # Python reads no number of more than 4300 digits.
 MAX_DIGITS = 1000
-# Of wrong fields, so many are counted.
+# Errors that are collected.
 MAX_FOUND = 1000
-# RFC 9110 section 4.1: what everybody should be able to handle.
+# RFC 9110 section 4.1: the length that every implementation should support.
 MAX_URL = 8_000
-# The characters of RFC 3986, to which a browser would have reduced what a user typed.
+# The characters of RFC 3986, to which a browser encodes what a user typed.
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 
 
 def is_absolute_url(value: object) -> bool:
-    """Whether a string is an absolute URI with a host or a path; what is no string is left to the schema's `type`."""
+    """Whether a string is an absolute URI with a host or a path; other types are left to the schema's `type`."""
     if not isinstance(value, str):
         return True
     if len(value) > MAX_URL or not URI.fullmatch(value):
@@ -61,13 +61,13 @@ def _pattern(validator: Any, wanted: str, value: Any, _: Any) -> Iterator[Valida
 
 @lru_cache
 def _expression(wanted: str) -> re.Pattern[str]:
-    # The patterns of JSON Schema are ECMA-262's, whose `$` is the end alone; Python's is also before a last newline.
+    # In ECMA-262, as JSON Schema uses it, `$` matches only the end; in Python also before a last newline.
     parts = r"\\.|\[(?:\\.|[^\]\\])*\]|\$"
     return re.compile(re.sub(parts, lambda part: r"\Z" if part[0] == "$" else part[0], wanted, flags=re.DOTALL))
 
 
 def _unique_items(validator: Any, wanted: bool, value: Any, _: Any) -> Iterator[ValidationError]:
-    # jsonschema's own compares each item with each other where they can't be sorted.
+    # jsonschema's own takes quadratic time for items that can't be sorted.
     if wanted and validator.is_type(value, "array"):
         seen = {json.dumps(item, sort_keys=True) for item in value}
         if len(seen) < len(value):
@@ -88,8 +88,8 @@ def _formats() -> FormatChecker:
 class Schemas:
     """Compiles schemas of one OpenAPI document.
 
-    References are put in place beforehand, once for each component: following them at every validation is what makes
-    jsonschema slow. A component that refers to itself becomes a cyclic dict, which jsonschema walks as it should.
+    References are inlined beforehand, once for each component, because resolving them at every validation is slow. A
+    component that refers to itself becomes a cyclic dict, which jsonschema handles.
     """
 
     def __init__(self, document: Document) -> None:
@@ -101,7 +101,7 @@ class Schemas:
         return Validator(self.inline(schema), format_checker=self._formats)
 
     def compile_request(self, schema: Any) -> Draft202012Validator:
-        """For what `without_nulls` gives: no message offers null to whoever sends something else."""
+        """Compile a request schema for bodies from `without_nulls`: messages do not offer null."""
         return Validator(_not_null(self.inline(schema), {}), format_checker=self._formats)
 
     def inline(self, schema: Any) -> Any:
@@ -116,7 +116,7 @@ class Schemas:
         return {"allOf": [target, self.inline(rest)]} if rest else target
 
     def resolve(self, item: Any) -> Any:
-        """A parameter or response of the document, itself and not a reference to it."""
+        """A parameter or response of the document, with a reference resolved."""
         while "$ref" in item:
             item = self._point(item["$ref"])
         return item
@@ -135,7 +135,7 @@ class Schemas:
 
 
 def without_nulls(schema: Any, value: Any) -> Any:
-    """The value without the optional fields that are null, as far down as the schema names fields."""
+    """The value without optional fields that are null, at every depth that the schema describes."""
     parts = _parts(schema)
     if isinstance(value, list):
         items = [part["items"] for part in parts if "items" in part]
@@ -155,14 +155,14 @@ def without_nulls(schema: Any, value: Any) -> Any:
 
 
 def _parts(schema: Any) -> list[dict[str, Any]]:
-    """The schemas that apply to the same value as this one, itself included."""
+    """This schema and those in its `allOf`, recursively."""
     if not isinstance(schema, dict):
         return []
     return [schema, *(part for each in schema.get("allOf", ()) for part in _parts(each))]
 
 
 def _not_null(schema: Any, done: dict[int, dict[str, Any]]) -> Any:
-    """The schema without null as an alternative. `done` has what was changed already, by the id of the original."""
+    """The schema without null as an alternative. `done` maps the id of an original to its copy."""
     if isinstance(schema, list):
         return [_not_null(each, done) for each in schema]
     if not isinstance(schema, dict):
@@ -184,13 +184,13 @@ def _not_null(schema: Any, done: dict[int, dict[str, Any]]) -> Any:
 
 
 def problems_of(validator: Draft202012Validator, value: Any, prefix: str = "") -> list[Detail]:
-    """What is wrong with a value, in the order of the fields; of very much, the beginning."""
+    """The errors of a value, in the order of the fields, limited in number."""
     found = (detail for error in validator.iter_errors(value) for detail in _details(error, prefix))
     return list(dict.fromkeys(islice(found, MAX_FOUND)))
 
 
 def join(path: str, part: str | int) -> str:
-    """One step further into a body, in the contract's way of naming fields: `states[0].name`."""
+    """The path of a child, in the contract's notation: `states[0].name`."""
     if isinstance(part, int):
         return f"{path}[{part}]"
     return f"{path}.{part[:MAX_NAME]}" if path else part[:MAX_NAME]
@@ -198,7 +198,7 @@ def join(path: str, part: str | int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query or header parameter: text that becomes the type its schema asks for."""
+    """A query or header parameter, converted to the type of its schema."""
 
     name: str
     place: str
@@ -219,7 +219,7 @@ class Parameter:
         )
 
     def read(self, text: str) -> Any:
-        """The value; raises Problem when the text is not one that the contract allows."""
+        """The converted value; raises Problem for an invalid text."""
         try:
             value = self.convert(text)
         except ValueError as error:

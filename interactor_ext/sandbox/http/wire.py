@@ -18,12 +18,12 @@ from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.http.strict_json import UnstorableJson, parse_json
 from interactor_ext.sandbox.platform.work import run_in_thread
 
-# Bytes of a body that are read and checked on the loop; of more, it takes longer than others should wait.
+# Bodies up to this size are parsed and validated on the loop, larger ones in a thread.
 INLINE_SIZE = 32 * 1024
 MAX_BODY = 8 * 1024 * 1024
-# Of a list in an answer.
+# Bytes of a list in a response.
 MAX_PAGE = 64 * 1024 * 1024
-# Bytes that are written in one go.
+# Bytes that are encoded before other tasks get a turn.
 TURN = 256 * 1024
 MAX_QUERY_FIELDS = 100
 JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
@@ -38,7 +38,7 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A finished answer. `content` None is an answer without a body."""
+    """A complete response. `content` is None for a response without a body."""
 
     status: int
     content: bytes | None
@@ -53,7 +53,7 @@ def encode(body: dict[str, Any]) -> bytes:
 
 
 async def encode_page(body: dict[str, Any]) -> bytes:
-    """As `encode`, of a list, letting others have their turn. Raises Problem 422 for one that is too large to send."""
+    """Encode a list response, yielding to other tasks. Raises Problem 422 for one that is too large."""
     parts: list[bytes] = []
     size = since = 0
     for item in body["data"]:
@@ -70,7 +70,7 @@ async def encode_page(body: dict[str, Any]) -> bytes:
 
 
 async def read_body(receive: Receive) -> bytes:
-    """The whole body. Raises Problem 413 once all of a larger one was read and dropped, so that the client hears it."""
+    """Read the whole body. Raises Problem 413 only after reading a larger one, so that the client gets it."""
     chunks: list[bytes] = []
     size, more = 0, True
     while more:
@@ -88,7 +88,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 def parse_body(content: bytes, content_type: bytes) -> Any:
-    """The JSON value. Raises Problem: 415 for another media type, 422 for what is not JSON or no good to keep."""
+    """Parse a JSON body. Raises Problem: 415 for another media type, 422 for invalid or unacceptable JSON."""
     if not JSON_TYPE.match(content_type):
         raise Problem(415, "The body must be JSON, with Content-Type: application/json.")
     try:
@@ -101,7 +101,7 @@ def parse_body(content: bytes, content_type: bytes) -> Any:
 
 
 async def read_json(receive: Receive, content_type: bytes) -> Any:
-    """The body's JSON value, None without a body. Raises Problem as `read_body` and `parse_body`."""
+    """Read and parse a JSON body; None without a body. Raises Problem as `read_body` and `parse_body`."""
     content = await read_body(receive)
     if not content:
         return None
@@ -111,7 +111,7 @@ async def read_json(receive: Receive, content_type: bytes) -> Any:
 
 
 def parse_query(query_string: bytes) -> dict[str, str]:
-    """The last value of each field. Raises Problem 422 for what is not UTF-8."""
+    """Parse a query string; the last value of each field counts. Raises Problem 422 for invalid UTF-8."""
     if not query_string:
         return {}
     try:
@@ -124,7 +124,7 @@ def parse_query(query_string: bytes) -> dict[str, str]:
 
 
 def parse_headers(raw: RawHeaders) -> dict[str, str]:
-    """Headers as UTF-8 text. Raises Problem 422 if one that decides about data is not, or comes twice."""
+    """Decode headers as UTF-8. Raises Problem 422 if one that affects data is not UTF-8, or is repeated."""
     headers: dict[str, str] = {}
     for name, value in raw:
         key = name.decode("latin-1")
@@ -139,7 +139,7 @@ def parse_headers(raw: RawHeaders) -> dict[str, str]:
 
 
 def origin_of(scope: Scope) -> str:
-    """Scheme and host by which the client knows this server."""
+    """Scheme and host as the client addressed this server."""
     host = next((value for name, value in scope["headers"] if name == b"host"), b"")
     if not HOST.fullmatch(host):
         address, port = scope.get("server") or ("127.0.0.1", 80)
@@ -148,7 +148,7 @@ def origin_of(scope: Scope) -> str:
 
 
 async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, fault: Fault | None = None) -> None:
-    """Raises ConnectionCut where a `fault` wants the connection to end in the middle."""
+    """Send a complete response. Raises ConnectionCut if a `fault` ends the connection in the middle."""
     content = response.content or b""
     sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
     if fault is not None and fault.kind == "malformed":
@@ -175,9 +175,9 @@ async def send_stream(
     retry: int | None,
     fault: Fault | None = None,
 ) -> None:
-    """Send events until the stream ends or the client is gone; either way the subscriber is forgotten at once.
+    """Send events until the stream ends or the client disconnects; either way the subscriber is removed at once.
 
-    Raises ConnectionCut where a `fault` ends it.
+    Raises ConnectionCut if a `fault` ends it.
     """
 
     async def watch() -> None:
@@ -189,7 +189,7 @@ async def send_stream(
         *headers,
         (b"content-type", b"text/event-stream; charset=utf-8"),
         (b"cache-control", b"no-cache"),
-        # Pages of any origin may read a stream: its token stands in the URL, no cookie is involved.
+        # Pages of any origin may read a stream: its token is in the URL, no cookie is involved.
         (b"access-control-allow-origin", b"*"),
     ]
     chunks = subscription.chunks(keepalive, retry)

@@ -1,7 +1,7 @@
 """Serves the inspector page at `/_sandbox`: its files, its state and its actions.
 
-It acts as a call of the API would, but needs no token, meets no fault and no limit, and is not among
-`Sandbox.requests`: those are what the program under test asked for.
+Its actions work like calls of the API, but need no token, get no faults and no rate limits, and are not recorded in
+`Sandbox.requests`, which holds the requests of the program under test.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FILES = {
     "answer.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
-# Each is an operation of the contract; nothing else can be asked for through the page.
+# The operations of the contract that the page may call.
 ACTIONS = {"send_message", "submit_workflow_input", "trigger_workflow_event", "cancel_workflow_instance"}
 HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
@@ -47,7 +47,7 @@ HEADERS = {
 
 
 class Inspector:
-    """The page's requests. `on_request` is called first, for not every server starts an app."""
+    """The endpoints of the page. `on_request` is called first, as not every server runs the lifespan."""
 
     def __init__(self, contract: Contract, state: State, on_request: Callable[[], None]) -> None:
         self._contract = contract
@@ -82,7 +82,7 @@ class Inspector:
 
     async def stream(self, request: Request) -> Response:
         """The events of a room, as the API streams them."""
-        # Starlette lets HEAD in with GET, but not even its headers would ever come to an end.
+        # Starlette accepts HEAD with GET, but a stream would never end.
         if request.method != "GET":
             raise Problem(405, "This path takes GET only.", headers={"allow": "GET"})
         self._admit_reader(request)
@@ -102,7 +102,7 @@ class Inspector:
         return StreamingResponse(chunks(), media_type="text/event-stream", headers=HEADERS)
 
     async def act(self, request: Request) -> Response:
-        """Run one of ACTIONS; the body is `{operation, namespace, path, body}`."""
+        """Call one of ACTIONS; the body is `{operation, namespace, path, body}`."""
         asked = await self._read_action(request)
         operation = self._contract.operations.get(_text(asked, "operation"))
         if operation is None or operation.id not in ACTIONS:
@@ -129,7 +129,7 @@ class Inspector:
         return Response(status_code=204, headers=HEADERS)
 
     async def redeliver(self, request: Request) -> Response:
-        """Send a delivery once more; the body is `{delivery_id}`."""
+        """Send a delivery again; the body is `{delivery_id}`."""
         delivery_id = _text(await self._read_action(request), "delivery_id")
         journal = reversed(self._state.outbox.journal.snapshot())
         delivery = next((each for each in journal if each.id == delivery_id), None)
@@ -158,7 +158,7 @@ class Inspector:
 
 @lru_cache
 def read_file(name: str) -> str:
-    """One of the files that the pages are made of."""
+    """Read a file of the page."""
     return files("interactor_ext.sandbox.inspector").joinpath("page", name).read_text(encoding="utf-8")
 
 

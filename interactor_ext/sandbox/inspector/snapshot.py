@@ -1,6 +1,6 @@
 """The state that the inspector page shows, as one JSON object.
 
-It is asked for each second, so nothing in it is larger than one can read; secrets are masked.
+The page requests it every second, so long values are truncated; secrets are masked.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from interactor_ext.sandbox.storage.journal import Journal, RequestRecord, maske
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
 
-# Of each list; the page is there to see what happens, not to keep records.
+# Entries of each list.
 NEWEST = 100
-# Characters and values; of what is larger, the page says how large it is.
+# Characters and values; of larger values only the size is shown.
 MAX_SHOWN = 10_000
 SHOWN = ("room", "workflow instance", "credential", "flow", "webhook")
 
 
 def snapshot(state: State, namespace: str | None, room_id: str, instance_id: str) -> JsonObject:
-    """Newest first. `namespace` None is all of them. Where an id is unknown, the newest room or instance is open."""
+    """Newest first. `namespace` None means all. If an id is unknown, the newest room or instance is open."""
     rooms = _newest(state, "room", namespace)
     instances = _newest(state, "workflow instance", namespace)
     flows = (record for record in _newest(state, "flow", namespace) if is_pending(state, record))
@@ -47,7 +47,7 @@ def snapshot(state: State, namespace: str | None, room_id: str, instance_id: str
 def _newest(state: State, kind: str, namespace: str | None) -> list[Record]:
     records = state.store.newest(kind, namespace, NEWEST)
     if namespace is None:
-        # Each namespace is in order already; the clock, which tests move, decides only between them.
+        # Each namespace is in order already; creation times only interleave namespaces.
         records.sort(key=lambda record: str(record.public.get("created_at", "")), reverse=True)
     return records[:NEWEST]
 
@@ -75,7 +75,7 @@ def _shown(record: Record, *left_out: str, **more: Any) -> JsonObject:
 
 
 def _clipped(value: Any, name: str = "") -> Any:
-    """What is small, with its secrets masked; the beginning of a long text; and of all else how large it is."""
+    """A small value with its secrets masked, the beginning of a long text, or the size of anything else."""
     if isinstance(value, str):
         beginning: str = masked({name: value[: 2 * MAX_SHOWN]})[name]
         return beginning if len(value) <= MAX_SHOWN else f"{beginning[:MAX_SHOWN]}... ({len(value)} characters)"
@@ -120,7 +120,7 @@ def _open_instance(state: State, instance: Record | None) -> JsonObject | None:
 
 
 def _states(state: State, instance: Record) -> list[JsonObject]:
-    """Where it began first, then as they were defined; if the workflow was deleted, as they were defined."""
+    """The states, the initial one first, then in the order of definition."""
     states: list[JsonObject] = list(instance.private["states"].values())
     workflow = state.store.find("workflow", instance.namespace, instance.public["workflow_id"])
     initial = workflow.public["initial_state"] if workflow else None

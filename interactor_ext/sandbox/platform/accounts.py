@@ -25,7 +25,7 @@ class OAuthClient:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token stands for."""
+    """The client, scopes and expiry of an access token."""
 
     id: str
     client_id: str
@@ -37,10 +37,10 @@ class Grant:
 
 
 class Accounts:
-    """Clients and the tokens they were given.
+    """OAuth clients and their access tokens.
 
-    A token carries the `realm` it was given in, and is good there alone: all sandboxes of a process sign with the same
-    key, and after `revoke_all` a sandbox is in a new realm.
+    A token carries a `realm` and is valid only there: all sandboxes of a process sign with the same key, and
+    `revoke_all` changes the realm.
     """
 
     def __init__(self, clock: Clock, known_scopes: frozenset[str], lifetime: float, persistence: Persistence) -> None:
@@ -50,7 +50,7 @@ class Accounts:
         self._persistence = persistence
         self._clients: dict[str, OAuthClient] = {}
         self._first: OAuthClient | None = None
-        # To verify a signature at each request would cost more than all else that admits it.
+        # A cache: verifying a signature at each request would cost more than all other checks.
         self._grants: dict[str, Grant] = {}
         self._revoked: set[str] = set()
         self._realm = ""
@@ -58,7 +58,7 @@ class Accounts:
         self.restore()
 
     def restore(self) -> None:
-        """Go on where the persistence says that it was left off."""
+        """Load the signing key, the realm and the revoked tokens from the persistence."""
         self._grants.clear()
         self._revoked = {token_id for token_id, _ in self._persistence.revoked()}
         pem, realm = self._persistence.value("signing_key"), self._persistence.value("realm")
@@ -75,11 +75,11 @@ class Accounts:
         self._first = self._first or client
 
     def known(self, client_id: object) -> str:
-        """The id of a client that exists, and "" for anything else."""
+        """The id of an existing client, "" for anything else."""
         return client_id if isinstance(client_id, str) and client_id in self._clients else ""
 
     def authenticate(self, client_id: str, client_secret: str) -> OAuthClient:
-        """The client; raises Problem 401 without a hint which of the two was wrong."""
+        """The client; raises Problem 401 without saying whether id or secret was wrong."""
         client = self._clients.get(client_id)
         expected = client.secret if client else ""
         if client is None or not hmac.compare_digest(expected.encode(), client_secret.encode()):
@@ -91,7 +91,7 @@ class Accounts:
         return [self._signing_key().public]
 
     def issue(self, client: OAuthClient, scope: str | None, *, issuer: str, audience: str) -> dict[str, Any]:
-        """A token for the scopes that were asked for, or for all that the client may have."""
+        """Issue a token for the requested scopes, or for all that the client may have."""
         scopes = frozenset((scope or "").split()) or client.scopes
         if unknown := scopes - self._known_scopes:
             raise invalid(("scope", f"there is no scope {', '.join(sorted(unknown))[:200]}"))
@@ -111,7 +111,7 @@ class Accounts:
             "realm": self._realm,
         }
         token = self._signing_key().sign(claims)
-        # Held to the fraction of a second, which the claims, being whole numbers for all to read, leave out.
+        # With the fraction of a second, which the integer claims leave out.
         self._grants[token] = Grant(claims["jti"], client.id, scopes, now + self._lifetime)
         return {
             "access_token": token,
@@ -121,7 +121,7 @@ class Accounts:
         }
 
     def check(self, token: str) -> Grant:
-        """What the token stands for; raises Problem 401 if it is unknown, revoked or expired."""
+        """The grant of a token; raises Problem 401 if it is unknown, revoked or expired."""
         grant = self._find(token)
         if grant is None:
             raise unauthorized("The access token is unknown or was revoked. Get a new one.")
@@ -130,29 +130,29 @@ class Accounts:
         return grant
 
     def holder(self, token: str) -> str:
-        """The id of the client whose token it is; "" if it is good for nothing."""
+        """The client id of a valid token, "" otherwise."""
         try:
             return self.check(token).client_id
         except Problem:
             return ""
 
     def expire(self, token: str) -> None:
-        """Make a token, if it is one, end now; `check` says that it has expired."""
+        """Expire a token now; `check` reports it as expired."""
         grant = self._find(token)
         if grant is not None and grant.expires_at > -math.inf:
             self._end(grant)
-            # For good, be the clock moved back.
+            # Permanently, even if the clock is moved back.
             self._grants[token] = replace(grant, expires_at=-math.inf)
 
     def revoke(self, token: str, client: OAuthClient) -> None:
-        """End a token of this client. Any other is left alone without a word, as RFC 7009 section 2.2 wants."""
+        """Revoke a token of this client. Any other is ignored, as RFC 7009 section 2.2 requires."""
         grant = self._find(token)
         if grant is not None and grant.client_id == client.id:
             self._end(grant)
             self._grants.pop(token, None)
 
     def clear(self) -> None:
-        """No tokens, and no client but the first, as it was registered."""
+        """Remove all tokens, and every client but the first."""
         self.revoke_all()
         self._clients = {} if self._first is None else {self._first.id: self._first}
 
@@ -169,7 +169,7 @@ class Accounts:
         return self._key
 
     def _find(self, token: str) -> Grant | None:
-        """Also a token from before a restart, which nobody here remembers: its signature is as good."""
+        """The grant of a token, from the cache or, after a restart, from its signature."""
         if grant := self._grants.get(token):
             return grant
         claims = self._key.claims(token) if self._key else None

@@ -23,12 +23,12 @@ from interactor_ext.sandbox.platform.work import Budget
 from interactor_ext.sandbox.storage.records import JsonObject
 
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
-# A workflow that feeds its context back into itself must end in a clear failure, not in a machine without memory.
+# A workflow that feeds its context back into itself must fail before it exhausts memory.
 MAX_CONTEXT = 250_000
 MAX_CONTEXT_DEPTH = 64
-# Digits of an index; beyond it there is no such item.
+# Digits of an index; no list has an item beyond it.
 MAX_DIGITS = 9
-# Characters that C code reads or writes in the time of a unit.
+# Characters that C code processes in the time of one unit of work.
 CHARACTERS = 10
 
 
@@ -40,9 +40,9 @@ class ContextTooLarge(Exception):
 
 
 class Context:
-    """What an instance knows, through one step of it. `values` is replaced and never changed, as records are.
+    """The context of an instance during one step. `values` is replaced and never changed in place, as records are.
 
-    Each value is weighed once, however often it is copied.
+    Each value is measured once, however often it is copied.
     """
 
     def __init__(self, values: JsonObject, budget: Budget) -> None:
@@ -50,12 +50,12 @@ class Context:
         self.weight = 1
         self._budget = budget
         self._weights: dict[str, int] = {}
-        # By the identity of what the last item holds, and so keeps from being another's.
+        # By id; the tuple keeps the value alive, so that no other value gets its id.
         self._known: dict[int, tuple[int, int, Any]] = {}
         self.merge(values)
 
     def merge(self, more: JsonObject) -> None:
-        """Put `more` over it. Raises ContextTooLarge."""
+        """Update the context with `more`. Raises ContextTooLarge."""
         self._budget.spend(1 + (len(self.values) + len(more)) // CHARACTERS)
         weights = self._weights | {key: len(key) + self._weighed(value) for key, value in more.items()}
         weight = sum(weights.values()) + 1
@@ -70,7 +70,7 @@ class Context:
         return weight
 
     def _measured(self, value: Any, depth: int) -> tuple[int, int]:
-        """How much it is, and how many levels; `depth` is the level that it would stand on."""
+        """The weight and height of a value; `depth` is the level that it would have in the context."""
         if depth > MAX_CONTEXT_DEPTH:
             raise ContextTooLarge
         if isinstance(value, str):
@@ -96,7 +96,7 @@ class Context:
 
 
 def perform(action: JsonObject, context: Context, budget: Budget, send: Callable[[JsonObject], None]) -> None:
-    """One action on the context; emails go to `send`. Raises ContextTooLarge and TooMuchWork."""
+    """Perform one action on the context; emails go to `send`. Raises ContextTooLarge and TooMuchWork."""
     budget.spend(10)
     config = _filled(action["config"], context.values, budget)
     save_as = _text(config.pop("save_as", action["type"]), budget)

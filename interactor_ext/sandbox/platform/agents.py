@@ -39,7 +39,7 @@ def update_assistant(call: ApiCall) -> JsonObject:
 
 @handles("delete_assistant")
 def delete_assistant(call: ApiCall) -> None:
-    """Its rooms stay and can be read; nobody answers in them any more."""
+    """Rooms of a deleted assistant stay readable, but get no replies."""
     call.state.store.remove(call.record("assistant", "assistant_id"))
 
 
@@ -67,7 +67,7 @@ def get_room(call: ApiCall) -> JsonObject:
 
 @handles("update_room")
 def update_room(call: ApiCall) -> JsonObject:
-    """The new metadata takes the place of the old as a whole."""
+    """The new metadata replaces the old completely."""
     room = call.record("room", "room_id")
     call.state.store.change(room, call.body)
     return data(room.public)
@@ -147,7 +147,7 @@ def delete_data_source(call: ApiCall) -> None:
 
 @handles("sync_data_source", status=202)
 def sync_data_source(call: ApiCall) -> JsonObject:
-    """Begins, and goes on by the clock. One that goes on already is left to it."""
+    """Starts a sync, which progresses with the clock. A sync in progress continues."""
     source = call.record("data source", "data_source_id")
     _update_sync_progress(call.state, source)
     if source.public.get("sync_status") != "syncing":
@@ -160,7 +160,7 @@ def sync_data_source(call: ApiCall) -> JsonObject:
 
 
 def _update_sync_progress(state: State, source: Record) -> None:
-    """How far a sync has come; `simulate: {error}` in the config makes it fail where it would have ended."""
+    """Update the progress of a sync; `simulate: {error}` in the config makes it fail at its end."""
     if source.public.get("sync_status") != "syncing":
         return
     spent, needed = state.clock.now() - source.private["sync_since"], state.settings.sync_time
@@ -182,7 +182,7 @@ def _check_references(call: ApiCall) -> None:
 
 
 def _forget(call: ApiCall, field: str, gone: Record) -> None:
-    """Take a deleted tool or data source away from the assistants that had it."""
+    """Remove a deleted tool or data source from the assistants that list it."""
     for assistant in call.state.store.all("assistant", call.namespace):
         if gone.id in assistant.public[field]:
             left = [record_id for record_id in assistant.public[field] if record_id != gone.id]

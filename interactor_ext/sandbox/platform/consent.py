@@ -1,7 +1,7 @@
 """The consent page at an `authorization_url`, where the user approves or denies an OAuth flow.
 
-Whoever knows the id of a flow may decide it, as with a real provider's page; it can't be guessed. `?decision=approve`
-or `deny` in the address decides at once, for tests that have no browser.
+Anybody who knows the id of a flow may decide it, as with a real provider's page; it can't be guessed.
+`?decision=approve` or `deny` in the URL decides at once, for tests without a browser.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def consent_routes(state: State, on_request: Callable[[], None]) -> list[Route]:
             check_origin(request)
         if decision not in DECISIONS:
             raise invalid(("decision", "must be approve or deny: add &decision=approve to the address"))
-        # See Other: the browser goes on with a GET, however it came here.
+        # 303 See Other: the browser continues with GET after a POST.
         location = authorize(state, flow_id, approve=decision == "approve")
         return RedirectResponse(location, status_code=303 if request.method == "POST" else 302, headers=HEADERS)
 

@@ -11,8 +11,8 @@ that made the call. The last outstanding result brings the next round of calls o
 back if the user's message came without `stream`, otherwise it follows on the stream. A result that is an object with an
 `error` marks its call `failed`.
 
-Answers in a room come one after the other, so their words never mix. A call that gives back an answer waits for its
-turn before it writes anything: what was said, the answer and the Idempotency-Key are kept in one step.
+Replies in a room are serialized, so their words never mix. A call that returns a reply waits for the room before it
+writes anything: message, reply and Idempotency-Key are stored in one transaction.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ async def _requested_tools(call: ApiCall, room: Record, content: str) -> list[li
 
 
 def add_message(state: State, room: Record, role: str, content: str, **more: Any) -> Record:
-    """Keep a message and say so; `more` are further public fields."""
+    """Store a message and publish it; `more` are further public fields."""
     public = {"room_id": room.id, "role": role, "content": content, **more, "created_at": state.clock.stamp()}
     message = state.store.add("message", room.namespace, public, parent=room.id)
     _publish_message(state, "room.message.created", room, message)
@@ -89,9 +89,9 @@ def add_message(state: State, room: Record, role: str, content: str, **more: Any
 
 @asynccontextmanager
 async def _reply(state: State, room: Record, *, streamed: bool) -> AsyncIterator[AssistantReply]:
-    """The room to oneself; an answer that is `streamed` takes its turn later, by itself.
+    """Lock the room for a reply; a `streamed` reply locks it later, in the background.
 
-    Raises Problem if the room or its assistant is not there (any more).
+    Raises Problem if the room or its assistant does not exist (any more).
     """
     reply = AssistantReply(state, room, _assistant(state, room), streamed=streamed)
     if streamed:
@@ -116,7 +116,7 @@ def _assistant(state: State, room: Record) -> Record:
 
 
 class AssistantReply:
-    """The assistant's part after a message: tool calls, round by round, then words."""
+    """The reply of an assistant to a message: rounds of tool calls, then text."""
 
     def __init__(self, state: State, room: Record, assistant: Record, *, streamed: bool) -> None:
         self._state = state
@@ -125,7 +125,7 @@ class AssistantReply:
         self._streamed = streamed
 
     async def send(self, message: Record, rounds: list[list[ToolRequest]], lines: list[str]) -> JsonObject:
-        """What the POST gives back: `message`, with the answer going on behind it, or the answer."""
+        """The response of the POST: `message` while the reply continues in the background, or the reply."""
         if self._streamed:
             self._state.spawn(self._send_later(rounds, lines))
             return message.public
@@ -135,7 +135,7 @@ class AssistantReply:
         return answer.public
 
     def room_exists(self) -> bool:
-        """Whether it is still this room: after a reset, another may have its id."""
+        """Whether the room still exists: after a reset, another may have its id."""
         return self._state.store.find("room", self._room.namespace, self._room.id) is self._room
 
     async def _send_later(self, rounds: list[list[ToolRequest]], lines: list[str]) -> None:
@@ -144,7 +144,7 @@ class AssistantReply:
                 await self._run_rounds(rounds, lines)
 
     async def _run_rounds(self, rounds: list[list[ToolRequest]], lines: list[str]) -> Record | None:
-        """The message with the next tool calls or with the final words; None if the room was deleted meanwhile."""
+        """The message with the next tool calls or the final text; None if the room was deleted meanwhile."""
         for number, wanted in enumerate(rounds):
             asking, lines = self._request_tools(wanted, rounds[number + 1 :], lines)
             if asking:
@@ -154,7 +154,7 @@ class AssistantReply:
     async def _send_text(self, text: str) -> Record | None:
         for piece in replies.pieces(text):
             self._emit({"type": "message.delta", "content": piece})
-            # Nothing else waits: an answer that is not streamed is one step with the message before it.
+            # Without streaming there is no wait: message and reply are one transaction.
             if self._streamed:
                 await asyncio.sleep(self._state.settings.word_delay)
                 if not self.room_exists():
@@ -166,7 +166,7 @@ class AssistantReply:
     def _request_tools(
         self, wanted: list[ToolRequest], later: list[list[ToolRequest]], lines: list[str]
     ) -> tuple[Record | None, list[str]]:
-        """Issue what can be issued of one round; the lines grow by what can't."""
+        """Issue the tool calls of one round; problems are added to the lines of the reply."""
         store, room = self._state.store, self._room
         asked: list[Record] = []
         tools = self._tools()
@@ -191,7 +191,7 @@ class AssistantReply:
         return asking, lines
 
     def _tools(self) -> dict[str, Record]:
-        """Those that the assistant lists, by their names."""
+        """The assistant's tools by name."""
         ids = self._assistant.public["tools"]
         listed_tools = (self._state.store.find("tool", self._room.namespace, tool_id) for tool_id in ids)
         tools: dict[str, Record] = {}
@@ -205,7 +205,7 @@ class AssistantReply:
 
 
 def _complete(state: State, room: Record, tool_call: Record, asking: Record, result: Any) -> None:
-    """Write a result into its call and into the message that asked."""
+    """Store a result in its tool call and in the message that requested it."""
     failed = isinstance(result, dict) and "error" in result
     state.store.change(tool_call, {"status": "failed" if failed else "completed", "result": result})
     calls = [tool_call.public if each["id"] == tool_call.id else each for each in asking.public["tool_calls"]]

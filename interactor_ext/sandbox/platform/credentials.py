@@ -21,7 +21,7 @@ from interactor_ext.sandbox.storage.state import State
 
 FLOW_LIFETIME = 600
 TOKEN_LIFETIME = 3600
-# So close to its end a token is refreshed before it is given out.
+# A token with fewer seconds left is refreshed before it is returned.
 MARGIN = 30
 
 
@@ -72,7 +72,7 @@ def complete_oauth(call: ApiCall) -> JsonObject:
 
 @handles("get_oauth_status")
 def get_oauth_status(call: ApiCall) -> JsonObject:
-    # Without a namespace its id will do, as it does at the provider's: nobody can guess it.
+    # Without a namespace the id suffices, as on the consent page: nobody can guess it.
     flow = call.state.store.search("flow", call.path["flow_id"]) if not call.namespace else None
     flow = flow or call.record("flow", "flow_id")
     _status(call.state, flow)
@@ -133,7 +133,7 @@ def connect(
     refreshable: bool = True,
     status: str = "active",
 ) -> Record:
-    """Put a credential in place, as the end of a flow does. Raises ValueError for a time that can't be written."""
+    """Create a credential, as the end of a flow does. Raises ValueError for an expiry that can't be formatted."""
     now = state.clock.stamp()
     public = {
         "provider": provider,
@@ -157,7 +157,7 @@ def connect(
 
 
 def authorize(state: State, flow_id: str, *, approve: bool) -> str:
-    """The user's decision; returns where the browser goes next. Raises Problem for a flow that is over or unknown."""
+    """Record the user's decision; returns the redirect URL. Raises Problem for an ended or unknown flow."""
     flow = pending_flow(state, flow_id)
     if not approve:
         state.store.change(flow, {"status": "failed", "error": "access_denied"})
@@ -167,7 +167,7 @@ def authorize(state: State, flow_id: str, *, approve: bool) -> str:
 
 
 def pending_flow(state: State, flow_id: str) -> Record:
-    """The flow that waits for a decision, or for its code. Raises Problem if it is over or unknown."""
+    """The flow that waits for a decision or for its code. Raises Problem if it has ended or is unknown."""
     flow = state.store.search("flow", flow_id)
     if flow is None:
         raise not_found("flow")
@@ -228,7 +228,7 @@ def _status(state: State, flow: Record) -> str:
 def _with_query(url: str, **added: str) -> str:
     parts = urlsplit(url)
     query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *added.items()])
-    # The header that carries it is ASCII.
+    # The Location header must be ASCII.
     return quote(urlunsplit(parts._replace(query=query, fragment="")), safe=":/%#?=@[]!$&'()*+,;~")
 
 

@@ -9,9 +9,8 @@
 A transition without a condition always holds. One with an `event` is taken by that event alone, and its condition, if
 any, must hold as well. An instance keeps the definition it was started with.
 
-A step is all that follows from one call. It is computed beside the loop where it takes long, touches nothing
-meanwhile, and is then written at once. One that takes too much work, or whose context grows too large, fails the
-instance.
+A step is everything that follows from one call. A long one is computed in a thread without touching the state, and then
+written at once. A step of too much work, or with a context that grows too large, fails the instance.
 """
 
 from __future__ import annotations
@@ -28,20 +27,20 @@ from interactor_ext.sandbox.platform.work import INLINE, MAX_WORK, Budget, TooMu
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import FINISHED, State
 
-# Action states in a row, without a wait: beyond it is a loop.
+# Consecutive action states without a wait; more count as a loop.
 MAX_STEPS = 100
-# What a halting state shows that says nothing of its own.
+# The presentation of a halting state that defines none.
 PLAIN_PRESENTATION: JsonObject = {"type": "form", "config": {}}
 
 Effect = Callable[[State, Record], None]
-# How to compute what may take long.
+# Runs long work in a thread.
 InThread = Callable[[Callable[[], "Step"]], Awaitable["Step"]]
 
 
 class Step:
-    """What comes of one call: the instance as it is then, and what is to be said of it, in order.
+    """The result of one call: the new state of the instance, and the events to publish in order.
 
-    `public` is the instance as it was. Nothing is changed until `apply`.
+    `public` starts as the current instance. Nothing is stored until `apply`.
     """
 
     def __init__(self, states: Mapping[str, JsonObject], public: JsonObject, budget: Budget, now: str) -> None:
@@ -52,7 +51,7 @@ class Step:
         self._effects: list[Effect] = []
 
     def start(self) -> None:
-        """Into the initial state, and as far as it goes. Raises Problem 422 for a context that is too large."""
+        """Enter the initial state and move on. Raises Problem 422 for a context that is too large."""
         context = self._context({}, self.public["context"], "context")
         self._publish("started")
         self._run(context, lambda: str(self.public["current_state"]), begun=False)
@@ -92,7 +91,7 @@ class Step:
             effect(state, instance)
 
     def _run(self, context: Context, first: Callable[[], str | None], *, begun: bool = True) -> None:
-        """Move on from state to state until one waits or ends."""
+        """Move from state to state until one waits or ends."""
         try:
             target, steps = first(), 0
             while target is not None:
@@ -105,22 +104,22 @@ class Step:
         except ContextTooLarge as error:
             self._fail(str(error))
         except TooMuchWork as error:
-            if self._budget.is_first:
+            if self._budget.may_continue_in_thread:
                 raise
             self._fail(str(error))
 
     def _enter(self, target: str, context: Context, *, announced: bool) -> None:
-        # As much as it takes to say so: on the stream, to the webhooks, and in the data file.
+        # The cost of writing the context to the stream, the webhooks and the data file.
         self._budget.spend(context.weight)
         previous = self.public["current_state"]
         self._change(current_state=target, status="running", updated_at=self._now)
         self._emit({"type": "workflow.state_changed", "state": target, "context": self.public["context"]})
-        # `started` has said already which state comes first.
+        # `started` has published the initial state already.
         if announced:
             self._publish("state_changed", previous_state=previous)
 
     def _do(self, context: Context) -> str | None:
-        """What the entered state does; returns where it leads at once, or None if it waits or ends."""
+        """Run the entered state; returns the next state, or None if it waits or ends."""
         definition = self._definition()
         match definition["type"]:
             case "terminal":
@@ -143,14 +142,14 @@ class Step:
     def _next(self, context: Context, event: str | None) -> str | None:
         for transition in self._definition().get("transitions", ()):
             self._budget.spend(1)
-            if transition.get("event") == event and self._holds(transition.get("condition"), context):
+            if transition.get("event") == event and self._is_true(transition.get("condition"), context):
                 return str(transition["to"])
         return None
 
-    def _holds(self, condition: str | None, context: Context) -> bool:
+    def _is_true(self, condition: str | None, context: Context) -> bool:
         if condition is None:
             return True
-        # It may have to be compiled.
+        # For compiling it.
         self._budget.spend(len(condition))
         return compile_expression(condition)(context.values, self._budget)
 
@@ -166,7 +165,7 @@ class Step:
         return context
 
     def _fail(self, reason: str) -> None:
-        # The contract's instance has no place for the reason, but allows further fields.
+        # The contract's instance has no field for the reason, but allows additional fields.
         self._change(error=reason)
         self._emit({"type": "error", "error": reason})
         self._end("failed", error=reason)
@@ -204,7 +203,7 @@ class Step:
 async def compute_step(
     state: State, states: Mapping[str, JsonObject], public: JsonObject, act: Callable[[Step], None], in_thread: InThread
 ) -> Step:
-    """What `act` makes of an instance, on the loop if it is little, else beside it. Raises Problem as `act` does."""
+    """Compute a step: on the loop if it is small, else in a thread. Raises Problem as `act` does."""
     now = state.clock.stamp()
 
     def compute(budget: Budget) -> Step:
@@ -213,13 +212,13 @@ async def compute_step(
         return step
 
     try:
-        return compute(Budget(INLINE, is_first=True))
+        return compute(Budget(INLINE, may_continue_in_thread=True))
     except TooMuchWork:
         return await in_thread(lambda: compute(Budget(MAX_WORK)))
 
 
 async def run_step(state: State, instance: Record, act: Callable[[Step], None], in_thread: InThread) -> None:
-    """Let a call act on an instance, one after the other. Raises Problem, 404 if it is gone meanwhile."""
+    """Run a step on an instance, serialized with others. Raises Problem, 404 if it was deleted meanwhile."""
     async with state.locks.setdefault(instance.id, asyncio.Lock()):
         state.store.check_still_there(instance)
         step = await compute_step(state, instance.private["states"], instance.public, act, in_thread)

@@ -11,12 +11,12 @@ from contextlib import suppress
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
 
-# Real seconds until what was restored is looked at: it may have been due, and lost, on a disk that is full.
+# Real seconds until restored credentials are checked: expiring one may have just failed on a full disk.
 PAUSE = 1.0
 
 
 class CredentialExpiry:
-    """Belongs to the serving loop as all of the state does. While nobody serves, only `notice` ends a credential."""
+    """A timer for the next expiry, on the serving loop. Without one, only `expire_if_due` expires credentials."""
 
     def __init__(self, store: Store, clock: Clock, publish: Callable[[str, str, JsonObject], None]) -> None:
         self._store = store
@@ -31,7 +31,7 @@ class CredentialExpiry:
     def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop is not self._loop:
             self._loop = loop
-            self._end_what_is_due()
+            self._expire_due()
 
     def stop(self) -> None:
         self._loop = None
@@ -42,19 +42,19 @@ class CredentialExpiry:
         self._set_timer(None)
 
     def restore(self) -> None:
-        """Go on with the credentials that the store has."""
+        """Watch the credentials of the store."""
         self.clear()
         for credential in self._store.everything("credential"):
             self._add(credential)
         self._set_timer(PAUSE)
 
     def watch(self, credential: Record) -> None:
-        """A credential was connected."""
+        """Watch a new credential."""
         self._add(credential)
-        self._end_what_is_due()
+        self._expire_due()
 
     def expire_if_due(self, credential: Record) -> None:
-        """End it, if it is time."""
+        """Expire a credential if its time has come."""
         if _can_expire(credential) and credential.private["expires_at"] <= self._clock.now():
             self._store.change(credential, {"status": "expired", "updated_at": self._clock.stamp()})
             self._publish("credential.expired", credential.namespace, facts(credential))
@@ -63,8 +63,8 @@ class CredentialExpiry:
         if _can_expire(credential):
             heapq.heappush(self._waiting, (credential.private["expires_at"], next(self._numbers), credential))
 
-    def _end_what_is_due(self) -> None:
-        """Also comes back when the next is."""
+    def _expire_due(self) -> None:
+        """Expire what is due, and set a timer for the next."""
         if self._loop is None:
             return
         now = self._clock.now()
@@ -79,17 +79,17 @@ class CredentialExpiry:
             self._timer.cancel()
         self._timer = None
         if self._loop is not None and real_seconds is not None:
-            self._timer = self._loop.call_later(real_seconds, self._end_what_is_due)
+            self._timer = self._loop.call_later(real_seconds, self._expire_due)
 
     def _clock_moved(self) -> None:
         """The clock was moved, perhaps by another thread."""
         if self._loop is not None:
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._end_what_is_due)
+                self._loop.call_soon_threadsafe(self._expire_due)
 
 
 def facts(credential: Record) -> JsonObject:
-    """What every event says of a credential."""
+    """The fields of a credential in every event."""
     names = {"credential_id": credential.id, "provider": credential.public["provider"]}
     return {**names, "namespace": credential.namespace}
 

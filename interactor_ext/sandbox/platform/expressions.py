@@ -33,7 +33,7 @@ TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
-# Of a text, as many are compared at the cost of one value.
+# Characters of a text that are compared at the cost of one value.
 CHARACTERS = 1000
 LITERALS: dict[str, Any] = {"true": True, "false": False, "null": None}
 COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "in"}
@@ -50,7 +50,7 @@ def compile_expression(text: str) -> Condition:
 
 
 class Condition:
-    """A function from a context to whether the condition holds. Raises TooMuchWork, and nothing else."""
+    """A compiled condition: a function of the context. Raises TooMuchWork, and nothing else."""
 
     __slots__ = ("_evaluate",)
 
@@ -62,7 +62,7 @@ class Condition:
 
 
 class _Parser:
-    """Recursive descent, one method a level of precedence; each returns a function of the context."""
+    """A recursive descent parser, one method for each precedence; each returns a function of the context."""
 
     def __init__(self, text: str) -> None:
         if len(text) > MAX_LENGTH:
@@ -189,7 +189,7 @@ class _Parser:
 
 
 def look_up(context: Mapping[str, Any], steps: list[str | int]) -> Any:
-    """Follow a path into JSON; None where it leads nowhere. A leading `context` that is no key of it is skipped."""
+    """The value at a path in JSON, or None. A leading `context` is skipped unless it is a key."""
     if steps[0] == "context" and "context" not in context:
         steps = steps[1:]
     value: Any = context
@@ -242,7 +242,7 @@ def _compare(operator: str, left: Any, right: Any, budget: Budget) -> bool:
 
 def _equal(left: Any, right: Any, budget: Budget) -> bool:
     budget.spend(1 + _size(left) // CHARACTERS)
-    # Python's True == 1 is no equality of JSON.
+    # In JSON, true and 1 are different.
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, list) and isinstance(right, list):

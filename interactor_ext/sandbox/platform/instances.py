@@ -1,6 +1,6 @@
 """Handlers of workflow instances and their threads; engine.py moves them.
 
-A message to an instance's thread is answered there by the workflow, which says where it stands.
+A message to an instance's thread is answered by the workflow with its current state.
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ from typing import Any
 from interactor_ext.sandbox.http.problems import invalid
 from interactor_ext.sandbox.http.strict_json import parse_json
 
-# A long answer comes in larger pieces, so that it fits into what a stream keeps for a resumption.
+# A long reply has larger pieces, so that it fits into the replay of a stream.
 MAX_PIECES = 1000
 QUOTED = 400
 MAX_CALLS = 100
-# Characters of a piece, on average, beyond which nobody cares where it ends.
-LONGEST = 200
+# Average characters of a piece beyond which it may end within a word.
+LONG_PIECE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ToolRequest:
 
 
 def requested_tools(content: str) -> list[list[ToolRequest]]:
-    """The rounds of tool calls that a message orders; empty if it orders none. Raises Problem 422 for too many."""
+    """Parse the rounds of tool calls in a message; empty without any. Raises Problem 422 for too many."""
     left = MAX_CALLS
     rounds: list[list[ToolRequest]] = [[]]
     for line in content.splitlines():
@@ -76,9 +76,9 @@ def unreadable_line(tool: str) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """The text word by word, each with the space after it; joined again they are the text."""
-    if len(text) > MAX_PIECES * LONGEST:
-        # Its words would take more memory than it does.
+    """Split a text into words with the space after each; joined they are the text."""
+    if len(text) > MAX_PIECES * LONG_PIECE:
+        # A list of its words would take more memory than the text.
         size = -(-len(text) // MAX_PIECES)
         return [text[start : start + size] for start in range(0, len(text), size)]
     words = re.findall(r"\s*\S+\s*|\s+", text)

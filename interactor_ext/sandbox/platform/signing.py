@@ -15,7 +15,7 @@ from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_decode, base64url_encode
 
 ALGORITHM = "RS256"
-# Time is the sandbox's, so its own clock decides about expiry; whom a token is for stands in a claim of our own.
+# The sandbox's own clock decides about expiry; the realm claim says which sandbox a token is for.
 SIGNATURE_ALONE: Any = {
     "verify_exp": False,
     "verify_iat": False,
@@ -55,11 +55,11 @@ class SigningKey:
         return jwt.encode(claims, self._private, ALGORITHM, headers={"kid": self.id})
 
     def claims(self, token: str) -> dict[str, Any] | None:
-        """What a token says, if this key signed it; whether that still holds is for the caller to decide.
+        """The claims of a token, if this key signed it; the caller checks expiry and revocation.
 
-        Exactly one text is the token: base64url as RFC 7515 section 2 has it, without padding, foreign characters or
-        stray bits at the end, all of which Python's decoder would pass over. They matter in the signature alone, for
-        the rest is signed as text.
+        Only one text is accepted as the token: base64url as in RFC 7515 section 2, without padding, foreign characters
+        or stray bits at the end, all of which Python's decoder ignores. This matters only in the signature, because the
+        rest is signed as text.
         """
         try:
             claims: dict[str, Any] = jwt.decode(token, self._verifying, [ALGORITHM], options=SIGNATURE_ALONE)
@@ -71,5 +71,5 @@ class SigningKey:
 
 @cache
 def process_key() -> SigningKey:
-    """One key for every sandbox of a process, made when the first token is: it takes a tenth of a second."""
+    """The signing key of all sandboxes of a process, generated with the first token: it takes a tenth of a second."""
     return SigningKey(generate_private_key(public_exponent=65537, key_size=2048))

@@ -1,7 +1,7 @@
 """Bounds the work of a request: counts it, ends it beyond a limit, and runs large work in a thread.
 
-One unit is about what Python does in half a microsecond. What would take longer than the loop can wait is done
-in a thread, so that other requests are answered meanwhile.
+One unit of work is about half a microsecond of Python. Work that would block the loop for too long runs in a thread, so
+that other requests are answered meanwhile.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
-# So much is done on the loop itself: about what a small request costs all in all.
+# Work that is done on the loop itself: about the cost of a small request.
 INLINE = 10_000
-# And no more than this for one request, which is about a second.
+# The maximum work of one request, about a second.
 MAX_WORK = 1_500_000
-# More would compete with the loop for the one interpreter.
+# More threads would compete with the loop for the GIL.
 THREADS = 2
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
@@ -33,13 +33,13 @@ class TooMuchWork(Exception):
 
 
 class Budget:
-    """Counts down. Raises TooMuchWork below zero. After the first there is a larger one."""
+    """Counts work down and raises TooMuchWork below zero. After the first budget a step gets a larger one."""
 
-    __slots__ = ("_left", "is_first")
+    __slots__ = ("_left", "may_continue_in_thread")
 
-    def __init__(self, limit: int, *, is_first: bool = False) -> None:
+    def __init__(self, limit: int, *, may_continue_in_thread: bool = False) -> None:
         self._left = limit
-        self.is_first = is_first
+        self.may_continue_in_thread = may_continue_in_thread
 
     def spend(self, units: int) -> None:
         self._left -= units
@@ -48,10 +48,7 @@ class Budget:
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """The result of `work`, which must touch nothing that the loop has.
-
-    The threads are the end of no process: one that is given up runs out by itself.
-    """
+    """Run `work` in one of few daemon threads; it must not touch what the loop uses."""
     loop = asyncio.get_running_loop()
     turns = _turns.setdefault(loop, asyncio.Semaphore(THREADS))
     async with turns:
@@ -59,7 +56,7 @@ async def run_in_thread(work: Callable[[], T]) -> T:
 
 
 async def run_in_new_thread(work: Callable[[], T], name: str) -> T:
-    """As `in_thread`, at once however many there are: for what waits rather than works."""
+    """Run `work` in a new daemon thread at once: for blocking calls rather than computation."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
@@ -77,7 +74,7 @@ async def run_in_new_thread(work: Callable[[], T], name: str) -> T:
             result = work()
         except BaseException as failure:
             error = failure
-        # The loop may be over by now.
+        # The loop may be closed by now.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, error)
 

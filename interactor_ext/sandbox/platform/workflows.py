@@ -11,16 +11,16 @@ from interactor_ext.sandbox.http.strict_json import weight
 from interactor_ext.sandbox.platform.expressions import ExpressionError, compile_expression
 from interactor_ext.sandbox.storage.records import JsonObject
 
-# Characters and values. Each instance has its own copy in the data file.
+# Characters and values; each instance stores a copy in the data file.
 MAX_DEFINITION = 250_000
 
 
 @handles("create_workflow")
 async def create_workflow(call: ApiCall) -> JsonObject:
-    """Every state that is named must exist, once, and every condition must be readable."""
+    """State names must be unique, transitions must lead to existing states, and conditions must parse."""
     if weight(call.body, MAX_DEFINITION) > MAX_DEFINITION:
         raise invalid(("", f"the definition holds more than {MAX_DEFINITION} characters and values"))
-    if wrong := await call.in_thread(lambda: list(islice(flaws(call.body), MAX_DETAILS))):
+    if wrong := await call.in_thread(lambda: list(islice(definition_errors(call.body), MAX_DETAILS))):
         raise invalid(*wrong)
     now = call.state.clock.stamp()
     public = {"description": "", **call.body, "created_at": now, "updated_at": now}
@@ -39,12 +39,12 @@ def get_workflow(call: ApiCall) -> JsonObject:
 
 @handles("delete_workflow")
 def delete_workflow(call: ApiCall) -> None:
-    """Instances that run go on: they keep the definition they were started with."""
+    """Running instances keep the definition they were started with."""
     call.state.store.remove(call.record("workflow", "workflow_id"))
 
 
-def flaws(workflow: JsonObject) -> Iterator[Detail]:
-    """What is wrong with a definition that the schema can't see."""
+def definition_errors(workflow: JsonObject) -> Iterator[Detail]:
+    """Errors of a definition that the schema can't express."""
     names: set[str] = set()
     for index, state in enumerate(workflow["states"]):
         if state["name"] in names:
@@ -57,11 +57,11 @@ def flaws(workflow: JsonObject) -> Iterator[Detail]:
             field = f"states[{index}].transitions[{number}]"
             if transition["to"] not in names:
                 yield f"{field}.to", "is not the name of a state"
-            if "condition" in transition and (problem := _unreadable(transition["condition"])):
+            if "condition" in transition and (problem := _condition_error(transition["condition"])):
                 yield f"{field}.condition", problem
 
 
-def _unreadable(condition: str) -> str:
+def _condition_error(condition: str) -> str:
     try:
         compile_expression(condition)
     except ExpressionError as error:

@@ -1,16 +1,16 @@
 """DataFile: persists the sandbox's state in a SQLite file, across restarts and kills.
 
-Kept are the records of the API (messages, credentials and webhooks with their secrets, workflow instances with where
-they stand ...), the answers under Idempotency-Keys, the key that signs tokens, the tokens that were revoked, and the
-events that webhooks have still to get. Not kept are journals, the events of open streams, rate limits, faults, an
-answer that is half said, and how far the clock was moved. The file can be read by its owner alone: it holds secrets.
+Stored are the records of the API (messages, credentials and webhooks with their secrets, workflow instances with their
+state ...), the responses under Idempotency-Keys, the key that signs tokens, the revoked tokens, and the pending
+webhook deliveries. Not stored are journals, the events of open streams, rate limits, faults, a partly streamed reply,
+and the offset of the clock. The file is readable by its owner only, as it holds secrets.
 
-A file is read as a whole before anything is written to it: one that is damaged, or of another kind or version, is
-refused and stays as it is. Each row has a digest, so that damage is noticed wherever it is.
+A file is checked completely before anything is written to it: one that is damaged, or of another kind or version, is
+refused and unchanged. Each row has a digest, so that any damage is noticed.
 
-What one step of a handler writes is one transaction, committed before the answer goes out. The kernel has it then, so
-that it survives the end of the process; a power cut may lose the last moments, but never leaves half a step. Where
-the file can't be written, as on a full disk, the step did not happen: the call fails, and all is as the file has it.
+The writes of one step of a handler are one transaction, committed before the response is sent. The kernel has it then,
+so it survives the end of the process; a power cut may lose the last transactions, but never leaves half of one. If the
+file can't be written, as on a full disk, the transaction is rolled back: the call fails, and memory is reloaded.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ CREATE TABLE revoked (id TEXT PRIMARY KEY, expires_at REAL NOT NULL, digest TEXT
 CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest TEXT NOT NULL);
 """
 LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-# What the digest of a row is made of, in this order.
+# The columns in the digest of a row, in this order.
 DIGESTED = {
     "records": "id, kind, namespace, parent, public, private",
     "responses": "client, namespace, key, fingerprint, since, status, content",
@@ -68,9 +68,10 @@ DIGESTED = {
 
 
 class DataFile(Persistence):
-    """The file at `path`, made if there is none, and held by one sandbox at a time.
+    """The SQLite file at `path`, created if missing, and locked by one sandbox at a time.
 
-    Opening it raises OSError if it can't be opened or another sandbox has it, DamagedFile if it is something else.
+    Opening it raises OSError if it can't be opened or another sandbox has it open, DamagedFile if it is damaged or
+    foreign.
     """
 
     is_durable = True
@@ -84,13 +85,13 @@ class DataFile(Persistence):
         self.open()
 
     def open(self) -> bool:
-        """Returns whether the file may have changed since it was closed here: somebody else has had it open."""
+        """Open the file; returns whether another sandbox has opened it since it was closed here."""
         if self._connection is not None:
             return False
-        with _translated(self.path):
+        with _sqlite_errors(self.path):
             if _make_if_missing(self.path):
                 _check(self.path)
-            # The loop's thread and that of `Sandbox` take turns; no statement is run by two at once.
+            # The loop's thread and that of `Sandbox` take turns; no two statements run at once.
             connection = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
             try:
                 _prepare(connection, self.path)
@@ -119,7 +120,7 @@ class DataFile(Persistence):
 
     def roll_back(self) -> None:
         if self._connection is not None and self._connection.in_transaction:
-            # SQLite rolls back by itself after some failures.
+            # SQLite rolls back automatically after some failures.
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
 
@@ -199,9 +200,9 @@ class DataFile(Persistence):
         connection = self._open()
         if not connection.in_transaction:
             self._execute(connection, "BEGIN IMMEDIATE")
-            # The end of this step of the loop, if nobody asks for it sooner.
+            # At the end of this step of the loop, unless it is committed sooner.
             with suppress(RuntimeError):
-                asyncio.get_running_loop().call_soon(self._commit_behind)
+                asyncio.get_running_loop().call_soon(self._commit_in_background)
         self._execute(connection, statement, values)
 
     def _execute(self, connection: sqlite3.Connection, statement: str, values: tuple[object, ...] = ()) -> None:
@@ -212,8 +213,8 @@ class DataFile(Persistence):
             self.on_loss()
             raise NotStored(f"{self.path} can't be written: {error}") from None
 
-    def _commit_behind(self) -> None:
-        """For what nobody waits for."""
+    def _commit_in_background(self) -> None:
+        """Commit in the background, where no caller waits for the result."""
         try:
             self.commit()
         except NotStored:
@@ -226,13 +227,13 @@ class DataFile(Persistence):
 
 
 class DamagedFile(ConfigurationError, ValueError):
-    """The file is none of a sandbox, or not in order any more. It was left as it is."""
+    """The file is damaged, or not a data file of a sandbox. It was not changed."""
 
 
 def _make_if_missing(path: Path) -> bool:
-    """Whether there is a file already, with something in it. Raises OSError."""
+    """Create the file if it is missing; returns whether it is non-empty. Raises OSError."""
     with suppress(FileExistsError):
-        # Never opened beside SQLite once it is there: closing it would drop the locks that this process has on it.
+        # Never opened besides SQLite once it exists: closing it would drop the POSIX locks of this process.
         os.close(os.open(path.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
@@ -241,9 +242,9 @@ def _make_if_missing(path: Path) -> bool:
 
 
 def _check(path: Path) -> None:
-    """Read everything there is, and write nothing. Raises DamagedFile."""
+    """Check the whole file without writing. Raises DamagedFile."""
     log, index = (path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))
-    # What a process that was killed had not put into the file yet is read, too, and stays where it is.
+    # The write-ahead log of a killed process is read as well, and unchanged.
     has_log = log.exists() and log.stat().st_size > 0
     address = f"{path.absolute().as_uri()}?mode=ro" + ("" if has_log else "&immutable=1")
     connection = sqlite3.connect(address, uri=True, timeout=0.2, isolation_level=None)
@@ -254,16 +255,16 @@ def _check(path: Path) -> None:
         if version != VERSION:
             age = "a later" if version > VERSION else "an earlier"
             raise DamagedFile(f"{path} was made by {age} version of the sandbox: its form is {version}, not {VERSION}")
-        if (flaw := _flaw(connection)) is not None:
+        if (flaw := _damage(connection)) is not None:
             raise DamagedFile(f"{path} is damaged: {flaw}. It is left as it is; take it away to start anew")
     finally:
         connection.close()
-        # Made by SQLite to read the log; worth nothing without a process that has it open.
+        # Created by SQLite to read the log; useless without an open connection.
         if has_log:
             index.unlink(missing_ok=True)
 
 
-def _flaw(connection: sqlite3.Connection) -> str | None:
+def _damage(connection: sqlite3.Connection) -> str | None:
     try:
         [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
@@ -301,12 +302,12 @@ def _intended_schema() -> list[object]:
 
 
 def _lock(connection: sqlite3.Connection) -> None:
-    # Taken at the first access and held until the end, even by a process that only reads.
+    # Locked from the first access until the connection closes, even for reading.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
 
 
 def _identity(connection: sqlite3.Connection, path: Path) -> tuple[int, bool]:
-    """The version of the tables, and whether there are none. Raises DamagedFile if they are another program's."""
+    """The version of the tables, and whether there are none. Raises DamagedFile for another program's tables."""
     mark, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     if not is_empty and mark != APPLICATION_ID:
@@ -320,7 +321,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     _, is_empty = _identity(connection, path)
     connection.execute("COMMIT")
     for each in (path, path.with_name(f"{path.name}-wal")):
-        # One that was there before may be open to all.
+        # An existing file may be readable by others.
         with suppress(FileNotFoundError):
             with suppress(PermissionError):
                 each.chmod(0o600)
@@ -334,7 +335,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:

@@ -14,20 +14,20 @@ from interactor_ext.testing.masking import is_secret_name, masked_text
 T = TypeVar("T")
 
 MASK = "***"
-# Of a journal, in bytes.
+# Bytes of a journal.
 MAX_SIZE = 64 * 1024 * 1024
-# What an entry itself takes, however little it says.
+# Bytes of an entry without its contents.
 OVERHEAD = 1000
-# Of an OAuth flow, as the application brings it back.
+# The code of an OAuth flow, in the callback's body.
 CODE = "code"
-# Whoever reads a journal knows the sandbox's clients, and wants to know which of them asked.
+# Not masked: readers of a journal want to know which client sent a request.
 CLIENT = "client_id"
 
 
 class Journal(Sequence[T]):
-    """The newest `limit` entries, oldest first. Reading works on a copy, so it is safe while the server writes.
+    """The newest `limit` entries, oldest first. Reads work on a copy, so they are safe while the server writes.
 
-    Together they hold no more than MAX_SIZE bytes, but the newest is always there.
+    Together they hold at most MAX_SIZE bytes, but the newest entry is always there.
     """
 
     def __init__(self, limit: int) -> None:
@@ -37,7 +37,7 @@ class Journal(Sequence[T]):
         self._lock = threading.Lock()
 
     def append(self, entry: T, size: int = 0) -> None:
-        """`size` is about how many bytes it holds."""
+        """`size` is the approximate number of bytes of the entry."""
         size += OVERHEAD
         with self._lock:
             self._entries.append((size, entry))
@@ -73,10 +73,9 @@ class Journal(Sequence[T]):
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request as it was asked and answered. `operation` is None where the contract has no such call.
+    """One request with its response status. `operation` is None if the contract has no such operation.
 
-    `fault` is the kind of the fault that it met on the wire, or "". `status` is 0 where it kept an answer from coming
-    about.
+    `fault` is the kind of the applied wire fault, or "". `status` is 0 if it prevented a response.
     """
 
     method: str
@@ -96,15 +95,15 @@ class RequestRecord:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Lower-case names; what authenticates is masked, wherever it stands."""
+        """Lower-case names; secrets are masked."""
         decoded = ((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in self.raw_headers)
         return {name: MASK if is_secret_name(name) else masked_text(value, MASK) for name, value in decoded}
 
     @property
     def body(self) -> Any:
-        """The JSON body with its secrets masked, at any depth: what is named like one, and passwords in URLs.
+        """The JSON body with secrets masked at any depth: values with secret names, and passwords in URLs.
 
-        None where there was no body or it was refused as no JSON.
+        None if there was no body or it was not valid JSON.
         """
         try:
             body = parse_json(self.content.decode())
@@ -114,7 +113,7 @@ class RequestRecord:
 
 
 def masked(value: Any, *secret: str) -> Any:
-    """JSON without its secrets; `secret` are names of the first level that are secret there alone."""
+    """JSON with secrets masked; `secret` are further names that are secret on the first level."""
     if isinstance(value, str):
         return masked_text(value, MASK)
     if isinstance(value, list):
@@ -122,10 +121,10 @@ def masked(value: Any, *secret: str) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        masked_text(name, MASK): MASK if _opens(name, item) or name in secret else masked(item)
+        masked_text(name, MASK): MASK if _is_secret(name, item) or name in secret else masked(item)
         for name, item in value.items()
     }
 
 
-def _opens(name: str, value: Any) -> bool:
+def _is_secret(name: str, value: Any) -> bool:
     return value is not None and not isinstance(value, bool) and name != CLIENT and is_secret_name(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A record as it is written down. `public` and `private` are JSON."""
+    """A stored record. `public` and `private` are JSON."""
 
     kind: str
     id: str
@@ -20,7 +20,7 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """What was answered under an Idempotency-Key. `scope` is the client, the namespace and the key."""
+    """A stored response of an Idempotency-Key. `scope` is the client, the namespace and the key."""
 
     scope: tuple[str, str, str]
     fingerprint: str
@@ -31,7 +31,7 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class StoredDelivery:
-    """An event that a webhook has still to get. `event` is JSON; `due` is a time of the clock."""
+    """A stored pending delivery. `event` is JSON; `due` is a time of the clock."""
 
     id: str
     is_duplicate: bool
@@ -42,36 +42,36 @@ class StoredDelivery:
 
 
 class NotStored(OSError):
-    """What was just done could not be written down, and was undone. The text says where and why."""
+    """A write failed and was rolled back. The message says where and why."""
 
 
 class Persistence:
-    """Keeps nothing. What one that keeps something was told is safe from a crash once `commit` has returned."""
+    """Stores nothing. A subclass that does is safe from a crash once `commit` has returned."""
 
-    # Whether it is worth writing anything down.
+    # Whether anything is stored.
     is_durable = False
-    # How often what is kept was opened before.
+    # How often the storage was opened before.
     earlier_runs = 0
-    # Called when what was done since the last commit is lost, before the NotStored that says so: memory must forget it.
+    # Called when the writes since the last commit are lost, before NotStored is raised: memory must reload.
     on_loss: Callable[[], None] = staticmethod(lambda: None)
 
     def open(self) -> bool:
-        """Returns whether what is kept may have changed since `close`."""
+        """Returns whether the storage may have changed since `close`."""
         return False
 
     def close(self) -> None: ...
     def commit(self) -> None:
-        """Called before anybody hears of what was done. Raises NotStored, as everything that writes does."""
+        """Called before a response is sent. Raises NotStored, as every write does."""
 
     def roll_back(self) -> None:
-        """Undo what was done since the last commit."""
+        """Undo the writes since the last commit."""
 
     def add(self, record: StoredRecord) -> None: ...
     def change(self, record: StoredRecord) -> None: ...
     def remove(self, record_id: str) -> None: ...
     def remove_all(self, kind: str, namespace: str, parent: str) -> None: ...
     def records(self) -> Iterator[StoredRecord]:
-        """In the order in which they were added."""
+        """In order of addition."""
         return iter(())
 
     def add_response(self, response: StoredResponse) -> None: ...
@@ -79,11 +79,11 @@ class Persistence:
         return iter(())
 
     def put_delivery(self, delivery: StoredDelivery) -> None:
-        """Add it, or change it: its id and `is_duplicate` tell which."""
+        """Insert or update a pending delivery, by its id and `is_duplicate`."""
 
     def remove_delivery(self, delivery_id: str, is_duplicate: bool) -> None: ...
     def deliveries(self) -> Iterator[StoredDelivery]:
-        """In the order in which they were added."""
+        """In order of addition."""
         return iter(())
 
     def revoke(self, token_id: str, expires_at: float) -> None: ...
@@ -91,12 +91,12 @@ class Persistence:
         return iter(())
 
     def forget_before(self, responses: float, tokens: float) -> None:
-        """Drop answers that were given, and revocations of tokens that expired, before these times."""
+        """Delete responses that were stored, and revocations of tokens that expired, before these times."""
 
     def value(self, name: str) -> str | None:
-        """One of the few things of which there is only one."""
+        """A single named value, such as the signing key."""
         return None
 
     def set_value(self, name: str, value: str) -> None: ...
     def clear(self) -> None:
-        """Drop all but the values."""
+        """Delete everything but the values."""

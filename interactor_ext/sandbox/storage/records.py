@@ -36,15 +36,15 @@ def new_id(prefix: str) -> str:
 
 
 class DuplicateId(Exception):
-    """Of a record that was to get the id of another."""
+    """A record was to get the id of another."""
 
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """One thing of the platform. `public` is what the API shows, `private` what it keeps to itself; both plain JSON.
+    """A resource of the platform. `public` is what the API returns, `private` is internal; both are plain JSON.
 
-    Neither is ever changed in place, down to the last nested value: a change puts new ones there. What was handed out
-    (an event, a journal entry) therefore stays what it was.
+    Neither is ever changed in place, nested values included: an update replaces them. Copies that were handed out (an
+    event, a journal entry) therefore never change.
     """
 
     kind: str
@@ -56,9 +56,9 @@ class Record:
 
 
 class Store:
-    """Records by kind, namespace and parent (the room of a message, say), in the order in which they were made.
+    """Records by kind, namespace and parent (for example the room of a message), in order of creation.
 
-    Its methods are the only ones that change records; what they do, the persistence is told.
+    Only its methods change records, and they write every change to the persistence.
     """
 
     def __init__(self, persistence: Persistence) -> None:
@@ -67,14 +67,14 @@ class Store:
         self._next_id = ""
 
     def restore(self) -> None:
-        """What the persistence has takes the place of everything here."""
+        """Replace all records with those of the persistence."""
         self._tables.clear()
         for kept in self._persistence.records():
             public, private = json.loads(kept.public), json.loads(kept.private)
             self._insert(Record(kept.kind, kept.id, kept.namespace, kept.parent, public, private))
 
     def set_next_id(self, record_id: str) -> None:
-        """The next record that is added gets this id. Raises DuplicateId if another has it."""
+        """Give this id to the next record that is added. Raises DuplicateId if another has it."""
         if any(record_id in table for table in self._tables.values()):
             raise DuplicateId("is the id of something else already")
         self._next_id = record_id
@@ -82,7 +82,7 @@ class Store:
     def add(
         self, kind: str, namespace: str, public: JsonObject, *, parent: str = "", private: JsonObject | None = None
     ) -> Record:
-        """Keep a new record; its `public` gets the id, in front."""
+        """Add a new record; its `public` begins with the id."""
         record_id, self._next_id = self._next_id or new_id(PREFIXES[kind]), ""
         record = Record(kind, record_id, namespace, parent, {"id": record_id, **public}, private or {})
         self._insert(record)
@@ -94,19 +94,19 @@ class Store:
         return self._tables.get((kind, namespace, parent), {}).get(record_id)
 
     def get(self, kind: str, namespace: str, record_id: str, *, parent: str = "") -> Record:
-        """As `find`; raises Problem 404 if there is none, be it that another namespace has it."""
+        """Like `find`; raises Problem 404 if there is none in this namespace."""
         record = self.find(kind, namespace, record_id, parent=parent)
         if record is None:
             raise not_found(kind)
         return record
 
     def check_still_there(self, record: Record) -> None:
-        """For who has waited. Raises Problem 404 if it is gone; after a reset, another may have its id."""
+        """Check after a wait that a record still exists. Raises Problem 404; after a reset, another may have its id."""
         if self.find(record.kind, record.namespace, record.id, parent=record.parent) is not record:
             raise not_found(record.kind)
 
     def search(self, kind: str, record_id: str) -> Record | None:
-        """The record in whichever namespace it is, for a request that carries none."""
+        """The record in any namespace, for a request without one."""
         tables = (table for (each, _, _), table in self._tables.items() if each == kind)
         return next((table[record_id] for table in tables if record_id in table), None)
 
@@ -114,7 +114,7 @@ class Store:
         return iter(self._tables.get((kind, namespace, parent), {}).values())
 
     def change(self, record: Record, public: JsonObject | None = None, *, private: JsonObject | None = None) -> None:
-        """Put new values over the record's own."""
+        """Update fields of a record."""
         if public:
             record.public = {**record.public, **public}
         if private:
@@ -140,7 +140,7 @@ class Store:
                 yield from table.values()
 
     def newest(self, kind: str, namespace: str | None, count: int, *, parent: str = "") -> list[Record]:
-        """The last so many records of a namespace, newest first, or with None those of each namespace."""
+        """The newest `count` records of a namespace, or with None of each namespace, newest first."""
         tables = (
             table
             for (each, space, above), table in self._tables.items()
@@ -152,7 +152,7 @@ class Store:
         return not self._tables
 
     def clear(self) -> None:
-        """Forget everything; the persistence is told by whoever forgets more than this."""
+        """Remove all records from memory; the caller clears the persistence."""
         self._tables.clear()
         self._next_id = ""
 

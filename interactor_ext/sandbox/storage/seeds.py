@@ -4,10 +4,9 @@
                 "assistants": [{"id": "asst_support", "name": "Support", ..., "tools": ["tool_weather"]}],
                 "rooms": [{"assistant_id": "asst_support", "messages": [{"role": "user", "content": "Hello"}]}]}}
 
-Each item is the body of the call that would create it, held to the contract as such. On top of that it may have an
-`id`, by which others of its namespace refer to it, in whatever order they stand. `credentials` are as the arguments of
-`Sandbox.add_credential`. Messages of a room are just there: nobody answers them. Nothing is published. The namespace
-`""` is that of calls which name none.
+Each item is validated against the contract as the body of that call. It may also have an `id`, by which other items of
+its namespace refer to it, in any order. `credentials` are the arguments of `Sandbox.add_credential`. Messages of a room
+get no replies. No events are published. The namespace `""` is that of calls without a namespace.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from interactor_ext.sandbox.platform.conversation import add_message
 from interactor_ext.sandbox.storage.records import DuplicateId, JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
 
-# In the order in which one may refer to another.
+# In the order of references between them.
 CREATORS = {
     "tools": "create_tool",
     "data_sources": "create_data_source",
@@ -67,7 +66,7 @@ Seed = Mapping[str, Mapping[str, Any]]
 
 
 def read_seed(path: str | os.PathLike[str]) -> Seed:
-    """Raises OSError if it can't be read, ValueError, with the place, if it is not a JSON object of this form."""
+    """Read a seed file. Raises OSError if it can't be read, ValueError with the place if it is invalid."""
     try:
         document = parse_json(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
@@ -91,7 +90,7 @@ def read_seed(path: str | os.PathLike[str]) -> Seed:
 
 
 class Seeds:
-    """Plants a seed in states. `source` is what errors call it."""
+    """Loads a seed into states. `source` is its name in errors."""
 
     def __init__(self, source: str, seed: Seed, contract: Contract) -> None:
         self._source = source
@@ -99,10 +98,10 @@ class Seeds:
         self._contract = contract
 
     def load_into(self, state: State) -> None:
-        """Raises ValueError that names the place of everything that is wrong with an item."""
+        """Load every item. Raises ValueError with the place of each error of an item."""
         for namespace, groups in self._seed.items():
             self._check_namespace(namespace)
-            # Webhooks are the last, so that they hear nothing of the rest.
+            # Webhooks come last, so that they get no events of the seed.
             for group in ("credentials", *CREATORS):
                 for index, item in enumerate(groups.get(group, ())):
                     place = f"{namespace}.{group}[{index}]"
@@ -137,7 +136,7 @@ class Seeds:
                 add_message(state, room, message["role"], message["content"])
 
     def _create(self, state: State, namespace: str, group: str, body: JsonObject) -> str:
-        """Returns the id. Raises Problem."""
+        """Create one record; returns its id. Raises Problem."""
         if group == "credentials":
             if wrong := problems_of(Validator(CREDENTIAL), body):
                 raise Problem(422, "", details=wrong)
@@ -173,13 +172,13 @@ async def _at_once(work: Callable[[], Any]) -> Any:
 
 
 def _finished(handler: Coroutine[Any, Any, Any]) -> Any:
-    """What a handler returns that waits for nothing."""
+    """The result of a handler coroutine that never waits."""
     try:
         handler.send(None)
     except StopIteration as end:
         return end.value
     handler.close()
-    raise RuntimeError("a handler that plants a seed waits for something")
+    raise RuntimeError("a handler that loads a seed waits for something")
 
 
 def _sentences(wrong: list[Detail], place: str) -> Iterator[str]:

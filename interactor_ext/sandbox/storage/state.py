@@ -1,7 +1,7 @@
 """State: the platform's records and the services that every handler shares.
 
-All of it belongs to the event loop that serves the sandbox. Handlers run there without interruption between two awaits,
-so no lock is needed; other threads come in through the methods of `Sandbox`.
+It is used only on the event loop that serves the sandbox. Handlers run there without interruption between two awaits,
+so no lock is needed; other threads use the methods of `Sandbox`.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 
 T = TypeVar("T")
 
-# Of a workflow instance.
+# Final statuses of a workflow instance.
 FINISHED = {"completed", "failed", "cancelled"}
-# Of a stream, at the most.
+# Maximum event ids of a stream in one run.
 IDS_OF_A_RUN = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this sandbox was asked to behave; see `Sandbox` for what each means."""
+    """The options of a sandbox; documented in `Sandbox`."""
 
     enforce_limits: bool
     keepalive: float
@@ -56,7 +56,7 @@ class Settings:
 
 
 class State:
-    """The whole platform: records, services, journals. `clear()` makes it as new, with what `plant` puts there."""
+    """The whole platform: records, services, journals. `clear()` resets it and calls `load_seed`."""
 
     def __init__(
         self,
@@ -84,16 +84,16 @@ class State:
         self.emails: Journal[JsonObject] = Journal(settings.history)
         self.outbox = Outbox(self.store, persistence, clock, settings.delivery, settings.history)
         self.credential_expiry = CredentialExpiry(self.store, clock, self.publish)
-        # One answer at a time in a room (see conversation.py): a lock lives as long as somebody has it or waits for it.
+        # One lock for each room and instance that has a holder or waiters: replies and steps are serialized.
         self.locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # Goes up whenever everything is exchanged: what began before must not write into what came then.
+        # Counts resets: a request that began before one must not write after it.
         self.generation = 0
-        # Set when the server is to end: what sleeps in an answer need not.
+        # Set when the server stops: ends waits in responses.
         self.stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[object]] = set()
 
     def publish(self, event: str, namespace: str, data: JsonObject) -> None:
-        """Say what happened, in the shape of a webhook's body. Every change of state comes through here."""
+        """Publish an event: record it and queue it for webhooks. Every change of state comes through here."""
         body: JsonObject = {
             "id": new_id("evt"),
             "event": event,
@@ -102,13 +102,13 @@ class State:
             "namespace": namespace,
             "data": data,
         }
-        # Written once, for all who get it.
+        # Encoded once for all webhooks.
         encoded = json.dumps(body, separators=(",", ":")).encode()
         self.events.append(body, len(encoded))
         self.outbox.post(body, encoded)
 
     def redeliver(self, what: Delivery | str) -> None:
-        """A delivery, or the event with this id, once more. Raises ValueError where nobody would get it."""
+        """Send a delivery or an event again. Raises ValueError if no webhook would get it."""
         if isinstance(what, Delivery):
             self.outbox.redeliver(what)
             return
@@ -118,13 +118,13 @@ class State:
         self.outbox.redeliver_event(event)
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
-        """Let something go on behind the answer; a failure of it is logged."""
+        """Run a background task; its failure is logged."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     async def compute_in_thread(self, work: Callable[[], T]) -> T:
-        """What `work` returns, computed in a thread; it must touch nothing of this. Raises ConnectionCut at the end."""
+        """Run `work` in a thread; it must not touch the state. Raises ConnectionCut if the sandbox stops meanwhile."""
         done = asyncio.ensure_future(run_in_thread(work))
         stopped = asyncio.ensure_future(self.stopping.wait())
         try:
@@ -137,7 +137,7 @@ class State:
             stopped.cancel()
 
     def start(self) -> None:
-        """The running loop is the one that serves from now on."""
+        """Start background work on the running loop, which serves from now on."""
         loop = asyncio.get_running_loop()
         if self.stopping.is_set():
             self.stopping = asyncio.Event()
@@ -145,16 +145,16 @@ class State:
         self.credential_expiry.serve_on(loop)
 
     def stop(self) -> None:
-        """End what goes on in the background and cut off the streams."""
+        """Stop background work and disconnect the streams."""
         self.stopping.set()
         self._cancel_background()
         self.outbox.stop()
         self.credential_expiry.stop()
 
     def restore(self) -> None:
-        """Go on from what the persistence has, in the place of everything here."""
+        """Replace the state with that of the persistence."""
         now = self.clock.now()
-        # A clock that was moved forward may go back, and a token be good again that nobody knows to be revoked.
+        # The clock may be moved back: a revocation must stay until its token has expired in real time, too.
         self.persistence.forget_before(responses=now - LIFETIME, tokens=min(now, time.time()))
         self._reload()
 
@@ -170,7 +170,7 @@ class State:
         )
         self.outbox.restore()
         self.credential_expiry.restore()
-        # No id of an earlier run comes again: a subscriber who was there would take the event for one that it has had.
+        # Event ids of earlier runs are not reused: subscribers would take new events for repetitions.
         self.streams.count_from(self.persistence.earlier_runs * IDS_OF_A_RUN + 1)
         for instance in self.store.everything("workflow instance"):
             if instance.public["status"] in FINISHED:
