@@ -29,8 +29,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     """A session of aiohttp for each event loop. Settings as in `AsyncTransport`; `max_connections` bounds calls and
     streams together.
 
-    aiohttp takes an answer and what follows it for one: where a server sends a 204 with a body, which it must not, the
-    call fails with an APIConnectionError although it was done. The other transports do not mind.
+    aiohttp rejects a response with bytes after its end: where a server sends a 204 with a body, which it must not, the
+    call fails with an APIConnectionError although the server carried it out. The other transports accept it.
 
     Raises:
         ConfigurationError: httpx-aiohttp is not installed.
@@ -59,7 +59,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             connector = Connector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
             # A jar would carry one tenant's session into another's request.
             session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-            # aiohttp would send a GET or a DELETE again by itself, and whoever counts the attempts would not know.
+            # aiohttp would send a GET or a DELETE again by itself, which retries and telemetry would not count.
             session._retry_connection = False
             transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(
                 verify=context, client=session, proxy=chosen
@@ -67,8 +67,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             return transport
 
         class Connector(aiohttp.TCPConnector):
-            """Drops a connection on which something came while no call had it: aiohttp would take that for the answer
-            to the next one, which may be another tenant's.
+            """Drops an idle connection on which bytes arrived: aiohttp would take them for the response to the next
+            call, which may be another tenant's.
             """
 
             async def connect(self, *arguments: Any, **options: Any) -> Any:
@@ -93,19 +93,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         try:
             response = await self._sessions.get().choose(origin_of(request.url)).handle_async_request(request)
         except Exception as error:
-            if (honest := self._honest(error)) is not None:
+            if (corrected := self._corrected(error)) is not None:
                 cause = self._of_aiohttp(error)
                 # It quotes the whole URL, and carries the headers with the token.
-                raise honest from (None if isinstance(cause, self._quoting) else cause)
+                raise corrected from (None if isinstance(cause, self._quoting) else cause)
             raise
         return response
 
     async def aclose(self) -> None:
         await self._sessions.aclose()
 
-    def _honest(self, error: Exception) -> httpx.TransportError | None:
-        """What to raise instead, where httpx-aiohttp is wrong: it calls any lost connection, and any that never was, a
-        ConnectTimeout, lets some of aiohttp's errors through, and says what they say.
+    def _corrected(self, error: Exception) -> httpx.TransportError | None:
+        """The error to raise instead, where that of httpx-aiohttp is wrong: it raises ConnectTimeout for each lost or
+        refused connection, lets some errors of aiohttp through, and quotes them.
         """
         cause = self._of_aiohttp(error)
         if isinstance(cause, self._no_proxy):

@@ -1,5 +1,6 @@
-"""One call and its attempts: all that the synchronous and the asynchronous transport decide alike. Nothing here waits
-or sends.
+"""The attempts of one call: timeouts, retries, circuit breaker and telemetry, decided alike for sync and async.
+
+Nothing here waits or sends.
 """
 
 from __future__ import annotations
@@ -32,25 +33,25 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RESPONSE_SIZE = 64 * 1024 * 1024
 DEFAULT_CONNECT_TIMEOUT = 5.0
-_EARLY = 0.01
+_TIMER_SLACK = 0.01
 # What a gateway answers may be about a request that has reached the server behind it.
 _OUTCOME_UNKNOWN = frozenset({500, 502, 503, 504})
-_OF_THE_BODY = (b"content-", b"transfer-encoding")
+_BODY_HEADERS = (b"content-", b"transfer-encoding")
 # The next attempt would be the same request again.
-_HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+_NEVER_RETRIED = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 class Rules(NamedTuple):
-    """What a client's calls have in common."""
+    """How the calls of one client are sent."""
 
     policy: RetryPolicy
     breaker: CircuitBreaker | None = None
     limiter: RateLimiter | None = None
     client: str = ""
-    """Whose limits are counted: one limiter may serve several OAuth clients."""
+    """Identifies the OAuth client whose limits are counted: one limiter may serve several."""
     max_response_size: int = DEFAULT_MAX_RESPONSE_SIZE
     measure: Callable[[httpx.Request, int], Measured] | None = None
-    """Begins to measure a request, for a telemetry; the number is that of the attempts before it."""
+    """Starts the measurement of an attempt, where there is telemetry. The number counts the attempts before it."""
 
 
 class Attempts:
@@ -95,11 +96,11 @@ class Attempts:
         return None if self._ends_at is None else self._ends_at - time.monotonic()
 
     def begin(self) -> float:
-        """The next attempt starts now. Returns the instant at which it has failed."""
+        """Start the next attempt. Returns the instant at which it times out."""
         if self.closing.is_set:
             self.closing.check()
         now = time.monotonic()
-        # A stream's `read` is how long it may be silent; how long it may take to begin is the others' business.
+        # The `read` timeout of a stream is how long it may be silent; the others say how long it may take to begin.
         timeout = self._timeouts.get("pool" if self.is_stream else "read")
         ends_at = now + (DEFAULT_TIMEOUT if timeout is None else timeout)
         if self._ends_at is not None:
@@ -114,14 +115,14 @@ class Attempts:
         return ends_at
 
     def answered(self, response: httpx.Response) -> None:
-        """The attempt that began last has a response."""
+        """Record the response to the attempt that began last."""
         if self._permit is not None:
             self._permit.end(failed=is_failure(response.status_code))
         if self._measured is not None:
             self._measured.answered(response)
 
     def failed(self, error: BaseException) -> None:
-        """The attempt that began last has none."""
+        """Record that the attempt that began last has no response."""
         if self._permit is not None:
             is_of_network = isinstance(error, httpx.TransportError) and not self.closing.is_set
             self._permit.end(failed=self._blames_host(error) if is_of_network else None)
@@ -129,14 +130,12 @@ class Attempts:
             self._measured.failed(error)
 
     def timeouts(self, ends_at: float) -> dict[str, float | None]:
-        """httpx's timeouts for a synchronous attempt: each wait for the network ends with the attempt."""
+        """httpx's timeouts of a sync attempt: each wait for the network ends with the attempt."""
         left = TimeLeft.until(ends_at, cancellation=self._cancellation)
         return {"connect": TimeLeft.until(ends_at, self._connect_timeout), "read": left, "write": left, "pool": left}
 
     def timeouts_async(self, ends_at: float) -> dict[str, float | None]:
-        """httpx's timeouts for an asynchronous attempt, which is cancelled as a whole: a timer less for each read and
-        write.
-        """
+        """httpx's timeouts of an async attempt, which is cancelled as a whole: no timer for each read."""
         left = ends_at - time.monotonic()
         return {
             "connect": min(left, self._connect_timeout),
@@ -146,7 +145,7 @@ class Attempts:
         }
 
     def restore_timeouts(self) -> None:
-        """For whoever reads a stream, or sends the request again with another token."""
+        """Undo `timeouts`: the reader of a stream, and a repeat with another token, need the original ones."""
         self.request.extensions["timeout"] = self._timeouts
 
     def _enter_circuit(self) -> Permit | None:
@@ -172,7 +171,7 @@ class Attempts:
         )
 
     def refuse(self, error: Exception) -> NoReturn:
-        """Raise `error`, unless an attempt was made: how that one ended says more."""
+        """Raise `error`; after an attempt end the call with the outcome of that, which says more."""
         if self._last is not None:
             raise EndedWith(self._last)
         raise error
@@ -187,20 +186,20 @@ class Attempts:
         if self.limiter is not None:
             self.limiter.observe(self.keys, status, response.headers, retry_after)
         if self.is_stream:
-            return None  # whoever reads the stream reconnects
+            return None  # the reader of the stream reconnects
         self._last = response
         if status in _OUTCOME_UNKNOWN:
             self._note_deletion()
         return self._decide(status=status, retry_after=retry_after)
 
     def outcome(self, response: httpx.Response) -> httpx.Response:
-        """What the caller gets for the last response: a 204 where it is a 404 to the repeat of a DELETE that an earlier
-        attempt may have carried out. What was to be deleted is not there.
+        """The response that the caller gets: a 204 in place of a 404 to a repeated DELETE, which an earlier attempt may
+        have carried out.
         """
         if response.status_code != 404 or not self._may_be_deleted:
             return response
         logger.info("%s: the repeat answers 404, so an earlier attempt has deleted it", self._name())
-        headers = [(name, value) for name, value in response.headers.raw if not name.lower().startswith(_OF_THE_BODY)]
+        headers = [(name, value) for name, value in response.headers.raw if not name.lower().startswith(_BODY_HEADERS)]
         return httpx.Response(204, headers=headers, stream=httpx.ByteStream(b""), extensions=response.extensions)
 
     def _note_deletion(self) -> None:
@@ -219,20 +218,20 @@ class Attempts:
             raise APITimeoutError(f"{self._name()} had no answer when its deadline came. {what}", sent=sent) from error
         if may_have_been_sent(error):
             self._note_deletion()
-        if self.is_stream or isinstance(error, _HOPELESS) or _is_about_certificates(error):
+        if self.is_stream or isinstance(error, _NEVER_RETRIED) or _is_about_certificates(error):
             return None
         return self._decide(sent=may_have_been_sent(error))
 
     def _blames_host(self, error: BaseException) -> bool | None:
-        """Whether an error speaks against the host; None where it is of our own making."""
-        if isinstance(error, (*_HOPELESS, httpx.PoolTimeout)) or self._is_out_of_time(error):
+        """Whether the circuit breaker counts an error as a failure of the host; None where the cause is on our side."""
+        if isinstance(error, (*_NEVER_RETRIED, httpx.PoolTimeout)) or self._is_out_of_time(error):
             return None
         return True
 
     def _is_out_of_time(self, error: BaseException) -> bool:
         left = self.time_left()
         # Timers are a little early now and then.
-        return isinstance(error, httpx.TimeoutException) and left is not None and left < _EARLY
+        return isinstance(error, httpx.TimeoutException) and left is not None and left < _TIMER_SLACK
 
     def _decide(
         self, *, status: int | None = None, sent: bool = True, retry_after: float | None = None
@@ -260,9 +259,7 @@ class Attempts:
 
 
 class EndedWith(Exception):
-    """No further attempt can be made; the last one ended like this. No error of a transport, or it would be tried
-    again.
-    """
+    """Ends a call with the outcome of its last attempt. Not an httpx.TransportError, which would be retried."""
 
     def __init__(self, outcome: httpx.Response | Exception) -> None:
         super().__init__(outcome)

@@ -1,4 +1,4 @@
-"""Ends synchronous calls that nobody waits for any more. An asynchronous one is cancelled by its task."""
+"""Cancels sync calls from another thread, as asyncio cancels async ones."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 class Cancelled(BaseException):
-    """The call was cancelled. No Exception, like asyncio's, so that nothing takes it for a failure and tries again."""
+    """The call was cancelled. Like asyncio.CancelledError no Exception, so that nothing retries the call."""
 
 
 class Cancellation(Closing):
-    """Calls carry it in `request.extensions["cancellation"]`. Once it is set, they make no attempt any more, and what
-    they wait for is cut short.
+    """Calls carry it in `request.extensions["cancellation"]`. Once it is set, they make no further attempt, and stop
+    waiting.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Cancellation(Closing):
         self._streams: set[Any] = set()
 
     def within(self, closing: Closing) -> Self:
-        """This one, which is set as well when the client is closed."""
+        """Itself, set as well when the client is closed."""
         self._closing = closing
         closing._waiters.add(self)
         if closing.is_set:
@@ -55,7 +55,7 @@ class Cancellation(Closing):
             raise Cancelled
 
     def cut(self, stream: Any, wait: Callable[[], T]) -> T:
-        """What `wait` gives, which waits for a network stream, unless that is cut meanwhile."""
+        """The result of `wait`, which waits for a network stream. `set` shuts the socket of the stream down."""
         self._streams.add(stream)
         try:
             self.check()  # after it was added, or neither side would see the other

@@ -1,6 +1,4 @@
-"""When to stop asking a server that does not answer: a state machine for one host, and a lock around those of all
-hosts.
-"""
+"""The circuit breaker: refuses calls to a host that fails all the time. A state machine for each host, and one lock."""
 
 from __future__ import annotations
 
@@ -15,28 +13,28 @@ from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 
 @dataclass(slots=True)
 class Circuit:
-    """Closed, it counts failures in a row. Open, it refuses until `opens_at`. Then one probe decides which of both
-    comes next.
+    """The state of one host. Closed, it counts failures in a row; open, it refuses calls until `probe_at`; then one
+    call probes the host, and opens or closes the circuit.
     """
 
     failures: int = 0
-    opens_at: float | None = None
+    probe_at: float | None = None
     probe: weakref.ref[Permit] | None = None
     era: int = 0
 
     @property
     def probing(self) -> bool:
-        # An interrupt can drop a permit before anybody says how its attempt ended.
+        # An interrupt can drop a permit before the outcome of its attempt is recorded.
         return self.probe is not None and self.probe() is not None
 
     def refusal(self, permit: Permit, now: float, patience: float) -> float | None:
-        """None where the call with this permit may go; otherwise in how many seconds to try again, `patience` while a
-        probe is out.
+        """None where the call with this permit may be sent; otherwise in how many seconds to try again, `patience`
+        while a probe is pending.
         """
-        if self.opens_at is None:
+        if self.probe_at is None:
             return None
-        if now < self.opens_at:
-            return self.opens_at - now
+        if now < self.probe_at:
+            return self.probe_at - now
         if self.probing:
             return patience
         self.probe = weakref.ref(permit)
@@ -45,17 +43,17 @@ class Circuit:
         return None
 
     def record(self, era: int, failed: bool | None, now: float, threshold: int, cool_down: float) -> None:
-        """How a call of that era ended; None where it says nothing of the host's health, as when it was cancelled."""
+        """Record the outcome of an attempt; `failed` is None where it says nothing of the host, as when cancelled."""
         if era != self.era:
             return  # it began before the circuit last changed
         if failed is None:
             self.probe = None
         elif not failed:
-            self.failures, self.opens_at, self.probe = 0, None, None
+            self.failures, self.probe_at, self.probe = 0, None, None
         else:
             self.failures += 1
             if self.probing or self.failures >= threshold:
-                self.opens_at, self.probe = now + cool_down, None
+                self.probe_at, self.probe = now + cool_down, None
                 self.era += 1
 
 
@@ -105,7 +103,7 @@ class CircuitBreaker:
 
 
 class Permit:
-    """Leave to make one attempt. Whoever holds it says how it ended."""
+    """Allows one attempt. `end` records its outcome."""
 
     __slots__ = ("__weakref__", "_breaker", "_circuit", "era")
 

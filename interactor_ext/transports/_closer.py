@@ -1,13 +1,13 @@
-"""Closes what its user has dropped, in a thread of its own.
+"""The closer thread: closes streams and connections that were dropped without being closed.
 
 The garbage collector runs finalisers in whichever thread it interrupts, at any instant: also while that thread holds
-the very lock that closing needs. A finaliser that waits or takes a lock can therefore stop a program for good, and so
-can a `GeneratorExit` that the collector raises. Neither does more here than to put something into a queue.
+the very lock that closing needs. A finaliser that waits or takes a lock can therefore deadlock a program, and so can a
+`GeneratorExit` that the collector raises. Here both only put something into a queue.
 
     start_closer()              # before the first `yield`: a finaliser must start no thread
     try:
         yield ...
-    except GeneratorExit:       # left early: by `break`, `close()` or the collector, and nobody can tell which
+    except GeneratorExit:       # raised by `break`, `close()` or the collector; they cannot be told apart
         close_later(close)
         raise
 """
@@ -30,7 +30,7 @@ _SECONDS_AT_EXIT = 2.0
 
 
 class Watch(weakref.ref[Any]):
-    """Has something closed when its owner is garbage. `cancel` is for whoever has closed it before."""
+    """Has something closed when its owner is garbage. `cancel` it after closing earlier."""
 
     __slots__ = ("_close",)
 
@@ -55,7 +55,7 @@ class _Closer:
         after_fork_in_child(self._reset)
 
     def _reset(self) -> None:
-        # What the parent of a forked child has dropped, the parent closes.
+        # Objects that the parent has dropped are closed by the parent, not by a forked child.
         # Holds what is to be called, weak references whose `close` is to be called, or None for the end.
         self.queue: SimpleQueue[Any] = SimpleQueue()
         # Held here, so that they are called back.
@@ -78,7 +78,7 @@ class _Closer:
             try:
                 getattr(item, "close", item)()
             except Exception:
-                logger.debug("What was abandoned could not be closed.", exc_info=True)
+                logger.debug("A dropped object could not be closed.", exc_info=True)
             del item  # it may hold the last reference to something large
 
     def finish(self) -> None:
@@ -95,7 +95,7 @@ atexit.register(closer.finish)
 
 
 def start_closer() -> None:
-    """Have the thread run that closes. Not for finalisers, since to start a thread waits for it."""
+    """Start the closer thread, unless it runs. Not for finalisers: to start a thread waits for it."""
     closer.start()
 
 
@@ -106,8 +106,8 @@ def close_later(close: Close) -> None:
 
 
 def close_when_dropped(owner: object, close: Close) -> Watch:
-    """Have the closer thread call `close`, which must not hold `owner`, when nobody holds `owner` any more; at the
-    latest when the interpreter ends.
+    """Have the closer thread call `close`, which must not hold `owner`, when `owner` is garbage; at the latest when the
+    interpreter exits.
     """
     # A callback written in C: no signal handler can interrupt it, and what a handler raises cannot be lost in it.
     watch = Watch(owner, closer.queue.put)

@@ -1,8 +1,7 @@
-"""Instants that a synchronous call must not outlive, however its bytes trickle in.
+"""Deadlines of sync calls: each read and write gets a timeout of the time that is left.
 
-httpx's timeouts count from one read to the next, so a server that sends a byte a second holds a call for ever. An
-asynchronous call is simply cancelled; a synchronous one sits in `recv`, and each of its reads must be told anew how
-much time is left.
+httpx's timeouts count from one read to the next, so a server that sends a byte a second holds a call for ever. An async
+call is simply cancelled; a sync one sits in `recv`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Unpacks bodies in small pieces, up to a limit. What a few kilobytes unpack to may fill the memory otherwise.
+"""Decodes compressed bodies in small pieces, up to a limit: a few kilobytes may decompress to more than the memory.
 
 Only codings whose decoders can stop in the midst of a chunk are offered to the server and accepted from it.
 """

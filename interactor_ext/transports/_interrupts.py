@@ -1,7 +1,7 @@
-"""Tells what a signal handler raised in the midst of a call from what went wrong with the call.
+"""Finds exceptions that a signal handler raised during a call, which are neither translated nor retried.
 
 The time limits of task queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx takes
-for a failure of the network. Such a one is nobody's to translate or to try again.
+for a failure of the network.
 """
 
 from __future__ import annotations

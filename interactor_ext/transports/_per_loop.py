@@ -1,4 +1,4 @@
-"""One thing per event loop: what is bound to a loop (connections, futures) must never be met by another."""
+"""One object for each event loop: connections and futures of one loop must not be used in another."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from interactor_ext.transports._waiters import TRANSPORT_CLOSED
 
 T = TypeVar("T")
 
-# The parent's loops do not run in a forked child; to finalise what is theirs would wake the parent through a pipe that
+# The parent's loops do not run in a forked child; to finalise their objects would wake the parent through a pipe that
 # both share.
 _inherited: list[Any] = []
 
 
 class PerLoop(Generic[T]):
-    """A `T` for the running loop, made when first asked for and closed with the loop, by `aclose()`, or when nobody
-    holds it.
+    """A `T` for each event loop, made on first use and closed with the loop, by `aclose()`, or when this is garbage.
 
-    `asyncio.run` tells a library of its end in one way: it closes every asynchronous generator that is still open. So
-    each `T` hangs on such a generator, and ends in the loop that it belongs to: no "Event loop is closed", no
-    ResourceWarning.
+    `asyncio.run` tells a library of its end in one way: it closes every async generator that is still open. So each `T`
+    is closed by such a generator, in its own loop: no "Event loop is closed", no ResourceWarning.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ from interactor_ext.transports._attempts import Attempts, EndedWith, Rules
 from interactor_ext.transports._closer import close_when_dropped, start_closer
 from interactor_ext.transports._decoding import BodyBuffer, DecodedStream, decoding_of, too_large
 from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_given_network
-from interactor_ext.transports._sync_transport import HeldBody
+from interactor_ext.transports._sync_transport import PooledBody
 from interactor_ext.transports._waiters import Closing
 
 if TYPE_CHECKING:
@@ -155,9 +155,9 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
 
 
 def _open_stream(response: httpx.Response) -> None:
-    """Leave the body to the reader of the stream, decoded in small pieces."""
+    """Leave the body to the reader of the stream, decoded in small pieces. Its connection serves no other call."""
     discard_after(response)
-    if not isinstance(response.stream, HeldBody):
+    if not isinstance(response.stream, PooledBody):
         response.stream = ForeignStream(response.stream)
     try:
         decoding = decoding_of(response, None)
@@ -180,10 +180,10 @@ async def _open_stream_async(response: httpx.Response) -> None:
 
 
 class ForeignStream(httpx.SyncByteStream):
-    """The body of a stream over a transport that is none of ours, closed by the closer thread if its reader drops it.
+    """The body of a stream over a foreign transport, closed by the closer thread if its reader drops it.
 
     The generators of httpx close themselves when the garbage collector finds them, and take locks then that the very
-    thread may hold. So they are held elsewhere.
+    thread may hold. So the closer thread holds them.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -266,7 +266,7 @@ async def _read_async(response: httpx.Response, limit: int) -> httpx.Response:
 
 
 def _without_body(response: httpx.Response) -> httpx.Response:
-    """What a failure says of itself is worth less than its status."""
+    """An error response whose body could not be read: its status is worth more than its body."""
     headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
     return httpx.Response(
         response.status_code, headers=headers, stream=httpx.ByteStream(b""), extensions=response.extensions

@@ -3,8 +3,8 @@
 A signal handler that raises (Ctrl-C, an alarm, a task queue's time limit) can end any line of Python code, and the
 garbage collector can run anybody's code in between. A pool that calls share, as httpx's, is wedged when that happens
 amid its bookkeeping. Here no two calls share any of httpx's objects. What they do share is changed by single operations
-of deques, sets and dictionaries, which are written in C: neither a handler nor the collector runs amid one. What an
-interrupted call has in hand is closed by itself, or by the next call that comes along.
+of deques, sets and dictionaries, which are written in C: neither a handler nor the collector runs amid one. The
+connection of an interrupted call is closed by that call, or by the next one.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from interactor_ext.transports._waiters import TRANSPORT_CLOSED, Closing, Thread
 T = TypeVar("T")
 
 _MOST_IDLE = 100
-# Seconds. Who waits looks again so often, for whoever should have woken it may have been interrupted instead.
-_LOOK_AGAIN = 0.1
+# A waiting call checks so often for itself: the call that should wake it may have been interrupted.
+_CHECK_SECONDS = 0.1
 
 
 class SyncConnection:
-    """A transport of httpx that has at most one socket.
+    """A transport of httpx with at most one socket.
 
-    Closed by that alone: httpx's own way takes locks, and one that was interrupted may hold them for ever.
+    To close it closes the socket alone: httpx would take locks, which an interrupted call may hold for ever.
     """
 
     __slots__ = ("_network", "idle_since", "origin", "transport")
@@ -61,7 +61,7 @@ class SyncConnection:
             self._network.opened_last.close()
 
     def shut_down(self) -> None:
-        """Wake the thread that reads or writes, with an error. Its own business is to close."""
+        """Wake the thread that reads or writes, with an error. That thread closes the connection."""
         self._network.closed = True
         if self._network.opened_last is not None:
             with contextlib.suppress(OSError):  # it is closed already
@@ -69,8 +69,8 @@ class SyncConnection:
 
 
 class Transport(httpx.BaseTransport):
-    """Connections for threads, safe after a fork, and after interrupts: an exception that a signal handler raises in
-    the midst of a call (Ctrl-C, an alarm, a task queue's time limit) costs that call its connection, and nothing else.
+    """A connection pool for threads, safe after a fork and after interrupts: an exception that a signal handler raises
+    during a call (Ctrl-C, an alarm, a task queue's time limit) costs that call its connection, and nothing else.
 
     Settings as in `AsyncTransport`. `max_connections` bounds calls and streams together: each of them occupies a thread
     of yours anyway.
@@ -97,31 +97,31 @@ class Transport(httpx.BaseTransport):
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._closed = False
-        self._looks_at = 0.0  # for connections that were idle too long
+        self._next_expiry_check = 0.0  # for connections that were idle too long
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._release_inherited)
 
     def _reset(self) -> None:
-        # Each connection is in the list of one call, or in one deque of idle ones, in which the last used is the last.
-        self._calls: set[_Call] = set()
+        # Each connection is in the lease of one call, or in one deque of idle ones, in which the last used is the last.
+        self._calls: set[_Lease] = set()
         self._idle: dict[Origin, deque[SyncConnection]] = {}
-        self._waiting: dict[_Call, ThreadWaiter] = {}
-        self._dropped: deque[_Call] = deque()
+        self._waiting: dict[_Lease, ThreadWaiter] = {}
+        self._dropped: deque[_Lease] = deque()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
         if self._dropped:
             self._close_dropped()
-        body = HeldBody()
+        body = PooledBody()
         dropped: Callable[[Any], object] = self._dropped.append
         is_stream = getattr(request.extensions.get("operation"), "stream", False)
         if is_stream:
-            # Its reader may drop it, and no other call come along for hours.
+            # Its reader may drop it, and no other call may follow for hours.
             closer.start()
             dropped = closer.queue.put
-        call = _Call(body, dropped)
+        call = _Lease(body, dropped)
         call.pool, call.connections = self, []
         if is_stream:
             # Python does not call back a weak reference that becomes garbage together with what it refers to: a closed
@@ -144,7 +144,7 @@ class Transport(httpx.BaseTransport):
         response.stream = body
         return response
 
-    def _wait_for_place(self, call: _Call, request: httpx.Request) -> None:
+    def _wait_for_place(self, call: _Lease, request: httpx.Request) -> None:
         timeout = request.extensions.get("timeout", {}).get("pool")
         ends_at = math.inf if timeout is None else time.monotonic() + timeout
         cancellation: Closing | None = request.extensions.get("cancellation")
@@ -153,15 +153,15 @@ class Transport(httpx.BaseTransport):
             if cancellation is not None:
                 cancellation.check()
             if self._closed:
-                raise httpx.ConnectError("the transport was closed while this call waited for its turn")
+                raise httpx.ConnectError("the transport was closed while this call waited for a connection")
             left = ends_at - time.monotonic()
             if left <= 0:
                 raise httpx.PoolTimeout("every connection is in use", request=request)
-            waiter.wait(min(left, _LOOK_AGAIN))
+            waiter.wait(min(left, _CHECK_SECONDS))
             self._close_dropped()
 
-    def _has_place(self, call: _Call) -> bool:
-        """Whether a call that waits is the next one, and there is a place for it, which it then has."""
+    def _has_place(self, call: _Lease) -> bool:
+        """Whether a waiting call is the first in the queue and there is a place, which it then takes."""
         with self._lock:
             if next(iter(self._waiting)) is not call or len(self._calls) >= self._max_connections:
                 return False
@@ -174,7 +174,7 @@ class Transport(httpx.BaseTransport):
         for waiter in list(self._waiting.values())[:1]:
             waiter.wake()
 
-    def _take(self, origin: Origin, call: _Call) -> SyncConnection:
+    def _take(self, origin: Origin, call: _Lease) -> SyncConnection:
         idle = self._idle.get(origin)
         if idle is None:
             idle = self._idle.setdefault(origin, deque())
@@ -182,12 +182,12 @@ class Transport(httpx.BaseTransport):
             if len(self._calls) + self._idle_count() > self._max_connections:
                 self._evict(min(list(self._idle.values()), key=_idle_since), call)
             call.connections.append(SyncConnection(origin, self._connect(origin)))
-        if self._closed:  # asked now, for whoever closes it sees from here on what this call has in hand
+        if self._closed:  # asked after the connection is in the lease, where `close` finds it
             raise httpx.ConnectError("the transport was closed meanwhile")
         return call.connections[0]
 
-    def release(self, call: _Call) -> None:
-        """Its response was closed: its connection serves another call, if the response was read to the end."""
+    def release(self, call: _Lease) -> None:
+        """After its response was closed: keep its connection for another call, if the response was read to the end."""
         connection = call.connections[0]
         idle = self._idle.get(connection.origin)  # none in a forked child
         if idle is None or not connection.is_idle() or len(idle) >= _MOST_IDLE:
@@ -196,8 +196,8 @@ class Transport(httpx.BaseTransport):
         now = connection.idle_since = time.monotonic()
         _move(call.connections.pop, idle.extend)
         call.chunks = None
-        if now >= self._looks_at:
-            self._looks_at = now + min(1.0, self._keepalive_expiry)
+        if now >= self._next_expiry_check:
+            self._next_expiry_check = now + min(1.0, self._keepalive_expiry)
             for others in list(self._idle.values()):
                 while _idle_since(others) + self._keepalive_expiry < now:
                     self._evict(others, call)
@@ -205,8 +205,8 @@ class Transport(httpx.BaseTransport):
             self._close_idle()
         self._end(call)
 
-    def discard(self, call: _Call) -> None:
-        """Close what a call has in hand. Twice does no harm."""
+    def discard(self, call: _Lease) -> None:
+        """Close the connections of a call. Twice does no harm."""
         connections = getattr(call, "connections", [])  # it may have been interrupted before it had a list of them
         for connection in connections:
             connection.close()
@@ -214,15 +214,15 @@ class Transport(httpx.BaseTransport):
         call.chunks = None
         self._end(call)
 
-    def _end(self, call: _Call) -> None:
+    def _end(self, call: _Lease) -> None:
         self._calls.discard(call)
         closer.watches.discard(call)
         if self._waiting:
             self._waiting.pop(call, None)
             self._wake_next()
 
-    def _evict(self, idle: deque[SyncConnection], call: _Call) -> None:
-        """Close the oldest of some idle connections on behalf of a call, which has it in hand meanwhile."""
+    def _evict(self, idle: deque[SyncConnection], call: _Lease) -> None:
+        """Close the oldest of some idle connections, which is in the lease of a call meanwhile."""
         if _move(idle.popleft, call.connections.extend):
             call.connections[-1].close()
             call.connections.pop()
@@ -252,7 +252,7 @@ class Transport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close all connections; a thread that waits for one of them gets an error, and so does every later request."""
-        # Takes no lock and waits for nothing. Who uses a connection at this moment gets an error, and closes it.
+        # Takes no lock and waits for nothing. A call that uses a connection gets an error, and closes it.
         self._closed = True
         for call in list(self._calls):
             for connection in list(call.connections):
@@ -289,8 +289,8 @@ def _idle_since(idle: deque[SyncConnection]) -> float:
         return math.inf
 
 
-class _Call(weakref.ref["HeldBody"]):
-    """What a call has in hand. It ends with its body: one that was interrupted or abandoned is told of to `dropped`."""
+class _Lease(weakref.ref["PooledBody"]):
+    """The connections of a call, for as long as its body lives. The callback closes those of a dropped body."""
 
     # By identity, and in C: those of a reference are those of its referent.
     __hash__ = object.__hash__
@@ -306,11 +306,11 @@ class _Call(weakref.ref["HeldBody"]):
         self.pool.discard(self)
 
 
-class HeldBody(httpx.SyncByteStream):
+class PooledBody(httpx.SyncByteStream):
     """The body of a response, which holds the connection until it is closed or dropped."""
 
     _body: Any = None
-    _call: _Call | None = None
+    _call: _Lease | None = None
     _is_closing = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -325,7 +325,7 @@ class HeldBody(httpx.SyncByteStream):
         call = self._call
         if call is None:
             return
-        # Who is interrupted from here on, and comes again, gives nothing back.
+        # After an interrupt from here on, a second `close` discards the connection.
         was_closing, self._is_closing = self._is_closing, True
         try:
             self._body.close()

@@ -20,7 +20,7 @@ import pytest
 
 from interactor_client.types import Operation
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from interactor_ext.transports._async_transport import ConnectionSet
+from interactor_ext.transports._async_transport import ConnectionPool
 from interactor_ext.transports._proxies_and_tls import origin_of
 from interactor_ext.transports._sync_transport import SyncConnection
 from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and, slow
@@ -43,15 +43,15 @@ async def client(server: FaultServer) -> AsyncIterator[httpx.AsyncClient]:
         yield running
 
 
-def connections(client: httpx.AsyncClient) -> ConnectionSet:
+def connections(client: httpx.AsyncClient) -> ConnectionPool:
     transport = client._transport
     assert isinstance(transport, AsyncTransport)
-    return transport._sets.get()
+    return transport._pools.get()
 
 
 def free_turns(client: httpx.AsyncClient) -> tuple[int, int]:
     held = connections(client)
-    return held._calls._value, held._streams._value
+    return held._call_slots._value, held._stream_slots._value
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
@@ -330,7 +330,7 @@ def test_closed_loop_is_forgotten(server: FaultServer) -> None:
         asyncio.run(transport.aclose())
         del loop
         gc.collect()
-    assert len(transport._sets._entries) == 0
+    assert len(transport._pools._entries) == 0
     assert _soon(lambda: server.open_connections == 0)
 
 

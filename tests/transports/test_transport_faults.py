@@ -122,7 +122,7 @@ def busy_connections(client: InteractorClient) -> int:
 
 def busy_async_connections(client: AsyncInteractorClient) -> int:
     transport = client._shared.transport._inner
-    return len(transport._sets.get()._used) if isinstance(transport, AsyncTransport) else 0
+    return len(transport._pools.get()._used) if isinstance(transport, AsyncTransport) else 0
 
 
 def assert_nothing_is_left(server: FaultServer | None) -> None:
