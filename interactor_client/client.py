@@ -1,4 +1,4 @@
-"""The low-level client that the endpoint functions call. It knows no API in particular."""
+"""The low-level client that the endpoint functions call. It is the same for every API."""
 
 from __future__ import annotations
 

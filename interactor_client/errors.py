@@ -1,4 +1,4 @@
-"""The two errors of the generated code. Neither prints what the server sent, for that may hold a secret."""
+"""The two errors of the generated code. Neither shows what the server sent, which may hold a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the generated code and the client around it tell each other: values, and what a sender must provide."""
+"""Types that the generated code shares with the client around it: UNSET, pages, streams, and the Sender protocols."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Operation(NamedTuple):
 
 @dataclass(slots=True)
 class Response(Generic[T]):
-    """Whatever came, unjudged: any status, any body."""
+    """A response of any status, with any body."""
 
     status_code: int
     content: bytes = field(repr=False)
@@ -62,7 +62,7 @@ class Response(Generic[T]):
 
 
 class PageMeta(NamedTuple):
-    """Where a page stands, in the canonical form, whichever form the server sent."""
+    """The position of a page in its list, in one form, whichever form the server sent."""
 
     page: int
     per_page: int
@@ -105,7 +105,7 @@ OnInvalid = Callable[[Any], object]
 
 
 class RawEvent(Protocol):
-    """An event as it stood on the wire."""
+    """An event as it was received."""
 
     @property
     def event(self) -> str: ...

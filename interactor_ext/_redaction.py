@@ -1,4 +1,4 @@
-"""Texts without secrets: of log records, and of what a server says where it gets into an error message.
+"""Masks secrets and removes control characters in log records and in what error messages quote of a server.
 
 Servers echo what they were sent ("invalid client_secret 'abc'"), and error messages end in logs and bug reports.
 """
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 MASK = "***"
-# All of C0 but tab and line break, DEL and C1; the other ends of a line, marks of direction, lone surrogates.
+# C0 without tab and line break, DEL, C1, line and paragraph separators, bidirectional marks, lone surrogates.
 CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 
 _SECRET_KEYS = frozenset(
@@ -34,13 +34,13 @@ _SECRET_KEYS = frozenset(
         "x_api_key",
     }
 )
-# Long before the cut, so that a secret that stands across it is never kept in part.
+# Far more than is kept, so that no part of a secret is left at the cut.
 _LONGEST_READ = 16_384
 _LONGEST_TEXT = 1_000
 _DEEPEST = 8
 _WIDEST = 100
-# What is shorter may be an ordinary word or a part of one, and to mask that would garble what a message says. From the
-# second length on, one with a digit in it was made by a machine: that is masked within other words as well.
+# A shorter secret may be an ordinary word, and masking it would garble messages. From the second length on, one with a
+# digit is random text, and is masked within other words as well.
 _SHORTEST_SECRET, _SHORTEST_KEY = 8, 16
 
 

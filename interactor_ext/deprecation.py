@@ -1,4 +1,4 @@
-"""What a server says of the end of an operation: `Deprecation`, `Sunset` and the links to more.
+"""Deprecated operations: parses `Deprecation`, `Sunset` and `Link` headers, and warns once for each operation.
 
     from interactor_ext.deprecation import on_deprecation
 
@@ -45,7 +45,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A date of RFC 9651 has at most 15 digits, and may have parameters behind it.
 _STRUCTURED_DATE = re.compile(r"@(-?[0-9]{1,15})(?:[ \t]*;.*)?", re.DOTALL)
 _UTC = re.compile(r"\bUTC$", re.IGNORECASE)
-# What drafts of RFC 9745, and with them many servers, said instead of a date. Parameters may follow it.
+# Values without a date, from drafts of RFC 9745. Parameters may follow.
 _UNDATED = frozenset({"true", "?1"})
 
 
@@ -54,7 +54,7 @@ class InteractorDeprecationWarning(DeprecationWarning):
 
 
 class Deprecation(NamedTuple):
-    """What is known of the end of an operation. Times are UTC."""
+    """When an operation is deprecated and switched off. Times are UTC."""
 
     date: datetime | None = None
     """Since when it is deprecated, or from when on; None where the server gave no date."""
@@ -103,17 +103,17 @@ def on_deprecation(hook: H) -> H:
     return hook
 
 
-def notice(response: httpx.Response) -> None:
-    """Warn of the operation that this is a response of, unless that was done before."""
+def warn_if_deprecated(response: httpx.Response) -> None:
+    """Warn of, log and report a deprecated operation, once a process."""
     operation = _operation(response)
-    if operation in _noticed:
+    if operation in _warned:
         return
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None:
         return
     mine = object()
-    # One step, in which no other thread can come between; nor is a lock left behind in a process that forks.
-    if _noticed.setdefault(operation, mine) is not mine:
+    # `setdefault` is atomic, and needs no lock that a forked child could inherit.
+    if _warned.setdefault(operation, mine) is not mine:
         return
     text = f"{operation} {describe(deprecation, secrets_of(requested_by(response)))}"
     logger.warning("%s", text, extra=dict(zip(("method", "endpoint"), operation.split(" ", 1), strict=False)))
@@ -126,7 +126,7 @@ def notice(response: httpx.Response) -> None:
 
 
 def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
-    """What is known, as the end of a sentence that begins with the operation. Without any of `secrets`."""
+    """The end of a sentence that begins with the name of the operation. Without any of `secrets`."""
     text = "is deprecated" if deprecation.date is None else f"is deprecated from {_day(deprecation.date)} on"
     if deprecation.sunset is not None:
         text += f", and is no longer served from {_day(deprecation.sunset)} on"
@@ -134,7 +134,7 @@ def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
 
 
 def sunset_notice(response: httpx.Response) -> str:
-    """What a 410 says of the end of its operation, as a sentence; nothing where it says nothing."""
+    """A sentence with the sunset date of a 410 response; "" where it has none."""
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None or deprecation.sunset is None:
         return ""
@@ -143,24 +143,24 @@ def sunset_notice(response: httpx.Response) -> str:
 
 
 _hooks: list[Hook] = []
-_noticed: dict[str, object] = {}
-# More than the contract has operations, and an end to those that are not in it.
-_MOST_NOTICED = 500
+_warned: dict[str, object] = {}
+# More than the contract has operations, and a bound for requests that are not in it.
+_MAX_WARNED = 500
 _ID = re.compile(r"/(?!v[0-9]+(?:/|$))[^/]*[0-9][^/]*")
 
 
 def _operation(response: httpx.Response) -> str:
-    """The name to be noticed by: of what is not in the contract, the path without ids, or "other" if they are many."""
+    """The key of an operation in `_warned`. Not in the contract: the path without ids, or "other" if they are many."""
     operation = describe_request(response)
     request = requested_by(response)
     if request is None or request.extensions.get("operation") is not None:
         return operation
     name = _ID.sub("/{id}", operation)
-    return name if name in _noticed or len(_noticed) < _MOST_NOTICED else f"{request.method} other"
+    return name if name in _warned or len(_warned) < _MAX_WARNED else f"{request.method} other"
 
 
 def _fields(headers: object) -> Iterator[tuple[str, str]]:
-    """Name, in lower case, and value of each line. Other mappings than httpx's have joined them with commas."""
+    """Lower-case name and value of each header line."""
     if isinstance(headers, httpx.Headers):
         pairs: object = headers.multi_items()
     else:
@@ -175,7 +175,7 @@ def _fields(headers: object) -> Iterator[tuple[str, str]]:
 
 def _date(value: str, now: float) -> datetime | None:
     structured = _STRUCTURED_DATE.fullmatch(value)
-    # RFC 9745's own example of a Sunset says UTC, where RFC 9110 allows nothing but GMT.
+    # An example of RFC 9745 says UTC, where RFC 9110 allows only GMT.
     seconds = float(structured[1]) if structured else parse_http_date(_UTC.sub("GMT", value), now=now)
     try:
         return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
@@ -185,7 +185,7 @@ def _date(value: str, now: float) -> datetime | None:
 
 def _link(links: list[Link], rel: str, base_url: str | None) -> str | None:
     for link in links:
-        # One with an anchor is about something else than what was asked for.
+        # A link with an anchor is about another resource.
         if link.target and rel in link.rels and "anchor" not in link.params:
             return link.target if base_url is None else _resolved(base_url, link.target)
     return None
@@ -205,7 +205,7 @@ def _see(deprecation: Deprecation, secrets: Iterable[str]) -> str:
 
 def _url(response: httpx.Response) -> str | None:
     request = requested_by(response)
-    # Its query is no part of what links are relative to, and may hold a token.
+    # Without its query, which may hold a token.
     return None if request is None else str(request.url.copy_with(query=None))
 
 

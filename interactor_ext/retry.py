@@ -1,6 +1,6 @@
-"""When to send again, and after how long: decided from plain values, without a socket, a clock or a sleep.
+"""The retry policy, and `with_retry` for functions of the caller. Decides from plain values: no socket, clock or sleep.
 
-`RetryPolicy.decide` is the one place where the question is answered; whoever sends asks it and does what it says.
+`RetryPolicy.decide` is the one place that decides whether a request is sent again, and when.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _random = random.SystemRandom()
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-# Whoever asks for more than a year has a broken clock, or broken arithmetic.
-_ABSURD = 366 * 86400.0
+# A server that asks for more than a year has a wrong clock.
+_MAX_RETRY_AFTER = 366 * 86400.0
 _SECONDS = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
@@ -42,18 +42,18 @@ def parse_retry_after(value: object, *, now: float) -> float | None:
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        return _sane(value)
+        return _valid_seconds(value)
     if not isinstance(value, str):
         return None
     text = value.strip(" \t")
     if _SECONDS.fullmatch(text):
-        return _sane(float(text))
+        return _valid_seconds(float(text))
     date = parse_http_date(text, now=now)
-    return _sane(max(0.0, date - now)) if date is not None else None
+    return _valid_seconds(max(0.0, date - now)) if date is not None else None
 
 
-def _sane(seconds: float) -> float | None:
-    return float(seconds) if 0 <= seconds <= _ABSURD else None
+def _valid_seconds(seconds: float) -> float | None:
+    return float(seconds) if 0 <= seconds <= _MAX_RETRY_AFTER else None
 
 
 class Decision(NamedTuple):
@@ -109,18 +109,18 @@ class RetryPolicy:
         """
         if status is not None and status not in self.statuses:
             return Decision(None, f"status {status} is final")
-        # A 429 was refused at the door: nothing has been done.
+        # A 429 means that the request was not processed.
         harmless = status == 429 or (status is None and not sent)
         if not (harmless or has_key or method.upper() in IDEMPOTENT_METHODS):
             return Decision(None, f"the {method} may have arrived, and has no Idempotency-Key")
         if attempt > self.max_retries:
             return Decision(None, f"attempt {attempt} was the last")
         wait = self.backoff(attempt - 1)
-        asked = _sane(retry_after) if retry_after is not None else None
+        asked = _valid_seconds(retry_after) if retry_after is not None else None
         if asked is not None:
             if asked > self.max_delay:
                 return Decision(None, f"the server asks for {asked:g} s, more than {self.max_delay:g} s")
-            # Never sooner than asked; and not all clients at the moment at which the server lets the first ones in.
+            # Never sooner than asked, and with jitter, so that not all clients come back at the same instant.
             wait = min(self.max_delay, asked + wait)
         if time_left is not None and not wait < time_left:
             return Decision(None, f"the deadline comes before the next attempt (in {wait:.3g} s)")
@@ -153,7 +153,7 @@ def with_retry(fn: Callable[P, R], policy: RetryPolicy = _DEFAULT) -> Callable[P
 
         @functools.wraps(fn)
         async def again_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return await _follow(call(*args, **kwargs), functools.partial(call, *args, **kwargs), policy)
+            return await _retry_async(call(*args, **kwargs), functools.partial(call, *args, **kwargs), policy)
 
         return cast("Callable[P, R]", again_async)
 
@@ -164,12 +164,12 @@ def with_retry(fn: Callable[P, R], policy: RetryPolicy = _DEFAULT) -> Callable[P
             try:
                 result = call(*args, **kwargs)
             except InteractorError as error:
-                delay = _delay(error, attempt, policy)
+                delay = _retry_delay(error, attempt, policy)
                 if delay is None:
                     raise
             else:
                 if inspect.isawaitable(result):  # a lambda around a coroutine function
-                    return _follow(result, functools.partial(call, *args, **kwargs), policy)
+                    return _retry_async(result, functools.partial(call, *args, **kwargs), policy)
                 return result
             time.sleep(delay)
             attempt += 1
@@ -177,15 +177,15 @@ def with_retry(fn: Callable[P, R], policy: RetryPolicy = _DEFAULT) -> Callable[P
     return cast("Callable[P, R]", again)
 
 
-async def _follow(first: Awaitable[Any], fn: Callable[[], Awaitable[Any]], policy: RetryPolicy) -> Any:
-    import asyncio  # late, for a process without coroutines can do without
+async def _retry_async(first: Awaitable[Any], fn: Callable[[], Awaitable[Any]], policy: RetryPolicy) -> Any:
+    import asyncio  # late: sync programs do not need it
 
     attempt, awaitable = 1, first
     while True:
         try:
             return await awaitable
         except InteractorError as error:
-            delay = _delay(error, attempt, policy)
+            delay = _retry_delay(error, attempt, policy)
             if delay is None:
                 raise
         await asyncio.sleep(delay)
@@ -193,7 +193,7 @@ async def _follow(first: Awaitable[Any], fn: Callable[[], Awaitable[Any]], polic
         awaitable = fn()
 
 
-def _delay(error: InteractorError, attempt: int, policy: RetryPolicy) -> float | None:
+def _retry_delay(error: InteractorError, attempt: int, policy: RetryPolicy) -> float | None:
     if isinstance(error, APIStatusError):
         decision = policy.decide(method="GET", attempt=attempt, status=error.status, retry_after=error.retry_after)
     elif isinstance(error, APIConnectionError):

@@ -1,4 +1,4 @@
-"""The resources of the API, one property a tag, each loaded when it is first used."""
+"""The resources of the API, one property a tag, each imported when it is first used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data models, each loaded when it is first asked for."""
+"""The data models, each imported when it is first used."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class _Client(Immutable, Generic[S]):
 
     @property
     def rate_limit(self) -> dict[str, RateLimit]:
-        """What the server last said of its limits, by scope: "client", "namespace" (this view's own), and others.
+        """The last rate limits that the server reported, by scope: "client", "namespace" (this view's own), and others.
 
         Empty before the first answer.
         """
@@ -123,7 +123,7 @@ class InteractorClient(_Client["SharedState"], Sequences, Resources):
     `token_store` shares the access token with other clients. `retry_policy` decides what is sent again and when.
     `rate_limiter` (see `interactor_ext.limits`) makes calls wait rather than be refused. `circuit_breaker` refuses
     calls to a host that fails all the time; it may be another `CircuitBreaker`, or False for none. `telemetry` (see
-    `interactor_ext.telemetry`) is told of what happens.
+    `interactor_ext.telemetry`) gets an event for each request.
 
     Views (`namespace`, `with_options`) are immutable, cheap, and share everything else. They own nothing: to close one
     does nothing. A client that nobody closes lets go of its connections when it is collected.

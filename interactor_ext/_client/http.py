@@ -1,6 +1,6 @@
-"""The HTTP clients of the views: light, over a transport that they share, and with one tree of errors.
+"""The httpx clients of the views: they build and send requests, record responses, and raise only errors of this SDK.
 
-Whatever cuts across calls happens here or below, so that an endpoint function called with `user.api` gets it as well.
+What every call needs happens here or below, so that endpoint functions called with `user.api` get it as well.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._responses._connection_error import connection_error
 from interactor_ext._version import __version__
-from interactor_ext.deprecation import notice
+from interactor_ext.deprecation import warn_if_deprecated
 from interactor_ext.limits._observed import RateLimits
 from interactor_ext.logs._calls import log_answer, log_failure
 from interactor_ext.transports._decoding import ACCEPT_ENCODING
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class _NoCookies(httpx.Cookies):
-    """A session cookie would carry one tenant's identity into another's request. The API has no use for any."""
+    """Stores no cookie: a session cookie would carry one tenant's identity into another's request."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         pass
@@ -108,7 +108,7 @@ class ViewClient(_SendsNoCookies, httpx.Client):
         try:
             record_response(self, request, response, began)
         except BaseException:
-            # A deprecation warning that is made an error: nobody would get the stream, to close it.
+            # A deprecation warning that is an error: the caller does not get the response, and cannot close it.
             response.close()
             raise
         return response
@@ -153,7 +153,7 @@ class AsyncViewClient(_SendsNoCookies, httpx.AsyncClient):
         try:
             record_response(self, request, response, began)
         except BaseException:
-            # A deprecation warning that is made an error: nobody would get the stream, to close it.
+            # A deprecation warning that is an error: the caller does not get the response, and cannot close it.
             await response.aclose()
             raise
         return response
@@ -171,7 +171,7 @@ class AsyncViewClient(_SendsNoCookies, httpx.AsyncClient):
 def failure_from(error: Exception, request: httpx.Request, began: float) -> BaseException:
     """What `send` raises for an exception of httpx, of the transport or of the auth flow. Logs a failed call."""
     if isinstance(error, Warning):
-        return error  # a deprecation warning of the token request, which the caller has made an error
+        return error  # a deprecation warning that is an error, of the token request
     if not isinstance(error, InteractorError):
         if (interrupt := interrupt_behind(error)) is not None:
             return interrupt
@@ -185,15 +185,15 @@ def record_response(
 ) -> None:
     """Records the rate limits and the deprecation that a response tells of, and logs the call."""
     if response.is_closed:
-        # httpx ties a response and its stream into a knot, and with it all that they hold of the connection. Left to
-        # the garbage collector, the knots cost a third of the time of a call.
+        # httpx makes a reference cycle of a response and its stream. To leave these cycles, with what they hold of the
+        # connection, to the garbage collector costs a third of the time of a call.
         response.stream = _READ
     call = request.extensions.get("interactor")
-    # A call may name another namespace than its view's; one without ours was built by hand.
+    # A call may name another namespace than its view; a request that was not built by a view has no `Call`.
     client.context.limits.observe(response.headers, client.view.namespace if call is None else call.namespace)
     log_answer(request, response, began)
     if "deprecation" in response.headers or "sunset" in response.headers:
-        notice(response)
+        warn_if_deprecated(response)
 
 
 _READ = httpx.ByteStream(b"")

@@ -1,4 +1,4 @@
-"""`user.api`: the generated low-level client, with a view's httpx client in it and our errors out of it."""
+"""The `api` of a client or view: the generated low-level client, which sends with the view and raises SDK errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class _ViewApi(Immutable, AuthenticatedClient):
-    """Knows no token: the view's own auth flow fetches one, keeps it, and replaces it."""
+    """Has no token: the auth flow of the view adds it."""
 
     def __init__(self, http: ViewClient | AsyncViewClient) -> None:
         super().__init__(http.view.config.core_api_url, token="")

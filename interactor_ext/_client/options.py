@@ -1,4 +1,4 @@
-"""What a client can be given beside its settings: its optional collaborators, such as a transport or a rate limiter."""
+"""Options of a client beside its settings: transport, token store, retry policy, rate limiter, breaker, telemetry."""
 
 from __future__ import annotations
 

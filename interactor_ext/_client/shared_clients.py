@@ -1,4 +1,4 @@
-"""One shared client a process, made from the environment when it is first asked for."""
+"""The shared clients of a process: `get_client`, `get_async_client` and `reset_clients`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _closing: set[asyncio.Task[None]] = set()
 
 
 def get_client() -> InteractorClient:
-    """The process's client, the same for all threads. It is made anew after it was closed.
+    """The shared client, the same for all threads. A new one is made if it was closed.
 
     Raises:
         ConfigurationError: the environment lacks a setting, or holds a wrong one.
@@ -38,7 +38,7 @@ def get_client() -> InteractorClient:
 
 
 def get_async_client() -> AsyncInteractorClient:
-    """The process's client, the same for all event loops. It is made anew after it was closed.
+    """The shared client, the same for all event loops. A new one is made if it was closed.
 
     Raises:
         ConfigurationError: the environment lacks a setting, or holds a wrong one.
@@ -52,7 +52,7 @@ def get_async_client() -> AsyncInteractorClient:
 def reset_clients() -> None:
     """Close and forget both, so that the next call makes new ones: for tests, and when the environment has changed.
 
-    Called where an event loop runs, it leaves the asynchronous client to be closed by that loop in its next turn.
+    Where an event loop runs, the async client is closed by a task of that loop.
     """
     with _shared.lock:
         client, _shared.client = _shared.client, None

@@ -1,4 +1,4 @@
-"""What a view adds to a request: where to, for which tenant, with which key and which bounds."""
+"""The settings of a view, and what they add to a request: server, namespace, idempotency key, timeout and deadline."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from interactor_ext._config import InteractorConfig
 from interactor_ext._config._checks import idempotency_key_problem, namespace_problem, retries_problem, seconds_problem
 from interactor_ext._errors import ConfigurationError
 
-# Whoever is not there after so long will not come; what takes long is the answer.
+# A host that accepts no connection within this time is down; it is the response that may take long.
 _CONNECT_TIMEOUT = 5.0
-# Of bodies, whatever the operation: an error that echoes one must not be quoted.
+# Fields of request bodies that no error message may quote.
 _SECRET_FIELDS = frozenset({"client_secret", "code", "secret", "token"})
 
 
 class ImmutableError(ConfigurationError, AttributeError):
-    """An attribute was assigned that cannot be."""
+    """An attribute of a client, a view or a resource was assigned."""
 
 
 class Immutable:
-    """Refuses to have public attributes assigned: what is sent would not change with them."""
+    """Raises ImmutableError where a public attribute is assigned, for it would change nothing that is sent."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
 
@@ -38,16 +38,16 @@ class Immutable:
 
 
 class Call(NamedTuple):
-    """What the transport must know of a request, in `request.extensions["interactor"]`."""
+    """What transport, logs and errors need to know of a call. It is `request.extensions["interactor"]`."""
 
     namespace: str | None
     path: str
-    """As the operation's caller has it: the server's own path is not in it, and ids are percent-encoded."""
+    """The path of the operation, with its ids percent-encoded and without the path of the server."""
     max_retries: int
     ends_at: float | None
-    """The instant of `time.monotonic()` that the call must not outlive."""
+    """The deadline, an instant of `time.monotonic()`."""
     secrets: tuple[str, ...]
-    """What no message may quote."""
+    """Secrets of the request, which no error message may quote."""
 
     def __repr__(self) -> str:
         return f"Call(namespace={self.namespace!r}, max_retries={self.max_retries}, ends_at={self.ends_at})"
@@ -90,7 +90,7 @@ class View(NamedTuple):
         return self._replace(**changes)
 
     def ends_at(self) -> float | None:
-        """When a call that begins now must be over, on the clock of `time.monotonic()`."""
+        """The deadline of a call that begins now, an instant of `time.monotonic()`."""
         return None if self.deadline is None else time.monotonic() + self.deadline
 
     def httpx_timeout(self) -> httpx.Timeout:
@@ -100,7 +100,7 @@ class View(NamedTuple):
         """Complete the arguments of `httpx.Client.build_request`, and return the URL to build it with."""
         extensions = arguments.get("extensions") or {}
         operation = extensions.get("operation")
-        # httpx takes text for ASCII unless it is told otherwise, and a tenant may be called Zoë.
+        # The default encoding of httpx is ASCII, and a namespace may be any text.
         headers = arguments["headers"] = httpx.Headers(arguments.get("headers"), encoding="utf-8")
         server = self.config.core_api_url
         if operation is not None and operation.server == "account":
@@ -115,7 +115,7 @@ class View(NamedTuple):
             else:
                 headers["Idempotency-Key"] = self.idempotency_key or str(uuid.uuid4())
         if "timeout" in arguments and arguments["timeout"] is None:
-            del arguments["timeout"]  # to httpx it means to wait for ever
+            del arguments["timeout"]  # None means no timeout to httpx
         secrets = [self.config.client_secret]
         if isinstance(body := arguments.get("json"), dict):
             secrets += [body[name] for name in _SECRET_FIELDS & body.keys() if isinstance(body[name], str)]
@@ -138,8 +138,7 @@ def unsendable(error: Exception) -> ValueError:
     return ValueError("the body is nested too deeply, or holds itself")
 
 
-# httpx would parse it alone, and then once more with its base URL: 60 us, a tenth of a call. And most calls go where
-# others have gone before: to a collection, or to an object that is being worked with.
+# httpx would parse the path, and then again the whole URL: 60 us, a tenth of a call. Most calls use a URL again.
 @functools.lru_cache(maxsize=512)
 def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)

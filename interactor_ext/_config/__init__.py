@@ -1,4 +1,4 @@
-"""Settings: where they come from, which of them wins, and what they may be."""
+"""InteractorConfig: the settings of a client, from keywords, environment variables and defaults."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class InteractorConfig:
         unknown = fields.keys() - ConfigFields.__annotations__.keys()
         if unknown:
             raise TypeError(f"InteractorConfig has no field {', '.join(sorted(unknown))}")
-        # None is the default, and never "no limit": a variable that happens to be empty switches off no timeout.
+        # None means the default, never "no limit": so a value that is missing switches off no timeout.
         given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
         if isinstance(scopes := given.get("scopes"), Sequence):
             given["scopes"] = tuple(scopes.split() if isinstance(scopes, str) else scopes)
@@ -83,7 +83,7 @@ class InteractorConfig:
         preset = ENVIRONMENTS.get(environment, ("", "")) if isinstance(environment, str) else ("", "")
         for name, url in zip(_URLS, preset, strict=True):
             given[name] = _without_slash(given.get(name) or url)
-        # The class itself holds the other defaults.
+        # The other defaults are attributes of the class.
         vars(self).update({"client_id": "", "client_secret": "", **given})
         problems = [problem for problem in self._problems() if problem]
         if problems:
@@ -107,7 +107,7 @@ class InteractorConfig:
         ]
 
     def _server_problem(self, name: str) -> str | None:
-        """Why secrets and tokens must not be sent to this URL."""
+        """The reason why this URL must not get secrets and tokens, if there is one."""
         given = checks.origin(getattr(self, name))
         for environment, urls in ENVIRONMENTS.items():
             if given is None or given[1] not in {host for _, host in filter(None, map(checks.origin, urls))}:
@@ -164,7 +164,7 @@ def validate_env() -> None:
 
 
 def _environment() -> dict[str, str]:
-    # Secrets are often read from files, with the line break at their end.
+    # Secrets that were read from a file end with a line break.
     values = {name: os.environ.get(variable, "").strip() for name, variable in _VARIABLES.items()}
     return {name: value for name, value in values.items() if value}
 

@@ -1,4 +1,4 @@
-"""What makes a setting unusable, said in one sentence, or None where it is fine. No sentence repeats a secret."""
+"""Validates settings: each function returns what is wrong with a value, or None. No message repeats a secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 _LONGEST_KEY = 255
-# Thirty years: what is longer is no time, and overflows the arithmetic of sockets.
+# Thirty years. Longer timeouts overflow in the socket module.
 _LONGEST_TIME = 1e9
 _LOCAL_IPV4 = ("0.0.0.0/32", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 _LOCAL_IPV6 = ("::/127", "fc00::/7", "fe80::/10")
@@ -23,10 +23,10 @@ def namespace_problem(value: object) -> str | None:
     if not value:
         return "namespace is empty: it must name a tenant (leave it out for calls without one)"
     if value != value.strip():
-        # HTTP drops spaces around a header's value, and what arrived would be another tenant's name.
+        # HTTP strips white space around a header's value, so another namespace would arrive.
         return f"namespace {value!r} begins or ends with white space, which does not reach the server"
     if _holds_control(value):
-        return f"namespace {value!r} holds a control character, which no header can carry"
+        return f"namespace {value!r} holds a control character, which a header cannot hold"
     return None
 
 
@@ -35,7 +35,7 @@ def _holds_control(text: str) -> bool:
         return False
     import unicodedata
 
-    # Controls, lone surrogates, and the two characters that end a line in Unicode's eyes. Spaces of all kinds may pass.
+    # Control characters, lone surrogates, and the line and paragraph separators. All kinds of spaces are allowed.
     return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
 
 
@@ -83,7 +83,7 @@ def url_problem(name: str, value: object) -> str | None:
 
 
 def insecure_problem(name: str, value: object) -> str | None:
-    """What is wrong with a URL that passes `url_problem`, unless the caller allows unencrypted HTTP."""
+    """What is wrong with an `http://` URL that passes `url_problem`."""
     if not isinstance(value, str) or url_problem(name, value):
         return None
     url = httpx.URL(value)
@@ -116,7 +116,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(host)
     except ValueError:
         try:
-            # What the resolver takes for an address as well: 127.1, 0x7f000001, 134744072.
+            # Notations that the resolver takes for an address as well: 127.1, 0x7f000001, 134744072.
             return IPv4Address(socket.inet_aton(host))
         except OSError:
             return None
@@ -127,12 +127,12 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 def _local_networks() -> tuple[IPv4Network | IPv6Network, ...]:
     from ipaddress import ip_network
 
-    # Not `is_private`, which holds for the documentation's networks and others that are routed publicly here and there.
+    # Not `is_private`, which is True for networks that are routed publicly in places.
     return tuple(map(ip_network, (*_LOCAL_IPV4, *_LOCAL_IPV6)))
 
 
 def origin(url: object) -> tuple[str, str] | None:
-    """Scheme and host, if they can be told."""
+    """Scheme and host of a URL; None where it cannot be parsed."""
     if not isinstance(url, str):
         return None
     try:

@@ -9,7 +9,7 @@ from interactor_ext._redaction import clean_text, holds_secret
 from interactor_ext._responses._request_info import describe_request, secrets_of, url_variable
 from interactor_ext.transports._decoding import BodyRefused
 
-# Until one of these is over, not a byte of the request has been sent.
+# Raised before any byte of the request is sent.
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
@@ -35,14 +35,14 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
             f"{what}: no connection within {timeouts.get('connect')} s. Nothing was sent.", sent=False
         )
     if isinstance(error, httpx.TimeoutException):
-        # The `read` of a stream is how long it may be silent once it has begun.
+        # The `read` timeout of a stream bounds its silence after the response has begun.
         is_stream = getattr(request.extensions.get("operation"), "stream", False)
         waited = timeouts.get("pool" if is_stream else "read")
         return APITimeoutError(f"{what}: no answer within {waited} s. The request may have arrived.")
     if isinstance(error, httpx.LocalProtocolError):
         return APIConnectionError(f"{what}: the request breaks the rules of HTTP")
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        # Names are looked up in threads, and nothing else that is done before a request is sent needs one.
+        # Before a request is sent, only the lookup of its host starts a thread.
         return APIConnectionError(
             f"{what}: no thread could be started to look up the host. Nothing was sent. This process has as many "
             "threads as it may have: use fewer, or raise the limit (`ulimit -u`, the pids limit of a container)",
@@ -60,7 +60,7 @@ def may_have_been_sent(error: httpx.TransportError) -> bool:
     """Whether a byte of the request can have reached the server when this happened."""
     if not isinstance(error, _BEFORE_SENDING):
         return True
-    # httpx-aiohttp says ConnectTimeout for any lost connection; what it was is in the cause.
+    # httpx-aiohttp raises ConnectTimeout for any lost connection; the cause tells the difference.
     cause = error.__cause__
     return (
         isinstance(error, httpx.ConnectTimeout)

@@ -1,4 +1,4 @@
-"""What an error response says, in whichever of the forms that servers and proxies are known to use."""
+"""Parses the body of an error response in any of the forms that servers and proxies use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ErrorBody(NamedTuple):
 
 
 def read_error_body(content: bytes) -> ErrorBody:
-    """Nothing raises: what cannot be understood is left out."""
+    """The parts of an error body. Raises nothing: what cannot be read is left out."""
     if not content or len(content) > _LARGEST:
         return ErrorBody()
     try:

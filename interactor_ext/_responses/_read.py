@@ -59,7 +59,7 @@ _ADVICE_ON_CODES: Mapping[str, str] = {
     "REFRESH_FAILED": "The user must connect the credential again.",
 }
 _ADVICE_ON_KEYS = "An idempotency key goes with one request body: use a new key for another."
-# Cookies and challenges serve no caller, and may be as good as a token.
+# Headers that can hold a secret, and that no caller needs.
 _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
 _LONGEST_NAME = 200
 
@@ -100,7 +100,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
 
 
 def code_of(response: httpx.Response) -> str:
-    """The `code` of the error that this response is."""
+    """The `code` of the error for a response, for the log."""
     body = read_error_body(response.content if response.is_closed else b"")
     return _code(body, class_for(response.status_code), secrets_of(requested_by(response)))
 
@@ -114,7 +114,7 @@ def class_for(status: int) -> type[APIStatusError]:
 
 
 def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
-    """The error for a success whose body does not fit, or for one item of a list. Its text repeats nothing of it."""
+    """The error for a success whose body, or one item of it, does not fit its model. It does not quote the body."""
     about = _about(response, secrets_of(requested_by(response)))
     message = f"The answer to {describe_request(response)} does not fit its model: {error}"
     if about["request_id"]:
@@ -137,7 +137,7 @@ def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str)
 
 
 def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
-    """What to do about it, for whoever meets the error."""
+    """The advice at the end of an error message."""
     if about["code"] in _ADVICE_ON_CODES:
         return _ADVICE_ON_CODES[about["code"]]
     if cls is RateLimitError and about["retry_after"] is not None:

@@ -1,4 +1,4 @@
-"""What errors and logs may say of a request: its name, its server, and the secrets that must not be quoted."""
+"""What errors and logs say of a request: its name and its server; and the secrets that they must not quote."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def describe_request(subject: httpx.Response | httpx.Request) -> str:
-    """`POST /rooms/{room_id}/messages`: the operation's template, for a URL may hold what logs must not."""
+    """The name of a request, such as `POST /rooms/{room_id}/messages`: a URL may hold what logs must not."""
     request = requested_by(subject)
     if request is None:
         return "the request"
@@ -26,18 +26,18 @@ def operation_of(request: httpx.Request) -> Operation | None:
 
 
 def url_variable(request: httpx.Request) -> str:
-    """What says which server the request goes to, as advice names it."""
+    """The environment variable of the server that the request goes to."""
     operation = operation_of(request)
     on_account_server = operation is not None and operation.server == "account"
     return "INTERACTOR_ACCOUNT_SERVER_URL" if on_account_server else "INTERACTOR_CORE_API_URL"
 
 
 def secrets_of(request: httpx.Request | None) -> tuple[str, ...]:
-    """What was sent in confidence, and nobody must therefore be quoted with."""
+    """The secrets that were sent with a request: the client secret, secret fields of its body, and its token."""
     if request is None:
         return ()
     secrets: tuple[str, ...] = getattr(request.extensions.get("interactor"), "secrets", ())
-    # Each record of a call asks, and to search the headers would take longer than all else that is in one.
+    # Not from the headers: this is asked for each log record, and would be the slowest part of it.
     token: Token | None = request.extensions.get("token")
     if token is not None:
         return (*secrets, token.access_token)
@@ -46,7 +46,7 @@ def secrets_of(request: httpx.Request | None) -> tuple[str, ...]:
 
 
 def requested_by(subject: httpx.Response | httpx.Request) -> httpx.Request | None:
-    """The request of a response; None for a response that was made by hand."""
+    """The request of a response; None for a response without one."""
     try:
         return subject.request if isinstance(subject, httpx.Response) else subject
     except RuntimeError:

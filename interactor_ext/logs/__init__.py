@@ -1,4 +1,4 @@
-"""What an application needs to write the log of the SDK: one record a call under `interactor`, one a retry.
+"""The log of the SDK: one record for each call and for each retry, under `interactor`; and a filter that masks secrets.
 
 Records carry, as attributes (`extra`): `request_id`, `namespace`, `endpoint` (the template of the path), `method`,
 `status_code` and `duration_ms`, None where unknown; and where known `user_id`, `resource_id`, `error_code` and

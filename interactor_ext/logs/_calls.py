@@ -1,4 +1,4 @@
-"""The log records of calls, under `interactor`: with the fields that the platform recommends, as `extra`."""
+"""Logs calls and retries under `interactor`, with the fields that the platform recommends as attributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 
-# Beyond, to look for the id of what was created would cost more than it is worth.
+# Larger bodies are not parsed for the id of the new resource.
 _LARGEST_BODY = 65_536
 _LONGEST_ID = 200
 
@@ -34,7 +34,7 @@ def log_answer(request: httpx.Request, response: httpx.Response, began: float) -
     if not logger.isEnabledFor(level):
         return
     status = response.status_code
-    fields = _fields(request, status, _short(request, response.headers.get("x-request-id")))
+    fields = _fields(request, status, _loggable_id(request, response.headers.get("x-request-id")))
     if failed:
         fields["error_code"] = code_of(response)
     elif status == 201 and "resource_id" not in fields and (created := _created_id(request, response)):
@@ -58,7 +58,7 @@ def log_retry(
     if logger.isEnabledFor(logging.WARNING):
         status = request_id = None
         if response is not None:
-            status, request_id = response.status_code, _short(request, response.headers.get("x-request-id"))
+            status, request_id = response.status_code, _loggable_id(request, response.headers.get("x-request-id"))
         fields = _fields(request, status, request_id)
         _log(logging.WARNING, "%s %s is sent again in %.3g s, after attempt %d: %s", fields, delay, attempt, reason)
 
@@ -100,7 +100,7 @@ def _fields(request: httpx.Request, status: int | None, request_id: str | None) 
 
 
 def _resource_id(template: str, path: str) -> str | None:
-    """What stands for the last name in braces, still percent-encoded: so it can break no line."""
+    """The value of the last path parameter. It stays percent-encoded, so that it holds no line break."""
     _, brace, rest = template.rpartition("}")
     return path.rsplit("/", rest.count("/") + 1)[1][:_LONGEST_ID] if brace else None
 
@@ -112,11 +112,11 @@ def _created_id(request: httpx.Request, response: httpx.Response) -> str | None:
         created = json.loads(response.content)["data"]["id"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return _short(request, created) if isinstance(created, str) else None
+    return _loggable_id(request, created) if isinstance(created, str) else None
 
 
-def _short(request: httpx.Request, text: str | None) -> str | None:
-    """An id as the server gave it, unless it is none that a log should have."""
+def _loggable_id(request: httpx.Request, text: str | None) -> str | None:
+    """An id that the server sent, shortened; None if it holds a secret or control characters."""
     if not text or not text.isprintable():
         return None
     return None if holds_secret(text, secrets_of(request)) else text[:_LONGEST_ID]

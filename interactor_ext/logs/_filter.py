@@ -1,4 +1,4 @@
-"""A logging filter that takes secrets out of log records."""
+"""RedactingFilter: a logging filter that masks secrets in log records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from interactor_ext._redaction import MASK, mask_text, mask_value
 
 _VARIABLES = ("INTERACTOR_CLIENT_SECRET", "INTERACTOR_WEBHOOK_SECRET")
-# What a record has by itself, and no text of others gets into.
+# The attributes that every record has.
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -30,7 +30,7 @@ class RedactingFilter(logging.Filter):
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
         known = [*secrets, *(os.environ.get(name, "").strip() for name in _VARIABLES)]
-        # A secret with a line break or a quote in it is written otherwise within a list, and within JSON.
+        # The repr and the JSON of a secret differ from it where it holds a line break or a quote.
         written = [text for secret in known for text in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1])]
         self._secrets = tuple(sorted(set(written), key=len, reverse=True))
 
@@ -40,7 +40,7 @@ class RedactingFilter(logging.Filter):
             if name not in _OWN:
                 setattr(record, name, self._value(name, value))
         if record.exc_info and not record.exc_text:
-            # Formatters take it from here rather than make it anew.
+            # Formatters use this text if it is there.
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = mask_text(record.exc_text, self._secrets)
@@ -50,25 +50,25 @@ class RedactingFilter(logging.Filter):
 
     def _clean_message(self, record: logging.LogRecord) -> None:
         if isinstance(record.msg, Mapping | list | tuple) and not record.args:
-            # Some formatters write its parts one by one.
+            # Some formatters write the items one by one.
             record.msg = self._value("", record.msg)
             return
         if isinstance(record.args, Mapping):
             record.args = self._value("", record.args)
         elif record.args:
-            # One by one, for two arguments are no pair.
+            # One by one, for two arguments are not the name and the value of a pair.
             record.args = tuple(self._value("", argument) for argument in record.args)
         record.msg, record.args = mask_text(_message(record), self._secrets), None
 
     def _value(self, name: str, value: Any) -> Any:
         try:
             return mask_value(name, value, self._secrets)
-        except Exception:  # a mapping of somebody's own; to log must not fail, nor to tell what could not be looked at
+        except Exception:  # a mapping that raises: logging must not fail, nor show what was not checked
             return MASK
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # arguments that do not fit; the handler would have said so, and quoted them
+    except Exception:  # arguments that do not fit the format; the handler would print them
         return str(record.msg)

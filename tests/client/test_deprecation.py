@@ -22,9 +22,9 @@ from interactor_ext._responses._read import status_error
 from interactor_ext.deprecation import (
     Deprecation,
     InteractorDeprecationWarning,
-    notice,
     on_deprecation,
     parse_deprecation,
+    warn_if_deprecated,
 )
 
 JUNE_30 = datetime(2023, 6, 30, 23, 59, 59, tzinfo=UTC)
@@ -209,20 +209,20 @@ def answer(path: str = "/assistants", *, status: int = 200, **headers: str) -> h
 
 @pytest.fixture(autouse=True)
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_noticed", {})
+    monkeypatch.setattr(module, "_warned", {})
     monkeypatch.setattr(module, "_hooks", [])
 
 
 def test_deprecated_operation_warns_once_a_process() -> None:
     told: list[Any] = []
     on_deprecation(lambda operation, deprecation: told.append((operation, deprecation)))
-    notice(answer())
-    notice(answer(deprecation="garbage"))
+    warn_if_deprecated(answer())
+    warn_if_deprecated(answer(deprecation="garbage"))
     dated = answer(deprecation="@1688169599", sunset="Tue, 01 Jul 2025 00:00:00 GMT", link="</v2>; rel=deprecation")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for response in (dated, dated, answer("/rooms", deprecation="true"), dated):
-            notice(response)
+            warn_if_deprecated(response)
     first, second = (str(warning.message) for warning in caught)
     assert first == (
         "GET /assistants is deprecated from 2023-06-30 on, and is no longer served from 2025-07-01 on: "
@@ -249,7 +249,7 @@ def test_concurrent_calls_of_deprecated_operation_warn_once(monkeypatch: pytest.
 
     monkeypatch.setattr(module, "parse_deprecation", parse_together)
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(notice, [answer(deprecation="true") for _ in range(4)]))
+        list(threads.map(warn_if_deprecated, [answer(deprecation="true") for _ in range(4)]))
     assert told == ["GET /assistants"]
 
 
@@ -260,7 +260,7 @@ def test_warned_operations_outside_the_contract_are_bounded() -> None:
 
     def meet(path: str) -> None:
         request = httpx.Request("GET", f"https://core.example/api/v1/beta/{path}")
-        notice(httpx.Response(200, headers={"deprecation": "true"}, request=request))
+        warn_if_deprecated(httpx.Response(200, headers={"deprecation": "true"}, request=request))
 
     for number in range(1000):
         meet(f"things/{number}")
@@ -269,8 +269,8 @@ def test_warned_operations_outside_the_contract_are_bounded() -> None:
     for number in range(1000):
         meet("a" * number)
     assert told[-1] == "GET other"
-    assert len(told) == len(module._noticed) <= 501
-    notice(answer(deprecation="true"))
+    assert len(told) == len(module._warned) <= 501
+    warn_if_deprecated(answer(deprecation="true"))
     assert told[-1] == "GET /assistants"
 
 
@@ -280,7 +280,7 @@ def test_failing_deprecation_hook_is_logged(caplog: pytest.LogCaptureFixture) ->
         raise RuntimeError("no")
 
     with pytest.warns(InteractorDeprecationWarning):
-        notice(answer(deprecation="true"))
+        warn_if_deprecated(answer(deprecation="true"))
     assert "GET /assistants is deprecated." in caplog.text
     assert "RuntimeError: no" in caplog.text
 
@@ -316,7 +316,7 @@ async def test_deprecation_warning_turned_into_error_is_raised_unchanged() -> No
         pytest.raises(InteractorDeprecationWarning),
     ):
         client.assistants.list()
-    module._noticed.clear()
+    module._warned.clear()
     async with AsyncInteractorClient(**SETTINGS, transport=DeprecatedTokens()) as async_client:
         with pytest.raises(InteractorDeprecationWarning):
             await async_client.assistants.list()

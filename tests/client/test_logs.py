@@ -245,8 +245,8 @@ def test_logs_of_a_conversation_with_the_sandbox_show_no_secret(
 
 
 @pytest.fixture
-def none_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deprecation_module, "_noticed", {})
+def nothing_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deprecation_module, "_warned", {})
 
 
 def answering(status: int, **headers: str) -> Any:
@@ -263,7 +263,7 @@ def answering(status: int, **headers: str) -> Any:
 PLATFORM = {"client_id": "c", "client_secret": "s3cret-9", "environment": "sandbox"}
 
 
-@pytest.mark.usefixtures("none_noticed")
+@pytest.mark.usefixtures("nothing_warned_of")
 @sync_and_async
 def test_client_warns_once_of_a_deprecated_operation(mode: str, log: pytest.LogCaptureFixture) -> None:
     transport = answering(
@@ -289,7 +289,7 @@ def test_client_warns_once_of_a_deprecated_operation(mode: str, log: pytest.LogC
     assert sorted(vars(record)["endpoint"] for record in logged) == ["/rooms", "/tools"]
 
 
-@pytest.mark.usefixtures("none_noticed")
+@pytest.mark.usefixtures("nothing_warned_of")
 @sync_and_async
 def test_deprecation_warning_as_error_is_raised_unchanged(mode: str) -> None:
     with warnings.catch_warnings():
@@ -298,7 +298,7 @@ def test_deprecation_warning_as_error_is_raised_unchanged(mode: str) -> None:
             call(mode, {**PLATFORM, "transport": answering(200, deprecation="@1688169599")}, lambda c: c.rooms.list())
 
 
-@pytest.mark.usefixtures("none_noticed")
+@pytest.mark.usefixtures("nothing_warned_of")
 @sync_and_async
 def test_deprecation_warning_as_error_leaves_no_stream_open(sandbox: Sandbox, mode: str) -> None:
     sandbox.deprecate("stream_room")
@@ -327,7 +327,7 @@ def test_deprecation_warning_as_error_leaves_no_stream_open(sandbox: Sandbox, mo
     assert connections.open == connections.idle
 
 
-@pytest.mark.usefixtures("none_noticed")
+@pytest.mark.usefixtures("nothing_warned_of")
 @sync_and_async
 def test_gone_error_names_the_sunset_date(mode: str) -> None:
     transport = answering(410, sunset="Tue, 01 Jul 2025 00:00:00 GMT", link='<https://x.example/v2>; rel="sunset"')
