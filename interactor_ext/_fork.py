@@ -1,5 +1,5 @@
-"""Fork safety: locks that are free in a child, state that is reset there, sockets that are let go of, and what pauses
-while the process forks.
+"""Fork safety: locks that are free in a child, state that is reset there, sockets that are released there, and objects
+that pause while the process forks.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def pause_while_forking(pause: Callable[[], None], resume: Callable[[], None]) -
 
 
 def release_inherited(sockets: list[int]) -> None:
-    """Let go of the parent's connections without a word to their peers.
+    """Release the parent's connections in a child, without closing them for their peers.
 
     Closing the descriptors would do as much, but their owners (asyncio transports of a loop that does not run here)
-    would close the same numbers again later, when they may be something else's. So the numbers stay taken, by nothing.
+    would close the same numbers again later, when they may belong to another file. So the numbers stay taken.
     """
     if not sockets:
         return

@@ -45,7 +45,7 @@ class Cancellation(Closing):
             sock = stream.get_extra_info("socket")
             if isinstance(sock, socket.socket):
                 with contextlib.suppress(OSError):  # it is closed already
-                    # Of the class, for that of an SSLSocket takes the encryption away under whoever reads.
+                    # That of the base class: SSLSocket.shutdown would end the encryption while another thread reads.
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def check(self) -> None:

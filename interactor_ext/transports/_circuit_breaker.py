@@ -67,7 +67,7 @@ class CircuitBreaker:
     it.
 
     A failed attempt is a connection error, a timeout or a status from 500 to 599. Every other answer shows that the
-    host lives. One breaker may serve several clients: what it knows is by host and port, whatever the namespace.
+    host lives. One breaker may serve several clients: its circuits are by host and port, for all namespaces.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ _WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate
 
 
 class BodyRefused(httpx.DecodingError):
-    """It is too large, or nobody can tell how large it would be."""
+    """The body is too large, or its encoding has no decoder that can stop at a limit."""
 
 
 class Decoding:

@@ -23,7 +23,19 @@ from interactor_ext.transports._interrupts import interrupt_behind
 
 def watch_network(transport: httpx.HTTPTransport) -> Network:
     """Have a transport of httpx use a `Network`."""
-    pool = transport._pool
+    return _watch(transport._pool)
+
+
+def watch_given_network(transport: httpx.BaseTransport) -> None:
+    """`watch_network` for a transport of our caller's, if it is one of httpx. A call over any other one is checked
+    against its deadline between two chunks of the body instead.
+    """
+    pool = getattr(transport, "_pool", None)
+    if isinstance(pool, httpcore.ConnectionPool) and not isinstance(pool._network_backend, Network):
+        _watch(pool)
+
+
+def _watch(pool: httpcore.ConnectionPool) -> Network:
     # httpcore's own lock is written in Python, where an interrupt can leave it taken for ever; and it is not reentrant,
     # so the garbage collector can wait in a thread for what that very thread holds.
     pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
@@ -35,14 +47,6 @@ def watch_async_network(transport: httpx.AsyncHTTPTransport) -> AsyncNetwork:
     pool = transport._pool
     pool._network_backend = network = AsyncNetwork(pool._network_backend)
     return network
-
-
-def watch_given_network(transport: httpx.BaseTransport) -> None:
-    """`watch_network` for a transport of our caller's, if it is one of httpx. A call over any other one is checked
-    against its deadline between two chunks of the body instead.
-    """
-    if isinstance(transport, httpx.HTTPTransport) and not isinstance(transport._pool._network_backend, Network):
-        watch_network(transport)
 
 
 def has_idle_connection(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport) -> bool:
@@ -99,7 +103,7 @@ class Network(httpcore.NetworkBackend):
 
     def _opened(self, stream: httpcore.NetworkStream) -> _Stream:
         opened = self.opened_last = _Stream(stream)
-        if self.closed:  # asked after it is known, so that whoever closes meanwhile sees it, or is seen
+        if self.closed:  # asked after `opened_last` is set, where a thread that closes meanwhile finds it
             opened.close()
             raise httpcore.ConnectError("the transport was closed meanwhile")
         return opened
@@ -121,8 +125,7 @@ class _Stream(httpcore.NetworkStream):
         return timeout.cancellation.cut(self, lambda: self._inner.read(max_bytes, left))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # A peer that reads slowly makes one write of much data into many: in pieces, each is told how much time is
-        # left.
+        # A peer that reads slowly makes one write of much data into many: each piece gets the time that is left.
         for start in range(0, len(buffer), _PIECE):
             left = timeout.now(httpcore.WriteTimeout) if isinstance(timeout, TimeLeft) else timeout
             self._inner.write(buffer[start : start + _PIECE], left)
@@ -133,7 +136,7 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        # Still the same object: whoever knows it knows the socket that is read, encrypted or not.
+        # The same object, so that `opened_last` is the stream that is read, encrypted or not.
         left = timeout.now(httpcore.ConnectTimeout) if isinstance(timeout, TimeLeft) else timeout
         self._inner = self._inner.start_tls(ssl_context, server_hostname, left)
         return self
@@ -160,8 +163,8 @@ class AsyncNetwork(httpcore.AsyncNetworkBackend):
 
 
 def discard_if_desynchronised(response: httpx.Response, stream: object) -> Any:
-    """Before the stream of a response is closed: let its connection serve no other call, if more bytes came than belong
-    to the response. They would be taken for the answer to the next call, which may be another tenant's.
+    """Before the stream of a response is closed: let its connection serve no other call, if bytes follow the response.
+    They would be taken for the response to the next call, which may be another tenant's.
 
     httpcore asks the kernel for such bytes before a connection is used again; those that it has read already, together
     with the response, lie in h11, or in anyio below it, where it does not look.
@@ -210,7 +213,7 @@ def was_read_ahead(network: Any) -> bool:
     if network is None:
         return False
     inner = getattr(network, "_stream", None)
-    # anyio tells of it as well, but at ten times the cost. A socket of ours, which would wait for the network, is no
+    # anyio's own attribute costs ten times as much. The SSLSocket of a sync stream, whose `read` would wait, is no
     # SSLObject.
     secured = network.get_extra_info("ssl_object") if inner is None else getattr(inner, "_ssl_object", None)
     if isinstance(secured, ssl.SSLObject):
@@ -226,6 +229,6 @@ def was_read_ahead(network: Any) -> bool:
 
 
 def unread_chunks(stream: Any) -> Any:
-    """What asyncio has handed to a stream of anyio, and nobody has asked for yet. None for a stream of another kind."""
+    """The chunks that asyncio has read for a stream of anyio, in advance. None for a stream of another kind."""
     below_tls = getattr(stream, "transport_stream", stream)
     return getattr(getattr(below_tls, "_protocol", None), "read_queue", None)

@@ -42,7 +42,7 @@ class PerLoop(Generic[T]):
         after_fork_in_child(self._forget_parent)
 
     def get(self) -> T:
-        """ConfigurationError after `aclose()`, in whatever loop."""
+        """The object of the running loop. ConfigurationError after `aclose()`."""
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
         loop = asyncio.get_running_loop()
@@ -59,13 +59,13 @@ class PerLoop(Generic[T]):
             if loop is running:
                 await entry.aclose()
             elif loop.is_running():
-                # Nobody waits for it: that loop's thread may be waiting for this one. A loop that stands still closes
-                # it at its own end; a task of ours in its queue would then be in the way.
+                # Not waited for: that loop's thread may be waiting for this one. A loop that does not run closes it at
+                # its own end; a task of ours in its queue would be in the way then.
                 with contextlib.suppress(RuntimeError):  # it has ended meanwhile
                     loop.call_soon_threadsafe(entry.start_closing)
 
     def values(self) -> list[T]:
-        """Those of all loops."""
+        """The objects of all loops."""
         return [entry.value for _, entry in self._items() if not entry.closed]
 
     def _items(self) -> list[tuple[asyncio.AbstractEventLoop, _Entry[T]]]:
@@ -93,7 +93,7 @@ class _Entry(Generic[T]):
     def __init__(self, value: T, close: Callable[[T], Awaitable[None]]) -> None:
         self.value = value
         self.is_done = False
-        self.closing: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._close = close
         self._guard: AsyncGenerator[None, None] | None = _hold_until_shutdown(value, close, weakref.ref(self))
         # The first step registers the generator with the loop. It suspends nowhere, so one `send` ends it.
@@ -104,9 +104,10 @@ class _Entry(Generic[T]):
     def closed(self) -> bool:
         return self._guard is None
 
-    def forget(self) -> None:
-        # A generator holds the loop that it was started in, and the loop is to be forgotten.
-        self._guard = None
+    def forget(self) -> asyncio.Task[None] | None:
+        """Drop the generator and the closing task, which hold the loop. Returns the task."""
+        task, self._guard, self._closing = self._closing, None, None
+        return task
 
     async def aclose(self) -> None:
         if self._guard is None:
@@ -119,7 +120,7 @@ class _Entry(Generic[T]):
 
     def start_closing(self) -> None:
         if self._guard is not None:  # otherwise the loop is in its last steps, and would not run another task
-            self.closing = asyncio.get_running_loop().create_task(self.aclose())
+            self._closing = asyncio.get_running_loop().create_task(self.aclose())
 
 
 async def _hold_until_shutdown(
@@ -130,8 +131,8 @@ async def _hold_until_shutdown(
     finally:
         holder = entry()
         if holder is not None:
-            holder.forget()
-            if holder.closing is not None and holder.closing is not asyncio.current_task():
-                await asyncio.wait([holder.closing])
+            task = holder.forget()
+            if task is not None and task is not asyncio.current_task():
+                await asyncio.wait([task])
         if holder is None or not holder.is_done:
             await close(value)

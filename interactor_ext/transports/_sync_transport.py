@@ -51,7 +51,7 @@ class SyncConnection:
         self._network = watch_network(transport)
 
     def is_idle(self) -> bool:
-        """Whether it can serve another call: the last response was read to the end, and nobody closed it."""
+        """Whether it can serve another call: the last response was read to the end, and it was not closed."""
         return has_idle_connection(self.transport) and not self._network.closed
 
     def close(self) -> None:

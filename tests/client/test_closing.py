@@ -53,7 +53,7 @@ def eventually(condition: Callable[[], object]) -> None:
 
 
 def close_amid_calls(mode: str, server: OddServer, ready: Callable[[Any], bool], **options: Any) -> list[Any]:
-    """How three calls end whose client is closed as soon as it is `ready`."""
+    """The outcomes of three calls whose client is closed as soon as it is `ready`."""
     settings = {**server.settings, "max_retries": 3, "timeout": 30, **options}
     if mode == "sync":
         client = InteractorClient(**settings)

@@ -277,7 +277,7 @@ def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pendin
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`asyncio.run` cancels the tasks that it finds when the main one ends; nobody waits for one that begins later."""
+    """`asyncio.run` cancels the tasks that exist when the main one ends, and does not wait for later ones."""
     unraisable: list[str] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda raised: unraisable.append(str(raised.exc_value)))
     held = [kind()]

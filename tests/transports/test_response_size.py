@@ -1,4 +1,4 @@
-"""Bodies that are too large, or unpack to something that is: refused while they come, whatever carries them."""
+"""max_response_size: bodies that are too large, or decompress to too much, are refused while they are read."""
 
 from __future__ import annotations
 

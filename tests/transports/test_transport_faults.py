@@ -1,6 +1,4 @@
-"""Every fault of the table, for each kind of call, sync and async: the outcome, the time that it takes, and what is
-left behind.
-"""
+"""Every fault of the table, for each kind of call, sync and async: outcome, number of requests, open connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings and surroundings in which no call can work: errors of our own, which say what to do."""
+"""Settings and environments in which no call can work raise errors of our own, with advice."""
 
 from __future__ import annotations
 
