@@ -1,4 +1,4 @@
-"""What schemathesis.toml cannot say; it names this file."""
+"""Schemathesis hooks, for what schemathesis.toml cannot configure. That file names this one."""
 
 from __future__ import annotations
 

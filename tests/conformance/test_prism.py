@@ -1,4 +1,4 @@
-"""Every operation through Prism: what the SDK sends and what the sandbox answers, held against openapi.yaml by a third
+"""Every operation through Prism: what the SDK sends and what the sandbox answers, compared with openapi.yaml by a third
 party; and the SDK against Prism's mock, which knows nothing of the sandbox.
 """
 

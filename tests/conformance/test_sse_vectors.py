@@ -1,4 +1,4 @@
-"""The decoder against the vectors of the Web Platform Tests, however the bytes are cut."""
+"""SSEDecoder against the vectors of the Web Platform Tests, with the bytes in chunks of any size."""
 
 from __future__ import annotations
 

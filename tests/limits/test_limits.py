@@ -1,4 +1,4 @@
-"""The limiter's arithmetic on a clock of the test's own, and its waits on small real ones."""
+"""Token buckets on a fake clock, and the waits of RateLimiter on short real ones."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_burst_starts_at_once_and_the_rest_at_the_rate() -> None:
     assert waits[:8] == [0.0] * 8
     assert not overdrawn(waits, Tier(60, 10))
     assert waits == sorted(waits)
-    assert waits[-1] == pytest.approx(6, abs=1)  # one a second, after those that went at once
+    assert waits[-1] == pytest.approx(6, abs=1)  # one a second, after the burst
 
 
 @given(
@@ -242,7 +242,7 @@ async def test_cancelled_wait_gives_its_reservation_back_and_delays_nobody() -> 
         await asyncio.sleep(0)
     for task in tasks[1:-2:2]:
         task.cancel()
-    # Two wait before it. With the places of those who gave up, it would be half a minute.
+    # Two wait before it. With the reservations of cancelled tasks it would take half a minute.
     started = time.monotonic()
     await tasks[-1]
     assert time.monotonic() - started < 15

@@ -1,4 +1,4 @@
-"""The limiter against a sandbox that enforces the documented tiers, on virtual time or on a faster clock than ours."""
+"""RateLimiter and RedisRateLimiter against a sandbox that enforces the documented tiers, on virtual or faster time."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def at_the_rate_of_the_tiers(calls: int) -> Iterator[None]:
 
 
 def call_in_virtual_time(calls: int, at_once: int, speed: float = 1, **options: Any) -> Counter[int]:
-    """The statuses of the answers. The sandbox's clock has the time of the event loop, times `speed`."""
+    """The statuses of the responses. The sandbox's clock is the time of the event loop, times `speed`."""
 
     class LoopClock(Clock):
         loop: VirtualTimeLoop | None = None
@@ -124,7 +124,7 @@ def test_limiter_keeps_threads_from_getting_a_429(sandbox: Sandbox) -> None:
 
 
 class StartsAtARefusal(httpx.BaseTransport):
-    """The sandbox's clock, and what stands before the network of its client: the clock stands still until an answer is
+    """The sandbox's clock, and the transport of its client: the clock stands still until a response is
     a 429, and then runs at twenty times the usual speed.
     """
 
@@ -161,7 +161,7 @@ def test_default_retries_complete_all_calls_of_threads_without_a_limiter() -> No
 
 @volumes
 def test_default_retries_complete_all_calls_of_tasks_without_a_limiter(calls: int) -> None:
-    """At twenty times the usual speed, the tiers give nearly as much as is asked for, and refuse at times."""
+    """At twenty times the usual speed, the tiers allow nearly all calls, and refuse some."""
     seen = call_in_virtual_time(calls, at_once=60, speed=20)
     assert seen[200] == calls
     assert seen[429] > 0
@@ -169,8 +169,8 @@ def test_default_retries_complete_all_calls_of_tasks_without_a_limiter(calls: in
 
 @volumes
 def test_more_retries_complete_all_calls_under_sustained_load_without_a_limiter(calls: int) -> None:
-    # Sixty tasks that ask for several times what the tiers give, and never stop: one call in a hundred is refused
-    # more than three times in a row.
+    # Sixty tasks that make several times the calls that the tiers allow: one call in a hundred is refused more than
+    # three times in a row.
     seen = call_in_virtual_time(calls, at_once=60, speed=4, max_retries=12)
     assert seen[200] == calls
     assert seen[429] > 0
@@ -203,7 +203,7 @@ def test_call_that_would_wait_beyond_its_deadline_raises_timeout(sandbox: Sandbo
 
 @pytest.fixture
 def redis_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A Redis whose answers are waited for, on a busy machine too."""
+    """The socket of a Redis whose replies are waited for, on a busy machine too."""
     monkeypatch.setattr(shared_buckets, "_PATIENCE", PATIENCE)
     with redis_server() as socket:
         yield socket
@@ -330,7 +330,7 @@ def test_async_redis_client_works_in_successive_event_loops(
 
     for close in (True, False, False):
         asyncio.run(use(close))
-    with pytest.raises(WouldWait):  # they counted together
+    with pytest.raises(WouldWait):  # they share the count
         limiter_on(redis_socket, Tiers(client=Tier(1, 3))).wait((("client", "c"),), 30)
     assert caplog.text == ""
 
@@ -355,7 +355,7 @@ def test_silent_redis_delays_no_call(
         limiter = RedisRateLimiter(connection)
         for _ in range(3):
             in_time(lambda: limiter.wait((("client", "c"),), time_left), 30, "test")
-        # Nor does its thread hold up the end of the loop.
+        # Nor does its thread delay the end of the event loop.
         in_time(lambda: asyncio.run(RedisRateLimiter(connection).wait_async((("client", "c"),), time_left)), 30, "test")
     assert caplog.text.count("counts alone") == 2
 
@@ -369,7 +369,7 @@ def test_async_redis_client_in_a_sync_client_raises_configuration_error() -> Non
 
 
 def test_rate_limit_of_a_view_is_that_of_its_namespace() -> None:
-    """The low-level functions may name another than their view's."""
+    """A low-level function may be given another namespace than that of its view."""
     from interactor_client.api.assistants import get_assistant
 
     def answer(asked: Asked) -> Answer:
@@ -387,7 +387,7 @@ def test_rate_limit_of_a_view_is_that_of_its_namespace() -> None:
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """The port of a Redis that takes connections and says nothing."""
+    """The port of a Redis that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
@@ -460,7 +460,7 @@ def test_one_call_checks_whether_redis_has_recovered(monkeypatch: pytest.MonkeyP
 
         def eval(self, *args: Any) -> list[Any]:
             self.asked += 1
-            others.append([buckets.reserve(keys, 0.0)[1] for _ in range(3)])  # what others meet with meanwhile
+            others.append([buckets.reserve(keys, 0.0)[1] for _ in range(3)])  # other calls meanwhile
             if self.error is not None:
                 raise self.error
             return ["0.000000", 1]

@@ -1,4 +1,4 @@
-"""Somebody else's reader of event streams: npm's `eventsource` at the URL of `room_stream_url()`, through a drop."""
+"""The npm package `eventsource` reads `room_stream_url()`, and resumes after a disconnect."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 @contextmanager
 def reading(folder: Path, url: str) -> Iterator[Callable[[], Any]]:
-    """What the reader says, one by one, while it runs."""
+    """The lines that the reader prints, while it runs."""
     said: Queue[str] = Queue()
     command = ["node", "script.js", url]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
@@ -91,7 +91,7 @@ def test_eventsource_npm_reads_a_room_and_resumes_after_a_disconnect(mode: str, 
             received = [next_said() for _ in range(5)]
             sandbox.disconnect_streams()
             assert next_said().startswith("error")
-            # While it is away: only a resumption by id can bring these.
+            # Sent while it is disconnected: only a resumption by id can bring these.
             for number in range(6, 9):
                 say(number)
             assert next_said() == "open"

@@ -1,4 +1,4 @@
-"""The decoder: rules that the vectors leave out, properties for any bytes, and its cost."""
+"""SSEDecoder: rules that the vectors do not cover, properties for any bytes, and linear time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BOM = "\ufeff".encode()
 
 
 class Reference:
-    """The specification's own words, one after another, over the whole stream at once: slow, but easy to check."""
+    """A literal implementation of the specification over the whole stream: slow, but easy to check."""
 
     def __init__(self, stream: bytes, last_event_id: str = "") -> None:
         self.events: list[ServerSentEvent] = []

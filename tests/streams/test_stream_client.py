@@ -1,4 +1,4 @@
-"""Streams of the real clients: the token, the tenant and the deadline reach every connection."""
+"""Streams of the real clients: token, namespace and deadline of every connection."""
 
 from __future__ import annotations
 

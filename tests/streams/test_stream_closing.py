@@ -1,4 +1,4 @@
-"""A stream that is left closes its connection at once, and can be taken up again where it was left."""
+"""Closing streams: by leaving the block, break, cancellation, garbage collection, other threads; and resuming."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_break_closes_the_connection_and_a_later_loop_resumes() -> None:
                 break
         assert closed(server)
         assert stream.last_event_id == "3"
-        # What one read had brought beyond it, however much that was, then what a new connection brings.
+        # The rest of the bytes that were read, however many, then those of a new connection.
         assert [event.content for event, _ in zip(stream, range(5), strict=False)] == ["4", "5", "6", "7", "8"]
         assert server.connections[1].last_event_id in {b"3", b"4", b"5"}
 
@@ -179,7 +179,7 @@ async def test_cancelling_the_task_closes_the_connection() -> None:
 
             task = asyncio.create_task(read())
             await asyncio.wait_for(seen.wait(), 60)
-            await asyncio.sleep(0)  # it now waits for what never comes
+            await asyncio.sleep(0)  # it now waits for an event that never comes
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

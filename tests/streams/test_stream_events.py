@@ -1,4 +1,4 @@
-"""What is handed out: typed events, whatever form they came in, and errors of one tree for all that is no event."""
+"""Events of a stream: typed models from any form of event, and documented errors for everything else."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ def test_any_bytes_of_a_server_raise_documented_errors_only(mode: str, seed: int
 
 @sync_and_async
 def test_decompression_bomb_takes_little_memory(mode: str) -> None:
-    """Short lines cost most: each becomes an object of its own."""
+    """Short lines take the most memory: each becomes an object of its own."""
     packed = gzip.compress(b"ab\n" * 200_000 + DONE)
     assert len(packed) < 3_000
 

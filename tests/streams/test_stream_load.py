@@ -1,4 +1,4 @@
-"""Two hundred streams, or conversations, at once in one process, each through reconnects, and nothing left behind."""
+"""Two hundred concurrent streams, or chats, in one process, each with reconnects, and no object left afterwards."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_many_concurrent_streams_survive_reconnects(many: Any, one: Any, expecte
             bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
             rooms = [user.rooms.create(assistant_id=bot.id).id for _ in range(AT_ONCE + 3)]
         with ChaosProxy(sandbox.core_api_url, cut_three_times) as proxy:
-            many(sandbox, proxy.url, rooms[AT_ONCE:], one)  # what is loaded once is loaded now
+            many(sandbox, proxy.url, rooms[AT_ONCE:], one)  # loads modules first
         assert eventually(lambda: sandbox.open_streams == 0)
         sockets, threads = open_sockets(), threading.active_count()
         with ChaosProxy(sandbox.core_api_url, cut_three_times) as proxy:
@@ -122,5 +122,5 @@ def test_many_concurrent_streams_survive_reconnects(many: Any, one: Any, expecte
         assert eventually(lambda: sandbox.open_streams == 0)
         assert eventually(lambda: open_sockets() <= sockets)
         assert threading.active_count() == threads
-    # What a finalizer touches goes with the collection after the next.
+    # Objects that a finalizer touches are freed by the collection after the next.
     assert eventually(lambda: left_behind() == 0)

@@ -1,4 +1,4 @@
-"""Many streams at once, each through several reconnects: the right text, and nothing left behind."""
+"""Many concurrent streams, each with several reconnects: the right text, and no object left afterwards."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_many_streams_survive_three_reconnects_each(mode: str, streams: int) -> 
         return many(url, count) if mode == "sync" else asyncio.run(many_async(url, count))
 
     with RawServer(handler) as server:
-        run(server.url, 5)  # what is loaded once is loaded now
+        run(server.url, 5)  # loads modules first
     sockets, threads = open_sockets(), threading.active_count()
     gc.collect()
     objects = len(gc.get_objects())
@@ -92,7 +92,7 @@ def test_many_streams_survive_three_reconnects_each(mode: str, streams: int) -> 
     assert not [
         thing for thing in things if issubclass(type(thing), StreamState)
     ]  # lazy objects answer isinstance by loading
-    # A stream that stayed behind would be some hundreds each.
+    # Each stream that was not freed would be some hundreds.
     assert len(things) - objects < 20 * streams
     assert open_sockets() == sockets
     assert threading.active_count() == threads

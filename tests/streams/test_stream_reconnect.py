@@ -1,4 +1,4 @@
-"""A stream over connections that break: every event once and in order, sync and async, however the server fails."""
+"""Reconnects of a stream: every event once and in order, sync and async, however the server fails."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def after(connection: Connection, count: int) -> bytes:
 
 
 def how_it_breaks() -> dict[str, Callable[[Connection, bytes], None]]:
-    """Ways to send some bytes and be gone."""
+    """Ways to send some bytes and disconnect."""
 
     def ends(connection: Connection, data: bytes) -> None:
         connection.head()
@@ -98,7 +98,7 @@ def test_repeated_disconnects_lose_and_repeat_no_event(
         breaks(connection, after(connection, count)[:every])
 
     with RawServer(handler) as server:
-        # A reset may take bytes along that had arrived, so that a connection brings nothing.
+        # A reset may discard bytes that had arrived, so that a connection brings nothing.
         outcome = collect(mode, server.url, policy=RetryPolicy(base_delay=0.001))
     assert (outcome.error, outcome.text) == (None, text_of(count))
     assert outcome.reconnects == len(server.connections) - 1 >= len(after(server.connections[0], count)) // every
@@ -360,7 +360,7 @@ def test_stream_without_events_ends_after_20_reconnects(mode: str) -> None:
 
 @sync_and_async
 def test_deadline_ends_the_stream_whatever_the_server_does(mode: str) -> None:
-    """Whatever the server does meanwhile. All at once, for each of them takes real time."""
+    """All kinds of servers at once, as each takes real time."""
     nuisances = ["silence", "comments", "events", "breaks", "503"]
     with ThreadPoolExecutor(len(nuisances)) as threads:
         list(threads.map(functools.partial(reach_the_deadline, mode), nuisances))

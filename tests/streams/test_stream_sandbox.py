@@ -1,4 +1,4 @@
-"""Streams of the sandbox through a network that cuts them: sync and async see each event once, in order."""
+"""Streams of the sandbox through a proxy that disconnects: sync and async get each event once, in order."""
 
 from __future__ import annotations
 
@@ -85,8 +85,7 @@ def test_sandbox_disconnects_after_every_n_bytes_lose_no_event(mode: str, every:
     room = new_room(sandbox)
 
     def allow(request: str, number: int) -> int | None:
-        # The first 40 bytes or so say from which event on the reader lacks them. With less than a whole event at a
-        # time nobody could ever get on.
+        # A connection that brings less than a whole event makes no progress.
         return every if request.endswith("/stream") and (every >= 144 or number < 5) else None
 
     with ChaosProxy(sandbox.core_api_url, allow) as proxy:
@@ -111,10 +110,10 @@ def test_sandbox_disconnects_at_multiples_of_n_bytes_lose_no_event(mode: str, ev
     rest_is_said = False
 
     def allow(request: str, number: int) -> int | None:
-        # From the first, the reader has an id: without one the platform cannot know what it lacks.
+        # The reader has an id from the first: without one the platform cannot resume.
         if not number or not request.endswith("/stream"):
             return None
-        # In between, a connection gets on by an event or two: of ones that all bring nothing, a reader has enough.
+        # Each connection brings an event or two: without any, the reader would give up.
         cut_at.append(300 if number % 2 else number // 2 * every)
         return cut_at[-1]
 

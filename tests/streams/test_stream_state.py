@@ -1,4 +1,4 @@
-"""The decisions of a stream, one by one: no socket, and a clock that is a number."""
+"""StreamState: reconnects, backoff, deadline, duplicates and errors, without a socket, on a fake clock."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_backoff_grows_with_failures_and_an_event_resets_it() -> None:
     stream.failed(None, 0.0)
     waits.append(wait_of(stream))
     reconnect(stream)
-    # A repetition is no news.
+    # A repetition does not count.
     stream.received(event(1), 0.0)
     stream.failed(None, 0.0)
     waits.append(wait_of(stream))
@@ -282,7 +282,7 @@ def texts(stream: StreamState) -> str:
 
 
 def test_events_that_share_an_id_are_not_duplicates() -> None:
-    """A server may send the id of the message with each of its words; and words of several messages by turns."""
+    """A server may send the id of a message with each of its deltas, and deltas of several messages in turn."""
     stream = state()
     stream.connected(0.0)
     stream.received(event(1, content="a") + event(1, content="b") + event(2, content="c") + event(1, content="d"), 0.0)
@@ -321,7 +321,7 @@ def test_long_ids_take_bounded_memory() -> None:
 
 
 def test_closed_state_ignores_later_reports() -> None:
-    """Whatever another thread reports that has not heard of it yet."""
+    """Reports of another thread that does not know of the close yet."""
     for report in (
         lambda stream: stream.connected(1.0),
         lambda stream: stream.received(event(2), 1.0),

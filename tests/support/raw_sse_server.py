@@ -1,4 +1,4 @@
-"""A server of event streams on a raw socket that misbehaves as it is told."""
+"""A server of event streams on a raw socket, with misbehaviour as the test asks for."""
 
 from __future__ import annotations
 

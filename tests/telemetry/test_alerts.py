@@ -1,4 +1,4 @@
-"""The alerts and the dashboard: `promtool` accepts them, and each alert fires on what a scrape shows of trouble."""
+"""Prometheus alerts and Grafana dashboard: `promtool` accepts them, and each alert fires on scraped metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metrics, the spans and a telemetry of one's own show of a run against the sandbox under faults."""
+"""Prometheus metrics, OpenTelemetry spans and custom telemetry of calls, streams and webhooks, under faults."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def scrape(registry: Any) -> Samples:
 
 
 def values(samples: Samples, name: str) -> dict[frozenset[tuple[str, str]], float]:
-    """By labels; what is 0 is left out."""
+    """Values by labels, without those that are 0."""
     return {labels: value for (each, labels), value in samples.items() if each == name and value}
 
 
 class Tally:
-    """What the script did, counted by itself."""
+    """The expected counts, kept by the script itself."""
 
     def __init__(self) -> None:
         self.requests: Counter[frozenset[tuple[str, str]]] = Counter()
@@ -201,7 +201,7 @@ def test_scrape_counts_requests_errors_tokens_and_streams(sandbox: Sandbox, mode
     bounds = {dict(labels)["le"] for name, labels in samples if name == "interactor_request_duration_ms_bucket"}
     assert sorted(map(float, bounds)) == [10, 50, 100, 250, 500, 1000, 2500, 5000, float("inf")]
     slow = frozenset({"method": "GET", "endpoint": "/webhooks/{webhook_id}"}.items())
-    # Timers end a little early now and then.
+    # Timers may end a little early.
     assert 100 <= values(samples, "interactor_request_duration_ms_sum")[slow] < 30_000
     assert values(samples, "interactor_token_refresh_total") == {
         frozenset({("status", "success")}): 2,
@@ -214,7 +214,7 @@ def test_scrape_counts_requests_errors_tokens_and_streams(sandbox: Sandbox, mode
         frozenset({("type", "room"), ("reason", reason)}): count
         for reason, count in {"client_close": 3, "error": 2, "timeout": 1}.items()
     }
-    # Whoever leaves a client leaves no connection.
+    # A closed client leaves no connection.
     assert values(samples, "interactor_pool_connections") == {}
 
 
@@ -370,7 +370,7 @@ def test_namespace_label_can_be_disabled_or_hashed(sandbox: Sandbox, label: Any,
 
 
 class Namespaced(NamedTuple):
-    """Of a `Call`, what telemetry looks at."""
+    """The part of a `Call` that telemetry reads."""
 
     namespace: str
 
@@ -471,7 +471,7 @@ MULTIPROCESS = """
                 for _ in range(5):
                     client.namespace("user_1").assistants.list()
                 os.write(1, b".")
-                sys.stdin.read()  # a gauge is that of processes that live
+                sys.stdin.read()  # a gauge counts live processes alone
                 os._exit(0)
     sys.stdin.read()
     for _ in range(2):
@@ -503,7 +503,7 @@ def test_multiprocess_mode_sums_forked_workers(sandbox: Sandbox, tmp_path: Any) 
 
 
 class Lines:
-    """A telemetry of one's own, in the twenty lines that it should take."""
+    """A custom telemetry, in twenty lines."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self.write = write
@@ -596,7 +596,7 @@ def test_error_code_label_is_the_servers_code_if_readable(headers: dict[str, str
 
 
 def test_repr_of_request_ended_shows_no_secret() -> None:
-    """Without what a server or an exception has in it."""
+    """It shows neither response headers nor messages of exceptions."""
     answers: list[httpx.Response | Exception] = [
         httpx.Response(200, json={"access_token": "t0ken", "expires_in": 900}),
         httpx.Response(503, headers={"set-cookie": "session=s3cr3t"}),

@@ -1,4 +1,4 @@
-"""Tokens over a real socket: cold starts, tokens that are revoked under way, and an account server that fails."""
+"""Tokens of real clients: concurrent first calls, 401 responses, and an account server that fails."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_401_replaces_the_token_and_repeats_the_call(mode: str, sandbox: Sandbox
 
 
 class Gate:
-    """Lets calls with the first token in until all have come, then refuses them together."""
+    """Holds calls with the first token until all have arrived, then answers all with 401."""
 
     def __init__(self, number: int) -> None:
         self._barrier = threading.Barrier(number)

@@ -1,4 +1,4 @@
-"""One token request for any number of threads and tasks; and what happens when it fails, hangs, or is given up."""
+"""TokenCache and AsyncTokenCache: one token request for all threads and tasks, when it fails, hangs or is abandoned."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def issuer(clock: Clock) -> Issuer:
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
 class TestSyncAndAsync:
-    """The same decisions sync and async: `get` is called in whichever way the mode has."""
+    """The same tests for sync and async: `get` calls the cache of the mode."""
 
     @pytest.fixture(autouse=True)
     def loop(self) -> Iterator[None]:
@@ -92,7 +92,7 @@ class TestSyncAndAsync:
         return AsyncTokenCache(issuer.fetch_async, buffer=60, store=store, clock=clock)
 
     def get(self, source: Any, ends_at: float | None = None) -> str:
-        """The token that a call gets now; a request that it leaves behind may then end."""
+        """The token of a call now. Then waits for a pending request to end."""
         if isinstance(source, TokenCache):
             token = source.get(ends_at)
             eventually(lambda: source._pending is None or not self.settling)
@@ -114,7 +114,7 @@ class TestSyncAndAsync:
         clock.now += 3539
         assert self.get(source) == "t1"
         clock.now += 1
-        assert self.get(source) == "t1"  # still good: no call waits for the next
+        assert self.get(source) == "t1"  # still valid: no call waits for the next
         assert self.get(source) == "t2"
         assert issuer.count == 2
 
@@ -264,7 +264,7 @@ def test_late_result_of_an_abandoned_fetch_is_used(
         second = source.acquire()
         assert second is not first
     source.complete(first, issuer.issue())
-    assert source._pending is second  # those who wait for it still do
+    assert source._pending is second  # its waiters still wait
     assert source.get().access_token == "t1"
 
 
@@ -303,7 +303,7 @@ def no_more(*arguments: object) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Callers look again at once for a request that nobody makes."""
+    """Waiters check at short intervals whether a request was abandoned."""
     monkeypatch.setattr("interactor_ext.tokens._cache._CHECK_SECONDS", 0.02)
 
 
@@ -327,7 +327,7 @@ def test_interrupt_in_any_line_of_get_blocks_no_other_caller(state: str, issuer:
     prepare()
     runs = 0
     for _ in runs_interrupted_in_each_line(lambda: source.get()):
-        clock.now += 100  # what was due has expired
+        clock.now += 100  # a due token has expired
         in_time(source.get, PATIENCE, "next")
         runs += 1
         prepare()
@@ -390,7 +390,7 @@ def test_fetch_thread_that_starts_late_makes_no_second_request(
 def test_interrupt_of_the_fetching_caller_makes_another_caller_fetch(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some task queues tell a task that its time is up by an Exception in the middle of what it does."""
+    """Some task queues raise an Exception in a task whose time is over."""
 
     class TimeIsUp(Exception):
         pass
@@ -571,7 +571,7 @@ def test_child_forked_during_a_fetch_makes_its_own(issuer: Issuer, clock: Clock)
     leader = threading.Thread(target=source.get)
     leader.start()
     eventually(lambda: source._pending is not None)
-    with source._lock:  # as if a thread of the parent held it at the very moment
+    with source._lock:  # as if a thread of the parent held it
         child = os.fork()
         if child == 0:
             issuer.gate = threading.Event()
@@ -584,7 +584,7 @@ def test_child_forked_during_a_fetch_makes_its_own(issuer: Issuer, clock: Clock)
 
 
 class Quits(MemoryTokenStore):
-    """Ends the thread that it is called from, or tries to."""
+    """Raises SystemExit in `load`."""
 
     def load(self, key: str) -> Token | None:
         raise SystemExit(3)

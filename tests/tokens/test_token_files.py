@@ -1,4 +1,4 @@
-"""The file store by itself: access rights, rubbish, and what one process does to another's file."""
+"""FileTokenStore: access rights, invalid content, locks, and files that another user prepared."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ needs_users = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users
 
 
 def use(store: FileTokenStore) -> None:
-    """Everything that a client does with a store."""
+    """All operations of a client on a store."""
     store.load(KEY)
     with store.lock(KEY, 1):
         store.save(KEY, fresh())

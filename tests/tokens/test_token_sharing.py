@@ -1,4 +1,4 @@
-"""One token for many processes: a cold start of all, a holder of the lock that is killed, a store that fails."""
+"""One token for several processes, in a file or in Redis: concurrent starts, a killed lock holder, a failing store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def server() -> Iterator[FaultServer]:
 
 @contextlib.contextmanager
 def workers(count: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]]:
-    """So many processes, all ready, which start when they are told to."""
+    """Processes that start their task together."""
     command = [sys.executable, "-m", "tests.support.token_worker", *arguments]
     processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -203,7 +203,7 @@ def test_async_redis_cluster_or_sentinel_raises_configuration_error() -> None:
 
 
 class Broken:
-    """A store of which everything fails."""
+    """A store whose methods all raise."""
 
     def load(self, key: str) -> Token | None:
         raise RuntimeError("cannot load s3cret")

@@ -1,4 +1,4 @@
-"""A token store that stalls holds up no call, and neither a token nor a store holds up `health()` or a deadline."""
+"""Stalled token stores delay no call, and neither tokens nor stores delay `health()` or a deadline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STEPS = ["load", "lock", "load again", "save", "unlock"]
 
 
 class Stalls(MemoryTokenStore):
-    """Stalls in one of its steps until `go_on` is set."""
+    """A store that stalls in one of its steps until `go_on` is set."""
 
     def __init__(self, step: str) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ def test_stalled_store_is_skipped_and_tried_again_later(
         assert store.stalled == 1
         assert len(server.token_requests) == 3
         assert caplog.text.count("did not answer within") == 1
-        # The rest is over, and the store answers again.
+        # The pause is over, and the store answers again.
         store.step = ""
         store.go_on.set()
         eventually(no_store_threads, "the store's thread")
@@ -208,7 +208,7 @@ def test_callers_get_their_token_before_it_is_saved(mode: str, server: OddServer
 
 
 def test_async_token_store_uses_no_thread_of_the_default_executor(server: OddServer) -> None:
-    """Functions that wait for the client in the loop's default executor would wait for its threads as well."""
+    """Functions in the default executor that wait for the client would otherwise block its store."""
 
     async def main() -> list[str]:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Is the token good, is it time for another, and what a token response says: without a clock."""
+"""TokenState and token responses: validity, refresh, rejection and parsing, on a fake clock."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_failed_refresh_is_not_repeated_for_five_seconds() -> None:
     assert not state.due(now + 4.9)
     assert state.due(now + 5)
     state.postpone(NOW + 99)
-    assert state.valid(NOW + 100) is None  # a pause keeps no dead token alive
+    assert state.valid(NOW + 100) is None  # a pause does not extend the expiry
 
 
 def test_reject_forgets_the_rejected_token_only() -> None:
@@ -100,7 +100,7 @@ def test_adopt_takes_a_stored_token_unless_due_expired_or_rejected() -> None:
     state.reject("t1", NOW)
     assert not state.adopt(token("t1"), NOW)
     assert state.valid(NOW) is None
-    # Due, but not dead: good enough if no new one can be had.
+    # Due, but valid: used if no new one can be had.
     assert not state.adopt(token("t2"), NOW + 3590)
     assert state.valid(NOW + 3590) == token("t2")
     # An older one does not take the place of a younger one.
