@@ -464,6 +464,25 @@ def test_nested_chats_in_one_room_do_not_deadlock(mode: str, sandbox: Sandbox) -
 
 
 @sync_and_async
+def test_deadline_limits_the_wait_for_a_chat_of_the_same_thread_or_task(mode: str) -> None:
+    """It is read to its end first, and never comes to one."""
+    with Sandbox(word_delay=0.1).run() as sandbox:
+        room = new_room(sandbox)
+
+        def nested() -> None:
+            with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, "word " * 2000):
+                user.with_options(deadline=0.05).chat(room, "x").__enter__()
+
+        async def nested_async() -> None:
+            async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, "word " * 2000):
+                await user.with_options(deadline=0.05).chat(room, "x").__aenter__()
+
+        with pytest.raises(APITimeoutError, match="another chat"):
+            nested() if mode == "sync" else asyncio.run(nested_async())
+        assert len(list(asked(sandbox, "send_message"))) == 1
+
+
+@sync_and_async
 def test_chat_after_one_that_was_left_early_gets_its_own_answer(mode: str, sandbox: Sandbox) -> None:
     """The rest of the first answer is still on its way, and its deltas name no message."""
     room = new_room(sandbox)

@@ -346,3 +346,23 @@ def test_tool_call_answered_elsewhere_is_not_named_in_the_timeout() -> None:
     state.received(MessageDelta(content="Now "))
     state.stream_failed(APITimeoutError("The deadline of the stream has come."))
     assert "tc_1" not in str(state.reason)
+
+
+@pytest.mark.parametrize("error", [None, APIConnectionError("away")], ids=["lags", "fails"])
+def test_complete_message_that_is_not_listed_is_looked_for_for_some_seconds(error: APIConnectionError | None) -> None:
+    state, others = asked(), [message("msg_2", "Hi.", "user"), QUESTION, message("msg_0", "Hello.", "user")]
+    state.missed()
+    state.listed(others)
+    state.received(MessageComplete(message=message("msg_5", "To whom?")))
+    pauses = 0.0
+    while not isinstance(state.action, Done):
+        if isinstance(state.action, Sleep):
+            pauses += state.action.seconds
+            state.woken()
+        elif error is not None:
+            state.list_failed(error)
+        else:
+            state.listed(others)
+    assert 5 < pauses < 15
+    assert error in (None, state.reason)
+    assert error is not None or "ambiguous" in str(state.reason)

@@ -1,4 +1,4 @@
-"""Coroutines of synchronous callers: the event loop that they share survives SystemExit, stop and close."""
+"""The drivers of effects, sync and async; the event loop that coroutines of synchronous callers share."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ import contextlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from interactor_ext import ConfigurationError, ToolSet, _effects, _threads
-from interactor_ext._effects import Call, Effects, run_sync
+from interactor_ext import APITimeoutError, ConfigurationError, ToolSet, _effects, _threads
+from interactor_ext._effects import Call, Effects, Join, Pause, promise, run_async, run_sync
+from interactor_ext._threads import DaemonThreads
 from interactor_ext.tools._calls import PendingCall, ToolRun
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, WebhookWorker, sign
 from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
+from tests.support.modes import sync_and_async
 
 WATCHDOG = 30.0
+
+THREADS = DaemonThreads("test")
+
 
 AsyncFunction = Callable[[], Awaitable[Any]]
 
@@ -44,6 +50,84 @@ def run(function: Callable[..., Any]) -> Any:
     thread.join(WATCHDOG)
     assert outcome, "a synchronous caller hangs"
     return outcome[0]
+
+
+def drive(mode: str, effects: Effects[Any]) -> Any:
+    return run_sync(effects) if mode == "sync" else asyncio.run(run_async(effects))
+
+
+@sync_and_async
+def test_results_and_errors_are_sent_into_the_generator(mode: str) -> None:
+    async def double(number: int) -> int:
+        return 2 * number
+
+    def effects() -> Effects[list[Any]]:
+        results = [(yield Call(int, ("7",))), (yield Call(int, ("8",), THREADS)), (yield Call(double, (3,)))]
+        try:
+            yield Call(int, ("x",), THREADS)
+        except ValueError as error:
+            results.append(type(error))
+        results.append((yield Pause(0)))
+        return results
+
+    assert drive(mode, effects()) == [7, 8, 6, ValueError, None]
+
+
+@sync_and_async
+def test_call_that_exceeds_its_timeout_raises_timeout_error(mode: str) -> None:
+    go_on = threading.Event()
+
+    def effects(function: Callable[..., Any]) -> Effects[Any]:
+        return (yield Call(function, (WATCHDOG,), THREADS, 0.01))
+
+    for function in (go_on.wait, asyncio.sleep):
+        with pytest.raises(TimeoutError, match="did not end within"):
+            drive(mode, effects(function))
+    go_on.set()
+
+
+@sync_and_async
+def test_join_raises_api_timeout_error_at_the_deadline(mode: str) -> None:
+    def effects(ends_at: float | None) -> Effects[None]:
+        yield Join(future, ends_at, "others worked")
+
+    future: Future[None] = promise()
+    with pytest.raises(APITimeoutError, match="while others worked"):
+        drive(mode, effects(time.monotonic() + 0.01))
+    future.set_result(None)
+    drive(mode, effects(time.monotonic() + WATCHDOG))
+    drive(mode, effects(None))
+
+
+async def test_cancelled_task_waits_for_a_thread_and_gets_its_result_first() -> None:
+    started, go_on, seen = threading.Event(), threading.Event(), list[Any]()
+
+    def work() -> str:
+        started.set()
+        assert go_on.wait(WATCHDOG)
+        return "result"
+
+    async def record(what: Any) -> None:
+        await asyncio.sleep(0)
+        seen.append(what)
+
+    def effects() -> Effects[None]:
+        seen.append((yield Call(work, threads=THREADS)))
+        yield Call(record, ("shielded",), shielded=True)
+        try:
+            yield Call(record, ("not called",))
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    task = asyncio.create_task(run_async(effects()))
+    await asyncio.to_thread(started.wait, WATCHDOG)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait([task], timeout=WATCHDOG)
+    assert task.cancelled()
+    assert seen == ["result", "shielded", "cancelled"]
 
 
 async def answer() -> str:
