@@ -30,12 +30,12 @@ from tests.support.conversations import (
     Outcome,
     asked,
     chat,
-    eventually,
     new_room,
     shorten_pauses,
     sync_and_async,
     under_deadline,
 )
+from tests.support.waiting import eventually
 
 WORDS = "one two three"
 ANSWER = f"Bot here. You said: {WORDS}"

@@ -26,7 +26,8 @@ from interactor_ext import (
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from tests.support.chaos_proxy import ChaosProxy
-from tests.support.conversations import NAMESPACE, asked, eventually, shorten_pauses, sync_and_async
+from tests.support.conversations import NAMESPACE, asked, shorten_pauses, sync_and_async
+from tests.support.waiting import eventually
 
 STATES = [
     WorkflowState(

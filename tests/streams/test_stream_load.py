@@ -19,7 +19,8 @@ from interactor_ext.chat._reply import AsyncReply, Reply
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.streams._state import StreamState
 from tests.support.chaos_proxy import ChaosProxy
-from tests.support.conversations import NAMESPACE, eventually
+from tests.support.conversations import NAMESPACE
+from tests.support.waiting import eventually
 
 AT_ONCE = 200
 CUTS = 3

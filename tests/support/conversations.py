@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -89,15 +88,6 @@ def new_room(sandbox: Sandbox, *tool_ids: str) -> str:
     with sandbox.client(namespace=NAMESPACE) as user:
         bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.", tools=list(tool_ids))
         return user.rooms.create(assistant_id=bot.id).id
-
-
-def eventually(condition: Callable[[], bool], *, within: float = 60) -> bool:
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 def asked(sandbox: Sandbox, operation: str) -> Iterator[Any]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Literal
 
 PATIENCE = 60.0
 """Seconds after which something counts as stuck. Nothing takes nearly as long, on a busy machine neither."""
 
 
-def eventually(condition: Callable[[], object], what: str = "it") -> None:
-    """Return as soon as `condition` is true. It fails after `PATIENCE`."""
+def eventually(condition: Callable[[], object], what: str = "it") -> Literal[True]:
+    """Return True as soon as `condition` is true. It fails after `PATIENCE`."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"{what} never came true"
         time.sleep(0.002)
+    return True
 
 
 async def eventually_async(condition: Callable[[], object], what: str = "it") -> None:

@@ -16,7 +16,7 @@ import pytest
 from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import recorder, recording
-from tests.support.conversations import eventually
+from tests.support.waiting import eventually
 
 SECRETS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
 

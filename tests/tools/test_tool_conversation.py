@@ -29,8 +29,9 @@ from interactor_ext import (
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 from tests.support.chaos_proxy import LOST, ChaosProxy
-from tests.support.conversations import NAMESPACE, asked, chat, eventually, new_room, shorten_pauses, sync_and_async
+from tests.support.conversations import NAMESPACE, asked, chat, new_room, shorten_pauses, sync_and_async
 from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.waiting import eventually
 
 FIVE_CALLS = """/tool get_weather {"city": "Oslo"}
 /tool get_weather {"city": "Rome", "unit": "F"}
