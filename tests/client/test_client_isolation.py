@@ -1,4 +1,4 @@
-"""No tenant ever sees another: mixed calls of many threads, and of many tasks, on one client."""
+"""Isolation of namespaces: mixed calls of many threads, and of many tasks, on one client."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def check(sandbox: Sandbox, calls: int) -> None:
-    """What each call says it is must agree with the namespace that it arrived in."""
+    """Checks that the content of each call names the namespace that it arrived in."""
     records = [record for record in sandbox.requests if record.operation != "create_token"]
     assert len(records) >= calls
     assert {record.status for record in records} <= {200, 201, 204}
@@ -45,7 +45,7 @@ def rounds(calls: int) -> Iterator[str]:
 
 
 def visit(client: InteractorClient, namespace: str) -> None:
-    """Five calls of one tenant, whose own names stand in all that it sends and must stand in all that it gets."""
+    """Five calls of one tenant. All that it sends, and must get, holds its name."""
     user = client.namespace(namespace)
     quick = user.with_options(timeout=60, max_retries=1)
     bot = user.assistants.create(name=namespace, model="gpt-4", system_prompt="x")

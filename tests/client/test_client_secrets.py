@@ -1,4 +1,4 @@
-"""No text that the SDK makes shows a secret: reprs, errors, and all that anybody logs at level DEBUG."""
+"""Secrets stay out of reprs, errors and tracebacks, and of everything that is logged at level DEBUG."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_error_and_traceback_show_no_secret(server: OddServer) -> None:
 
 
 def echoes() -> dict[str, bytes]:
-    """Servers that repeat, in places where nobody looks for it, what they were sent."""
+    """Servers that echo what they were sent, in unusual places of the response."""
     link = f'Link: <https://x.example/{TOKEN}/{SECRET}>; rel="sunset"'
     return {
         "a broken header": b"HTTP/1.1 200 OK\r\n" + TOKEN.encode() + b"\r\n\r\n",

@@ -57,7 +57,7 @@ async def _unwrapped_later(envelope: Any) -> Any:
 
 
 def tour(user: Any, sandbox: Sandbox) -> Script:
-    """Each `yield` is one call; what comes back is its result."""
+    """A generator of calls: each `yield` gives one, and gets its result."""
     tool = yield user.tools.create(
         name="get_weather", description="Weather", parameters={"type": "object"}, callback_url="https://example.com/t"
     )
@@ -154,7 +154,7 @@ def tour(user: Any, sandbox: Sandbox) -> Script:
 
 
 def walk_lists(user: Any) -> Script:
-    """The lists of the tour's namespace once more, as iterators."""
+    """The lists of the namespace of the other calls, as iterators."""
     for number in range(5):
         bot = yield user.assistants.create(name=f"Bot {number}", model="gpt-4", system_prompt="x")
     room = yield user.rooms.create(assistant_id=bot.id)

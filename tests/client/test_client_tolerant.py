@@ -1,4 +1,4 @@
-"""Every "tolerant reading" line of the contract that concerns the client, against a server that is nearly right."""
+"""Tolerant reading, line by line of the contract: the client against a server that deviates from it."""
 
 from __future__ import annotations
 

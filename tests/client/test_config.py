@@ -1,4 +1,4 @@
-"""Settings: precedence, presets, and everything that is refused before anything is sent."""
+"""InteractorConfig: precedence, presets, and validation before anything is sent."""
 
 from __future__ import annotations
 

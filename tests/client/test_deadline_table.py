@@ -31,7 +31,7 @@ from tests.support.modes import sync_and_async
 
 DEADLINE = 0.5
 PATIENCE = 20.0
-"""Less than the timeout of one attempt, which is what a method waits for that forgets its deadline."""
+"""Less than the timeout of one attempt, which ends a method that does not keep its deadline."""
 TIMEOUT = 120.0
 
 # Of the clients, beside the resources.
@@ -47,9 +47,9 @@ ARGUMENTS: dict[str, Any] = {"states": [WorkflowState(name="a", type="terminal")
 class Row(NamedTuple):
     name: str
     use: Callable[[Any], Any]
-    """What is done with a view. For the asynchronous client it returns something to await."""
+    """What the row does with a view; with that of an async client it returns an awaitable."""
     returns: bool = False
-    """It says what happened instead of raising."""
+    """The method returns what happened, and does not raise it."""
 
 
 def public(cls: Any) -> set[str]:
@@ -57,7 +57,7 @@ def public(cls: Any) -> set[str]:
 
 
 def arguments(function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Something for each parameter that has no default."""
+    """An argument for each parameter without a default."""
     args, kwargs = [], {}
     for name, parameter in list(inspect.signature(function).parameters.items()):
         if parameter.default is not parameter.empty or name in ("self", "client"):
@@ -181,7 +181,7 @@ def test_table_has_every_public_method_of_the_clients() -> None:
 
 @contextmanager
 def silence() -> Iterator[str]:
-    """Where connections are accepted, and nothing is answered."""
+    """A server that accepts connections and never responds."""
     guests: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
 
@@ -202,7 +202,7 @@ def silence() -> Iterator[str]:
 
 
 class SilentStore(MemoryTokenStore):
-    """Answers when the test is over."""
+    """A token store that blocks until the test is over."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ class SilentStore(MemoryTokenStore):
 
 
 class FullStore(MemoryTokenStore):
-    """Has a token for everybody."""
+    """A token store that has a token for every key."""
 
     def load(self, key: str) -> Token | None:
         return Token("token_1", time.time() + 3600, 3600)
@@ -230,7 +230,7 @@ class FullStore(MemoryTokenStore):
 
 @contextmanager
 def silent(who: str) -> Iterator[tuple[dict[str, Any], list[Row]]]:
-    """The settings of a client for which `who` is silent, and what there is to wait for."""
+    """Settings of a client for which `who` never responds, and the rows of the table for it."""
     with silence() as url:
         settings: dict[str, Any] = {
             "client_id": "id",
@@ -293,7 +293,7 @@ async def measure_async(
 def measure_at_once(
     settings: dict[str, Any], rows: list[Row], make: Callable[..., Any] = InteractorClient
 ) -> list[Outcome]:
-    """In threads that nobody waits for longer than `PATIENCE`."""
+    """Run the rows in threads, and wait for each at most `PATIENCE`."""
     found: dict[str, Outcome] = {}
 
     def run(row: Row) -> None:
@@ -344,7 +344,7 @@ def test_every_method_ends_at_its_deadline_against_silent_servers(mode: str, who
 def test_every_method_ends_in_time_and_reports_its_duration(
     mode: str, who: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One after another. On a machine that does nothing else, each ends within 0.2 s of its deadline."""
+    """One after another: on an idle machine, each ends within 0.2 s of its deadline."""
     with silent(who) as (settings, rows):
         if mode == "sync":
             found = [measure(settings, row) for row in rows]

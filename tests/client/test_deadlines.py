@@ -1,6 +1,4 @@
-"""Deadlines beyond the table of faults: what their errors say, whom they do not blame, and what the system itself drags
-out.
-"""
+"""Deadlines: what their errors say, that they open no circuit, and slow resolvers, transports and bodies."""
 
 from __future__ import annotations
 
@@ -141,7 +139,7 @@ def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch
 
 
 class Trickling(httpx.BaseTransport):
-    """A foreign transport, which knows nothing of our deadlines, and takes its time for each chunk."""
+    """A custom transport that ignores deadlines, and is slow with each chunk of a body."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         class Body(httpx.SyncByteStream):
@@ -172,7 +170,7 @@ def test_request_with_generator_body_is_not_retried() -> None:
 
 
 def test_request_repeated_with_new_token_keeps_its_timeouts() -> None:
-    """As after a 401: the second time must not find what is left of the first."""
+    """As after a 401: the second attempt must not get the remaining time of the first."""
     with FaultServer() as server:
         client = httpx.Client(transport=CallTransport(httpx.HTTPTransport(), Rules(RetryPolicy())), timeout=3)
         request = client.build_request("GET", f"{server.url}/api/v1/x")
@@ -220,7 +218,7 @@ def test_invalid_circuit_breaker_raises_configuration_error(mode: str, wrong: An
 
 
 def test_httpx_transports_with_unix_socket_or_retries_keep_deadlines(tmp_path: Path) -> None:
-    """A Unix socket, and connection retries of httpcore's own: both go through our network."""
+    """A Unix socket, and the connection retries of httpcore: both use the deadlines of our network backend."""
     path = str(tmp_path / "s")
     with FaultServer() as server, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)

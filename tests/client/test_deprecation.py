@@ -1,4 +1,4 @@
-"""`Deprecation`, `Sunset` and `Link`: the examples of their RFCs, what servers really send, and garbage."""
+"""Parsing of `Deprecation`, `Sunset` and `Link` headers, and the warnings that come of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error tree, and what is made of whatever a server answers."""
+"""The error classes, and how any error response becomes one of them."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_404_without_id_in_the_path_advises_to_check_the_url() -> None:
 
 
 def test_message_names_every_detail() -> None:
-    """Of fields that have the same fault, too."""
+    """Also several fields with the same fault."""
     same = "must be a string"
     details = [{"field": "model", "message": same}, {"field": "system_prompt", "message": same}]
     body = {"error": {"message": f"model: {same} (and 1 more)", "details": details}}

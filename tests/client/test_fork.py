@@ -1,4 +1,4 @@
-"""What a forked child does, done here: in a child of the integration tests no one measures coverage."""
+"""The fork hooks, called in this process: coverage is not measured in the forked children of other tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a signal handler raises in the midst of a call reaches the caller as it is, and nothing is tried again."""
+"""Exceptions of signal handlers during a call reach the caller unchanged, and nothing is retried."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this sys
 
 
 class SoftTimeLimit(Exception):
-    """As that of a task queue."""
+    """Like the soft time limit of a task queue."""
 
 
 def ring(signum: int, frame: object) -> None:
@@ -37,7 +37,7 @@ def handler(request: pytest.FixtureRequest) -> Iterator[type[Exception]]:
 
 
 class Interrupted(httpx.BaseTransport):
-    """Interrupted amid a call, or amid a stream, and by a library that makes an error of its own of it."""
+    """A transport that is interrupted during a call or a stream; it may wrap the exception in one of its own."""
 
     def __init__(self, *, translates: bool) -> None:
         self.calls = 0

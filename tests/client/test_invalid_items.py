@@ -1,4 +1,4 @@
-"""One item of a list that does not fit its model: an error that says which, or the rest without it."""
+"""Invalid items of a list: an error that names the item, or `on_invalid` and the other items."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def settings(server: FaultServer) -> dict[str, Any]:
 
 
 def walk(mode: str, server: FaultServer, found: list[str], **options: Any) -> None:
-    """Note the id of each assistant as it comes."""
+    """Record the id of each assistant when it is yielded."""
     if mode == "sync":
         with InteractorClient(**settings(server)) as client:
             for item in client.assistants.iterate(**options):
@@ -101,7 +101,7 @@ def test_on_invalid_gets_each_invalid_item_and_the_others_are_yielded(mode: str,
 
 @sync_and_async
 def test_on_invalid_is_called_when_its_page_is_reached(mode: str) -> None:
-    """In the thread or task of whoever iterates, and not while a page is fetched ahead."""
+    """In the thread or task of the iteration, not while a page is prefetched."""
     order: list[str] = []
 
     def note(error: ResponseValidationError) -> None:
@@ -177,7 +177,7 @@ def test_page_of_invalid_items_alone_does_not_count_as_empty(mode: str) -> None:
 
 
 def test_full_page_with_invalid_items_still_counts_as_full() -> None:
-    """The server says nothing of more; that the page is full is the only hint."""
+    """Without `meta`, only a full page says that there may be more."""
 
     def act(connection: Connection, request: Request) -> bool:
         number = int(parse_qs(urlsplit(request.path).query)["page"][0])

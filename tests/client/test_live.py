@@ -1,4 +1,4 @@
-"""The same flows through the sandbox on this machine and through the platform's own.
+"""The same flows through the local sandbox and through the platform's own sandbox.
 
 The second are marked `live`. They run where INTERACTOR_SANDBOX_CLIENT_ID and INTERACTOR_SANDBOX_CLIENT_SECRET are set,
 each in a namespace of its own, and leave nothing in it.

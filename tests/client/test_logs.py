@@ -1,4 +1,4 @@
-"""The log of calls, and what is taken out of it; and warnings of deprecated operations, as a client gives them."""
+"""Log records of calls, the redacting filter, and deprecation warnings of a client."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_record_factory_of_the_application_may_set_the_same_fields(
 
 
 class Written(logging.Handler):
-    """What a formatter makes of records that have passed a RedactingFilter."""
+    """Keeps the formatted records that have passed a RedactingFilter."""
 
     def __init__(self, *secrets: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A bad network between the client and the sandbox: nothing is done twice, and what is reported as done was done."""
+"""Random network faults between client and sandbox: nothing is done twice, and every success is real."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ volumes = pytest.mark.parametrize("calls", [200, pytest.param(2_000, marks=pytes
 
 
 class BadNetwork(FaultServer):
-    """Passes requests on to the sandbox, and loses a good part of them, or of the responses, in one way or another."""
+    """A transport to the sandbox that loses many requests and responses, in several ways."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -54,7 +54,7 @@ class BadNetwork(FaultServer):
             )
 
     def _exchange(self, request: Request) -> bytes:
-        """What the sandbox answers, as it would go over the wire."""
+        """The response of the sandbox, as bytes of HTTP."""
         address = self._sandbox.core_api_url.split("/")[2]
         connection = getattr(self._local, "connection", None)
         if connection is None:

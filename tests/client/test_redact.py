@@ -1,4 +1,4 @@
-"""What is taken out of log records, in every shape that it may have there; and that no text takes long."""
+"""Masking of secrets in records and errors, in every notation, and in linear time."""
 
 from __future__ import annotations
 

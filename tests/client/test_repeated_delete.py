@@ -1,4 +1,4 @@
-"""A DELETE whose answer is lost is sent again; the 404 to the repeat means that the first one has worked."""
+"""Retried DELETE requests: 404 after a lost response means that the first attempt has worked."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def losing_first_answers() -> Action:
 
 
 def in_turn(mode: str, settings: dict[str, Any], uses: list[Callable[[Any], Any]]) -> list[Any]:
-    """What each of the functions returns, of one client."""
+    """The results of the functions, called with one client."""
     if mode == "sync":
         with InteractorClient(**settings) as client:
             return [use(client) for use in uses]

@@ -1,4 +1,4 @@
-"""The retry policy and `Retry-After`: tables of what is promised, and properties that hold for any input."""
+"""RetryPolicy, `Retry-After` and `with_retry`: tables of decisions, and properties that hold for any input."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_default_jitter_is_full() -> None:
 
 
 def test_seeded_random_does_not_repeat_the_jitter() -> None:
-    """As where each process of a service seeds it alike: their retries would come at the same instants."""
+    """Where all processes of a service seed `random` alike, their retries must not coincide."""
 
     def draw() -> float | None:
         random.seed(1)
@@ -262,7 +262,7 @@ def test_retry_policy_is_frozen_comparable_and_hashable() -> None:
 
 
 class Flaky:
-    """Raises its errors in turn, then returns what it was given."""
+    """A function that raises its errors in turn, then returns its arguments."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
@@ -301,7 +301,7 @@ def in_async_by_lambda(flaky: Flaky, policy: RetryPolicy) -> str:
 
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long this thread slept, or would have. Others, such as that of a sandbox, go on as they do."""
+    """The seconds that this thread slept, or would have. Other threads, such as that of a sandbox, sleep as usual."""
     slept: list[float] = []
     real_sleep, real_async_sleep, own = time.sleep, asyncio.sleep, threading.get_ident()
 

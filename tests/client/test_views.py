@@ -1,4 +1,4 @@
-"""Views: what each adds to its requests, and that none has a hold on another or on what all of them share."""
+"""Views of a client: what each adds to its requests, and that views do not affect each other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BODY = {"name": "Bot", "model": "gpt-4", "system_prompt": "x"}
 
 
 class Wire:
-    """A transport that keeps what is sent and answers as a well-behaved platform, or as `answer` says."""
+    """A transport that keeps the requests, and responds as the platform does or as `answer` says."""
 
     def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
         self.requests: list[httpx.Request] = []
@@ -606,7 +606,7 @@ def test_health_with_wrong_credentials_is_unhealthy(mode: str) -> None:
 @sync_and_async
 @pytest.mark.parametrize("status", [403, 404, 429])
 def test_health_without_token_is_unhealthy(mode: str, status: int) -> None:
-    """What says that the platform lives when the Core API says it, says nothing where no token comes."""
+    """A status that counts as healthy from the Core API does not from the account server."""
     refusal = httpx.MockTransport(lambda request: httpx.Response(status, json={"error": "no"}))
     found = call(mode, {**Wire().settings, "transport": refusal}, lambda client: client.health())
     assert (found.status, found.token_valid) == ("unhealthy", False)

@@ -1,4 +1,4 @@
-"""`make generate`: the same text every time, and code that holds for every shape a specification can have."""
+"""The generator: reproducible output, and correct code for every kind of schema."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ DOCUMENT = {
 
 
 def make_tree(folder: Path, document: dict[str, Any] | None = None) -> Path:
-    """A tree with the templates, and with the project's specification or another."""
+    """A copy of the templates, with the project's specification or another."""
     shutil.copytree(ROOT / "generator-templates", folder / "generator-templates")
     if document is None:
         shutil.copy(ROOT / "openapi.yaml", folder)

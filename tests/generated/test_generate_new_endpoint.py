@@ -104,7 +104,7 @@ def with_reports(document: dict[str, Any]) -> dict[str, Any]:
 
 
 class Reports(BaseHTTPRequestHandler):
-    """Tokens, and the three operations."""
+    """A server with the token endpoint and the three new operations."""
 
     protocol_version = "HTTP/1.1"
     requests: list[tuple[str, str, Any]]

@@ -1,4 +1,4 @@
-"""The endpoint functions and the low-level client, against a server that answers whatever a test wants."""
+"""The generated endpoint functions and low-level client, against a server with configurable responses."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ERROR = {"error": {"code": "NOT_FOUND", "message": "No such assistant.", "reques
 
 
 class RawServer:
-    """Answers each connection with `status` and `body` as they are, and keeps the requests."""
+    """A server that responds with `status` and `body`, and keeps the requests."""
 
     def __init__(self) -> None:
         self.status = 200

@@ -1,4 +1,4 @@
-"""The models of interactor_client: every example of the specification, and every way for a server to be wrong."""
+"""The generated models: every example of the specification, and invalid values of every kind."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ json_values = st.recursive(
 
 
 def without_time_notation(value: Any) -> Any:
-    """Two notations of one time are equal here."""
+    """JSON in which two notations of one time are equal."""
     if isinstance(value, dict):
         return {name: without_time_notation(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The resource classes: what they ask of the sender, sync and async."""
+"""The generated resource classes: the calls that they make to their sender, sync and async."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class FakeStream:
 
 
 class Recorder:
-    """Keeps what it is asked, and answers with `body`."""
+    """Keeps the calls, and responds with `body`."""
 
     def __init__(self, body: Any = None, status: int = 200) -> None:
         self.response = httpx.Response(status, json=body) if body is not None else httpx.Response(204)

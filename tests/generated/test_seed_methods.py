@@ -1,4 +1,4 @@
-"""The README's table for those who come from the platform's TypeScript or Python client: complete, and true."""
+"""The README's migration table from the platform's TypeScript and Python clients is complete and correct."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_each_method_of_the_migration_table_exists(name: str, table: dict[str, l
 
 
 def found(target: str) -> Any:
-    """What a name in the table stands for, sync and async."""
+    """The method that a name in the table stands for, sync and async."""
     owner, *path = target.split(".")
     if owner not in ("client", "user"):
         return getattr(interactor_ext, target)

@@ -1,4 +1,4 @@
-"""House rules for openapi.yaml: what the OpenAPI schema cannot ask for, and the generator and the sandbox build on."""
+"""Rules for openapi.yaml beyond the OpenAPI schema, on which the generator and the sandbox rely."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ STREAM_EVENTS = {
 
 
 def resolve(item: Json) -> Json:
-    """The thing itself where a reference to it stands; KeyError where the reference leads nowhere."""
+    """Resolves a reference. KeyError if it does not resolve."""
     while "$ref" in item:
         target: Any = SPEC
         for part in item["$ref"].removeprefix("#/").split("/"):
@@ -115,7 +115,7 @@ def resolve(item: Json) -> Json:
 
 
 def walk(node: Any, path: str = "#") -> Iterator[tuple[str, Any]]:
-    """Every node outside of examples, with its JSON pointer."""
+    """All nodes outside of examples, with their JSON pointers."""
     yield path, node
     if isinstance(node, dict):
         for key, value in node.items():
@@ -336,7 +336,7 @@ NULL = {"type": "null"}
 
 
 def named_by_a_machine(schema: Json) -> bool:
-    """Whether the generator would have to invent a name for it."""
+    """Whether the generator would have to invent a class name for the schema."""
     if len(variants := schema.get("anyOf", ())) == 2 and NULL in variants:
         return not any("$ref" in variant for variant in variants)
     return bool({"properties", "enum", "anyOf", "oneOf", "additionalProperties"} & set(schema)) or (
@@ -376,7 +376,7 @@ def test_every_parameter_header_and_response_has_a_description() -> None:
 
 
 def test_no_schema_has_a_default() -> None:
-    """A generated client sends a default that it finds in a schema, and a PATCH with defaults overwrites."""
+    """The generated client would send defaults, and a PATCH with defaults overwrites fields."""
     assert not [path for path, node in walk(SPEC) if path.endswith("/default") and "/responses/" not in path]
 
 
@@ -386,7 +386,7 @@ def test_request_schemas_are_closed_and_response_schemas_open() -> None:
 
 
 def open_objects(fragments: list[Json], path: str) -> Iterator[str]:
-    """Where an object within a request takes fields that nobody knows. All `fragments` apply to what is at `path`."""
+    """The paths of objects in a request that accept unknown fields. All `fragments` apply to the value at `path`."""
     # Beside a reference, more may be said of the same thing.
     found = [each for each in fragments if isinstance(each, dict)]
     parts = [*found, *(resolve(each) for each in found if "$ref" in each)]
@@ -466,7 +466,7 @@ def test_every_schema_has_valid_examples(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if "properties" in SCHEMAS[name]])
 def test_examples_have_only_documented_fields(name: str) -> None:
-    """The one field that is not documented shows what becomes of such fields."""
+    """Apart from the one field that shows how undocumented fields are kept."""
     shown = {field for example in SCHEMAS[name]["examples"] for field in example}
     assert shown - set(SCHEMAS[name]["properties"]) == ({"emoji"} if name == "UnknownEvent" else set())
 

@@ -1,4 +1,4 @@
-"""Who may know whom: the import rules of the tree, read from the source itself."""
+"""Import rules of the packages, and other rules that are checked in their source."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def modules(package: str) -> list[Path]:
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
-    """Absolute names of what a module imports; `if TYPE_CHECKING:` counts as no import."""
+    """The absolute names of the imports of a module, without those under `if TYPE_CHECKING:`."""
     tree = ast.parse(path.read_text())
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     stack: list[ast.AST] = [tree]
@@ -88,7 +88,7 @@ def test_the_core_depends_on_four_packages() -> None:
 
 @pytest.mark.parametrize("path", modules("interactor_ext"), ids=named)
 def test_no_module_calls_with_headers_with_cookies_or_with_timeout(path: Path) -> None:
-    """They read as if they changed a copy; one that reached the original would mix the namespaces of two tenants."""
+    """Make a view with `.namespace()` or `.with_options()`: a changed client would mix the namespaces of tenants."""
     assert not [
         node
         for node in ast.walk(ast.parse(path.read_text()))

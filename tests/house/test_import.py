@@ -1,4 +1,4 @@
-"""What importing the package loads, in fresh processes; and that its face and its annotations agree."""
+"""What imports load, in fresh processes; and that public names, annotations and `__dir__` agree."""
 
 from __future__ import annotations
 
