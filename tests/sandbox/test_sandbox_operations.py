@@ -34,7 +34,9 @@ WORKFLOW: dict[str, Any] = {
 
 
 def test_every_operation_has_a_handler() -> None:
-    assert set(HANDLERS) == set(OPERATIONS) == set(load_contract().operations)
+    assert set(HANDLERS) == set(OPERATIONS) == set(load_contract().operations), (
+        'each operation has a function with @handles("its_operation_id") in interactor_ext/sandbox/platform/'
+    )
 
 
 def test_every_operation_returns_documented_response(sandbox: Sandbox, caller: Caller) -> None:
@@ -44,7 +46,8 @@ def test_every_operation_returns_documented_response(sandbox: Sandbox, caller: C
     use_agents(sandbox, caller)
     use_workflows(caller)
     use_webhooks(caller)
-    assert {record.operation for record in sandbox.requests if record.status < 300} == set(OPERATIONS)
+    used = {record.operation for record in sandbox.requests if record.status < 300}
+    assert used == set(OPERATIONS), "one of the functions use_... of this file calls each operation"
 
 
 def test_every_event_type_is_published(sandbox: Sandbox, caller: Caller) -> None:
