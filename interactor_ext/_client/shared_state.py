@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from interactor_ext._client.http import AsyncViewClient, HttpContext, ViewClient
+from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
 from interactor_ext._client.options import ClientOptions, require_kind
-from interactor_ext._client.sender import AsyncViewSender, ViewSender
 from interactor_ext._client.view import View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError

@@ -117,7 +117,8 @@ class View(NamedTuple):
         if "timeout" in arguments and arguments["timeout"] is None:
             del arguments["timeout"]  # None means no timeout to httpx
         secrets = [self.config.client_secret]
-        if isinstance(body := arguments.get("json"), dict):
+        body = arguments.get("json")
+        if isinstance(body, dict) and not _SECRET_FIELDS.isdisjoint(body):
             secrets += [body[name] for name in _SECRET_FIELDS & body.keys() if isinstance(body[name], str)]
         path = str(url)
         call = Call(headers.get("x-namespace"), path, self.max_retries, self.ends_at(), tuple(secrets))
