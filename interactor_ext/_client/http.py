@@ -203,7 +203,7 @@ def record_response(
         # connection, to the garbage collector costs a third of the time of a call.
         response.stream = _READ
     call = request.extensions.get("interactor")
-    # A call may name another namespace than its view; a request that was not built by a view has no `Call`.
+    # A call may name another namespace than its view; a request that was not built by a view has no `CallInfo`.
     client.context.limits.observe(response.headers, client.view.namespace if call is None else call.namespace)
     log_answer(request, response, began)
     if "deprecation" in response.headers or "sunset" in response.headers:

@@ -37,7 +37,7 @@ class Immutable:
             object.__setattr__(self, name, value)
 
 
-class Call(NamedTuple):
+class CallInfo(NamedTuple):
     """What transport, logs and errors need to know of a call. It is `request.extensions["interactor"]`."""
 
     namespace: str | None
@@ -50,7 +50,7 @@ class Call(NamedTuple):
     """Secrets of the request, which no error message may quote."""
 
     def __repr__(self) -> str:
-        return f"Call(namespace={self.namespace!r}, max_retries={self.max_retries}, ends_at={self.ends_at})"
+        return f"CallInfo(namespace={self.namespace!r}, max_retries={self.max_retries}, ends_at={self.ends_at})"
 
 
 class View(NamedTuple):
@@ -121,7 +121,7 @@ class View(NamedTuple):
         if isinstance(body, dict) and not _SECRET_FIELDS.isdisjoint(body):
             secrets += [body[name] for name in _SECRET_FIELDS & body.keys() if isinstance(body[name], str)]
         path = str(url)
-        call = Call(headers.get("x-namespace"), path, self.max_retries, self.ends_at(), tuple(secrets))
+        call = CallInfo(headers.get("x-namespace"), path, self.max_retries, self.ends_at(), tuple(secrets))
         arguments["extensions"] = {**extensions, "interactor": call}
         return _parsed(f"{server}{path}") if isinstance(url, str) and path.startswith("/") else url
 

@@ -18,7 +18,7 @@ from interactor_ext.logs._logger import logger
 
 if TYPE_CHECKING:
     from interactor_client.types import Operation
-    from interactor_ext._client.view import Call
+    from interactor_ext._client.view import CallInfo
 
 user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 
@@ -81,7 +81,7 @@ def _fields(request: httpx.Request, status: int | None, request_id: str | None) 
     """The extra fields of a record: what is known of a request."""
     extensions = request.extensions
     operation: Operation | None = extensions.get("operation")
-    call: Call | None = extensions.get("interactor")
+    call: CallInfo | None = extensions.get("interactor")
     endpoint = request.url.path if operation is None else operation.path
     fields: dict[str, Any] = {
         "method": request.method,

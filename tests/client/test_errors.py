@@ -34,7 +34,7 @@ from interactor_ext import (
     WebhookPayloadError,
     WebhookVerificationError,
 )
-from interactor_ext._client.view import Call
+from interactor_ext._client.view import CallInfo
 from interactor_ext._config._checks import credential_problem
 from interactor_ext._errors import __doc__ as drawn_tree
 from interactor_ext._redaction import clean_json, clean_text
@@ -84,7 +84,7 @@ def error_of(
         operation.method,
         f"https://core.example/api/v1{operation.path}?secret_in_query=1",
         headers={"Authorization": f"Bearer {TOKEN}"},
-        extensions={"operation": operation, "interactor": Call("user_123", operation.path, 3, None, (SECRET,))},
+        extensions={"operation": operation, "interactor": CallInfo("user_123", operation.path, 3, None, (SECRET,))},
     )
     response = httpx.Response(status, content=content, headers=headers, request=request)
     return status_error(response)
