@@ -8,7 +8,8 @@ import pytest
 
 from interactor_ext.sandbox.http.contract import Contract
 from interactor_ext.sandbox.http.problems import Problem
-from interactor_ext.sandbox.http.validation import MAX_DIGITS, Parameter, Schemas, problems_of
+from interactor_ext.sandbox.http.schemas import Schemas
+from interactor_ext.sandbox.http.validation import MAX_DIGITS, Parameter, problems_of
 
 DOCUMENT: dict[str, Any] = {
     "x-rate-limit-tiers": {"standard": {"requests_per_minute": 600, "burst": 100, "per": "client"}},

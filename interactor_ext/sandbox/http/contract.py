@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 
 from interactor_ext.sandbox.http.limits import RateTier
 from interactor_ext.sandbox.http.problems import Problem, invalid
-from interactor_ext.sandbox.http.validation import Document, Parameter, Schemas, problems_of, without_nulls
+from interactor_ext.sandbox.http.schemas import Document, Schemas, without_nulls
+from interactor_ext.sandbox.http.validation import Parameter, problems_of
 
 CORE_PREFIX = "/api/v1"
 ACCOUNT_PREFIX = "/auth/api/v1"

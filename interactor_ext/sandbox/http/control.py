@@ -29,7 +29,8 @@ from interactor_ext.sandbox.http.deprecations import Deprecated
 from interactor_ext.sandbox.http.faults import KINDS
 from interactor_ext.sandbox.http.guard import check_host, check_origin
 from interactor_ext.sandbox.http.problems import Problem, invalid
-from interactor_ext.sandbox.http.validation import Validator, problems_of
+from interactor_ext.sandbox.http.schemas import Validator
+from interactor_ext.sandbox.http.validation import problems_of
 from interactor_ext.sandbox.http.wire import encode, read_json
 from interactor_ext.sandbox.storage.journal import RequestRecord
 from interactor_ext.sandbox.storage.records import JsonObject

@@ -33,9 +33,9 @@ class ApiCall:
     # Runs long work in a thread; it must not touch the state.
     in_thread: Callable[[Callable[[], Any]], Awaitable[Any]] = field(default=run_in_thread, repr=False)
 
-    def record(self, kind: str, path_name: str) -> Record:
+    def record(self, kind: str) -> Record:
         """The record whose id is in the path; raises Problem 404."""
-        return self.state.store.get(kind, self.namespace, self.path[path_name])
+        return self.state.store.get(kind, self.namespace, self.path[self.operation.path_names[0]])
 
 
 Handler = Callable[[ApiCall], Result] | Callable[[ApiCall], Awaitable[Result]]
@@ -55,6 +55,22 @@ def handles(operation_id: str, *, status: int | None = None) -> Callable[[Handle
         return handler
 
     return register
+
+
+def handle_list_and_get(kind: str, list_id: str, get_id: str, *filters: str) -> None:
+    """Register handlers of the operations that list records and get one by its id."""
+    handles(list_id)(lambda call: list_page(call, kind, *filters))
+    handles(get_id)(lambda call: data(call.record(kind).public))
+
+
+def handle_update(kind: str, operation_id: str) -> None:
+    """Register the handler of an operation that replaces the fields of a record that the body has."""
+
+    @handles(operation_id)
+    def update(call: ApiCall) -> JsonObject:
+        record = call.record(kind)
+        call.state.store.change(record, call.body)
+        return data(record.public)
 
 
 def data(value: Any) -> JsonObject:

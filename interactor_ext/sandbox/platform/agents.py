@@ -6,9 +6,24 @@ A data source that was synced at least once shows further fields: `sync_status` 
 
 from __future__ import annotations
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced
+from interactor_ext.sandbox.http.handlers import (
+    ApiCall,
+    data,
+    handle_list_and_get,
+    handle_update,
+    handles,
+    list_page,
+    referenced,
+)
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
+
+handle_list_and_get("assistant", "list_assistants", "get_assistant")
+handle_list_and_get("room", "list_rooms", "get_room", "assistant_id")
+handle_list_and_get("tool", "list_tools", "get_tool")
+handle_update("room", "update_room")
+handle_update("tool", "update_tool")
+handle_update("data source", "update_data_source")
 
 
 @handles("create_assistant")
@@ -19,19 +34,9 @@ def create_assistant(call: ApiCall) -> JsonObject:
     return data(call.state.store.add("assistant", call.namespace, public).public)
 
 
-@handles("list_assistants")
-def list_assistants(call: ApiCall) -> JsonObject:
-    return list_page(call, "assistant")
-
-
-@handles("get_assistant")
-def get_assistant(call: ApiCall) -> JsonObject:
-    return data(call.record("assistant", "assistant_id").public)
-
-
 @handles("update_assistant")
 def update_assistant(call: ApiCall) -> JsonObject:
-    assistant = call.record("assistant", "assistant_id")
+    assistant = call.record("assistant")
     _check_references(call)
     call.state.store.change(assistant, {**call.body, "updated_at": call.state.clock.stamp()})
     return data(assistant.public)
@@ -40,7 +45,7 @@ def update_assistant(call: ApiCall) -> JsonObject:
 @handles("delete_assistant")
 def delete_assistant(call: ApiCall) -> None:
     """Rooms of a deleted assistant stay readable, but get no replies."""
-    call.state.store.remove(call.record("assistant", "assistant_id"))
+    call.state.store.remove(call.record("assistant"))
 
 
 @handles("create_room")
@@ -55,27 +60,9 @@ def create_room(call: ApiCall) -> JsonObject:
     return data(call.state.store.add("room", call.namespace, public).public)
 
 
-@handles("list_rooms")
-def list_rooms(call: ApiCall) -> JsonObject:
-    return list_page(call, "room", "assistant_id")
-
-
-@handles("get_room")
-def get_room(call: ApiCall) -> JsonObject:
-    return data(call.record("room", "room_id").public)
-
-
-@handles("update_room")
-def update_room(call: ApiCall) -> JsonObject:
-    """The new metadata replaces the old completely."""
-    room = call.record("room", "room_id")
-    call.state.store.change(room, call.body)
-    return data(room.public)
-
-
 @handles("delete_room")
 def delete_room(call: ApiCall) -> None:
-    room = call.record("room", "room_id")
+    room = call.record("room")
     call.state.store.remove(room)
     for kind in ("message", "tool call"):
         call.state.store.remove_all(kind, call.namespace, parent=room.id)
@@ -87,26 +74,9 @@ def create_tool(call: ApiCall) -> JsonObject:
     return data(call.state.store.add("tool", call.namespace, call.body).public)
 
 
-@handles("list_tools")
-def list_tools(call: ApiCall) -> JsonObject:
-    return list_page(call, "tool")
-
-
-@handles("get_tool")
-def get_tool(call: ApiCall) -> JsonObject:
-    return data(call.record("tool", "tool_id").public)
-
-
-@handles("update_tool")
-def update_tool(call: ApiCall) -> JsonObject:
-    tool = call.record("tool", "tool_id")
-    call.state.store.change(tool, call.body)
-    return data(tool.public)
-
-
 @handles("delete_tool")
 def delete_tool(call: ApiCall) -> None:
-    tool = call.record("tool", "tool_id")
+    tool = call.record("tool")
     call.state.store.remove(tool)
     _forget(call, "tools", tool)
 
@@ -126,21 +96,14 @@ def list_data_sources(call: ApiCall) -> JsonObject:
 
 @handles("get_data_source")
 def get_data_source(call: ApiCall) -> JsonObject:
-    source = call.record("data source", "data_source_id")
+    source = call.record("data source")
     _update_sync_progress(call.state, source)
-    return data(source.public)
-
-
-@handles("update_data_source")
-def update_data_source(call: ApiCall) -> JsonObject:
-    source = call.record("data source", "data_source_id")
-    call.state.store.change(source, call.body)
     return data(source.public)
 
 
 @handles("delete_data_source")
 def delete_data_source(call: ApiCall) -> None:
-    source = call.record("data source", "data_source_id")
+    source = call.record("data source")
     call.state.store.remove(source)
     _forget(call, "data_sources", source)
 
@@ -148,7 +111,7 @@ def delete_data_source(call: ApiCall) -> None:
 @handles("sync_data_source", status=202)
 def sync_data_source(call: ApiCall) -> JsonObject:
     """Starts a sync, which progresses with the clock. A sync in progress continues."""
-    source = call.record("data source", "data_source_id")
+    source = call.record("data source")
     _update_sync_progress(call.state, source)
     if source.public.get("sync_status") != "syncing":
         call.state.store.change(

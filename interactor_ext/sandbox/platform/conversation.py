@@ -35,7 +35,7 @@ from interactor_ext.sandbox.storage.state import State
 
 @handles("send_message")
 async def send_message(call: ApiCall) -> JsonObject:
-    room = call.record("room", "room_id")
+    room = call.record("room")
     role, content = call.body.get("role", "user"), call.body["content"]
     if role != "user":
         return data(add_message(call.state, room, role, content).public)
@@ -47,17 +47,17 @@ async def send_message(call: ApiCall) -> JsonObject:
 
 @handles("list_messages")
 def list_messages(call: ApiCall) -> JsonObject:
-    return list_page(call, "message", parent=call.record("room", "room_id").id, per_page=50)
+    return list_page(call, "message", parent=call.record("room").id, per_page=50)
 
 
 @handles("stream_room")
 def stream_room(call: ApiCall) -> Subscription:
-    return call.state.streams.subscribe(call.record("room", "room_id").id, call.last_event_id)
+    return call.state.streams.subscribe(call.record("room").id, call.last_event_id)
 
 
 @handles("submit_tool_result")
 async def submit_tool_result(call: ApiCall) -> JsonObject:
-    room = call.record("room", "room_id")
+    room = call.record("room")
     tool_call = referenced(call, "tool call", "tool_call_id", call.body["tool_call_id"], parent=room.id)
     asking = call.state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
     async with _reply(call.state, room, streamed=asking.private["streamed"]) as reply:

@@ -74,7 +74,7 @@ def complete_oauth(call: ApiCall) -> JsonObject:
 def get_oauth_status(call: ApiCall) -> JsonObject:
     # Without a namespace the id suffices, as on the consent page: nobody can guess it.
     flow = call.state.store.search("flow", call.path["flow_id"]) if not call.namespace else None
-    flow = flow or call.record("flow", "flow_id")
+    flow = flow or call.record("flow")
     _status(call.state, flow)
     shown = {name: value for name, value in flow.public.items() if name != "id"}
     return data({"flow_id": flow.id, **shown})
@@ -94,7 +94,7 @@ def get_credential(call: ApiCall) -> JsonObject:
 
 @handles("delete_credential")
 def delete_credential(call: ApiCall) -> None:
-    credential = call.record("credential", "credential_id")
+    credential = call.record("credential")
     call.state.store.remove(credential)
     _publish(call.state, "credential.revoked", credential)
 
@@ -186,7 +186,7 @@ def provider_of(service_id: str) -> str:
 
 
 def _credential(call: ApiCall) -> Record:
-    credential = call.record("credential", "credential_id")
+    credential = call.record("credential")
     call.state.credential_expiry.expire_if_due(credential)
     return credential
 

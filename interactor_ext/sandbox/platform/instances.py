@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handle_list_and_get, handles, referenced
 from interactor_ext.sandbox.http.problems import conflict
 from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.platform import engine
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import FINISHED
+
+handle_list_and_get("workflow instance", "list_workflow_instances", "get_workflow_instance", "workflow_id", "status")
 
 
 @handles("start_workflow_instance")
@@ -35,16 +37,6 @@ async def start_workflow_instance(call: ApiCall) -> JsonObject:
     call.state.store.add("thread", call.namespace, {"instance_id": instance.id, "created_at": now}, parent=instance.id)
     step.apply(call.state, instance)
     return data(instance.public)
-
-
-@handles("list_workflow_instances")
-def list_workflow_instances(call: ApiCall) -> JsonObject:
-    return list_page(call, "workflow instance", "workflow_id", "status")
-
-
-@handles("get_workflow_instance")
-def get_workflow_instance(call: ApiCall) -> JsonObject:
-    return data(_instance(call).public)
 
 
 @handles("submit_workflow_input")
@@ -87,7 +79,7 @@ def send_workflow_thread_message(call: ApiCall) -> JsonObject:
 
 
 def _instance(call: ApiCall) -> Record:
-    return call.record("workflow instance", "instance_id")
+    return call.record("workflow instance")
 
 
 async def _run_step(call: ApiCall, act: Callable[[engine.Step], None]) -> JsonObject:

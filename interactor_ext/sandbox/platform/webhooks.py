@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handle_list_and_get, handles
 from interactor_ext.sandbox.storage.records import JsonObject, Record
+
+handle_list_and_get("webhook", "list_webhooks", "get_webhook")
 
 
 @handles("create_webhook")
@@ -20,19 +22,9 @@ def create_webhook(call: ApiCall) -> JsonObject:
     return _with_secret(call.state.store.add("webhook", call.namespace, public, private={"secret": secret}))
 
 
-@handles("list_webhooks")
-def list_webhooks(call: ApiCall) -> JsonObject:
-    return list_page(call, "webhook")
-
-
-@handles("get_webhook")
-def get_webhook(call: ApiCall) -> JsonObject:
-    return data(call.record("webhook", "webhook_id").public)
-
-
 @handles("update_webhook")
 def update_webhook(call: ApiCall) -> JsonObject:
-    webhook = call.record("webhook", "webhook_id")
+    webhook = call.record("webhook")
     call.state.store.change(webhook, call.body)
     if not webhook.public["active"]:
         call.state.outbox.cancel(webhook)
@@ -41,14 +33,14 @@ def update_webhook(call: ApiCall) -> JsonObject:
 
 @handles("delete_webhook")
 def delete_webhook(call: ApiCall) -> None:
-    webhook = call.record("webhook", "webhook_id")
+    webhook = call.record("webhook")
     call.state.store.remove(webhook)
     call.state.outbox.cancel(webhook)
 
 
 @handles("rotate_webhook_secret")
 def rotate_webhook_secret(call: ApiCall) -> JsonObject:
-    webhook = call.record("webhook", "webhook_id")
+    webhook = call.record("webhook")
     call.state.store.change(webhook, private={"secret": _new_secret()})
     return _with_secret(webhook)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handle_list_and_get, handles
 from interactor_ext.sandbox.http.problems import MAX_DETAILS, Detail, invalid
 from interactor_ext.sandbox.http.strict_json import weight
 from interactor_ext.sandbox.platform.expressions import ExpressionError, compile_expression
@@ -13,6 +13,9 @@ from interactor_ext.sandbox.storage.records import JsonObject
 
 # Characters and values; each instance stores a copy in the data file.
 MAX_DEFINITION = 250_000
+
+
+handle_list_and_get("workflow", "list_workflows", "get_workflow")
 
 
 @handles("create_workflow")
@@ -27,20 +30,10 @@ async def create_workflow(call: ApiCall) -> JsonObject:
     return data(call.state.store.add("workflow", call.namespace, public).public)
 
 
-@handles("list_workflows")
-def list_workflows(call: ApiCall) -> JsonObject:
-    return list_page(call, "workflow")
-
-
-@handles("get_workflow")
-def get_workflow(call: ApiCall) -> JsonObject:
-    return data(call.record("workflow", "workflow_id").public)
-
-
 @handles("delete_workflow")
 def delete_workflow(call: ApiCall) -> None:
     """Running instances keep the definition they were started with."""
-    call.state.store.remove(call.record("workflow", "workflow_id"))
+    call.state.store.remove(call.record("workflow"))
 
 
 def definition_errors(workflow: JsonObject) -> Iterator[Detail]:

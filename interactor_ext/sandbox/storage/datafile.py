@@ -16,17 +16,24 @@ file can't be written, as on a full disk, the transaction is rolled back: the ca
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 
-from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs._logger import sandbox_logger as logger
+from interactor_ext.sandbox.storage.file_check import (
+    APPLICATION_ID,
+    DIGESTED,
+    TABLES,
+    VERSION,
+    DamagedFile,
+    check_file,
+    identity,
+    with_digest,
+)
 from interactor_ext.sandbox.storage.persistence import (
     NotStored,
     Persistence,
@@ -34,37 +41,6 @@ from interactor_ext.sandbox.storage.persistence import (
     StoredRecord,
     StoredResponse,
 )
-
-# "isbx": marks the file as one of ours. The version is that of the tables.
-APPLICATION_ID = 0x69736278
-VERSION = 3
-TABLES = """
-CREATE TABLE records (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, namespace TEXT NOT NULL,
-    parent TEXT NOT NULL, public TEXT NOT NULL, private TEXT NOT NULL, digest TEXT NOT NULL
-);
-CREATE INDEX records_by_table ON records (kind, namespace, parent);
-CREATE TABLE responses (
-    client TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, since REAL NOT NULL,
-    status INTEGER NOT NULL, content BLOB, digest TEXT NOT NULL, PRIMARY KEY (client, namespace, key)
-);
-CREATE TABLE deliveries (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, is_duplicate INTEGER NOT NULL,
-    webhook_id TEXT NOT NULL, event TEXT NOT NULL, due REAL NOT NULL, attempt INTEGER NOT NULL, digest TEXT NOT NULL,
-    UNIQUE (id, is_duplicate)
-);
-CREATE TABLE revoked (id TEXT PRIMARY KEY, expires_at REAL NOT NULL, digest TEXT NOT NULL);
-CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest TEXT NOT NULL);
-"""
-LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-# The columns in the digest of a row, in this order.
-DIGESTED = {
-    "records": "id, kind, namespace, parent, public, private",
-    "responses": "client, namespace, key, fingerprint, since, status, content",
-    "deliveries": "id, is_duplicate, webhook_id, event, due, attempt",
-    "revoked": "id, expires_at",
-    "values": "name, value",
-}
 
 
 class DataFile(Persistence):
@@ -90,7 +66,7 @@ class DataFile(Persistence):
             return False
         with _sqlite_errors(self.path):
             if _make_if_missing(self.path):
-                _check(self.path)
+                check_file(self.path)
             # The loop's thread and that of `Sandbox` take turns; no two statements run at once.
             connection = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
             try:
@@ -125,14 +101,14 @@ class DataFile(Persistence):
                 self._connection.execute("ROLLBACK")
 
     def add(self, record: StoredRecord) -> None:
-        values = _with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
+        values = with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
         self._write(
             "INSERT INTO records (id, kind, namespace, parent, public, private, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
             values,
         )
 
     def change(self, record: StoredRecord) -> None:
-        values = _with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
+        values = with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
         self._write("UPDATE records SET public = ?, private = ?, digest = ? WHERE id = ?", (*values[-3:], record.id))
 
     def remove(self, record_id: str) -> None:
@@ -150,7 +126,7 @@ class DataFile(Persistence):
 
     def add_response(self, response: StoredResponse) -> None:
         values = (*response.scope, response.fingerprint, float(response.since), response.status, response.content)
-        self._write("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _with_digest(*values))
+        self._write("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?)", with_digest(*values))
 
     def responses(self) -> Iterator[StoredResponse]:
         rows = self._open().execute(f"SELECT {DIGESTED['responses']} FROM responses ORDER BY since")  # noqa: S608  # from above
@@ -163,7 +139,7 @@ class DataFile(Persistence):
             "INSERT INTO deliveries (id, is_duplicate, webhook_id, event, due, attempt, digest)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, is_duplicate)"
             " DO UPDATE SET due = excluded.due, attempt = excluded.attempt, digest = excluded.digest",
-            _with_digest(delivery.id, is_duplicate, delivery.webhook_id, delivery.event, due, delivery.attempt),
+            with_digest(delivery.id, is_duplicate, delivery.webhook_id, delivery.event, due, delivery.attempt),
         )
 
     def remove_delivery(self, delivery_id: str, is_duplicate: bool) -> None:
@@ -176,7 +152,7 @@ class DataFile(Persistence):
         return (StoredDelivery(delivery_id, bool(is_duplicate), *rest) for delivery_id, is_duplicate, *rest in rows)
 
     def revoke(self, token_id: str, expires_at: float) -> None:
-        self._write("INSERT OR REPLACE INTO revoked VALUES (?, ?, ?)", _with_digest(token_id, float(expires_at)))
+        self._write("INSERT OR REPLACE INTO revoked VALUES (?, ?, ?)", with_digest(token_id, float(expires_at)))
 
     def revoked(self) -> Iterator[tuple[str, float]]:
         return iter(self._open().execute("SELECT id, expires_at FROM revoked ORDER BY expires_at").fetchall())
@@ -190,7 +166,7 @@ class DataFile(Persistence):
         return None if row is None else str(row[0])
 
     def set_value(self, name: str, value: str) -> None:
-        self._write('INSERT OR REPLACE INTO "values" VALUES (?, ?, ?)', _with_digest(name, value))
+        self._write('INSERT OR REPLACE INTO "values" VALUES (?, ?, ?)', with_digest(name, value))
 
     def clear(self) -> None:
         for table in ("records", "responses", "deliveries", "revoked"):
@@ -226,10 +202,6 @@ class DataFile(Persistence):
         return self._connection
 
 
-class DamagedFile(ConfigurationError, ValueError):
-    """The file is damaged, or not a data file of a sandbox. It was not changed."""
-
-
 def _make_if_missing(path: Path) -> bool:
     """Create the file if it is missing; returns whether it is non-empty. Raises OSError."""
     with suppress(FileExistsError):
@@ -241,84 +213,15 @@ def _make_if_missing(path: Path) -> bool:
     return found.st_size > 0
 
 
-def _check(path: Path) -> None:
-    """Check the whole file without writing. Raises DamagedFile."""
-    log, index = (path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))
-    # The write-ahead log of a killed process is read as well, and unchanged.
-    has_log = log.exists() and log.stat().st_size > 0
-    address = f"{path.absolute().as_uri()}?mode=ro" + ("" if has_log else "&immutable=1")
-    connection = sqlite3.connect(address, uri=True, timeout=0.2, isolation_level=None)
-    try:
-        version, is_empty = _identity(connection, path)
-        if is_empty:
-            return
-        if version != VERSION:
-            age = "a later" if version > VERSION else "an earlier"
-            raise DamagedFile(f"{path} was made by {age} version of the sandbox: its form is {version}, not {VERSION}")
-        if (flaw := _damage(connection)) is not None:
-            raise DamagedFile(f"{path} is damaged: {flaw}. It is left as it is; take it away to start anew")
-    finally:
-        connection.close()
-        # Created by SQLite to read the log; useless without an open connection.
-        if has_log:
-            index.unlink(missing_ok=True)
-
-
-def _damage(connection: sqlite3.Connection) -> str | None:
-    try:
-        [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            return "SQLite finds it inconsistent"
-        if _schema(connection) != _intended_schema():
-            return "its tables are others"
-        for table, columns in DIGESTED.items():
-            for *values, digest in connection.execute(f'SELECT {columns}, digest FROM "{table}"'):  # noqa: S608  # from above
-                if _with_digest(*values)[-1] != digest:
-                    return f"a row of the table {table} was changed"
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", None) in LOCKED:
-            raise
-        return "SQLite can't read it"
-    return None
-
-
-def _with_digest(*values: object) -> tuple[object, ...]:
-    digest = hashlib.blake2b(repr(values).encode("utf-8", "backslashreplace"), digest_size=16)
-    return (*values, digest.hexdigest())
-
-
-def _schema(connection: sqlite3.Connection) -> list[object]:
-    return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
-
-
-@cache
-def _intended_schema() -> list[object]:
-    connection = sqlite3.connect(":memory:")
-    try:
-        connection.executescript(TABLES)
-        return _schema(connection)
-    finally:
-        connection.close()
-
-
 def _lock(connection: sqlite3.Connection) -> None:
     # Locked from the first access until the connection closes, even for reading.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
 
 
-def _identity(connection: sqlite3.Connection, path: Path) -> tuple[int, bool]:
-    """The version of the tables, and whether there are none. Raises DamagedFile for another program's tables."""
-    mark, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-    is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if not is_empty and mark != APPLICATION_ID:
-        raise DamagedFile(f"{path} is not a data file of a sandbox")
-    return version, is_empty
-
-
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     _lock(connection)
     connection.execute("BEGIN EXCLUSIVE")
-    _, is_empty = _identity(connection, path)
+    _, is_empty = identity(connection, path)
     connection.execute("COMMIT")
     for each in (path, path.with_name(f"{path.name}-wal")):
         # An existing file may be readable by others.

@@ -21,8 +21,9 @@ from typing import Any
 from interactor_ext.sandbox.http.contract import Contract
 from interactor_ext.sandbox.http.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.http.problems import Detail, Problem
+from interactor_ext.sandbox.http.schemas import Validator
 from interactor_ext.sandbox.http.strict_json import parse_json
-from interactor_ext.sandbox.http.validation import Validator, problems_of
+from interactor_ext.sandbox.http.validation import problems_of
 from interactor_ext.sandbox.platform import credentials
 from interactor_ext.sandbox.platform.conversation import add_message
 from interactor_ext.sandbox.storage.records import DuplicateId, JsonObject, Record
