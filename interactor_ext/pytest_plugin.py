@@ -1,16 +1,16 @@
-"""The pytest plugin: the platform on the machine of whoever runs the tests.
+"""The pytest plugin: fixtures for the sandbox, clients, webhooks and cassettes, and the platform guard.
 
 | fixture | what |
 |---|---|
-| `interactor_sandbox` | a `Sandbox` as new for each test; the environment leads the SDK to it meanwhile |
+| `interactor_sandbox` | a `Sandbox`, reset for each test; environment variables point the SDK to it |
 | `interactor_client`, `async_interactor_client` | clients of it, closed at the end of the test |
-| `interactor_webhook` | makes signed deliveries: `interactor_webhook("credential.expired").post(url)` |
-| `interactor_vcr` | a `vcr.VCR` that replays cassettes, and masks secrets before they reach one |
-| `interactor_sandbox_server` | the server behind them, once a session; override it for a sandbox of another kind |
-| `interactor_webhook_secret` | what deliveries are signed with; override it where the application brings its own |
+| `interactor_webhook` | creates signed deliveries: `interactor_webhook("credential.expired").post(url)` |
+| `interactor_vcr` | a `vcr.VCR` that replays cassettes, and masks secrets when recording |
+| `interactor_sandbox_server` | the sandbox server of the session; override it for another configuration |
+| `interactor_webhook_secret` | the secret of deliveries; override it if the application has its own |
 
 Tests can't reach the real platform unless they are marked `live`; `interactor_guard = false` in the pytest settings
-switches that off. Importing this module loads nothing of the SDK: every test run on the machine does it.
+disables that. Importing this module imports nothing else of the SDK, because every test run does it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.fixture(scope="session")
 def interactor_sandbox_server() -> Iterator[Sandbox]:
-    """One sandbox for the whole session. Override it to make another: `with Sandbox(...).run() as sandbox: ...`."""
+    """One sandbox for the whole session. Override it for another: `with Sandbox(...).run() as sandbox: ...`."""
     try:
         from interactor_ext.sandbox import Sandbox
     except ModuleNotFoundError as error:
@@ -75,8 +75,8 @@ def interactor_sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def interactor_sandbox(interactor_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """The sandbox, as new. Code under test that reads the environment, `get_client()` included, meets it as well, and
-    none of the settings and proxies that the environment held before.
+    """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it, without
+    the settings and proxies that the environment had before.
     """
     from interactor_ext import reset_clients
     from interactor_ext.testing.environment import environment_of
@@ -103,7 +103,7 @@ def interactor_client(interactor_sandbox: Sandbox) -> Iterator[InteractorClient]
 def async_interactor_client(
     request: pytest.FixtureRequest, interactor_sandbox: Sandbox
 ) -> Iterator[AsyncInteractorClient]:
-    """A client of the sandbox for asyncio, whoever runs the event loop: pytest-asyncio, anyio or the test itself."""
+    """An async client of the sandbox, for event loops of pytest-asyncio, anyio or the test itself."""
     if "anyio_backend_name" in request.fixturenames and request.getfixturevalue("anyio_backend_name") != "asyncio":
         pytest.fail(
             "AsyncInteractorClient runs on asyncio: let the fixture anyio_backend return 'asyncio'", pytrace=False
@@ -112,7 +112,7 @@ def async_interactor_client(
 
     client = interactor_sandbox.async_client()
     yield client
-    # A loop of its own, for the test's may be over; and not `asyncio.run`, which would take away the current one.
+    # A new loop, as the test's may be closed; not `asyncio.run`, which would unset the current loop.
     loop = asyncio.new_event_loop()
     try:
         loop.run_until_complete(client.aclose())
@@ -122,13 +122,13 @@ def async_interactor_client(
 
 @pytest.fixture
 def interactor_webhook_secret() -> str:
-    """INTERACTOR_WEBHOOK_SECRET if it is set, else one for tests."""
+    """INTERACTOR_WEBHOOK_SECRET if it is set, else a secret for tests."""
     return os.environ.get(WEBHOOK_SECRET) or "whsec_for_tests"
 
 
 @pytest.fixture
 def interactor_webhook(interactor_webhook_secret: str, monkeypatch: pytest.MonkeyPatch) -> WebhookFactory:
-    """Makes deliveries signed with the secret, which stands in the environment meanwhile."""
+    """Creates signed deliveries; the secret is in the environment during the test."""
     from interactor_ext.testing import WebhookFactory
 
     monkeypatch.setenv(WEBHOOK_SECRET, interactor_webhook_secret)
@@ -139,8 +139,8 @@ def interactor_webhook(interactor_webhook_secret: str, monkeypatch: pytest.Monke
 def interactor_vcr(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A `vcr.VCR` for the folder `cassettes` beside the test's file.
 
-    `with interactor_vcr.use_cassette("conversation"): ...` replays. INTERACTOR_RECORD=1 in the environment records
-    anew, and lets the test reach the platform for it.
+    `with interactor_vcr.use_cassette("conversation"): ...` replays. With INTERACTOR_RECORD=1 in the environment it
+    records again, and the test may reach the platform.
     """
     from contextlib import nullcontext
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments`, by default those of this process. Returns its exit status."""
+    """Run the command with `arguments`, by default those of this process. Returns the exit status."""
     try:
         import rich  # noqa: F401
         import typer  # noqa: F401

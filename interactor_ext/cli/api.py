@@ -119,7 +119,7 @@ def _body(data: str | None) -> Any:
 
 
 def _completed(described: operations.Described, body: Any, client: InteractorClient) -> Any:
-    """The account server wants the client's secret in the body, which is no thing to type."""
+    """Add the client's credentials to the body of an account server operation, so that nobody has to type them."""
     names = (described.body or {}).get("properties", {})
     if described.operation.server != "account" or not names:
         return body
@@ -152,7 +152,7 @@ def _put(answer: Any, output: Path | None, *, compact: bool = False) -> None:
             write("Done; there is nothing to show.", "green")
         return
     with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        os.chmod(output, 0o600)  # it may have been there before
+        os.chmod(output, 0o600)  # for a file that existed before
         json.dump(answer, file, ensure_ascii=False, indent=2)
     write(f"Written to {output}.")
 

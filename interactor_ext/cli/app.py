@@ -29,7 +29,7 @@ app.add_typer(webhooks, name="webhooks")
 
 
 def run(arguments: list[str]) -> int:
-    """Returns the exit status: 1 after an error, 2 for a command line that makes no sense."""
+    """Run a command line. Returns the exit status: 1 after an error, 2 for invalid usage."""
     verbose = "--verbose" in arguments
     try:
         app([each for each in arguments if each != "--verbose"], prog_name="interactor")
@@ -54,16 +54,14 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
     ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Tell all that is known of an error. May stand anywhere.")
-    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show all details of an error. May be anywhere.")] = False,
 ) -> None:
     pass
 
 
 @app.command()
 def demo() -> None:
-    """Walk the quickstart against an embedded sandbox. Needs no credentials."""
+    """Run the quickstart against an embedded sandbox. Needs no credentials."""
     try:
         from interactor_ext.cli.demo import main
     except ImportError:

@@ -34,14 +34,14 @@ def chat(
         if room:
             _show_history(user, here)
         with contextlib.suppress(ImportError):
-            import readline  # noqa: F401  (gives input() its editing and its memory)
+            import readline  # noqa: F401  (adds line editing and history to input())
         while (text := _ask()) is not None:
             if text in ("/quit", "/exit"):
                 break
-            _obey_or_say(user, here, text)
+            _run_command_or_send(user, here, text)
 
 
-def _obey_or_say(user: InteractorClient, room: Room, text: str) -> None:
+def _run_command_or_send(user: InteractorClient, room: Room, text: str) -> None:
     try:
         if text == "/history":
             _show_history(user, room)
@@ -50,12 +50,12 @@ def _obey_or_say(user: InteractorClient, room: Room, text: str) -> None:
         elif text.startswith("/") and not text.startswith("//"):
             write("Commands are /history, /room and /quit; // begins a message with a slash.", "dim")
         elif text:
-            _say(user, room, text.removeprefix("/"))
+            _send(user, room, text.removeprefix("/"))
     except InteractorError as error:
-        complain(error, verbose=False)  # and the conversation goes on
+        complain(error, verbose=False)  # the conversation continues
 
 
-def _say(user: InteractorClient, room: Room, text: str) -> None:
+def _send(user: InteractorClient, room: Room, text: str) -> None:
     with user.chat(room.id, text) as reply:
         try:
             for event in reply:

@@ -1,7 +1,7 @@
 """`interactor demo`: the quickstart with the real client against an embedded sandbox.
 
-`python -m interactor_ext.cli.demo` needs the extra `[sandbox]` and no credentials. It exits with status 0 when every
-step had its expected result, and leaves nothing behind.
+`python -m interactor_ext.cli.demo` needs the extra `[sandbox]` and no credentials. It exits with status 0 if every step
+had the expected result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from interactor_ext.testing.environment import environment_of
 
 
 def main() -> int:
-    """Run every step in order; an error of a step is an error of the demo."""
+    """Run every step in order. Raises the error of a failed step."""
     with Sandbox().run() as sandbox, _environment(environment_of(sandbox)):
         _say("Interactor SDK demo", f"sandbox at {sandbox.core_api_url}")
         validate_env()
@@ -49,7 +49,7 @@ def _converse(user: InteractorClient) -> None:
     _say("room", room.id)
     answer = user.messages.send(room.id, content="Hello!")
     _say("message", f"{answer.role}: {answer.content}")
-    # The stream is opened before the message is sent, so that no word of the answer is missed.
+    # The stream is opened before the message is sent, so that no word of the reply is missed.
     with user.rooms.stream(room.id) as stream:
         user.messages.send(room.id, content="And word by word?", stream=True)
         _begin("streamed reply")

@@ -15,7 +15,7 @@ _NULL = {"type": "null"}
 
 
 def show(described: Described, *, as_json: bool) -> None:
-    """For people, or as one JSON object with the schemas of its parameters and its body."""
+    """Print an operation as text, or as one JSON object with the schemas of its parameters and body."""
     if as_json:
         write_json(_as_json(described), compact=True)
         return
@@ -51,7 +51,7 @@ def _field(name: str, schema: Json, description: str | None, required: bool | No
 
 
 def _type(schema: Json) -> str:
-    """`string`, `one of a, b`, `array of string`. Without null, which means to leave a field out."""
+    """The type of a schema as text: `string`, `one of a, b`, `array of string`. Null is left out."""
     schema = resolve(schema)
     known = schema.get("x-extensible-enum") or schema.get("enum")
     if known or "const" in schema:

@@ -21,12 +21,12 @@ def doctor(
         list[str] | None, typer.Option("--needs", help="A scope that must be there; may be repeated.")
     ] = None,
     environment: Environment = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Take warnings for failures.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as failures.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> None:
-    """Look at everything that a call needs: variables, DNS, TLS, clock, token, scopes, a read call, a namespace.
+    """Check everything that a call needs: variables, DNS, TLS, clock, token, scopes, a read call, a namespace.
 
-    The exit status is 1 if something has failed.
+    The exit status is 1 if a check failed.
     """
     findings = []
     for finding in examine(environment, namespace, tuple(needs or ())):

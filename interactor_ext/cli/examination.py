@@ -27,15 +27,15 @@ from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, Status, reach
 from interactor_ext.tokens._auth import token_request
 
-# Lists that tell whether a token works; the first that its scopes allow is asked for.
+# List operations for the read call; the first that the scopes allow is used.
 _LISTS = ("list_assistants", "list_rooms", "list_credentials", "list_workflows", "list_webhooks", "list_tools")
 _CHECKS = ("environment", "DNS", "connection", "TLS", "clock", "token", "scopes", "read call", "namespace")
-# Deliveries of webhooks are refused beyond 300 s; a clock that is off by this much is on its way there.
+# Seconds. Webhook deliveries are refused beyond 300 s; a clock with this skew is drifting there.
 _SKEW_FAILS, _SKEW_WARNS = 60.0, 5.0
 
 
 def examine(environment: str | None, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
-    """Findings, as they are made. `needed` are scopes that the token must have."""
+    """Run the checks and yield their findings. `needed` are scopes that the token must have."""
     last = ""
     broken = False
     for finding in _findings(environment, namespace, needed):
@@ -121,7 +121,7 @@ def _clock(client: InteractorClient) -> Finding:
     told = parse_http_date(response.headers.get("date", ""), now=after)
     if told is None:
         return Finding("clock", "skipped", "the server does not say what time it is")
-    # The header has whole seconds, cut off.
+    # The header has whole seconds, rounded down.
     ahead = 0.0 if before - 1 <= told <= after else (before + after) / 2 - (told + 0.5)
     detail = f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server"
     advice = "Set the clock by NTP: tokens seem to expire at the wrong time, and webhooks look too old to be accepted."
@@ -131,7 +131,7 @@ def _clock(client: InteractorClient) -> Finding:
 
 
 def _token(client: InteractorClient) -> tuple[Finding, frozenset[str] | None]:
-    """The scopes are None where the server does not say which it has granted."""
+    """Check the token; the granted scopes are None if the server does not report them."""
     try:
         answer = operations.send(client, token_request(client.config))
         client.get_access_token()
@@ -160,7 +160,7 @@ def _token_advice(error: InteractorError) -> str:
 
 
 def _scopes(granted: frozenset[str] | None, wanted: set[str]) -> Finding:
-    # One that the platform has granted exists, even if this SDK is too old to know it.
+    # A granted scope exists, even if this SDK is too old to know it.
     unknown = wanted - operations.scopes() - (granted or set())
     if unknown:
         advice = f"Check the spelling; there are {', '.join(sorted(operations.scopes()))}."
@@ -182,7 +182,7 @@ def _missing_scope(name: str) -> Finding:
 
 
 def _readable(granted: frozenset[str] | None, wanted: set[str]) -> list[str]:
-    """The lists to ask for. A client that was given no scopes on purpose is expected to have them all."""
+    """The list operations that the scopes allow. A client without configured scopes is expected to have all."""
     if not wanted or granted is None or "admin" in granted:
         return list(_LISTS)
     return [name for name in _LISTS if granted.issuperset(operations.describe(name).scopes)]
@@ -236,7 +236,7 @@ def _namespace(client: InteractorClient, namespace: str | None, readable: list[s
 
 
 def _ask(client: InteractorClient, name: str) -> list[Any]:
-    """The first item of a list, if there is one."""
+    """Request a list with one item. Raises InteractorError."""
     answer = operations.send(client, operations.arguments(operations.describe(name), {"per_page": "1"}))
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list):

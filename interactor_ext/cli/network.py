@@ -19,17 +19,17 @@ _PATIENCE = 5.0
 
 
 class Finding(NamedTuple):
-    """One line of the doctor."""
+    """The result of one check of the doctor."""
 
     check: str
     status: Status
     detail: str
     advice: str = ""
-    """What to do, where something is wrong."""
+    """What to do about a warning or failure."""
 
 
 def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
-    """DNS, connection and TLS of the server at `url`. Ends with the first that fails."""
+    """Check DNS, connection and TLS of the server at `url`. Stops at the first failure."""
     parsed = httpx.URL(url)
     host, port = parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80)
     try:
@@ -62,7 +62,7 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
         if parsed.scheme == "https":
             yield _tls(connection, host, port, variable)
         else:
-            yield Finding("TLS", "skipped", f"{host} is local")  # or the settings would not have passed
+            yield Finding("TLS", "skipped", f"{host} is local")  # the settings allow plain http for local hosts only
 
 
 def _tls(connection: socket.socket, host: str, port: int, variable: str) -> Finding:

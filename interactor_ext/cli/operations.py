@@ -23,25 +23,25 @@ Json = dict[str, Any]
 
 
 class Envelope(NamedTuple):
-    """The body of a list response, unread."""
+    """The body of a list response with unparsed items."""
 
     data: list[Any]
     meta: SimpleNamespace
 
 
 class Described(NamedTuple):
-    """An operation with what its caller must know."""
+    """An operation with its documentation, parameters and body schema."""
 
     operation: Operation
     summary: str
     description: str
     parameters: tuple[Json, ...]
-    """Those of path and query, as the contract has them."""
+    """Path and query parameters, as in the contract."""
     namespaced: bool
-    """Whether it acts for a tenant."""
+    """Whether it takes a namespace."""
     scopes: tuple[str, ...]
     body: Json | None
-    """The schema of the request's body."""
+    """The schema of the request body."""
 
     @property
     def path_names(self) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class Described(NamedTuple):
         return {"page", "per_page"} <= set(self.query_names)
 
     def example(self) -> str:
-        """How it is called, in short."""
+        """A short example call."""
         words = [self.operation.id, *(f"{name}=..." for name in self.path_names)]
         if self.body is not None:
             required = dict.fromkeys(self.body.get("required", ()), "...")
@@ -71,17 +71,17 @@ def _document() -> Json:
 
 
 def scopes() -> frozenset[str]:
-    """Every scope that the contract knows."""
+    """Every scope of the contract."""
     return frozenset(_document()["components"]["securitySchemes"]["bearerAuth"]["x-scopes"])
 
 
 def resolve(schema: Json) -> Json:
-    """A schema of the contract, with what it refers to in its place; what stands beside a reference is kept."""
+    """A schema of the contract with its reference resolved; keywords beside the reference are kept."""
     return {**_resolve(_document(), schema), **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
 def inlined(schema: Any, within: tuple[str, ...] = ()) -> Any:
-    """A schema that stands alone: nothing in it refers to the rest of the contract. One within itself is left empty."""
+    """A self-contained schema with all references inlined. A recursive reference becomes an empty schema."""
     if isinstance(schema, list):
         return [inlined(item, within) for item in schema]
     if not isinstance(schema, dict):
@@ -104,7 +104,7 @@ def operations() -> dict[str, Described]:
 
 
 def describe(operation_id: str) -> Described:
-    """Raises ConfigurationError for one that is not in the contract."""
+    """The operation with this id. Raises ConfigurationError if the contract has none."""
     found = operations().get(operation_id)
     if found is None:
         from difflib import get_close_matches
@@ -116,7 +116,7 @@ def describe(operation_id: str) -> Described:
 
 
 def arguments(described: Described, given: Mapping[str, str], body: Any = None) -> dict[str, Any]:
-    """The arguments of `httpx.Client.request`. Raises ConfigurationError for what does not fit the operation."""
+    """The arguments of `httpx.Client.request`. Raises ConfigurationError for invalid parameters or body."""
     operation = described.operation
     unknown = given.keys() - {*described.path_names, *described.query_names}
     if unknown:
@@ -143,7 +143,7 @@ def arguments(described: Described, given: Mapping[str, str], body: Any = None) 
 
 
 def send(client: InteractorClient, request: dict[str, Any]) -> Any:
-    """The JSON of the answer; None where it has none. Raises InteractorError."""
+    """Send a request; returns the JSON of the response, None without a body. Raises InteractorError."""
     return read_response(client.api.get_httpx_client().request(**request), _json)
 
 
@@ -179,7 +179,7 @@ def _described(document: Json, item: Json, spec: Json) -> Described:
         operation=import_module(f"interactor_client.api.{tag}.{name}").OPERATION,
         summary=spec.get("summary", ""),
         description=spec.get("description", ""),
-        # A token in a query is for browsers alone.
+        # The token in a query is for browsers only.
         parameters=tuple(each for each in parameters if each["in"] in ("path", "query") and each["name"] != "token"),
         namespaced=any(each["name"] == "X-Namespace" for each in parameters),
         scopes=tuple(spec.get("x-scopes", ())),

@@ -24,7 +24,7 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 
 
 def masked(value: Any) -> Any:
-    """A JSON value with a mask for each text that is named like a secret."""
+    """A JSON value with each string under a secret name masked."""
     if isinstance(value, Mapping):
         return {
             key: MASK if isinstance(item, str) and item and is_secret_name(str(key)) else masked(item)
@@ -34,13 +34,13 @@ def masked(value: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """Text of others, fit for a terminal, and for what the terminal can show."""
+    """Text with control characters escaped, and with what the terminal can't encode replaced."""
     text = escape_controls(text)
     return text if can_show(text) else text.encode(console.encoding, "replace").decode(console.encoding)
 
 
 def can_show(text: str) -> bool:
-    """Whether the standard output has these characters: in some locales it has ASCII alone."""
+    """Whether the standard output can encode a text: in some locales it is ASCII only."""
     try:
         text.encode(console.encoding)
     except UnicodeEncodeError:
@@ -53,7 +53,7 @@ def write(text: str, style: str = "", *, end: str = "\n") -> None:
 
 
 def write_part(text: str) -> None:
-    """A part of a line, at once."""
+    """Write a part of a line and flush."""
     console.file.write(printable(text))
     console.file.flush()
 
@@ -76,12 +76,12 @@ def write_json(value: Any, *, compact: bool = False) -> None:
 
 
 def note(text: str) -> None:
-    """To people, beside an answer that programs may read."""
+    """Write a note to stderr, beside a response on stdout that programs may read."""
     errors.print(Text(printable(text), style="yellow"))
 
 
 def complain(error: BaseException, *, verbose: bool) -> None:
-    """One line on stderr; with `verbose` whatever is known as well."""
+    """Write an error as one line to stderr; with `verbose` also its details and traceback."""
     name = "" if isinstance(error, InteractorError | OSError | ValueError) else f"{type(error).__name__}: "
     errors.print(Text.assemble(("Error: ", "bold red"), name, clean_text(str(error)) or type(error).__name__))
     if not verbose:
@@ -98,7 +98,7 @@ def complain(error: BaseException, *, verbose: bool) -> None:
 
 
 class PrintableStream:
-    """A text stream for the messages of others, such as wsgiref's tracebacks."""
+    """A text stream to stderr that escapes control characters, for example in wsgiref's tracebacks."""
 
     def write(self, text: str) -> None:
         errors.file.write(escape_controls(text))

@@ -11,5 +11,5 @@ Environment = Annotated[str | None, typer.Option("--environment", help="producti
 
 
 def settings(environment: str | None, namespace: str | None) -> dict[str, Any]:
-    """Arguments of `InteractorClient`; the rest comes from the environment's variables."""
+    """Arguments of `InteractorClient`; other settings come from environment variables."""
     return {"environment": environment, "namespace": namespace, "user_agent_suffix": "interactor-cli"}

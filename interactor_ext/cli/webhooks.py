@@ -43,27 +43,27 @@ Body = Annotated[
     str, typer.Argument(help="A file with the body, or with what `listen --save` has kept; - is the standard input.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-# The headers that make a delivery genuine, and the options that give them.
+# The headers that verification needs, and the options that set them.
 _SIGNED = {"x-interactor-signature": "--signature", "x-interactor-timestamp": "--timestamp"}
 
 
 @webhooks.command()
 def listen(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
-    host: Annotated[str, typer.Option(help="Whose connections are taken.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     save: Annotated[
         Path | None, typer.Option(help="A folder to keep deliveries in, refused ones too, for `replay`.")
     ] = None,
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take deliveries, check them and show their events, until Ctrl-C."""
+    """Receive deliveries, verify them and show their events, until Ctrl-C."""
     router = WebhookRouter(WebhookVerifier(_secret(secret_file)), MemoryEventStore(ttl=math.inf))
     router.default(lambda event: _show_received(event, as_json))
     if save is not None:
         save.mkdir(mode=0o700, parents=True, exist_ok=True)
-    application = _Keeping(router, save, as_json)
-    with make_server(host, port, application, _Server, _Quiet) as server:
+    application = _RecordingRouter(router, save, as_json)
+    with make_server(host, port, application, _Server, _QuietRequestHandler) as server:
         if not as_json:
             write(f"Listening at http://{host}:{server.server_port}/ (Ctrl-C ends it).")
         try:
@@ -80,7 +80,7 @@ def sign_body(
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the headers under which the platform would deliver a body, in the form that curl's -H @FILE takes."""
+    """Show the headers of a delivery with this body, in the format of curl's -H @FILE."""
     headers = sign(_read(body)[0], _secret(secret_file), timestamp=timestamp, event=event)
     if as_json:
         write_json(headers, compact=True)
@@ -98,7 +98,7 @@ def verify(
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a delivery is genuine; the exit status is 1 if it is not."""
+    """Verify a delivery; the exit status is 1 if it is not genuine."""
     raw, kept = _read(body)
     given = zip(_SIGNED, (signature, timestamp), strict=True)
     headers = {**kept, **{name: value for name, value in given if value is not None}}
@@ -124,11 +124,11 @@ def verify(
 def replay(
     body: Body,
     to: Annotated[str, typer.Option(help="The URL that takes webhooks.")],
-    times: Annotated[int, typer.Option(min=1, help="More than once shows what a receiver makes of a duplicate.")] = 1,
+    times: Annotated[int, typer.Option(min=1, help="More than once shows how a receiver handles a duplicate.")] = 1,
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Deliver a body, signed anew and as of now. The exit status is 1 unless every answer is a 2xx."""
+    """Deliver a body with a new signature and timestamp. The exit status is 1 unless every response is a 2xx."""
     raw, _ = _read(body)
     headers = sign(raw, _secret(secret_file), event=_type_of(raw))
     accepted = True
@@ -137,7 +137,7 @@ def replay(
             try:
                 answer = client.post(to, content=raw, headers=headers)
             except (httpx.InvalidURL, ValueError):
-                # It may quote a part of a password.
+                # The error may contain a part of a password.
                 raise ConfigurationError(
                     "--to is no URL of a receiver, such as http://localhost:8000/webhooks"
                 ) from None
@@ -154,7 +154,7 @@ def replay(
 
 
 def _type_of(raw: bytes) -> str | None:
-    """None where a body says none, or one that no header can carry: a receiver may be tried with anything."""
+    """The event type of a body; None without one, or if no header can carry it: any body may be replayed."""
     with suppress(WebhookPayloadError):
         kind = parse_event(raw).event
         return kind if kind.isascii() and kind.isprintable() else None
@@ -169,7 +169,7 @@ def _secret(file: Path | None) -> str:
 
 
 def _read(name: str) -> tuple[bytes, dict[str, str]]:
-    """The body, and the headers where a delivery was kept with them."""
+    """Read a body, and the headers of a saved delivery."""
     raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     try:
         kept = json.loads(raw)
@@ -194,8 +194,8 @@ def _show_received(event: WebhookEvent, as_json: bool) -> None:
         write(clean_text(event.validation_error))
 
 
-class _Keeping:
-    """The router, with each delivery kept in a file if that is wanted, and what is refused shown."""
+class _RecordingRouter:
+    """WSGI application around the router: shows refused deliveries, and saves deliveries to files on demand."""
 
     def __init__(self, router: WebhookRouter, folder: Path | None, as_json: bool) -> None:
         self._router = router
@@ -239,7 +239,7 @@ class _Keeping:
         text = json.dumps({"headers": headers, "raw": body.decode("utf-8", "surrogateescape")}, indent=2)
         file = folder / f"{name}.json"
         file.unlink(missing_ok=True)
-        # For its owner alone, as it holds what customers said.
+        # Readable by its owner only, as it holds customers' data.
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as writable:
             writable.write(text)
 
@@ -251,7 +251,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         traceback.print_exc(file=PrintableStream())
 
 
-class _Quiet(WSGIRequestHandler):
+class _QuietRequestHandler(WSGIRequestHandler):
     def get_stderr(self) -> Any:
         return PrintableStream()
 

@@ -1,6 +1,6 @@
 """Testing kit: the types of the pytest plugin's fixtures, for annotations and for other test runners.
 
-The fixtures stand in `interactor_ext.pytest_plugin`; `pip install 'interactor-sdk[sandbox]' pytest` is all they need.
+The fixtures are in `interactor_ext.pytest_plugin` and need `pip install 'interactor-sdk[sandbox]' pytest`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # The guard is up in every test run of every project that has the SDK: it must not load a client or a model.
+    # The guard is active in every test run of every project with the SDK: it must not import a client or a model.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

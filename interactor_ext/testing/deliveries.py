@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from interactor_client.models import WebhookEvent
 
-# What the platform gives a receiver (`Webhook deliveries` in the contract).
+# Seconds that the platform waits for a receiver (`Webhook deliveries` in the contract).
 ANSWER_TIMEOUT = 30.0
-# Nobody listens there: an application that is called in the same process only sees it as its own name.
+# A name only: the application is called in this process.
 IN_PROCESS = "http://receiver.test"
 
 
@@ -32,8 +32,8 @@ IN_PROCESS = "http://receiver.test"
 class SignedDelivery:
     """One delivery: a raw body and the headers that go with it.
 
-    Sending the same object twice is a redelivery, with the same idempotency key. What `post` and `send` return is the
-    receiver's answer; they raise whatever the application raises.
+    Sending the same object twice is a redelivery, with the same idempotency key. `post` and `send` return the
+    receiver's response and raise the application's errors.
     """
 
     body: bytes
@@ -41,34 +41,34 @@ class SignedDelivery:
 
     @cached_property
     def event(self) -> WebhookEvent:
-        """The event, as a receiver's `verify` returns it: an `InvalidWebhookEvent` where it does not fit its type.
+        """The event, as a receiver's `verify` returns it: an `InvalidWebhookEvent` if it does not fit its type.
 
-        Raises WebhookPayloadError where the body names none.
+        Raises WebhookPayloadError if the body has none.
         """
         return parse_event(self.body)
 
     def tampered(self) -> SignedDelivery:
-        """The same with a byte more in its body, under the old signature: a receiver must answer 401."""
+        """A copy with a changed body under the old signature: a receiver must answer 401."""
         return replace(self, body=self.body + b" ")
 
     def post(self, url: str) -> WebhookAnswer:
-        """Deliver over HTTP to a server, through no proxy. Raises httpx.TransportError if none answers within 30 s."""
+        """Deliver over HTTP to a server, without proxies. Raises httpx.TransportError without a response in 30 s."""
         import httpx
 
         with httpx.Client(timeout=ANSWER_TIMEOUT, trust_env=False, verify=_authorities()) as client:
             return _answer(client.post(url, content=self.body, headers=self.headers))
 
     async def apost(self, url: str) -> WebhookAnswer:
-        """As `post`, for a server that runs in the caller's own event loop."""
+        """Like `post`, for a server in the caller's own event loop."""
         import httpx
 
         async with httpx.AsyncClient(timeout=ANSWER_TIMEOUT, trust_env=False, verify=_authorities()) as client:
             return _answer(await client.post(url, content=self.body, headers=self.headers))
 
     def send(self, app: Any, path: str = "/") -> WebhookAnswer:
-        """Hand it to a WSGI or ASGI application in this process, at `path`.
+        """Call a WSGI or ASGI application in this process with the delivery at `path`.
 
-        Raises RuntimeError for an ASGI application where an event loop runs: use `asend` there. The application's
+        Raises RuntimeError for an ASGI application if an event loop is running: use `asend` there. The application's
         lifespan is not started.
         """
         import httpx
@@ -83,7 +83,7 @@ class SignedDelivery:
             return _answer(client.post(path, content=self.body, headers=self.headers))
 
     async def asend(self, app: Any, path: str = "/") -> WebhookAnswer:
-        """As `send`, for an ASGI application in the running event loop."""
+        """Like `send`, for an ASGI application in the running event loop."""
         import httpx
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=IN_PROCESS) as client:
@@ -91,7 +91,7 @@ class SignedDelivery:
 
 
 class WebhookFactory:
-    """Makes deliveries that are signed with `secret`."""
+    """Creates deliveries that are signed with `secret`."""
 
     def __init__(self, secret: str) -> None:
         self.secret = secret
@@ -107,13 +107,13 @@ class WebhookFactory:
         timestamp: float | datetime | None = None,
         secret: str | None = None,
     ) -> SignedDelivery:
-        """A delivery of `event`, as the platform makes it.
+        """Create a delivery of `event`, as the platform does.
 
-        `data` is put over that of the contract's own example of the event, so that it need name only what matters to
-        the test; an event that the contract doesn't have carries `data` alone. None as `namespace` is the default.
+        `data` overrides fields of the contract's example of the event, so that it need contain only what matters to the
+        test; an event that the contract doesn't have gets `data` only. `namespace` None is the default namespace.
         `event_id` and `idempotency_key` are new each time unless given. `timestamp`, Unix seconds or an aware datetime,
-        is when it was sent, now by default: an old one makes a delivery that is refused as stale. Another `secret`
-        makes a forged one.
+        is when it was sent, now by default: an old one makes a stale delivery that is refused. Another `secret` makes a
+        forged one.
         """
         moment = _moment(timestamp)
         document = {
@@ -144,7 +144,7 @@ def _moment(timestamp: float | datetime | None) -> datetime:
 
 @lru_cache(maxsize=1)
 def _examples() -> dict[str, dict[str, Any]]:
-    """The data of the contract's example of each event."""
+    """The data of the contract's example for each event type."""
     contract = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
     examples = [
         schema["examples"][0]
@@ -155,14 +155,14 @@ def _examples() -> dict[str, dict[str, Any]]:
 
 
 def _authorities() -> ssl.SSLContext:
-    """Those that SSL_CERT_FILE and SSL_CERT_DIR name, if any: a receiver may have a certificate of an own one."""
+    """A TLS context with SSL_CERT_FILE and SSL_CERT_DIR: a receiver may have a certificate of a private authority."""
     from interactor_ext.transports._proxies_and_tls import tls_context
 
     return tls_context(verify=True, cert=None, trust_env=True)
 
 
 def _is_asgi(app: Any) -> bool:
-    """By the number of arguments it is called with: (scope, receive, send) or (environ, start_response)."""
+    """Whether an application takes (scope, receive, send) rather than (environ, start_response)."""
     required = [each for each in inspect.signature(app).parameters.values() if each.default is each.empty]
     return len(required) > 2
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from interactor_ext.testing.guard import past_proxies
+from interactor_ext.testing.guard import no_proxy_variables
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
 
-# What the SDK reads and `Sandbox.env` does not say.
-OTHERS = ("INTERACTOR_SCOPES",)
+# Variables that the SDK reads and `Sandbox.env` does not set.
+FURTHER_VARIABLES = ("INTERACTOR_SCOPES",)
 
 
 def environment_of(sandbox: Sandbox) -> dict[str, str | None]:
-    """What to set, and, with None, what to take away."""
+    """The variables to set, or to remove where the value is None."""
     host = urlsplit(sandbox.core_api_url).hostname or ""
-    return {**dict.fromkeys(OTHERS), **sandbox.env, **past_proxies([host])}
+    return {**dict.fromkeys(FURTHER_VARIABLES), **sandbox.env, **no_proxy_variables([host])}

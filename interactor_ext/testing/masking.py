@@ -1,9 +1,8 @@
 """Masks secrets in URLs, headers and bodies of recorded cassettes.
 
-A secret is known by its name (`client_secret`, `X-Api-Key`, `dbPassword`, `credentials`), by its place (the whole
+A secret is recognized by its name (`client_secret`, `X-Api-Key`, `dbPassword`, `credentials`), by its place (the whole
 `config` of a data source, `user:password@` in a URL), or by its form (a signed token or URL, a key with the prefix of
-its provider, a PEM block). To mask twice is to mask once: a replay masks what is sent and what was recorded, and
-compares the two.
+its provider, a PEM block). Masking is idempotent: a replay masks the sent and the recorded request, and compares them.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _NAMES = (
     "code[_-]?verifier|x-(?:amz|goog)-(?:credential|signature)|aws[_-]?access[_-]?key[_-]?id|google[_-]?access[_-]?id|"
     "key[_-]?pair[_-]?id"
 )
-# Of several, and of what holds them. `max_tokens` and the like count tokens of a language model.
+# Plurals and containers. `max_tokens` and the like count tokens of a language model.
 _SEVERAL = (
     "secrets|passwords|passphrases|credentials|cookies|dsns|connection[_-]?strings|"
     f"{_KEYS}s|(?:access|refresh|api|auth|bearer|session|csrf|xsrf|device|oauth|client|user|secret|security|id)[_-]?tokens"
@@ -33,12 +32,12 @@ _SEVERAL = (
 # `password2`, `passwordConfirmation`, `tokens[0]`, `user[password]`
 _END = r"(?:[_-]?(?:\d{1,3}|confirm|confirmation|again))?(?:\]|\[\w{0,40}\])*"
 _SECRET_NAME = re.compile(rf"(?i)(?:{_NAMES}|{_SEVERAL}|\A(?:tokens|signature|sig)){_END}\Z")
-# What a browser carries from the provider to the application and back.
+# Parameters that a browser carries from the provider to the application.
 _OAUTH_NAMES = frozenset({"code", "state"})
 _NO_NAMES: frozenset[str] = frozenset()
 _DATA_SOURCE_TYPES = ("file", "url", "database")
 
-# Passwords stand unescaped in them, slashes included.
+# Passwords may be unescaped in them, slashes included.
 _OTHER_USER_INFO = re.compile(r"""(?i)\b(?!https?:|wss?:)([a-z][a-z0-9+.-]{1,30}://)(?:(?!://)[^\s"'<>\\])*@""")
 # Names and values: `name=value`, and the same within the value of another parameter, where = and & are %3D and %26;
 # `name: value`, as in YAML and in headers, unless it is a sentence, which has no digit there.
@@ -53,14 +52,14 @@ _QUOTED = re.compile(
     rf"""(?i)(["'](?:[\w.-]*(?:{_NAMES}|{_SEVERAL}){_END}|tokens|signature|sig)\\*["']\s*:\s*)"""
     r"""(?:"(?:[^"\\]|\\.)*"|'[^'\\]*'|\\+"[^"\\]*\\+"|[\[{][^\[\]{}]*[\]}]?|-?[0-9][0-9.]*)"""
 )
-# A number under one of these says how many there are.
+# A number under one of these names is a count.
 _COUNTED = re.compile(r"(?i)(?:tokens|secrets|credentials|cookies|keys)\Z")
-_LINES = re.compile(r"(\r\n|\r|\n)")  # not `splitlines`, which knows more ends of a line than event streams do
+_LINES = re.compile(r"(\r\n|\r|\n)")  # not `splitlines`, which splits at more characters than event streams do
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a body came by: names are secret in some places only."""
+    """The path and direction of a body: some names are secret in some places only."""
 
     names: frozenset[str] = _NO_NAMES
     is_data_source: bool = False
@@ -69,7 +68,7 @@ class Place:
     def of(cls, uri: str, *, sent: bool) -> Place:
         path = urlsplit(uri).path
         names = _OAUTH_NAMES if "/oauth/" in path else _NO_NAMES
-        # In an answer, `code` is the code of an error.
+        # In a response, `code` is the code of an error.
         return cls(names - {"code"} if not sent else names | {"code"}, "/data-sources" in path)
 
 
@@ -78,7 +77,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def masked_uri(uri: str) -> str:
-    """Without user and password, and with what is secret in the rest masked."""
+    """A URL without user and password, with other secrets masked."""
     parts = urlsplit(uri)
     parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     pairs = parse_qsl(parts.query, keep_blank_values=True)
@@ -98,7 +97,7 @@ def masked_text(text: str, mask: str = MASK) -> str:
 
 
 def _mask_values(text: str, name: re.Pattern[str], value: re.Pattern[str], mask: str) -> str:
-    """`text` with a mask for each value behind the name of a secret."""
+    """`text` with each value after a secret name masked."""
     parts, at = [], 0
     for found in name.finditer(text):
         if found.start() < at or not is_secret_name(found[1]):
@@ -111,7 +110,7 @@ def _mask_values(text: str, name: re.Pattern[str], value: re.Pattern[str], mask:
 
 
 def masked_value(value: Any, place: Place) -> Any:
-    """`value`, as `json.loads` made it."""
+    """A parsed JSON value with secrets masked."""
     if isinstance(value, str):
         return _masked_string(value, place)
     if isinstance(value, list):
@@ -122,7 +121,7 @@ def masked_value(value: Any, place: Place) -> Any:
 
 
 def masked_body(body: Any, headers: Mapping[str, Any], place: Place) -> Any:
-    """A JSON body as its value, every other one as bytes; None for an empty one."""
+    """The masked body: a JSON body as its value, others as bytes, None for an empty one."""
     if not body:
         return None
     plain = _plain(body, headers)
@@ -138,13 +137,13 @@ def masked_body(body: Any, headers: Mapping[str, Any], place: Place) -> Any:
 
 
 def cleaned_body(body: Any, headers: Mapping[str, Any], place: Place) -> Any:
-    """The body for the file: written anew only where something in it was masked."""
+    """The body for the cassette: encoded again only if something was masked."""
     clean = masked_body(body, headers, place)
     if clean is None or isinstance(clean, bytes):
         return body if clean is None else clean
     plain = _plain(body, headers)
     text = (plain or b"").decode("utf-8", "surrogateescape")
-    # The text as well: of a name that stands there twice, the value has the last one only.
+    # Also the text: of a repeated name, the parsed value has only the last occurrence.
     is_clean = clean == json.loads(text) and masked_text(text) == text
     return plain if is_clean else json.dumps(clean, ensure_ascii=False).encode()
 
@@ -162,18 +161,18 @@ def _masked_item(parent: Mapping[str, Any], key: str, item: Any, place: Place) -
     if isinstance(item, int | float) and _COUNTED.search(key):
         return item
     if key in place.names or is_secret_name(key):
-        # What is in a container stays a container, so that the models of a replay can be read.
+        # Containers stay containers, so that models can be parsed in a replay.
         return _masked_whole(item) if isinstance(item, dict | list) else MASK
     if key == "config" and (
         place.is_data_source or "semantic_mappings" in parent or parent.get("type") in _DATA_SOURCE_TYPES
     ):
-        # Which keys it has is the platform's affair, and in a data source most of them open something.
+        # Its keys are unknown, and most are secrets in a data source.
         return _masked_whole(item)
     return masked_value(item, place)
 
 
 def _masked_string(text: str, place: Place) -> str:
-    """A text that is JSON itself is masked as such."""
+    """Mask a string; one that contains JSON is masked as JSON."""
     if text.lstrip()[:1] in ("{", "["):
         try:
             value = json.loads(text)
@@ -208,7 +207,7 @@ def _masked_lines(body: bytes, kind: str, place: Place) -> str:
         return text if clean == pairs else urlencode(clean)
     if "event-stream" not in kind:
         return masked_text(text)
-    # Blocks of several lines first.
+    # PEM blocks of several lines first.
     text = mask_forms(text, MASK)
     return "".join(_masked_line(line, place) for line in _LINES.split(text))
 
@@ -226,7 +225,7 @@ def _masked_line(line: str, place: Place) -> str:
 
 
 def _plain(body: Any, headers: Mapping[str, Any]) -> bytes | None:
-    """Without the codings of `Content-Encoding`; None for what can't be read."""
+    """A body with `Content-Encoding` removed; None if it can't be decoded."""
     if not isinstance(body, bytes | str):
         return None
     plain = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
@@ -243,11 +242,11 @@ def _decoded(body: bytes, coding: str) -> bytes | None:
     import httpx
 
     try:
-        # It knows whatever codings httpx offers to servers here.
+        # httpx decodes every coding that it offers to servers here.
         response = httpx.Response(200, headers={"content-encoding": coding.removeprefix("x-")}, content=body)
     except httpx.DecodingError:
         return None
-    # What it doesn't know it leaves as it is.
+    # Unknown codings leave the body unchanged.
     plain: bytes = response.content
     return None if plain == body else plain
 

@@ -16,21 +16,21 @@ from interactor_ext.testing.masking import Place, cleaned_body, masked_body, mas
 
 RECORD = "INTERACTOR_RECORD"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "idempotency-key"})
-# What differs from one recording to the next and says nothing about the format; and a body on a cassette has no coding.
+# Headers that differ between recordings or describe the transfer; bodies on a cassette are not compressed.
 LEFT_OUT = frozenset(
     {"accept-encoding", "connection", "content-encoding", "content-length", "host", "traceparent", "user-agent"}
 )
 
-# The cassettes that this process has recorded: a second block on one of them goes on, and leaves the first one's calls.
+# The cassettes that this process has recorded: a second block on one of them appends to it.
 _recorded: set[str] = set()
 
 
 def recorder(folder: str | Path, **settings: Any) -> Any:
-    """A `vcr.VCR` whose cassettes lie in `folder`; `settings` are further ones of vcrpy.
+    """A `vcr.VCR` with cassettes in `folder`; `settings` are further settings of vcrpy.
 
-    It replays, and answers a call that is not on the cassette with an error. With INTERACTOR_RECORD in the environment
-    it records anew; what one process records on a cassette in several blocks is all on it. Calls are told apart by
-    method, address, query and JSON body, secrets aside.
+    It replays, and raises an error for a call that is not on the cassette. With INTERACTOR_RECORD in the environment it
+    records again; several blocks of one process append to a cassette. Calls are matched by method, URL, query and JSON
+    body, with secrets masked.
 
     Raises ModuleNotFoundError without vcrpy.
     """
@@ -61,7 +61,7 @@ def is_recording() -> bool:
 
 
 class _Persister:
-    """vcrpy's own, with the secrets taken out on the way to the file, behind every filter that a test may set."""
+    """vcrpy's persister with secrets masked before writing, after every filter of the test."""
 
     def __init__(self, *, replace: bool) -> None:
         self._replace = replace
@@ -80,7 +80,7 @@ class _Persister:
         metadata = dict(cassette.get("metadata") or {})
         key = os.path.abspath(path)
         if self._replace and key in _recorded and os.path.exists(key):
-            # Not by loading them into the new block: it would answer from them instead of asking the server.
+            # Not loaded into the new block: it would replay them instead of calling the server.
             before, answers, *rest = FilesystemPersister.load_cassette(path, serializer)
             requests, responses = [*before, *requests], [*answers, *responses]
             metadata = {**(rest[0] if rest else {}), **metadata}
@@ -95,7 +95,7 @@ class _Persister:
 
 
 def _record_streams_as_they_come() -> None:
-    """An event stream has no end, so what came of it goes onto the cassette when it is closed."""
+    """Patch vcrpy to record an event stream when it is closed, as it may have no end."""
     from vcr.stubs import httpx_stubs
 
     for name, is_async in (("vcr_handle_request", False), ("vcr_handle_async_request", True)):
@@ -105,7 +105,7 @@ def _record_streams_as_they_come() -> None:
 
 
 def _recording_streams(make: Any, *, is_async: bool) -> Any:
-    """vcrpy's factory of handlers for an httpx transport; those it makes hand on what is an event stream."""
+    """Wrap vcrpy's factory of httpx transport handlers, so that event streams are passed on unread."""
 
     def make_handler(cassette: Any, real: Any, *rest: Any) -> Any:
         def real_unless_stream(transport: Any, request: httpx.Request) -> httpx.Response:
@@ -167,7 +167,7 @@ def _recorded_when_closed(cassette: Any, request: httpx.Request, response: httpx
 
 
 class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A stream of bytes, sync or async, that keeps what passes, and records it once it is closed."""
+    """A byte stream, sync or async, that records what was read once it is closed."""
 
     def __init__(self, inner: Any, chunks: list[bytes], record: Callable[[], None]) -> None:
         self._inner = inner

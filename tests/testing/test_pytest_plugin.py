@@ -23,7 +23,7 @@ from interactor_ext._config import _VARIABLES
 from interactor_ext.cli import demo
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import WebhookFactory
-from interactor_ext.testing.environment import OTHERS
+from interactor_ext.testing.environment import FURTHER_VARIABLES
 from interactor_ext.webhooks import WebhookVerifier
 
 
@@ -222,7 +222,7 @@ def test_fixtures_ignore_settings_of_the_shell(tmp_path: Path, monkeypatch: pyte
 
 
 def test_fixtures_cover_every_environment_variable_of_the_sdk(interactor_sandbox: Sandbox) -> None:
-    assert {*interactor_sandbox.env, *OTHERS} == set(_VARIABLES.values())
+    assert {*interactor_sandbox.env, *FURTHER_VARIABLES} == set(_VARIABLES.values())
 
 
 def test_sandbox_client_keeps_given_config(interactor_sandbox: Sandbox) -> None:
