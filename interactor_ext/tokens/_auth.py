@@ -25,15 +25,19 @@ class BearerAuth(httpx.Auth):
         if not _wants_token(request, self._core):
             yield request
             return
-        token = self._tokens.fresh() or self._tokens.get(_deadline(request))
-        response = yield _signed(request, token)
-        if response.status_code != 401 or not _is_replayable(request):
-            return
-        # Unread, it would keep its connection, which the token request may be waiting for.
-        response.read()
-        self._tokens.reject(token)
-        response = yield _signed(request, self._tokens.get(_deadline(request)))
-        self._tokens.replayed(refused=response.status_code == 401)
+        for is_repeat in (False, True):
+            token = self._tokens.fresh() or self._tokens.get(_deadline(request))
+            request.headers["Authorization"] = f"Bearer {token.access_token}"
+            request.extensions["token"] = token
+            response = yield request
+            if is_repeat:
+                self._tokens.replayed(refused=response.status_code == 401)
+            elif response.status_code == 401 and _is_replayable(request):
+                # Unread, it would keep its connection, which the token request may be waiting for.
+                response.read()
+                self._tokens.reject(token)
+            else:
+                return
 
 
 class AsyncBearerAuth(httpx.Auth):
@@ -47,14 +51,18 @@ class AsyncBearerAuth(httpx.Auth):
         if not _wants_token(request, self._core):
             yield request
             return
-        token = self._tokens.fresh() or await self._tokens.get(_deadline(request))
-        response = yield _signed(request, token)
-        if response.status_code != 401 or not _is_replayable(request):
-            return
-        await response.aread()
-        self._tokens.reject(token)
-        response = yield _signed(request, await self._tokens.get(_deadline(request)))
-        self._tokens.replayed(refused=response.status_code == 401)
+        for is_repeat in (False, True):
+            token = self._tokens.fresh() or await self._tokens.get(_deadline(request))
+            request.headers["Authorization"] = f"Bearer {token.access_token}"
+            request.extensions["token"] = token
+            response = yield request
+            if is_repeat:
+                self._tokens.replayed(refused=response.status_code == 401)
+            elif response.status_code == 401 and _is_replayable(request):
+                await response.aread()
+                self._tokens.reject(token)
+            else:
+                return
 
 
 def token_request(config: InteractorConfig) -> dict[str, Any]:
@@ -89,12 +97,6 @@ def _wants_token(request: httpx.Request, core: httpx.URL) -> bool:
 
 def _deadline(request: httpx.Request) -> float | None:
     return getattr(request.extensions.get("interactor"), "ends_at", None)
-
-
-def _signed(request: httpx.Request, token: Token) -> httpx.Request:
-    request.headers["Authorization"] = f"Bearer {token.access_token}"
-    request.extensions["token"] = token
-    return request
 
 
 def _is_replayable(request: httpx.Request) -> bool:
