@@ -38,7 +38,7 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 class Terminal:
-    """One command in a terminal of its own. Every wait has an end."""
+    """One command in a pseudo-terminal. Every wait has a timeout."""
 
     def __init__(self, env: dict[str, str], *arguments: str) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "INTERACTOR_WEBHOOK_SECRET": SECRET, **env}
@@ -57,7 +57,7 @@ class Terminal:
         self.child.sendline(line)
 
     def end(self, status: int = 0) -> str:
-        """All that was shown, once the command has ended as it should."""
+        """The whole output, once the command has ended with `status`."""
         self.child.expect(pexpect.EOF)
         self.child.close()
         shown = ANSI.sub("", self.seen + self.child.before)
@@ -88,7 +88,7 @@ def terminal(sandbox: Sandbox) -> Iterator[Callable[..., Terminal]]:
 def shown_by(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """What a command shows that ends by itself and needs no terminal: it runs in this process, which is far quicker."""
+    """Run a command in this process, which is much faster than a process of its own; returns its output."""
 
     def run(*arguments: str, status: int = 0, **env: str) -> str:
         with monkeypatch.context() as patch:
@@ -104,13 +104,13 @@ def shown_by(
 
 @pytest.fixture
 def as_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands in this process take their output for a terminal."""
+    """Make commands in this process treat their output as a terminal."""
     monkeypatch.setattr("rich.console.Console.is_terminal", True)
 
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> list[str | type[BaseException]]:
-    """What a person types at the prompts of a command in this process; an error class stands for Ctrl-C or Ctrl-D."""
+    """The input lines for a command in this process; an exception class stands for Ctrl-C or Ctrl-D."""
     lines: list[str | type[BaseException]] = []
 
     def read(prompt: str = "") -> str:
@@ -318,7 +318,7 @@ def test_missing_cli_extra_names_install_command() -> None:
 
 @pytest.fixture
 def call(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """`interactor api ...` in this process: the JSON that it writes, or its error."""
+    """Run `interactor api ...` in this process; returns its JSON output or its error."""
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
 
@@ -343,8 +343,8 @@ def test_api_calls_every_operation(call: Callable[..., Any], sandbox: Sandbox) -
         assert len(answers) <= 1
         return answers[0]["data"] if answers and "data" in answers[0] else None
 
-    def in_vain(operation: str, *arguments: str, body: Any) -> None:
-        """The server is reached, and has nothing that this would be for."""
+    def refused_call(operation: str, *arguments: str, body: Any) -> None:
+        """Call an operation that the sandbox refuses, as its target does not exist."""
         reached.add(operation)
         call(operation, *arguments, body=body, status=1)
         assert sandbox.requests[-1].operation == operation
@@ -400,7 +400,7 @@ def test_api_calls_every_operation(call: Callable[..., Any], sandbox: Sandbox) -
     stream("stream_room", f"room_id={room['id']}")
     one("send_message", f"room_id={room['id']}", body={"content": "Hello"})
     one("list_messages", f"room_id={room['id']}", "order=desc")
-    in_vain("submit_tool_result", f"room_id={room['id']}", body={"tool_call_id": "call_1", "result": 1})
+    refused_call("submit_tool_result", f"room_id={room['id']}", body={"tool_call_id": "call_1", "result": 1})
     one("delete_room", f"room_id={room['id']}")
     one("delete_assistant", f"assistant_id={bot['id']}")
     one("delete_tool", f"tool_id={tool['id']}")
@@ -418,7 +418,7 @@ def test_api_calls_every_operation(call: Callable[..., Any], sandbox: Sandbox) -
     one("get_workflow_thread", f"instance_id={first['id']}")
     one("send_workflow_thread_message", f"instance_id={first['id']}", body={"content": "Well?"})
     stream("stream_workflow_instance", f"instance_id={first['id']}")
-    in_vain("trigger_workflow_event", f"instance_id={first['id']}", body={"event": "nudge"})
+    refused_call("trigger_workflow_event", f"instance_id={first['id']}", body={"event": "nudge"})
     one("submit_workflow_input", f"instance_id={first['id']}", body={"ok": True})
     one("cancel_workflow_instance", f"instance_id={second['id']}")
     one("delete_workflow", f"workflow_id={workflow['id']}")

@@ -84,7 +84,7 @@ def token(asked: Asked) -> Answer:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a command in this process, as for a program and as for a terminal, and looks at all that it writes."""
+    """Run a command in this process, without and with a terminal, and check all output."""
     monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", SECRET)
 
     def run(*arguments: str, server: str | None = None, status: int = 0, marked: bool = True) -> str:
@@ -265,7 +265,7 @@ def check_sign_and_verify(run: Callable[..., str], tmp_path: Path) -> None:
 
 @contextmanager
 def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A command in a process of its own, and what it has written once it says how to end it."""
+    """A command in a process of its own, and its output up to the words on how to end it."""
     with subprocess.Popen(
         [*COMMAND, *arguments],
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},

@@ -31,7 +31,7 @@ Examine = Callable[..., tuple[int, dict[str, Any]]]
 
 @pytest.fixture
 def examine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Examine:
-    """Runs the doctor with some variables and options; gives the exit status, and its lines by their names."""
+    """Run the doctor with variables and options; returns the exit status and the checks by name."""
 
     def run(variables: dict[str, str], *options: str) -> tuple[int, dict[str, Any]]:
         for name in VARIABLES:

@@ -183,7 +183,7 @@ def test_stream_accepts_token_and_namespace_in_query(sandbox: Sandbox, caller: C
 
 
 def still_clock() -> Clock:
-    """A clock that moves when it is told to: real time must not refill a bucket while a test counts."""
+    """A clock that only moves by advance(): real time must not refill a bucket during a test."""
     return Clock(speed=1e-9)
 
 

@@ -55,7 +55,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 
 class Gate:
-    """Holds every action, and with it the thread that does it, until it is opened."""
+    """Blocks every workflow action, and its thread, until `open` is set."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()
@@ -69,7 +69,7 @@ class Gate:
 
 @contextmanager
 def behind(gate: Gate, caller: Caller, path: str, body: Any, **options: Any) -> Iterator[Future[httpx.Response]]:
-    """A request that is being worked at; the gate is open behind the block."""
+    """A request in progress; the gate opens at the end of the block."""
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(caller.post, path, json=body, timeout=60, **options)
         assert gate.reached.wait(60)
@@ -91,7 +91,7 @@ def test_workflow_step_in_thread_does_not_block_other_requests(caller: Caller, g
 
 
 def test_workflow_steps_of_one_instance_run_in_order(caller: Caller, gate: Gate) -> None:
-    """Neither is lost, and neither begins in the middle of the other."""
+    """Neither step is lost, and they do not overlap."""
     ask = {"name": "ask", "type": "halting", "transitions": [{"to": "work"}]}
     again = {
         "name": "work",
@@ -134,7 +134,7 @@ def test_sandbox_stops_during_workflow_step(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_fifty_actions_on_large_context_complete(caller: Caller) -> None:
-    """Each value is weighed once, however often an action copies it."""
+    """Each value is measured once, however often an action copies it."""
     actions = [
         {"type": "transform", "config": {f"copy_{number % 2}": "{{ rows.7 }}", "n": number}} for number in range(50)
     ]
@@ -249,7 +249,7 @@ def test_oversized_body_returns_422_with_short_error(caller: Caller, path: str, 
 
 
 def test_json_with_too_many_values_is_rejected_before_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading them would hold up every thread: the interpreter does it in one go."""
+    """Parsing them would block every thread: json.loads holds the GIL."""
     commas = "," * MAX_VALUES
     assert parse_json(json.dumps([commas, "\\", commas])) == [commas, "\\", commas]
     monkeypatch.setattr("interactor_ext.sandbox.http.strict_json.json.loads", lambda *_, **__: pytest.fail("was read"))
@@ -325,9 +325,9 @@ def test_recorded_request_bodies_are_bounded(sandbox: Sandbox, caller: Caller, m
         caller.make(f"{room}/messages", content="x" * 100_000, role="system")
     assert len(sandbox.requests) == 2
     assert len(sandbox.events) == 2
-    lever = sandbox.core_api_url.replace("/api/v1", "/_sandbox")
-    assert len(httpx.get(f"{lever}/requests").json()["requests"]) == 2
-    assert httpx.get(f"{lever}/events").json()["events"] == list(sandbox.events)
+    control = sandbox.core_api_url.replace("/api/v1", "/_sandbox")
+    assert len(httpx.get(f"{control}/requests").json()["requests"]) == 2
+    assert httpx.get(f"{control}/events").json()["events"] == list(sandbox.events)
 
 
 def test_stream_channel_is_bounded_in_bytes_and_keeps_newest(monkeypatch: pytest.MonkeyPatch) -> None:

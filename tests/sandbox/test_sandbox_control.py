@@ -15,23 +15,23 @@ pytest_plugins = ["tests.support.sandbox_fixtures"]
 
 
 @pytest.fixture
-def lever(sandbox: Sandbox) -> Any:
+def control(sandbox: Sandbox) -> Any:
     with httpx.Client(base_url=sandbox.core_api_url.removesuffix("/api/v1") + "/_sandbox") as client:
         yield client
 
 
 def test_faults_can_be_added_listed_and_removed_over_http(
-    sandbox: Sandbox, caller: Caller, lever: httpx.Client
+    sandbox: Sandbox, caller: Caller, control: httpx.Client
 ) -> None:
-    made = lever.post("/faults", json={"operation": "list_rooms", "status": 503, "times": None})
+    made = control.post("/faults", json={"operation": "list_rooms", "status": 503, "times": None})
     assert (made.status_code, made.json()["kind"], made.json()["left"]) == (201, "status", None)
-    assert lever.get("/faults").json()["faults"] == [made.json()]
+    assert control.get("/faults").json()["faults"] == [made.json()]
     problem(caller.get("/rooms"), 503, "API_ERROR")
-    assert lever.delete(f"/faults/{made.json()['id']}").status_code == 204
-    assert lever.delete(f"/faults/{made.json()['id']}").status_code == 404
+    assert control.delete(f"/faults/{made.json()['id']}").status_code == 204
+    assert control.delete(f"/faults/{made.json()['id']}").status_code == 404
     assert caller.get("/rooms").status_code == 200
-    lever.post("/faults", json={"kind": "reset"})
-    assert lever.delete("/faults").status_code == 204
+    control.post("/faults", json={"kind": "reset"})
+    assert control.delete("/faults").status_code == 204
     assert len(sandbox.faults) == 0
 
 
@@ -50,25 +50,25 @@ def test_faults_can_be_added_listed_and_removed_over_http(
         ("/deprecations", {"operation": "list_rooms", "sunset": -1}, ""),
     ],
 )
-def test_invalid_control_request_returns_422(lever: httpx.Client, path: str, body: Any, field: str) -> None:
-    assert field in problem(lever.post(path, json=body), 422, "VALIDATION_ERROR")
+def test_invalid_control_request_returns_422(control: httpx.Client, path: str, body: Any, field: str) -> None:
+    assert field in problem(control.post(path, json=body), 422, "VALIDATION_ERROR")
 
 
-def test_clock_can_be_read_and_advanced_over_http(sandbox: Sandbox, lever: httpx.Client) -> None:
-    before = lever.get("/clock").json()
-    after = lever.post("/clock", json={"advance": 900}).json()
+def test_clock_can_be_read_and_advanced_over_http(sandbox: Sandbox, control: httpx.Client) -> None:
+    before = control.get("/clock").json()
+    after = control.post("/clock", json={"advance": 900}).json()
     assert 900 <= after["now"] - before["now"] < 960
     assert datetime.fromisoformat(after["time"]).timestamp() == pytest.approx(after["now"], abs=0.01)
     assert sandbox.clock.now() >= after["now"]
 
 
-def test_journals_over_http_mask_secrets(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
+def test_journals_over_http_mask_secrets(sandbox: Sandbox, caller: Caller, control: httpx.Client) -> None:
     caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hello")
-    text = lever.get("/requests").text
-    assert [each["operation"] for each in lever.get("/requests").json()["requests"]][-1] == "send_message"
+    text = control.get("/requests").text
+    assert [each["operation"] for each in control.get("/requests").json()["requests"]][-1] == "send_message"
     assert caller.headers["authorization"].removeprefix("Bearer ") not in text
     assert sandbox.client_secret not in text.replace(sandbox.client_id, "")
-    assert lever.get("/events").json()["events"] == list(sandbox.events)
+    assert control.get("/events").json()["events"] == list(sandbox.events)
 
 
 @pytest.mark.parametrize(
@@ -81,28 +81,28 @@ def test_journals_over_http_mask_secrets(sandbox: Sandbox, caller: Caller, lever
     ],
 )
 def test_rejected_control_request_changes_nothing(
-    sandbox: Sandbox, lever: httpx.Client, path: str, body: dict[str, Any]
+    sandbox: Sandbox, control: httpx.Client, path: str, body: dict[str, Any]
 ) -> None:
-    problem(lever.post(path, json=body), 422, "VALIDATION_ERROR")
+    problem(control.post(path, json=body), 422, "VALIDATION_ERROR")
     assert len(sandbox.faults) == 0
 
 
-def test_reset_over_http_clears_state(sandbox: Sandbox, caller: Caller, lever: httpx.Client) -> None:
+def test_reset_over_http_clears_state(sandbox: Sandbox, caller: Caller, control: httpx.Client) -> None:
     caller.room()
-    assert lever.post("/reset").status_code == 204
+    assert control.post("/reset").status_code == 204
     with Caller(sandbox) as anew:
         assert anew.read("/rooms") == []
 
 
-def test_cross_site_control_requests_return_403(sandbox: Sandbox, lever: httpx.Client) -> None:
+def test_cross_site_control_requests_return_403(sandbox: Sandbox, control: httpx.Client) -> None:
     headers = {"origin": "https://evil.example"}
-    assert lever.post("/faults", json={"status": 500}, headers=headers).status_code == 403
-    assert lever.post("/faults", content='{"status": 500}', headers={"content-type": "text/plain"}).status_code == 415
+    assert control.post("/faults", json={"status": 500}, headers=headers).status_code == 403
+    assert control.post("/faults", content='{"status": 500}', headers={"content-type": "text/plain"}).status_code == 415
     assert len(sandbox.faults) == 0
 
 
 def test_deprecated_operation_sends_headers_and_returns_410_after_sunset(
-    sandbox: Sandbox, caller: Caller, lever: httpx.Client
+    sandbox: Sandbox, caller: Caller, control: httpx.Client
 ) -> None:
     now = int(sandbox.clock.now())
     sandbox.deprecate("list_rooms", at=now - 60, sunset=now + 600, link="https://docs.test/rooms")
@@ -117,8 +117,8 @@ def test_deprecated_operation_sends_headers_and_returns_410_after_sunset(
     gone = caller.get("/rooms")
     problem(gone, 410, "GONE")
     assert "sunset" in gone.headers
-    assert [each["operation"] for each in lever.get("/deprecations").json()["deprecations"]] == ["list_rooms"]
-    assert lever.delete("/deprecations").status_code == 204
+    assert [each["operation"] for each in control.get("/deprecations").json()["deprecations"]] == ["list_rooms"]
+    assert control.delete("/deprecations").status_code == 204
     assert caller.get("/rooms").status_code == 200
     with pytest.raises(ValueError, match="not in the contract"):
         sandbox.deprecate("no_such")
@@ -128,8 +128,8 @@ def test_deprecated_operation_sends_headers_and_returns_410_after_sunset(
         sandbox.deprecate("list_rooms", link='https://a.test/"\r\n')
 
 
-def test_deprecation_can_be_added_over_http(caller: Caller, lever: httpx.Client) -> None:
-    assert lever.post("/deprecations", json={"operation": "list_tools"}).status_code == 201
+def test_deprecation_can_be_added_over_http(caller: Caller, control: httpx.Client) -> None:
+    assert control.post("/deprecations", json={"operation": "list_tools"}).status_code == 201
     answer = caller.get("/tools")
     assert answer.headers["deprecation"].startswith("@")
     assert "sunset" not in answer.headers

@@ -11,7 +11,7 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform.replies import MAX_PIECES, ToolRequest, pieces, requested_tools
-from tests.support.sandbox_caller import Caller, check_event, listening, problem, waiting_turns
+from tests.support.sandbox_caller import Caller, check_event, listening, problem, waiting_replies
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -182,7 +182,7 @@ def test_message_waiting_in_deleted_room_returns_404(streamed: bool, content: st
             stream.until("message.delta")
             body = {"content": content, "stream": streamed}
             waiting = pool.submit(caller.post, f"/rooms/{room['id']}/messages", json=body)
-            wait_until(lambda: waiting_turns(sandbox, room["id"]) == 1)
+            wait_until(lambda: waiting_replies(sandbox, room["id"]) == 1)
             caller.delete(f"/rooms/{room['id']}")
             assert not [event for event in stream.end() if event["type"] in {"done", "message.complete"}]
             assert waiting.result().status_code == (201 if streamed else 404)

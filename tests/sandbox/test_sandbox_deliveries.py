@@ -54,7 +54,7 @@ def hook(caller: Caller, url: str, *events: str, **fields: Any) -> dict[str, Any
 
 
 def connect(sandbox: Sandbox, count: int = 1, namespace: str = "user_1") -> None:
-    """Make things happen: one `credential.connected` each."""
+    """Publish `count` events `credential.connected`."""
     for _ in range(count):
         sandbox.add_credential("google", namespace=namespace)
 
@@ -69,7 +69,7 @@ def only(sandbox: Sandbox) -> Delivery:
     return delivery
 
 
-def happens_everything(sandbox: Sandbox, caller: Caller) -> None:
+def publish_every_event(sandbox: Sandbox, caller: Caller) -> None:
     use_credentials(sandbox, caller)
     use_agents(sandbox, caller)
     use_workflows(caller)
@@ -82,7 +82,7 @@ def happens_everything(sandbox: Sandbox, caller: Caller) -> None:
 
 
 class Application:
-    """What an integrator writes: a router under a real server, which notes what its handler was given."""
+    """A WebhookRouter under a real server that records the events of its handler."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.router = WebhookRouter(WebhookVerifier(SECRET, clock=sandbox.clock.now))
@@ -108,7 +108,7 @@ def application(sandbox: Sandbox, caller: Caller) -> Iterator[Application]:
 def test_every_event_type_is_delivered_signed_and_typed(
     sandbox: Sandbox, caller: Caller, application: Application
 ) -> None:
-    happens_everything(sandbox, caller)
+    publish_every_event(sandbox, caller)
     sandbox.wait_for_deliveries(60)
     assert {event.event for event in application.handled} == set(CATALOGUE)
     assert "UnknownWebhookEvent" not in {type(event).__name__ for event in application.handled}

@@ -270,7 +270,7 @@ def test_command_stops_with_open_streams_and_partial_requests(
 
 
 def test_concurrent_resets_revocations_and_clock_moves_cause_no_500(sandbox: Sandbox) -> None:
-    """Every answer is one of the contract's, and afterwards it works as new."""
+    """Every response follows the contract, and the sandbox works afterwards."""
     statuses: list[int] = []
     stop = threading.Event()
     body = {"grant_type": "client_credentials", "client_id": "sandbox_client", "client_secret": "sandbox_secret"}

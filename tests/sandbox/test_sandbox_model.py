@@ -76,7 +76,7 @@ class Programs(RuleBasedStateMachine):
 
     @initialize(pair=st.sampled_from(PAIRS), data=st.data())
     def begin(self, pair: tuple[str, str], data: st.DataObject) -> None:
-        """Something of everything on both sides, for a program that looks at nothing finds nothing."""
+        """Create something of every kind on both sides: a program without data finds no error."""
         self.world.sandbox.reset()
         self.world.sandbox.add_client("second", "secret")
         self.tenants = [Tenant(each, {kind: {} for kind in CHANGEABLE}, {}) for each in pair]
@@ -153,7 +153,7 @@ class Programs(RuleBasedStateMachine):
 
     @rule(who=side, kind=resource, data=st.data())
     def trespass(self, who: int, kind: str, data: st.DataObject) -> None:
-        """The other tenant's thing is not there: neither to be read, nor changed, nor deleted, nor referred to."""
+        """A record of the other tenant can't be read, changed, deleted or referred to."""
         thing = self._draw(1 - who, kind, data)
         if not thing:
             return
@@ -195,7 +195,7 @@ class Programs(RuleBasedStateMachine):
         return sorted(self.tenants[who].things[kind])
 
     def _draw(self, who: int, kind: str, data: st.DataObject) -> dict[str, Any]:
-        """One of a tenant's things; an empty one if it has none."""
+        """One record of a tenant; an empty one if it has none."""
         things = list(self.tenants[who].things[kind].values())
         return data.draw(st.sampled_from(things)) if things else {}
 

@@ -126,10 +126,10 @@ class Page:
 
 
 class Receiver(ThreadingHTTPServer):
-    """Takes webhooks and counts them by their event's id."""
+    """A webhook receiver that records bodies."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Taker)
+        super().__init__(("127.0.0.1", 0), _WebhookHandler)
         self.bodies: list[bytes] = []
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
 
@@ -143,7 +143,7 @@ class Receiver(ThreadingHTTPServer):
         self.server_close()
 
 
-class _Taker(BaseHTTPRequestHandler):
+class _WebhookHandler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
@@ -383,7 +383,7 @@ def test_public_host_names_are_rejected(host: str) -> None:
 
 
 def test_page_state_is_bounded_in_size(sandbox: Sandbox) -> None:
-    """It is asked for each second by every page that is open."""
+    """Every open page requests it each second."""
     wide, long = {f"key_{number}": [] for number in range(20_000)}, "word " * 40_000
     state = {"name": "wait", "type": "halting", "presentation": {"type": "form", "config": wide}}
     with Caller(sandbox) as caller:

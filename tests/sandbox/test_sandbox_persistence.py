@@ -29,7 +29,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.__main__ import main
 from interactor_ext.sandbox.delivery import outbox
 from tests.support.delivery_receiver import receiving
-from tests.support.sandbox_caller import Caller, fetch_token, listening, problem, waiting_turns
+from tests.support.sandbox_caller import Caller, fetch_token, listening, problem, waiting_replies
 
 STATES = [
     {"name": "ask", "type": "halting", "transitions": [{"to": "end"}]},
@@ -145,7 +145,7 @@ def test_acknowledged_writes_survive_sigkill(path: Path) -> None:
 
 
 def test_waiting_messages_leave_no_partial_write_after_kill(path: Path, tmp_path: Path) -> None:
-    """Neither half: no message without the answer that its key promises, no result without what follows from it."""
+    """No message without the stored response of its key, and no tool result without the reply that follows."""
     killed = tmp_path / "killed.db"
     with Sandbox(data=path, word_delay=0.05).run() as sandbox, Caller(sandbox) as caller, ThreadPoolExecutor(2) as pool:
         tool = caller.make("/tools", name="t", description="", parameters={})
@@ -160,7 +160,7 @@ def test_waiting_messages_leave_no_partial_write_after_kill(path: Path, tmp_path
             pool.submit(caller.post, results, json=result),
         ]
         deadline = time.monotonic() + 60
-        while waiting_turns(sandbox, room) < 2:
+        while waiting_replies(sandbox, room) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.005)
         # What the files hold now is what a kill would leave.
@@ -178,7 +178,7 @@ def test_waiting_messages_leave_no_partial_write_after_kill(path: Path, tmp_path
 
 
 def test_pending_deliveries_are_sent_after_kill(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At least once. The first attempt is cut off by the kill, made again and refused; the second gets through."""
+    """At least once: the first attempt is interrupted by the kill, repeated and refused; the second succeeds."""
     monkeypatch.setattr(outbox, "RESTORE_DELAY", 0.0)
     with receiving() as (receiver, url):
         receiver.hang()
@@ -223,7 +223,7 @@ def test_deleted_webhook_gets_no_delivery_after_restart(path: Path) -> None:
 
 
 def test_stream_resumes_after_restart(path: Path) -> None:
-    """Its reader remembers the ids that it has seen, and takes an event that bears one of them for a repetition."""
+    """A reader ignores events with ids that it has seen, so ids must not be reused."""
 
     def say(sandbox: Sandbox, *words: str) -> None:
         for word in words:
@@ -348,7 +348,7 @@ def test_full_disk_returns_507_and_rolls_back(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data file with something of everything; beside it, one of a process that was killed."""
+    """A data file with every kind of record; beside it, one of a process that was killed."""
     path = tmp_path_factory.mktemp("good") / "platform.db"
     with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
         room = caller.room(tools=[caller.make("/tools", name="t", description="", parameters={})["id"]])["id"]
@@ -376,7 +376,7 @@ def contents(path: Path) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in sorted(path.parent.iterdir())}
 
 
-def starts_or_says_why(path: Path) -> str:
+def open_error(path: Path) -> str:
     """What is wrong with a data file, "" for nothing. Fails unless the sandbox has left it as it was, or can use it."""
     before = contents(path)
     try:
@@ -425,7 +425,7 @@ def damage_row(path: Path, chance: random.Random) -> None:
 
 
 def change_json(path: Path, chance: random.Random) -> None:
-    """Another type somewhere in a record, however deep."""
+    """Change the type of some value in a record, at any depth."""
     with closing(sqlite3.connect(path)) as connection:
         column = chance.choice(["public", "private"])
         rows = connection.execute(f"SELECT position, {column} FROM records WHERE length({column}) > 2").fetchall()
@@ -455,7 +455,7 @@ def test_damaged_data_file_raises_one_line_error_and_is_unchanged(
         path = folder / "platform.db"
         shutil.copy(good, path)
         damage(path, chance)
-        refused += starts_or_says_why(path) != ""
+        refused += open_error(path) != ""
     assert refused >= 5
 
 
@@ -469,7 +469,7 @@ def test_damaged_wal_of_killed_process_raises_and_is_unchanged(good: Path, tmp_p
         for end in ("", "-wal"):
             shutil.copy(good.parent / f"killed.db{end}", f"{path}{end}")
         damage_bytes(Path(f"{path}{chance.choice(['', '-wal'])}"), chance)
-        starts_or_says_why(path)
+        open_error(path)
 
 
 @pytest.mark.parametrize(
@@ -512,7 +512,7 @@ def test_non_regular_data_file_is_reported_in_one_line(tmp_path: Path, capsys: p
 
 
 def test_data_file_stays_locked_after_refused_open(path: Path) -> None:
-    """POSIX locks are the process's: whoever closes the file once more would give them up."""
+    """POSIX locks belong to the process: closing any file descriptor of the file would release them."""
     with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
         with pytest.raises(OSError, match="another sandbox has it open"):
             Sandbox(data=path)
@@ -559,14 +559,14 @@ SEED: dict[str, Any] = {
 }
 
 
-def planted(tmp_path: Path, seed: Any) -> Path:
+def seed_file(tmp_path: Path, seed: Any) -> Path:
     file = tmp_path / "seed.json"
     file.write_text(seed if isinstance(seed, str) else json.dumps(seed))
     return file
 
 
 def test_seed_is_loaded_at_start_and_after_reset(tmp_path: Path) -> None:
-    with Sandbox(seed=planted(tmp_path, SEED)).run() as sandbox:
+    with Sandbox(seed=seed_file(tmp_path, SEED)).run() as sandbox:
         for _ in range(2):
             with Caller(sandbox) as caller, Caller(sandbox, "user_2") as other:
                 assert caller.read("/rooms/room_1/messages")[0]["content"] == "Hello"
@@ -580,7 +580,7 @@ def test_seed_is_loaded_at_start_and_after_reset(tmp_path: Path) -> None:
 
 
 def test_non_empty_data_file_ignores_seed(tmp_path: Path, path: Path) -> None:
-    seed = planted(tmp_path, SEED)
+    seed = seed_file(tmp_path, SEED)
     with Sandbox(data=path, seed=seed).run() as sandbox, Caller(sandbox) as caller:
         caller.delete("/rooms/room_1")
     with Sandbox(data=path, seed=seed).run() as sandbox, Caller(sandbox) as caller:
@@ -589,19 +589,19 @@ def test_non_empty_data_file_ignores_seed(tmp_path: Path, path: Path) -> None:
 
 
 def test_invalid_seed_writes_nothing(tmp_path: Path, path: Path) -> None:
-    """Neither half of it, nor what keeps the mended seed from being planted."""
+    """Nothing of an invalid seed is stored, and nothing prevents the corrected seed from loading."""
     wrong = {"user_1": {**SEED["user_1"], "rooms": [{"assistant_id": "asst_no"}]}}
     for _ in range(2):
         with pytest.raises(ValueError, match="there is no assistant"):
-            Sandbox(data=path, seed=planted(tmp_path, wrong))
-        # Where there is something already, it would be planted by a reset at last.
-        with Sandbox(data=path, seed=planted(tmp_path, SEED)).run() as sandbox, Caller(sandbox) as caller:
+            Sandbox(data=path, seed=seed_file(tmp_path, wrong))
+        # Where there is something already, it would be seed_file by a reset at last.
+        with Sandbox(data=path, seed=seed_file(tmp_path, SEED)).run() as sandbox, Caller(sandbox) as caller:
             assert len(caller.read("/rooms")) == 1
 
 
 def test_seed_namespace_may_be_empty(tmp_path: Path) -> None:
     with (
-        Sandbox(seed=planted(tmp_path, {"": SEED["user_2"]})).run() as sandbox,
+        Sandbox(seed=seed_file(tmp_path, {"": SEED["user_2"]})).run() as sandbox,
         Caller(sandbox, None) as caller,
     ):
         assert [tool["name"] for tool in caller.read("/tools")] == ["sub"]
@@ -636,7 +636,7 @@ def test_seed_namespace_may_be_empty(tmp_path: Path) -> None:
 def test_invalid_seed_error_names_the_place(
     tmp_path: Path, seed: Any, place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = planted(tmp_path, seed)
+    file = seed_file(tmp_path, seed)
     with pytest.raises(ValueError, match=place):
         Sandbox(seed=file)
     assert main(["--port", "0", "--seed", str(file)]) == 1

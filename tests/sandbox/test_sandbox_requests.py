@@ -61,7 +61,7 @@ def test_invalid_body_returns_422_with_each_field(
 
 
 def test_unknown_field_returns_422_at_any_depth(caller: Caller) -> None:
-    """Accepted, each would be left out in silence: a transition without its condition is taken at once."""
+    """If accepted, each field would be ignored silently: a transition without its condition would be taken at once."""
     state = {
         "name": "a",
         "type": "halting",

@@ -14,7 +14,7 @@ import pytest
 
 from interactor_ext import ConflictError
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller, listening, problem, waiting_turns
+from tests.support.sandbox_caller import Caller, listening, problem, waiting_replies
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -89,7 +89,7 @@ def test_waiting_reply_is_discarded_by_reset(seed: Path) -> None:
         with Caller(sandbox) as old:
             old.make(MESSAGES, content="word " * 100, stream=True)
             waiting = pool.submit(old.post, MESSAGES, json={"content": "of the old test"})
-            wait_until(lambda: waiting_turns(sandbox, "room_1") == 1)
+            wait_until(lambda: waiting_replies(sandbox, "room_1") == 1)
             sandbox.reset()
             problem(waiting.result(), 409, "CONFLICT")
         with Caller(sandbox) as caller:
@@ -100,7 +100,7 @@ def test_waiting_reply_is_discarded_by_reset(seed: Path) -> None:
 
 @pytest.mark.parametrize("deleted", [False, True])
 def test_event_ids_continue_for_recreated_room(seed: Path, deleted: bool) -> None:
-    """The SDK's stream takes an event under an id that it has had for a repetition of that event."""
+    """The SDK's stream ignores events with ids that it has seen."""
     with Sandbox(seed=seed).run() as sandbox, sandbox.client(namespace="user_1") as client:
         with client.rooms.stream("room_1") as stream:
             sandbox.emit("room_1", {"type": "message.delta", "content": "one"})

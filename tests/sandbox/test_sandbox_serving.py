@@ -43,7 +43,7 @@ def test_urls_exist_only_while_running() -> None:
 
 
 def test_sandbox_does_not_change_process_logging() -> None:
-    """uvicorn's own set-up would go on writing to the stderr of this moment, which a test closes at its end."""
+    """uvicorn's own handlers would keep writing to the current stderr, which a test closes at its end."""
     loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error")]
     before = [list(logger.handlers) for logger in loggers]
     with Sandbox().run():

@@ -70,7 +70,7 @@ def server() -> Iterator[Server]:
 
 
 class Load:
-    """Calls at a fixed rate, whether or not those before are answered: a server that falls behind shows it."""
+    """Calls at a fixed rate, even if earlier ones are not answered yet: a server that falls behind shows."""
 
     def __init__(self) -> None:
         self.durations: list[float] = []
@@ -140,7 +140,7 @@ async def test_steady_load_keeps_memory_bounded(server: Server) -> None:
 
 
 async def test_five_hundred_open_streams_get_all_events(server: Server) -> None:
-    """All open at once; each sees the answer that is given in its room, and ordinary calls pass meanwhile."""
+    """All are open at once; each gets the reply in its room, and ordinary calls succeed meanwhile."""
 
     async def follow(stream: Any) -> str:
         async for event in stream:

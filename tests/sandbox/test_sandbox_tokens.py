@@ -117,7 +117,7 @@ def other_texts(token: str) -> dict[str, str]:
 
 
 def random_texts(token: str, seed: int) -> Iterator[str]:
-    """The token with one character put in, taken out or exchanged."""
+    """The token with one character inserted, removed or changed."""
     chance = random.Random(seed)
     for _ in range(60):
         at = chance.randrange(len(token) + 1)
@@ -195,7 +195,7 @@ def test_token_made_to_expire_stays_expired_after_clock_set_back(sandbox: Sandbo
 
 
 def test_changed_token_text_returns_401_after_restart(tmp_path: Path) -> None:
-    """After it, tokens are known by their signature alone."""
+    """After a restart, tokens are accepted by their signature alone."""
     data = tmp_path / "platform.db"
     with Sandbox(data=data).run() as first:
         good, ended = fetch_token(first), fetch_token(first)

@@ -151,7 +151,7 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, str]:
     return {detail["field"]: detail["message"] for detail in error.get("details", ())}
 
 
-def waiting_turns(sandbox: Sandbox, room_id: str) -> int:
+def waiting_replies(sandbox: Sandbox, room_id: str) -> int:
     """How many answers wait in a room for the one that is being given."""
     lock = sandbox._state.locks.get(room_id)
     # Nothing that the API shows tells it: who waits has written nothing yet.

@@ -132,7 +132,7 @@ def test_errors_cassette_replays(cassette: Cassette) -> None:
 
 
 def secrets_in(value: Any) -> Iterator[str]:
-    """The values of fields that hold a secret, however deep they stand in a JSON body."""
+    """The values of secret fields at any depth of a JSON body."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key in SECRETS:

@@ -227,7 +227,7 @@ def test_guard_holds_in_every_thread() -> None:
 
 
 class LookedUp(Exception):
-    """The question got through to where a name would be looked up."""
+    """The request reached the resolver."""
 
 
 def over_a_socket(use: Callable[[socket.socket], object]) -> None:
@@ -236,7 +236,7 @@ def over_a_socket(use: Callable[[socket.socket], object]) -> None:
 
 
 class Proxy:
-    """Grants what is asked of it and says nothing more."""
+    """A proxy that accepts CONNECT and sends nothing more."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
@@ -275,7 +275,7 @@ def proxy() -> Iterator[Proxy]:
 
 @pytest.fixture
 def own_guard(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlatformGuard]:
-    """A guard that is up, before a resolver that answers nothing."""
+    """An active guard in front of a resolver that raises."""
 
     def look_up(*args: object, **kwargs: object) -> None:
         raise LookedUp

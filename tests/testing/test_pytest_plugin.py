@@ -71,7 +71,7 @@ def test_webhook_fixture_signs_with_secret_in_environment(interactor_webhook: We
 
 
 def run(folder: Path, *, plugins: str = "", ini: str = "", **files: str) -> tuple[str, int]:
-    """What a run of pytest prints in a project of these files, with these plugins beside ours, and its exit status."""
+    """Run pytest in a project of these files, with these plugins and ours; returns output and exit status."""
     (folder / "pytest.ini").write_text(f"[pytest]\nfilterwarnings = error\n{ini}")
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)

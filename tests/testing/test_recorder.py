@@ -28,7 +28,7 @@ def sandbox() -> Any:
 
 
 def use(client: InteractorClient, sandbox: Sandbox | None) -> list[str]:
-    """Calls in whose requests and answers secrets stand; returns the secrets that came by."""
+    """Make calls with secrets in requests and responses; returns the secrets."""
     user = client.namespace("user_1")
     flow = user.credentials.initiate_oauth(provider="google", redirect_uri="https://app.example.com/back")
     # Masked on the cassette, so another one will do for the replay.
@@ -116,7 +116,7 @@ def test_recording_again_replaces_cassette(sandbox: Sandbox, tmp_path: Path, mon
 def test_chat_is_recorded_and_replayed(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_async: bool
 ) -> None:
-    """Its stream has no end of its own, and what is recorded of it ends where the chat does."""
+    """A chat's stream has no end of its own; its recording ends with the chat."""
 
     settings = {**SECRETS, **settings_of(sandbox), "namespace": "user_1"}
 

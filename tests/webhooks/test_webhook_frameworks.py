@@ -84,7 +84,7 @@ class Receiver:
         return self.client.post(PATH, content=body, headers=sign(body, secret, event="credential.expired"))
 
     def wait_until_it_answers(self) -> None:
-        """Calls wait in the listening socket while the server starts, and are refused once it has died."""
+        """Connections wait in the listening socket while the server starts, and fail if it exits."""
         try:
             self.client.get(PATH, timeout=60)
         except httpx.TransportError:
@@ -143,7 +143,7 @@ def test_forged_signature_returns_401(receiver: Receiver) -> None:
 
 
 def test_raw_body_is_verified_under_any_content_type(receiver: Receiver) -> None:
-    """Bytes that no serialiser would write, under content types that invite a framework to parse them."""
+    """A body that no serializer would write, with content types that frameworks parse."""
     body = expired("raw", extra="é\u2028").replace(b", ", b" ,\r\n\t").replace(b'"user_123"', '"usér_123"'.encode())
     for content_type in (
         "application/json",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import signal
 import subprocess
@@ -24,34 +23,20 @@ from interactor_ext.webhooks import (
     SQLiteEventQueue,
     WebhookAnswer,
     WebhookRouter,
-    WebhookVerifier,
     WebhookWorker,
 )
 from tests.support.waiting import PATIENCE, eventually, eventually_async
-from tests.support.webhook_deliveries import SECRET, delivery
+from tests.support.webhook_deliveries import delivery
+from tests.support.webhook_routers import make, status
+
+pytest_plugins = ["tests.support.webhook_fixtures"]
 
 # The time limit of handlers that hang. Those that end have `PATIENCE`, so that a busy machine fails none of them.
 SHORT = 0.2
 
 
-def make(**options: Any) -> WebhookRouter:
-    named = {"name": "shop"} if options.get("queue") is not None else {}
-    return WebhookRouter(WebhookVerifier(SECRET), **{"duplicate_wait": 0} | named | options)
-
-
-def status(answer: WebhookAnswer) -> tuple[int, str]:
-    document = json.loads(answer.body)
-    return answer.status, document["status"] if answer.status == 200 else document["error"]["code"]
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[SQLiteEventQueue]:
-    with SQLiteEventQueue(tmp_path / "queue.db") as queue:
-        yield queue
-
-
 class Hanging:
-    """Handlers, sync and async, of which each run hangs until the test ends if `hangs` says so of its event."""
+    """Sync and async handlers that hang until the test ends for events for which `hangs` is true."""
 
     def __init__(self, hangs: Callable[[Any], bool] = lambda event: True) -> None:
         self.hangs, self.runs, self.cancelled = hangs, list[str](), list[str]()
@@ -72,7 +57,7 @@ class Hanging:
                 raise
 
     async def blocking(self, event: Any) -> None:
-        """It holds up the loop that it runs in."""
+        """An async handler that blocks its event loop."""
         self.sync(event)
 
 
@@ -164,7 +149,7 @@ async def test_more_hanging_sync_handlers_than_threads_do_not_block_event_loop_r
 
 @contextmanager
 def working(router: WebhookRouter, **options: Any) -> Iterator[None]:
-    """Four workers in threads, which must end well."""
+    """Four workers in threads, which must end without error."""
     stop = threading.Event()
     workers = [WebhookWorker(router, poll_interval=0.01, **options) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:

@@ -44,7 +44,7 @@ CLAIMED, IN_PROGRESS, COMPLETED = ClaimState.CLAIMED, ClaimState.IN_PROGRESS, Cl
 
 
 class Clock:
-    """The clock of a redis-server cannot be set: there, everything that has a time comes sooner instead."""
+    """The clock of a redis-server cannot be set, so expiries and due times are moved instead."""
 
     def __init__(self, redis: Any = None) -> None:
         self.redis = redis
@@ -64,7 +64,7 @@ class Clock:
 
 
 class OneLoop:
-    """An asynchronous store, called from a test that is not."""
+    """An asynchronous store with synchronous methods, for tests."""
 
     def __init__(self, store: AsyncRedisEventStore, loop: asyncio.AbstractEventLoop) -> None:
         self.store, self.loop = store, loop
@@ -442,7 +442,7 @@ in_threads = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 
 def in_child(work: Callable[[], object]) -> int:
-    """The id of a forked child that ends well if the work comes to something true."""
+    """Fork a child that exits with 0 if the work returns something true; returns its process id."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -476,7 +476,7 @@ def test_sqlite_store_works_after_fork(tmp_path: Path) -> None:
 
 @needs_fork
 def test_sqlite_writes_of_forked_child_survive_parent_close(tmp_path: Path) -> None:
-    """With the parent's connection open across the fork, its close deletes the log that the child goes on to write."""
+    """If the parent's connection were open across the fork, its close would delete the child's write-ahead log."""
     path = tmp_path / "events.db"
     (child_has_begun, begun), (parent_has_closed, closed) = os.pipe(), os.pipe()
     with SQLiteEventStore(path) as store:
@@ -918,7 +918,7 @@ def test_redis_invalid_timeout_raises_configuration_error(redis: Any, timeout: A
 
 @pytest.fixture
 def losing_redis(redis: Any, redis_socket: str) -> Iterator[tuple[Any, list[str]]]:
-    """A client, and the commands whose answers are going to be lost once: Redis has carried them out by then."""
+    """A client, and the commands whose response is lost once, after Redis has executed them."""
     from redis import ConnectionError as RedisConnectionError
     from redis import ConnectionPool, Redis, UnixDomainSocketConnection
     from redis.backoff import NoBackoff

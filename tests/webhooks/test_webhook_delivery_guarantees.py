@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ from interactor_ext.webhooks import (
     sign,
 )
 from tests.support.webhook_deliveries import DATA, SECRET, body_of, delivery, envelope, timestamp
+from tests.support.webhook_routers import status
+
+pytest_plugins = ["tests.support.webhook_fixtures"]
 
 Handle = Callable[..., WebhookAnswer]
 DAY = 86_400
@@ -41,17 +44,6 @@ def handle(request: pytest.FixtureRequest) -> Handle:
     if request.param == "handle":
         return lambda router, body: router.handle(body, sign(body, SECRET))
     return lambda router, body: asyncio.run(router.ahandle(body, sign(body, SECRET)))
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[SQLiteEventQueue]:
-    with SQLiteEventQueue(tmp_path / "queue.db") as queue:
-        yield queue
-
-
-def status(answer: WebhookAnswer) -> tuple[int, str]:
-    document = json.loads(answer.body)
-    return answer.status, document["status"] if answer.status == 200 else document["error"]["code"]
 
 
 INVALID = body_of(data=DATA["room.message.created"] | {"content": None})
@@ -389,7 +381,7 @@ def test_event_text_cannot_break_a_log_line(handle: Handle, caplog: pytest.LogCa
 
 
 class FailsAtFirst:
-    """A store or a queue whose `complete` fails so often."""
+    """A store or queue whose `complete` fails a number of times."""
 
     def __init__(self, inner: Any, failures: int) -> None:
         self.inner, self.failures = inner, failures

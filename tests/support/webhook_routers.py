@@ -1,0 +1,59 @@
+"""Routers, handlers and statuses for tests of webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from interactor_ext.webhooks import WebhookAnswer, WebhookRouter, WebhookVerifier
+from tests.support.webhook_deliveries import SECRET, delivery
+
+Handle = Callable[..., WebhookAnswer]
+
+
+def make(store: Any = None, **options: Any) -> WebhookRouter:
+    """One with a queue has the name "shop"."""
+    named = {"name": "shop"} if options.get("queue") is not None else {}
+    return WebhookRouter(WebhookVerifier(SECRET), store, **{"duplicate_wait": 0} | named | options)
+
+
+def sync_handle(router: WebhookRouter, *args: Any, **kwargs: Any) -> WebhookAnswer:
+    return router.handle(*args, **kwargs)
+
+
+def async_handle(router: WebhookRouter, *args: Any, **kwargs: Any) -> WebhookAnswer:
+    return asyncio.run(router.ahandle(*args, **kwargs))
+
+
+def status(answer: WebhookAnswer) -> tuple[int, str]:
+    document = json.loads(answer.body)
+    return answer.status, document["status"] if answer.status == 200 else document["error"]["code"]
+
+
+class Abort(BaseException):
+    """A BaseException, as some libraries define."""
+
+
+class BlockingHandler:
+    """A synchronous handler that runs until `go_on` is set."""
+
+    def __init__(self, store: Any) -> None:
+        self.router, self.runs = make(store), 0
+        self.started, self.go_on = threading.Event(), threading.Event()
+        self.router.on("*")(self._handle)
+
+    def _handle(self, event: Any) -> None:
+        self.runs += 1
+        self.started.set()
+        assert self.go_on.wait(60)
+
+    async def has_started(self) -> None:
+        while not self.started.is_set():
+            await asyncio.sleep(0.001)
+
+    async def check_that_it_counts_as_handled(self) -> None:
+        assert status(await self.router.ahandle(*delivery())) == (200, "duplicate")
+        assert self.runs == 1
