@@ -13,11 +13,17 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
 from interactor_ext._headers.http_date import parse_http_date
+from interactor_ext._lazy import LazyModule
 from interactor_ext.logs._logger import logger
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LazyModule("asyncio")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -178,8 +184,6 @@ def with_retry(fn: Callable[P, R], policy: RetryPolicy = _DEFAULT) -> Callable[P
 
 
 async def _retry_async(first: Awaitable[Any], fn: Callable[[], Awaitable[Any]], policy: RetryPolicy) -> Any:
-    import asyncio  # late: sync programs do not need it
-
     attempt, awaitable = 1, first
     while True:
         try:
