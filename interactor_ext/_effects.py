@@ -89,6 +89,7 @@ Effects = Generator[Effect, Any, T]
 
 
 def run_sync(effects: Effects[T]) -> T:
+    """Carry out the effects in this thread, and return what the generator returns."""
     try:
         effect = next(effects)
         while True:
@@ -104,6 +105,7 @@ def run_sync(effects: Effects[T]) -> T:
 
 
 async def run_async(effects: Effects[T]) -> T:
+    """Carry out the effects in this task, and return what the generator returns."""
     require_asyncio()
     cancellation = _Cancellation()
     try:

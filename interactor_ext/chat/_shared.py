@@ -23,7 +23,7 @@ from interactor_ext._effects import (
 from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
-from interactor_ext.chat._state import Done, ListMessages, ReadStream, ReplyState, RunTools, Sleep
+from interactor_ext.chat._state import ListMessages, ReadStream, ReplyState, RunTools, Sleep
 from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._calls import PendingCall
 from interactor_ext.transports._closer import close_when_dropped, start_closer
@@ -90,7 +90,7 @@ class SharedReply:
     def _await_turn(self, place: Place) -> Effects[None]:
         for ahead in place.those_ahead():
             chat = ahead.chat() if ahead.owner == place.owner else None
-            while chat is not None and not chat._is_over():
+            while chat is not None and not chat._state.is_done:
                 if self._time_left() == 0:
                     raise too_long()
                 try:
@@ -123,7 +123,7 @@ class SharedReply:
 
     def _next_event(self) -> Effects[StreamEvent | None]:
         """The next event to hand out; None at the end. Raises if what there should have been was lost."""
-        while not self._state.events and not self._is_over():
+        while not self._state.events and not self._state.is_done:
             yield from self._step()
         if self._state.events:
             event: StreamEvent = self._state.events.popleft()
@@ -135,7 +135,7 @@ class SharedReply:
     def _answer(self) -> Effects[Message]:
         self._require_entered()
         while True:
-            while not self._is_over():
+            while not self._state.is_done:
                 yield from self._step()
             if self._state.message is not None:
                 return self._state.message
@@ -185,7 +185,7 @@ class SharedReply:
 
     def _release_if_over(self) -> Effects[None]:
         """Close the stream and let the next chat of the room begin."""
-        if self._is_over():
+        if self._state.is_done:
             try:
                 self._leave_tools()
                 if self._stream is not None:
@@ -204,9 +204,6 @@ class SharedReply:
     def _tools_too_slow(self, calls: tuple[ToolCall, ...]) -> APITimeoutError:
         names = ", ".join(clean_text(call.id) for call in calls)
         return APITimeoutError(f"The deadline of the chat has come while tools were running (calls {names}).")
-
-    def _is_over(self) -> bool:
-        return isinstance(self._state.action, Done)
 
     def _require_entered(self) -> None:
         if self._place is None:

@@ -103,6 +103,10 @@ class ReplyState:
         self._is_resumable = False
         self._is_closed = False
 
+    @property
+    def is_done(self) -> bool:
+        return isinstance(self.action, Done)
+
     def quiet(self, newest: str | None) -> None:
         """No message in the room waits for an answer. `newest` is the id of its newest message."""
         self._settled = newest
@@ -119,7 +123,7 @@ class ReplyState:
             self._complete(MessageComplete(message=message))
 
     def received(self, event: Any) -> None:
-        if isinstance(self.action, Done):
+        if self.is_done:
             return
         if self._is_of_others(event):
             self._drop_text()
@@ -142,7 +146,7 @@ class ReplyState:
         self._set_action(ListMessages())
 
     def listed(self, newest_first: list[Message]) -> None:
-        if isinstance(self.action, Done):
+        if self.is_done:
             return
         order = self._order(newest_first)
         held, self._held = self._held, None
@@ -176,7 +180,7 @@ class ReplyState:
             self._continue()
 
     def list_failed(self, error: InteractorError) -> None:
-        if isinstance(self.action, Done):
+        if self.is_done:
             return
         held, self._held = self._held, None
         is_transient = isinstance(error, APIConnectionError | CircuitOpenError | RateLimitError | ServerError)
@@ -206,12 +210,12 @@ class ReplyState:
 
     def ended(self) -> None:
         """The server ended the stream. The answer may be among the room's messages nevertheless."""
-        if not isinstance(self.action, Done):
+        if not self.is_done:
             self.stream_failed(StreamError("The stream ended before the answer was complete."))
             self._look_without_stream()
 
     def stream_failed(self, error: InteractorError) -> None:
-        if not isinstance(self.action, Done):
+        if not self.is_done:
             # A deadline is the end of everything.
             self._is_resumable = not isinstance(error, APITimeoutError)
             if isinstance(error, APITimeoutError) and self._others_to_run:
@@ -222,7 +226,7 @@ class ReplyState:
             self.failed(error)
 
     def failed(self, error: InteractorError) -> None:
-        if not isinstance(self.action, Done):
+        if not self.is_done:
             self.error = error
             self._set_action(Done())
 
@@ -252,7 +256,7 @@ class ReplyState:
         self.action = Done() if self._is_closed else ListMessages()
 
     def _set_action(self, action: ReadStream | ListMessages | RunTools | Sleep | Done) -> None:
-        if not isinstance(self.action, Done):
+        if not self.is_done:
             self.action = action
         if self._is_closed:  # by another thread, between the two lines above
             self.action = Done()
