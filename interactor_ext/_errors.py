@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""The error classes of the SDK, as one tree.
 
 InteractorError
 ├── ConfigurationError               missing or contradictory settings
@@ -28,12 +28,12 @@ from typing import Any, ClassVar
 
 
 class InteractorError(Exception):
-    """What every error of this SDK is.
+    """Base class of all errors of this SDK.
 
     `code` is the server's own code where it gave one. `status` is None where no answer came. `details` says which
     fields are at fault: dicts with `field` and `message`. `request_id` is what the platform's support asks for.
     `headers` are the response's, looked up without regard to case. `retry_after` is in seconds, None where the server
-    asked for no pause. Errors can be copied and pickled, so they pass between processes.
+    named no time. Errors can be copied and pickled, so they pass between processes.
     """
 
     default_code: ClassVar[str] = "UNKNOWN_ERROR"
@@ -114,7 +114,7 @@ class ConflictError(APIStatusError):
 
 
 class GoneError(APIStatusError):
-    """410: what was asked for has been switched off."""
+    """410: the operation or the object has been removed."""
 
     default_code = "GONE"
 

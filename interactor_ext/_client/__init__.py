@@ -1,1 +1,1 @@
-"""The clients: settings and options in, views with typed resources out."""
+"""The clients and their views: settings, options, requests, waits, and the shared clients of a process."""

@@ -1,4 +1,4 @@
-"""HTTP dates in the three forms that a recipient must understand.
+"""Parses HTTP dates in the three forms that a recipient must accept.
 
 https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
 """

@@ -1,6 +1,6 @@
-"""The `Link` header, read as https://www.rfc-editor.org/rfc/rfc8288#appendix-B.2 has it. Nothing raises.
+"""Parses the `Link` header as https://www.rfc-editor.org/rfc/rfc8288#appendix-B.2 says. Raises nothing.
 
-httpx's own reading (`Response.links`) splits at every comma, and so breaks on one in a quoted title or in the URL.
+httpx's own parser (`Response.links`) splits at every comma, also at one in a quoted title or in a URL.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _BLANK = " \t"
 
 class Link(NamedTuple):
     target: str
-    """As it was written: it may be relative to the URL that answered."""
+    """As in the header: it may be relative to the URL of the request."""
     params: dict[str, str]
     """By name, in lower case; of several with one name the first."""
 
@@ -22,7 +22,7 @@ class Link(NamedTuple):
 
 
 def parse_links(value: str) -> list[Link]:
-    """The links of a header; several headers may be joined with commas. What is not a link is passed over."""
+    """The links of a header; several headers may be joined with commas. Anything else is skipped."""
     links = []
     at = 0
     while (opening := value.find("<", at)) >= 0:
