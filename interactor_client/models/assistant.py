@@ -20,7 +20,7 @@ class Assistant:
         id: Id of the assistant (`asst_...`).
         name: Name of the assistant.
         model: The language model, such as `gpt-4`.
-        system_prompt: What the assistant is told before every conversation.
+        system_prompt: The assistant's instructions for every conversation.
         created_at: When it was created.
         updated_at: When it last changed.
         tools: Tools that it may call, as ids or whole.

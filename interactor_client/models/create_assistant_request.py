@@ -17,7 +17,7 @@ class CreateAssistantRequest:
     Attributes:
         name: Name of the assistant. It need not be unique.
         model: The language model, such as `gpt-4`. It cannot be changed later.
-        system_prompt: What the assistant is told before every conversation.
+        system_prompt: The assistant's instructions for every conversation.
         tools: Ids of tools that it may call. They must exist in the namespace.
         data_sources: Ids of data sources that it may consult. They must exist in the namespace.
         temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server

@@ -16,7 +16,7 @@ class CreateRoomRequest:
 
     Attributes:
         assistant_id: The assistant to talk to (`asst_...`).
-        metadata: Whatever you want to keep with the room. The platform does not read it.
+        metadata: Data that you store with the room. The platform does not read it.
     """
 
     assistant_id: str

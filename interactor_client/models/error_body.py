@@ -17,7 +17,7 @@ class ErrorBody:
 
     Attributes:
         code: What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential
-            again; `API_ERROR` is whatever has no code of its own.
+            again; `API_ERROR` is every error without a code of its own.
         message: What went wrong, for people. The wording may change.
         request_id: Id of the request, to name in a support request.
         details: One entry for each field that was not acceptable. Only with `VALIDATION_ERROR`.

@@ -1,5 +1,5 @@
 """What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential again;
-`API_ERROR` is whatever has no code of its own.
+`API_ERROR` is every error without a code of its own.
 
 Open: a value that is not listed, from a server that knows more of them, is kept as it came.
 """

@@ -12,7 +12,7 @@ from ..wire import ABSENT, as_const, as_object, names_only, to_json
 
 @_define(kw_only=True)
 class MessageComplete:
-    """The assistant's message is complete. It replaces whatever the pieces have given so far.
+    """The assistant's message is complete. It replaces the pieces sent so far.
 
     Attributes:
         type: Always `message.complete`.

@@ -20,7 +20,7 @@ class Room:
         assistant_id: The assistant that answers in it (`asst_...`).
         created_at: When it was opened.
         namespace: The tenant that the room belongs to. Empty for the default namespace.
-        metadata: Whatever you keep with the room. The platform does not read it. May be empty.
+        metadata: Data that you store with the room. The platform does not read it. May be empty.
     """
 
     id: str

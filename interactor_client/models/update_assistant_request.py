@@ -16,7 +16,7 @@ class UpdateAssistantRequest:
 
     Attributes:
         name: Name of the assistant.
-        system_prompt: What the assistant is told before every conversation.
+        system_prompt: The assistant's instructions for every conversation.
         tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away.
         data_sources: Ids of data sources that it may consult. Replaces all of them.
         temperature: How freely the model answers, from 0 (the likeliest words) to 2.

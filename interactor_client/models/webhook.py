@@ -13,7 +13,7 @@ from ..wire import ABSENT, as_bool, as_datetime, as_list, as_object, as_str, nam
 
 @_define(kw_only=True)
 class Webhook:
-    """An endpoint of yours that is told of events.
+    """An endpoint of yours that receives events.
 
     Attributes:
         id: Id of the webhook (`wh_...`).

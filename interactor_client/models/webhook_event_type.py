@@ -1,4 +1,4 @@
-"""A type of event that a webhook can be told of.
+"""A type of event that a webhook can subscribe to.
 
 Open: a value that is not listed, from a server that knows more of them, is kept as it came.
 """

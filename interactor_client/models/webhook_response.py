@@ -15,7 +15,7 @@ class WebhookResponse:
     """The envelope of a webhook.
 
     Attributes:
-        data: An endpoint of yours that is told of events.
+        data: An endpoint of yours that receives events.
     """
 
     data: Webhook

@@ -67,7 +67,7 @@ class Assistants:
         Args:
             name: Name of the assistant. It need not be unique.
             model: The language model, such as `gpt-4`. It cannot be changed later.
-            system_prompt: What the assistant is told before every conversation.
+            system_prompt: The assistant's instructions for every conversation.
             tools: Ids of tools that it may call. They must exist in the namespace.
             data_sources: Ids of data sources that it may consult. They must exist in the namespace.
             temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
@@ -133,7 +133,7 @@ class Assistants:
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
             name: Name of the assistant.
-            system_prompt: What the assistant is told before every conversation.
+            system_prompt: The assistant's instructions for every conversation.
             tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away.
             data_sources: Ids of data sources that it may consult. Replaces all of them.
             temperature: How freely the model answers, from 0 (the likeliest words) to 2.
@@ -211,7 +211,7 @@ class AsyncAssistants:
         Args:
             name: Name of the assistant. It need not be unique.
             model: The language model, such as `gpt-4`. It cannot be changed later.
-            system_prompt: What the assistant is told before every conversation.
+            system_prompt: The assistant's instructions for every conversation.
             tools: Ids of tools that it may call. They must exist in the namespace.
             data_sources: Ids of data sources that it may consult. They must exist in the namespace.
             temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
@@ -279,7 +279,7 @@ class AsyncAssistants:
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
             name: Name of the assistant.
-            system_prompt: What the assistant is told before every conversation.
+            system_prompt: The assistant's instructions for every conversation.
             tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away.
             data_sources: Ids of data sources that it may consult. Replaces all of them.
             temperature: How freely the model answers, from 0 (the likeliest words) to 2.

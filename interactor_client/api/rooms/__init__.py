@@ -70,7 +70,7 @@ class Rooms:
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).
-            metadata: Whatever you want to keep with the room. The platform does not read it.
+            metadata: Data that you store with the room. The platform does not read it.
         """
         from ...models.create_room_request import CreateRoomRequest
         from . import create_room as _endpoint
@@ -203,7 +203,7 @@ class AsyncRooms:
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).
-            metadata: Whatever you want to keep with the room. The platform does not read it.
+            metadata: Data that you store with the room. The platform does not read it.
         """
         from ...models.create_room_request import CreateRoomRequest
         from . import create_room as _endpoint
