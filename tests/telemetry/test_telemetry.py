@@ -22,7 +22,14 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from interactor_ext import APIConnectionError, ConfigurationError, InteractorClient, InteractorError, RetryPolicy
+from interactor_ext import (
+    APIConnectionError,
+    AsyncInteractorClient,
+    ConfigurationError,
+    InteractorClient,
+    InteractorError,
+    RetryPolicy,
+)
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import (
     Event,
@@ -38,6 +45,7 @@ from interactor_ext.telemetry import (
 from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.webhooks import MemoryEventStore, SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker
 from tests.support.modes import sync_and_async
+from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, js
 from tests.support.webhook_deliveries import SECRET, delivery
 
 prometheus_client = pytest.importorskip("prometheus_client", reason="pip install prometheus-client")
@@ -312,7 +320,7 @@ def test_pool_metrics_show_open_and_idle_connections(sandbox: Sandbox, mode: str
 
 
 @sync_and_async
-def test_pool_metrics_show_waiting_requests(sandbox: Sandbox, mode: str) -> None:
+def test_pool_metrics_show_waiting_requests(mode: str) -> None:
     pools: list[Pool] = []
 
     class Watch:
@@ -329,25 +337,39 @@ def test_pool_metrics_show_waiting_requests(sandbox: Sandbox, mode: str) -> None
             assert time.monotonic() < deadline, seen
             time.sleep(0.002)
 
-    sandbox.faults.add("list_assistants", latency=0.3, times=6)
+    answer = threading.Event()
+
+    def handle(asked: Asked) -> Answer:
+        answer.wait(60)
+        return js(200, {"data": ASSISTANT})
+
     busy, done = (2, 0, 4), (2, 2, 0)
     if mode == "sync":
         transport = Transport(max_connections=2)
-        with sandbox.client(telemetry=Watch(), transport=transport) as client, ThreadPoolExecutor(6) as threads:
+        with (
+            OddServer(handle) as server,
+            InteractorClient(**server.settings, telemetry=Watch(), transport=transport) as client,
+            ThreadPoolExecutor(6) as threads,
+        ):
             client.get_access_token()
-            calls = [threads.submit(client.assistants.list) for _ in range(6)]
+            calls = [threads.submit(client.assistants.get, "a") for _ in range(6)]
             wait_for(busy)
+            answer.set()
             wait([*calls])
             wait_for(done)
         return
 
     async def main() -> None:
-        async with sandbox.async_client(telemetry=Watch(), transport=AsyncTransport(max_connections=2)) as client:
+        transport = AsyncTransport(max_connections=2)
+        with OddServer(handle) as server:
+            client = AsyncInteractorClient(**server.settings, telemetry=Watch(), transport=transport)
             await client.get_access_token()
-            calls = asyncio.gather(*(client.assistants.list() for _ in range(6)))
+            calls = asyncio.gather(*(client.assistants.get("a") for _ in range(6)))
             await asyncio.to_thread(wait_for, busy)
+            answer.set()
             await calls
             await asyncio.to_thread(wait_for, done)
+            await client.aclose()
 
     asyncio.run(main())
     wait_for((0, 0, 0))
