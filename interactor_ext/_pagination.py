@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 import re
@@ -11,18 +10,24 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 import httpx
 
 from interactor_client.errors import DecodeError
 from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
 from interactor_ext._errors import ConfigurationError, ResponseValidationError
+from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response, validation_error
 from interactor_ext._threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs._logger import logger
 from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._waiters import require_asyncio
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 

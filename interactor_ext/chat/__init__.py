@@ -1,1 +1,1 @@
-"""`user.chat(...)`: a message, and the answer to it."""
+"""Chats, `user.chat(...)`: sends a message to a room and follows the answer, calls of tools included."""
