@@ -58,14 +58,14 @@ _LINES = re.compile(r"(\r\n|\r|\n)")  # not `splitlines`, which splits at more c
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BodyContext:
     """The path and direction of a body: some names are secret in some places only."""
 
     names: frozenset[str] = _NO_NAMES
     is_data_source: bool = False
 
     @classmethod
-    def of(cls, uri: str, *, sent: bool) -> Place:
+    def of(cls, uri: str, *, sent: bool) -> BodyContext:
         path = urlsplit(uri).path
         names = _OAUTH_NAMES if "/oauth/" in path else _NO_NAMES
         # In a response, `code` is the code of an error.
@@ -109,18 +109,18 @@ def _mask_values(text: str, name: re.Pattern[str], value: re.Pattern[str], mask:
     return "".join([*parts, text[at:]])
 
 
-def masked_value(value: Any, place: Place) -> Any:
+def masked_value(value: Any, context: BodyContext) -> Any:
     """A parsed JSON value with secrets masked."""
     if isinstance(value, str):
-        return _masked_string(value, place)
+        return _masked_string(value, context)
     if isinstance(value, list):
-        return [masked_value(item, place) for item in value]
+        return [masked_value(item, context) for item in value]
     if not isinstance(value, dict):
         return value
-    return {mask_forms(key, MASK): _masked_item(value, key, item, place) for key, item in value.items()}
+    return {mask_forms(key, MASK): _masked_item(value, key, item, context) for key, item in value.items()}
 
 
-def masked_body(body: Any, headers: Mapping[str, Any], place: Place) -> Any:
+def masked_body(body: Any, headers: Mapping[str, Any], context: BodyContext) -> Any:
     """The masked body: a JSON body as its value, others as bytes, None for an empty one."""
     if not body:
         return None
@@ -129,16 +129,16 @@ def masked_body(body: Any, headers: Mapping[str, Any], place: Place) -> Any:
     if plain is None or kind.startswith("multipart/"):
         return MASK.encode()
     try:
-        return masked_value(json.loads(plain), place)
+        return masked_value(json.loads(plain), context)
     except RecursionError:
         return MASK.encode()
     except ValueError:
-        return _masked_lines(plain, kind, place).encode("utf-8", "surrogateescape")
+        return _masked_lines(plain, kind, context).encode("utf-8", "surrogateescape")
 
 
-def cleaned_body(body: Any, headers: Mapping[str, Any], place: Place) -> Any:
+def cleaned_body(body: Any, headers: Mapping[str, Any], context: BodyContext) -> Any:
     """The body for the cassette: encoded again only if something was masked."""
-    clean = masked_body(body, headers, place)
+    clean = masked_body(body, headers, context)
     if clean is None or isinstance(clean, bytes):
         return body if clean is None else clean
     plain = _plain(body, headers)
@@ -155,28 +155,28 @@ def masked_headers(headers: Mapping[str, Any], secret: frozenset[str]) -> dict[s
     }
 
 
-def _masked_item(parent: Mapping[str, Any], key: str, item: Any, place: Place) -> Any:
+def _masked_item(parent: Mapping[str, Any], key: str, item: Any, context: BodyContext) -> Any:
     if item is None or isinstance(item, bool):
         return item
     if isinstance(item, int | float) and _COUNTED.search(key):
         return item
-    if key in place.names or is_secret_name(key):
+    if key in context.names or is_secret_name(key):
         # Containers stay containers, so that models can be parsed in a replay.
         return _masked_whole(item) if isinstance(item, dict | list) else MASK
     if key == "config" and (
-        place.is_data_source or "semantic_mappings" in parent or parent.get("type") in _DATA_SOURCE_TYPES
+        context.is_data_source or "semantic_mappings" in parent or parent.get("type") in _DATA_SOURCE_TYPES
     ):
         # Its keys are unknown, and most are secrets in a data source.
         return _masked_whole(item)
-    return masked_value(item, place)
+    return masked_value(item, context)
 
 
-def _masked_string(text: str, place: Place) -> str:
+def _masked_string(text: str, context: BodyContext) -> str:
     """Mask a string; one that contains JSON is masked as JSON."""
     if text.lstrip()[:1] in ("{", "["):
         try:
             value = json.loads(text)
-            clean = masked_value(value, place)
+            clean = masked_value(value, context)
         except (ValueError, RecursionError):
             return masked_text(text)
         if clean != value:
@@ -199,7 +199,7 @@ def _masked_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     ]
 
 
-def _masked_lines(body: bytes, kind: str, place: Place) -> str:
+def _masked_lines(body: bytes, kind: str, context: BodyContext) -> str:
     text = body.decode("utf-8", "surrogateescape")
     if "form-urlencoded" in kind:
         pairs = parse_qsl(text, keep_blank_values=True)
@@ -209,15 +209,15 @@ def _masked_lines(body: bytes, kind: str, place: Place) -> str:
         return masked_text(text)
     # PEM blocks of several lines first.
     text = mask_forms(text, MASK)
-    return "".join(_masked_line(line, place) for line in _LINES.split(text))
+    return "".join(_masked_line(line, context) for line in _LINES.split(text))
 
 
-def _masked_line(line: str, place: Place) -> str:
+def _masked_line(line: str, context: BodyContext) -> str:
     field, colon, rest = line.partition(":")
     if field == "data":
         try:
             value = json.loads(rest)
-            clean = masked_value(value, place)
+            clean = masked_value(value, context)
         except (ValueError, RecursionError):
             return masked_text(line)
         return line if clean == value else f"{field}{colon} {json.dumps(clean, ensure_ascii=False)}"

@@ -12,7 +12,14 @@ from typing import Any
 
 import httpx
 
-from interactor_ext.testing.masking import Place, cleaned_body, masked_body, masked_headers, masked_uri, masked_value
+from interactor_ext.testing.masking import (
+    BodyContext,
+    cleaned_body,
+    masked_body,
+    masked_headers,
+    masked_uri,
+    masked_value,
+)
 
 RECORD = "INTERACTOR_RECORD"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "idempotency-key"})
@@ -89,7 +96,7 @@ class _Persister:
             "responses": [_clean_response(*each) for each in zip(requests, responses, strict=True)],
         }
         if metadata:
-            clean["metadata"] = masked_value(metadata, Place())
+            clean["metadata"] = masked_value(metadata, BodyContext())
         FilesystemPersister.save_cassette(path, clean, serializer)
         _recorded.add(key)
 
@@ -200,13 +207,13 @@ class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 def _clean_request(request: Any) -> Any:
-    body = cleaned_body(_body_of(request), request.headers, Place.of(request.uri, sent=True))
+    body = cleaned_body(_body_of(request), request.headers, BodyContext.of(request.uri, sent=True))
     return type(request)(request.method, masked_uri(request.uri), body, _clean_headers(request.headers))
 
 
 def _clean_response(request: Any, response: dict[str, Any]) -> dict[str, Any]:
-    place = Place.of(request.uri, sent=False)
-    body = {**response["body"], "string": cleaned_body(response["body"].get("string"), response["headers"], place)}
+    context = BodyContext.of(request.uri, sent=False)
+    body = {**response["body"], "string": cleaned_body(response["body"].get("string"), response["headers"], context)}
     return {**response, "headers": _clean_headers(response["headers"]), "body": body}
 
 
@@ -231,4 +238,4 @@ def _same_body(replayed: Any, recorded: Any) -> None:
 
 
 def _masked_body(request: Any) -> Any:
-    return masked_body(_body_of(request), request.headers, Place.of(request.uri, sent=True))
+    return masked_body(_body_of(request), request.headers, BodyContext.of(request.uri, sent=True))

@@ -13,7 +13,7 @@ from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 _SWEEP_EVERY = 1024
 
 
-class _Entry(NamedTuple):
+class _StoredEvent(NamedTuple):
     token: str
     until: float
     completed: bool
@@ -32,7 +32,7 @@ class MemoryEventStore:
         self._max_events = max_events
         self._clock = clock
         self._lock = fork_safe_lock()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _StoredEvent] = {}
         self._claims = 0
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
@@ -44,7 +44,7 @@ class MemoryEventStore:
             entry = self._entries.get(key)
             if entry is not None and entry.until > now:
                 return ClaimState.COMPLETED if entry.completed else ClaimState.IN_PROGRESS
-            self._entries[key] = _Entry(token, now + lease, completed=False)
+            self._entries[key] = _StoredEvent(token, now + lease, completed=False)
             return ClaimState.CLAIMED
 
     def complete(self, key: str, token: str) -> bool:
@@ -54,7 +54,7 @@ class MemoryEventStore:
             if entry is not None and entry.completed and entry.until > now:
                 self._entries[key] = entry
                 return False
-            self._entries[key] = _Entry("", now + self.ttl, completed=True)
+            self._entries[key] = _StoredEvent("", now + self.ttl, completed=True)
             self._forget_oldest()
             return True
 
