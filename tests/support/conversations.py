@@ -106,7 +106,7 @@ def under_deadline(attempt: Callable[[float], T], has_begun: Callable[[], bool])
     """What comes of an attempt under a deadline that comes after something has begun: on a busy machine that may take
     a longer one.
     """
-    for deadline in (0.3, 1.0, 4.0, 16.0):
+    for deadline in (0.2, 1.0, 4.0, 16.0):
         try:
             outcome = attempt(deadline)
         except APITimeoutError:
