@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 
+import httpx
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["interactor_ext.pytest_plugin"]
@@ -13,6 +14,10 @@ pytest_plugins = ["interactor_ext.pytest_plugin"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts a job in the background has it ignore Ctrl-C, and so would every process that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# httpx gives a request 5 seconds unless told otherwise, and a busy machine may need them.
+for function in (httpx.Client.__init__, httpx.AsyncClient.__init__, httpx.request, httpx.get, httpx.post, httpx.put):
+    function.__kwdefaults__["timeout"] = httpx.Timeout(60)
 
 # The same examples in every run, whatever the machine is busy with; `make nightly` looks for new ones.
 settings.register_profile(

@@ -313,12 +313,13 @@ async def test_cancelled_task_closes_the_stream(sandbox: Sandbox) -> None:
 
 
 async def test_wait_for_within_the_block_loses_nothing(sandbox: Sandbox) -> None:
-    room = new_room(sandbox)
-    async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
+    room, words = new_room(sandbox), f"{WORDS} " * 40
+    async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, words) as reply:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reply.message(), 0.03)
-        assert (await reply.message()).content == ANSWER
-        assert "".join([word async for word in reply.text()]) == ANSWER
+        answer = (await reply.message()).content
+        assert answer == f"Bot here. You said: {words}"
+        assert "".join([word async for word in reply.text()]) == answer
 
 
 async def test_many_short_wait_for_find_the_answer_although_the_stream_breaks(sandbox: Sandbox) -> None:

@@ -212,7 +212,7 @@ def test_chat_waits_while_the_stream_brings_events_of_an_earlier_answer(
     monkeypatch.setattr(room_queue, "_POLL_PAUSES", (0.01,))
     monkeypatch.setattr(room_queue, "_LATER_POLL_PAUSE", 0.05)
     room = new_room(sandbox)
-    leave_early(mode, sandbox, room, "word " * 40)
+    leave_early(mode, sandbox, room, "word " * 300)
     assert is_answer_to(chat(mode, sandbox, room, "TWO", **elsewhere(sandbox)), "TWO")
     assert len(list(asked(sandbox, "stream_room"))) > 3
 

@@ -30,9 +30,9 @@ from tests.support.contract import operations
 from tests.support.modes import sync_and_async
 
 DEADLINE = 0.5
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Less than the timeout of one attempt, which ends a method that does not keep its deadline."""
-TIMEOUT = 120.0
+TIMEOUT = 300.0
 
 # Of the clients, beside the resources.
 SEND = {

@@ -27,6 +27,7 @@ from interactor_ext.transports._circuit_breaker import Permit
 from interactor_ext.transports._retrying import CallTransport
 from tests.support.fault_server import FaultServer, error, fine, refusing_url, send_and, slow
 from tests.support.modes import call, sync_and_async
+from tests.support.waiting import with_enough_time
 
 
 def settings(url: str, **more: Any) -> dict[str, Any]:
@@ -45,10 +46,13 @@ def silence() -> Any:
 
 @sync_and_async
 def test_deadline_before_timeout_raises_error_that_names_the_deadline(mode: str) -> None:
-    with FaultServer([silence()]) as server:
-        with pytest.raises(APITimeoutError, match=r"deadline came\. It may have arrived") as caught:
-            call(mode, settings(server.url, deadline=2), lambda client: client.assistants.get("asst_1"))
-        assert caught.value.sent
+    def attempt(deadline: float) -> None:
+        with FaultServer([silence()]) as server:
+            with pytest.raises(APITimeoutError, match=r"deadline came\. It may have arrived") as caught:
+                call(mode, settings(server.url, deadline=deadline), lambda client: client.assistants.get("asst_1"))
+            assert caught.value.sent
+
+    with_enough_time(attempt, 1, 5, 25)
 
 
 @sync_and_async
@@ -77,11 +81,9 @@ def test_retry_pause_longer_than_deadline_raises_at_once(mode: str) -> None:
 
 @sync_and_async
 def test_deadline_of_a_view_counts_for_each_call_anew(mode: str) -> None:
-    # Three calls take as long as the deadline that each of them has.
-    with FaultServer([slow(0.5, fine)]) as server:
-
+    def attempt(deadline: float) -> None:
         def three(client: Any) -> Any:
-            hasty = client.with_options(deadline=1.5)
+            hasty = client.with_options(deadline=deadline)
             if mode == "sync":
                 return [hasty.assistants.get("asst_1") for _ in range(3)]
 
@@ -90,7 +92,11 @@ def test_deadline_of_a_view_counts_for_each_call_anew(mode: str) -> None:
 
             return one_after_another()
 
-        assert len(call(mode, settings(server.url), three)) == 3
+        # Three calls take as long as the deadline that each of them has.
+        with FaultServer([slow(deadline / 3, fine)]) as server:
+            assert len(call(mode, settings(server.url), three)) == 3
+
+    with_enough_time(attempt, 1.5, 6, 24)
 
 
 def test_hanging_resolver_does_not_hold_a_call_beyond_its_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,8 +140,12 @@ def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch
 
         monkeypatch.setattr(socket, "getaddrinfo", two)
         monkeypatch.setattr(socket, "create_connection", connect)
-        with InteractorClient(**settings("http://two.internal", timeout=4)) as client:
-            assert client.assistants.get("asst_1").id == "asst_1"
+
+        def attempt(timeout: float) -> None:
+            with InteractorClient(**settings("http://two.internal", timeout=timeout)) as client:
+                assert client.assistants.get("asst_1").id == "asst_1"
+
+        with_enough_time(attempt, 4, 20)
 
 
 class Trickling(httpx.BaseTransport):

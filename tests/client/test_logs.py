@@ -63,7 +63,7 @@ def test_each_call_logs_one_record_with_the_recommended_fields(
     )
     record = of_calls(log.records)[0]
     assert record.pop("request_id") == sandbox.requests[-1].request_id
-    assert 0 < record.pop("duration_ms") < 5000
+    assert 0 < record.pop("duration_ms") < 60_000
     assert record == {
         "namespace": "user_1",
         "endpoint": "/assistants",

@@ -234,8 +234,8 @@ PROGRAM = """
     sys.stdin.readline()  # until the pages are in flight
     if how == "interrupt":
         main = threading.main_thread().ident
-        threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT)).start()
         try:
+            threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT)).start()
             list(items)
         except KeyboardInterrupt:
             print("interrupted", flush=True)

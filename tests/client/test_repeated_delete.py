@@ -19,6 +19,7 @@ from interactor_ext.transports._waiters import Closing
 from tests.support.contract import operations
 from tests.support.fault_server import Action, Connection, FaultServer, Request, error, send_and
 from tests.support.modes import call, sync_and_async
+from tests.support.waiting import with_enough_time
 
 QUICK = RetryPolicy(max_retries=3, base_delay=0.001)
 LOST = send_and(b"", lambda connection: connection.reset())
@@ -205,7 +206,14 @@ def test_successful_deletes_never_raise_under_random_faults(mode: str) -> None:
 @sync_and_async
 def test_404_to_retried_delete_is_success_after_a_timeout(mode: str) -> None:
     stalled = send_and(b"", lambda connection: connection.stall())
-    with FaultServer([stalled, NOT_FOUND]) as server:
-        call(mode, settings(server, timeout=1), delete)
+
+    def attempt(timeout: float) -> None:
+        with FaultServer([stalled, NOT_FOUND]) as server:
+            try:
+                call(mode, settings(server, timeout=timeout), delete)
+            except NotFoundError:
+                pytest.fail("the first request was not sent in time")
+
+    with_enough_time(attempt, 1, 4, 16)
     with FaultServer([stalled]) as server, pytest.raises(APITimeoutError):
         call(mode, settings(server, timeout=0.1, max_retries=1), delete)

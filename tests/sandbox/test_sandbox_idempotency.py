@@ -11,6 +11,7 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from tests.support.sandbox_caller import Caller, fetch_token, problem
+from tests.support.waiting import eventually, with_enough_time
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -90,17 +91,19 @@ def test_failed_response_is_not_stored_under_key(caller: Caller) -> None:
     assert create(caller).status_code == 201
 
 
-def test_reset_forgets_idempotency_keys_in_progress(sandbox: Sandbox, caller: Caller) -> None:
-    sandbox.faults.add("create_assistant", latency=0.3, status=503)
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(create, caller)
-        while len(sandbox.faults):
-            pass
-        sandbox.reset()
-        with Caller(sandbox) as anew:
-            kept = create(anew)
-            problem(slow.result(), 409, "CONFLICT")
-            assert create(anew).content == kept.content
+def test_reset_forgets_idempotency_keys_in_progress(sandbox: Sandbox) -> None:
+    def attempt(latency: float) -> None:
+        fault = sandbox.faults.add("create_assistant", latency=latency, status=503)
+        with Caller(sandbox) as caller, ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(create, caller)
+            eventually(lambda: fault.left == 0)
+            sandbox.reset()
+            with Caller(sandbox) as anew:
+                kept = create(anew)
+                problem(slow.result(), 409, "CONFLICT")
+                assert create(anew).content == kept.content
+
+    with_enough_time(attempt, 0.3, 3, 20)
 
 
 def test_every_idempotent_operation_honours_key(caller: Caller) -> None:

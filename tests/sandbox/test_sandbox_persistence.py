@@ -117,7 +117,7 @@ def test_acknowledged_writes_survive_sigkill(path: Path) -> None:
 
     def write(client: httpx.Client) -> None:
         try:
-            for number in range(100_000):
+            for number in range(900):  # with those of the others, less than are listed below
                 name = f"{threading.get_ident()}-{number}"
                 answer = client.post("/tools", json={"name": name, "description": "", "parameters": {}})
                 acknowledged.append(answer.json()["data"]["id"])
@@ -147,7 +147,7 @@ def test_acknowledged_writes_survive_sigkill(path: Path) -> None:
 def test_waiting_messages_leave_no_partial_write_after_kill(path: Path, tmp_path: Path) -> None:
     """No message without the stored response of its key, and no tool result without the reply that follows."""
     killed = tmp_path / "killed.db"
-    with Sandbox(data=path, word_delay=0.05).run() as sandbox, Caller(sandbox) as caller, ThreadPoolExecutor(2) as pool:
+    with Sandbox(data=path, word_delay=0.2).run() as sandbox, Caller(sandbox) as caller, ThreadPoolExecutor(2) as pool:
         tool = caller.make("/tools", name="t", description="", parameters={})
         room = caller.room(tools=[tool["id"]])["id"]
         messages, results = f"/rooms/{room}/messages", f"/rooms/{room}/tool-results"

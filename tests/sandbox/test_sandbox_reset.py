@@ -15,6 +15,7 @@ import pytest
 from interactor_ext import ConflictError
 from interactor_ext.sandbox import Sandbox
 from tests.support.sandbox_caller import Caller, listening, problem, waiting_replies
+from tests.support.waiting import with_enough_time
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -45,27 +46,34 @@ def wait_until(condition: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("kind", ["latency", "clock_skew"])
 def test_call_started_before_reset_has_no_effect(sandbox: Sandbox, kind: Any) -> None:
     skew = {"skew": 1.0} if kind == "clock_skew" else {}
-    fault = sandbox.faults.add("create_tool", kind=kind, latency=0.3, **skew)
     tool = {"name": "ghost", "description": "", "parameters": {}}
-    with Caller(sandbox) as old, ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(old.post, "/tools", json=tool)
-        wait_until(lambda: fault.left == 0)
-        sandbox.reset()
-        problem(slow.result(), 409, "CONFLICT")
-    assert list(sandbox.requests) == []
-    with Caller(sandbox) as caller:
-        assert caller.read("/tools") == []
+
+    def attempt(latency: float) -> None:
+        fault = sandbox.faults.add("create_tool", kind=kind, latency=latency, **skew)
+        with Caller(sandbox) as old, ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(old.post, "/tools", json=tool)
+            wait_until(lambda: fault.left == 0)
+            sandbox.reset()
+            problem(slow.result(), 409, "CONFLICT")
+        assert list(sandbox.requests) == []
+        with Caller(sandbox) as caller:
+            assert caller.read("/tools") == []
+
+    with_enough_time(attempt, 0.3, 3, 20)
 
 
 def test_client_does_not_retry_call_across_reset(sandbox: Sandbox) -> None:
-    fault = sandbox.faults.add("create_tool", latency=0.3)
-    with sandbox.client(namespace="user_1") as old, ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(old.tools.create, name="ghost", description="", parameters={})
-        wait_until(lambda: fault.left == 0)
-        sandbox.reset()
-        with pytest.raises(ConflictError, match="reset"):
-            slow.result()
-        assert old.tools.list().data == []
+    def attempt(latency: float) -> None:
+        fault = sandbox.faults.add("create_tool", latency=latency)
+        with sandbox.client(namespace="user_1") as old, ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(old.tools.create, name="ghost", description="", parameters={})
+            wait_until(lambda: fault.left == 0)
+            sandbox.reset()
+            with pytest.raises(ConflictError, match="reset"):
+                slow.result()
+            assert old.tools.list().data == []
+
+    with_enough_time(attempt, 0.3, 3, 20)
 
 
 async def test_request_body_started_before_reset_returns_409() -> None:

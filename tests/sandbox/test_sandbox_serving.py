@@ -98,7 +98,7 @@ def test_sandbox_stops_with_open_connections() -> None:
             caller.make(f"/rooms/{room['id']}/messages", content="never finished", stream=True)
             listeners[0].until("message.delta")
             stopping = time.monotonic()
-        assert time.monotonic() - stopping < 20
+        assert time.monotonic() - stopping < 25
         for listener in listeners:
             assert not [event for event in listener.end() if event["type"] == "done"]
             listener.close()
@@ -298,7 +298,7 @@ def test_latency_fault_delays_response(sandbox: Sandbox, caller: Caller) -> None
     sandbox.faults.add("list_rooms", latency=0.1)
     before = time.monotonic()
     assert caller.get("/rooms").status_code == 200
-    assert time.monotonic() - before >= 0.1
+    assert time.monotonic() - before >= 0.08  # timers may end a little early
 
 
 def test_status_fault_prevents_handler(sandbox: Sandbox, caller: Caller) -> None:

@@ -202,7 +202,7 @@ async def test_cancelling_while_connecting_leaves_no_connection_open(steps: int)
             task = asyncio.create_task(stream.__aenter__())
             if steps >= 20:
                 # The connection is made; the response comes while the task is being cancelled.
-                await asyncio.to_thread(arrived.wait, 5)
+                await asyncio.to_thread(arrived.wait, 60)
                 go_on.set()
             for _ in range(steps % 20):
                 await asyncio.sleep(0)
@@ -324,23 +324,27 @@ async def test_wait_for_timeout_restarts_neither_backoff_nor_connecting() -> Non
             connection.head()
             connection.send(b"retry: 200\n\n" + delta(1))
         else:
-            time.sleep(0.1)  # longer than the limit
+            assert go_on.wait(60)
             connection.head()
             connection.send(delta(2) + b"event: done\ndata: {}\n\n")
 
     told: list[int] = []
+    go_on = threading.Event()
     with RawServer(handler) as server:
         stream_of = an_async_stream(server.url, on_reconnect=lambda number, seconds: told.append(number))
         async with stream_of as stream, stream:
             assert (await anext(stream)).content == "1"
+            while_connecting = 0
             started = time.monotonic()
             while time.monotonic() - started < 60:
                 try:
                     assert (await asyncio.wait_for(anext(stream), 0.02)).content == "2"
                     break
                 except TimeoutError:
-                    pass
-            assert 0.3 <= time.monotonic() - started < 60
+                    while_connecting += len(server.connections) == 2
+                    if while_connecting == 3:
+                        go_on.set()
+            assert while_connecting >= 3
             assert (told, stream.reconnects, len(server.connections)) == ([1], 1, 2)
             await stream.aclose()
 

@@ -26,6 +26,7 @@ from interactor_ext._errors import (
 from interactor_ext.retry import RetryPolicy
 from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.stream_reader import MODES, collect
+from tests.support.waiting import with_enough_time
 
 sync_and_async = pytest.mark.parametrize("mode", MODES)
 
@@ -178,23 +179,24 @@ def test_silence_reconnects_and_a_comment_resets_the_idle_timeout() -> None:
 
 
 def comment_and_fall_silent(mode: str) -> None:
-    silent = threading.Event()
+    def attempt(idle_timeout: float) -> None:
+        def handler(connection: Connection) -> None:
+            connection.head()
+            if connection.number == 0:
+                connection.send(delta(1))
+                for _ in range(4):
+                    time.sleep(idle_timeout / 3.6)
+                    connection.send(b":\n")
+                connection.send(delta(2))
+                assert connection.wait_for_client_to_leave()
+            else:
+                connection.send(after(connection, 3))
 
-    def handler(connection: Connection) -> None:
-        connection.head()
-        if connection.number == 0:
-            connection.send(delta(1))
-            for _ in range(4):
-                silent.wait(0.25)
-                connection.send(b":\n")
-            connection.send(delta(2))
-            assert connection.wait_for_client_to_leave()
-        else:
-            connection.send(after(connection, 3))
+        with RawServer(handler) as server:
+            outcome = collect(mode, server.url, idle_timeout=idle_timeout)
+        assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 2 3 ", 1)
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url, idle_timeout=0.9)
-    assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 2 3 ", 1)
+    with_enough_time(attempt, 0.9, 4, 16)
 
 
 def test_missing_response_is_waited_for_no_longer_than_the_timeout() -> None:
@@ -210,9 +212,12 @@ def wait_for_a_response(mode: str) -> None:
             connection.head()
             connection.send(DONE)
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url, timeout=1)
-    assert (outcome.error, outcome.reconnects) == (None, 1)
+    def attempt(timeout: float) -> None:
+        with RawServer(handler) as server:
+            outcome = collect(mode, server.url, timeout=timeout)
+        assert (outcome.error, outcome.reconnects) == (None, 1)
+
+    with_enough_time(attempt, 1, 4, 16)
 
 
 @sync_and_async

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeVar
+
+import pytest
+
+from interactor_ext import APITimeoutError
+
+T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds after which something counts as stuck. Nothing takes nearly as long, on a busy machine neither."""
@@ -26,3 +33,15 @@ async def eventually_async(condition: Callable[[], object], what: str = "it") ->
     while not condition():
         assert time.monotonic() < deadline, f"{what} never came true"
         await asyncio.sleep(0.002)
+
+
+def with_enough_time(attempt: Callable[[float], T], *seconds: float) -> T:
+    """Call `attempt` with each of these times, shortest first, until it neither fails nor times out.
+
+    For what must happen within a real time limit: on a busy machine it may take a longer one.
+    """
+    *shorter, longest = seconds
+    for each in shorter:
+        with contextlib.suppress(AssertionError, pytest.fail.Exception, APITimeoutError):
+            return attempt(each)
+    return attempt(longest)

@@ -46,6 +46,7 @@ from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.webhooks import MemoryEventStore, SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker
 from tests.support.modes import sync_and_async
 from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, js
+from tests.support.waiting import eventually_async
 from tests.support.webhook_deliveries import SECRET, delivery
 
 prometheus_client = pytest.importorskip("prometheus_client", reason="pip install prometheus-client")
@@ -581,9 +582,9 @@ async def test_cancelled_call_is_not_counted_as_an_error(sandbox: Sandbox) -> No
     registry = prometheus_client.CollectorRegistry()
     async with sandbox.async_client(telemetry=PrometheusTelemetry(registry)) as client:
         await client.get_access_token()
-        sandbox.faults.add("list_tools", latency=60)
+        fault = sandbox.faults.add("list_tools", latency=60)
         call = asyncio.ensure_future(client.tools.list())
-        await asyncio.sleep(0.05)
+        await eventually_async(lambda: fault.left == 0, "its arrival at the sandbox")
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
@@ -654,7 +655,7 @@ def test_repr_of_request_ended_shows_no_secret() -> None:
     assert [event.started for event in told] == [3, 2, 1]
     assert told[1].headers["set-cookie"] == "session=s3cr3t"
     assert repr(told[2].exception) == "ReadError('s3cr3t')"
-    assert all(0 < event.seconds < 5 for event in told)
+    assert all(0 < event.seconds < 60 for event in told)
 
 
 def test_url_given_to_telemetry_has_its_token_redacted(sandbox: Sandbox) -> None:
@@ -704,9 +705,10 @@ def test_opentelemetry_spans_and_metrics_follow_the_http_conventions(
             sandbox.faults.add("get_tool", status=503)
             with pytest.raises(InteractorError):
                 await settle(client.tools.get("tool_1"))
-            sandbox.faults.add("list_tools", latency=5)
+            # The time must do for sending the request, on a busy machine too.
+            sandbox.faults.add("list_tools", latency=60)
             with pytest.raises(InteractorError):
-                await settle(client.with_options(timeout=0.1, max_retries=0).tools.list())
+                await settle(client.with_options(timeout=2.5, max_retries=0).tools.list())
 
     asyncio.run(script())
     spans = {

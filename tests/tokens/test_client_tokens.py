@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -120,12 +121,13 @@ def test_second_401_is_raised_without_a_third_attempt(mode: str) -> None:
 
 
 def test_repeated_401s_do_not_exhaust_the_token_rate_limit() -> None:
+    began = time.monotonic()
     with OddServer(lambda asked: js(401, {})) as server, InteractorClient(**server.settings) as client:
         for _ in range(50):
             with pytest.raises(AuthenticationError):
                 client.assistants.list()
     # 5 at once and 20 a minute are allowed.
-    assert len(server.token_requests) <= 6
+    assert len(server.token_requests) <= 6 + (time.monotonic() - began) / 3
 
 
 @sync_and_async
@@ -159,10 +161,12 @@ def test_due_token_is_used_while_refresh_fails(mode: str, failure: bytes) -> Non
 
         return main()
 
+    began = time.monotonic()
     with OddServer(lambda asked: js(200, {"data": [ASSISTANT]}), answer_token) as server:
         assert len(call(mode, server.settings, use)) == 5
     assert {asked.token for asked in server.calls} == {"token_1"}
-    assert len(server.token_requests) <= 2
+    # One attempt in five seconds, while it fails.
+    assert len(server.token_requests) <= 2 + (time.monotonic() - began) / 5
 
 
 @sync_and_async

@@ -234,7 +234,7 @@ def test_closing_in_one_loop_closes_connections_of_another_running_loop(server: 
         client = httpx.AsyncClient(transport=transport, base_url=server.url)
         await client.get(PATH)
         called.set()
-        await asyncio.to_thread(closed.wait, 5)
+        await asyncio.to_thread(closed.wait, 60)
 
     thread = threading.Thread(target=lambda: asyncio.run(call_and_live_on()))
     thread.start()

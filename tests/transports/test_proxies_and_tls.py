@@ -110,7 +110,7 @@ class Proxy:
             self.asked.append(f"{method} {target}")
             self.credentials += [f.partition(": ")[2] for f in fields if f.lower().startswith("proxy-authorization")]
             host, port = (target if method == "CONNECT" else target.split("/")[2]).rsplit(":", 1)
-            with socket.create_connection((host, int(port)), 5) as server:
+            with socket.create_connection((host, int(port)), 60) as server:
                 if method == "CONNECT":
                     guest.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
                 else:

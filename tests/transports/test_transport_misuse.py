@@ -194,7 +194,7 @@ class Locked(httpx.SyncByteStream):
     def close(self) -> None:
         if not self.closed.is_set():
             self.closed_by = threading.current_thread().name
-            if self.lock.acquire(timeout=5):
+            if self.lock.acquire(timeout=60):
                 self.lock.release()
             self.closed.set()
 

@@ -515,7 +515,7 @@ def test_duplicate_waits_for_outcome_of_first_delivery(handle: Handle) -> None:
                 copy_waits.set()
             return state
 
-    router = make(Watched(), duplicate_wait=10)
+    router = make(Watched(), duplicate_wait=60)
 
     @router.on("*")
     def slow(event: Any) -> None:
