@@ -58,17 +58,18 @@ async def _read(response: httpx.Response, chunks: _Chunks) -> None:
     assert isinstance(response.stream, httpx.AsyncByteStream)
     end: Exception | None = None
     try:
-        async for chunk in response.stream:
-            await chunks.put(chunk)
-    except asyncio.CancelledError:
+        try:
+            async for chunk in response.stream:
+                await chunks.put(chunk)
+        finally:
+            await _close(response)
+    except asyncio.CancelledError:  # perhaps while the response is being closed: a caller may still wait for the end
         while not chunks.empty():
             chunks.get_nowait()
         chunks.put_nowait(httpx.ReadError("the task that reads it was cancelled"))
         raise
     except Exception as error:
         end = error
-    finally:
-        await _close(response)
     await chunks.put(end)
 
 

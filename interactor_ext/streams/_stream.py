@@ -125,10 +125,11 @@ class Stream(SharedStream[E]):
 
     def _do(self, action: Action) -> None:
         # One thread at a time: the one in `_readers`, until it clears them.
-        me = threading.get_ident()
-        if self._readers.setdefault(None, me) != me:
-            raise two_readers()
-        try:
+        me = reader = threading.get_ident()
+        try:  # an interrupt right after `setdefault` must clear them as well
+            reader = self._readers.setdefault(None, me)
+            if reader != me:
+                raise two_readers()
             match action:
                 case Connect(headers):
                     self._connect(headers)
@@ -139,7 +140,8 @@ class Stream(SharedStream[E]):
                     self._waiter.wait(max(0.0, until - time.monotonic()))
                     self._state.woken()
         finally:
-            self._readers.clear()
+            if reader == me:
+                self._readers.clear()
         if not isinstance(self._state.action, Receive):
             self._disconnect()
 

@@ -526,3 +526,47 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.002)
+
+
+async def test_aclose_while_a_broken_connection_is_being_closed_ends_reading() -> None:
+    is_closing = asyncio.Event()
+
+    class BreaksOff(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b": hello\n\n"
+            raise httpx.ReadError("broken")
+
+        async def aclose(self) -> None:
+            is_closing.set()
+            await asyncio.sleep(60)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=BreaksOff())
+
+    async with httpx.AsyncClient(base_url="http://localhost", transport=httpx.MockTransport(respond)) as client:
+        stream: AsyncStream[Any] = AsyncStream(client, KWARGS, "StreamEvent", policy=AT_ONCE)
+        await stream.__aenter__()
+        reading = asyncio.ensure_future(anext(stream, None))
+        await is_closing.wait()
+        await asyncio.wait_for(stream.aclose(), 30)
+        assert await asyncio.wait_for(reading, 30) is None
+
+
+def test_interrupt_before_an_action_leaves_no_connection_open() -> None:
+    class Interrupted(dict[None, int]):
+        def setdefault(self, *arguments: Any) -> Any:
+            super().setdefault(*arguments)
+            raise KeyboardInterrupt
+
+    transport = Transport(trust_env=False)
+    with (
+        RawServer(endless) as server,
+        httpx.Client(base_url=server.url, transport=CallTransport(transport, RULES)) as client,
+    ):
+        stream: Stream[Any] = Stream(client, KWARGS, "StreamEvent", policy=AT_ONCE)
+        stream.__enter__()
+        stream._readers = Interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            next(stream)
+        stream.close()
+        assert transport.connections().open == 0
