@@ -37,6 +37,7 @@ class CallTransport(httpx.BaseTransport):
         self._inner = inner
         self._rules = rules
         self._closing = Closing()
+        self._inner_closed = False
         watch_given_network(inner)
 
     @property
@@ -84,9 +85,10 @@ class CallTransport(httpx.BaseTransport):
         return response
 
     def close(self) -> None:
-        if not self._closing.is_set:
-            self._closing.set()
+        self._closing.set()
+        if not self._inner_closed:
             self._inner.close()
+            self._inner_closed = True  # not before: an interrupted `close` can be repeated
 
 
 class AsyncCallTransport(httpx.AsyncBaseTransport):
@@ -96,6 +98,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         self._inner = inner
         self._rules = rules
         self._closing = Closing()
+        self._inner_closed = False
 
     @property
     def is_closed(self) -> bool:
@@ -149,9 +152,10 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         return response
 
     async def aclose(self) -> None:
-        if not self._closing.is_set:
-            self._closing.set()
+        self._closing.set()
+        if not self._inner_closed:
             await self._inner.aclose()
+            self._inner_closed = True
 
 
 def _open_stream(response: httpx.Response) -> None:

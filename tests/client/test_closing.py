@@ -19,6 +19,12 @@ from interactor_ext.transports._circuit_breaker import CircuitBreaker
 from tests.support.modes import sync_and_async
 from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, js
 
+SETTINGS: dict[str, Any] = {
+    "client_id": "client",
+    "client_secret": "secret_8f3a61c9d2",
+    "core_api_url": "http://localhost:9/api/v1",
+    "account_server_url": "http://localhost:9/api/v1",
+}
 SOON = 20.0
 """Far less than the pauses and timeouts that would otherwise be waited for."""
 
@@ -206,3 +212,37 @@ def test_closing_while_threads_open_connections() -> None:
                 *(httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, httpx.ConnectError),
             }
         eventually(lambda: not server.open_connections)
+
+
+def test_close_after_an_interrupted_close_closes_the_transport() -> None:
+    closes: list[str] = []
+
+    class Interrupted(httpx.MockTransport):
+        def close(self) -> None:
+            closes.append("begun")
+            if len(closes) == 1:
+                raise KeyboardInterrupt
+
+    client = InteractorClient(transport=Interrupted(lambda _: httpx.Response(500)), **SETTINGS)
+    with pytest.raises(KeyboardInterrupt):
+        client.close()
+    client.close()
+    client.close()
+    assert len(closes) == 2
+
+
+async def test_aclose_after_a_cancelled_aclose_closes_the_transport() -> None:
+    closes: list[str] = []
+
+    class Slow(httpx.MockTransport):
+        async def aclose(self) -> None:
+            closes.append("begun")
+            if len(closes) == 1:
+                await asyncio.sleep(60)
+
+    client = AsyncInteractorClient(transport=Slow(lambda _: httpx.Response(500)), **SETTINGS)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(client.aclose(), 0.05)
+    await client.aclose()
+    await client.aclose()
+    assert len(closes) == 2
