@@ -175,7 +175,7 @@ def test_tool_result_in_room_of_deleted_assistant_returns_409(caller: Caller) ->
 @pytest.mark.parametrize("streamed", [True, False])
 @pytest.mark.parametrize("content", ["Hello", "/tool a"])
 def test_message_waiting_in_deleted_room_returns_404(streamed: bool, content: str) -> None:
-    with Sandbox(word_delay=0.02).run() as sandbox, Caller(sandbox) as caller, ThreadPoolExecutor(1) as pool:
+    with Sandbox(word_delay=0.2).run() as sandbox, Caller(sandbox) as caller, ThreadPoolExecutor(1) as pool:
         room = room_with_tools(caller, "a")
         with listening(caller, f"/rooms/{room['id']}/stream") as stream:
             send(caller, room, "word " * 100, stream=True)

@@ -170,16 +170,16 @@ def test_page_sends_message_and_streams_reply(page: Page, caller: Caller) -> Non
     page.shows("#room-facts", "onerror")
     count_streams = lambda: caller.sandbox.open_streams == 1  # noqa: E731
     eventually(page.browser, count_streams)
-    question = " ".join(f"word{number}" for number in range(40))
+    question = " ".join(f"word{number}" for number in range(120))
     page.write("#content", question)
     asked_before = len(caller.sandbox.requests)
     page.press("Send")
-    page.shows("#messages .user", "word39")
+    page.shows("#messages .user", "word119")
     first = eventually(page.browser, lambda: page.text("#messages .draft .content"))
     longer = eventually(page.browser, lambda: len(page.text("#messages .draft .content")) > len(first))
     assert longer
     assert len(first) < len(question)
-    page.shows("#messages .assistant:not(.draft) .content", "word39")
+    page.shows("#messages .assistant:not(.draft) .content", "word119")
     eventually(page.browser, lambda: not page.text("#messages .draft"))
     assert [each["role"] for each in caller.read(f"/rooms/{room['id']}/messages")] == ["user", "assistant"]
     # The one is this test's own look at the messages: what the page does is not what the program asked.

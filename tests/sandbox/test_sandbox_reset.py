@@ -93,7 +93,7 @@ async def test_request_body_started_before_reset_returns_409() -> None:
 
 
 def test_waiting_reply_is_discarded_by_reset(seed: Path) -> None:
-    with Sandbox(seed=seed, word_delay=0.05).run() as sandbox, ThreadPoolExecutor(1) as pool:
+    with Sandbox(seed=seed, word_delay=0.2).run() as sandbox, ThreadPoolExecutor(1) as pool:
         with Caller(sandbox) as old:
             old.make(MESSAGES, content="word " * 100, stream=True)
             waiting = pool.submit(old.post, MESSAGES, json={"content": "of the old test"})
