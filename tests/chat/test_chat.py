@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from interactor_ext import (
 )
 from interactor_ext.chat._room_queue import ROOMS
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.platform import conversation
 from tests.support.chaos_proxy import LOST, ChaosProxy
 from tests.support.conversations import (
     NAMESPACE,
@@ -54,6 +56,21 @@ def server() -> Iterator[Sandbox]:
 def sandbox(server: Sandbox) -> Sandbox:
     server.reset()
     return server
+
+
+@pytest.fixture
+def go_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Until it is set, the sandbox gives only the first word of an answer."""
+    event = threading.Event()
+
+    async def sleep(seconds: float) -> None:
+        while not event.is_set():
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(seconds)
+
+    monkeypatch.setattr(conversation, "asyncio", SimpleNamespace(sleep=sleep, Lock=asyncio.Lock))
+    yield event
+    event.set()
 
 
 @sync_and_async
@@ -124,13 +141,16 @@ def test_cut_stream_is_resumed_and_loses_no_delta(mode: str, allowed: int, sandb
 
 
 @sync_and_async
-def test_stream_that_cannot_resume_raises_and_message_finds_the_answer(mode: str, sandbox: Sandbox) -> None:
+def test_stream_that_cannot_resume_raises_and_message_finds_the_answer(
+    mode: str, sandbox: Sandbox, go_on: threading.Event
+) -> None:
     room = new_room(sandbox)
 
     def break_off(event: Any) -> None:
         if event is None:
             sandbox.faults.add("stream_room", status=403, times=None)
             sandbox.disconnect_streams()
+            go_on.set()
 
     outcome = chat(mode, sandbox, room, WORDS, during=break_off)
     assert isinstance(outcome.error, PermissionDeniedError)
@@ -140,7 +160,9 @@ def test_stream_that_cannot_resume_raises_and_message_finds_the_answer(mode: str
 
 
 @sync_and_async
-def test_rest_of_the_text_can_be_read_after_the_stream_failed(mode: str, sandbox: Sandbox) -> None:
+def test_rest_of_the_text_can_be_read_after_the_stream_failed(
+    mode: str, sandbox: Sandbox, go_on: threading.Event
+) -> None:
     room = new_room(sandbox)
 
     def text_in_two_parts(user: InteractorClient) -> list[str]:
@@ -149,6 +171,7 @@ def test_rest_of_the_text_can_be_read_after_the_stream_failed(mode: str, sandbox
             text = next(words)
             sandbox.faults.add("stream_room", status=403, times=None)
             sandbox.disconnect_streams()
+            go_on.set()
             try:
                 for word in words:
                     text += word
@@ -164,6 +187,7 @@ def test_rest_of_the_text_can_be_read_after_the_stream_failed(mode: str, sandbox
             text = await anext(words)
             sandbox.faults.add("stream_room", status=403, times=None)
             sandbox.disconnect_streams()
+            go_on.set()
             try:
                 async for word in words:
                     text += word
@@ -184,12 +208,15 @@ def test_rest_of_the_text_can_be_read_after_the_stream_failed(mode: str, sandbox
 
 
 @sync_and_async
-def test_error_event_raises_stream_error_and_message_finds_the_answer(mode: str, sandbox: Sandbox) -> None:
+def test_error_event_raises_stream_error_and_message_finds_the_answer(
+    mode: str, sandbox: Sandbox, go_on: threading.Event
+) -> None:
     room = new_room(sandbox)
 
     def fail(event: Any) -> None:
         if event is None:
             sandbox.emit(room, {"type": "error", "error": {"code": "OVERLOADED", "message": "Too busy."}})
+            go_on.set()
 
     outcome = chat(mode, sandbox, room, WORDS, during=fail)
     assert isinstance(outcome.error, StreamError)
@@ -199,13 +226,14 @@ def test_error_event_raises_stream_error_and_message_finds_the_answer(mode: str,
 
 
 @sync_and_async
-def test_room_deleted_during_chat_raises_not_found(mode: str, sandbox: Sandbox) -> None:
+def test_room_deleted_during_chat_raises_not_found(mode: str, sandbox: Sandbox, go_on: threading.Event) -> None:
     room = new_room(sandbox)
 
     def delete(event: Any) -> None:
         if event is None:
             with sandbox.client(namespace=NAMESPACE) as user:
                 user.rooms.delete(room)
+            go_on.set()
 
     outcome = chat(mode, sandbox, room, WORDS, during=delete)
     assert isinstance(outcome.error, NotFoundError)
@@ -213,12 +241,15 @@ def test_room_deleted_during_chat_raises_not_found(mode: str, sandbox: Sandbox) 
 
 
 @sync_and_async
-def test_done_event_before_the_answer_is_complete_still_gives_the_answer(mode: str, sandbox: Sandbox) -> None:
+def test_done_event_before_the_answer_is_complete_still_gives_the_answer(
+    mode: str, sandbox: Sandbox, go_on: threading.Event
+) -> None:
     room = new_room(sandbox)
 
     def end(event: Any) -> None:
         if event is None:
             sandbox.emit(room, {"type": "done"})
+            go_on.set()
 
     outcome = chat(mode, sandbox, room, WORDS, during=end)
     assert outcome.error is None
@@ -226,13 +257,14 @@ def test_done_event_before_the_answer_is_complete_still_gives_the_answer(mode: s
 
 
 @sync_and_async
-def test_unknown_and_invalid_events_are_tolerated(mode: str, sandbox: Sandbox) -> None:
+def test_unknown_and_invalid_events_are_tolerated(mode: str, sandbox: Sandbox, go_on: threading.Event) -> None:
     room = new_room(sandbox)
 
     def say(event: Any) -> None:
         if event is None:
             sandbox.emit(room, {"type": "message.thinking", "content": "hm"})
             sandbox.emit(room, {"type": "message.complete", "message": {"id": 5}})
+            go_on.set()
 
     outcome = chat(mode, sandbox, room, WORDS, during=say)
     assert outcome.error is None
@@ -271,6 +303,7 @@ def test_chat_repeated_with_its_idempotency_key_gives_the_same_answer(mode: str,
 
 
 @sync_and_async
+@pytest.mark.usefixtures("go_on")
 def test_leaving_the_block_early_closes_the_stream(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     if mode == "sync":
@@ -312,14 +345,14 @@ async def test_cancelled_task_closes_the_stream(sandbox: Sandbox) -> None:
         assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
 
 
-async def test_wait_for_within_the_block_loses_nothing(sandbox: Sandbox) -> None:
-    room, words = new_room(sandbox), f"{WORDS} " * 40
-    async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, words) as reply:
+async def test_wait_for_within_the_block_loses_nothing(sandbox: Sandbox, go_on: threading.Event) -> None:
+    room = new_room(sandbox)
+    async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reply.message(), 0.03)
-        answer = (await reply.message()).content
-        assert answer == f"Bot here. You said: {words}"
-        assert "".join([word async for word in reply.text()]) == answer
+        go_on.set()
+        assert (await reply.message()).content == ANSWER
+        assert "".join([word async for word in reply.text()]) == ANSWER
 
 
 async def test_many_short_wait_for_find_the_answer_although_the_stream_breaks(sandbox: Sandbox) -> None:
@@ -507,7 +540,7 @@ def test_chat_after_one_that_was_left_early_gets_its_own_answer(mode: str, sandb
     assert answer == "Bot here. You said: And now?"
 
 
-async def test_chat_cancelled_in_the_room_queue_is_skipped(sandbox: Sandbox) -> None:
+async def test_chat_cancelled_in_the_room_queue_is_skipped(sandbox: Sandbox, go_on: threading.Event) -> None:
     room = new_room(sandbox)
     async with sandbox.async_client(namespace=NAMESPACE) as user:
 
@@ -522,6 +555,7 @@ async def test_chat_cancelled_in_the_room_queue_is_skipped(sandbox: Sandbox) -> 
             with pytest.raises(asyncio.CancelledError):
                 await second
             fourth = asyncio.create_task(follow("fourth"))
+            go_on.set()
             assert (await first.message()).content == ANSWER
         assert (await third, await fourth) == ("Bot here. You said: third", "Bot here. You said: fourth")
     assert [request.body["content"] for request in asked(sandbox, "send_message")] == [WORDS, "third", "fourth"]
