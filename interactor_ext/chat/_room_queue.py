@@ -44,16 +44,16 @@ class Room(NamedTuple):
 
 
 class Place:
-    """A chat's place in the queue of its room."""
+    """A chat's place in the queue of its room, which it takes by `RoomQueue.join`."""
 
-    def __init__(self, chat: Callable[[], Any], room: Hashable, owner: object, ahead: Place | None) -> None:
+    def __init__(self, chat: Callable[[], Any], room: Hashable, owner: object) -> None:
         self.chat = chat
         """The chat, or None where it was dropped."""
         self.room = room
         self.owner = owner
         """The thread or task that began it: only another can be expected to read it to its end."""
         self.over: Future[None] = promise()
-        self._ahead = ahead
+        self._ahead: Place | None = None
 
     def those_ahead(self) -> Iterator[Place]:
         """Those to wait for: one, and others only where that one gave up while it waited itself."""
@@ -82,10 +82,10 @@ class RoomQueue:
         # The newest message that a room had when its silence was taken for the end of an answer.
         self._given_up: dict[Hashable, str] = {}
 
-    def join(self, room: Hashable, chat: Callable[[], Any], owner: object) -> Place:
+    def join(self, place: Place) -> None:
         with self._lock:
-            place = self._last[room] = Place(chat, room, owner, self._last.get(room))
-        return place
+            place._ahead = self._last.get(place.room)
+            self._last[place.room] = place
 
     def leave(self, place: Place) -> None:
         """Twice does no harm."""

@@ -72,9 +72,12 @@ class SharedReply:
             raise RuntimeError("a tool cannot chat in the room that waits for its result")
         self._ends_at = self._user._view.ends_at()
         start_closer()
-        place = self._place = ROOMS.join(self._room, weakref.ref(self), owner)
-        # A chat that is garbage collected before it is closed does not block the room.
+        place = Place(weakref.ref(self), self._room, owner)
+        # A chat that is garbage collected before it is closed does not block the room. Watched before it joins, as an
+        # interrupt in between would leave the room blocked for good.
         self._watch = close_when_dropped(self, partial(ROOMS.leave, place))
+        ROOMS.join(place)
+        self._place = place
         return place
 
     def _send(self, place: Place) -> Effects[None]:
@@ -192,8 +195,8 @@ class SharedReply:
                     yield Call(close_stream, (self._stream,))
             finally:
                 if self._place is not None:
-                    self._watch.cancel()
                     ROOMS.leave(self._place)
+                    self._watch.cancel()
 
     def _tool_runs(self, calls: tuple[ToolCall, ...]) -> Iterator[Effects[Any]]:
         for call in calls:

@@ -353,6 +353,22 @@ def test_garbage_collector_closes_a_chat_in_the_closer_thread() -> None:
         assert eventually(lambda: room not in [place.id for place in ROOMS._last])  # type: ignore[attr-defined]
 
 
+def test_interrupt_while_joining_the_queue_releases_the_room(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    room, join = new_room(sandbox), ROOMS.join
+
+    def join_interrupted(*arguments: Any) -> None:
+        join(*arguments)
+        raise KeyboardInterrupt
+
+    with sandbox.client(namespace=NAMESPACE) as user:
+        with monkeypatch.context() as patch:
+            patch.setattr(ROOMS, "join", join_interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                user.chat(room, WORDS).__enter__()
+        with user.with_options(deadline=30).chat(room, WORDS) as reply:
+            assert reply.message().content == ANSWER
+
+
 def test_closed_generator_around_a_chat_releases_the_room(sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     with sandbox.client(namespace=NAMESPACE) as user:

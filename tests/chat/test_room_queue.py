@@ -15,7 +15,7 @@ from interactor_client.models import Message
 from interactor_ext import APITimeoutError
 from interactor_ext._effects import Effects, run_sync
 from interactor_ext.chat import _room_queue as room_queue
-from interactor_ext.chat._room_queue import Room, RoomQueue
+from interactor_ext.chat._room_queue import Place, Room, RoomQueue
 
 ROOM = Room("http://localhost", "user_1", "room_1")
 
@@ -114,15 +114,21 @@ def test_number_of_remembered_rooms_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert [room.id for room in queue._given_up] == ["room_2", "room_3", "room_4"]  # type: ignore[attr-defined]
 
 
+def joined(queue: RoomQueue, name: str) -> Place:
+    place = Place(partial(str, name), ROOM, name)
+    queue.join(place)
+    return place
+
+
 def test_chats_that_left_the_queue_are_skipped() -> None:
     queue = RoomQueue()
-    first, second, third = (queue.join(ROOM, partial(str, name), name) for name in ("first", "second", "third"))
+    first, second, third = (joined(queue, name) for name in ("first", "second", "third"))
     queue.leave(third)
-    fourth = queue.join(ROOM, lambda: "fourth", "fourth")
+    fourth = joined(queue, "fourth")
     assert [place.chat() for place in fourth.those_ahead()] == ["second", "first"]
     queue.leave(second)
     queue.leave(first)
     queue.leave(first)
     queue.leave(fourth)
     assert not queue._last
-    assert list(queue.join(ROOM, lambda: "fifth", "fifth").those_ahead()) == []
+    assert list(joined(queue, "fifth").those_ahead()) == []
