@@ -59,7 +59,9 @@ class InteractorError(Exception):
 
 
 class ConfigurationError(InteractorError):
-    """Settings are missing or contradict each other, or a client is used after it was closed. Nothing was sent."""
+    """Settings are missing or contradict each other, or a client is used after it was closed. Nothing was sent, unless
+    the client was closed during the call: then an earlier attempt may have arrived.
+    """
 
     default_code = "CONFIGURATION_ERROR"
 

@@ -103,6 +103,7 @@ class ViewClient(_SendsNoCookies, httpx.Client):
         self.view = view
         self.context = context
         self.reporter = context.reporter
+        self.closing = transport.closing
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         try:
@@ -147,6 +148,7 @@ class AsyncViewClient(_SendsNoCookies, httpx.AsyncClient):
         self.view = view
         self.context = context
         self.reporter = context.reporter
+        self.closing = transport.closing
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         try:

@@ -21,6 +21,7 @@ from interactor_ext.streams._events import Received, event_reader
 from interactor_ext.streams._state import Action, End, Receive, StreamState
 from interactor_ext.telemetry._events import StreamConnected, StreamDisconnected, StreamKind
 from interactor_ext.transports._deadline import TimeLeft
+from interactor_ext.transports._waiters import Latch
 
 E = TypeVar("E")
 
@@ -58,6 +59,7 @@ class SharedStream(Generic[E]):
                 'or "" to begin with what happens from now on'
             )
         self._client = client
+        self._client_closing: Latch = getattr(client, "closing", None) or Latch()  # a plain httpx client has none
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
         self._announced_reconnects = 0

@@ -22,7 +22,7 @@ from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_reade
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
 from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._interrupts import interrupt_behind
-from interactor_ext.transports._waiters import ThreadWaiter, require_asyncio
+from interactor_ext.transports._waiters import TaskWaiter, ThreadWaiter, require_asyncio
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class Stream(SharedStream[E]):
                     self._receive()
                 case Backoff(seconds, number, until):
                     self._announce(number, seconds)
-                    self._waiter.wait(max(0.0, until - time.monotonic()))
+                    self._client_closing.wait(max(0.0, until - time.monotonic()), self._waiter)
                     self._state.woken()
         finally:
             if reader == me:
@@ -198,10 +198,11 @@ class AsyncStream(SharedStream[E]):
     def _set_up(self) -> None:
         self._connecting: asyncio.Task[None] | None = None
         self._connection: ReadAhead | None = None
-        self._closed = asyncio.Event()
+        self._waiter: TaskWaiter | None = None
 
     async def __aenter__(self) -> Self:
         require_asyncio()
+        self._waiter = TaskWaiter()
         self._is_entered = True
         try:
             for action in self._actions(until_connected=True):
@@ -244,7 +245,8 @@ class AsyncStream(SharedStream[E]):
     async def aclose(self) -> None:
         """End the stream. Iterating gives nothing from then on; a task that waits for an event is woken."""
         self._state.closed()
-        self._closed.set()
+        if self._waiter is not None:
+            self._waiter.wake()
         await self._cancel_and_disconnect()
 
     async def _loop(self, decode: Callable[[Received], T]) -> AsyncGenerator[T, None]:
@@ -279,9 +281,7 @@ class AsyncStream(SharedStream[E]):
                 result = self._announce(number, seconds)
                 if inspect.isawaitable(result):
                     await result
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                        await self._closed.wait()
+                await self._client_closing.wait_async(max(0.0, until - time.monotonic()), self._waiter)
                 self._state.woken()
 
     async def _connect(self, headers: dict[str, bytes]) -> None:

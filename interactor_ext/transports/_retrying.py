@@ -36,16 +36,16 @@ class CallTransport(httpx.BaseTransport):
     def __init__(self, inner: httpx.BaseTransport, rules: Rules) -> None:
         self._inner = inner
         self._rules = rules
-        self._closing = Closing()
+        self.closing = Closing()
         self._inner_closed = False
         watch_given_network(inner)
 
     @property
     def is_closed(self) -> bool:
-        return self._closing.is_set
+        return self.closing.is_set
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        attempts = Attempts(request, self._rules, self._closing)
+        attempts = Attempts(request, self._rules, self.closing)
         try:
             while True:
                 try:
@@ -85,7 +85,7 @@ class CallTransport(httpx.BaseTransport):
         return response
 
     def close(self) -> None:
-        self._closing.set()
+        self.closing.set()
         if not self._inner_closed:
             self._inner.close()
             self._inner_closed = True  # not before: an interrupted `close` can be repeated
@@ -97,15 +97,15 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
     def __init__(self, inner: httpx.AsyncBaseTransport, rules: Rules) -> None:
         self._inner = inner
         self._rules = rules
-        self._closing = Closing()
+        self.closing = Closing()
         self._inner_closed = False
 
     @property
     def is_closed(self) -> bool:
-        return self._closing.is_set
+        return self.closing.is_set
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        attempts = Attempts(request, self._rules, self._closing)
+        attempts = Attempts(request, self._rules, self.closing)
         try:
             while True:
                 try:
@@ -152,7 +152,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         return response
 
     async def aclose(self) -> None:
-        self._closing.set()
+        self.closing.set()
         if not self._inner_closed:
             await self._inner.aclose()
             self._inner_closed = True

@@ -116,6 +116,31 @@ def test_closing_ends_calls_in_a_retry_pause(mode: str) -> None:
 
 
 @sync_and_async
+def test_closing_ends_a_stream_that_pauses_before_it_connects_again(mode: str) -> None:
+    with OddServer(busy) as server:
+        settings = {**server.settings, "max_retries": 3, "timeout": 30}
+        if mode == "sync":
+            with InteractorClient(**settings) as client, ThreadPoolExecutor(1) as threads:
+                opened = threads.submit(client.rooms.stream("room_1").__enter__)
+                eventually(lambda: server.calls)
+                client.close()
+                error = opened.exception(SOON)
+        else:
+
+            async def main() -> BaseException:
+                client = AsyncInteractorClient(**settings)
+                opened = asyncio.create_task(client.rooms.stream("room_1").__aenter__())
+                await asyncio.to_thread(eventually, lambda: server.calls)
+                await client.aclose()
+                async with asyncio.timeout(SOON):
+                    return (await asyncio.gather(opened, return_exceptions=True))[0]  # type: ignore[return-value]
+
+            error = asyncio.run(main())
+        assert len(server.calls) == 1
+    assert isinstance(error, ConfigurationError)
+
+
+@sync_and_async
 def test_closing_ends_calls_that_wait_for_a_connection(mode: str, held: Held) -> None:
     make: Any = Transport if mode == "sync" else AsyncTransport
 
