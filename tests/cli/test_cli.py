@@ -430,7 +430,7 @@ def test_api_calls_every_operation(call: Callable[..., Any], sandbox: Sandbox) -
     one("update_webhook", f"webhook_id={hook['id']}", body={"active": False})
     one("rotate_webhook_secret", f"webhook_id={hook['id']}")
     one("delete_webhook", f"webhook_id={hook['id']}")
-    assert reached == set(operations.operations())
+    assert reached == set(operations.operations()), "call it with one(...) in this test"
 
 
 def test_api_supports_all_pages_idempotency_key_and_files(

@@ -55,8 +55,9 @@ def test_every_operation_is_a_method_in_sync_and_async(tag: str) -> None:
     module = import_module(f"interactor_client.api.{tag}")
     name = "".join(word.capitalize() for word in tag.split("_"))
     sync, other = getattr(module, name), getattr(module, f"Async{name}")
-    assert {method for method in vars(sync) if not method.startswith("_")} == expected
-    assert {method for method in vars(other) if not method.startswith("_")} == expected
+    hint = "run make generate, or edit the table PLATFORM in tests/support/contract.py"
+    assert {method for method in vars(sync) if not method.startswith("_")} == expected, hint
+    assert {method for method in vars(other) if not method.startswith("_")} == expected, hint
     for method in expected:
         assert parameters(getattr(sync, method)) == parameters(getattr(other, method)), method
         sends = method.split("_")[0] not in ("iterate", "stream")

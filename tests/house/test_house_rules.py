@@ -6,6 +6,7 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,18 @@ EXTRA_ROOMS = {
 }
 
 
+CLIENTS = {
+    f"interactor_ext.{name}"
+    for name in ("InteractorClient", "AsyncInteractorClient", "get_client", "get_async_client", "reset_clients")
+}
+
+
 def modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
-    """The absolute names of the imports of a module, without those under `if TYPE_CHECKING:`."""
+def imports(path: Path, *, top_level_only: bool = False, typing_too: bool = False) -> Iterator[str]:
+    """The absolute names of the imports of a module, without those under `if TYPE_CHECKING:` unless `typing_too`."""
     tree = ast.parse(path.read_text())
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     stack: list[ast.AST] = [tree]
@@ -39,10 +46,15 @@ def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
             module = ".".join(part for part in (base, node.module or "") if part)
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not typing_too:
             stack.extend(node.orelse)
         elif not (top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)):
             stack.extend(ast.iter_child_nodes(node))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def named(path: Path) -> str:
@@ -59,11 +71,25 @@ def test_webhooks_and_sandbox_do_not_import_the_client(room: str) -> None:
     offending = {
         named(path): name
         for path in modules(f"interactor_ext/{room}")
-        for name in imports(path, top_level_only=True)
-        if name.startswith(("interactor_ext._client", "interactor_ext.tokens._auth"))
-        or name == "interactor_ext.InteractorClient"
+        # Within functions too; a sandbox makes clients of itself for those who ask.
+        for name in imports(path, top_level_only=room == "sandbox")
+        if name.startswith(("interactor_ext._client", "interactor_ext.tokens._auth")) or name in CLIENTS
     }
-    assert offending == {}
+    assert offending == {}, "see `Who may import what` in CONTRIBUTING.md"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Move what both need to a module of its own. Imports in functions and under TYPE_CHECKING count."""
+    names = {module_name(path): path for path in modules("interactor_ext")}
+    graph = {}
+    for name, path in names.items():
+        found = {each for each in imports(path, typing_too=True) if each in names and each != name}
+        # `from package import module` needs the module alone.
+        graph[name] = {each for each in found if not any(other.startswith(f"{each}.") for other in found)}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" -> ".join(error.args[1])) from None
 
 
 @pytest.mark.parametrize("path", modules("interactor_ext"), ids=named)
