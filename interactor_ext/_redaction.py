@@ -154,10 +154,6 @@ def mask_forms(text: str, mask: str = MASK) -> str:
     return _compiled(_PREFIXED_KEY).sub(lambda match: _masked_key(match, mask), text)
 
 
-def _masked_credentials(match: re.Match[str], mask: str) -> str:
-    return match[0] if _is_prose(match) else f"{match[1]}{match[2]}{mask}"
-
-
 def _masked_key(match: re.Match[str], mask: str) -> str:
     if _compiled(_WORD_START).match(match.string, match.start()) is None:
         return match[0]
