@@ -45,7 +45,7 @@ def test_constructing_a_sync_client_loads_no_attrs_no_asyncio_no_models_and_no_b
 
 
 def test_webhook_receiver_loads_no_client_no_httpx_no_asyncio_no_redis_and_no_models() -> None:
-    modules = loaded(RECEIVER)
+    modules = loaded(RECEIVER) - loaded("pass")  # where coverage is measured, it is in every process
     unused = {"attr", "asyncio", "dateutil", "httpx", "redis", "sqlite3", "subprocess", "interactor_ext._redis"}
     assert sorted(modules & unused) == []
     prefixes = (*MODELS_AND_ENDPOINTS, "interactor_client.client", "interactor_ext._client")
