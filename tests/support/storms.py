@@ -128,6 +128,8 @@ def interrupts_async(url: str, calls: int, seed: int) -> dict[str, Any]:
     """Ctrl-C, which asyncio makes a cancellation of. What a handler raises amid its own code breaks asyncio itself."""
     chance = random.Random(seed)
     signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Ignored where a shell started this in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     client = AsyncInteractorClient(**settings(url))
     at_once, rung = 20, 0
 
