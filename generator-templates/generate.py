@@ -1,4 +1,6 @@
-"""Writes interactor_client/ from openapi.yaml: `python generator-templates/generate.py [--check] [--output FOLDER]`."""
+"""Writes interactor_client/ and the relay's TypeScript declarations from openapi.yaml:
+`python generator-templates/generate.py [--check] [--output FOLDER]`.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
+from browser_types import browser_types
 from ruamel.yaml import YAML
 
 TEMPLATES = Path(__file__).resolve().parent
 ROOT = TEMPLATES.parent
 SPECIFICATION = ROOT / "openapi.yaml"
+TYPES = ROOT / "interactor_ext" / "relay" / "static" / "interactor-types.d.ts"
 
 
 def generate(package: Path) -> None:
@@ -34,8 +39,13 @@ def generate(package: Path) -> None:
         sys.exit(f"{run.stdout}{run.stderr}\nopenapi.yaml gave warnings or errors; nothing was written.")
     shutil.copyfile(TEMPLATES / "wire.py", package / "wire.py")
     (package / "py.typed").touch()
-    document = YAML(typ="safe").load(SPECIFICATION)
+    document = read_specification()
     (package / "openapi.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_specification() -> dict[str, Any]:
+    document: dict[str, Any] = YAML(typ="safe").load(SPECIFICATION)
+    return document
 
 
 def contents(package: Path) -> dict[str, str]:
@@ -76,13 +86,18 @@ def main() -> int:
         generate(Path(folder) / "interactor_client")
         new = contents(Path(folder) / "interactor_client")
     old = contents(arguments.output)
+    old_types = TYPES.read_text(encoding="utf-8") if TYPES.exists() else ""
+    new_types = browser_types(read_specification())
     if not arguments.check:
         update(arguments.output, old, new)
+        if new_types != old_types:
+            TYPES.parent.mkdir(parents=True, exist_ok=True)
+            TYPES.write_text(new_types, encoding="utf-8")
         return 0
-    difference = differences(old, new)
+    difference = differences({**old, TYPES.name: old_types}, {**new, TYPES.name: new_types})
     sys.stdout.writelines(difference)
     if difference:
-        sys.stdout.write("\ninteractor_client/ is not what openapi.yaml gives: run `make generate`.\n")
+        sys.stdout.write(f"\ninteractor_client/ or {TYPES.name} is not what openapi.yaml gives: run `make generate`.\n")
     return 1 if difference else 0
 
 
