@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,6 +14,7 @@ from interactor_client.models import MessageComplete
 from interactor_ext import AsyncInteractorClient
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import asked, new_room, sync_and_async
+from tests.support.node import lines_of
 from tests.support.npm import npm_package
 
 PACKAGE = "eventsource@4.1.1"
@@ -40,25 +37,8 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-@contextmanager
-def reading(folder: Path, url: str) -> Iterator[Callable[[], Any]]:
-    """The lines that the reader prints, while it runs."""
-    said: Queue[str] = Queue()
-    command = ["node", "script.js", url]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
-
-        def listen() -> None:
-            assert process.stdout is not None
-            for line in process.stdout:
-                said.put(line)
-
-        thread = Thread(target=listen)
-        thread.start()
-        try:
-            yield lambda: json.loads(said.get(timeout=60))
-        finally:
-            process.kill()
-            thread.join(60)
+def reading(folder: Path, url: str) -> AbstractContextManager[Callable[[], Any]]:
+    return lines_of(["node", "script.js", url], folder)
 
 
 def url_of(mode: str, sandbox: Sandbox, room: str) -> str:
