@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from interactor_ext.tools._jsonable import to_json
+from interactor_ext.tools._pydantic import is_for_pydantic, pydantic_shape, with_field
 from interactor_ext.tools._records import MISSING, Member, is_record, members_of, unwrapped
 from interactor_ext.tools._shapes import (
     ANYTHING,
@@ -42,6 +43,7 @@ class ShapeBuilder:
     def field(self, member: Member, place: str) -> Field:
         """Raises TypeError, which names `place`, for a hint that JSON cannot express."""
         # `x: str = None` is common, and a model that reads the schema's default will send that null.
+        member, make_default = with_field(member, place)
         hint = typing.Optional[member.hint] if member.default is None else member.hint  # noqa: UP045 - `|` refuses strings
         shape = self.shape(hint, place)
         more: Schema = {"description": member.description} if member.description else {}
@@ -50,11 +52,14 @@ class ShapeBuilder:
             if default is not MISSING:  # else it still applies, the schema just does not say so
                 more["default"] = default
         # A description in `Annotated` takes precedence over the docstring.
-        return Field(shape._replace(schema={**more, **shape.schema}), member.required)
+        return Field(shape._replace(schema={**more, **shape.schema}), member.required, make_default)
 
     def shape(self, hint: Any, place: str) -> Shape:
-        hint, description = unwrapped(hint)
-        shape = self._shape(hint, place)
+        bare, description, _ = unwrapped(hint)
+        if is_for_pydantic(hint, place):
+            shape = pydantic_shape(hint, place, self.definitions)
+        else:
+            shape = self._shape(bare, place)
         return shape._replace(schema={**shape.schema, "description": description}) if description else shape
 
     def _shape(self, hint: Any, place: str) -> Shape:
@@ -62,6 +67,9 @@ class ShapeBuilder:
         if origin is typing.Literal:
             return _choice(arguments, place)
         if origin in (typing.Union, types.UnionType):
+            variants = [variant for variant in arguments if variant is not type(None)]
+            if len(variants) > 1 and all(is_for_pydantic(variant, place) for variant in variants):
+                return pydantic_shape(hint, place, self.definitions)  # whose errors tell models apart
             return union([self.shape(variant, place) for variant in arguments])
         bare = hint if origin is None else origin
         if bare is tuple and arguments and arguments[-1] is not Ellipsis:
@@ -70,6 +78,8 @@ class ShapeBuilder:
             return array(self.shape(arguments[0], place) if arguments else ANYTHING, build)
         if bare in _MAPPINGS:
             key, item = arguments or (str, Any)
+            if is_for_pydantic(key, place):
+                return pydantic_shape(hint, place, self.definitions)
             if unwrapped(key)[0] not in (str, Any):
                 raise TypeError(f"{place}: the keys of a JSON object are text, so this must be dict[str, ...]")
             return mapping(self.shape(item, place))
@@ -82,7 +92,7 @@ class ShapeBuilder:
         raise TypeError(
             f"{place}: {hint if origin else getattr(hint, '__name__', hint)} has no form in JSON. What has one: str, "
             "int, float, bool, None, dates and times, Decimal, UUID, Enum, Literal, list, tuple, set, dict[str, ...], "
-            "Optional, dataclasses, attrs classes, TypedDicts and named tuples"
+            "Optional, dataclasses, attrs classes, TypedDicts, named tuples and pydantic models"
         )
 
     def _record(self, cls: type, place: str) -> Shape:

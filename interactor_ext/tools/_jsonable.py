@@ -51,6 +51,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, type):
         raise NotJSONError(f"{value.__name__} is a class, not a value")
+    if (serializer := getattr(value, "__pydantic_serializer__", None)) is not None:  # of its models and dataclasses
+        return _plain(serializer.to_python(value, mode="json", by_alias=True))
     if callable(to_dict := getattr(value, "to_dict", None)):  # the models of this SDK
         return _plain(to_dict())
     if dataclasses.is_dataclass(value):

@@ -50,21 +50,23 @@ def hints_of(thing: Any) -> dict[str, Any]:
         ) from error
 
 
-def unwrapped(hint: Any) -> tuple[Any, str]:
-    """A hint without what stands around the type proper, and the description that `Annotated` may hold."""
+def unwrapped(hint: Any) -> tuple[Any, str, list[Any]]:
+    """A hint without what stands around the type proper, the description in `Annotated`, and all else there."""
     description = ""
+    others: list[Any] = []
     while True:
         if typing.get_origin(hint) is Annotated:
             hint, *notes = typing.get_args(hint)
             # A string, or PEP 727's `Doc`.
-            texts = (getattr(note, "documentation", note) for note in notes)
+            texts = [getattr(note, "documentation", note) for note in notes]
             description = description or next((text for text in texts if isinstance(text, str)), "")
+            others += [text for text in texts if not isinstance(text, str)]
         elif typing.get_origin(hint) in (Required, NotRequired):
             hint = typing.get_args(hint)[0]
         elif (inner := getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)) is not None:
             hint = inner  # NewType; `type X = ...`
         else:
-            return hint, description
+            return hint, description, others
 
 
 def _of_dataclass(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:

@@ -37,6 +37,8 @@ class Shape(NamedTuple):
 class Field(NamedTuple):
     shape: Shape
     required: bool
+    make_default: Callable[[], Any] | None = None
+    """Where the class or the function has none of its own."""
 
 
 ANYTHING = Shape({}, "anything", lambda value, _: value)
@@ -77,7 +79,7 @@ def choice(values: Iterable[tuple[Any, Any]]) -> Shape:
 
 def union(variants: list[Shape]) -> Shape:
     """The first variant for which the value is valid, in the order of the hint."""
-    expected = " or ".join(variant.expected for variant in variants)
+    expected = " or ".join(dict.fromkeys(variant.expected for variant in variants))
 
     def read(value: Any, path: str) -> Any:
         deeper: list[InvalidArgumentError] = []
@@ -85,8 +87,9 @@ def union(variants: list[Shape]) -> Shape:
             try:
                 return variant.read(value, path)
             except InvalidArgumentError as invalid:
-                deeper += [invalid] if invalid.details[0][0] != path else []
-        # Where one variant alone failed further inside, its error is more precise.
+                at, words = invalid.details[0]
+                deeper += [invalid] if at != path or not words.startswith(f"must be {variant.expected}") else []
+        # Where the value has the type of one variant alone, that variant's error is more precise.
         raise deeper[0] if len(deeper) == 1 else _mismatch(path, expected, value)
 
     return Shape({"anyOf": [variant.schema for variant in variants]}, expected, read)
@@ -100,7 +103,7 @@ def array(item: Shape, build: Callable[[Iterable[Any]], Any]) -> Shape:
 
     def read(value: Any, path: str) -> Any:
         items = _array(value, path)
-        return _build(build, read_all((item, each, _path_of(path, n)) for n, each in enumerate(items)), path, "array")
+        return _build(build, read_all((item, each, path_of(path, n)) for n, each in enumerate(items)), path, "array")
 
     return Shape(schema, "an array", read)
 
@@ -118,7 +121,7 @@ def fixed_array(items: list[Shape]) -> Shape:
     def read(value: Any, path: str) -> Any:
         if len(_array(value, path)) != len(items):
             raise InvalidArgumentError((path, f"must be {expected}, not of {len(value)}"))
-        return tuple(read_all((item, value[n], _path_of(path, n)) for n, item in enumerate(items)))
+        return tuple(read_all((item, value[n], path_of(path, n)) for n, item in enumerate(items)))
 
     return Shape(schema, expected, read)
 
@@ -126,7 +129,7 @@ def fixed_array(items: list[Shape]) -> Shape:
 def mapping(item: Shape) -> Shape:
     def read(value: Any, path: str) -> Any:
         pairs = _object(value, path)
-        return dict(zip(pairs, read_all((item, each, _path_of(path, key)) for key, each in pairs.items()), strict=True))
+        return dict(zip(pairs, read_all((item, each, path_of(path, key)) for key, each in pairs.items()), strict=True))
 
     return Shape({"type": "object", "additionalProperties": item.schema}, "an object", read)
 
@@ -142,12 +145,13 @@ def record(name: str, fields: Mapping[str, Field], build: Callable[[dict[str, An
         given = _object(value, path)
         present = [key for key in fields if key in given]
         details = [
-            (_path_of(path, key), "is missing") for key, field in fields.items() if field.required and key not in given
+            (path_of(path, key), "is missing") for key, field in fields.items() if field.required and key not in given
         ]
         known = ", ".join(fields) or "none"
-        details += [(_path_of(path, key), f"is not known; known are: {known}") for key in given if key not in fields]
-        values = read_all(((fields[key].shape, given[key], _path_of(path, key)) for key in present), *details)
-        return _build(build, dict(zip(present, values, strict=True)), path, name)
+        details += [(path_of(path, key), f"is not known; known are: {known}") for key in given if key not in fields]
+        values = read_all(((fields[key].shape, given[key], path_of(path, key)) for key in present), *details)
+        made = {key: make() for key, (_, _, make) in fields.items() if make is not None and key not in given}
+        return _build(build, {**dict(zip(present, values, strict=True)), **made}, path, name)
 
     return Shape(schema, "an object", read)
 
@@ -180,9 +184,13 @@ def json_type(value: Any) -> str:
 
 
 def _mismatch(path: str, expected: str, value: Any) -> InvalidArgumentError:
+    return InvalidArgumentError((path, mismatch_words(expected, value)))
+
+
+def mismatch_words(expected: str, value: Any) -> str:
     # The type fits, so it is the number or the text itself that is wrong.
     got = "" if json_type(value) in expected else f", not {json_type(value)}"
-    return InvalidArgumentError((path, f"must be {expected}{got}"))
+    return f"must be {expected}{got}"
 
 
 def _array(value: Any, path: str) -> list[Any]:
@@ -215,5 +223,5 @@ def error_text(error: BaseException) -> str:
         return type(error).__name__
 
 
-def _path_of(path: str, name: str | int) -> str:
-    return f"{path}.{name}" if path else str(name)
+def path_of(path: str, *names: str | int) -> str:
+    return ".".join(str(each) for each in ((path, *names) if path else names))

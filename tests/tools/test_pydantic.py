@@ -1,0 +1,713 @@
+"""Tools whose parameters and results are pydantic's, or have constraints: schema, what is accepted, what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
+
+import annotated_types as at
+import attrs
+import pydantic
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
+
+from interactor_ext.tools import ToolContext, ToolFunction
+from interactor_ext.tools._jsonable import NotJSONError, to_json
+from interactor_ext.tools._shapes import InvalidArgumentError
+
+T = TypeVar("T")
+
+
+class Address(BaseModel):
+    """Where somebody lives."""
+
+    street: str = Field(min_length=2, description="With the number.")
+    zip_code: Annotated[str, Field(pattern=r"^\d{4}$")] | None = None
+    floor: int = Field(0, ge=-5, alias="storey")
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    number: int
+    day: date | None = None
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int = Field(le=9)
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    name: str
+
+
+class Tree(BaseModel):
+    name: str
+    children: list[Tree] = []
+
+
+class Even(BaseModel):
+    low: int
+    high: int
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def from_text(cls, value: Any) -> Any:
+        return dict(zip(("low", "high"), value.split("-"), strict=True)) if isinstance(value, str) else value
+
+    @pydantic.field_validator("low")
+    @classmethod
+    def is_even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("must be even")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def is_ordered(self) -> Even:
+        if self.low > self.high:
+            raise AssertionError("low is above high")
+        return self
+
+
+class Names(RootModel[list[str]]):
+    pass
+
+
+class Box(BaseModel, Generic[T]):
+    item: T
+
+
+@pydantic.dataclasses.dataclass
+class Made:
+    n: int = Field(ge=1)
+
+
+@dataclasses.dataclass
+class Plain:
+    n: Annotated[int, Field(ge=1)]
+    m: int = Field(3, le=9)
+
+
+@attrs.define
+class Defined:
+    n: Annotated[int, at.Ge(1)]
+    labels: list[str] = Field(default_factory=list, max_length=1)  # noqa: RUF009
+
+
+class Keys(TypedDict):
+    n: Annotated[int, at.Ge(1)]
+    text: NotRequired[Annotated[str, at.MaxLen(3)]]
+
+
+class Pair(NamedTuple):
+    n: Annotated[int, at.Ge(1)]
+    m: int = 0
+
+
+def tool_of(hint: Any, *default: Any) -> ToolFunction:
+    def use(value: Any) -> None: ...
+
+    use.__annotations__["value"] = hint
+    use.__defaults__ = default or None
+    return ToolFunction.of(use, None, None)
+
+
+def read(tool: ToolFunction, arguments: Any) -> Any:
+    return tool.bind(arguments, ToolContext("user_1", "room_1", "tc_1"))[1]
+
+
+def named(hint: Any) -> str:
+    return re.sub(r" at 0x\w+", "", str(hint))[:80]
+
+
+def words(tool: ToolFunction, value: Any) -> str:
+    with pytest.raises(InvalidArgumentError) as caught:
+        read(tool, {"value": value})
+    return str(caught.value)
+
+
+STREET = {"description": "With the number.", "minLength": 2, "title": "Street", "type": "string"}
+ZIP_CODE = {
+    "anyOf": [{"pattern": r"^\d{4}$", "type": "string"}, {"type": "null"}],
+    "default": None,
+    "title": "Zip Code",
+}
+ADDRESS = {
+    "description": "Where somebody lives.",
+    "properties": {
+        "street": STREET,
+        "zip_code": ZIP_CODE,
+        "storey": {"default": 0, "minimum": -5, "title": "Storey", "type": "integer"},
+    },
+    "required": ["street"],
+    "title": "Address",
+    "type": "object",
+}
+NO_INTEGER = "value: must be an integer, not a string"
+A_MOMENT = "a string with a date and a time, such as 2024-01-15T10:30:00Z"
+Row = tuple[Any, dict[str, Any], dict[str, Any], dict[str, str]]
+# The annotation; its schema; JSON that is accepted, and what it becomes; JSON that is refused, and with what words.
+TABLE: list[Row] = [
+    (
+        Annotated[int, Field(ge=1)],
+        {"minimum": 1, "type": "integer"},
+        {"1": 1, "2.0": 2},
+        {
+            "0": "value: must be greater than or equal to 1",
+            '"1"': NO_INTEGER,
+            "1.5": "value: must be an integer, not a number",
+            "true": "value: must be an integer, not a boolean",
+            "null": "value: must be an integer, not null",
+            "NaN": "value: must hold no number that is not finite",
+        },
+    ),
+    (
+        Annotated[int, Field(ge=1)] | None,
+        {"anyOf": [{"minimum": 1, "type": "integer"}, {"type": "null"}]},
+        {"1": 1, "null": None},
+        {"0": "value: must be greater than or equal to 1", '"1"': "value: must be an integer or null, not a string"},
+    ),
+    (
+        Annotated[int, at.Gt(1)],
+        {"exclusiveMinimum": 1, "type": "integer"},
+        {"2": 2},
+        {"1": "value: must be greater than 1"},
+    ),
+    (
+        Annotated[float, at.Lt(1.5)],
+        {"exclusiveMaximum": 1.5, "type": "number"},
+        {"1": 1.0},
+        {"1.5": "value: must be less than 1.5", '"1"': "value: must be a number, not a string"},
+    ),
+    (
+        Annotated[float, at.Interval(gt=0, le=1)],
+        {"exclusiveMinimum": 0, "maximum": 1, "type": "number"},
+        {"0.5": 0.5},
+        {"0": "value: must be greater than 0", "2": "value: must be less than or equal to 1"},
+    ),
+    (
+        Annotated[int, at.MultipleOf(5)],
+        {"multipleOf": 5, "type": "integer"},
+        {"10": 10},
+        {"4": "value: must be a multiple of 5"},
+    ),
+    (
+        Annotated[str, at.MinLen(2)],
+        {"minLength": 2, "type": "string"},
+        {'"ab"': "ab"},
+        {'"a"': "value: must have at least 2 characters", "3": "value: must be a string, not a number"},
+    ),
+    (
+        Annotated[str, at.Len(2, 3), "A code."],
+        {"minLength": 2, "maxLength": 3, "type": "string", "description": "A code."},
+        {'"abc"': "abc"},
+        {'"abcd"': "value: must have at most 3 characters"},
+    ),
+    (
+        Annotated[str, Field(pattern="^a+$", max_length=3, description="As.", examples=["aa"])],
+        {"pattern": "^a+$", "maxLength": 3, "type": "string", "description": "As.", "examples": ["aa"]},
+        {'"aa"': "aa"},
+        {'"b"': "value: must match pattern '^a+$'", '"aaaa"': "value: must have at most 3 characters"},
+    ),
+    (
+        Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, min_length=1)],
+        {"minLength": 1, "type": "string"},
+        {'" a "': "A"},
+        {'"  "': "value: must have at least 1 character"},
+    ),
+    (
+        Annotated[list[int], Field(min_length=1, max_length=2)],
+        {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2},
+        {"[1]": [1]},
+        {
+            "[]": "value: must have at least 1 item, not 0",
+            "[1, 2, 3]": "value: must have at most 2 items, not 3",
+            '["1"]': "value.0: must be an integer, not a string",
+        },
+    ),
+    (
+        Annotated[list[Annotated[int, at.Ge(0)]], at.MaxLen(2)],
+        {"type": "array", "items": {"minimum": 0, "type": "integer"}, "maxItems": 2},
+        {"[0]": [0]},
+        {'[-1, "x"]': "value.0: must be greater than or equal to 0; value.1: must be an integer, not a string"},
+    ),
+    (
+        Annotated[set[str], Field(min_length=1)],
+        {"type": "array", "items": {"type": "string"}, "uniqueItems": True, "minItems": 1},
+        {'["a", "a"]': {"a"}},
+        {"[]": "value: must have at least 1 item, not 0", "{}": "value: must be an array, not an object"},
+    ),
+    (
+        tuple[Annotated[int, at.Ge(0)], ...],
+        {"type": "array", "items": {"minimum": 0, "type": "integer"}},
+        {"[0]": (0,)},
+        {"[-1]": "value.0: must be greater than or equal to 0"},
+    ),
+    (
+        dict[str, Annotated[int, at.Ge(0)]],
+        {"type": "object", "additionalProperties": {"minimum": 0, "type": "integer"}},
+        {'{"a": 0}': {"a": 0}},
+        {'{"a": -1}': "value.a: must be greater than or equal to 0"},
+    ),
+    (
+        dict[Annotated[str, at.MinLen(2)], int],
+        {"type": "object", "propertyNames": {"minLength": 2}, "additionalProperties": {"type": "integer"}},
+        {'{"ab": 1}': {"ab": 1}},
+        {'{"a": 1}': "value.a: the key must have at least 2 characters"},
+    ),
+    (
+        Annotated[Decimal, Field(max_digits=3, decimal_places=1)],
+        {"anyOf": [{"type": "number"}, {"type": "string"}]},
+        {"3.2": Decimal("3.2")},
+        {"3.25": "value: must have no more than 1 decimal place", '"x"': "value: must be a number, not a string"},
+    ),
+    (
+        Annotated[datetime, at.Ge(datetime(2024, 1, 1, tzinfo=UTC))],
+        {"type": "string", "format": "date-time"},
+        {'"2024-01-01T00:00:00Z"': datetime(2024, 1, 1, tzinfo=UTC)},
+        {
+            '"2023-01-01T00:00:00Z"': "value: must be greater than or equal to 2024-01-01T00:00:00Z",
+            '"soon"': f"value: must be {A_MOMENT}",
+            "5": f"value: must be {A_MOMENT}, not a number",
+        },
+    ),
+    (
+        pydantic.PastDate,
+        {"type": "string", "format": "date"},
+        {'"2020-01-01"': date(2020, 1, 1)},
+        {'"9999-01-01"': "value: must be in the past"},
+    ),
+    (
+        pydantic.PositiveInt,
+        {"exclusiveMinimum": 0, "type": "integer"},
+        {"3": 3},
+        {"0": "value: must be greater than 0", '"3"': NO_INTEGER},
+    ),
+    (
+        pydantic.HttpUrl,
+        {"type": "string", "format": "uri", "minLength": 1, "maxLength": 2083},
+        {'"https://example.com/"': pydantic.HttpUrl("https://example.com/")},
+        {'"x"': "value: must be a valid URL, relative URL without a base"},
+    ),
+    (
+        pydantic.SecretStr,
+        {"type": "string", "format": "password", "writeOnly": True},
+        {'"abc"': pydantic.SecretStr("abc")},
+        {"1": "value: must be a string, not a number"},
+    ),
+    (
+        pydantic.Json[list[int]],
+        {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"type": "array", "items": {"type": "integer"}},
+        },
+        {'"[1]"': [1]},
+        {'"["': "value: is not valid: Invalid JSON: EOF while parsing a list at line 1 column 1"},
+    ),
+    (
+        Annotated[int, at.Predicate(lambda number: number % 2 == 0)],
+        {"type": "integer"},
+        {"2": 2},
+        {"1": "value: is not valid: Predicate '<lambda>' failed"},
+    ),
+    (
+        Annotated[int, pydantic.AfterValidator(lambda number: number * 2)],
+        {"type": "integer"},
+        {"1": 2},
+        {'"1"': NO_INTEGER},
+    ),
+    (
+        Annotated[list[str], pydantic.BeforeValidator(lambda text: text.split(",") if isinstance(text, str) else text)],
+        {"type": "array", "items": {"type": "string"}},
+        {'"a,b"': ["a", "b"], '["a"]': ["a"]},
+        {"5": "value: must be an array, not a number"},
+    ),
+    (
+        Annotated[int, Field(strict=False)],
+        {"type": "integer"},
+        {'"5"': 5},
+        {'"x"': NO_INTEGER},
+    ),
+    (
+        Annotated[Literal["a", "b"], Field(description="Which.")],
+        {"type": "string", "enum": ["a", "b"], "description": "Which."},
+        {'"a"': "a"},
+        {'"c"': "value: must be one of 'a' or 'b'"},
+    ),
+    (
+        pydantic.JsonValue,
+        {},
+        {'{"a": [1]}': {"a": [1]}},
+        {"NaN": "value: must hold no number that is not finite"},
+    ),
+    (
+        Address,
+        ADDRESS,
+        {'{"street": "Main", "storey": 2, "more": 1}': Address(street="Main", storey=2)},
+        {
+            "{}": "value.street: is missing",
+            '{"street": "a", "zip_code": "x", "storey": -6}': "value.street: must have at least 2 characters; "
+            r"value.zip_code: must match pattern '^\d{4}$'; value.storey: must be greater than or equal to -5",
+            '"Main"': "value: must be an object, not a string",
+        },
+    ),
+    (
+        Address | None,
+        {"anyOf": [ADDRESS, {"type": "null"}]},
+        {"null": None},
+        {"{}": "value.street: is missing", "5": "value: must be an object or null, not a number"},
+    ),
+    (
+        list[Address],
+        {"type": "array", "items": ADDRESS},
+        {'[{"street": "Main"}]': [Address(street="Main")]},
+        {"[{}]": "value.0.street: is missing"},
+    ),
+    (
+        Closed,
+        {
+            "additionalProperties": False,
+            "properties": {
+                "number": {"title": "Number", "type": "integer"},
+                "day": {
+                    "anyOf": [{"type": "string", "format": "date"}, {"type": "null"}],
+                    "default": None,
+                    "title": "Day",
+                },
+            },
+            "required": ["number"],
+            "title": "Closed",
+            "type": "object",
+        },
+        {'{"number": 1, "day": "2024-01-15"}': Closed(number=1, day=date(2024, 1, 15))},
+        {
+            '{"number": "1", "more": 1}': "value.number: must be an integer, not a string; value.more: is not known",
+        },
+    ),
+    (
+        Annotated[Cat | Dog, Field(discriminator="kind")],
+        {
+            "oneOf": [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}],
+            "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/$defs/Cat", "dog": "#/$defs/Dog"}},
+        },
+        {'{"kind": "dog", "name": "Rex"}': Dog(kind="dog", name="Rex")},
+        {
+            '{"kind": "cat", "lives": 10}': "value.lives: must be less than or equal to 9",
+            '{"kind": "cow"}': "value: is not valid: Input tag 'cow' found using 'kind' does not match any of the "
+            "expected tags: 'cat', 'dog'",
+            "{}": "value: is not valid: Unable to extract tag using discriminator 'kind'",
+        },
+    ),
+    (
+        Cat | Dog,
+        {"anyOf": [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}]},
+        {'{"kind": "dog", "name": "Rex"}': Dog(kind="dog", name="Rex")},
+        {
+            '{"kind": "cow"}': "value.kind: must be one of 'cat' or must be one of 'dog'; value.lives: is missing; "
+            "value.name: is missing",
+            "5": "value: must be an object, not a number",
+        },
+    ),
+    (
+        Tree,
+        {"$ref": "#/$defs/Tree"},
+        {'{"name": "a", "children": [{"name": "b"}]}': Tree(name="a", children=[Tree(name="b")])},
+        {'{"name": "a", "children": [{"name": 1}]}': "value.children.0.name: must be a string, not a number"},
+    ),
+    (
+        Even,
+        {
+            "properties": {"low": {"title": "Low", "type": "integer"}, "high": {"title": "High", "type": "integer"}},
+            "required": ["low", "high"],
+            "title": "Even",
+            "type": "object",
+        },
+        {'{"low": 2, "high": 3}': Even(low=2, high=3), '"2-3"': Even(low=2, high=3)},
+        {
+            '{"low": 1, "high": 3}': "value.low: is not valid: must be even",
+            '{"low": 4, "high": 3}': "value: is not valid: low is above high",
+        },
+    ),
+    (
+        Names,
+        {"title": "Names", "type": "array", "items": {"type": "string"}},
+        {'["a"]': Names(["a"])},
+        {'["a", 1]': "value.1: must be a string, not a number"},
+    ),
+    (
+        Box[Annotated[int, at.Ge(1)]],
+        {
+            "title": "Box[Annotated[int, Ge]]",
+            "type": "object",
+            "properties": {"item": {"title": "Item", "type": "integer", "minimum": 1}},
+            "required": ["item"],
+        },
+        {'{"item": 1}': Box[Annotated[int, at.Ge(1)]](item=1)},
+        {'{"item": 0}': "value.item: must be greater than or equal to 1"},
+    ),
+    (
+        Made,
+        {
+            "title": "Made",
+            "type": "object",
+            "properties": {"n": {"title": "N", "type": "integer", "minimum": 1}},
+            "required": ["n"],
+        },
+        {'{"n": 1}': Made(n=1)},
+        {'{"n": 0}': "value.n: must be greater than or equal to 1"},
+    ),
+    (
+        Plain,
+        {
+            "type": "object",
+            "properties": {
+                "n": {"type": "integer", "minimum": 1},
+                "m": {"type": "integer", "maximum": 9, "default": 3},
+            },
+            "required": ["n"],
+            "additionalProperties": False,
+        },
+        {'{"n": 1}': Plain(1, 3)},
+        {
+            '{"n": 0, "m": 10, "o": 1}': "value.o: is not known; known are: n, m; "
+            "value.n: must be greater than or equal to 1; value.m: must be less than or equal to 9"
+        },
+    ),
+    (
+        Defined,
+        {
+            "type": "object",
+            "properties": {
+                "n": {"type": "integer", "minimum": 1},
+                "labels": {"type": "array", "items": {"type": "string"}, "maxItems": 1},
+            },
+            "required": ["n"],
+            "additionalProperties": False,
+        },
+        {'{"n": 1}': Defined(1, [])},
+        {'{"n": 1, "labels": ["a", "b"]}': "value.labels: must have at most 1 item, not 2"},
+    ),
+    (
+        Keys,
+        {
+            "type": "object",
+            "properties": {"n": {"type": "integer", "minimum": 1}, "text": {"type": "string", "maxLength": 3}},
+            "required": ["n"],
+            "additionalProperties": False,
+        },
+        {'{"n": 1}': {"n": 1}},
+        {'{"n": 1, "text": "long"}': "value.text: must have at most 3 characters"},
+    ),
+    (
+        Pair,
+        {
+            "type": "object",
+            "properties": {"n": {"type": "integer", "minimum": 1}, "m": {"type": "integer", "default": 0}},
+            "required": ["n"],
+            "additionalProperties": False,
+        },
+        {'{"n": 1}': Pair(1)},
+        {'{"n": 0}': "value.n: must be greater than or equal to 1"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("hint", "schema", "accepted", "refused"), TABLE, ids=[named(row[0]) for row in TABLE])
+def test_annotation_gives_schema_and_is_enforced(
+    hint: Any, schema: dict[str, Any], accepted: dict[str, Any], refused: dict[str, str]
+) -> None:
+    tool = tool_of(hint)
+    Draft202012Validator.check_schema(tool.parameters)
+    assert tool.parameters["properties"]["value"] == schema
+    for text, expected in accepted.items():
+        value = read(tool, {"value": json.loads(text)})["value"]
+        assert value == expected
+        assert type(value) is type(expected)
+    assert {text: words(tool, json.loads(text)) for text in refused} == refused
+
+
+def test_table_has_forty_annotations() -> None:
+    assert len(TABLE) >= 40
+
+
+class Meta(NamedTuple):
+    """As msgspec has it."""
+
+    ge: int
+
+
+@pytest.mark.parametrize(
+    ("hint", "message"),
+    [
+        (Annotated[str, at.Ge(1)], "the constraint ge does not go with the type"),
+        (Annotated[bool, at.Ge(1)], "the constraint ge does not go with the type"),
+        (Annotated[Any, at.Ge(1)], "the constraint ge does not go with the type"),
+        (Annotated[int | str, at.Ge(1)], "the constraint ge does not go with the type"),
+        (Annotated[list[int], at.MultipleOf(2)], "the constraint multiple_of does not go with the type"),
+        (Annotated[int, at.MaxLen(3)], "the constraint maxLength does not go with the type"),
+        (Annotated[Address, at.MinLen(1)], "the constraint minLength does not go with the type"),
+        (list[Annotated[str, Field(decimal_places=2)]], "the constraint decimal_places does not go with the type"),
+        (Annotated[int, Field(pattern="x")], "the constraint pattern does not go with the type"),
+        (Annotated[int, StringConstraints(to_lower=True)], "the constraint to_lower does not go with the type"),
+        (Annotated[int, Field(discriminator="kind")], "pydantic makes no JSON Schema of it"),
+        (Annotated[Callable[[], int], Field(description="x")], "pydantic makes no JSON Schema of it"),
+        (Annotated[Defined, Field(description="x")], "pydantic makes no JSON Schema of it"),
+        (Annotated[int, Field(alias="other")], "an alias is not supported here"),
+        (Annotated[datetime, at.Timezone("UTC")], r"Timezone\(tz='UTC'\) is not supported"),
+        (Annotated[int, Meta(ge=1)], r"Meta\(ge=1\) is not supported; use pydantic.Field"),
+        (dict[Annotated[str, Meta(ge=1)], int], r"Meta\(ge=1\) is not supported"),
+    ],
+    ids=named,
+)
+def test_constraint_that_cannot_be_expressed_is_an_error_that_names_the_parameter(hint: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=rf"use\(value\): {message}"):
+        tool_of(hint)
+
+
+def test_default_factory_that_takes_the_other_values_is_an_error() -> None:
+    with pytest.raises(TypeError, match=r"use\(value\): a default_factory"):
+        tool_of(int, Field(default_factory=lambda values: len(values)))
+
+
+def test_field_as_default_gives_constraints_and_the_default() -> None:
+    required = tool_of(int, Field(ge=1))
+    assert required.parameters["required"] == ["value"]
+    assert words(required, 0) == "value: must be greater than or equal to 1"
+    optional = tool_of(int, Field(5, ge=1, description="How many."))
+    assert optional.parameters["properties"]["value"] == {
+        "type": "integer",
+        "minimum": 1,
+        "default": 5,
+        "description": "How many.",
+    }
+    assert "required" not in optional.parameters
+    assert read(optional, {}) == {"value": 5}
+    made = tool_of(list[int], Field(default_factory=list, max_length=2))
+    assert read(made, {})["value"] == []
+    assert read(made, {})["value"] is not read(made, {})["value"]
+    assert read(tool_of(Annotated[int, Field(default=4)]), {}) == {"value": 4}
+
+
+def test_default_beside_field_is_in_the_schema_and_left_to_the_function() -> None:
+    number = tool_of(Annotated[int, Field(ge=1)], 7)
+    assert number.parameters["properties"]["value"] == {"type": "integer", "minimum": 1, "default": 7}
+    assert read(number, {}) == {}
+    nothing = tool_of(Annotated[int, Field(ge=1)], None)
+    assert read(nothing, {"value": None}) == {"value": None}
+    address = tool_of(Address, Address(street="Main"))
+    assert address.parameters["properties"]["value"]["default"] == {"street": "Main", "zip_code": None, "storey": 0}
+
+
+def test_classes_of_one_name_have_definitions_of_their_own() -> None:
+    def other() -> Any:
+        class Tree(BaseModel):
+            leaves: int
+            of: Tree | None = None
+
+        return Tree
+
+    Other = other()  # noqa: N806
+
+    def plant(first: Tree, second: Any, third: list[Tree]) -> None: ...
+
+    plant.__annotations__["second"] = Other
+    tool = ToolFunction.of(plant, None, None)
+    assert tool.parameters["properties"] == {
+        "first": {"$ref": "#/$defs/Tree"},
+        "second": {"$ref": "#/$defs/Tree2"},
+        "third": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
+    }
+    assert list(tool.parameters["$defs"]["Tree2"]["properties"]) == ["leaves", "of"]
+    assert tool.parameters["$defs"]["Tree2"]["properties"]["of"]["anyOf"][0] == {"$ref": "#/$defs/Tree2"}
+    arguments = {"first": {"name": "a"}, "second": {"leaves": 1, "of": {"leaves": 2}}, "third": []}
+    Draft202012Validator(tool.parameters).validate(arguments)
+    assert read(tool, arguments)["second"].of.leaves == 2
+
+
+class Answer(BaseModel):
+    value: float = Field(serialization_alias="theValue")
+    moment: datetime
+    url: pydantic.HttpUrl | None = None
+    secret: pydantic.SecretStr | None = None
+
+
+@pydantic.dataclasses.dataclass
+class Link:
+    url: pydantic.HttpUrl
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (
+            Answer(value=1, moment=datetime(2024, 1, 15, tzinfo=UTC), url="https://example.com", secret="abc"),  # type: ignore[arg-type]
+            {"theValue": 1.0, "moment": "2024-01-15T00:00:00Z", "url": "https://example.com/", "secret": "**********"},
+        ),
+        ({"a": [Address(street="Main")]}, {"a": [{"street": "Main", "zip_code": None, "storey": 0}]}),
+        (Names(["a"]), ["a"]),
+        (Link("https://example.com"), {"url": "https://example.com/"}),  # type: ignore[arg-type]
+    ],
+    ids=str,
+)
+def test_results_of_pydantic_are_dumped_as_json(value: Any, expected: Any) -> None:
+    assert to_json(value) == expected
+
+
+def test_result_that_pydantic_cannot_dump_is_an_error() -> None:
+    class Odd(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True)
+        thing: object
+
+    with pytest.raises(NotJSONError):
+        to_json(Odd(thing=object()))
+    with pytest.raises(NotJSONError):
+        to_json(Answer(value=float("nan"), moment=datetime(2024, 1, 15, tzinfo=UTC)))
+
+
+def test_tools_without_pydantic_do_not_import_it() -> None:
+    program = """
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+from interactor_ext import ToolSet
+
+@dataclass
+class Address:
+    street: str
+
+def search(query: Annotated[str, "What."], where: Address | None = None) -> list[Address]: ...
+
+tools = ToolSet()
+tools.tool(search)
+assert "pydantic" not in sys.modules and "annotated_types" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_constraints_without_pydantic_installed_are_an_error_that_says_so() -> None:
+    program = """
+import sys
+sys.modules["pydantic"] = None
+import annotated_types
+from typing import Annotated
+from interactor_ext import ToolSet
+
+def search(limit: Annotated[int, annotated_types.Ge(1)]) -> None: ...
+
+try:
+    ToolSet().tool(search)
+except TypeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("search(limit): pydantic, or what it needs for this, is not installed: ")
