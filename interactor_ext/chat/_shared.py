@@ -54,6 +54,15 @@ class SharedReply:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(room_id={self._room.id!r})"
 
+    @property
+    def sent(self) -> Message:
+        """The message that was sent, as the platform gave it back when the reply was entered."""
+        self._require_entered()
+        sent = self._state.sent_message
+        if sent is None:
+            raise RuntimeError("the message has not been sent")
+        return sent
+
     def _advance(self) -> Any:
         """Do the effects of one step, at once or as a coroutine."""
         raise NotImplementedError

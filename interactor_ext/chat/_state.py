@@ -79,7 +79,7 @@ class ReplyState:
         self.message: Message | None = None
         self.error: InteractorError | None = None
         self._runs_tools = runs_tools
-        self._sent: Message | None = None
+        self.sent_message: Message | None = None
         # The id of the newest message that was there before.
         self._settled: str | None = None
         self._turn = _Turn.UNKNOWN
@@ -116,7 +116,7 @@ class ReplyState:
 
         If it may have been sent before, with the same idempotency key, it may have been answered then.
         """
-        self._sent = message
+        self.sent_message = message
         if is_repeat:
             self._set_action(ListMessages())
         if self._is_answer and (message.content or message.tool_calls):
@@ -272,7 +272,7 @@ class ReplyState:
     @property
     def _is_answer(self) -> bool:
         """Whether the platform gave back an answer in place of the message."""
-        return self._sent is not None and self._sent.role not in NOT_THE_ASSISTANT
+        return self.sent_message is not None and self.sent_message.role not in NOT_THE_ASSISTANT
 
     def _may_be_of_others(self, event: Any) -> bool:
         match event:
@@ -404,15 +404,15 @@ class ReplyState:
             self.failed(error)
 
     def _ambiguous_error(self) -> StreamError:
-        assert self._sent is not None
+        assert self.sent_message is not None
         return StreamError(
-            f"Another message was sent to the room at the same time as {clean_text(self._sent.id)}, and it is "
+            f"Another message was sent to the room at the same time as {clean_text(self.sent_message.id)}, and it is "
             "ambiguous which answer belongs to which. `client.messages.list` shows both."
         )
 
     def _order(self, newest_first: list[Message]) -> AnswerOrder:
         """Whose turn it is in the room, and what belongs to the message that was sent."""
-        sent = self._sent
+        sent = self.sent_message
         if sent is None:
             return AnswerOrder((), None)
         ids = [message.id for message in newest_first]

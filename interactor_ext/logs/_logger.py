@@ -1,4 +1,4 @@
-"""The loggers of the SDK: `interactor` and, below it, one for webhooks and one for the sandbox.
+"""The loggers of the SDK: `interactor` and, below it, one for webhooks, one for the relay and one for the sandbox.
 
 All code takes its logger from here, so that none prints to stderr in a program that has configured no logging.
 """
@@ -11,4 +11,5 @@ logger = logging.getLogger("interactor")
 # Without a handler, Python prints warnings to stderr. The loggers below find this one as well.
 logger.addHandler(logging.NullHandler())
 webhooks_logger = logging.getLogger("interactor.webhooks")
+relay_logger = logging.getLogger("interactor.relay")
 sandbox_logger = logging.getLogger("interactor.sandbox")

@@ -92,6 +92,18 @@ class SharedStream(Generic[E]):
         return self._last_event_id
 
     @property
+    def resume_id(self) -> str:
+        """`last_event_id`; before the first event, the id that the server began with, or "" if it said none."""
+        if self._last_event_id or self._state.ready:
+            return self._last_event_id
+        return self._state.last_event_id
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended and no event of it is left to be handed out."""
+        return isinstance(self._state.action, End) and not self._state.ready
+
+    @property
     def reconnects(self) -> int:
         """How often the stream has connected again, or tried to."""
         return self._state.reconnects

@@ -101,6 +101,11 @@ class StreamState:
         self.action = self._connect()
 
     @property
+    def last_event_id(self) -> str:
+        """With which the next connection would go on."""
+        return self._decoder.last_event_id
+
+    @property
     def disconnect_reason(self) -> Literal["timeout", "error", "client_close", "done"]:
         """Why the connection is being closed."""
         if self._is_closed or isinstance(self.action, Receive):

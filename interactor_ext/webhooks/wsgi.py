@@ -27,7 +27,7 @@ class WSGIReceiver:
         if environ["REQUEST_METHOD"] != "POST":
             return answers.wrong_method()
         limit = self._router.max_body
-        length = _announced_length(environ)
+        length = announced_length(environ)
         if length is not None and length > limit:
             return self._router.refuse_unread(answers.too_large(limit))
         if length is None:
@@ -37,7 +37,7 @@ class WSGIReceiver:
             # One byte past the limit is enough to refuse the body.
             length = limit + 1
         try:
-            body = _read(environ["wsgi.input"], length)
+            body = read(environ["wsgi.input"], length)
         except OSError:
             return self._router.refuse_unread(
                 answers.refused(400, "body_incomplete", "The connection broke before the body was complete.")
@@ -45,13 +45,13 @@ class WSGIReceiver:
         return self._router.handle(body, environ)
 
 
-def _announced_length(environ: dict[str, Any]) -> int | None:
+def announced_length(environ: dict[str, Any]) -> int | None:
     announced = environ.get("CONTENT_LENGTH") or ""
     # int() would also take signs, underscores and other scripts' digits, and refuse thousands of digits.
     return int(announced[:_MAX_LENGTH_DIGITS]) if announced.isascii() and announced.isdigit() else None
 
 
-def _read(stream: Any, length: int) -> bytes:
+def read(stream: Any, length: int) -> bytes:
     body = bytearray()
     while len(body) < length:
         chunk = stream.read(length - len(body))

@@ -1,0 +1,121 @@
+"""The relay: a browser follows and writes to a room of its own user, and no key of the platform leaves the backend.
+
+from interactor_ext import AsyncInteractorClient
+from interactor_ext.relay import Relay
+
+async def authorize(scope) -> str | None:
+    user = await user_of_session(scope)          # the application's own
+    return None if user is None else user.id     # the namespace of that user at the platform
+
+app = FastAPI()
+app.mount("/interactor", Relay(AsyncInteractorClient(), authorize=authorize))
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext.relay import _asgi, _wsgi
+from interactor_ext.relay._http import allowed_origins as normalized_origins
+from interactor_ext.relay._hub import HubOptions
+from interactor_ext.relay._quota import Quota
+from interactor_ext.relay._routes import Authorize, MayEnter, Options, Routes
+
+if TYPE_CHECKING:
+    from interactor_ext import AsyncInteractorClient
+    from interactor_ext.tools._tool_set import Tools
+    from interactor_ext.webhooks.asgi import Receive, Scope, Send
+
+__all__ = ["Relay"]
+
+
+class Relay:
+    """An ASGI application to mount, and with `wsgi` a WSGI application, that stands between browsers and the platform.
+
+    `authorize(scope)` returns the namespace of the signed-in user, or None: then the answer is 401. It is the caller's
+    whole responsibility who is who; it gets the ASGI scope (under WSGI the environ), and may be a coroutine function. A
+    function that is none runs in a thread, under WSGI in that of the request. `rooms(namespace, room_id)` may narrow
+    further: a room for which it does not return True is answered as one that does not exist.
+
+    Pages of the relay's own host may use it, and those of `allowed_origins`. `tools`, a ToolSet or a list of functions,
+    are run in the backend for the answers to messages that are sent through the relay, for at most `answer_timeout`
+    seconds each.
+
+    `max_body` is in bytes. `writes_per_minute` and `streams_per_namespace` are limits of one namespace in this process.
+    All readers of a room share one stream of the platform; it is closed `grace` seconds after the last of them has
+    gone. A reader that is more than `max_queued` bytes behind is disconnected, and comes back with the id of its last
+    event. An idle stream says something every `heartbeat` seconds.
+
+    A server that shuts down may wait for open responses: give uvicorn `--timeout-graceful-shutdown`.
+
+    Raises:
+        ConfigurationError: an option is out of its range, or an origin is none.
+    """
+
+    def __init__(
+        self,
+        client: AsyncInteractorClient,
+        *,
+        authorize: Authorize,
+        allowed_origins: Iterable[str] = (),
+        rooms: MayEnter | None = None,
+        tools: Tools | None = None,
+        max_body: int = 64 * 1024,
+        writes_per_minute: int = 60,
+        streams_per_namespace: int = 20,
+        max_queued: int = 256 * 1024,
+        grace: float = 10.0,
+        heartbeat: float = 15.0,
+        answer_timeout: float = 300.0,
+    ) -> None:
+        if not callable(authorize) or not (rooms is None or callable(rooms)):
+            raise ConfigurationError("authorize= and rooms= take functions")
+        seconds = {"heartbeat": heartbeat, "answer_timeout": answer_timeout}
+        if not all(math.isfinite(each) and each > 0 for each in seconds.values()) or not 0 <= grace < math.inf:
+            raise ConfigurationError("grace=, heartbeat= and answer_timeout= are numbers of seconds above 0")
+        if max_body < 1 or max_queued < 1:
+            raise ConfigurationError("max_body= and max_queued= are numbers of bytes, at least 1")
+        if tools is not None:
+            from interactor_ext.tools._tool_set import tool_set
+
+            tools = tool_set(tools)
+        options = Options(
+            authorize=authorize,
+            rooms=rooms,
+            tools=tools,
+            allowed_origins=normalized_origins(allowed_origins),
+            max_body=max_body,
+            answer_seconds=answer_timeout,
+            hub=HubOptions(grace, heartbeat, max_queued),
+        )
+        self._routes = Routes(client, options, Quota(writes_per_minute, streams_per_namespace))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await _asgi.serve(scope, receive, send, self._routes.answer)
+
+    def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The same as a WSGI application. Each open stream keeps a thread of the server for as long as it lasts, and
+        the end of a browser is noticed at the next event or heartbeat.
+        """
+        return _wsgi.serve(environ, start_response, self._routes.answer)
+
+    async def aclose(self) -> None:
+        """End all streams, for good. A server that runs the relay itself, not mounted, does so when it shuts down."""
+        await self._routes.aclose()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self.aclose()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return

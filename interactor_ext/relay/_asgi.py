@@ -1,0 +1,107 @@
+"""The relay as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from interactor_ext._effects import Effects, run_async
+from interactor_ext.relay._http import Disconnected, EventBlocks, Refused, Request, Response
+
+if TYPE_CHECKING:
+    from interactor_ext.webhooks.asgi import Receive, Scope, Send
+
+_BODY_SECONDS = 10.0
+
+
+async def serve(
+    scope: Scope, receive: Receive, send: Send, answer: Callable[[Request], Effects[Response | None]]
+) -> None:
+    """Answer one HTTP request."""
+    response = await run_async(answer(_request(scope, receive)))
+    if response is None:
+        return
+    if isinstance(response.body, bytes):
+        await send(_start(response))
+        await send({"type": "http.response.body", "body": response.body})
+    else:
+        await _stream(response, response.body, receive, send)
+
+
+def _request(scope: Scope, receive: Receive) -> Request:
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        # A second Origin or Content-Length is no browser's; of the two none is right.
+        key = name.decode("latin-1").lower()
+        headers[key] = f"{headers[key]}, {value.decode('latin-1')}" if key in headers else value.decode("latin-1")
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    if root and path.startswith(f"{root}/"):
+        path = path[len(root) :]
+
+    async def read_body(limit: int) -> bytes:
+        return await _read_body(receive, headers.get("content-length", ""), limit)
+
+    return Request(
+        method=scope["method"],
+        scheme=scope.get("scheme", "http"),
+        path=path,
+        raw_path=scope.get("raw_path") or b"",
+        query=scope.get("query_string", b"").decode("latin-1"),
+        headers=headers,
+        scope=scope,
+        read_body=read_body,
+    )
+
+
+async def _read_body(receive: Receive, announced: str, limit: int) -> bytes:
+    if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
+        raise Refused(413)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Disconnected
+                body += message.get("body", b"")
+                if len(body) > limit:
+                    raise Refused(413)
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise Refused(408) from None
+
+
+async def _stream(response: Response, blocks: EventBlocks, receive: Receive, send: Send) -> None:
+    """Send events until they end, the browser has gone, or it takes nothing any more: then the response is left
+    unfinished, and the server closes the connection.
+    """
+    tasks = {asyncio.create_task(_send_events(response, blocks, send)), asyncio.create_task(_until_gone(receive))}
+    try:
+        await asyncio.wait([*tasks, blocks.stalled], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await blocks.aclose()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _send_events(response: Response, blocks: EventBlocks, send: Send) -> None:
+    with suppress(OSError):  # of a server that so reports that the browser has gone
+        await send(_start(response))
+        while (block := await blocks.next()) is not None:
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _start(response: Response) -> dict[str, object]:
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
+    return {"type": "http.response.start", "status": response.status, "headers": headers}

@@ -1,0 +1,268 @@
+"""Requests and responses of the relay, free of ASGI and WSGI: what is refused, and in which words."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from interactor_ext._errors import (
+    APIStatusError,
+    APITimeoutError,
+    CircuitOpenError,
+    ConfigurationError,
+    ConflictError,
+    GoneError,
+    InteractorError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ValidationError,
+)
+from interactor_ext._redaction import clean_text
+from interactor_ext.logs._logger import relay_logger as logger
+from interactor_ext.relay._public import dump
+
+if TYPE_CHECKING:
+    import asyncio
+
+_ID = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.:~-]{0,127}")
+# In these, servers, frameworks and this module could see different paths.
+_AMBIGUOUS_PATH = re.compile(rb"%(?:2f|5c|25|2e|[01][0-9a-f]|7f)|\\", re.IGNORECASE)
+_ORIGIN = re.compile(r"(https?)://((?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_HEADER_NAMES = re.compile(r"[A-Za-z0-9-]{1,64}(?:\s*,\s*[A-Za-z0-9-]{1,64}){0,31}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_RETRY_SECONDS = 5.0
+_PREFLIGHT_SECONDS = 600
+
+_WORDS = {
+    400: ("BAD_REQUEST", "The request was cut off."),
+    401: ("AUTH_ERROR", "Sign in first."),
+    403: ("FORBIDDEN", "Requests from this origin are not allowed."),
+    404: ("NOT_FOUND", "There is nothing here."),
+    405: ("METHOD_NOT_ALLOWED", "This method is not allowed here."),
+    408: ("TIMEOUT", "The request took too long to arrive."),
+    409: ("CONFLICT", "This contradicts what was sent before."),
+    411: ("LENGTH_REQUIRED", "The request needs a Content-Length."),
+    413: ("TOO_LARGE", "The request is too large."),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "The content type must be application/json."),
+    422: ("VALIDATION_ERROR", "The request is not valid."),
+    429: ("RATE_LIMITED", "That was too much at once. Try again later."),
+    500: ("INTERNAL_ERROR", "Something went wrong."),
+    502: ("UPSTREAM_ERROR", "The service could not answer."),
+    503: ("UNAVAILABLE", "The service is not available now. Try again later."),
+}
+STREAM_FAILED = "The assistant could not go on."
+STREAM_BROKE = "The connection to the assistant broke off."
+
+
+@dataclass(slots=True)
+class Request:
+    """`headers` have lower-case names. `scope` is what `authorize` is given."""
+
+    method: str
+    scheme: str
+    path: str
+    """Decoded, below the path that the relay is mounted at."""
+    raw_path: bytes
+    """As it was sent, with any prefix; empty where the server does not tell."""
+    query: str
+    headers: Mapping[str, str]
+    scope: Any
+    read_body: Callable[[int], Awaitable[bytes] | bytes]
+    """The body, of no more than so many bytes; raises Refused."""
+
+
+class EventBlocks(Protocol):
+    """The body of a stream."""
+
+    stalled: asyncio.Future[None]
+    """Done when the browser is too far behind to be waited for."""
+
+    async def next(self) -> bytes | None:
+        """What is to be sent next; None at the end."""
+
+    async def aclose(self) -> None:
+        """The browser has gone. Twice does no harm."""
+
+
+@dataclass(slots=True)
+class Response:
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | EventBlocks = b""
+
+
+class Refused(Exception):
+    """A response in place of the one that was asked for."""
+
+    def __init__(self, status: int, *, retry_after: float | None = None, **headers: str) -> None:
+        super().__init__(status)
+        self.response = json_response({"error": dict(zip(("code", "message"), _WORDS[status], strict=True))}, status)
+        self.response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+        if retry_after is not None:
+            self.response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+
+
+class Disconnected(Exception):
+    """The browser has gone before its request was complete."""
+
+
+class Origin(Enum):
+    """Where the page is from that sends a request."""
+
+    UNSAID = auto()
+    OWN = auto()
+    ALLOWED = auto()
+    FOREIGN = auto()
+
+
+def json_response(document: Any, status: int = 200) -> Response:
+    body = dump(document).encode("utf-8", "replace")
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(status, headers, body)
+
+
+def segments(request: Request) -> list[str]:
+    """The parts of the path. Raises Refused for one that could mean different things to different readers."""
+    if _AMBIGUOUS_PATH.search(request.raw_path) or not request.path.startswith("/"):
+        raise Refused(404)
+    return request.path.split("/")[1:]
+
+
+def is_id(segment: str) -> bool:
+    return _ID.fullmatch(segment) is not None
+
+
+def allowed_origins(origins: Iterable[str]) -> frozenset[str]:
+    """Normalized.
+
+    Raises:
+        ConfigurationError: one is no origin.
+    """
+    if isinstance(origins, str):
+        raise ConfigurationError('allowed_origins takes a list of origins: allowed_origins=["https://app.example"]')
+    return frozenset(map(_configured_origin, origins))
+
+
+def _configured_origin(origin: str) -> str:
+    normalized = _normalized(origin) if isinstance(origin, str) else None
+    if normalized is None:
+        raise ConfigurationError(
+            f"allowed_origins takes origins such as https://app.example, without a path, and no *; not {origin!r}"
+        )
+    return normalized
+
+
+def _normalized(origin: str) -> str | None:
+    match = _ORIGIN.fullmatch(origin.lower())
+    if match is None:
+        return None
+    scheme, host = match.groups()
+    return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}"
+
+
+def origin_of(request: Request, allowed: frozenset[str]) -> Origin:
+    """A page of the relay's own host is its own; one by https also where a proxy in front took off the TLS."""
+    sent = request.headers.get("origin")
+    if sent is None:
+        return Origin.UNSAID
+    origin = _normalized(sent)
+    if origin is None:
+        return Origin.FOREIGN
+    host = request.headers.get("host", "")
+    if origin in {_normalized(f"{scheme}://{host}") for scheme in (request.scheme, "https")}:
+        return Origin.OWN
+    return Origin.ALLOWED if origin in allowed else Origin.FOREIGN
+
+
+def cors_headers(request: Request, origin: Origin) -> dict[str, str]:
+    headers = {"Vary": "Origin"}
+    if origin is Origin.ALLOWED:
+        headers |= {
+            "Access-Control-Allow-Origin": request.headers["origin"],
+            "Access-Control-Allow-Credentials": "true",
+            "Access-Control-Expose-Headers": "Retry-After",
+        }
+    return headers
+
+
+def preflight(request: Request, methods: Iterable[str]) -> Response:
+    """The answer to OPTIONS: any header that a page signs in with may be sent."""
+    names = ", ".join(methods)
+    headers = {"Allow": names, "Cache-Control": "no-store"}
+    if "access-control-request-method" in request.headers:
+        asked = request.headers.get("access-control-request-headers", "")
+        headers |= {"Access-Control-Allow-Methods": names, "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS)}
+        if _HEADER_NAMES.fullmatch(asked):
+            headers["Access-Control-Allow-Headers"] = asked
+    return Response(204, headers)
+
+
+def require_json(request: Request) -> None:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refused(415)
+
+
+def idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Refused(422)
+    return key
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Raises Refused for what is no object that could be sent on."""
+    try:
+        document = json.loads(body.decode(), parse_constant=_refuse_constant)
+        # A lone surrogate can be written in JSON, but not sent on as text.
+        dump(document).encode()
+    except (ValueError, RecursionError):
+        raise Refused(422) from None
+    if not isinstance(document, dict):
+        raise Refused(422)
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def refusal_for(error: InteractorError) -> Refused:
+    """What a browser is told of an error of the platform: what it can act on, and nothing of its text."""
+    match error:
+        # A platform that answers 403 for another tenant's records must not tell that they exist.
+        case NotFoundError() | GoneError() | PermissionDeniedError():
+            return Refused(404)
+        case ConflictError():
+            return Refused(409)
+        case ValidationError():
+            return Refused(422)
+        case RateLimitError() | CircuitOpenError() | APITimeoutError() | ConfigurationError():
+            return Refused(503, retry_after=error.retry_after or _RETRY_SECONDS)
+        case APIStatusError() if error.status == 503:
+            return Refused(503, retry_after=error.retry_after or _RETRY_SECONDS)
+    return Refused(502)
+
+
+def log_failure(what: str, error: Exception) -> None:
+    """Without the text of an error of the platform, which may quote what was said."""
+    if isinstance(error, InteractorError):
+        about = [type(error).__name__]
+        if error.status is not None:
+            about.append(f"status {error.status}")
+        if error.request_id:
+            about.append(f"request id {clean_text(error.request_id)[:100]}")
+        logger.warning("%s of the relay failed: %s.", what, ", ".join(about))
+    else:
+        logger.error("%s of the relay failed.", what, exc_info=error)

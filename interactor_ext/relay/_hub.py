@@ -1,0 +1,460 @@
+"""One stream of the platform for all readers of a room or of a workflow instance, in one event loop.
+
+A reader that comes back is sent what it missed out of the newest events, which the hub keeps. If its last event is not
+among them, a stream of its own catches up: from that event on, until it meets an event that the hub has as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import itertools
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from interactor_client.models import MessageComplete, MessageDelta
+from interactor_ext._errors import (
+    APIConnectionError,
+    APITimeoutError,
+    InteractorError,
+    ResponseValidationError,
+    StreamError,
+)
+from interactor_ext._threads import with_timeout
+from interactor_ext.relay._event_ids import END, EventIds, Position
+from interactor_ext.relay._http import log_failure
+from interactor_ext.relay._public import dump, event_json
+from interactor_ext.streams._shared import Gap
+
+# For the first connection of a stream, with its retries.
+_OPEN_SECONDS = 30.0
+# Of the newest events, and of an answer that is being written.
+_KEPT_BYTES = 256 * 1024
+_LONGEST_ANSWER = 1024 * 1024
+# What an event takes beyond its text.
+_ENTRY_BYTES = 300
+# The first comes early: it tells a reader from where to resume although no event has come.
+_FIRST_HEARTBEAT = 1.0
+_HEARTBEAT = b": heartbeat\n\n"
+_CONNECTED = b": connected\n\n"
+_FAILED = f"data: {dump({'type': 'error', 'error': 'The stream broke off.'})}\n\n".encode()
+
+OpenStream = Callable[[str], Any]
+"""Makes a stream of the platform, from a Last-Event-ID on; it is entered here."""
+
+
+class Entry(NamedTuple):
+    position: Position
+    block: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HubOptions:
+    """In seconds and bytes."""
+
+    grace: float
+    heartbeat: float
+    most_queued: int
+
+
+class Reader:
+    """The stream of one browser: a bounded queue of blocks. `leave` is called once, by `aclose`."""
+
+    def __init__(self, hub: Hub, options: HubOptions, leave: Callable[[], None]) -> None:
+        self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the reader was dropped, since it did not take what is sent."""
+        self.position: Position | None = None
+        """Of the last event that was queued."""
+        self.catching_up: asyncio.Task[None] | None = None
+        self._hub = hub
+        self._options = options
+        self._leave: Callable[[], None] | None = leave
+        self._pause = min(_FIRST_HEARTBEAT, options.heartbeat)
+        self._blocks: deque[bytes] = deque((_CONNECTED,))
+        self._bytes = len(_CONNECTED)
+        self._told: Position | None = None
+        self._ended = False
+        self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
+
+    def put(self, entry: Entry) -> None:
+        """Queue an event. A reader that is too far behind is dropped: it comes back with the id of its last event."""
+        if self._ended:
+            return
+        if self._blocks and self._bytes + len(entry.block) > self._options.most_queued:
+            self._blocks.clear()
+            self._bytes = 0
+            self._ended = True
+            if not self.stalled.done():
+                self.stalled.set_result(None)
+        else:
+            self._append(entry.block)
+            self.position = self._told = entry.position
+        self._changed.set()
+        self._taken.set()
+
+    def end(self, *last: bytes) -> None:
+        """No block comes after `last`."""
+        if not self._ended:
+            for block in last:
+                self._append(block)
+            self._ended = True
+        self._changed.set()
+        self._taken.set()
+
+    async def until_taken(self) -> None:
+        """Wait until the queue is empty, or the reader has gone."""
+        while self._blocks and not self._ended:
+            self._taken.clear()
+            await self._taken.wait()
+
+    async def next(self) -> bytes | None:
+        """What is queued, or a heartbeat after a while without; None at the end."""
+        if not self._blocks and not self._ended:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(self._pause):
+                    await self._changed.wait()
+            except TimeoutError:
+                self._pause = self._options.heartbeat
+                return self._heartbeat()
+        if not self._blocks:
+            return None
+        blocks = b"".join(self._blocks)
+        self._blocks.clear()
+        self._bytes = 0
+        self._taken.set()
+        return blocks
+
+    def _heartbeat(self) -> bytes:
+        position = None if self.catching_up is not None else self._hub.position()
+        if position is None or position == self._told:
+            return _HEARTBEAT
+        self._told = position
+        return self._hub.id_line(position) + _HEARTBEAT
+
+    def _append(self, block: bytes) -> None:
+        self._blocks.append(block)
+        self._bytes += len(block)
+
+    async def aclose(self) -> None:
+        """The browser has gone. Twice does no harm."""
+        self.end()
+        self._blocks.clear()
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            if self.catching_up is not None:
+                self.catching_up.cancel()
+            self._hub.leave(self)
+            leave()
+
+
+class Hub:
+    """One stream and its readers. `forget` is called as soon as no reader can join it any more."""
+
+    def __init__(
+        self, open_stream: OpenStream, ids: EventIds, options: HubOptions, forget: Callable[[Hub], None]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._open_stream = open_stream
+        self._ids = ids
+        self._options = options
+        self._forget = forget
+        self._readers: set[Reader] = set()
+        # Until the stream is open, with where they resume.
+        self._waiting: dict[Reader, Position | None] = {}
+        self._closer: asyncio.TimerHandle | None = None
+        self._stream: Any = None
+        self._start = ""
+        self._kept: deque[Entry] = deque()
+        self._kept_bytes = 0
+        self._first = 0  # the number of the oldest that is kept, counted from the start of the stream
+        self._numbers: dict[Position, int] = {}
+        self._last: Position | None = None
+        self._answer: list[str] = []
+        self._answer_size = 0
+        self._opened: asyncio.Future[InteractorError | bool] = self._loop.create_future()
+        """Whether the stream is open; False if it was over already."""
+        self._last_blocks: tuple[bytes, ...] | None = None
+        """With which it has ended."""
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, resume: Position | None) -> None:
+        self._start = resume.id if resume is not None else ""
+        self._task = self._loop.create_task(self._run())
+
+    def position(self) -> Position | None:
+        """After the last event; before the first, where the platform's stream began, if it said so."""
+        if self._last is None and self._stream is not None and self._stream.resume_id:
+            self._start = self._stream.resume_id
+            return Position(self._start, 0)
+        return self._last
+
+    def id_line(self, position: Position) -> bytes:
+        return f"id: {self._ids.encode(position)}\n".encode()
+
+    async def join(self, resume: Position | None, leave: Callable[[], None]) -> Reader | None:
+        """A new reader, when the stream is open; None if it is over. Raises why it could not be opened.
+
+        `leave` is called when the reader is closed, but not if there is none.
+        """
+        reader = Reader(self, self._options, leave)
+        self._readers.add(reader)
+        if self._closer is not None:
+            self._closer.cancel()
+        if self._opened.done():
+            self._attach(reader, resume)
+            return reader
+        self._waiting[reader] = resume
+        try:
+            outcome = await asyncio.shield(self._opened)
+        except BaseException:
+            self.leave(reader)
+            raise
+        if isinstance(outcome, bool):
+            if outcome:
+                return reader
+            self.leave(reader)
+            return None
+        self.leave(reader)
+        raise copy.copy(outcome)
+
+    def leave(self, reader: Reader) -> None:
+        self._readers.discard(reader)
+        self._waiting.pop(reader, None)
+        if not self._readers and self._last_blocks is None:
+            self._closer = self._loop.call_later(self._options.grace, self._close_if_unused)
+
+    async def aclose(self) -> None:
+        """End the stream and all of its readers, who come back."""
+        for reader in list(self._readers):
+            reader.end()
+            if reader.catching_up is not None:
+                reader.catching_up.cancel()
+        if self._closer is not None:
+            self._closer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _close_if_unused(self) -> None:
+        if not self._readers and self._task is not None:
+            self._forget(self)
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        last: tuple[bytes, ...] = ()
+        try:
+            last = (await self._follow(),)
+        finally:
+            self._forget(self)
+            if not self._opened.done():
+                self._opened.set_result(APIConnectionError("The stream was closed before it was open."))
+            self._last_blocks = last
+            for reader in self._readers:
+                if reader.catching_up is None:
+                    reader.end(*last)
+
+    async def _follow(self) -> bytes:
+        """Returns the last block for the readers."""
+        stream = self._stream = self._open_stream(self._start)
+        try:
+            await _enter(stream)
+            if stream.is_over:
+                self._opened.set_result(False)
+                return b""
+            self._opened.set_result(True)
+            for reader, resume in self._waiting.items():
+                self._attach(reader, resume)
+            self._waiting.clear()
+            numbering = Numbering()
+            async for event in _events(stream):
+                self._add(event, numbering.next(stream.last_event_id))
+            return self._end_block()
+        except Exception as error:
+            log_failure("A stream", error)
+            if not self._opened.done():
+                self._opened.set_result(error if isinstance(error, InteractorError) else StreamError())
+            return _FAILED
+        finally:
+            await stream.aclose()
+
+    async def _catch_up(self, reader: Reader, resume: Position) -> None:
+        last: tuple[bytes, ...] = ()
+        stream = self._open_stream(resume.id)
+        try:
+            await _enter(stream)
+            numbering = Numbering()
+            async for event in _events(stream):
+                entry = self._entry(event, numbering.next(stream.last_event_id))
+                if entry is None:
+                    continue
+                if not _is_repeat(entry.position, resume):
+                    reader.put(entry)
+                following = self._after(entry.position)
+                if following is not None:
+                    reader.catching_up = None
+                    self._send_kept(reader, following, resume)
+                    if self._last_blocks is not None:
+                        reader.end(*self._last_blocks)
+                    return
+                await reader.until_taken()
+            last = (self._end_block(),)
+        except Exception as error:
+            log_failure("A stream that catches up", error)
+            last = (_FAILED,)
+        finally:
+            await stream.aclose()
+        reader.end(*last)
+
+    def _end_block(self) -> bytes:
+        return self.id_line(END) + b"\n"
+
+    def _add(self, event: Any, position: Position) -> None:
+        entry = self._entry(event, position)
+        if entry is None:
+            return
+        self._note_answer(event)
+        self._last = position
+        self._numbers[position] = self._first + len(self._kept)
+        self._kept.append(entry)
+        self._kept_bytes += len(entry.block) + _ENTRY_BYTES
+        while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
+            oldest = self._kept.popleft()
+            self._kept_bytes -= len(oldest.block) + _ENTRY_BYTES
+            self._first += 1
+            del self._numbers[oldest.position]
+        for reader in self._readers:
+            if reader.catching_up is None:
+                reader.put(entry)
+            elif reader.position == position:
+                reader.catching_up.cancel()
+                reader.catching_up = None
+
+    def _note_answer(self, event: Any) -> None:
+        if isinstance(event, MessageDelta):
+            self._answer.append(event.content)
+            self._answer_size += len(event.content)
+        elif isinstance(event, MessageComplete):
+            self._answer.clear()
+            self._answer_size = 0
+
+    def _entry(self, event: Any, position: Position) -> Entry | None:
+        text = event_json(event)
+        if text is None:
+            return None
+        return Entry(position, self.id_line(position) + f"data: {text}\n\n".encode("utf-8", "replace"))
+
+    def _attach(self, reader: Reader, resume: Position | None) -> None:
+        """Send a reader what it misses, then all that comes."""
+        following = None if resume is None else self._after(resume)
+        if resume is not None and following is not None:
+            self._send_kept(reader, following, resume)
+        elif resume is not None and resume.id:
+            reader.position = resume
+            reader.catching_up = self._loop.create_task(self._catch_up(reader, resume))
+        elif self._answer and self._answer_size <= _LONGEST_ANSWER and self._last is not None:
+            # From its beginning, which may no longer be among the events that are kept.
+            entry = self._entry(MessageDelta(content="".join(self._answer)), self._last)
+            assert entry is not None
+            reader.put(entry)
+
+    def _after(self, place: Position) -> int | None:
+        """The number of the event that follows, if all are kept from there on."""
+        number = self._numbers.get(place)
+        if number is not None:
+            return number + 1
+        if place.id and place.id == self._start and self._first == 0:
+            return 0
+        if place.number == 0:
+            return max((each + 1 for position, each in self._numbers.items() if position.id == place.id), default=None)
+        return None
+
+    def _send_kept(self, reader: Reader, following: int, resume: Position) -> None:
+        for entry in itertools.islice(self._kept, following - self._first, None):
+            if not _is_repeat(entry.position, resume):
+                reader.put(entry)
+
+
+class Hubs:
+    """The hubs of one event loop, and the relay's tasks in it."""
+
+    def __init__(self) -> None:
+        self._hubs: dict[tuple[str, ...], Hub] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def join(
+        self,
+        name: tuple[str, ...],
+        open_stream: OpenStream,
+        ids: EventIds,
+        resume: Position | None,
+        options: HubOptions,
+        leave: Callable[[], None],
+    ) -> Reader | None:
+        """See `Hub.join`."""
+        hub = self._hubs.get(name)
+        if hub is None:
+
+            def forget(ended: Hub) -> None:
+                if self._hubs.get(name) is ended:
+                    del self._hubs[name]
+
+            hub = self._hubs[name] = Hub(open_stream, ids, options, forget)
+            hub.start(resume)
+        return await hub.join(resume, leave)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine in the background, until this is closed."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *(hub.aclose() for hub in list(self._hubs.values())), return_exceptions=True)
+
+
+class Numbering:
+    """Tells events that share an id apart. Where there are no ids at all, the numbers begin anywhere: they are those of
+    one connection, and no other's.
+    """
+
+    def __init__(self) -> None:
+        self._id = ""
+        self._numbers = itertools.count(secrets.randbits(48) + 1)
+
+    def next(self, event_id: str) -> Position:
+        if event_id != self._id:
+            self._id = event_id
+            self._numbers = itertools.count(1)
+        return Position(event_id, next(self._numbers))
+
+
+def _is_repeat(position: Position, resume: Position) -> bool:
+    return position.id == resume.id and position.number <= resume.number
+
+
+async def _enter(stream: Any) -> None:
+    try:
+        await with_timeout(stream.__aenter__(), _OPEN_SECONDS)
+    except TimeoutError as error:
+        raise APITimeoutError("The stream could not be opened in time.") from error
+
+
+async def _events(stream: Any) -> AsyncIterator[Any]:
+    """What the stream of the SDK gives, through its reconnects, without events that cannot be read."""
+    while True:
+        try:
+            event = await stream.next_or_gap()
+        except ResponseValidationError as error:
+            log_failure("An event", error)
+            continue
+        if event is None:
+            return
+        if event is not Gap.GAP:
+            yield event

@@ -1,0 +1,67 @@
+"""The limits of a namespace: writes a minute, and streams at a time."""
+
+from __future__ import annotations
+
+import time
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext.limits._buckets import Bucket, Tier
+
+# Beyond so many the full buckets are dropped: a new one is full as well.
+_MOST_BUCKETS = 10_000
+
+
+class Quota:
+    """Counts by namespace, in this process alone."""
+
+    def __init__(self, writes_per_minute: int, streams: int) -> None:
+        if writes_per_minute < 1 or streams < 1:
+            raise ConfigurationError("writes_per_minute and streams_per_namespace must be at least 1")
+        self._tier = Tier(writes_per_minute, max(1, writes_per_minute // 3))
+        self._most_streams = streams
+        self._lock = fork_safe_lock()
+        self._reset()
+        after_fork_in_child(self._reset)
+
+    def _reset(self) -> None:
+        self._writes: dict[str, Bucket] = {}
+        self._streams: dict[str, int] = {}
+
+    def count_write(self, namespace: str) -> float:
+        """0 for a write that is allowed, else the seconds until the next one is."""
+        now = time.monotonic()
+        with self._lock:
+            bucket = self._writes.get(namespace)
+            if bucket is None:
+                self._drop_full_buckets(now)
+                bucket = self._writes[namespace] = Bucket(float(self._tier.burst), now)
+            bucket.refill(self._tier, now)
+            if bucket.level < 1:
+                return (1 - bucket.level) * self._tier.interval
+            bucket.level -= 1
+            return 0.0
+
+    def open_stream(self, namespace: str) -> bool:
+        """Whether the namespace may have one more. Each is to be given back by `close_stream`."""
+        with self._lock:
+            count = self._streams.get(namespace, 0)
+            if count >= self._most_streams:
+                return False
+            self._streams[namespace] = count + 1
+            return True
+
+    def close_stream(self, namespace: str) -> None:
+        with self._lock:
+            count = self._streams.get(namespace, 0)
+            if count > 1:
+                self._streams[namespace] = count - 1
+            else:
+                self._streams.pop(namespace, None)
+
+    def _drop_full_buckets(self, now: float) -> None:
+        if len(self._writes) < _MOST_BUCKETS:
+            return
+        for bucket in self._writes.values():
+            bucket.refill(self._tier, now)
+        self._writes = {name: each for name, each in self._writes.items() if each.level < self._tier.burst}

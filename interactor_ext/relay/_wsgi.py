@@ -1,0 +1,87 @@
+"""The relay as a WSGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from interactor_ext._effects import Effects, run_sync
+from interactor_ext._threads import loop_thread
+from interactor_ext.relay._http import EventBlocks, Refused, Request, Response
+from interactor_ext.webhooks.wsgi import announced_length, read
+
+_STATUS = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
+
+
+def serve(
+    environ: dict[str, Any],
+    start_response: Callable[..., Any],
+    answer: Callable[[Request], Effects[Response | None]],
+) -> Iterable[bytes]:
+    """Answer one HTTP request. The streams of the platform run in the event loop that the process keeps in a thread."""
+    response = run_sync(answer(_request(environ)))
+    assert response is not None
+    start_response(_STATUS[response.status], list(response.headers.items()))
+    return [response.body] if isinstance(response.body, bytes) else _Stream(response.body)
+
+
+class _Stream:
+    """Blocks of events, until the server closes it or the events end."""
+
+    def __init__(self, blocks: EventBlocks) -> None:
+        self._blocks = blocks
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        block = loop_thread.result_of(self._blocks.next())
+        if block is None:
+            raise StopIteration
+        return block
+
+    def close(self) -> None:
+        """Called by the server."""
+        loop_thread.result_of(self._blocks.aclose())
+
+
+def _request(environ: dict[str, Any]) -> Request:
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH")
+    }
+    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
+
+    def read_body(limit: int) -> bytes:
+        return _read_body(environ, limit)
+
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        scheme=environ.get("wsgi.url_scheme", "http"),
+        path=environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace"),
+        raw_path=raw.partition("?")[0].encode("utf-8", "replace"),
+        query=environ.get("QUERY_STRING", ""),
+        headers=headers,
+        scope=environ,
+        read_body=read_body,
+    )
+
+
+def _read_body(environ: dict[str, Any], limit: int) -> bytes:
+    length = announced_length(environ)
+    if length is None:
+        # Without a Content-Length, reading is safe only if the server marks the end.
+        if not environ.get("wsgi.input_terminated"):
+            raise Refused(411)
+        length = limit + 1
+    if length > limit + 1:
+        raise Refused(413)
+    try:
+        body = read(environ["wsgi.input"], length)
+    except OSError:
+        raise Refused(400) from None
+    if len(body) > limit:
+        raise Refused(413)
+    return body
