@@ -19,12 +19,16 @@ class CreateTokenRequest:
         client_id: Id of your client.
         client_secret: Secret of your client. Never log it.
         scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
+        resource: The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands
+            for any one segment of its path. A server that does not know this field may ignore it, and then the
+            scopes alone count.
     """
 
     grant_type: Literal["client_credentials"] = "client_credentials"
     client_id: str
     client_secret: str = _field(repr=redacted)
     scope: str | None | Unset = UNSET
+    resource: str | None | Unset = UNSET
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
 
     def to_dict(self) -> dict[str, Any]:
@@ -35,6 +39,8 @@ class CreateTokenRequest:
         _json["client_secret"] = self.client_secret
         if self.scope is not UNSET and self.scope is not None:
             _json["scope"] = to_json(self.scope)
+        if self.resource is not UNSET and self.resource is not None:
+            _json["resource"] = to_json(self.resource)
         return _json
 
     @classmethod
@@ -58,10 +64,15 @@ class CreateTokenRequest:
         if scope is not UNSET and scope is not None:
             if type(scope) is not str:
                 scope = as_str("CreateTokenRequest", "scope", scope)
+        resource = _json.pop("resource", ABSENT)
+        if resource is not UNSET and resource is not None:
+            if type(resource) is not str:
+                resource = as_str("CreateTokenRequest", "resource", resource)
         return cls(
             grant_type=grant_type,
             client_id=client_id,
             client_secret=client_secret,
             scope=scope,
+            resource=resource,
             additional_properties=_json,
         )

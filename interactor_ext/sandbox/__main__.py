@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "python -m interacto
             data=options.data,
             seed=options.seed,
             allowed_hosts=options.allow_host,
+            allow_origins=options.allow_origin,
         )
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{escape_controls(str(error))}\n")
@@ -86,6 +87,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="answer under this host name, too, besides addresses and local names; may be given again",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        help="let pages of this origin, as http://localhost:3000, call the API (CORS); may be given again",
     )
     return parser
 

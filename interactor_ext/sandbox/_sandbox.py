@@ -17,6 +17,7 @@ from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.http.app import build_app
 from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
+from interactor_ext.sandbox.http.cors import origin_name
 from interactor_ext.sandbox.http.faults import Faults
 from interactor_ext.sandbox.http.guard import host_name
 from interactor_ext.sandbox.http.problems import Problem
@@ -47,7 +48,8 @@ class Sandbox:
     reconnect. A stream stores at least the newest `replay` events for a resumption, each journal the newest `history`
     entries. Syncing a data source takes `sync_time` seconds of the clock. `delivery` says how webhooks are delivered.
     All times come from `clock`. Calls with another host name than an address, a local name or one of `allowed_hosts`
-    get 403: they may come from a web page by DNS rebinding.
+    get 403: they may come from a web page by DNS rebinding. Pages of `allow_origins` (`["http://localhost:3000"]`) may
+    call the API and read its streams from a browser (CORS); those of other origins can't.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
     One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded
@@ -76,6 +78,7 @@ class Sandbox:
         data: str | os.PathLike[str] | None = None,
         seed: str | os.PathLike[str] | None = None,
         allowed_hosts: Iterable[str] = (),
+        allow_origins: Iterable[str] = (),
     ) -> None:
         contract = load_contract()
         self.client_id = client_id
@@ -92,6 +95,7 @@ class Sandbox:
             sync_time=sync_time,
             delivery=delivery or DeliveryOptions(),
             allowed_hosts=frozenset(map(host_name, allowed_hosts)),
+            allow_origins=frozenset(map(origin_name, allow_origins)),
         )
 
         def fresh(persistence: Persistence) -> State:

@@ -122,8 +122,7 @@ def use_workflows(caller: Caller) -> None:
     caller.make(f"{path}/thread/messages", content="Why?")
     assert [message["role"] for message in caller.read(f"{path}/thread")["messages"]] == ["user", "workflow"]
     assert caller.make(f"{path}/events", event="skip")["status"] == "completed"
-    with listening(caller, f"{path}/stream") as stream:
-        assert [event["type"] for event in stream.end()] == ["done"]
+    assert caller.get(f"{path}/stream").status_code == 204
     other = caller.make("/workflow-instances", workflow_id=workflow["id"])
     assert caller.post(f"/workflow-instances/{other['id']}/cancel").status_code == 204
     assert caller.delete(f"/workflows/{workflow['id']}").status_code == 204

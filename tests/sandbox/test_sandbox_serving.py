@@ -378,7 +378,7 @@ def test_client_disconnect_during_request_leaves_no_record(sandbox: Sandbox, cal
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", "--token-lifetime", "900"]
-    command += ["--allow-host", "sandbox.example.com"]
+    command += ["--allow-host", "sandbox.example.com", "--allow-origin", "http://a.test", "--allow-origin", "http://b.test"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         yield process
         process.kill()
@@ -399,9 +399,10 @@ def test_command_serves_until_signal(process: subprocess.Popen[str], signal_numb
         "client_id": variables["INTERACTOR_CLIENT_ID"],
         "client_secret": variables["INTERACTOR_CLIENT_SECRET"],
     }
-    headers = {"host": "sandbox.example.com"}
+    headers = {"host": "sandbox.example.com", "origin": "http://b.test"}
     answer = httpx.post(f"{variables['INTERACTOR_ACCOUNT_SERVER_URL']}/oauth/token", json=body, headers=headers)
     assert answer.json()["data"]["expires_in"] == 900
+    assert answer.headers["access-control-allow-origin"] == "http://b.test"
     process.send_signal(signal_number)
     rest = process.stdout.read()
     status = process.wait(60)

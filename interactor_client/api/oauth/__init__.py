@@ -27,6 +27,7 @@ class Oauth:
         client_id: str,
         client_secret: str,
         scope: str | None | Unset = UNSET,
+        resource: str | None | Unset = UNSET,
     ) -> AccessToken:
         """Exchange the client id and secret for an access token.
 
@@ -38,6 +39,9 @@ class Oauth:
             client_id: Id of your client.
             client_secret: Secret of your client. Never log it.
             scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
+            resource: The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands
+                for any one segment of its path. A server that does not know this field may ignore it, and then the
+                scopes alone count.
         """
         from ...models.create_token_request import CreateTokenRequest
         from . import create_token as _endpoint
@@ -45,7 +49,11 @@ class Oauth:
         return self._sender.send(
             _endpoint._get_kwargs(
                 body=CreateTokenRequest(
-                    grant_type=grant_type, client_id=client_id, client_secret=client_secret, scope=scope
+                    grant_type=grant_type,
+                    client_id=client_id,
+                    client_secret=client_secret,
+                    scope=scope,
+                    resource=resource,
                 )
             ),
             _endpoint._parse_success,
@@ -98,6 +106,7 @@ class AsyncOauth:
         client_id: str,
         client_secret: str,
         scope: str | None | Unset = UNSET,
+        resource: str | None | Unset = UNSET,
     ) -> AccessToken:
         """Exchange the client id and secret for an access token.
 
@@ -109,6 +118,9 @@ class AsyncOauth:
             client_id: Id of your client.
             client_secret: Secret of your client. Never log it.
             scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
+            resource: The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands
+                for any one segment of its path. A server that does not know this field may ignore it, and then the
+                scopes alone count.
         """
         from ...models.create_token_request import CreateTokenRequest
         from . import create_token as _endpoint
@@ -117,7 +129,11 @@ class AsyncOauth:
             await self._sender.send(
                 _endpoint._get_kwargs(
                     body=CreateTokenRequest(
-                        grant_type=grant_type, client_id=client_id, client_secret=client_secret, scope=scope
+                        grant_type=grant_type,
+                        client_id=client_id,
+                        client_secret=client_secret,
+                        scope=scope,
+                        resource=resource,
                     )
                 ),
                 _endpoint._parse_success,

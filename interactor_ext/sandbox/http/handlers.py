@@ -13,7 +13,7 @@ from interactor_ext.sandbox.platform.work import run_in_thread
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
 
-# The response body (None: no body), or a stream.
+# The response body (None: no body), or a stream (None: it is over).
 Result = JsonObject | Subscription | None
 
 
@@ -71,6 +71,16 @@ def handle_update(kind: str, operation_id: str) -> None:
         record = call.record(kind)
         call.state.store.change(record, call.body)
         return data(record.public)
+
+
+def subscribe(call: ApiCall, channel_id: str) -> Subscription | None:
+    """The stream of a room or a workflow instance; None if it is over."""
+    streams, last_event_id = call.state.streams, call.last_event_id
+    is_over = streams.is_over(channel_id, last_event_id)
+    # A page's EventSource can set no header, so that its token is in the query.
+    if is_over and (last_event_id or "token" not in call.query):
+        return None
+    return streams.subscribe(channel_id, last_event_id, stays=is_over)
 
 
 def data(value: Any) -> JsonObject:

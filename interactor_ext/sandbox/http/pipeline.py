@@ -17,6 +17,7 @@ from interactor_ext.logs._logger import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
 from interactor_ext.sandbox.http.connections import ConnectionCut, cut_off, is_cuttable
 from interactor_ext.sandbox.http.contract import Contract, ContractOperation
+from interactor_ext.sandbox.http.cors import cors_headers, is_preflight
 from interactor_ext.sandbox.http.faults import Fault
 from interactor_ext.sandbox.http.guard import check_host
 from interactor_ext.sandbox.http.handlers import HANDLERS, STATUSES, ApiCall
@@ -155,6 +156,8 @@ class Platform:
             exchange.content = await read_body(receive)
             self._check_generation(exchange)
         check_host(HTTPConnection(scope), self._state.settings.allowed_hosts)
+        if is_preflight(scope, self._state.settings.allow_origins):
+            return ApiResponse(204, None)
         exchange.headers = parse_headers(scope["headers"])
         operation, path = self._contract.match(scope["method"], _raw_path(scope))
         exchange.operation = operation
@@ -215,6 +218,8 @@ class Platform:
         exchange.client_id = grant.client_id
         if not grant.allows(operation.scopes):
             raise Problem(403, f"This call needs the scope {' '.join(sorted(operation.scopes))}.")
+        if not grant.opens(_raw_path(exchange.scope).decode("latin-1")):
+            raise Problem(403, f"This access token is for {grant.audience} alone.")
 
     def _body(self, exchange: Exchange, operation: ContractOperation) -> Any:
         if operation.body is None or (not exchange.content and not operation.body_required):
@@ -253,6 +258,8 @@ class Platform:
             result = await result
         if isinstance(result, Subscription):
             return result
+        if call.operation.stream:
+            return ApiResponse(204, None)
         status = STATUSES.get(call.operation.id, call.operation.status)
         if result is not None and isinstance(result.get("data"), list):
             return ApiResponse(status, await encode_page(result))
@@ -265,6 +272,7 @@ class Platform:
             exchange.allowance = self._state.limits.peek(tier, client_id, exchange.namespace)
         skew = exchange.fault.skew if exchange.fault else 0.0
         headers = [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers(skew)]
+        headers.extend(cors_headers(exchange.scope, self._state.settings.allow_origins))
         # Other servers send their own Date.
         if is_cuttable(exchange.scope):
             headers.append((b"date", http_date(self._state.clock.now() + skew)))

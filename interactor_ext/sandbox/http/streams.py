@@ -4,7 +4,9 @@ Ids count up in each channel, from 1 in the first run of a data file, and contin
 again, for example after a reset. `Last-Event-ID` resumes after that event; an unknown id (too old, from before a reset
 or a restart, or not a number) gets every stored event, so an event may be sent twice but none is lost that is stored.
 Without the header a subscriber gets only later events. A connection begins with the id after which it continues, in a
-block without data. A finished channel ends with `done`.
+block without data. A finished channel ends with `done`; a subscriber that comes when nothing is left to send gets 204,
+after which a browser's EventSource does not come again. One that a page makes anew at each error would: it brings no
+`Last-Event-ID`, and its token in the URL. It gets `done` once more, on a connection that stays open until it leaves.
 """
 
 from __future__ import annotations
@@ -93,9 +95,10 @@ class Channel:
 class Subscription:
     """The subscriber of one open stream. `chunks()` yields bytes until the stream ends or `close()` is called."""
 
-    def __init__(self, channel: Channel, last_event_id: str) -> None:
+    def __init__(self, channel: Channel, last_event_id: str, *, stays: bool = False) -> None:
         self.wakeup = asyncio.Event()
         self._channel = channel
+        self._stays = stays
         self.sent = channel.resume_point(last_event_id)
         self._closed = False
         channel.subscribers.add(self)
@@ -107,12 +110,14 @@ class Subscription:
 
     async def chunks(self, keepalive: float, retry: int | None) -> AsyncIterator[bytes]:
         yield GREETING.format("" if retry is None else f"retry: {retry}\n", self.sent).encode()
+        if self._stays:
+            yield DONE
         while not self._closed:
             self.wakeup.clear()
             if waiting := self._channel.after(self.sent):
                 self.sent = self._channel.newest
                 yield b"".join(waiting)
-            elif self._channel.finished:
+            elif self._channel.finished and not self._stays:
                 yield DONE
                 return
             else:
@@ -150,8 +155,14 @@ class Streams:
         """Emit an event that is encoded as JSON on one line."""
         self._channel(channel_id).append(text)
 
-    def subscribe(self, channel_id: str, last_event_id: str) -> Subscription:
-        return Subscription(self._channel(channel_id), last_event_id)
+    def is_over(self, channel_id: str, last_event_id: str) -> bool:
+        """Whether a channel is finished and has nothing to send after this id."""
+        channel = self._channel(channel_id)
+        return channel.finished and not channel.after(channel.resume_point(last_event_id))
+
+    def subscribe(self, channel_id: str, last_event_id: str, *, stays: bool = False) -> Subscription:
+        """A subscriber. One that `stays` gets `done` at once, and is kept until it leaves."""
+        return Subscription(self._channel(channel_id), last_event_id, stays=stays)
 
     def finish(self, channel_id: str) -> None:
         """End a channel: subscribers get the remaining events, then `done`."""

@@ -189,8 +189,6 @@ async def send_stream(
         *headers,
         (b"content-type", b"text/event-stream; charset=utf-8"),
         (b"cache-control", b"no-cache"),
-        # Pages of any origin may read a stream: its token is in the URL, no cookie is involved.
-        (b"access-control-allow-origin", b"*"),
     ]
     chunks = subscription.chunks(keepalive, retry)
     if fault is not None and fault.kind == "dropped_stream":

@@ -6,6 +6,7 @@ import hmac
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.http.problems import Problem, invalid, unauthorized
@@ -25,15 +26,22 @@ class OAuthClient:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The client, scopes and expiry of an access token."""
+    """The client, scopes and expiry of an access token, and the URL of what it opens."""
 
     id: str
     client_id: str
     scopes: frozenset[str]
     expires_at: float
+    audience: str
 
     def allows(self, needed: frozenset[str]) -> bool:
         return "admin" in self.scopes or needed <= self.scopes
+
+    def opens(self, path: str) -> bool:
+        """Whether a path is that of the audience or below it; `*` in the audience is any one segment."""
+        wanted, given = urlsplit(self.audience).path.rstrip("/").split("/"), path.split("/")
+        pairs = zip(wanted, given, strict=False)
+        return len(wanted) <= len(given) and all(ours in ("*", theirs) for ours, theirs in pairs)
 
 
 class Accounts:
@@ -112,7 +120,7 @@ class Accounts:
         }
         token = self._signing_key().sign(claims)
         # With the fraction of a second, which the integer claims leave out.
-        self._grants[token] = Grant(claims["jti"], client.id, scopes, now + self._lifetime)
+        self._grants[token] = Grant(claims["jti"], client.id, scopes, now + self._lifetime, audience)
         return {
             "access_token": token,
             "token_type": "Bearer",
@@ -177,7 +185,8 @@ class Accounts:
             return None
         if claims["client_id"] not in self._clients:
             return None
-        grant = Grant(claims["jti"], claims["client_id"], frozenset(claims["scope"].split()), claims["exp"])
+        scopes = frozenset(claims["scope"].split())
+        grant = Grant(claims["jti"], claims["client_id"], scopes, claims["exp"], claims["aud"])
         self._grants[token] = grant
         return grant
 

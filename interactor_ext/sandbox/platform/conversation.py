@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced, subscribe
 from interactor_ext.sandbox.http.problems import conflict, not_found
 from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.http.wire import INLINE_SIZE
@@ -51,8 +51,8 @@ def list_messages(call: ApiCall) -> JsonObject:
 
 
 @handles("stream_room")
-def stream_room(call: ApiCall) -> Subscription:
-    return call.state.streams.subscribe(call.record("room").id, call.last_event_id)
+def stream_room(call: ApiCall) -> Subscription | None:
+    return subscribe(call, call.record("room").id)
 
 
 @handles("submit_tool_result")

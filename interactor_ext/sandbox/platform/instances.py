@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handle_list_and_get, handles, referenced
+from interactor_ext.sandbox.http.handlers import ApiCall, data, handle_list_and_get, handles, referenced, subscribe
 from interactor_ext.sandbox.http.problems import conflict
 from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.platform import engine
@@ -55,8 +55,8 @@ async def cancel_workflow_instance(call: ApiCall) -> None:
 
 
 @handles("stream_workflow_instance")
-def stream_workflow_instance(call: ApiCall) -> Subscription:
-    return call.state.streams.subscribe(_instance(call).id, call.last_event_id)
+def stream_workflow_instance(call: ApiCall) -> Subscription | None:
+    return subscribe(call, _instance(call).id)
 
 
 @handles("get_workflow_thread")

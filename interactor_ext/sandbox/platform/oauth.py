@@ -1,22 +1,31 @@
 """Handlers of the account server. Tokens are RS256-signed JSON Web Tokens that verify against its key set.
 
 `iss` is the URL of the account server and `aud` that of the core API, by the host name under which the token was asked
-for; `iat` and `exp` are times of the sandbox's clock.
+for; `iat` and `exp` are times of the sandbox's clock. A token that was asked for with a `resource` (RFC 8707) has that
+as its `aud`, and opens nothing else.
 """
 
 from __future__ import annotations
 
+import re
+
 from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX
 from interactor_ext.sandbox.http.handlers import ApiCall, data, handles
+from interactor_ext.sandbox.http.problems import invalid
 from interactor_ext.sandbox.storage.records import JsonObject
+
+# Of any host: the one that a client sees may be a proxy's.
+_RESOURCE = re.compile(rf"https?://[^/?#\s]+{CORE_PREFIX}(?:/[^?#\s]*)?", re.IGNORECASE)
 
 
 @handles("create_token")
 def create_token(call: ApiCall) -> JsonObject:
     accounts = call.state.accounts
     client = accounts.authenticate(call.body["client_id"], call.body["client_secret"])
-    issuer, audience = call.origin + ACCOUNT_PREFIX, call.origin + CORE_PREFIX
-    return data(accounts.issue(client, call.body.get("scope"), issuer=issuer, audience=audience))
+    audience = call.body.get("resource") or call.origin + CORE_PREFIX
+    if not _RESOURCE.fullmatch(audience):
+        raise invalid(("resource", "must be the URL of a part of the Core API, without a query or a fragment"))
+    return data(accounts.issue(client, call.body.get("scope"), issuer=call.origin + ACCOUNT_PREFIX, audience=audience))
 
 
 @handles("revoke_token", status=204)

@@ -53,6 +53,7 @@ class Settings:
     sync_time: float
     delivery: DeliveryOptions
     allowed_hosts: frozenset[str]
+    allow_origins: frozenset[str]
 
 
 class State:

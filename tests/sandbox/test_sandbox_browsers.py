@@ -1,0 +1,206 @@
+"""The sandbox as a browser meets it: CORS by origin, and streams that are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.http.cors import origin_name
+from tests.support.sandbox_caller import Caller, fetch_token, listening, problem
+from tests.support.waiting import eventually
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+PAGE = "http://localhost:3000"
+WORKFLOW = {
+    "name": "W",
+    "initial_state": "wait",
+    "states": [
+        {"name": "wait", "type": "halting", "transitions": [{"to": "end"}]},
+        {"name": "end", "type": "terminal"},
+    ],
+}
+
+
+@pytest.fixture
+def told() -> Iterator[Sandbox]:
+    with Sandbox(allow_origins=["HTTP://Localhost:3000", "https://app.example.com:443"]).run() as sandbox:
+        yield sandbox
+
+
+def preflight(url: str, origin: str, method: str = "POST") -> httpx.Response:
+    asked = "authorization,content-type,x-namespace"
+    headers = {"origin": origin, "access-control-request-method": method, "access-control-request-headers": asked}
+    return httpx.options(url, headers=headers)
+
+
+def cors_of(response: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in response.headers.items() if name.startswith("access-control-")}
+
+
+@pytest.mark.parametrize("origin", [PAGE, "https://app.example.com"])
+def test_preflight_of_allowed_origin_is_granted_for_the_whole_api(told: Sandbox, origin: str) -> None:
+    for url in (f"{told.core_api_url}/rooms/room_1/messages", f"{told.account_server_url}/oauth/token"):
+        response = preflight(url, origin)
+        assert (response.status_code, response.content) == (204, b"")
+        assert cors_of(response) == {
+            "access-control-allow-origin": origin,
+            "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
+            "access-control-allow-headers": "authorization,content-type,x-namespace",
+            "access-control-max-age": "600",
+        }
+        assert response.headers["vary"] == "Origin"
+    assert [(request.method, request.status) for request in told.requests] == [("OPTIONS", 204)] * 2
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:3001", "https://localhost:3000", "null", "*", "http://localhost:3000.evil.com", ""]
+)
+def test_other_origins_get_no_cors_header(told: Sandbox, origin: str) -> None:
+    asked = preflight(f"{told.core_api_url}/rooms", origin)
+    assert asked.status_code == 405
+    token = fetch_token(told)
+    got = httpx.get(f"{told.core_api_url}/rooms", headers={"origin": origin, "authorization": f"Bearer {token}"})
+    assert got.status_code == 200
+    for response in (asked, got):
+        assert cors_of(response) == {}
+        assert response.headers["vary"] == "Origin"
+
+
+def test_sandbox_that_was_told_no_origin_sends_no_cors_header(sandbox: Sandbox, caller: Caller) -> None:
+    room = caller.room()
+    assert preflight(f"{sandbox.core_api_url}/rooms", PAGE).status_code == 405
+    response = caller.get("/rooms", headers={"origin": PAGE})
+    assert cors_of(response) == {}
+    assert "vary" not in response.headers
+    with listening(caller, f"/rooms/{room['id']}/stream", headers={"origin": PAGE}) as stream:
+        assert cors_of(stream._response) == {}
+
+
+def test_successes_errors_faults_and_streams_carry_cors_headers(told: Sandbox) -> None:
+    told.faults.add("list_tools", status=503, retry_after=7)
+    with Caller(told) as caller:
+        caller.headers["origin"] = PAGE
+        room = caller.room()
+        answers = {
+            200: caller.get("/rooms"),
+            401: httpx.get(f"{told.core_api_url}/rooms", headers={"origin": PAGE}),
+            404: caller.get("/nothing/here"),
+            422: caller.post("/rooms", json={"nothing": 1}),
+            503: caller.get("/tools"),
+        }
+        assert answers[503].headers["retry-after"] == "7"
+        with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+            answers[0] = stream._response
+    for status, response in answers.items():
+        assert status in (0, response.status_code)
+        assert response.headers["access-control-allow-origin"] == PAGE
+        exposed = response.headers["access-control-expose-headers"].lower().split(", ")
+        assert {"x-request-id", "retry-after", "x-ratelimit-remaining", "x-ratelimit-scope"} <= set(exposed)
+        assert response.headers["vary"] == "Origin"
+        assert "access-control-allow-credentials" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "null", "localhost:3000", "http://a.test/", "http://u:p@a.test", "ftp://a.test", ""]
+)
+def test_origin_that_no_browser_sends_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="an allowed origin is a scheme, a host"):
+        Sandbox(allow_origins=[text])
+
+
+def test_origin_is_compared_as_browsers_write_it() -> None:
+    assert origin_name("HTTP://[::1]:80") == "http://[::1]"
+    assert origin_name("https://App.example.com:8443") == "https://app.example.com:8443"
+    assert origin_name("https://a.test:80") == "https://a.test:80"
+
+
+@pytest.fixture
+def instance(caller: Caller) -> dict[str, Any]:
+    """A workflow instance that waits for input."""
+    return caller.make("/workflow-instances", workflow_id=caller.make("/workflows", **WORKFLOW)["id"])
+
+
+def test_reconnect_after_done_gets_204(caller: Caller, instance: dict[str, Any]) -> None:
+    path = f"/workflow-instances/{instance['id']}"
+    with listening(caller, f"{path}/stream") as stream:
+        caller.make(f"{path}/input", answer=1)
+        assert stream.end()[-1] == {"type": "done"}
+    # The newest id in the header and the token in the URL, as a browser's own reconnect has them.
+    token = caller.headers["authorization"].removeprefix("Bearer ")
+    url = f"{caller.base_url}{path.removeprefix('/')}/stream"
+    query = {"token": token, "namespace": "user_1"}
+    response = httpx.get(url, params=query, headers={"last-event-id": str(stream.ids[-1])})
+    assert (response.status_code, response.content) == (204, b"")
+    # A backend that comes anew.
+    assert caller.get(f"{path}/stream").status_code == 204
+    # What is left to send comes first, and then `done`.
+    with listening(caller, f"{path}/stream", headers={"last-event-id": str(stream.ids[-2])}) as late:
+        assert [event["type"] for event in late.end()] == ["workflow.state_changed", "done"]
+
+
+def test_new_eventsource_on_finished_stream_gets_done_and_stays_connected(
+    sandbox: Sandbox, caller: Caller, instance: dict[str, Any]
+) -> None:
+    path = f"/workflow-instances/{instance['id']}"
+    caller.make(f"{path}/input", answer=1)
+    token = caller.headers.pop("authorization").removeprefix("Bearer ")
+    with listening(caller, f"{path}/stream", params={"token": token}) as stream:
+        assert stream.until("done") == [{"type": "done"}]
+        assert sandbox.open_streams == 1
+        assert not stream.ended.is_set()
+    eventually(lambda: sandbox.open_streams == 0)
+
+
+@pytest.mark.parametrize(
+    ("resource", "opens"),
+    [
+        ("/rooms/*/stream", {"stream"}),
+        ("/rooms/{room}/stream", {"stream"}),
+        ("/rooms/other/stream", set()),
+        ("/rooms/{room}", {"stream", "room", "messages"}),
+        ("/rooms/*", {"stream", "room", "messages"}),
+        ("/rooms", {"stream", "room", "messages", "rooms"}),
+        ("/rooms/", {"stream", "room", "messages", "rooms"}),
+        ("/roo", set()),
+        ("", {"stream", "room", "messages", "rooms", "assistants"}),
+    ],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_token_for_a_resource_opens_nothing_else(
+    sandbox: Sandbox, caller: Caller, resource: str, opens: set[str], restarted: bool
+) -> None:
+    room = caller.room()["id"]
+    paths = {
+        "stream": f"/rooms/{room}/stream",
+        "room": f"/rooms/{room}",
+        "messages": f"/rooms/{room}/messages",
+        "rooms": "/rooms",
+        "assistants": "/assistants",
+    }
+    token = fetch_token(sandbox, scope="admin", resource=f"{sandbox.core_api_url}{resource}".replace("{room}", room))
+    if restarted:
+        sandbox._accounts._grants.clear()  # what a process remembers of the tokens that it issued
+    with Caller(sandbox, token=token) as bound:
+        opened = set()
+        for name, path in paths.items():
+            with bound.stream("GET", path) as response:
+                assert response.status_code in {200, 403}
+                if response.status_code == 200:
+                    opened.add(name)
+    assert opened == opens
+
+
+@pytest.mark.parametrize(
+    "resource", ["rooms", "http://x", "http://x/api/v1?a", "http://x/api/v1/rooms#a", "ftp://x/api/v1"]
+)
+def test_resource_that_is_no_part_of_the_core_api_returns_422(sandbox: Sandbox, resource: str) -> None:
+    body = {"grant_type": "client_credentials", "client_id": sandbox.client_id, "resource": resource}
+    answer = httpx.post(
+        f"{sandbox.account_server_url}/oauth/token", json={**body, "client_secret": sandbox.client_secret}
+    )
+    assert set(problem(answer, 422, "VALIDATION_ERROR")) == {"resource"}
