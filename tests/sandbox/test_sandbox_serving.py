@@ -378,7 +378,8 @@ def test_client_disconnect_during_request_leaves_no_record(sandbox: Sandbox, cal
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", "--token-lifetime", "900"]
-    command += ["--allow-host", "sandbox.example.com", "--allow-origin", "http://a.test", "--allow-origin", "http://b.test"]
+    command += ["--allow-host", "sandbox.example.com"]
+    command += ["--allow-origin", "http://a.test", "--allow-origin", "http://b.test"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         yield process
         process.kill()

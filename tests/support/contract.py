@@ -34,7 +34,7 @@ rooms:
   get_room                      get                  GET     /rooms/{room_id}                                    200
   update_room                   update               PATCH   /rooms/{room_id}                                    200
   delete_room                   delete               DELETE  /rooms/{room_id}                                    204
-  stream_room                   stream               GET     /rooms/{room_id}/stream                             200
+  stream_room                   stream               GET     /rooms/{room_id}/stream                             200,204
 messages:
   send_message                  send                 POST    /rooms/{room_id}/messages                           201
   list_messages                 list                 GET     /rooms/{room_id}/messages                           200
@@ -66,7 +66,7 @@ workflow_instances:
   trigger_workflow_event        trigger_event        POST    /workflow-instances/{instance_id}/events            200
   get_workflow_thread           get_thread           GET     /workflow-instances/{instance_id}/thread            200
   send_workflow_thread_message  send_thread_message  POST    /workflow-instances/{instance_id}/thread/messages   201
-  stream_workflow_instance      stream               GET     /workflow-instances/{instance_id}/stream            200
+  stream_workflow_instance      stream               GET     /workflow-instances/{instance_id}/stream            200,204
 webhooks:
   create_webhook                create               POST    /webhooks                                           201
   list_webhooks                 list                 GET     /webhooks                                           200

@@ -40,7 +40,7 @@ class Oauth:
             client_secret: Secret of your client. Never log it.
             scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
             resource: The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands
-                for any one segment of its path. A server that does not know this field may ignore it, and then the
+                for any segment of its path. A server that does not know this field may ignore it, and then the
                 scopes alone count.
         """
         from ...models.create_token_request import CreateTokenRequest
@@ -119,7 +119,7 @@ class AsyncOauth:
             client_secret: Secret of your client. Never log it.
             scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
             resource: The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands
-                for any one segment of its path. A server that does not know this field may ignore it, and then the
+                for any segment of its path. A server that does not know this field may ignore it, and then the
                 scopes alone count.
         """
         from ...models.create_token_request import CreateTokenRequest
