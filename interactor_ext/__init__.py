@@ -13,7 +13,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interactor_ext._errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    CircuitOpenError,
+    ConfigurationError,
+    ConflictError,
+    GoneError,
+    InteractorError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseValidationError,
+    ServerError,
+    StreamError,
+    ValidationError,
+    WebhookError,
+    WebhookPayloadError,
+    WebhookVerificationError,
+)
 from interactor_ext._lazy import lazy_names
+from interactor_ext._version import __version__
 
 if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
@@ -22,28 +44,6 @@ if TYPE_CHECKING:
     from interactor_ext._client.shared_clients import get_async_client, get_client, reset_clients
     from interactor_ext._client.waiting import UnexpectedStateError, WaitTimeoutError
     from interactor_ext._config import InteractorConfig, validate_env
-    from interactor_ext._errors import (
-        APIConnectionError,
-        APIStatusError,
-        APITimeoutError,
-        AuthenticationError,
-        CircuitOpenError,
-        ConfigurationError,
-        ConflictError,
-        GoneError,
-        InteractorError,
-        NotFoundError,
-        PermissionDeniedError,
-        RateLimitError,
-        ResponseValidationError,
-        ServerError,
-        StreamError,
-        ValidationError,
-        WebhookError,
-        WebhookPayloadError,
-        WebhookVerificationError,
-    )
-    from interactor_ext._version import __version__
     from interactor_ext.chat._reply import AsyncReply, Reply
     from interactor_ext.limits import RateLimiter, RedisRateLimiter
     from interactor_ext.limits._observed import RateLimit
@@ -107,31 +107,9 @@ __getattr__, __dir__ = lazy_names(
         "._client.health": ("Health",),
         ".limits._observed": ("RateLimit",),
         "._client.shared_clients": ("get_async_client", "get_client", "reset_clients"),
-        "._version": ("__version__",),
         "._client.waiting": ("UnexpectedStateError", "WaitTimeoutError"),
         ".limits": ("RateLimiter", "RedisRateLimiter"),
         ".retry": ("RetryPolicy", "with_retry"),
         ".tools": ("ToolContext", "ToolSet"),
-        "._errors": (
-            "APIConnectionError",
-            "APIStatusError",
-            "APITimeoutError",
-            "AuthenticationError",
-            "CircuitOpenError",
-            "ConfigurationError",
-            "ConflictError",
-            "GoneError",
-            "InteractorError",
-            "NotFoundError",
-            "PermissionDeniedError",
-            "RateLimitError",
-            "ResponseValidationError",
-            "ServerError",
-            "StreamError",
-            "ValidationError",
-            "WebhookError",
-            "WebhookPayloadError",
-            "WebhookVerificationError",
-        ),
     },
 )

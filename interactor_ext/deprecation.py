@@ -25,7 +25,7 @@ import httpx
 from interactor_ext._headers.http_date import parse_http_date
 from interactor_ext._headers.link import Link, parse_links
 from interactor_ext._redaction import clean_text
-from interactor_ext._responses._request_info import describe_request, requested_by, secrets_of
+from interactor_ext._responses._request_info import describe_request, secrets_of
 from interactor_ext.logs._logger import logger
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
@@ -115,7 +115,7 @@ def warn_if_deprecated(response: httpx.Response) -> None:
     # `setdefault` is atomic, and needs no lock that a forked child could inherit.
     if _warned.setdefault(operation, mine) is not mine:
         return
-    text = f"{operation} {describe(deprecation, secrets_of(requested_by(response)))}"
+    text = f"{operation} {describe(deprecation, secrets_of(response.request))}"
     logger.warning("%s", text, extra=dict(zip(("method", "endpoint"), operation.split(" ", 1), strict=False)))
     for hook in _hooks:
         try:
@@ -138,7 +138,7 @@ def sunset_notice(response: httpx.Response) -> str:
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None or deprecation.sunset is None:
         return ""
-    see = _see(deprecation, secrets_of(requested_by(response)))
+    see = _see(deprecation, secrets_of(response.request))
     return f" It is no longer served from {_day(deprecation.sunset)} on{see}"
 
 
@@ -151,9 +151,9 @@ _ID = re.compile(r"/(?!v[0-9]+(?:/|$))[^/]*[0-9][^/]*")
 
 def _operation(response: httpx.Response) -> str:
     """The key of an operation in `_warned`. Not in the contract: the path without ids, or "other" if they are many."""
-    operation = describe_request(response)
-    request = requested_by(response)
-    if request is None or request.extensions.get("operation") is not None:
+    request = response.request
+    operation = describe_request(request)
+    if request.extensions.get("operation") is not None:
         return operation
     name = _ID.sub("/{id}", operation)
     return name if name in _warned or len(_warned) < _MAX_WARNED else f"{request.method} other"
@@ -203,10 +203,9 @@ def _see(deprecation: Deprecation, secrets: Iterable[str]) -> str:
     return f": see {clean_text(' and '.join(links), secrets)}" if links else "."
 
 
-def _url(response: httpx.Response) -> str | None:
-    request = requested_by(response)
+def _url(response: httpx.Response) -> str:
     # Without its query, which may hold a token.
-    return None if request is None else str(request.url.copy_with(query=None))
+    return str(response.request.url.copy_with(query=None))
 
 
 def _day(moment: datetime) -> str:

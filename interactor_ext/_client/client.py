@@ -34,15 +34,36 @@ else:
 
 
 S = TypeVar("S", "SharedState", "AsyncSharedState")
+N = TypeVar("N", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
 
-class _Client(Immutable, Generic[S]):
+class _Client(Immutable, Generic[S, N]):
     """What the sync and the async client have in common: views, settings, and whether they are closed."""
 
     _config: InteractorConfig
     _shared: S
     _view: View
     _is_view = False
+
+    def __init__(
+        self,
+        *,
+        config: InteractorConfig | None = None,
+        transport: N | None = None,
+        token_store: TokenStore | None = None,
+        retry_policy: RetryPolicy | None = None,
+        rate_limiter: RateLimiter | None = None,
+        circuit_breaker: CircuitBreaker | bool | None = None,
+        telemetry: Telemetry | None = None,
+        **fields: Unpack[ConfigFields],
+    ) -> None:
+        self._config = settings_of(config, fields, retry_policy)
+        options = ClientOptions(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
+        self._shared = self._share(options)
+        self._open(View.of(self.config))
+
+    def _share(self, options: ClientOptions) -> S:
+        raise NotImplementedError
 
     def _open(self, view: View) -> None:
         self._view = view
@@ -115,7 +136,7 @@ class _Client(Immutable, Generic[S]):
             raise ConfigurationError("the client is closed: make a new one")
 
 
-class InteractorClient(_Client["SharedState"], Sequences, Resources):
+class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, Resources):
     """The platform, for threads. One client serves a whole process.
 
     The settings are the fields of `InteractorConfig`, as keywords; what is missing comes from `config` or, without one,
@@ -132,22 +153,8 @@ class InteractorClient(_Client["SharedState"], Sequences, Resources):
         ConfigurationError: settings are missing or wrong. Nothing was sent.
     """
 
-    def __init__(
-        self,
-        *,
-        config: InteractorConfig | None = None,
-        transport: httpx.BaseTransport | None = None,
-        token_store: TokenStore | None = None,
-        retry_policy: RetryPolicy | None = None,
-        rate_limiter: RateLimiter | None = None,
-        circuit_breaker: CircuitBreaker | bool | None = None,
-        telemetry: Telemetry | None = None,
-        **fields: Unpack[ConfigFields],
-    ) -> None:
-        self._config = settings_of(config, fields, retry_policy)
-        options = ClientOptions(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
-        self._shared = shared_state.SharedState(self._config, options)
-        self._open(View.of(self.config))
+    def _share(self, options: ClientOptions) -> SharedState:
+        return shared_state.SharedState(self._config, options)
 
     @cached_property
     def api(self) -> ViewApi:
@@ -199,25 +206,11 @@ class InteractorClient(_Client["SharedState"], Sequences, Resources):
         self.close()
 
 
-class AsyncInteractorClient(_Client["AsyncSharedState"], AsyncSequences, AsyncResources):
+class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncSequences, AsyncResources):
     """The platform, for tasks: `InteractorClient` with coroutines. One client serves all event loops of a process."""
 
-    def __init__(
-        self,
-        *,
-        config: InteractorConfig | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-        token_store: TokenStore | None = None,
-        retry_policy: RetryPolicy | None = None,
-        rate_limiter: RateLimiter | None = None,
-        circuit_breaker: CircuitBreaker | bool | None = None,
-        telemetry: Telemetry | None = None,
-        **fields: Unpack[ConfigFields],
-    ) -> None:
-        self._config = settings_of(config, fields, retry_policy)
-        options = ClientOptions(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
-        self._shared = shared_state.AsyncSharedState(self._config, options)
-        self._open(View.of(self.config))
+    def _share(self, options: ClientOptions) -> AsyncSharedState:
+        return shared_state.AsyncSharedState(self._config, options)
 
     @cached_property
     def api(self) -> AsyncViewApi:

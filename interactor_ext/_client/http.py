@@ -56,16 +56,6 @@ class _NoCookies(httpx.Cookies):
 _NO_COOKIES = _NoCookies()
 
 
-class _SendsNoCookies:
-    @property
-    def cookies(self) -> httpx.Cookies:
-        return _NO_COOKIES
-
-    @cookies.setter
-    def cookies(self, cookies: object) -> None:
-        raise ConfigurationError("this client sends no cookies")
-
-
 class HttpContext(NamedTuple):
     """What the HTTP clients of all views share, made once: a web service makes a view for each request."""
 
@@ -84,22 +74,27 @@ class HttpContext(NamedTuple):
         headers = httpx.Headers({"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING})
         return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
 
-    def httpx_settings(self, view: View) -> dict[str, Any]:
-        """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
-        return {
-            "base_url": self.base_url,
-            "headers": self.headers,
+
+class _OfView:
+    """What the httpx clients of sync and async views share: settings, the way to build a request, and no cookies."""
+
+    def __init__(
+        self,
+        view: View,
+        context: HttpContext,
+        transport: CallTransport | AsyncCallTransport,
+        auth: httpx.Auth | None,
+    ) -> None:
+        settings: dict[str, Any] = {
+            "auth": auth,
+            "transport": transport,
+            "base_url": context.base_url,
+            "headers": context.headers,
             "timeout": view.httpx_timeout(),
             "follow_redirects": False,
             "trust_env": False,
         }
-
-
-class ViewClient(_SendsNoCookies, httpx.Client):
-    """The `httpx.Client` of one view. It owns nothing, so closing it does nothing, and it can be used again."""
-
-    def __init__(self, view: View, context: HttpContext, transport: CallTransport, auth: httpx.Auth | None) -> None:
-        super().__init__(auth=auth, transport=transport, **context.httpx_settings(view))
+        super().__init__(**settings)
         self.view = view
         self.context = context
         self.reporter = context.reporter
@@ -107,9 +102,24 @@ class ViewClient(_SendsNoCookies, httpx.Client):
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         try:
-            return super().build_request(method, self.view.prepare(url, arguments), **arguments)
+            request: httpx.Request = super().build_request(  # type: ignore[misc]
+                method, self.view.prepare(url, arguments), **arguments
+            )
         except UNSENDABLE as error:
             raise unsendable(error) from None
+        return request
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise ConfigurationError("this client sends no cookies")
+
+
+class ViewClient(_OfView, httpx.Client):
+    """The `httpx.Client` of one view. It owns nothing, so closing it does nothing, and it can be used again."""
 
     def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
         began = time.perf_counter()
@@ -138,23 +148,8 @@ class ViewClient(_SendsNoCookies, httpx.Client):
         pass
 
 
-class AsyncViewClient(_SendsNoCookies, httpx.AsyncClient):
+class AsyncViewClient(_OfView, httpx.AsyncClient):
     """`ViewClient` for the asynchronous client."""
-
-    def __init__(
-        self, view: View, context: HttpContext, transport: AsyncCallTransport, auth: httpx.Auth | None
-    ) -> None:
-        super().__init__(auth=auth, transport=transport, **context.httpx_settings(view))
-        self.view = view
-        self.context = context
-        self.reporter = context.reporter
-        self.closing = transport.closing
-
-    def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
-        try:
-            return super().build_request(method, self.view.prepare(url, arguments), **arguments)
-        except UNSENDABLE as error:
-            raise unsendable(error) from None
 
     async def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
         require_asyncio()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import httpx
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from interactor_ext.telemetry._events import Telemetry
     from interactor_ext.transports._circuit_breaker import CircuitBreaker
 
+T = TypeVar("T")
+
 
 class ClientOptions(NamedTuple):
     """None stands for the default."""
@@ -28,10 +30,11 @@ class ClientOptions(NamedTuple):
     telemetry: Telemetry | None
 
 
-def require_kind(name: str, value: object, kind: type) -> None:
+def require_kind(name: str, value: object, kind: type[T]) -> T:
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIO" else "a"
         raise ConfigurationError(f"{name} must be {article} {kind.__name__}, not {type(value).__name__}")
+    return value
 
 
 def settings_of(

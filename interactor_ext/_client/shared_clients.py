@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
 from interactor_ext._fork import fork_safe_lock
@@ -11,16 +11,11 @@ if TYPE_CHECKING:
     import asyncio
 
 
-class _Shared:
-    """A forked child goes on with its parent's clients, which have dropped their connections."""
+C = TypeVar("C", InteractorClient, AsyncInteractorClient)
 
-    def __init__(self) -> None:
-        self.client: InteractorClient | None = None
-        self.async_client: AsyncInteractorClient | None = None
-        self.lock = fork_safe_lock()
-
-
-_shared = _Shared()
+# A forked child goes on with its parent's clients, which have dropped their connections.
+_clients: dict[type, Any] = {}
+_lock = fork_safe_lock()
 # An event loop holds its tasks weakly.
 _closing: set[asyncio.Task[None]] = set()
 
@@ -31,10 +26,7 @@ def get_client() -> InteractorClient:
     Raises:
         ConfigurationError: the environment lacks a setting, or holds a wrong one.
     """
-    with _shared.lock:
-        if _shared.client is None or _shared.client.is_closed:
-            _shared.client = InteractorClient()
-        return _shared.client
+    return _shared(InteractorClient)
 
 
 def get_async_client() -> AsyncInteractorClient:
@@ -43,10 +35,15 @@ def get_async_client() -> AsyncInteractorClient:
     Raises:
         ConfigurationError: the environment lacks a setting, or holds a wrong one.
     """
-    with _shared.lock:
-        if _shared.async_client is None or _shared.async_client.is_closed:
-            _shared.async_client = AsyncInteractorClient()
-        return _shared.async_client
+    return _shared(AsyncInteractorClient)
+
+
+def _shared(kind: type[C]) -> C:
+    with _lock:
+        client: C | None = _clients.get(kind)
+        if client is None or client.is_closed:
+            client = _clients[kind] = kind()
+        return client
 
 
 def reset_clients() -> None:
@@ -54,9 +51,8 @@ def reset_clients() -> None:
 
     Where an event loop runs, the async client is closed by a task of that loop.
     """
-    with _shared.lock:
-        client, _shared.client = _shared.client, None
-        async_client, _shared.async_client = _shared.async_client, None
+    with _lock:
+        client, async_client = (_clients.pop(kind, None) for kind in (InteractorClient, AsyncInteractorClient))
     if client is not None:
         client.close()
     if async_client is not None:

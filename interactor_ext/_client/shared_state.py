@@ -16,7 +16,6 @@ from interactor_ext._client.view import View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import LazyModule
-from interactor_ext.limits._observed import RateLimits
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
@@ -46,6 +45,7 @@ class _SharedState:
         policy = options.retry_policy or RetryPolicy(max_retries=config.max_retries)
         self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)
         self._context = HttpContext.of(config, policy, self._reporter)
+        self.limits = self._context.limits
         self._store = _guarded_store(options.token_store, config)
         if options.rate_limiter is not None:
             require_kind("rate_limiter", options.rate_limiter, _limiter.RateLimiter)
@@ -59,19 +59,14 @@ class _SharedState:
             measure=None if self._reporter is None else functools.partial(_requests.Measured, self._reporter),
         )
 
-    @property
-    def limits(self) -> RateLimits:
-        return self._context.limits
-
 
 class SharedState(_SharedState):
     """What the views of an `InteractorClient` share."""
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         super().__init__(config, options)
-        reporter, network = self._reporter, options.transport or Transport()
-        if not isinstance(network, httpx.BaseTransport):
-            raise ConfigurationError(f"transport must be an httpx.BaseTransport, not {type(network).__name__}")
+        reporter = self._reporter
+        network = require_kind("transport", options.transport or Transport(), httpx.BaseTransport)
         self.transport = CallTransport(network, self._rules)
         if options.transport is None:
             # For whoever forgets to close, at the latest when the interpreter ends.
@@ -103,9 +98,10 @@ class AsyncSharedState(_SharedState):
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         super().__init__(config, options)
         # The connections of our own transport end with their event loops.
-        reporter, network = self._reporter, options.transport or _async_transport.AsyncTransport()
-        if not isinstance(network, httpx.AsyncBaseTransport):
-            raise ConfigurationError(f"transport must be an httpx.AsyncBaseTransport, not {type(network).__name__}")
+        reporter = self._reporter
+        network = require_kind(
+            "transport", options.transport or _async_transport.AsyncTransport(), httpx.AsyncBaseTransport
+        )
         self.transport = AsyncCallTransport(network, self._rules)
         account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
 
@@ -134,10 +130,7 @@ def _circuit_breaker(given: CircuitBreaker | bool | None) -> CircuitBreaker | No
         return CircuitBreaker()
     if given is False:
         return None
-    if not isinstance(given, CircuitBreaker):
-        kind = type(given).__name__
-        raise ConfigurationError(f"circuit_breaker must be a CircuitBreaker, or False for none, not {kind}")
-    return given
+    return require_kind("circuit_breaker", given, CircuitBreaker)
 
 
 def _guarded_store(given: TokenStore | None, config: InteractorConfig) -> GuardedStore | None:

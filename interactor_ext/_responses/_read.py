@@ -26,13 +26,7 @@ from interactor_ext._errors import (
 )
 from interactor_ext._redaction import clean_json, clean_text
 from interactor_ext._responses._error_body import OAUTH_CODES, ErrorBody, read_error_body
-from interactor_ext._responses._request_info import (
-    describe_request,
-    operation_of,
-    requested_by,
-    secrets_of,
-    url_variable,
-)
+from interactor_ext._responses._request_info import describe_request, operation_of, secrets_of, url_variable
 from interactor_ext.deprecation import sunset_notice
 from interactor_ext.retry import parse_retry_after
 
@@ -55,10 +49,6 @@ _ADVICE: Mapping[type[APIStatusError], str] = {
     GoneError: "This part of the API has been switched off: a newer version of the SDK may have its successor.",
     ServerError: "The platform failed: try again later; if it lasts, give the request id to its support.",
 }
-_ADVICE_ON_CODES: Mapping[str, str] = {
-    "REFRESH_FAILED": "The user must connect the credential again.",
-}
-_ADVICE_ON_KEYS = "An idempotency key goes with one request body: use a new key for another."
 # Headers that can hold a secret, and that no caller needs.
 _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
 _LONGEST_NAME = 200
@@ -84,16 +74,20 @@ def status_error(response: httpx.Response) -> APIStatusError:
     status = response.status_code
     body = read_error_body(response.content)
     cls = class_for(status)
-    if status == 400 and body.code in OAUTH_CODES and _is_token_request(response):
+    if (
+        status == 400
+        and body.code in OAUTH_CODES
+        and getattr(operation_of(response.request), "id", "") == "create_token"
+    ):
         cls = AuthenticationError
-    secrets = secrets_of(requested_by(response))
+    secrets = secrets_of(response.request)
     about = _about(response, secrets)
     about["code"] = _code(body, cls, secrets)
     about["details"] = clean_json(body.details, secrets)
     if body.request_id:
         about["request_id"] = clean_text(body.request_id, secrets)[:_LONGEST_NAME]
     message = clean_text(body.message, secrets) if body.message else f"The server answered {status}"
-    sentence = _sentence(message, describe_request(response), about, _advice(cls, about, response))
+    sentence = _sentence(message, describe_request(response.request), about, _advice(cls, about, response))
     if cls is GoneError:
         sentence += sunset_notice(response)
     return cls(sentence, **about)
@@ -102,7 +96,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
 def code_of(response: httpx.Response) -> str:
     """The `code` of the error for a response, for the log."""
     body = read_error_body(response.content if response.is_closed else b"")
-    return _code(body, class_for(response.status_code), secrets_of(requested_by(response)))
+    return _code(body, class_for(response.status_code), secrets_of(response.request))
 
 
 def _code(body: ErrorBody, cls: type[APIStatusError], secrets: tuple[str, ...]) -> str:
@@ -115,8 +109,8 @@ def class_for(status: int) -> type[APIStatusError]:
 
 def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
     """The error for a success whose body, or one item of it, does not fit its model. It does not quote the body."""
-    about = _about(response, secrets_of(requested_by(response)))
-    message = f"The answer to {describe_request(response)} does not fit its model: {error}"
+    about = _about(response, secrets_of(response.request))
+    message = f"The answer to {describe_request(response.request)} does not fit its model: {error}"
     if about["request_id"]:
         message += f" (request id {about['request_id']})"
     return ResponseValidationError(message, model=error.model, field=error.field, path=error.path, item=item, **about)
@@ -138,17 +132,17 @@ def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str)
 
 def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
     """The advice at the end of an error message."""
-    if about["code"] in _ADVICE_ON_CODES:
-        return _ADVICE_ON_CODES[about["code"]]
+    if about["code"] == "REFRESH_FAILED":
+        return "The user must connect the credential again."
     if cls is RateLimitError and about["retry_after"] is not None:
         return f"The next request is welcome in {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
         return "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
-    request = requested_by(response)
-    if cls is NotFoundError and request is not None and "{" not in getattr(operation_of(request), "path", "{"):
-        return f"Nothing there has an id, so it is the URL: check {url_variable(request)}, which ends in /api/v1."
-    if cls is ConflictError and request is not None and "idempotency-key" in request.headers:
-        return _ADVICE_ON_KEYS
+    if cls is NotFoundError and "{" not in getattr(operation_of(response.request), "path", "{"):
+        variable = url_variable(response.request)
+        return f"Nothing there has an id, so it is the URL: check {variable}, which ends in /api/v1."
+    if cls is ConflictError and "idempotency-key" in response.request.headers:
+        return "An idempotency key goes with one request body: use a new key for another."
     return _ADVICE.get(cls, "")
 
 
@@ -164,8 +158,3 @@ def _about(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]
         "headers": headers,
         "retry_after": None if retry_after is None else parse_retry_after(retry_after, now=time.time()),
     }
-
-
-def _is_token_request(response: httpx.Response) -> bool:
-    request = requested_by(response)
-    return request is not None and getattr(request.extensions.get("operation"), "id", None) == "create_token"

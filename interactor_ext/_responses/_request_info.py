@@ -11,11 +11,8 @@ if TYPE_CHECKING:
     from interactor_ext.tokens._store import Token
 
 
-def describe_request(subject: httpx.Response | httpx.Request) -> str:
+def describe_request(request: httpx.Request) -> str:
     """The name of a request, such as `POST /rooms/{room_id}/messages`: a URL may hold what logs must not."""
-    request = requested_by(subject)
-    if request is None:
-        return "the request"
     operation = operation_of(request)
     return f"{request.method} {operation.path if operation is not None else request.url.path}"
 
@@ -32,10 +29,8 @@ def url_variable(request: httpx.Request) -> str:
     return "INTERACTOR_ACCOUNT_SERVER_URL" if on_account_server else "INTERACTOR_CORE_API_URL"
 
 
-def secrets_of(request: httpx.Request | None) -> tuple[str, ...]:
+def secrets_of(request: httpx.Request) -> tuple[str, ...]:
     """The secrets that were sent with a request: the client secret, secret fields of its body, and its token."""
-    if request is None:
-        return ()
     secrets: tuple[str, ...] = getattr(request.extensions.get("interactor"), "secrets", ())
     # Not from the headers: this is asked for each log record, and would be the slowest part of it.
     token: Token | None = request.extensions.get("token")
@@ -43,11 +38,3 @@ def secrets_of(request: httpx.Request | None) -> tuple[str, ...]:
         return (*secrets, token.access_token)
     by_hand = request.headers.get("authorization", "").partition(" ")[2]
     return (*secrets, by_hand) if by_hand else secrets
-
-
-def requested_by(subject: httpx.Response | httpx.Request) -> httpx.Request | None:
-    """The request of a response; None for a response without one."""
-    try:
-        return subject.request if isinstance(subject, httpx.Response) else subject
-    except RuntimeError:
-        return None

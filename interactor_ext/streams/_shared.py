@@ -237,7 +237,7 @@ def _is_event_stream(response: httpx.Response) -> bool:
 
 def _no_event_stream(response: httpx.Response) -> StreamError:
     return StreamError(
-        f"Expected an event stream, but the answer has another content type ({describe_request(response)}).",
+        f"Expected an event stream, but the answer has another content type ({describe_request(response.request)}).",
         status=response.status_code,
         headers=response.headers,
         request_id=response.headers.get("x-request-id"),

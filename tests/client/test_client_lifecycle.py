@@ -249,7 +249,7 @@ class TestSharedClients:
     @needs_fork
     def test_forked_child_uses_the_shared_client(self) -> None:
         get_client().assistants.list()
-        with interactor_ext._client.shared_clients._shared.lock:  # as if another thread were just making one
+        with interactor_ext._client.shared_clients._lock:  # as if another thread were just making one
             status = in_child(lambda: get_client().assistants.list() and None)
         assert status == 0
 

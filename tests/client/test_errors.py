@@ -256,10 +256,6 @@ def test_refused_token_request_raises_authentication_error() -> None:
     assert type(error_of(400, '{"error": "odd"}', operation=create_token.OPERATION)) is APIStatusError
 
 
-def test_response_without_request_becomes_an_error() -> None:
-    assert "the request" in str(status_error(httpx.Response(404)))
-
-
 ERRORS = [
     error_of(
         429, '{"error": {"message": "m", "details": [{"field": "f"}]}}', {"Retry-After": "3", "X-Request-Id": "r"}
