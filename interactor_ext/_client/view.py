@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 
 from interactor_ext._config import InteractorConfig
-from interactor_ext._config._checks import idempotency_key_problem, namespace_problem, retries_problem, seconds_problem
+from interactor_ext._config._checks import idempotency_key_problem, namespace_problem, number_problem, seconds_problem
 from interactor_ext._errors import ConfigurationError
 
 # A host that accepts no connection within this time is down; it is the response that may take long.
@@ -74,20 +74,19 @@ class View(NamedTuple):
     def with_options(
         self, timeout: float | None, max_retries: int | None, deadline: float | None, idempotency_key: str | None
     ) -> View:
-        changes: dict[str, Any] = {}
-        if timeout is not None:
-            _require(seconds_problem("timeout", timeout))
-            changes["timeout"] = timeout
-        if max_retries is not None:
-            _require(retries_problem(max_retries))
-            changes["max_retries"] = max_retries
-        if deadline is not None:
-            _require(seconds_problem("deadline", deadline))
-            changes["deadline"] = deadline
-        if idempotency_key is not None:
-            _require(idempotency_key_problem(idempotency_key))
-            changes["idempotency_key"] = idempotency_key
-        return self._replace(**changes)
+        view = self._replace(
+            timeout=self.timeout if timeout is None else timeout,
+            max_retries=self.max_retries if max_retries is None else max_retries,
+            deadline=self.deadline if deadline is None else deadline,
+            idempotency_key=self.idempotency_key if idempotency_key is None else idempotency_key,
+        )
+        _require(seconds_problem("timeout", view.timeout))
+        _require(number_problem("max_retries", view.max_retries, 0))
+        if view.deadline is not None:
+            _require(seconds_problem("deadline", view.deadline))
+        if view.idempotency_key is not None:
+            _require(idempotency_key_problem(view.idempotency_key))
+        return view
 
     def ends_at(self) -> float | None:
         """The deadline of a call that begins now, an instant of `time.monotonic()`."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
+import httpx
+
 from interactor_ext._config import _checks as checks
 from interactor_ext._errors import ConfigurationError
 
@@ -93,33 +95,34 @@ class InteractorConfig:
         return [
             *(checks.credential_problem(name, _VARIABLES[name], getattr(self, name)) for name in _REQUIRED),
             checks.environment_problem(self.environment, list(ENVIRONMENTS)),
-            *(checks.url_problem(name, getattr(self, name)) for name in _URLS if getattr(self, name)),
-            *(self._server_problem(name) for name in _URLS),
+            *(self._url_problem(name, getattr(self, name)) for name in _URLS if getattr(self, name)),
             checks.flag_problem("allow_insecure_http", self.allow_insecure_http),
             checks.scopes_problem(self.scopes),
             None if self.namespace is None else checks.namespace_problem(self.namespace),
             checks.seconds_problem("token_refresh_buffer", self.token_refresh_buffer, zero=True),
             checks.seconds_problem("timeout", self.timeout),
             None if self.deadline is None else checks.seconds_problem("deadline", self.deadline),
-            checks.retries_problem(self.max_retries),
-            checks.size_problem("max_response_size", self.max_response_size),
+            checks.number_problem("max_retries", self.max_retries, 0),
+            checks.number_problem("max_response_size", self.max_response_size, 1),
             None if self.user_agent_suffix is None else checks.user_agent_problem(self.user_agent_suffix),
         ]
 
-    def _server_problem(self, name: str) -> str | None:
-        """The reason why this URL must not get secrets and tokens, if there is one."""
-        given = checks.origin(getattr(self, name))
+    def _url_problem(self, name: str, value: str) -> str | None:
+        """The reason why this is no URL, or must not get secrets and tokens, if there is one."""
+        if problem := checks.url_problem(name, value):
+            return problem
+        given = httpx.URL(value)
         for environment, urls in ENVIRONMENTS.items():
-            if given is None or given[1] not in {host for _, host in filter(None, map(checks.origin, urls))}:
+            if given.host not in {httpx.URL(url).host for url in urls}:
                 continue
             if environment != self.environment:
                 return (
                     f"{name} is that of {environment!r}, but environment is {self.environment!r}: pass "
                     f"environment={environment!r}, or leave {name} out and {_VARIABLES[name]} unset"
                 )
-            if given[0] != "https":
+            if given.scheme != "https":
                 return f"{name} must begin with https://: the platform's secrets and tokens do not travel in the clear"
-        return None if self.allow_insecure_http is True else checks.insecure_problem(name, getattr(self, name))
+        return None if self.allow_insecure_http is True else checks.insecure_problem(name, given)
 
     @classmethod
     def from_env(cls, **overrides: Unpack[ConfigFields]) -> InteractorConfig:
@@ -133,8 +136,7 @@ class InteractorConfig:
                 server of another one, for it is unclear which of the two is meant.
         """
         variables = _environment()
-        if problem := _environment_conflict(overrides, variables):
-            raise ConfigurationError(problem)
+        _check_environment(overrides, variables)
         return cls(**_filled(overrides, variables))
 
     def replace(self, **changes: Unpack[ConfigFields]) -> InteractorConfig:
@@ -169,21 +171,20 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _environment_conflict(overrides: ConfigFields, variables: Mapping[str, str]) -> str | None:
+def _check_environment(overrides: ConfigFields, variables: Mapping[str, str]) -> None:
     environment = overrides.get("environment")
     if not isinstance(environment, str) or environment not in ENVIRONMENTS:
-        return None
+        return
     others = [
         _VARIABLES[name]
         for name, url in zip(_URLS, ENVIRONMENTS[environment], strict=True)
         if overrides.get(name) is None and name in variables and _without_slash(variables[name]) != url
     ]
-    if not others:
-        return None
-    return (
-        f"environment={environment!r} is given, but another server is named by {' and '.join(others)}: unset that to "
-        f"use {environment!r}, or leave environment out"
-    )
+    if others:
+        raise ConfigurationError(
+            f"environment={environment!r} is given, but another server is named by {' and '.join(others)}: unset that "
+            f"to use {environment!r}, or leave environment out"
+        )
 
 
 def _filled(fields: ConfigFields, others: Mapping[str, Any]) -> ConfigFields:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING
+import socket
+import unicodedata
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import httpx
-
-if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 _LONGEST_KEY = 255
 # Thirty years. Longer timeouts overflow in the socket module.
 _LONGEST_TIME = 1e9
+# Not `is_private`, which is True for networks that are routed publicly in places.
 _LOCAL_IPV4 = ("0.0.0.0/32", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 _LOCAL_IPV6 = ("::/127", "fc00::/7", "fe80::/10")
+_LOCAL_NETWORKS = tuple(map(ip_network, (*_LOCAL_IPV4, *_LOCAL_IPV6)))
 
 
 def namespace_problem(value: object) -> str | None:
@@ -25,18 +25,10 @@ def namespace_problem(value: object) -> str | None:
     if value != value.strip():
         # HTTP strips white space around a header's value, so another namespace would arrive.
         return f"namespace {value!r} begins or ends with white space, which does not reach the server"
-    if _holds_control(value):
+    # Control characters, lone surrogates, and the line and paragraph separators. All kinds of spaces are allowed.
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
         return f"namespace {value!r} holds a control character, which a header cannot hold"
     return None
-
-
-def _holds_control(text: str) -> bool:
-    if text.isprintable():
-        return False
-    import unicodedata
-
-    # Control characters, lone surrogates, and the line and paragraph separators. All kinds of spaces are allowed.
-    return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
 
 
 def _is_printable_ascii(text: str) -> bool:
@@ -82,11 +74,8 @@ def url_problem(name: str, value: object) -> str | None:
     return None
 
 
-def insecure_problem(name: str, value: object) -> str | None:
+def insecure_problem(name: str, url: httpx.URL) -> str | None:
     """What is wrong with an `http://` URL that passes `url_problem`."""
-    if not isinstance(value, str) or url_problem(name, value):
-        return None
-    url = httpx.URL(value)
     if url.scheme == "https" or is_local(url.raw_host.decode("ascii")):
         return None
     return (
@@ -103,15 +92,12 @@ def is_local(host: str) -> bool:
     """
     address = _address(host.strip("[]"))
     if address is not None:
-        return any(address in network for network in _local_networks() if network.version == address.version)
+        return any(address in network for network in _LOCAL_NETWORKS)
     name = host.lower().removesuffix(".")
     return "." not in host or name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
-    import socket
-    from ipaddress import IPv4Address, ip_address
-
     try:
         address = ip_address(host)
     except ValueError:
@@ -121,25 +107,6 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
         except OSError:
             return None
     return getattr(address, "ipv4_mapped", None) or address
-
-
-@functools.cache
-def _local_networks() -> tuple[IPv4Network | IPv6Network, ...]:
-    from ipaddress import ip_network
-
-    # Not `is_private`, which is True for networks that are routed publicly in places.
-    return tuple(map(ip_network, (*_LOCAL_IPV4, *_LOCAL_IPV6)))
-
-
-def origin(url: object) -> tuple[str, str] | None:
-    """Scheme and host of a URL; None where it cannot be parsed."""
-    if not isinstance(url, str):
-        return None
-    try:
-        parsed = httpx.URL(url)
-        return parsed.scheme, parsed.host
-    except (httpx.InvalidURL, UnicodeError):
-        return None
 
 
 def seconds_problem(name: str, value: object, *, zero: bool = False) -> str | None:
@@ -154,16 +121,10 @@ def flag_problem(name: str, value: object) -> str | None:
     return None if isinstance(value, bool) else f"{name} must be True or False, not {type(value).__name__}"
 
 
-def retries_problem(value: object) -> str | None:
+def number_problem(name: str, value: object, least: int) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int):
-        return f"max_retries must be a whole number, not {type(value).__name__}"
-    return f"max_retries must not be negative, but is {value}" if value < 0 else None
-
-
-def size_problem(name: str, value: object) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return f"{name} must be a whole number of bytes, not {type(value).__name__}"
-    return f"{name} must be at least 1 byte, not {value}" if value < 1 else None
+        return f"{name} must be a whole number, not {type(value).__name__}"
+    return f"{name} must be at least {least}, not {value}" if value < least else None
 
 
 def scopes_problem(value: object) -> str | None:

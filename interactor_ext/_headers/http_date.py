@@ -25,30 +25,21 @@ def parse_http_date(text: str, *, now: float) -> float | None:
     """Unix time in seconds, or None for what is no such date. `now` places the two-digit year of the second form."""
     for form in _FORMS:
         if match := re.fullmatch(form, text, re.IGNORECASE):
-            return _place(match.groupdict(), now)
+            return _unix(match.groupdict(), now)
     return None
 
 
-def _place(part: dict[str, str], now: float) -> float | None:
-    if len(part["year"]) == 4:
-        return _unix(part, int(part["year"]))
-    # A year that seems more than 50 years ahead is the latest past year with the same digits.
+def _unix(part: dict[str, str], now: float) -> float | None:
+    year, month, second = int(part["year"]), _MONTHS.index(part["month"].lower()) + 1, int(part["second"])
     try:
-        this_year = datetime.fromtimestamp(now, UTC).year
-    except (ValueError, OverflowError, OSError):
-        return None
-    year = this_year - this_year % 100 + 100 + int(part["year"])
-    while year > this_year + 50:
-        year -= 100
-    return _unix(part, year)
-
-
-def _unix(part: dict[str, str], year: int) -> float | None:
-    month = _MONTHS.index(part["month"].lower()) + 1
-    second = int(part["second"])
-    try:
+        if len(part["year"]) == 2:
+            # A year that seems more than 50 years ahead is the latest past year with the same digits.
+            this_year = datetime.fromtimestamp(now, UTC).year
+            year += this_year - this_year % 100 + 100
+            while year > this_year + 50:
+                year -= 100
         # The grammar allows the leap second 60; datetime does not.
         day = datetime(year, month, int(part["day"]), int(part["hour"]), int(part["minute"]), second - (second == 60))
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None
     return float(calendar.timegm(day.timetuple()))

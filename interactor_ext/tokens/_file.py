@@ -157,19 +157,15 @@ def _open(path: Path, flags: int) -> tuple[int, int]:
 
 
 def _acquire(descriptor: int, deadline: float) -> bool:
-    while not _try_lock(descriptor):
-        if time.monotonic() >= deadline:
-            return False
+    while True:
+        try:
+            _lock_now(descriptor)
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() >= deadline:
+                return False
+        else:
+            return True
         time.sleep(_POLL)
-    return True
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        _lock_now(descriptor)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
 
 
 if sys.platform == "win32":

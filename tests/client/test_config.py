@@ -141,7 +141,7 @@ def test_validate_env_names_all_missing_variables_at_once(monkeypatch: pytest.Mo
         ({"timeout": True}, "timeout must be a number of seconds, not bool"),
         ({"deadline": 0}, "deadline"),
         ({"token_refresh_buffer": -1}, "token_refresh_buffer must be a finite number of seconds, not negative"),
-        ({"max_retries": -1}, "max_retries must not be negative"),
+        ({"max_retries": -1}, "max_retries must be at least 0, not -1"),
         ({"max_retries": 1.5}, "max_retries must be a whole number"),
         ({"max_retries": True}, "max_retries must be a whole number"),
         ({"namespace": ""}, "namespace is empty"),
