@@ -30,6 +30,7 @@ else:
     asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
+ParseList = Callable[[httpx.Response], ListEnvelope[T]]
 
 _LARGEST_PAGE = 100
 _MOST_PREFETCHED = 100
@@ -54,12 +55,6 @@ def check_prefetch(prefetch: object) -> None:
         raise ValueError(f"prefetch must be a whole number from 0 to {_MOST_PREFETCHED}, not {prefetch!r}")
 
 
-def name_of(kwargs: dict[str, Any]) -> str:
-    """The name of a list request in errors and logs, such as `GET /assistants`."""
-    operation = kwargs["extensions"]["operation"]
-    return f"{operation.method} {operation.path}"
-
-
 @dataclass(slots=True)
 class PartialPage(Page[T]):
     """A page without the items that are invalid for their model."""
@@ -67,14 +62,12 @@ class PartialPage(Page[T]):
     invalid: list[ResponseValidationError] = field(default_factory=list)
 
 
-def read_page(response: httpx.Response, parse: Callable[[httpx.Response], ListEnvelope[T]], params: Any) -> Page[T]:
+def read_page(response: httpx.Response, parse: ParseList[T], params: Any) -> Page[T]:
     """The page in a response. Raises ResponseValidationError if any of its items is invalid."""
     return page_of(read_response(response, parse), params)
 
 
-def read_partial_page(
-    response: httpx.Response, parse: Callable[[httpx.Response], ListEnvelope[T]], params: Any
-) -> Page[T]:
+def read_partial_page(response: httpx.Response, parse: ParseList[T], params: Any) -> Page[T]:
     """The page in a response, with an error in place of each item that is invalid."""
     try:
         return read_page(response, parse, params)

@@ -161,11 +161,9 @@ def _operation(response: httpx.Response) -> str:
 
 def _fields(headers: object) -> Iterator[tuple[str, str]]:
     """Lower-case name and value of each header line."""
-    if isinstance(headers, httpx.Headers):
-        pairs: object = headers.multi_items()
-    else:
-        items = getattr(headers, "items", None)
-        pairs = items() if callable(items) else headers
+    # The `items` of httpx join what came in several lines.
+    items = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
+    pairs = items() if callable(items) else headers
     for pair in pairs if isinstance(pairs, Iterable) else ():
         if isinstance(pair, tuple | list) and len(pair) == 2:
             name, value = (part.decode("latin-1") if isinstance(part, bytes) else part for part in pair)

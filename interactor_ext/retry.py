@@ -169,16 +169,14 @@ def with_retry(fn: Callable[P, R], policy: RetryPolicy = _DEFAULT) -> Callable[P
         while True:
             try:
                 result = call(*args, **kwargs)
+                break
             except InteractorError as error:
-                delay = _retry_delay(error, attempt, policy)
-                if delay is None:
-                    raise
-            else:
-                if inspect.isawaitable(result):  # a lambda around a coroutine function
-                    return _retry_async(result, functools.partial(call, *args, **kwargs), policy)
-                return result
+                delay = _delay_or_raise(error, attempt, policy)
             time.sleep(delay)
             attempt += 1
+        if inspect.isawaitable(result):  # a lambda around a coroutine function
+            return _retry_async(result, functools.partial(call, *args, **kwargs), policy)
+        return result
 
     return cast("Callable[P, R]", again)
 
@@ -189,15 +187,14 @@ async def _retry_async(first: Awaitable[Any], fn: Callable[[], Awaitable[Any]], 
         try:
             return await awaitable
         except InteractorError as error:
-            delay = _retry_delay(error, attempt, policy)
-            if delay is None:
-                raise
+            delay = _delay_or_raise(error, attempt, policy)
         await asyncio.sleep(delay)
         attempt += 1
         awaitable = fn()
 
 
-def _retry_delay(error: InteractorError, attempt: int, policy: RetryPolicy) -> float | None:
+def _delay_or_raise(error: InteractorError, attempt: int, policy: RetryPolicy) -> float:
+    """The seconds until the next attempt. Raises the error if there is none."""
     if isinstance(error, APIStatusError):
         decision = policy.decide(method="GET", attempt=attempt, status=error.status, retry_after=error.retry_after)
     elif isinstance(error, APIConnectionError):
@@ -205,7 +202,8 @@ def _retry_delay(error: InteractorError, attempt: int, policy: RetryPolicy) -> f
     elif isinstance(error, CircuitOpenError):
         decision = policy.decide(method="GET", attempt=attempt, sent=False, retry_after=error.retry_after)
     else:
-        return None
-    if decision.delay is not None:
-        logger.info("trying again in %.3g s, after attempt %d: %s", decision.delay, attempt, decision.reason)
+        raise error
+    if decision.delay is None:
+        raise error
+    logger.info("trying again in %.3g s, after attempt %d: %s", decision.delay, attempt, decision.reason)
     return decision.delay

@@ -11,7 +11,6 @@ import httpx
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._client.health import Health, health_from, time_for_health
 from interactor_ext._client.low_level import AsyncViewApi, ViewApi
-from interactor_ext._client.options import ClientOptions, settings_of
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, View
 from interactor_ext._config import ConfigFields, InteractorConfig
@@ -25,7 +24,7 @@ from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
     from interactor_ext._client import shared_state
-    from interactor_ext._client.shared_state import AsyncSharedState, SharedState
+    from interactor_ext._client.shared_state import AsyncSharedState, ClientOptions, SharedState
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry._events import Telemetry
     from interactor_ext.transports._circuit_breaker import CircuitBreaker
@@ -57,8 +56,10 @@ class _Client(Immutable, Generic[S, N]):
         telemetry: Telemetry | None = None,
         **fields: Unpack[ConfigFields],
     ) -> None:
-        self._config = settings_of(config, fields, retry_policy)
-        options = ClientOptions(transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry)
+        self._config = _settings_of(config, fields, retry_policy)
+        options = shared_state.ClientOptions(
+            transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry
+        )
         self._shared = self._share(options)
         self._open(View.of(self.config))
 
@@ -263,3 +264,16 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _settings_of(
+    config: InteractorConfig | None, fields: ConfigFields, retry_policy: RetryPolicy | None
+) -> InteractorConfig:
+    """The settings of a client: its keywords, then those of its retry policy and its `config` or the environment."""
+    if config is not None:
+        shared_state.require_kind("config", config, InteractorConfig)
+    if retry_policy is not None:
+        shared_state.require_kind("retry_policy", retry_policy, RetryPolicy)
+        if fields.get("max_retries") is None:
+            fields = {**fields, "max_retries": retry_policy.max_retries}
+    return InteractorConfig.from_env(**fields) if config is None else config.replace(**fields)

@@ -9,11 +9,11 @@ import dataclasses
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 import httpx
 
-from interactor_client.types import AsyncEventStream, EventStream, ListEnvelope, OnInvalid, Page
+from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
 from interactor_ext._client.view import UNSENDABLE, View, unsendable
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
@@ -41,6 +41,10 @@ else:
     _stream = LazyModule("interactor_ext.streams._stream")
 
 T = TypeVar("T")
+KwargsOf = Callable[[int], dict[str, Any]]
+
+# A host that accepts no connection within this time is down; it is the response that may take long.
+_CONNECT_TIMEOUT = 5.0
 
 
 class _NoCookies(httpx.Cookies):
@@ -90,7 +94,7 @@ class _OfView:
             "transport": transport,
             "base_url": context.base_url,
             "headers": context.headers,
-            "timeout": view.httpx_timeout(),
+            "timeout": httpx.Timeout(view.timeout, connect=min(view.timeout, _CONNECT_TIMEOUT)),
             "follow_redirects": False,
             "trust_env": False,
         }
@@ -126,10 +130,7 @@ class ViewClient(_OfView, httpx.Client):
         try:
             response = super().send(request, **arguments)
         except Exception as error:
-            failure = failure_from(error, request, began)
-            if failure is error:
-                raise
-            raise failure from failure.__cause__
+            raise_failure(error, request, began)
         try:
             record_response(self, request, response, began)
         except BaseException:
@@ -157,10 +158,7 @@ class AsyncViewClient(_OfView, httpx.AsyncClient):
         try:
             response = await super().send(request, **arguments)
         except Exception as error:
-            failure = failure_from(error, request, began)
-            if failure is error:
-                raise
-            raise failure from failure.__cause__
+            raise_failure(error, request, began)
         try:
             record_response(self, request, response, began)
         except BaseException:
@@ -179,16 +177,18 @@ class AsyncViewClient(_OfView, httpx.AsyncClient):
         pass
 
 
-def failure_from(error: Exception, request: httpx.Request, began: float) -> BaseException:
-    """What `send` raises for an exception of httpx, of the transport or of the auth flow. Logs a failed call."""
+def raise_failure(error: Exception, request: httpx.Request, began: float) -> NoReturn:
+    """Raises what `send` raises for an exception of httpx, of the transport or of the auth flow. Logs a failed call."""
     if isinstance(error, Warning):
-        return error  # a deprecation warning that is an error, of the token request
-    if not isinstance(error, InteractorError):
-        if (interrupt := interrupt_behind(error)) is not None:
-            return interrupt
-        error = connection_error(error, request)
-    log_failure(request, error, began)
-    return error
+        raise error  # a deprecation warning that is an error, of the token request
+    if isinstance(error, InteractorError):
+        log_failure(request, error, began)
+        raise error
+    if (interrupt := interrupt_behind(error)) is not None:
+        raise interrupt from interrupt.__cause__
+    failure = connection_error(error, request)
+    log_failure(request, failure, began)
+    raise failure from failure.__cause__
 
 
 def record_response(
@@ -219,18 +219,13 @@ class ViewSender:
     def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
         return read_response(self.http.request(**kwargs), parse)
 
-    def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
+    def page(self, kwargs: dict[str, Any], parse: pages.ParseList[T]) -> Page[T]:
         params = kwargs.get("params", {})
         pages.check_paging(params)
         return pages.read_page(self.http.request(**kwargs), parse, params)
 
     def iterate(
-        self,
-        get_kwargs: Callable[[int], dict[str, Any]],
-        parse: Callable[[httpx.Response], ListEnvelope[T]],
-        *,
-        prefetch: int,
-        on_invalid: OnInvalid | None,
+        self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> Iterator[T]:
         request = _checked_list_request(get_kwargs(1), prefetch)
         read = pages.read_page if on_invalid is None else pages.read_partial_page
@@ -257,18 +252,13 @@ class AsyncViewSender:
     async def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
         return read_response(await self.http.request(**kwargs), parse)
 
-    async def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]:
+    async def page(self, kwargs: dict[str, Any], parse: pages.ParseList[T]) -> Page[T]:
         params = kwargs.get("params", {})
         pages.check_paging(params)
         return pages.read_page(await self.http.request(**kwargs), parse, params)
 
     def iterate(
-        self,
-        get_kwargs: Callable[[int], dict[str, Any]],
-        parse: Callable[[httpx.Response], ListEnvelope[T]],
-        *,
-        prefetch: int,
-        on_invalid: OnInvalid | None,
+        self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> AsyncIterator[T]:
         request = _checked_list_request(get_kwargs(1), prefetch)
         read = pages.read_page if on_invalid is None else pages.read_partial_page
@@ -284,10 +274,14 @@ class AsyncViewSender:
 
 
 def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
-    """The name of a list request. Raises ValueError when `iterate` is called, not when the iterator is first used."""
+    """The name of a list request, such as `GET /assistants`.
+
+    Raises ValueError when `iterate` is called, not when the iterator is first used.
+    """
     pages.check_paging(kwargs.get("params", {}))
     pages.check_prefetch(prefetch)
-    return pages.name_of(kwargs)
+    operation = kwargs["extensions"]["operation"]
+    return f"{operation.method} {operation.path}"
 
 
 def _stream_settings(http: ViewClient | AsyncViewClient) -> dict[str, Any]:

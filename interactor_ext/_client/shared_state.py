@@ -6,12 +6,11 @@ import functools
 import hashlib
 import time
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import httpx
 
 from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
-from interactor_ext._client.options import ClientOptions, require_kind
 from interactor_ext._client.view import View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
@@ -28,7 +27,9 @@ from interactor_ext.transports._sync_transport import Transport
 
 if TYPE_CHECKING:
     from interactor_ext.limits import _limiter
+    from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry import _events, _requests
+    from interactor_ext.telemetry._events import Telemetry
     from interactor_ext.transports import _async_transport
 else:
     _async_transport = LazyModule("interactor_ext.transports._async_transport")  # imports asyncio
@@ -36,6 +37,26 @@ else:
     _events = LazyModule("interactor_ext.telemetry._events")
     _limiter = LazyModule("interactor_ext.limits._limiter")
     _requests = LazyModule("interactor_ext.telemetry._requests")
+
+T = TypeVar("T")
+
+
+class ClientOptions(NamedTuple):
+    """What a client is made of beside its settings. None stands for the default."""
+
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
+    token_store: TokenStore | None
+    retry_policy: RetryPolicy | None
+    rate_limiter: RateLimiter | None
+    circuit_breaker: CircuitBreaker | bool | None
+    telemetry: Telemetry | None
+
+
+def require_kind(name: str, value: object, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        raise ConfigurationError(f"{name} must be {article} {kind.__name__}, not {type(value).__name__}")
+    return value
 
 
 class _SharedState:
@@ -46,7 +67,7 @@ class _SharedState:
         self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)
         self._context = HttpContext.of(config, policy, self._reporter)
         self.limits = self._context.limits
-        self._store = _guarded_store(options.token_store, config)
+        self._store = None if options.token_store is None else GuardedStore(options.token_store, config)
         if options.rate_limiter is not None:
             require_kind("rate_limiter", options.rate_limiter, _limiter.RateLimiter)
         identity = f"{config.account_server_url} {config.client_id}"
@@ -131,12 +152,3 @@ def _circuit_breaker(given: CircuitBreaker | bool | None) -> CircuitBreaker | No
     if given is False:
         return None
     return require_kind("circuit_breaker", given, CircuitBreaker)
-
-
-def _guarded_store(given: TokenStore | None, config: InteractorConfig) -> GuardedStore | None:
-    if given is None:
-        return None
-    if not all(callable(getattr(given, method, None)) for method in ("load", "save", "lock")):
-        kind = type(given).__name__
-        raise ConfigurationError(f"token_store must have the methods `load`, `save` and `lock`, which {kind} lacks")
-    return GuardedStore(given, config)

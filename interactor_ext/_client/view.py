@@ -13,8 +13,6 @@ from interactor_ext._config import InteractorConfig
 from interactor_ext._config._checks import idempotency_key_problem, namespace_problem, number_problem, seconds_problem
 from interactor_ext._errors import ConfigurationError
 
-# A host that accepts no connection within this time is down; it is the response that may take long.
-_CONNECT_TIMEOUT = 5.0
 # Fields of request bodies that no error message may quote.
 _SECRET_FIELDS = frozenset({"client_secret", "code", "secret", "token"})
 
@@ -91,9 +89,6 @@ class View(NamedTuple):
     def ends_at(self) -> float | None:
         """The deadline of a call that begins now, an instant of `time.monotonic()`."""
         return None if self.deadline is None else time.monotonic() + self.deadline
-
-    def httpx_timeout(self) -> httpx.Timeout:
-        return httpx.Timeout(self.timeout, connect=min(self.timeout, _CONNECT_TIMEOUT))
 
     def prepare(self, url: httpx.URL | str, arguments: dict[str, Any]) -> httpx.URL | str:
         """Complete the arguments of `httpx.Client.build_request`, and return the URL to build it with."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext.logs._logger import logger
-from interactor_ext.tokens._serialization import dump_token, load_token
+from interactor_ext.tokens._serialization import load_token
 from interactor_ext.tokens._store import Token
 
 _POLL = 0.02
@@ -58,7 +58,7 @@ class FileTokenStore:
                 tokens = {}  # unreadable content is replaced
             now = time.time()
             tokens = {name: value for name, value in tokens.items() if _is_valid(value, now)}
-            tokens[key] = dump_token(token)
+            tokens[key] = token._asdict()
             self._replace(json.dumps({"tokens": tokens}))
 
     @contextmanager

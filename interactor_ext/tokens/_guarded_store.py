@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 
 from interactor_ext._config import InteractorConfig
+from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._redaction import clean_text
 from interactor_ext.logs._logger import logger
-from interactor_ext.tokens._serialization import dump_token, load_token
+from interactor_ext.tokens._serialization import load_token
 from interactor_ext.tokens._store import Token, TokenStore
 from interactor_ext.transports._waiters import Latch, start_thread
 
@@ -31,9 +32,16 @@ _MOST_AT_EXIT = 1.0
 
 
 class GuardedStore:
-    """The store of one client, for that client's token. Its methods never raise."""
+    """The store of one client, for that client's token. Its methods never raise.
+
+    Raises:
+        ConfigurationError: the store is none.
+    """
 
     def __init__(self, store: TokenStore, config: InteractorConfig) -> None:
+        if not all(callable(getattr(store, method, None)) for method in ("load", "save", "lock")):
+            kind = type(store).__name__
+            raise ConfigurationError(f"token_store must have the methods `load`, `save` and `lock`, which {kind} lacks")
         self.store = store
         self.key = _key(config)
         self._rests_until = -math.inf
@@ -121,7 +129,8 @@ class StoreSession:
     def _search(self) -> None:
         try:
             stored = self._guard.store.load(self._guard.key)
-            self._token = self._adopt(None if stored is None else load_token(_fields(stored)))
+            fields = stored._asdict() if isinstance(stored, Token) else {}
+            self._token = self._adopt(None if stored is None else load_token(fields))
         except ValueError as error:  # its content is no token
             self._guard.failed(error)
 
@@ -154,10 +163,6 @@ class StoreSession:
 
     def _wait_at_exit(self) -> None:
         self.ended.wait(_MOST_AT_EXIT)
-
-
-def _fields(stored: object) -> object:
-    return dump_token(stored) if isinstance(stored, Token) else None
 
 
 def _key(config: InteractorConfig) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from interactor_ext._redis import blocking, is_wrong_type
-from interactor_ext.tokens._serialization import dump_token, parse_token
+from interactor_ext.tokens._serialization import parse_token
 from interactor_ext.tokens._store import Token
 
 _POLL = 0.05
@@ -60,7 +60,7 @@ class RedisTokenStore:
     def save(self, key: str, token: Token) -> None:
         left = token.expires_at - time.time()
         if left > 0:
-            self._redis.set(self._prefix + key, json.dumps(dump_token(token)), px=math.ceil(left * 1000))
+            self._redis.set(self._prefix + key, json.dumps(token._asdict()), px=math.ceil(left * 1000))
 
     @contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[bool]:

@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from interactor_client.errors import DecodeError
 from interactor_ext.tokens._store import Token
@@ -55,12 +54,8 @@ def _lifetime(expires_in: object) -> float:
     return seconds if math.isfinite(seconds) and seconds >= 1 else _DEFAULT_LIFETIME
 
 
-def dump_token(token: Token) -> dict[str, Any]:
-    return token._asdict()
-
-
 def load_token(value: object) -> Token:
-    """The token of a store, as `dump_token` wrote it. Raises ValueError, which does not quote it, if it is no token."""
+    """The token of a store, from its fields. Raises ValueError, which does not quote it, if it is no token."""
     fields = value if isinstance(value, Mapping) else {}
     access_token, expires_at, lifetime = (fields.get(name) for name in Token._fields)
     if not isinstance(access_token, str) or not _SENDABLE.fullmatch(access_token):

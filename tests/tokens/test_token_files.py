@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from interactor_ext import InteractorClient
 from interactor_ext.tokens import FileTokenStore, MemoryTokenStore, Token, TokenStore
-from interactor_ext.tokens._serialization import dump_token, parse_token
+from interactor_ext.tokens._serialization import parse_token
 from interactor_ext.transports._deadline import in_time
 from tests.support.odd_server import ASSISTANT, OddServer, js
 from tests.support.waiting import PATIENCE
@@ -121,7 +121,7 @@ def test_file_of_another_user_is_refused(
 ) -> None:
     path.parent.mkdir()
     file = path.with_name(FILES[which])
-    file.write_text(json.dumps({"tokens": {KEY: dump_token(fresh("planted"))}}))
+    file.write_text(json.dumps({"tokens": {KEY: fresh("planted")._asdict()}}))
     inode = file.stat().st_ino
     status = os.fstat
 
@@ -154,7 +154,7 @@ def test_named_pipe_is_refused_without_blocking(store: FileTokenStore, path: Pat
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
 def test_token_in_a_writable_file_is_replaced(store: FileTokenStore, path: Path, mode: int) -> None:
     path.parent.mkdir()
-    path.write_text(json.dumps({"tokens": {KEY: dump_token(fresh("planted"))}}))
+    path.write_text(json.dumps({"tokens": {KEY: fresh("planted")._asdict()}}))
     path.chmod(mode)
     with pytest.raises(ValueError, match="others could write"):
         store.load(KEY)
