@@ -143,8 +143,7 @@ def mask_forms(text: str, mask: str = MASK) -> str:
     """`text` without the secrets that are known by their form alone, whatever stands around them."""
     if "://" in text or ":/" in text:
         text = _compiled(_USER_INFO).sub(rf"\1{mask}@", text)
-    if "-----BEGIN" in text:
-        text = _compiled(_PEM).sub(mask, text)
+    text = _compiled(_PEM).sub(mask, text)
     text = _compiled(_CREDENTIALS).sub(
         lambda match: match[0] if _is_prose(match) else f"{match[1]}{match[2]}{mask}", text
     )

@@ -16,6 +16,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urljoin
@@ -185,15 +186,10 @@ def _link(links: list[Link], rel: str, base_url: str | None) -> str | None:
     for link in links:
         # A link with an anchor is about another resource.
         if link.target and rel in link.rels and "anchor" not in link.params:
-            return link.target if base_url is None else _resolved(base_url, link.target)
+            with suppress(ValueError):  # "http://[" is no URL
+                return urljoin(base_url or "", link.target)
+            return link.target
     return None
-
-
-def _resolved(base_url: str, target: str) -> str:
-    try:
-        return urljoin(base_url, target)
-    except ValueError:  # "http://[" is no URL
-        return target
 
 
 def _see(deprecation: Deprecation, secrets: Iterable[str]) -> str:

@@ -33,14 +33,8 @@ class ServerSentEvent(NamedTuple):
 class Block(NamedTuple):
     """A `ServerSentEvent`, and whether its id is its own or its predecessor's."""
 
-    event: str
-    data: str
-    id: str
+    sent: ServerSentEvent
     own_id: bool
-
-    @property
-    def sent(self) -> ServerSentEvent:
-        return ServerSentEvent(self.event, self.data, self.id)
 
 
 class EventTooLargeError(StreamError):
@@ -133,7 +127,7 @@ class SSEDecoder:
                 if data:
                     text = (data[0] if len(data) == 1 else b"\n".join(data)).decode("utf-8", "replace")
                     event = self._type.decode("utf-8", "replace") if self._type else "message"
-                    blocks.append(Block(event, text, self._id, self._own_id))
+                    blocks.append(Block(ServerSentEvent(event, text, self._id), self._own_id))
                     self._own_id = False
                     data.clear()
                     size = 0

@@ -12,7 +12,7 @@ from interactor_client.errors import DecodeError
 from interactor_ext._errors import ResponseValidationError, StreamError
 from interactor_ext._redaction import clean_json, clean_text
 from interactor_ext._responses._error_body import read_error_body
-from interactor_ext.sse import Block
+from interactor_ext.sse import ServerSentEvent
 
 CONTROL = frozenset({"done", "error", "heartbeat", "ping"})
 """Event types that control the stream and are not returned to the caller."""
@@ -26,7 +26,7 @@ class Received(NamedTuple):
 
     type: str
     payload: dict[str, Any] | None
-    block: Block
+    sent: ServerSentEvent
 
 
 class EventReader:
@@ -40,19 +40,19 @@ class EventReader:
         self._unknown: Callable[[dict[str, Any]], Any] = getattr(models, names[""]).from_dict
         self._known = CONTROL.union(self._builders)
 
-    def read(self, block: Block) -> Received:
+    def read(self, sent: ServerSentEvent) -> Received:
         """The type is in the JSON or in the `event` field: the first known one counts, else that of the JSON."""
-        text = block.data.strip(" \t\r\n")
+        text = sent.data.strip(" \t\r\n")
         try:
             payload, end = _decode_json(text)
         except (ValueError, RecursionError):
-            return Received(block.event, None, block)
+            return Received(sent.event, None, sent)
         if end != len(text) or type(payload) is not dict:
-            return Received(block.event, None, block)
+            return Received(sent.event, None, sent)
         event_type = payload.get("type")
-        if type(event_type) is str and (event_type in self._known or (event_type and block.event not in self._known)):
-            return Received(event_type, payload, block)
-        return Received(block.event, payload, block)
+        if type(event_type) is str and (event_type in self._known or (event_type and sent.event not in self._known)):
+            return Received(event_type, payload, sent)
+        return Received(sent.event, payload, sent)
 
     def model(self, event: Received) -> Any:
         """The typed event; the family's unknown event for a type that has no model, or data that is no JSON object.
@@ -60,9 +60,9 @@ class EventReader:
         Raises:
             ResponseValidationError: the data lacks what its model needs.
         """
-        event_type, payload, block = event
+        event_type, payload, sent = event
         if payload is None:
-            return self._unknown({"type": event_type, "data": block.data})
+            return self._unknown({"type": event_type, "data": sent.data})
         build = self._builders.get(event_type, self._unknown)
         if payload.get("type") != event_type:
             payload = {**payload, "type": event_type}
@@ -84,8 +84,8 @@ def event_reader(family: str) -> EventReader:
 
 def stream_error(event: Received, request: str) -> StreamError:
     """The error in an `error` event, in any of the forms of an error response."""
-    body = read_error_body(event.block.data.encode())
-    message = body.message or (event.block.data if event.payload is None else "") or "The stream reports an error"
+    body = read_error_body(event.sent.data.encode())
+    message = body.message or (event.sent.data if event.payload is None else "") or "The stream reports an error"
     known = body.code or StreamError.default_code
     if body.request_id:
         known += f", request id {body.request_id}"

@@ -153,7 +153,7 @@ class SharedStream(Generic[E]):
                 raise two_readers() from None
             self._raise_if_failed()
             return None
-        self._last_event_id = event.block.id
+        self._last_event_id = event.sent.id
         return event
 
     def _hand_out_or_gap(self) -> E | Gap | None:
@@ -252,7 +252,7 @@ def two_readers() -> StreamError:
 
 
 def as_sent(event: Received) -> ServerSentEvent:
-    return event.block.sent
+    return event.sent
 
 
 def _name(kwargs: dict[str, Any]) -> str:

@@ -148,7 +148,7 @@ class StreamState:
         for block in blocks:
             if not self._seen.is_new(block):
                 continue
-            event = self._reader.read(block)
+            event = self._reader.read(block.sent)
             if event.type not in CONTROL:
                 self._failures = 0
                 self.ready.append(event)
@@ -272,7 +272,8 @@ class _Seen:
 
     def is_new(self, block: Block) -> bool:
         if block.own_id:
-            self._id = block.id if len(block.id) <= _LONGEST_KEY else _digest(block.id)
+            sent_id = block.sent.id
+            self._id = sent_id if len(sent_id) <= _LONGEST_KEY else _digest(sent_id)
         key = self._id
         if not key:
             return True

@@ -25,19 +25,15 @@ class BearerAuth(httpx.Auth):
         if not _wants_token(request, self._core):
             yield request
             return
-        for is_repeat in (False, True):
+        token = self._tokens.fresh() or self._tokens.get(_deadline(request))
+        response = yield _signed(request, token)
+        if response.status_code == 401 and _is_replayable(request):
+            # Unread, it would keep its connection, which the token request may be waiting for.
+            response.read()
+            self._tokens.reject(token)
             token = self._tokens.fresh() or self._tokens.get(_deadline(request))
-            request.headers["Authorization"] = f"Bearer {token.access_token}"
-            request.extensions["token"] = token
-            response = yield request
-            if is_repeat:
-                self._tokens.replayed(refused=response.status_code == 401)
-            elif response.status_code == 401 and _is_replayable(request):
-                # Unread, it would keep its connection, which the token request may be waiting for.
-                response.read()
-                self._tokens.reject(token)
-            else:
-                return
+            response = yield _signed(request, token)
+            self._tokens.replayed(refused=response.status_code == 401)
 
 
 class AsyncBearerAuth(httpx.Auth):
@@ -51,18 +47,14 @@ class AsyncBearerAuth(httpx.Auth):
         if not _wants_token(request, self._core):
             yield request
             return
-        for is_repeat in (False, True):
+        token = self._tokens.fresh() or await self._tokens.get(_deadline(request))
+        response = yield _signed(request, token)
+        if response.status_code == 401 and _is_replayable(request):
+            await response.aread()
+            self._tokens.reject(token)
             token = self._tokens.fresh() or await self._tokens.get(_deadline(request))
-            request.headers["Authorization"] = f"Bearer {token.access_token}"
-            request.extensions["token"] = token
-            response = yield request
-            if is_repeat:
-                self._tokens.replayed(refused=response.status_code == 401)
-            elif response.status_code == 401 and _is_replayable(request):
-                await response.aread()
-                self._tokens.reject(token)
-            else:
-                return
+            response = yield _signed(request, token)
+            self._tokens.replayed(refused=response.status_code == 401)
 
 
 def token_request(config: InteractorConfig) -> dict[str, Any]:
@@ -93,6 +85,12 @@ def _wants_token(request: httpx.Request, core: httpx.URL) -> bool:
     url = request.url
     same_origin = (url.scheme, url.host, url.port) == (core.scheme, core.host, core.port)
     return same_origin and url.path.startswith(f"{core.path.rstrip('/')}/")
+
+
+def _signed(request: httpx.Request, token: Token) -> httpx.Request:
+    request.headers["Authorization"] = f"Bearer {token.access_token}"
+    request.extensions["token"] = token
+    return request
 
 
 def _deadline(request: httpx.Request) -> float | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._lazy import LazyModule
 from interactor_ext.logs._logger import logger
 from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import Token
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from interactor_ext.tokens._guarded_store import GuardedStore, StoreSession
+else:
+    asyncio = LazyModule("asyncio")
 
 F = TypeVar("F")
 
@@ -264,8 +267,6 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
 
     async def aclose(self) -> None:
         """Cancel the request that is under way, if there is one."""
-        import asyncio
-
         task = None if self._pending is None else self._pending.task
         if task is None:
             return
@@ -276,15 +277,11 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
             task.get_loop().call_soon_threadsafe(task.cancel)
 
     def _start(self, pending: PendingFetch) -> None:
-        import asyncio
-
         pending.task = asyncio.get_running_loop().create_task(self._run(pending))
         # A task that is cancelled before its first step runs no `finally` of its own.
         pending.task.add_done_callback(lambda task: self.complete(pending, None))
 
     async def _run(self, pending: PendingFetch) -> None:
-        import asyncio
-
         pending.task = asyncio.current_task()  # its creator may have been interrupted before it stored it
         outcome: Token | Exception | None = None
         try:

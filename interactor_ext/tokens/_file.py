@@ -9,7 +9,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,7 @@ class FileTokenStore:
         return load_token(tokens[key]) if key in tokens else None
 
     def save(self, key: str, token: Token) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._locked(self._beside("lock"), _WRITE_TIMEOUT) as held:
+        with self._locked("lock", _WRITE_TIMEOUT) as held:
             if held:
                 self._remove_drafts()
             try:
@@ -61,12 +60,9 @@ class FileTokenStore:
             tokens[key] = token._asdict()
             self._replace(json.dumps({"tokens": tokens}))
 
-    @contextmanager
-    def lock(self, key: str, timeout: float) -> Iterator[bool]:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
         # One lock a client, so that the slow account server of one holds up no other.
-        with self._locked(self._beside(f"{key[:16]}.lock"), timeout) as held:
-            yield held
+        return self._locked(f"{key[:16]}.lock", timeout)
 
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{suffix}")
@@ -115,8 +111,9 @@ class FileTokenStore:
                     os.unlink(self._path.with_name(name))
 
     @contextmanager
-    def _locked(self, path: Path, timeout: float) -> Iterator[bool]:
-        descriptor, others = _open(path, os.O_RDWR | os.O_CREAT)
+    def _locked(self, suffix: str, timeout: float) -> Iterator[bool]:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, others = _open(self._beside(suffix), os.O_RDWR | os.O_CREAT)
         self._open.add(descriptor)
         try:
             if others:

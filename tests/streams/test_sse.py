@@ -169,7 +169,7 @@ def test_blocks_distinguish_own_and_inherited_ids() -> None:
     blocks = SSEDecoder("0").feed_blocks(
         b"data: a\n\nid: 1\ndata: b\n\ndata: c\n\nid: 2\n\ndata: d\n\nid:\ndata: e\n\n"
     )
-    assert [(block.data, block.id, block.own_id) for block in blocks] == [
+    assert [(block.sent.data, block.sent.id, block.own_id) for block in blocks] == [
         ("a", "0", False),
         ("b", "1", True),
         ("c", "1", False),
