@@ -14,7 +14,7 @@ from interactor_ext._client.low_level import AsyncViewApi, ViewApi
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, View
 from interactor_ext._config import ConfigFields, InteractorConfig
-from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._errors import InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext.limits._observed import RateLimit
 from interactor_ext.retry import RetryPolicy
@@ -132,10 +132,6 @@ class _Client(Immutable, Generic[S, N]):
         """Whether the client was closed; its views are closed with it."""
         return self._shared.transport.is_closed
 
-    def _require_open(self) -> None:
-        if self.is_closed:
-            raise ConfigurationError("the client is closed: make a new one")
-
 
 class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, Resources):
     """The platform, for threads. One client serves a whole process.
@@ -200,7 +196,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
             self._shared.close()
 
     def __enter__(self) -> Self:
-        self._require_open()
+        self._shared.transport.closing.check()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -259,7 +255,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
     async def __aenter__(self) -> Self:
         require_asyncio()
-        self._require_open()
+        self._shared.transport.closing.check()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -83,11 +83,7 @@ class _OfView:
     """What the httpx clients of sync and async views share: settings, the way to build a request, and no cookies."""
 
     def __init__(
-        self,
-        view: View,
-        context: HttpContext,
-        transport: CallTransport | AsyncCallTransport,
-        auth: httpx.Auth | None,
+        self, view: View, context: HttpContext, transport: CallTransport | AsyncCallTransport, auth: httpx.Auth | None
     ) -> None:
         settings: dict[str, Any] = {
             "auth": auth,

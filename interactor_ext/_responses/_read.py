@@ -151,10 +151,9 @@ def _about(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]
         [(name, clean_text(value, secrets)) for name, value in response.headers.multi_items() if name not in _WITHHELD],
         encoding="utf-8",
     )
-    retry_after = headers.get("retry-after")
     return {
         "status": response.status_code,
         "request_id": headers.get("x-request-id", "")[:_LONGEST_NAME] or None,
         "headers": headers,
-        "retry_after": None if retry_after is None else parse_retry_after(retry_after, now=time.time()),
+        "retry_after": parse_retry_after(headers.get("retry-after"), now=time.time()),
     }
