@@ -96,6 +96,12 @@ class Reader:
         self._changed.set()
         self._taken.set()
 
+    def tell(self, event: str) -> None:
+        """Queue the text of an event that has no position, unless one is queued that has: it is newer."""
+        if not self._ended and self.position is None:
+            self._append(f"data: {event}\n\n".encode("utf-8", "replace"))
+            self._changed.set()
+
     def end(self, *last: bytes) -> None:
         """No block comes after `last`."""
         if not self._ended:

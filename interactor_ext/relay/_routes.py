@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
+from interactor_client.models import HaltingPresentation, WorkflowHalted
 from interactor_ext._effects import Call, Effects
-from interactor_ext._errors import APIConnectionError, ConfigurationError, InteractorError
+from interactor_ext._errors import APIConnectionError, ConfigurationError, InteractorError, NotFoundError
 from interactor_ext._threads import DaemonThreads
 from interactor_ext.logs._logger import relay_logger as logger
 from interactor_ext.relay._event_ids import END, EventIds
@@ -31,8 +32,8 @@ from interactor_ext.relay._http import (
     require_json,
     segments,
 )
-from interactor_ext.relay._hub import HubOptions, Hubs
-from interactor_ext.relay._public import public_json
+from interactor_ext.relay._hub import HubOptions, Hubs, Reader
+from interactor_ext.relay._public import dump, public_json
 from interactor_ext.relay._quota import Quota
 from interactor_ext.relay._static import static_file
 from interactor_ext.transports._per_loop import PerLoop
@@ -197,7 +198,10 @@ class Routes:
         async def join() -> Any:
             hubs = self._hubs.get()
             open_stream = lambda last: stream(record, last_event_id=last)  # noqa: E731
-            return await hubs.join(name, open_stream, ids, resume, self._options.hub, leave)
+            reader = await hubs.join(name, open_stream, ids, resume, self._options.hub, leave)
+            if reader is not None and resume is None and kind == "workflow_instances":
+                await _tell_question(user.view, record, reader)
+            return reader
 
         try:
             reader = yield Call(join)
@@ -254,6 +258,24 @@ class Routes:
             if not sent.done():
                 sent.set_exception(APIConnectionError("The relay was closed."))
             sent.exception()  # looked at, so that asyncio does not report it
+
+
+async def _tell_question(view: Any, instance_id: str, reader: Reader) -> None:
+    """Tell a reader who comes when the instance is halted already what it asks."""
+    try:
+        instance = await view.workflow_instances.get(instance_id)
+        if instance.status != "halted":
+            return
+        try:
+            states = (await view.workflows.get(instance.workflow_id)).states
+        except NotFoundError:
+            states = []
+    except InteractorError as error:
+        log_failure("What a workflow asks", error)
+        return
+    asked = [state.presentation for state in states if state.name == instance.current_state and state.presentation]
+    presentation = asked[0] if asked else HaltingPresentation(type="form")
+    reader.tell(dump(public_json(WorkflowHalted(presentation=presentation))))
 
 
 _EVENT_STREAM = {
