@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).with_name("static")
-_NAMES = frozenset({"interactor-stream.js", "interactor-react.js", "interactor-chat.js"})
+_NAMES = frozenset(path.name for path in FOLDER.glob("*.js"))
 
 
 class StaticFile(NamedTuple):
@@ -20,8 +20,5 @@ class StaticFile(NamedTuple):
 def static_file(name: str) -> StaticFile | None:
     if name not in _NAMES:
         return None
-    try:
-        body = (FOLDER / name).read_bytes()
-    except FileNotFoundError:
-        return None
+    body = (FOLDER / name).read_bytes()
     return StaticFile(body, f'"{blake2b(body, digest_size=12).hexdigest()}"')

@@ -1,0 +1,139 @@
+/** The style sheet of the chat, constructed: a `style-src 'self'` allows it. */
+
+export const styles = `
+:host {
+  color-scheme: light dark;
+  --accent: var(--interactor-accent, light-dark(#3450c8, #9db1ff));
+  --on-accent: var(--interactor-on-accent, light-dark(#fff, #10131a));
+  --background: var(--interactor-background, light-dark(#fff, #16191f));
+  --text: var(--interactor-text, light-dark(#1b1f27, #e6e9ee));
+  --soft: var(--interactor-soft-text, light-dark(#586171, #a5afbd));
+  --line: var(--interactor-line, light-dark(#dce1e8, #333a46));
+  --edge: var(--interactor-edge, light-dark(#7c8696, #78828f));
+  --own: var(--interactor-own-message, light-dark(#e6ebff, #2a3558));
+  --other: var(--interactor-other-message, light-dark(#f2f4f7, #20252d));
+  --bad: var(--interactor-error, light-dark(#b42318, #ff9a90));
+  --bad-tint: var(--interactor-error-background, light-dark(#fdeceb, #3a1f1d));
+  --good: light-dark(#1d7a46, #6fd39b);
+  --wait: light-dark(#8a5a00, #f0c36d);
+  --radius: var(--interactor-radius, 14px);
+  --gap: var(--interactor-gap, 12px);
+  display: flex;
+  flex-direction: column;
+  position: relative;
+  block-size: 36rem;
+  max-block-size: 100dvh;
+  min-inline-size: 0;
+  overflow: hidden;
+  border: 1px solid var(--line);
+  border-radius: var(--radius);
+  background: var(--background);
+  color: var(--text);
+  font-family: var(--interactor-font-family, system-ui, sans-serif);
+  line-height: 1.5;
+  text-align: start;
+}
+:host([hidden]), [hidden] { display: none !important; }
+*, ::before { box-sizing: border-box; }
+p { margin: 0; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.unseen { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+.top { display: flex; align-items: center; gap: var(--gap); padding: 8px var(--gap); border-block-end: 1px solid var(--line); }
+.top slot { display: block; flex: 1; min-inline-size: 0; }
+.status { display: flex; align-items: center; gap: 6px; color: var(--soft); font-size: .8125em; }
+.status::before { content: ""; flex: none; inline-size: 8px; block-size: 8px; border-radius: 50%; background: var(--soft); }
+.status[data-status=open]::before { background: var(--good); }
+.status[data-status=connecting]::before, .status[data-status=waiting]::before { background: var(--wait); }
+.status[data-status=closed]::before { background: var(--bad); }
+
+.scroller { flex: 1; min-block-size: 0; overflow: auto; overflow-anchor: none; padding: var(--gap); overscroll-behavior: contain; }
+.scroller:focus-visible { outline-offset: -2px; }
+.scroller > * { flex: none; }
+.scroller, .log { display: flex; flex-direction: column; gap: var(--gap); }
+.log:empty { display: none; }
+.earlier, .newest { align-self: center; }
+.newest { position: absolute; inset-block-end: 100%; inset-inline: 0; inline-size: fit-content; margin: 0 auto 8px; border-radius: 99px; box-shadow: 0 2px 8px light-dark(#0003, #0008); }
+.empty { margin: auto; color: var(--soft); text-align: center; }
+
+.message { max-inline-size: min(85%, 44rem); align-self: flex-start; }
+.message.user { align-self: flex-end; }
+.message.other { align-self: center; font-size: .875em; color: var(--soft); }
+.meta { display: flex; gap: 8px; margin-block-end: 2px; padding-inline: 2px; color: var(--soft); font-size: .75em; }
+.meta > :empty { display: none; }
+.user .meta { justify-content: flex-end; }
+.bubble { padding: 8px 14px; border: 1px solid transparent; border-radius: var(--radius); background: var(--other); overflow-wrap: anywhere; }
+.bubble:empty { display: none; }
+.text { white-space: pre-wrap; }
+.user .bubble { inline-size: fit-content; margin-inline-start: auto; background: var(--own); }
+.message:not(.user) .bubble { inline-size: fit-content; max-inline-size: 100%; }
+.rendered > :first-child { margin-block-start: 0; }
+.rendered > :last-child { margin-block-end: 0; }
+.rendered pre { overflow-x: auto; }
+.outgoing .bubble { opacity: .75; }
+.outgoing.failed .bubble { opacity: 1; border-color: var(--bad); }
+.failure { display: flex; flex-wrap: wrap; align-items: center; justify-content: flex-end; gap: 6px 10px; margin-block-start: 6px; color: var(--bad); font-size: .875em; }
+
+.tool { margin-block-start: 6px; border: 1px solid var(--line); border-radius: calc(var(--radius) * .7); font-size: .875em; }
+.tool summary { display: flex; align-items: center; gap: 8px; padding: 6px 10px; border-radius: inherit; cursor: pointer; list-style: none; overflow-wrap: anywhere; }
+.tool summary::-webkit-details-marker { display: none; }
+.tool summary::after { content: ""; flex: none; inline-size: 6px; block-size: 6px; margin-inline-start: auto; border: solid var(--soft); border-width: 0 2px 2px 0; rotate: 45deg; }
+.tool[open] summary::after { rotate: -135deg; }
+.tool .mark { flex: none; inline-size: 1.1em; text-align: center; color: var(--soft); }
+.tool[data-status=completed] .mark { color: var(--good); }
+.tool[data-status=failed] .mark { color: var(--bad); }
+.tool .state { flex: none; color: var(--soft); }
+.tool dl { margin: 0; padding: 0 10px 8px; }
+.tool dt { color: var(--soft); }
+.tool dd { margin: 0; }
+pre, .code { font: .8125rem/1.5 ui-monospace, monospace; }
+pre { margin: 0; padding: 8px; max-block-size: 16rem; overflow: auto; border-radius: 8px; background: var(--other); white-space: pre-wrap; overflow-wrap: anywhere; }
+
+.dots { display: inline-flex; gap: 4px; padding-block: 8px; }
+.dots i { inline-size: 7px; block-size: 7px; border-radius: 50%; background: var(--soft); }
+.caret::after { content: ""; display: inline-block; inline-size: 7px; block-size: 1em; margin-inline-start: 2px; vertical-align: -.15em; border-radius: 2px; background: var(--accent); }
+
+.workflow { color: var(--soft); font-size: .875em; text-align: center; overflow-wrap: anywhere; }
+form[part=form] { max-inline-size: 36rem; display: flex; flex-direction: column; gap: var(--gap); padding: 14px; border: 1px solid var(--accent); border-radius: var(--radius); background: var(--background); }
+form[part=form] > p { overflow-wrap: anywhere; }
+#question { font-weight: 600; }
+form label { display: flex; flex-direction: column; gap: 4px; font-weight: 500; overflow-wrap: anywhere; }
+form label.check { flex-direction: row; align-items: baseline; gap: 8px; font-weight: 400; }
+.check input { flex: none; inline-size: 1.1em; block-size: 1.1em; margin: 0; accent-color: var(--accent); translate: 0 .15em; }
+.anything, .choice { display: flex; flex-direction: column; gap: 10px; }
+.actions { display: flex; flex-wrap: wrap; gap: 8px; }
+
+button, input:not([type=checkbox], [type=radio]), select, textarea { font: inherit; color: inherit; border: 1px solid var(--edge); border-radius: calc(var(--radius) * .6); background: var(--background); padding: 7px 12px; }
+input:not([type=checkbox], [type=radio]), select, textarea { inline-size: 100%; min-inline-size: 0; }
+textarea.code { font-family: ui-monospace, monospace; }
+::placeholder { color: var(--soft); opacity: 1; }
+button { cursor: pointer; font-size: .9375em; }
+button:hover { border-color: var(--accent); }
+button.primary { border-color: var(--accent); background: var(--accent); color: var(--on-accent); font-weight: 600; }
+button[aria-disabled=true] { opacity: .6; cursor: default; }
+button.small { padding: 3px 10px; font-size: .875rem; color: var(--text); }
+
+.problem { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 12px; color: var(--bad); overflow-wrap: anywhere; }
+.problem:not(:empty) { margin: 0 var(--gap) 8px; padding: 8px 12px; border-radius: calc(var(--radius) * .7); background: var(--bad-tint); }
+form .problem:not(:empty) { margin: 0; }
+
+.bottom { position: relative; }
+.composer { display: flex; align-items: flex-end; gap: 8px; padding: var(--gap); border-block-start: 1px solid var(--line); }
+.composer textarea { flex: 1; resize: none; field-sizing: content; min-block-size: calc(1.5em + 16px); max-block-size: 10em; }
+.composer button { flex: none; min-block-size: calc(1.5em + 16px); }
+@media (max-width: 600px) {
+  .message { max-inline-size: 92%; }
+  /* A smaller text has phones zoom in at each focus. */
+  input, select, textarea { font-size: max(16px, 1em) !important; }
+}
+@media (prefers-reduced-motion: no-preference) {
+  .dots i { animation: breathe 1.2s infinite ease-in-out; }
+  .dots i:nth-child(2) { animation-delay: .15s; }
+  .dots i:nth-child(3) { animation-delay: .3s; }
+  .caret::after { animation: breathe 1s infinite; }
+  @keyframes breathe { 50% { opacity: .25; } }
+}
+@media (forced-colors: active) {
+  .bubble { border-color: CanvasText; }
+}
+`;

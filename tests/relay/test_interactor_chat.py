@@ -1,0 +1,363 @@
+"""`<interactor-chat>` and its React component in a real Chromium: through the relay to the sandbox, by the keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+
+from interactor_client.models import WorkflowState
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.platform import conversation
+from tests.support.browser import chromium, eventually
+from tests.support.chat_driver import Chat
+from tests.support.chat_page import ChatPage
+from tests.support.conversations import NAMESPACE, new_room
+from tests.support.npm import npm_package
+from tests.support.react_bundles import REACT_VERSIONS, react_bundle
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+ENTER, DOWN, DELETE = "\ue007", "\ue015", "\ue017"
+STATES = [
+    {
+        "name": "review",
+        "type": "halting",
+        "presentation": {
+            "type": "approval",
+            "title": "Approve the order?",
+            "description": "It is a large one.",
+            "fields": [{"name": "note", "type": "text", "label": "Note"}],
+        },
+        "transitions": [{"to": "details", "condition": "approved == true"}, {"to": "rejected"}],
+    },
+    {
+        "name": "details",
+        "type": "halting",
+        "presentation": {
+            "type": "form",
+            "title": "Delivery",
+            "fields": [
+                {"name": "carrier", "type": "text", "label": "Carrier", "required": True},
+                {"name": "parcels", "type": "number", "label": "Parcels"},
+                {"name": "insured", "type": "boolean", "label": "Insured", "required": True},
+            ],
+        },
+        "transitions": [{"to": "speed"}],
+    },
+    {
+        "name": "speed",
+        "type": "halting",
+        "presentation": {
+            "type": "selection",
+            "config": {"title": "How fast?", "options": ["fast", {"value": "cheap", "label": "As cheap as can be"}]},
+        },
+        "transitions": [{"to": "rest"}],
+    },
+    {
+        "name": "rest",
+        "type": "halting",
+        "presentation": {"type": "form", "title": "Sign"},
+        "transitions": [{"to": "done"}],
+    },
+    {"name": "done", "type": "terminal"},
+    {"name": "rejected", "type": "terminal"},
+]
+
+
+class Words:
+    """Holds the answers of a sandbox: the first word comes at once, each of the others when it is let go."""
+
+    def __init__(self) -> None:
+        self._allowed: float = 0
+
+    def let(self, count: float) -> None:
+        self._allowed += count
+
+    def let_all(self) -> None:
+        self.let(float("inf"))
+
+    async def sleep(self, seconds: float) -> None:
+        while self._allowed < 1:
+            await asyncio.sleep(0.002)
+        self._allowed -= 1
+
+
+# What is wrong, and where.
+AXE = """
+const done = arguments[arguments.length - 1];
+const where = ({ nodes }) => nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`);
+axe.run().then(({ violations }) => done(violations.map((each) => [each.id, where(each)])));
+"""
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> Iterator[Words]:
+    words = Words()
+    monkeypatch.setattr(conversation, "asyncio", SimpleNamespace(sleep=words.sleep, Lock=asyncio.Lock))
+    yield words
+    words.let_all()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with Sandbox().run() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bundles")
+
+
+@pytest.fixture(scope="module")
+def page(server: Sandbox, bundles: Path) -> Iterator[ChatPage]:
+    with ChatPage(server.env, bundles) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[WebDriver]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def sandbox(server: Sandbox) -> Sandbox:
+    server.reset()
+    return server
+
+
+@pytest.fixture
+def expected() -> list[str]:
+    """Patterns of what the browser may complain of on its console."""
+    return []
+
+
+@pytest.fixture
+def open_chat(window: WebDriver, page: ChatPage, expected: list[str]) -> Iterator[Callable[..., Chat]]:
+    """Opens a chat in the current tab. At the end the console must be empty, but for what is expected."""
+
+    def open_chat(path: str = "", **query: str) -> Chat:
+        window.get(f"{page.url}/{path}?{urlencode(query)}")
+        return Chat(window)
+
+    window.get_log("browser")
+    yield open_chat
+    said = [entry["message"] for entry in window.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    first, *others = window.window_handles
+    for other in others:
+        window.switch_to.window(other)
+        window.close()
+    window.switch_to.window(first)
+    window.get("about:blank")
+    assert [each for each in said if not any(re.search(pattern, each) for pattern in expected)] == []
+
+
+@pytest.fixture(params=["element", *REACT_VERSIONS])
+def path(request: pytest.FixtureRequest, bundles: Path) -> str:
+    """Of the page with the web component, and of those with the React component."""
+    if request.param == "element":
+        return ""
+    react_bundle(request, request.param, bundles)
+    return f"react/{request.param}"
+
+
+def start_workflow(sandbox: Sandbox, initial_state: str = "review") -> str:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        states = [WorkflowState.from_dict(each) for each in STATES]
+        workflow = user.workflows.create(name="Order", initial_state=initial_state, states=states)
+        return user.workflow_instances.start(workflow_id=workflow.id).id
+
+
+def test_chat_streams_an_answer_word_by_word(open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words) -> None:
+    chat = open_chat(room=new_room(sandbox))
+    chat.shows("[part=empty]", "No messages yet")
+    chat.shows("[part=status]", "Connected")
+    chat.write("Where is my order?")
+    chat.streams("Bot")
+    chat.shows_messages("Where is my order?")
+    words.let(2)
+    chat.streams("Bot here. You")
+    words.let_all()
+    chat.shows_messages("Where is my order?", "Bot here. You said: Where is my order?")
+    assert chat.streaming == ""
+    assert chat.focused == "Message"
+
+
+@pytest.mark.full
+def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow_beside_a_second_tab(
+    path: str,
+    open_chat: Callable[..., Chat],
+    page: ChatPage,
+    sandbox: Sandbox,
+    words: Words,
+    window: WebDriver,
+    expected: list[str],
+) -> None:
+    room, instance = new_room(sandbox), start_workflow(sandbox)
+    chat = open_chat(path, room=room, instance=instance)
+    chat.shows("#question", "Approve the order?")
+    chat.write("Where is my order?")
+    words.let(2)
+    chat.streams("Bot here. You")
+    page.kill()
+    expected.append("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
+    chat.shows("[part=status]", "Connection lost, trying again")
+    words.let(1)
+    page.start()
+    chat.streams("Bot here. You said:")
+    chat.shows("[part=status]", "Connected")
+
+    window.switch_to.new_window("tab")
+    second = open_chat(path, room=room, instance=instance)
+    second.shows_messages("Where is my order?")
+    words.let(1)
+    words.let_all()
+    conversation_now = ["Where is my order?", "Bot here. You said: Where is my order?"]
+    second.shows_messages(*conversation_now)
+    second.shows("#question", "Approve the order?")
+    chat.show()
+    chat.shows_messages(*conversation_now)
+
+    chat.tab_to("Note")
+    chat.press("gift", ENTER)
+    chat.tab_to("Approve")
+    chat.press(ENTER)
+    chat.shows("#question", "Delivery")
+    assert chat.focused == "Carrier"
+    chat.press("Post")
+    chat.tab_to("Parcels")
+    chat.press("3")
+    chat.tab_to("Insured")
+    chat.press(" ")
+    chat.tab_to("Submit")
+    chat.press(ENTER)
+    chat.shows("#question", "How fast?")
+    second.show()
+    second.shows("#question", "How fast?")
+    second.tab_to("fast")
+    second.press(DOWN, ENTER)
+    second.shows("#question", "Sign")
+    chat.show()
+    chat.shows("#question", "Sign")
+    chat.tab_to("Answer, as a JSON object")
+    chat.press(DELETE, DELETE, '{"signed": true}')
+    chat.tab_to("Submit")
+    chat.press(ENTER)
+    for each in (chat, second):
+        each.show()
+        each.shows("[part=workflow]", "Workflow completed: done")
+        each.shows("#question")
+        each.shows_messages(*conversation_now)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        context = user.workflow_instances.get(instance).context
+    answers = {"approved": True, "note": "gift", "carrier": "Post", "parcels": 3, "insured": True}
+    assert context == {**answers, "selection": "cheap", "signed": True}
+
+
+def has_a_conversation(sandbox: Sandbox, room: str, tools: list[str]) -> None:
+    """A long word, several lines, two directions, markup that is none, and tools that succeed, fail and run."""
+    with sandbox.client(namespace=NAMESPACE) as user:
+        bot = user.rooms.get(room).assistant_id
+        user.assistants.update(bot, tools=[user.tools.create(name=n, description=n, parameters={}).id for n in tools])
+        for text in ("Hello!", f"<b>Not bold</b>\n\nhttps://example.com/{'long/' * 40}", "متى تصل طلبيتي رقم 1234؟"):
+            user.messages.send(room, content=text)
+        for result in ({"temperature": 21, "unit": "°C"}, {"error": "Oslo is not known"}):
+            asking = user.messages.send(room, content='/tool get_weather {"city": "Oslo"}')
+            user.tools.submit_result(room, tool_call_id=asking.tool_calls[0].id, result=result)
+        user.messages.send(room, content='/tool get_weather {"city": "Bergen"}')
+
+
+@pytest.mark.full
+def test_chat_has_no_accessibility_violation_in_any_state(
+    path: str,
+    request: pytest.FixtureRequest,
+    open_chat: Callable[..., Chat],
+    page: ChatPage,
+    sandbox: Sandbox,
+    words: Words,
+    expected: list[str],
+) -> None:
+    """INTERACTOR_SCREENSHOTS=folder keeps pictures of each state, narrow and wide, light and dark."""
+    looks = Looks(request, path)
+    room = new_room(sandbox)
+    chat = open_chat(path, room=room)
+    chat.shows("[part=empty]", "No messages yet")
+    looks.check(chat, "empty")
+
+    has_a_conversation(sandbox, room, ["get_weather"])
+    chat = open_chat(path, room=room, lang="en-GB")
+    eventually(chat.browser, lambda: chat.texts(".tool .state") == ["done", "failed", "running"])
+    looks.check(chat, "conversation")
+
+    chat = open_chat(path, room=room, dir="rtl", lang="ar")
+    eventually(chat.browser, lambda: len(chat.messages) > 5)
+    looks.check(chat, "right-to-left")
+
+    room = new_room(sandbox)
+    chat = open_chat(path, room=room)
+    chat.write("Where is my order?")
+    words.let(3)
+    chat.streams("Bot here. You said:")
+    looks.check(chat, "streaming")
+
+    expected.append("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
+    page.kill()
+    chat.shows("[part=status]", "Connection lost, trying again")
+    chat.write("Hello?")
+    chat.shows(".failure span", "Not sent. The server cannot be reached.")
+    looks.check(chat, "error")
+    page.start()
+
+    expected.append("404")
+    chat = open_chat(path, room="room_none")
+    chat.shows(".problem span", "This conversation does not exist.")
+    looks.check(chat, "unknown-room")
+
+    questions = {"review": "Approve the order?", "details": "Delivery", "speed": "How fast?", "rest": "Sign"}
+    for state, question in questions.items():
+        chat = open_chat(path, room=room, instance=start_workflow(sandbox, state))
+        chat.shows("#question", question)
+        looks.check(chat, f"form-{state}")
+
+
+class Looks:
+    """Checks a state with axe-core, in light and dark, narrow and wide."""
+
+    def __init__(self, request: pytest.FixtureRequest, path: str) -> None:
+        folder = npm_package(request, "axe-core@4.14.1")
+        self._axe = (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+        pictures = os.environ.get("INTERACTOR_SCREENSHOTS")
+        self._pictures = Path(pictures) / (path.replace("/", "-") or "element") if pictures else None
+
+    def check(self, chat: Chat, state: str) -> None:
+        browser: Any = chat.browser
+        for width, height in ((390, 844), (1280, 900)):
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width == 390}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            for scheme in ("light", "dark"):
+                features = [{"name": "prefers-color-scheme", "value": scheme}]
+                browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+                self._keep(browser, f"{state}-{width}-{scheme}.png")
+                # Of a region that scrolls, axe sees the colors of what is in view.
+                browser.execute_script(self._axe)
+                violations = browser.execute_async_script(AXE)
+                assert violations == [], (state, width, scheme)
+                overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                assert browser.execute_script(overflow) == 0
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+    def _keep(self, browser: WebDriver, name: str) -> None:
+        if self._pictures is not None:
+            self._pictures.mkdir(parents=True, exist_ok=True)
+            browser.save_screenshot(str(self._pictures / name))

@@ -1,0 +1,93 @@
+"""Reads and drives a chat on a page in a browser, by the keyboard alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.support.browser import eventually
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+# What a user sees of the nodes of a selector in the chat.
+TEXTS = """
+const root = document.querySelector("interactor-chat")?.shadowRoot;
+return Array.from(root?.querySelectorAll(arguments[0]) ?? [], (node) => node)
+  .filter((node) => node.checkVisibility() && node.innerText.trim() !== "").map((node) => node.innerText.trim());
+"""
+FOCUSED = """
+let node = document.activeElement;
+while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+const label = node?.labels?.[0]?.innerText ?? node?.getAttribute?.("aria-label") ?? node?.innerText ?? "";
+return label.trim();
+"""
+STEPS = 40
+
+
+class Chat:
+    def __init__(self, browser: WebDriver) -> None:
+        self.browser = browser
+        self._tab = browser.current_window_handle
+
+    def show(self) -> None:
+        """Bring the tab to the front."""
+        self.browser.switch_to.window(self._tab)
+
+    def texts(self, selector: str) -> list[str]:
+        found: list[str] = self.browser.execute_script(TEXTS, selector)
+        return found
+
+    @property
+    def messages(self) -> list[str]:
+        return self.texts(".log .message .bubble")
+
+    @property
+    def streaming(self) -> str:
+        return "".join(self.texts("[part~=streaming] .bubble"))
+
+    @property
+    def status(self) -> str:
+        return "".join(self.texts("[part=status]"))
+
+    @property
+    def focused(self) -> str:
+        """Name of what has the focus."""
+        name: str = self.browser.execute_script(FOCUSED)
+        return name
+
+    def shows(self, selector: str, *texts: str) -> None:
+        """Wait until exactly these texts are shown."""
+        self._wait(lambda: self.texts(selector), list(texts))
+
+    def shows_messages(self, *texts: str) -> None:
+        self.shows(".log .message .bubble", *texts)
+
+    def streams(self, text: str) -> None:
+        self._wait(lambda: self.streaming, text)
+
+    def tab_to(self, name: str) -> None:
+        """Press Tab until something of this name has the focus."""
+        for _ in range(STEPS):
+            if self.focused == name:
+                return
+            self.press("\ue004")
+        raise AssertionError(f"Tab does not reach {name!r}")
+
+    def press(self, *keys: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.browser, duration=0).send_keys(*keys).perform()
+
+    def write(self, text: str) -> None:
+        """Type into the message, and send it."""
+        self.tab_to("Message")
+        self.press(text, "\ue007")
+
+    def _wait(self, read: Any, wanted: Any) -> None:
+        from selenium.common.exceptions import TimeoutException
+
+        try:
+            eventually(self.browser, lambda: read() == wanted)
+        except TimeoutException:
+            assert read() == wanted
+            raise

@@ -1,0 +1,120 @@
+"""A page with a chat and its relay, in a process of its own that can be killed and started again on its port.
+
+`python -m tests.support.chat_page PORT FOLDER` serves: `/` has the web component, `/react` a bundle of the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from interactor_ext import AsyncInteractorClient
+from interactor_ext.relay import Relay
+from tests.support.conversations import NAMESPACE
+from tests.support.prism import free_port
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+CSP = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'"
+STYLE = """
+:root { color-scheme: light dark; font-family: system-ui, sans-serif; }
+body { margin: 0; }
+main { max-inline-size: 48rem; margin-inline: auto; padding: 1rem; }
+h1 { font-size: 1.25rem; }
+interactor-chat { block-size: calc(100dvh - 6rem); }
+"""
+PAGE = """<!doctype html>
+<html lang="{lang}" dir="{dir}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Chat</title>
+<link rel="stylesheet" href="/page.css">
+{scripts}
+<main><h1>Support</h1>{content}</main>
+</html>
+"""
+
+
+class ChatPage:
+    """The process, with the settings of a sandbox."""
+
+    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = [sys.executable, "-m", __name__, str(self.port), str(folder)]
+        self._env = {**os.environ, **env}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, env=self._env, cwd=ROOT)
+        eventually(self._answers)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> ChatPage:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None
+        try:
+            return httpx.get(f"{self.url}/page.css").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def app(folder: Path) -> Starlette:
+    def page(request: Request, scripts: str, content: str) -> Response:
+        lang, direction = request.query_params.get("lang", "en"), request.query_params.get("dir", "ltr")
+        html = PAGE.format(lang=escape(lang), dir=escape(direction), scripts=scripts, content=content)
+        return HTMLResponse(html, headers={"Content-Security-Policy": CSP})
+
+    def attributes(request: Request, prefix: str = "") -> str:
+        given = {name: request.query_params[name] for name in ("room", "instance") if name in request.query_params}
+        return "".join(f' {prefix}{name}="{escape(value)}"' for name, value in given.items())
+
+    def element(request: Request) -> Response:
+        script = '<script type="module" src="/interactor/static/interactor-chat.js"></script>'
+        return page(request, script, f"<interactor-chat{attributes(request)}></interactor-chat>")
+
+    def react(request: Request) -> Response:
+        script = f'<script type="module" src="/bundles/{request.path_params["bundle"]}.js"></script>'
+        return page(request, script, f'<div id="root"{attributes(request, "data-")}></div>')
+
+    def bundle(request: Request) -> Response:
+        return Response((folder / f"{request.path_params['bundle']}.js").read_text(), media_type="text/javascript")
+
+    relay = Relay(AsyncInteractorClient(), authorize=lambda scope: NAMESPACE)
+    return Starlette(
+        routes=[
+            Route("/", element),
+            Route("/react/{bundle}", react),
+            Route("/bundles/{bundle}.js", bundle),
+            Route("/page.css", lambda request: PlainTextResponse(STYLE, media_type="text/css")),
+            Route("/favicon.ico", lambda request: Response(status_code=204)),
+            Mount("/interactor", relay),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    uvicorn.run(app(Path(sys.argv[2])), port=int(sys.argv[1]), log_level="warning")

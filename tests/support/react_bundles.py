@@ -1,0 +1,48 @@
+"""Bundles of a React page with `<InteractorChat>`, made by esbuild out of the npm package."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.node import STATIC
+from tests.support.npm import npm_package
+
+ESBUILD = "esbuild@0.28.2"
+REACT_VERSIONS = {"react-19": "react-dom@19.3.1", "react-18": "react-dom@18.3.1"}
+PAGE = """
+import { createElement, StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { InteractorChat } from "@interactor/browser/react";
+
+const root = document.getElementById("root");
+const page = (seen) => createElement(InteractorChat, {
+  room: root.dataset.room, instance: root.dataset.instance, className: "chat", style: { maxInlineSize: "48rem" },
+  onEvent: (event) => render([...seen, event.type]),
+});
+const app = createRoot(root);
+function render(seen) {
+  root.dataset.seen = seen.join(" ");
+  app.render(createElement(StrictMode, {}, page(seen)));
+}
+render([]);
+"""
+
+
+def react_bundle(request: pytest.FixtureRequest, name: str, folder: Path) -> None:
+    """Write the bundle with React of this version (see REACT_VERSIONS) to `folder/name.js`."""
+    esbuild = npm_package(request, ESBUILD) / "node_modules" / ".bin" / "esbuild"
+    react = npm_package(request, REACT_VERSIONS[name]) / "node_modules"
+    project = folder / name
+    packages = project / "node_modules"
+    shutil.copytree(STATIC, packages / "@interactor" / "browser", dirs_exist_ok=True)
+    for package in ("react", "react-dom"):
+        if not (packages / package).exists():
+            (packages / package).symlink_to(react / package)
+    (project / "page.js").write_text(PAGE)
+    # The development build, which warns of misuse on the console.
+    options = ["--bundle", "--format=esm", '--define:process.env.NODE_ENV="development"', "--log-level=warning"]
+    subprocess.run([esbuild, "page.js", f"--outfile={folder / name}.js", *options], cwd=project, check=True)
