@@ -24,7 +24,7 @@ beforeEach(() => {
   globalThis.fetch = async (url, { signal, ...init }) => {
     requests.push({ url, signal, ...init });
     signal.throwIfAborted();
-    const answer = answers.shift() ?? over();
+    const answer = (await answers.shift()) ?? over();
     if (answer instanceof Error) throw answer;
     signal.addEventListener("abort", () => answer.breakOff?.(signal.reason));
     return answer;
@@ -64,6 +64,12 @@ function whole(text) {
   const answer = open(text);
   void answer.end();
   return answer;
+}
+
+function deferred() {
+  let resolve;
+  const promise = new Promise((resolved) => void (resolve = resolved));
+  return { promise, resolve };
 }
 
 /** Until nothing happens any more without a timer. */
@@ -155,6 +161,18 @@ test("a last event id is sent as UTF-8, and one that no header can carry is not 
   await fire();
   await fire();
   assert.deepEqual(lastEventIds(), [undefined, Buffer.from("é€").toString("latin1"), undefined, undefined]);
+});
+
+test("a callback sees the state after its event", async () => {
+  answers = [open(delta("a", 1) + delta("b", 2))];
+  const states = [];
+  const stream = logging({ onEvent: () => states.push([stream.lastEventId, stream.streamingContent, stream.events.length]) });
+  stream.connect("/stream");
+  await settle();
+  assert.deepEqual(states, [
+    ["1", "a", 1],
+    ["2", "ab", 2],
+  ]);
 });
 
 test("a complete message empties the content", async () => {
@@ -267,6 +285,12 @@ test("the server's retry is the least wait, within bounds", async () => {
   }
 });
 
+test("the server's retry lasts for later connections", async () => {
+  answers = [whole("retry: 5000\n\n"), whole(delta("a"))];
+  await connected();
+  assert.deepEqual([await fire(), await fire()], [5000, 5000]);
+});
+
 test("a Retry-After prolongs the wait", async (context) => {
   context.mock.timers.enable({ apis: ["Date"], now: Date.parse("2025-01-15T10:00:00Z") });
   for (const [retryAfter, random, wait] of [
@@ -327,6 +351,16 @@ test("silence ends a connection, and any byte prolongs it", async () => {
   assert.equal(requests[0].signal.aborted, true);
 });
 
+test("the head of an answer prolongs the time as well", async () => {
+  const slow = deferred();
+  answers = [slow.promise];
+  await connected();
+  const [first] = timers.keys();
+  slow.resolve(open());
+  await settle();
+  assert.equal(timers.has(first), false);
+});
+
 test("silence ends an attempt whose headers never come", async () => {
   await connected({ headers: () => new Promise(() => {}) });
   assert.equal(await fire(), IDLE);
@@ -379,7 +413,7 @@ test("the page may disconnect at any status, and in any callback", async () => {
     assert.equal(stream.status, "closed", `${name} ${when}`);
     assert.equal(timers.size, 0);
     if (when === "") assert.equal(calls.length, 1);
-    if (when === "open") assert.deepEqual(log, []);
+    if (name === "onStatus") assert.deepEqual(log, [], when);
   }
 });
 
@@ -397,20 +431,35 @@ test("after disconnect nothing is reported, and the connection is closed", async
 });
 
 test("connect to another URL leaves the first stream and begins anew", async () => {
-  answers = [open("retry: 9000\n" + delta("a", 1)), open(delta("b", 1))];
+  const other = open(delta("b", 1));
+  answers = [new TypeError("offline"), open("retry: 9000\n" + delta("a", 1)), other];
   const stream = await connected();
+  await fire();
+  log = [];
   stream.connect("/other");
   assert.deepEqual([stream.events, stream.streamingContent, stream.lastEventId], [[], "", ""]);
   await settle();
   assert.deepEqual(
-    requests.map(({ url, signal }) => [url, signal.aborted]),
+    requests.slice(1).map(({ url, signal }) => [url, signal.aborted]),
     [
       ["/stream", true],
       ["/other", false],
     ],
   );
   assert.equal(stream.streamingContent, "b");
-  assert.deepEqual(log, ["<connecting>", "<open>", "a", "<connecting>", "<open>", "b"]);
+  assert.deepEqual(log, ["<connecting>", "<open>", "b"]);
+  await other.end();
+  assert.equal(await fire(), 1000);
+});
+
+test("connect begins the waits anew", async () => {
+  Math.random = () => 1;
+  answers = [new TypeError("offline"), new TypeError("offline"), new TypeError("offline")];
+  const stream = await connected();
+  assert.equal(await fire(), 2000);
+  stream.connect("/stream");
+  await settle();
+  assert.equal(await fire(), 2000);
 });
 
 test("an error in a callback is reported and does not end the stream", async () => {

@@ -90,6 +90,9 @@ def test_wheel_contains_needed_files(wheel: Path) -> None:
         assert "[pytest11]\ninteractor = interactor_ext.pytest_plugin" in archive.read(entry_points).decode()
     for needed in ("interactor_client/openapi.json", "interactor_client/py.typed", "interactor_ext/py.typed"):
         assert needed in names
+    # The relay serves them.
+    static = (ROOT / "interactor_ext" / "relay" / "static").iterdir()
+    assert {f"interactor_ext/relay/static/{path.name}" for path in static} <= {*names}
     assert {name.split("/")[0].split("-")[0] for name in names} == {
         "interactor_client",
         "interactor_ext",
