@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import importlib
 import json
 import os
@@ -17,10 +18,12 @@ from typing import Any
 
 import httpx
 import pytest
+from ruamel.yaml import YAML
 
 pytest.importorskip("openapi_python_client", reason="pip install --group generate")
 
 ROOT = Path(__file__).parents[2]
+DECLARATIONS = Path("interactor_ext", "relay", "static", "interactor-types.d.ts")
 TEXT = {"type": "string"}
 
 
@@ -175,6 +178,7 @@ def test_generation_is_reproducible_and_matches_the_committed_package(tmp_path: 
     first, second = (contents(tree / "interactor_client") for tree in trees)
     assert first == second
     assert first == contents(ROOT / "interactor_client")
+    assert {(tree / DECLARATIONS).read_text() for tree in (*trees, ROOT)} == {(ROOT / DECLARATIONS).read_text()}
     assert not [name for name, text in first.items() if str(tmp_path).encode() in text or b" object at 0x" in text]
     assert json.loads(first["openapi.json"])["info"]["version"] == "2.0.0"
 
@@ -186,14 +190,45 @@ def test_check_option_writes_nothing_and_prints_the_diff(tmp_path: Path) -> None
     assert run_generate(tree).returncode == 0
     (package / "models" / "job.py").write_text("edited = True\n")
     (package / "stale.py").touch()
+    (tree / DECLARATIONS).write_text("edited by hand\n")
     before = contents(package)
     run = run_generate(tree, "--check")
     assert run.returncode == 1
     assert "-edited = True" in run.stdout
+    assert "-edited by hand" in run.stdout
     assert contents(package) == before
     assert run_generate(tree).returncode == 0
     assert not (package / "stale.py").exists()
     assert run_generate(tree, "--check").returncode == 0
+
+
+@pytest.mark.full
+def test_change_of_an_event_shows_in_the_declarations_for_the_browser(tmp_path: Path) -> None:
+    document = YAML(typ="safe").load(ROOT / "openapi.yaml")
+    schemas = document["components"]["schemas"]
+    schemas["MessageDelta"]["properties"]["language"] = {**TEXT, "description": "The language it is in."}
+    schemas["MessageRead"] = record("type reader", type={**TEXT, "const": "message.read"}, reader=reference("Reader"))
+    schemas["Reader"] = record("name", name=TEXT)
+    schemas["StreamEvent"]["anyOf"].append(reference("MessageRead"))
+    tree = make_tree(tmp_path, document)
+    run = run_generate(tree)
+    assert run.returncode == 0, run.stdout + run.stderr
+    before, after = (folder.joinpath(DECLARATIONS).read_text().splitlines() for folder in (ROOT, tree))
+    changed = [line for line in difflib.ndiff(before, after) if line[0] in "+-" and line.strip("+- ")]
+    assert changed == [
+        "+   /** The language it is in. */",
+        "+   language?: string;",
+        "-   | StreamErrorEvent;",
+        "+   | StreamErrorEvent",
+        "+   | MessageRead;",
+        "+ export interface MessageRead {",
+        '+   type: "message.read";',
+        "+   reader: Reader;",
+        "+ }",
+        "+ export interface Reader {",
+        "+   name: string;",
+        "+ }",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,18 +10,23 @@ from pathlib import Path
 import pytest
 
 
-def npm_package(request: pytest.FixtureRequest, package: str) -> Path:
-    """A folder with the package (`name@version`) installed, kept from one run to the next; skips where none is."""
+def npm_package(request: pytest.FixtureRequest, *packages: str) -> Path:
+    """A folder with the packages (`name@version`) installed, kept from one run to the next; skips where none is."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("needs node 20 or newer, with npm (Debian packages nodejs and npm)")
     assert request.config.cache is not None
-    folder = Path(request.config.cache.mkdir(package.replace("/", "-")))
-    done = folder / "installed"
-    if not done.exists():
-        (folder / "package.json").write_text('{"private": true, "type": "module"}')
-        command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", package]
-        installed = subprocess.run(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-        if installed.returncode:
-            pytest.skip(f"npm cannot install {package}: {installed.stderr[-300:]}")
-        done.touch()
+    folder = Path(request.config.cache.mkdir("+".join(packages).replace("/", "-")))
+    # Another worker may be installing it.
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / "installed"
+        if not done.exists():
+            (folder / "package.json").write_text('{"private": true, "type": "module"}')
+            command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages]
+            installed = subprocess.run(
+                command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
+            if installed.returncode:
+                pytest.skip(f"npm cannot install {' '.join(packages)}: {installed.stderr[-300:]}")
+            done.touch()
     return folder

@@ -1,0 +1,161 @@
+"""The npm package in `interactor_ext/relay/static/`: what `npm pack` gives, and the types that are generated for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.support.node import STATIC, run_script
+from tests.support.npm import npm_package
+
+ROOT = Path(__file__).parents[2]
+TYPESCRIPT = "typescript@7.0.2"
+STREAM = """
+import { InteractorStream, StreamError, type Message, type StreamEvent, type StreamStatus } from "@interactor/browser";
+
+const messages: Message[] = [];
+function show(event: StreamEvent): string {
+  switch (event.type) {
+    case "message.delta":
+      return event.content ?? "";
+    case "message.complete":
+      messages.push(event.message);
+      return event.message.role === "assistant" ? `${event.message.content}` : "";
+    case "tool_call.start":
+    case "tool_call.complete":
+      return `${event.tool_call.tool_id} ${JSON.stringify(event.tool_call.arguments)}: ${event.tool_call.status}`;
+    case "workflow.state_changed":
+      return event.state;
+    case "workflow.halted":
+      return (event.presentation.fields ?? []).map((field) => field.label ?? field.name).join();
+    case "error":
+      return typeof event.error === "string" ? event.error : event.error.message ?? "";
+    default:
+      const nothing: never = event;
+      return nothing;
+  }
+}
+let status: StreamStatus = "closed";
+const stream = new InteractorStream({
+  onEvent: (event) => console.log(show(event)),
+  onError: (error) => console.log(error.isFinal, error.status?.toFixed(), error instanceof StreamError),
+  onStatus: (now) => (status = now),
+  reconnectInterval: 500,
+  headers: async () => ({ Authorization: "Bearer x" }),
+});
+stream.connect("/interactor/rooms/room_1/stream");
+console.log(stream.isConnected, stream.events.length, stream.streamingContent, stream.lastEventId, status);
+stream.disconnect();
+"""
+HOOK = """
+import { useEffect } from "react";
+import { useInteractorStream } from "@interactor/browser/react";
+
+export function Answer({ room }: { room: string }) {
+  const { connect, disconnect, isConnected, events, streamingContent } = useInteractorStream({
+    onEvent: (event) => event.type === "message.complete" && console.log(event.message.content),
+    onError: (error: Error) => console.log(error.message),
+    autoReconnect: true,
+  });
+  useEffect(() => connect(`/interactor/rooms/${room}/stream`), [connect, room]);
+  return <p onClick={disconnect}>{isConnected ? streamingContent : events.length}</p>;
+}
+"""
+
+
+@pytest.fixture(scope="module", params=[pytest.param(version, marks=pytest.mark.full) for version in ("19.3", "18.3")])
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of a frontend team: React, and the package as `npm pack` makes it."""
+    react: str = request.param
+    types = f"@types/react@{react.split('.')[0]}"
+    modules = npm_package(request, TYPESCRIPT, f"react@{react}", f"react-dom@{react}", types)
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    tarball = npm(folder, "pack", str(STATIC))
+    npm(folder, "install", "--offline", tarball)
+    for package in (modules / "node_modules").iterdir():
+        if package.name != ".package-lock.json":
+            (folder / "node_modules" / package.name).symlink_to(package)
+    return folder
+
+
+def npm(folder: Path, *arguments: str) -> str:
+    command = ["npm", *arguments, "--silent", "--no-audit", "--no-fund"]
+    return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def problems(project: Path, *arguments: str, folder: str = ".") -> list[str]:
+    """What the TypeScript compiler finds wrong in files of the project, a line each."""
+    target = ["--target", "es2022", "--lib", "es2022,dom,dom.iterable", "--jsx", "react-jsx", "--noEmit", "--strict"]
+    command = [str(project / "node_modules" / ".bin" / "tsc"), *target, *arguments]
+    run = subprocess.run(command, cwd=project / folder, capture_output=True, text=True, timeout=300)
+    assert (run.returncode == 0) == (run.stdout == ""), run.stderr
+    return run.stdout.splitlines()
+
+
+def test_package_has_the_version_and_the_license_of_the_project() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert json.loads((STATIC / "package.json").read_text())["version"] == version
+    assert (STATIC / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+def test_packed_package_holds_every_module_and_what_it_exports(project: Path) -> None:
+    package = project / "node_modules" / "@interactor" / "browser"
+    assert {path.name for path in package.iterdir()} == {path.name for path in STATIC.iterdir()}
+
+
+@pytest.mark.parametrize("resolution", ["--module nodenext", "--module esnext --moduleResolution bundler"])
+def test_compiler_accepts_pages_that_use_the_package(project: Path, resolution: str) -> None:
+    (project / "stream.ts").write_text(STREAM)
+    (project / "hook.tsx").write_text(HOOK)
+    assert problems(project, *resolution.split(), "stream.ts", "hook.tsx") == []
+
+
+def test_compiler_rejects_each_misspelt_name(project: Path) -> None:
+    misspelt = {
+        'case "message.delta"': 'case "message.detla"',
+        "event.content ??": "event.contents ??",
+        "event.tool_call.status": "event.tool_call.state",
+        '= "closed"': '= "close"',
+        "reconnectInterval": "reconnectIntervall",
+        "isFinal": "final",
+    }
+    for number, (right, wrong) in enumerate(misspelt.items()):
+        assert right in STREAM
+        (project / f"misspelt{number}.ts").write_text(STREAM.replace(right, wrong, 1))
+    (project / "misspelt.tsx").write_text(HOOK.replace("message.complete", "message.completed"))
+    files = ["misspelt.tsx", *(f"misspelt{number}.ts" for number in range(len(misspelt)))]
+    found = problems(project, "--module", "nodenext", *files)
+    assert {line.partition("(")[0] for line in found if line.startswith("misspelt")} == {*files}
+    assert any("message.detla" in line for line in found)
+
+
+def test_modules_are_sound_and_fit_their_declarations(project: Path) -> None:
+    folder = shutil.copytree(STATIC, project / "checked")
+    checks = ""
+    for name in (path.name.removesuffix(".js") for path in STATIC.glob("*.js")):
+        if (STATIC / f"{name}.d.ts").exists():
+            # Under another name, as the compiler would take the declarations for the module.
+            (folder / f"{name}.js").rename(folder / f"made-{name}.js")
+            checks += f'{{ const fits: typeof import("./{name}.js") = await import("./made-{name}.js"); }}\n'
+    (folder / "check.ts").write_text(f"export {{}};\n{checks}")
+    options = ["--module", "nodenext", "--allowJs", "--checkJs"]
+    assert problems(project, *options, "check.ts", *(path.name for path in folder.glob("*.js")), folder="checked") == []
+
+
+def test_package_is_imported_and_rendered_on_a_server(project: Path) -> None:
+    (project / "server.mjs").write_text("""
+        import { InteractorStream } from "@interactor/browser";
+        import { useInteractorStream } from "@interactor/browser/react";
+        import { createElement } from "react";
+        import { renderToString } from "react-dom/server";
+        const Answer = () => createElement("p", null, useInteractorStream().status);
+        export const html = renderToString(createElement(Answer)) + new InteractorStream().status;
+    """)
+    script = f'say((await import("{(project / "server.mjs").as_uri()}")).html);'
+    assert run_script(script) == ["<p>closed</p>closed"]
