@@ -37,7 +37,8 @@ def generate(package: Path) -> None:
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - made above
     if run.returncode:
         sys.exit(f"{run.stdout}{run.stderr}\nopenapi.yaml gave warnings or errors; nothing was written.")
-    shutil.copyfile(TEMPLATES / "wire.py", package / "wire.py")
+    for module in ("base.py", "pages.py", "wire.py"):
+        shutil.copyfile(TEMPLATES / module, package / module)
     (package / "py.typed").touch()
     document = read_specification()
     (package / "openapi.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from .pages import Page, PageMeta
+
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
@@ -59,31 +61,6 @@ class Response(Generic[T]):
     headers: httpx.Headers = field(repr=False)
     parsed: T | None
     """The model documented for the status; None where the body does not fit it, or where there is none."""
-
-
-class PageMeta(NamedTuple):
-    """The position of a page in its list, in one form, whichever form the server sent."""
-
-    page: int
-    per_page: int
-    total: int | None
-    """None where the server did not say."""
-    total_pages: int | None
-    has_more: bool
-
-
-@dataclass(slots=True)
-class Page(Generic[T]):
-    """One page of a list. Iterating gives this page's items; `iterate` of the resource gives those of every page."""
-
-    data: list[T]
-    meta: PageMeta
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self.data)
-
-    def __len__(self) -> int:
-        return len(self.data)
 
 
 class ListEnvelope(Protocol[T]):

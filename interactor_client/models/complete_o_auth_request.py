@@ -6,11 +6,12 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..wire import ABSENT, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
-class CompleteOAuthRequest:
+class CompleteOAuthRequest(_Model):
     """What the provider gave the user's browser on its way back.
 
     Attributes:

@@ -6,12 +6,13 @@ from typing import Any, Literal, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..types import UNSET, Unset
 from ..wire import ABSENT, as_const, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
-class CreateTokenRequest:
+class CreateTokenRequest(_Model):
     """The client credentials, and optionally fewer scopes than the client has.
 
     Attributes:

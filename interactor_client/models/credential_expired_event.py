@@ -7,12 +7,13 @@ from typing import Any, Literal, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..errors import DecodeError
 from ..wire import ABSENT, as_const, as_datetime, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
-class CredentialExpiredEvent:
+class CredentialExpiredEvent(_Model):
     """A credential expired, and the user has to connect again.
 
     Attributes:

@@ -6,12 +6,13 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..types import UNSET, Unset
 from ..wire import ABSENT, as_int, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
-class CredentialToken:
+class CredentialToken(_Model):
     """A token of the provider, with which to call the provider on the user's behalf. Never log it.
 
     Attributes:

@@ -6,13 +6,14 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..errors import DecodeError
 from ..types import UNSET
 from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
-class DataSource:
+class DataSource(_Model):
     """Data that assistants may consult.
 
     Attributes:

@@ -6,11 +6,12 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..wire import ABSENT, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
-class ErrorDetail:
+class ErrorDetail(_Model):
     """One thing that was wrong with a request.
 
     Attributes:

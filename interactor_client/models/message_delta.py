@@ -6,12 +6,13 @@ from typing import Any, Literal, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..types import UNSET
 from ..wire import ABSENT, as_const, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
-class MessageDelta:
+class MessageDelta(_Model):
     """The next piece of the message that the assistant is writing.
 
     Attributes:

@@ -6,12 +6,13 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..errors import DecodeError
 from ..wire import ABSENT, as_object, names_only, to_json
 
 
 @_define(kw_only=True)
-class MessageResponse:
+class MessageResponse(_Model):
     """The envelope of a message.
 
     Attributes:

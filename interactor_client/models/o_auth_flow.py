@@ -6,12 +6,13 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..types import UNSET, Unset
 from ..wire import ABSENT, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
-class OAuthFlow:
+class OAuthFlow(_Model):
     """How far a connection has come.
 
     Attributes:

@@ -6,12 +6,13 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..types import UNSET, Unset
 from ..wire import ABSENT, as_bool, as_int, as_object, names_only, number_in, to_json
 
 
 @_define(kw_only=True)
-class PaginationMeta:
+class PaginationMeta(_Model):
     """Where a page stands in its list. Servers use one of two forms, so every field may be missing: `page`,
     `per_page`, `total`, `total_pages`, `has_more`, or `current_page`, `per_page`, `total_count`, `total_pages`.
 

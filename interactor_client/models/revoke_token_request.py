@@ -6,11 +6,12 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..wire import ABSENT, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
-class RevokeTokenRequest:
+class RevokeTokenRequest(_Model):
     """The token to revoke, and the credentials of the client that it was given to.
 
     Attributes:

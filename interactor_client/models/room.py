@@ -7,12 +7,13 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_dict, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
-class Room:
+class Room(_Model):
     """A conversation with one assistant.
 
     Attributes:

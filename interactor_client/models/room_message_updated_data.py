@@ -6,13 +6,14 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..errors import DecodeError
 from ..types import UNSET, Unset
 from ..wire import ABSENT, as_list, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
-class RoomMessageUpdatedData:
+class RoomMessageUpdatedData(_Model):
     """The message as it is now.
 
     Attributes:

@@ -6,11 +6,12 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..wire import ABSENT, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
-class SemanticMapping:
+class SemanticMapping(_Model):
     """What a field of a data source means, in words for the assistant.
 
     Attributes:

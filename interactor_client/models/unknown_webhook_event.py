@@ -7,12 +7,13 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_object, as_str, names_only, raise_decode_error, to_json
 
 
 @_define(kw_only=True)
-class UnknownWebhookEvent:
+class UnknownWebhookEvent(_Model):
     """An event of a type that is newer than this contract, or one that does not fit what the contract says.
 
     Attributes:

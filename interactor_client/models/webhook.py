@@ -7,12 +7,13 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..types import UNSET, Unset
 from ..wire import ABSENT, as_bool, as_datetime, as_list, as_object, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
-class Webhook:
+class Webhook(_Model):
     """An endpoint of yours that receives events.
 
     Attributes:

@@ -6,11 +6,12 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
-class WorkflowAction:
+class WorkflowAction(_Model):
     """One thing that a state does when it is entered.
 
     Attributes:

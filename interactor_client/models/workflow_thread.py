@@ -7,13 +7,14 @@ from typing import Any, Self
 from attrs import define as _define
 from attrs import field as _field
 
+from ..base import Model as _Model
 from ..errors import DecodeError
 from ..types import UNSET
 from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
-class WorkflowThread:
+class WorkflowThread(_Model):
     """The conversation that belongs to an instance.
 
     Attributes:

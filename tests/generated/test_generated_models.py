@@ -24,6 +24,7 @@ from interactor_client.models.room import Room
 from interactor_client.models.tool import Tool
 from interactor_client.models.update_assistant_request import UpdateAssistantRequest
 from interactor_client.models.webhook import Webhook
+from interactor_client.types import Page, PageMeta
 from interactor_client.wire import as_datetime, decode, path_segment, to_json
 
 SCHEMAS: dict[str, dict[str, Any]] = json.loads(files("interactor_client").joinpath("openapi.json").read_bytes())[
@@ -110,6 +111,20 @@ def test_model_can_be_copied_and_pickled(name: str, example: dict[str, Any]) -> 
     for twin in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert twin == model
         assert twin.to_dict() == model.to_dict()
+
+
+def test_page_can_be_copied_and_pickled_and_is_plain_json() -> None:
+    page = Page([Assistant.from_dict(ASSISTANT)], PageMeta(1, 20, None, None, has_more=False))
+    for twin in (copy.copy(page), copy.deepcopy(page), pickle.loads(pickle.dumps(page))):
+        assert twin == page
+    meta = {"page": 1, "per_page": 20, "total": None, "total_pages": None, "has_more": False}
+    assert json.loads(json.dumps(page.to_dict())) == {"data": [page.data[0].to_dict()], "meta": meta}
+
+
+def test_vars_of_a_model_are_its_json() -> None:
+    for name in MODELS:
+        model = getattr(models, name).from_dict(SCHEMAS[name]["examples"][0])
+        assert vars(model) == model.to_dict()
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)

@@ -44,6 +44,19 @@ def test_constructing_a_sync_client_loads_no_attrs_no_asyncio_no_models_and_no_b
     assert sorted(name for name in modules if name.startswith(prefixes)) == []
 
 
+@pytest.mark.usefixtures("interactor_sandbox")
+def test_neither_import_nor_a_call_loads_pydantic() -> None:
+    call = (
+        "import interactor_ext\n"
+        "with interactor_ext.InteractorClient(namespace='user_1') as client:\n"
+        "    client.assistants.create(name='Bot', model='gpt-4', system_prompt='Be brief.')\n"
+        "    assert repr(client.assistants.list().data).startswith('[Assistant(')"
+    )
+    modules = loaded(call) - loaded("import httpx")  # which loads its own command line where rich and click are there
+    assert "interactor_client.models.assistant" in modules
+    assert not modules & {"pydantic", "pydantic_core", "fastapi", "IPython"}
+
+
 def test_webhook_receiver_loads_no_client_no_httpx_no_asyncio_no_redis_and_no_models() -> None:
     modules = loaded(RECEIVER) - loaded("pass")  # where coverage is measured, it is in every process
     unused = {"attr", "asyncio", "dateutil", "httpx", "redis", "sqlite3", "subprocess", "interactor_ext._redis"}

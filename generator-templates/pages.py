@@ -1,0 +1,40 @@
+"""A page of a list, and its position there."""
+# Not with `from __future__ import annotations`: pydantic before 2.5 finds no names in the texts of a generic dataclass.
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageMeta:
+    """The position of a page in its list, in one form, whichever form the server sent."""
+
+    page: int
+    per_page: int
+    total: int | None
+    """None where the server did not say."""
+    total_pages: int | None
+    has_more: bool
+
+
+@dataclass(slots=True)
+class Page(Generic[T]):
+    """One page of a list. Iterating gives this page's items; `iterate` of the resource gives those of every page."""
+
+    data: list[T]
+    meta: PageMeta
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object `{data, meta}`."""
+        from .wire import to_json  # imported here, for it imports `types`, and that this module
+
+        return {"data": to_json(self.data), "meta": asdict(self.meta)}

@@ -1,0 +1,176 @@
+"""The base class of the models: what pydantic, FastAPI, rich and IPython ask of a class."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from .errors import DecodeError
+from .types import UNSET, Page
+from .wire import to_json
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+class Model:
+    """A model of the contract. Works as a type of pydantic and FastAPI, of which neither is imported by it.
+
+    Its JSON Schema is the contract's component, with `type: [string, "null"]` written as `anyOf`: pydantic writes it
+    so, and older versions of FastAPI read nothing else.
+    """
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # IPython takes the first class that has one of the two methods, and attrs gives each class a __repr__.
+        cls._repr_pretty_ = Model._repr_pretty_  # type: ignore[method-assign]
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        # FastAPI returns what it does not know as vars() of it. Iterating over pairs would do as well, were it not for
+        # the model that has a field `keys`.
+        return self.to_dict()
+
+    if TYPE_CHECKING:  # what every model has
+
+        def to_dict(self) -> dict[str, Any]: ...
+
+        @classmethod
+        def from_dict(cls, src_dict: Mapping[str, Any]) -> Self: ...
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema  # pydantic calls this
+
+        read = core_schema.no_info_plain_validator_function(partial(_validate, cls))
+        return core_schema.json_or_python_schema(
+            json_schema=read,
+            python_schema=core_schema.lax_or_strict_schema(read, core_schema.is_instance_schema(cls)),
+            serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True),
+            # What has a ref becomes a named definition of each JSON Schema that it occurs in.
+            ref=_ref(cls.__name__) if Model in cls.__bases__ else f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
+        # A subclass of a user's is described by the component of the model.
+        component = next(each.__name__ for each in cls.__mro__ if Model in each.__bases__)
+        return _in_pydantics_notation(_components()[component], handler)
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        """The fields that are there, as rich shows them; secrets as in the repr."""
+        for attribute in self.__attrs_attrs__:  # type: ignore[attr-defined]
+            value = getattr(self, attribute.name)
+            if value is not UNSET and attribute.repr and (value or attribute.name != "additional_properties"):
+                yield attribute.name, value if attribute.repr is True else _Shown(attribute.repr(value))
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The same for IPython."""
+        if cycle:
+            printer.text(f"{type(self).__name__}(...)")
+            return
+        with printer.group(4, f"{type(self).__name__}(", ")"):
+            for number, (name, value) in enumerate(self.__rich_repr__()):
+                printer.text("," if number else "")
+                printer.breakable(" " if number else "")
+                printer.text(f"{name}=")
+                printer.pretty(value)
+
+
+class _Shown(str):
+    """A text that is its own repr."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _validate(model: type[Model], value: Any) -> Any:
+    """`value` as a `model`: one itself, a mapping, perhaps with models in it, or a page as the body of a list response.
+
+    Raises:
+        pydantic_core.ValidationError: it does not fit. It names the field, and quotes no value: it may be a secret.
+    """
+    from pydantic_core import PydanticCustomError, ValidationError
+
+    if isinstance(value, model):
+        return value
+    try:
+        return model.from_dict(to_json(value) if isinstance(value, Mapping | Page) else value)
+    except ValueError as error:
+        path = error.path if isinstance(error, DecodeError) else ""
+        steps = [int(step) if step.isdecimal() else step for step in re.split(r"[][.]+", path) if step]
+        problem = PydanticCustomError("model", "{problem}", {"problem": str(error)})
+        raise ValidationError.from_exception_data(
+            model.__name__, [{"type": problem, "loc": tuple(steps), "input": "***"}]
+        ) from None
+
+
+def _dump(value: Any, info: Any) -> Any:
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(to_json(value), include=info.include, exclude=info.exclude)
+
+
+@cache
+def _components() -> dict[str, Any]:
+    from importlib.resources import files
+
+    document = json.loads(files(_PACKAGE).joinpath("openapi.json").read_bytes())
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    return schemas
+
+
+class _Component:
+    """Base of classes that stand for a component of the contract, by its name, in the JSON Schemas of pydantic."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.any_schema()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
+        return _in_pydantics_notation(_components()[cls.__name__], handler)
+
+
+def _ref(name: str) -> str:
+    return f"{_PACKAGE}.{name}:0"
+
+
+@cache
+def _definition(name: str) -> Any:
+    """A component as a schema of pydantic's core, of the name that its model has there."""
+    from pydantic import TypeAdapter
+
+    return {**TypeAdapter(type(name, (_Component,), {})).core_schema, "ref": _ref(name)}
+
+
+def _in_pydantics_notation(schema: Any, handler: Any) -> Any:
+    """A schema of the contract: references lead to pydantic's definitions, and a null is a variant of an anyOf."""
+    if isinstance(schema, bool):
+        return schema
+    own = dict(schema)
+    for key, value in schema.items():
+        if key == "properties":
+            own[key] = {name: _in_pydantics_notation(each, handler) for name, each in value.items()}
+        elif key in ("allOf", "anyOf", "oneOf"):
+            own[key] = [_in_pydantics_notation(each, handler) for each in value]
+        elif key in ("additionalProperties", "items"):
+            own[key] = _in_pydantics_notation(value, handler)
+    if "$ref" in own:
+        # As the items of a list, for a handler generates what is within a schema, definitions included.
+        within = {"type": "list", "items_schema": _definition(own["$ref"].rpartition("/")[2])}
+        own |= handler(within)["items"]
+    if isinstance(own.get("type"), list):
+        about = {key: own.pop(key) for key in ("description", "examples") if key in own}
+        variants = [{"type": each} if each == "null" else {**own, "type": each} for each in own["type"]]
+        return {"anyOf": variants, **about}
+    return own

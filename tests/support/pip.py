@@ -1,0 +1,24 @@
+"""Makes environments with other versions of Python packages than those of the tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def python_with(request: pytest.FixtureRequest, *requirements: str) -> Path:
+    """The Python of an environment with these packages, kept from one run to the next; skips where pip makes none."""
+    assert request.config.cache is not None
+    folder = Path(request.config.cache.mkdir("-".join(requirements)))
+    python, done = folder / "bin" / "python", folder / "installed"
+    if not done.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
+        installed = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        if installed.returncode:
+            pytest.skip(f"pip cannot install {' '.join(requirements)}: {installed.stderr[-300:]}")
+        done.touch()
+    return python
