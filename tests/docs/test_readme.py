@@ -45,8 +45,8 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(("line", "code"), [pytest.param(line, code, id=heading) for heading, line, code in blocks()])
 def test_readme_block_runs(line: int, code: str) -> None:
-    # Compiled under the README's own name and lines, so that a traceback points into it.
-    compiled = compile("\n" * line + code, str(README), "exec")
+    # Under the README's name and lines, so that a traceback points into it; without the `__future__` of this file.
+    compiled = compile("\n" * line + code, str(README), "exec", dont_inherit=True)
     # What a block sets for itself (a context variable, a logger's level) must not reach the tests after it.
     contextvars.copy_context().run(exec, compiled, {"__name__": "__main__"})
 
