@@ -8,13 +8,14 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._redis import blocking, call, call_async, is_async
+from interactor_ext._threads import UNBOUNDED, DaemonThreads
 from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext.logs._logger import logger
-from interactor_ext.transports._deadline import in_time
+from interactor_ext.tokens._redis_client import blocking, is_async
 
 # `Bucket.next` and `Buckets.reserve` as one atomic script. A test compares both.
 _RESERVE = """
@@ -63,6 +64,8 @@ _SECONDS_BETWEEN_WARNINGS = 60.0
 # An unreachable Redis may take seconds to fail, each time.
 _REST = 10.0
 _PATIENCE = 2.0
+# A client without a socket timeout may wait for ever. It adds half of the time of a command.
+_THREADS = DaemonThreads("interactor-limits", most=UNBOUNDED)
 
 
 class RedisBuckets:
@@ -84,6 +87,10 @@ class RedisBuckets:
         self._rests_until: float | None = None
 
     def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> tuple[float, bool]:
+        if self._is_async:
+            raise ConfigurationError(
+                "A redis.asyncio client serves AsyncInteractorClient only: pass a redis.Redis here."
+            )
         if self._may_ask():
             with self._failures_noted():
                 return _reservation(self._eval(keys, max_wait, 1, time_left))
@@ -93,8 +100,9 @@ class RedisBuckets:
         self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf
     ) -> tuple[float, bool]:
         if self._may_ask():
+            redis = self._redis_here()
             with self._failures_noted():
-                return _reservation(await self._eval_async(keys, max_wait, 1, time_left))
+                return _reservation(await self._eval_async(redis, keys, max_wait, 1, time_left))
         return self._local.reserve(keys, max_wait)
 
     def give_back(self, keys: Sequence[Key]) -> None:
@@ -108,17 +116,23 @@ class RedisBuckets:
         if self._rests:
             self._local.give_back(keys)
             return
+        redis = self._redis_here()
         with self._failures_noted():
-            await self._eval_async(keys, 0.0, -1, math.inf)
+            await self._eval_async(redis, keys, 0.0, -1, math.inf)
 
     def _eval(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
-        script = self._script(keys, max_wait, take)
-        # In a thread, as a client without a socket timeout would wait for ever. It adds half of the time of a command.
-        return in_time(lambda: call(self._redis, "eval", *script), _patience(time_left), "interactor-limits")
+        return _THREADS.call(partial(self._redis.eval, *self._script(keys, max_wait, take)), _patience(time_left))
 
-    async def _eval_async(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
+    async def _eval_async(self, redis: Any, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
+        script = self._script(keys, max_wait, take)
         async with asyncio.timeout(_patience(time_left)):
-            return await call_async(self._redis_here(), "eval", *self._script(keys, max_wait, take))
+            if is_async(redis):
+                return await redis.eval(*script)
+            future = _THREADS.submit(redis.eval, *script)
+            try:
+                return await asyncio.wrap_future(future)
+            finally:
+                _THREADS.abandon(future)
 
     def _redis_here(self) -> Any:
         """An asynchronous client belongs to the event loop that uses it first. Other loops, as a second `asyncio.run`
@@ -166,8 +180,6 @@ class RedisBuckets:
     def _failures_noted(self) -> Iterator[None]:
         try:
             yield
-        except ConfigurationError:
-            raise
         except Exception as error:
             now = time.monotonic()
             self._rests_until = now + _REST

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from interactor_ext._redis import blocking, is_wrong_type
+from interactor_ext.tokens._redis_client import blocking
 from interactor_ext.tokens._serialization import parse_token
 from interactor_ext.tokens._store import Token
 
@@ -52,7 +52,7 @@ class RedisTokenStore:
         try:
             value = self._redis.get(self._prefix + key)
         except Exception as error:
-            if is_wrong_type(error):
+            if "WRONGTYPE" in str(error):  # only the text of Redis's errors says so
                 raise ValueError("what is stored is no token: the key holds something else than a text") from None
             raise
         return None if value is None else parse_token(value)

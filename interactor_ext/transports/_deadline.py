@@ -9,17 +9,14 @@ from __future__ import annotations
 import math
 import re
 import socket
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeVar
+from functools import partial
 
 import httpcore
 
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._threads import UNBOUNDED, DaemonThreads
 from interactor_ext.transports._cancellation import Cancellation
-
-T = TypeVar("T")
 
 
 class TimeLeft(float):
@@ -48,6 +45,7 @@ class TimeLeft(float):
         return left
 
 
+_RESOLVERS = DaemonThreads("interactor-resolver", most=UNBOUNDED)
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.%]*")
 
 
@@ -56,23 +54,12 @@ def resolve(host: str, port: int, seconds: float | None) -> list[str]:
     if seconds is None or _ADDRESS.fullmatch(host):
         return _look_up(host, port)
     try:
-        return in_time(lambda: _look_up(host, port), seconds, "interactor-resolver")
+        return _RESOLVERS.call(partial(_look_up, host, port), seconds)
     except TimeoutError:
         raise httpcore.ConnectTimeout(f"no address of {host} in time") from None
-
-
-def in_time(work: Callable[[], T], seconds: float, name: str) -> T:
-    """What `work` returns or raises. TimeoutError where that takes longer; its thread is then left to itself."""
-    answer: Future[T] = Future()
-
-    def do() -> None:
-        try:
-            answer.set_result(work())
-        except Exception as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=do, name=name, daemon=True).start()
-    return answer.result(seconds)
+    except ConfigurationError as no_thread:
+        # The RuntimeError of the system, as asyncio's resolver raises it: it becomes an error of this one call.
+        raise (no_thread.__cause__ or no_thread) from None
 
 
 def _look_up(host: str, port: int) -> list[str]:

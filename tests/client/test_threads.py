@@ -14,9 +14,8 @@ import pytest
 
 from interactor_ext import ConfigurationError, _threads
 from interactor_ext._threads import DaemonThreads
-from interactor_ext.transports._deadline import in_time
 from tests.support.interrupts import runs_interrupted_in_each_line
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import in_time
 
 
 def until(come_true: Callable[[], bool]) -> None:
@@ -114,7 +113,7 @@ def test_interrupted_caller_leaves_the_pool_usable() -> None:
         threads.submit(int, "7")
 
     for _ in runs_interrupted_in_each_line(submit):
-        assert in_time(lambda: threads.submit(int, "8").result(), PATIENCE, "next") == 8
+        assert in_time(lambda: threads.submit(int, "8").result()) == 8
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

@@ -25,14 +25,13 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport, Transport
-from interactor_ext.transports._deadline import in_time
 from interactor_ext.transports._waiters import Closing
 from tests.support.odd_server import ASSISTANT as ODD_ASSISTANT
 from tests.support.odd_server import Answer, Asked, OddServer, js
 from tests.support.rate_limit_worker import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
 from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.virtual_time import StillClock, VirtualTimeLoop, VirtualTimeTransport, run_in_virtual_time
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, in_time
 
 volumes = pytest.mark.parametrize("calls", [150, pytest.param(1_000, marks=pytest.mark.full)])
 
@@ -354,9 +353,9 @@ def test_silent_redis_delays_no_call(
     with silent_redis() as connection:
         limiter = RedisRateLimiter(connection)
         for _ in range(3):
-            in_time(lambda: limiter.wait((("client", "c"),), time_left), 30, "test")
+            in_time(lambda: limiter.wait((("client", "c"),), time_left))
         # Nor does its thread delay the end of the event loop.
-        in_time(lambda: asyncio.run(RedisRateLimiter(connection).wait_async((("client", "c"),), time_left)), 30, "test")
+        in_time(lambda: asyncio.run(RedisRateLimiter(connection).wait_async((("client", "c"),), time_left)))
     assert caplog.text.count("counts alone") == 2
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Literal, TypeVar
 
 import pytest
@@ -45,3 +47,17 @@ def with_enough_time(attempt: Callable[[float], T], *seconds: float) -> T:
         with contextlib.suppress(AssertionError, pytest.fail.Exception, APITimeoutError):
             return attempt(each)
     return attempt(longest)
+
+
+def in_time(work: Callable[[], T]) -> T:
+    """What `work` returns or raises, in a thread. TimeoutError after `PATIENCE`; its thread is then left to itself."""
+    answer: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            answer.set_result(work())
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=do, daemon=True).start()
+    return answer.result(PATIENCE)

@@ -20,9 +20,8 @@ from interactor_ext import APIConnectionError, APITimeoutError, AuthenticationEr
 from interactor_ext.tokens import MemoryTokenStore, Token, _cache
 from interactor_ext.tokens._cache import AsyncTokenCache, PendingFetch, TokenCache
 from interactor_ext.tokens._guarded_store import GuardedStore
-from interactor_ext.transports._deadline import in_time
 from tests.support.interrupts import runs_interrupted_in_each_line
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import PATIENCE, eventually, in_time
 
 CONFIG = InteractorConfig(client_id="client_x", client_secret="secret_x", timeout=60)
 
@@ -328,7 +327,7 @@ def test_interrupt_in_any_line_of_get_blocks_no_other_caller(state: str, issuer:
     runs = 0
     for _ in runs_interrupted_in_each_line(lambda: source.get()):
         clock.now += 100  # a due token has expired
-        in_time(source.get, PATIENCE, "next")
+        in_time(source.get)
         runs += 1
         prepare()
     assert runs > 20
@@ -346,7 +345,7 @@ def test_interrupt_of_a_caller_that_fetches_by_itself_blocks_no_other_caller(
             source.get()
 
     for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
-        in_time(source.get, PATIENCE, "next")
+        in_time(source.get)
         source = TokenCache(issuer.fetch, buffer=60, clock=clock)
 
 
@@ -359,7 +358,7 @@ def test_interrupt_in_any_line_of_an_event_loop_blocks_no_other_loop(issuer: Iss
 
     runs = 0
     for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
-        in_time(run, PATIENCE, "next")
+        in_time(run)
         source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
         runs += 1
     assert runs > 20
@@ -424,7 +423,7 @@ def test_signal_handler_can_get_a_token_during_get(issuer: Issuer, clock: Clock)
         with source._lock:  # where the signal came
             return source.acquire()
 
-    assert isinstance(in_time(call, PATIENCE, "interrupted"), PendingFetch)
+    assert isinstance(in_time(call), PendingFetch)
 
 
 def test_rejecting_an_old_token_keeps_the_current_one(issuer: Issuer, clock: Clock) -> None:

@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from interactor_ext import InteractorClient
 from interactor_ext.tokens import FileTokenStore, MemoryTokenStore, Token, TokenStore
 from interactor_ext.tokens._serialization import parse_token
-from interactor_ext.transports._deadline import in_time
 from tests.support.odd_server import ASSISTANT, OddServer, js
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import in_time
 
 KEY, OTHER = "a" * 32, "b" * 32
 
@@ -147,7 +146,7 @@ def test_named_pipe_is_refused_without_blocking(store: FileTokenStore, path: Pat
         with pytest.raises(PermissionError, match="no regular file"):
             use(store)
 
-    in_time(refused, PATIENCE, "pipe")
+    in_time(refused)
 
 
 @needs_users

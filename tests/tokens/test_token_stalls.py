@@ -20,10 +20,9 @@ from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorCli
 from interactor_ext.tokens import FileTokenStore, MemoryTokenStore, RedisTokenStore, Token, TokenStore
 from interactor_ext.tokens import _cache as cache
 from interactor_ext.tokens import _guarded_store as guarded
-from interactor_ext.transports._deadline import in_time
 from tests.support.modes import call, sync_and_async
 from tests.support.odd_server import ASSISTANT, OddServer, js, token_answer
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import PATIENCE, eventually, in_time
 
 STEPS = ["load", "lock", "load again", "save", "unlock"]
 
@@ -90,7 +89,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def watched(use: Callable[[], Any]) -> Any:
-    return in_time(use, PATIENCE, "watched")
+    return in_time(use)
 
 
 @sync_and_async

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import subprocess
 import sys
@@ -103,12 +104,12 @@ def test_async_client_under_trio_raises_configuration_error() -> None:
     assert (run.stdout.split(), run.returncode) == (["refused"] * 7, 0), run.stderr
 
 
-def refuse_threads(thread: threading.Thread) -> None:
+def refuse_threads(*arguments: object) -> None:
     raise RuntimeError("can't start new thread")
 
 
 def test_no_thread_for_the_resolver_raises_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threading.Thread, "start", refuse_threads)
+    monkeypatch.setattr(_thread, "start_new_thread", refuse_threads)
     settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
     with (
         InteractorClient(**settings) as client,

@@ -1,18 +1,14 @@
-"""Calls a sync or async Redis client from sync or async code. The redis package is imported only once the caller has
-passed a client of it.
+"""Redis clients: whether one is async, and a sync one with its settings. The redis package is imported only once the
+caller has passed a client of it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._threads import DaemonThreads
 
-# Not the loop's default executor: a Redis that never answers would block its threads, and the end of `asyncio.run`.
-_THREADS = DaemonThreads("interactor-redis")
 _SETTINGS = frozenset(
     {
         "host",
@@ -30,24 +26,6 @@ _SETTINGS = frozenset(
 
 def is_async(redis: Any) -> bool:
     return inspect.iscoroutinefunction(getattr(redis, "execute_command", None))
-
-
-def call(redis: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-    if is_async(redis):
-        raise ConfigurationError("A redis.asyncio client serves AsyncInteractorClient only: pass a redis.Redis here.")
-    return getattr(redis, method)(*args, **kwargs)
-
-
-async def call_async(redis: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-    function = getattr(redis, method)
-    if is_async(redis):
-        return await function(*args, **kwargs)
-    future = _THREADS.submit(function, *args, **kwargs)
-    try:
-        return await asyncio.wrap_future(future)
-    except asyncio.CancelledError:
-        _THREADS.abandon(future)
-        raise
 
 
 def blocking(redis: Any) -> Any:
@@ -71,8 +49,3 @@ def blocking(redis: Any) -> Any:
         name: value for name, value in pool.connection_kwargs.items() if name in _SETTINGS or name.startswith("ssl_")
     }
     return package.Redis(connection_pool=package.ConnectionPool(connection_class=kind, **settings))
-
-
-def is_wrong_type(error: Exception) -> bool:
-    """Whether Redis refused a command because the key holds something else. Only the text of its error says so."""
-    return "WRONGTYPE" in str(error)
