@@ -16,16 +16,15 @@ it decides.
 from __future__ import annotations
 
 import inspect
-import math
 import sys
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from interactor_ext._errors import APITimeoutError, CircuitOpenError
+from interactor_ext._errors import APITimeoutError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._threads import DaemonThreads, loop_thread, remaining, timed_out, with_timeout
 from interactor_ext.transports._waiters import TaskWaiter, require_asyncio
@@ -40,11 +39,6 @@ T = TypeVar("T")
 # What a function in a thread has left, of a time limit, once the task that waits for it is cancelled: less than service
 # managers commonly leave a process.
 _GRACE_SECONDS = 20.0
-# How long an open circuit is waited for without a deadline, and at least before the next attempt.
-_LONGEST_OUTAGE = 300.0
-_SHORTEST_PAUSE = 0.05
-# In place of a deadline that has passed: a view takes none of 0.
-_NO_TIME = 1e-6
 
 
 class Call(NamedTuple):
@@ -172,7 +166,7 @@ async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
         case Join(future, ends_at, meanwhile):
             waiter = TaskWaiter()
             future.add_done_callback(lambda _: waiter.wake())
-            await waiter.wait(math.inf if ends_at is None else seconds_until(ends_at))
+            await waiter.wait(seconds_until(ends_at))
             if not future.done():
                 raise APITimeoutError(f"The deadline has come while {meanwhile}.")
         case Pause(seconds):
@@ -227,24 +221,6 @@ def _no_scope_of_anyio() -> AbstractContextManager[object]:
     return scope
 
 
-def despite_open_circuit(user: Any, ends_at: float | None, call: Callable[[Any], Any]) -> Effects[Any]:
-    """What a call returns, made again as soon as an open circuit lets it through. `call` is given a view in time.
-
-    Not beyond `ends_at`, an instant of `time.monotonic()`, nor for longer than some minutes: then it raises the
-    CircuitOpenError.
-    """
-    longest = time.monotonic() + _LONGEST_OUTAGE
-    gives_up_at = longest if ends_at is None else min(ends_at, longest)
-    while True:
-        try:
-            return (yield Call(call, (view_until(user, ends_at),)))
-        except CircuitOpenError as error:
-            seconds = max(error.retry_after or 0.0, _SHORTEST_PAUSE)
-            if time.monotonic() + seconds >= gives_up_at:
-                raise
-            yield Pause(seconds)
-
-
 def open_stream(stream: Any) -> Any:
     return stream.__aenter__() if hasattr(stream, "__aenter__") else stream.__enter__()
 
@@ -267,15 +243,6 @@ def while_open(stream: Any, effects: Effects[T]) -> Effects[T]:
     return result
 
 
-def view_until(user: Any, ends_at: float | None) -> Any:
-    """The view, for one call or one stream that ends when all of them must: at an instant of `time.monotonic()`."""
-    return user if ends_at is None else user.with_options(deadline=max(ends_at - time.monotonic(), _NO_TIME))
-
-
-@overload
-def seconds_until(ends_at: float) -> float: ...
-@overload
-def seconds_until(ends_at: float | None) -> float | None: ...
 def seconds_until(ends_at: float | None) -> float | None:
     return None if ends_at is None else max(0.0, ends_at - time.monotonic())
 

@@ -1,6 +1,4 @@
-"""Fork safety: locks that are free in a child, state that is reset there, sockets that are released there, and objects
-that pause while the process forks.
-"""
+"""Fork safety: locks that are free in a child, state that is reset there, sockets that are released there."""
 
 from __future__ import annotations
 
@@ -13,13 +11,7 @@ from typing import Any, cast
 
 # Not WeakMethod: one that dies with the interpreter, as those of global objects do, writes a traceback to stderr.
 _hooks: weakref.WeakKeyDictionary[object, Callable[[Any], None]] = weakref.WeakKeyDictionary()
-_pauses: weakref.WeakKeyDictionary[object, tuple[Callable[[Any], None], Callable[[Any], None]]] = (
-    weakref.WeakKeyDictionary()
-)
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
-# One fork at a time: two threads that pause the same objects in another order would wait for each other.
-_forking = threading.Lock()
-_paused: list[tuple[object, Callable[[Any], None]]] = []
 
 
 def fork_safe_lock() -> threading.RLock:
@@ -39,14 +31,6 @@ def after_fork_in_child(method: Callable[[], None]) -> None:
     _hooks[bound.__self__] = bound.__func__
 
 
-def pause_while_forking(pause: Callable[[], None], resume: Callable[[], None]) -> None:
-    """Call the bound method `pause` before every fork, for as long as its object lives, and `resume` after it, in the
-    parent alone. `pause` may wait for other threads of this process.
-    """
-    pausing, resuming = cast("MethodType", pause), cast("MethodType", resume)
-    _pauses[pausing.__self__] = (pausing.__func__, resuming.__func__)
-
-
 def release_inherited(sockets: list[int]) -> None:
     """Release the parent's connections in a child, without closing them for their peers.
 
@@ -62,26 +46,7 @@ def release_inherited(sockets: list[int]) -> None:
     os.close(null)
 
 
-def _pause_all() -> None:
-    _forking.acquire()
-    for owner, (pause, resume) in list(_pauses.items()):
-        pause(owner)
-        _paused.append((owner, resume))
-
-
-def _resume_all() -> None:
-    try:
-        while _paused:
-            owner, resume = _paused.pop()
-            resume(owner)
-    finally:
-        _forking.release()
-
-
 def _run_hooks() -> None:
-    global _forking
-    _forking = threading.Lock()
-    _paused.clear()
     for lock in list(_locks):
         lock._at_fork_reinit()
     for owner, method in list(_hooks.items()):
@@ -89,4 +54,4 @@ def _run_hooks() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_run_hooks)
+    os.register_at_fork(after_in_child=_run_hooks)

@@ -72,7 +72,7 @@ class TaskWaiter:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._event.set)
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float | None) -> None:
         import asyncio
 
         with contextlib.suppress(TimeoutError):

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
-from interactor_ext._fork import after_fork_in_child, fork_safe_lock, pause_while_forking
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext.webhooks._fork_pause import pause_while_forking
 from interactor_ext.webhooks._settings import at_least_zero
 
 # Seconds. A smaller adjustment of the clock is not written.

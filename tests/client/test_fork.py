@@ -19,6 +19,7 @@ from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._waiters import Closing
+from interactor_ext.webhooks import _fork_pause
 
 
 def test_inherited_sockets_are_released_and_their_descriptors_stay_taken() -> None:
@@ -73,7 +74,7 @@ def test_lock_is_free_in_a_child_and_forgotten_with_its_owner(monkeypatch: pytes
 
 
 def test_pause_while_forking_is_released_after_the_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fork, "_pauses", weakref.WeakKeyDictionary())
+    monkeypatch.setattr(_fork_pause, "_pauses", weakref.WeakKeyDictionary())
     did: list[str] = []
 
     class Holder:
@@ -88,20 +89,20 @@ def test_pause_while_forking_is_released_after_the_fork(monkeypatch: pytest.Monk
 
     first, second = Holder("first"), Holder("second")
     for holder in (first, second):
-        _fork.pause_while_forking(holder.pause, holder.resume)
-    _fork._pause_all()
-    assert _fork._forking.locked()
-    _fork._resume_all()
-    assert not _fork._forking.locked()
+        _fork_pause.pause_while_forking(holder.pause, holder.resume)
+    _fork_pause._pause_all()
+    assert _fork_pause._forking.locked()
+    _fork_pause._resume_all()
+    assert not _fork_pause._forking.locked()
     assert did == ["first pauses", "second pauses", "second resumes", "first resumes"]
     del second, holder
     gc.collect()
-    assert len(_fork._pauses) == 1
-    _fork._pause_all()
-    _fork._run_hooks()
-    assert not _fork._forking.locked()
-    _fork._pause_all()
-    _fork._resume_all()
+    assert len(_fork_pause._pauses) == 1
+    _fork_pause._pause_all()
+    _fork_pause._forget_fork()
+    assert not _fork_pause._forking.locked()
+    _fork_pause._pause_all()
+    _fork_pause._resume_all()
     assert did[4:] == ["first pauses", "first pauses", "first resumes"]
 
 
