@@ -130,7 +130,7 @@ class _Client(Immutable, Generic[S, N]):
     @property
     def is_closed(self) -> bool:
         """Whether the client was closed; its views are closed with it."""
-        return self._shared.transport.is_closed
+        return self._shared.transport.closing.is_set
 
 
 class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, Resources):

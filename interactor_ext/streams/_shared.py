@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
@@ -209,24 +208,19 @@ class SharedStream(Generic[E]):
         self._announced_reconnects = number
         return self._on_reconnect(number, seconds)
 
-    def _disconnected(self) -> Callable[[], None]:
-        """The connection is being closed, and a later loop opens another. Returns the report to the telemetry, which
-        may take a lock.
-        """
+    def _disconnected(self) -> StreamDisconnected | None:
+        """The connection is being closed, and a later loop opens another. Returns what is to be reported."""
         was_connected, self._is_connected = self._is_connected, False
         event = StreamDisconnected(self._kind, self._state.disconnect_reason)
         if isinstance(self._state.action, Receive):
             self._state.woken()
-        return functools.partial(self._report, event) if was_connected else _nothing
+        return event if was_connected else None
 
-    def _report(self, event: StreamConnected | StreamDisconnected) -> None:
+    def _report(self, event: StreamConnected | StreamDisconnected | None) -> None:
+        """Report to the telemetry, which may take a lock."""
         reporter = getattr(self._client, "reporter", None)
-        if reporter is not None:
+        if reporter is not None and event is not None:
             reporter.record(event)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _is_event_stream(response: httpx.Response) -> bool:

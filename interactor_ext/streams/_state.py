@@ -223,8 +223,6 @@ class StreamState:
         return wait
 
     def _given_up(self, error: InteractorError | None) -> InteractorError:
-        if error is not None and not self._ever_connected:
-            return error
         reason = str(error) if error is not None else "The server ended it without a `done`."
         given_up = StreamError(
             f"The stream broke off and cannot be resumed ({self._request}, reconnects: {self.reconnects}). {reason}",
@@ -232,15 +230,17 @@ class StreamState:
             request_id=error.request_id if error is not None else None,
             retry_after=error.retry_after if error is not None else None,
         )
-        given_up.__cause__ = error
-        return given_up
+        return self._end_of(given_up, error)
 
     def _too_late(self, error: InteractorError | None) -> InteractorError:
+        return self._end_of(APITimeoutError(f"The deadline of the stream has come ({self._request})."), error)
+
+    def _end_of(self, end: InteractorError, error: InteractorError | None) -> InteractorError:
+        """The error that ends the stream: `end`, caused by that of the last connection; the latter if none was made."""
         if error is not None and not self._ever_connected:
             return error
-        too_late = APITimeoutError(f"The deadline of the stream has come ({self._request}).")
-        too_late.__cause__ = error
-        return too_late
+        end.__cause__ = error
+        return end
 
 
 def _is_transient(error: InteractorError) -> bool:

@@ -20,6 +20,7 @@ from interactor_ext.streams._events import Received
 from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
 from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
+from interactor_ext.telemetry._events import StreamDisconnected
 from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._interrupts import interrupt_behind
 from interactor_ext.transports._waiters import TaskWaiter, ThreadWaiter, require_asyncio
@@ -183,9 +184,14 @@ class Stream(SharedStream[E]):
 
     def _detach(self) -> Callable[[], None]:
         """Forget the connection. Returns what closes it."""
-        report = self._disconnected()
+        event = self._disconnected()
         response, self._response = self._response, None
-        return functools.partial(_close, response, report)
+        return functools.partial(self._close, event, response)
+
+    def _close(self, event: StreamDisconnected | None, response: httpx.Response | None) -> None:
+        self._report(event)
+        if response is not None:
+            response.close()
 
 
 class AsyncStream(SharedStream[E]):
@@ -324,16 +330,10 @@ class AsyncStream(SharedStream[E]):
         await self._disconnect()
 
     async def _disconnect(self) -> None:
-        self._disconnected()()
+        self._report(self._disconnected())
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.aclose()
-
-
-def _close(response: httpx.Response | None, report: Callable[[], None]) -> None:
-    report()
-    if response is not None:
-        response.close()
 
 
 def _wake_reader(response: httpx.Response) -> None:

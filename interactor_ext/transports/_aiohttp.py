@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import weakref
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -21,8 +22,6 @@ from interactor_ext.transports._proxies_and_tls import (
     origin_of,
     tls_context,
 )
-
-Connect = Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -55,17 +54,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             ) from error
         context = tls_context(verify, cert, trust_env=trust_env)
 
-        def connect(chosen: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
-            connector = Connector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
-            # A jar would carry one tenant's session into another's request.
-            session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-            # aiohttp would send a GET or a DELETE again by itself, which retries and telemetry would not count.
-            session._retry_connection = False
-            transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(
-                verify=context, client=session, proxy=chosen
-            )
-            return transport
-
         class Connector(aiohttp.TCPConnector):
             """Drops an idle connection on which bytes arrived: aiohttp would take them for the response to the next
             call, which may be another tenant's.
@@ -81,78 +69,71 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                         return connection
                     connection.close()
 
-        used: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._error: type[Exception] = aiohttp.ClientError
-        self._quoting: type[Exception] = aiohttp.ClientResponseError
-        self._not_connected: type[Exception] = aiohttp.ClientConnectorError
-        self._no_proxy: type[Exception] = aiohttp.ClientProxyConnectionError
+        def make() -> _Session:
+            connector = Connector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
+            # A jar would carry one tenant's session into another's request.
+            session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            # aiohttp would send a GET or a DELETE again by itself, which retries and telemetry would not count.
+            session._retry_connection = False
+
+            @cache
+            def transport_to(origin: Origin) -> httpx.AsyncBaseTransport:
+                chosen = _as_proxy(environment_proxy(origin)) if given is None and trust_env else given
+                transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(
+                    verify=context, client=session, proxy=chosen
+                )
+                return transport
+
+            return _Session(session, transport_to)
+
         given = _as_proxy(proxy)
-        self._sessions = PerLoop(lambda: _Sessions(connect, given, trust_env=trust_env), _Sessions.aclose)
+        used: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._aiohttp = aiohttp
+        self._sessions = PerLoop(make, _Session.aclose)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
-            response = await self._sessions.get().choose(origin_of(request.url)).handle_async_request(request)
+            return await self._sessions.get().transport_to(origin_of(request.url)).handle_async_request(request)
         except Exception as error:
-            if (corrected := self._corrected(error)) is not None:
-                cause = self._of_aiohttp(error)
-                # It quotes the whole URL, and carries the headers with the token.
-                raise corrected from (None if isinstance(cause, self._quoting) else cause)
-            raise
-        return response
+            cause = error if isinstance(error, self._aiohttp.ClientError) else error.__cause__ or error
+            corrected = self._corrected(error, cause)
+            if corrected is None:
+                raise
+            # A ClientResponseError quotes the whole URL, and carries the headers with the token.
+            raise corrected from (None if isinstance(cause, self._aiohttp.ClientResponseError) else cause)
 
     async def aclose(self) -> None:
         await self._sessions.aclose()
 
-    def _corrected(self, error: Exception) -> httpx.TransportError | None:
+    def _corrected(self, error: Exception, cause: BaseException) -> httpx.TransportError | None:
         """The error to raise instead, where that of httpx-aiohttp is wrong: it raises ConnectTimeout for each lost or
         refused connection, lets some errors of aiohttp through, and quotes them.
         """
-        cause = self._of_aiohttp(error)
-        if isinstance(cause, self._no_proxy):
+        if isinstance(cause, self._aiohttp.ClientProxyConnectionError):
             return httpx.ProxyError(str(cause))
-        if isinstance(cause, self._not_connected):
+        if isinstance(cause, self._aiohttp.ClientConnectorError):
             return httpx.ConnectError(str(cause))
-        if isinstance(cause, self._quoting):
+        if isinstance(cause, self._aiohttp.ClientResponseError):
             if isinstance(error, httpx.ProxyError):
-                return httpx.ProxyError(f"the proxy answers with status {getattr(cause, 'status', 0)}")
+                return httpx.ProxyError(f"the proxy answers with status {cause.status}")
             return httpx.RemoteProtocolError("the answer breaks the rules of HTTP")
         if isinstance(error, httpx.ConnectTimeout):
             if isinstance(cause, TimeoutError):
                 return httpx.ConnectTimeout("no connection in time")
             return httpx.ReadError(str(error))
-        if isinstance(error, self._error):
+        if isinstance(error, self._aiohttp.ClientError):
             return httpx.RemoteProtocolError(str(error))
         return None
 
-    def _of_aiohttp(self, error: Exception) -> BaseException:
-        return error if isinstance(error, self._error) else error.__cause__ or error
 
+class _Session(NamedTuple):
+    """The session of one event loop, and the transports that send over it, by origin: each may have another proxy."""
 
-class _Sessions:
-    """The sessions of one event loop, one for each proxy."""
-
-    def __init__(self, connect: Connect, proxy: httpx.Proxy | None, *, trust_env: bool) -> None:
-        self._connect = connect
-        self._proxy = proxy
-        self._trust_env = trust_env
-        self._by_proxy: dict[str | None, httpx.AsyncBaseTransport] = {}
-        self._by_origin: dict[Origin, httpx.AsyncBaseTransport] = {}
-
-    def choose(self, origin: Origin) -> httpx.AsyncBaseTransport:
-        transport = self._by_origin.get(origin)
-        if transport is None:
-            proxy, name = self._proxy, None
-            if proxy is None and self._trust_env:
-                name = environment_proxy(origin)
-                proxy = _as_proxy(name)
-            if name not in self._by_proxy:
-                self._by_proxy[name] = self._connect(proxy)
-            transport = self._by_origin[origin] = self._by_proxy[name]
-        return transport
+    session: Any
+    transport_to: Callable[[Origin], httpx.AsyncBaseTransport]
 
     async def aclose(self) -> None:
-        for transport in self._by_proxy.values():
-            await transport.aclose()
+        await self.session.close()
 
 
 def _as_proxy(proxy: Proxy | None) -> httpx.Proxy | None:

@@ -8,6 +8,7 @@ call the first of a queue.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -48,12 +49,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             trust_env=trust_env,
             keepalive_expiry=keepalive_expiry,
         )
-
-        def make() -> ConnectionPool:
-            return ConnectionPool(
-                connect, max_connections=max_connections, max_streams=max_streams, keepalive_expiry=keepalive_expiry
-            )
-
+        make = functools.partial(ConnectionPool, connect, max_connections, max_streams, keepalive_expiry)
         self._pools = PerLoop(make, ConnectionPool.aclose, after_fork=ConnectionPool.release_inherited)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -99,7 +95,6 @@ class ConnectionPool:
     def __init__(
         self,
         connect: Callable[[Origin], httpx.AsyncHTTPTransport],
-        *,
         max_connections: int,
         max_streams: int,
         keepalive_expiry: float,

@@ -199,8 +199,7 @@ class Attempts:
         if response.status_code != 404 or not self._may_be_deleted:
             return response
         logger.info("%s: the repeat answers 404, so an earlier attempt has deleted it", self._name())
-        headers = [(name, value) for name, value in response.headers.raw if not name.lower().startswith(_BODY_HEADERS)]
-        return httpx.Response(204, headers=headers, stream=httpx.ByteStream(b""), extensions=response.extensions)
+        return without_body(response, 204)
 
     def _note_deletion(self) -> None:
         if self.request.method == "DELETE":
@@ -269,6 +268,11 @@ class EndedWith(Exception):
         if isinstance(self._outcome, httpx.Response):
             return self._outcome
         raise self._outcome from self._outcome.__cause__
+
+
+def without_body(response: httpx.Response, status: int) -> httpx.Response:
+    headers = [(name, value) for name, value in response.headers.raw if not name.lower().startswith(_BODY_HEADERS)]
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(b""), extensions=response.extensions)
 
 
 def _is_about_certificates(error: BaseException | None) -> bool:

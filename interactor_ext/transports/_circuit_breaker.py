@@ -27,35 +27,6 @@ class Circuit:
         # An interrupt can drop a permit before the outcome of its attempt is recorded.
         return self.probe is not None and self.probe() is not None
 
-    def refusal(self, permit: Permit, now: float, patience: float) -> float | None:
-        """None where the call with this permit may be sent; otherwise in how many seconds to try again, `patience`
-        while a probe is pending.
-        """
-        if self.probe_at is None:
-            return None
-        if now < self.probe_at:
-            return self.probe_at - now
-        if self.probing:
-            return patience
-        self.probe = weakref.ref(permit)
-        self.era += 1
-        permit.era = self.era
-        return None
-
-    def record(self, era: int, failed: bool | None, now: float, threshold: int, cool_down: float) -> None:
-        """Record the outcome of an attempt; `failed` is None where it says nothing of the host, as when cancelled."""
-        if era != self.era:
-            return  # it began before the circuit last changed
-        if failed is None:
-            self.probe = None
-        elif not failed:
-            self.failures, self.probe_at, self.probe = 0, None, None
-        else:
-            self.failures += 1
-            if self.probing or self.failures >= threshold:
-                self.probe_at, self.probe = now + cool_down, None
-                self.era += 1
-
 
 def is_failure(status: int) -> bool:
     """Whether a response counts as a failed attempt. A status beyond 599 means nothing to a breaker, but shows life."""
@@ -93,9 +64,32 @@ class CircuitBreaker:
             circuit = self._circuits.get(host)
             if circuit is None:
                 circuit = self._circuits[host] = Circuit()
-            permit = Permit(self, circuit, circuit.era)
-            refusal = circuit.refusal(permit, self._clock(), min(1.0, self._cool_down))
-            return permit if refusal is None else refusal
+            permit = Permit(self, circuit)
+            if circuit.probe_at is None:
+                return permit
+            seconds = circuit.probe_at - self._clock()
+            if seconds > 0:
+                return seconds
+            if circuit.probing:
+                return min(1.0, self._cool_down)
+            circuit.era += 1
+            permit.era = circuit.era
+            circuit.probe = weakref.ref(permit)
+            return permit
+
+    def record(self, circuit: Circuit, era: int, failed: bool | None) -> None:
+        with self._lock:
+            if era != circuit.era:
+                return  # the attempt began before the circuit last changed
+            if failed is None:
+                circuit.probe = None
+            elif not failed:
+                circuit.failures, circuit.probe_at, circuit.probe = 0, None, None
+            else:
+                circuit.failures += 1
+                if circuit.probing or circuit.failures >= self._failures:
+                    circuit.probe_at, circuit.probe = self._clock() + self._cool_down, None
+                    circuit.era += 1
 
     def _reset(self) -> None:
         # A forked child must not wait for a probe that its parent sent.
@@ -103,16 +97,15 @@ class CircuitBreaker:
 
 
 class Permit:
-    """Allows one attempt. `end` records its outcome."""
+    """Allows one attempt."""
 
     __slots__ = ("__weakref__", "_breaker", "_circuit", "era")
 
-    def __init__(self, breaker: CircuitBreaker, circuit: Circuit, era: int) -> None:
+    def __init__(self, breaker: CircuitBreaker, circuit: Circuit) -> None:
         self._breaker = breaker
         self._circuit = circuit
-        self.era = era
+        self.era = circuit.era
 
     def end(self, *, failed: bool | None) -> None:
-        breaker = self._breaker
-        with breaker._lock:
-            self._circuit.record(self.era, failed, breaker._clock(), breaker._failures, breaker._cool_down)
+        """Record the outcome; `failed` is None where it says nothing of the host, as when the attempt is cancelled."""
+        self._breaker.record(self._circuit, self.era, failed)

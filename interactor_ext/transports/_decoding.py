@@ -5,8 +5,10 @@ Only codings whose decoders can stop in the midst of a chunk are offered to the 
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -20,63 +22,49 @@ class BodyRefused(httpx.DecodingError):
     """The body is too large, or its encoding has no decoder that can stop at a limit."""
 
 
-class Decoding:
-    """What has been unpacked of one body. `limit` is for all of it, in bytes; None where its reader has one.
+class BodyBuffer:
+    """The decoded body of a response, collected up to a limit.
 
     Raises httpx.DecodingError where it cannot be unpacked, or may not.
     """
 
-    def __init__(self, content_encoding: str, limit: int | None) -> None:
-        names = [name.strip().lower() for name in content_encoding.split(",")]
-        # The last to be applied is the first to be undone.
-        self._inflaters = [_inflater(name) for name in reversed(names) if name not in ("", "identity")]
-        self._limit = limit
-        self._size = 0
-
-    def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        for piece in _through(self._inflaters, chunk):
-            self._size += len(piece)
-            if self._limit is not None and self._size > self._limit:
-                raise too_large(self._limit)
-            yield piece
-
-
-class BodyBuffer:
-    """The decoded body of a response, collected up to a limit."""
-
     def __init__(self, response: httpx.Response, limit: int) -> None:
-        self._decoding = decoding_of(response, limit)
+        self._began = time.perf_counter()
+        self._response = response
+        self._inflaters = inflaters_of(response)
         self._limit = limit
         self._size = 0
         self._chunks: list[bytes] = []
 
     def add(self, chunk: bytes) -> None:
-        if self._decoding is None:
-            self._size += len(chunk)
+        for piece in _unpacked(chunk, self._inflaters) if self._inflaters else (chunk,):
+            self._size += len(piece)
             if self._size > self._limit:
                 raise too_large(self._limit)
-            self._chunks.append(chunk)
-        else:
-            self._chunks.extend(self._decoding.pieces(chunk))
+            self._chunks.append(piece)
 
-    def stream(self) -> httpx.ByteStream:
-        return httpx.ByteStream(b"".join(self._chunks))
+    def finish(self) -> None:
+        """Give the response its body."""
+        self._response.stream = httpx.ByteStream(b"".join(self._chunks))
+        self._response.read()
+        # httpx sets it when it reads a body itself.
+        self._response.elapsed = timedelta(seconds=time.perf_counter() - self._began)
 
 
 class DecodedStream(httpx.SyncByteStream, httpx.AsyncByteStream):
     """The body of a compressed stream, in pieces of which each is small."""
 
-    def __init__(self, stream: Any, decoding: Decoding) -> None:
+    def __init__(self, stream: Any, inflaters: Sequence[_Inflater]) -> None:
         self._stream = stream
-        self._decoding = decoding
+        self._inflaters = inflaters
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._stream:
-            yield from self._decoding.pieces(chunk)
+            yield from _unpacked(chunk, self._inflaters)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._stream:
-            for piece in self._decoding.pieces(chunk):
+            for piece in _unpacked(chunk, self._inflaters):
                 yield piece
 
     def close(self) -> None:
@@ -86,13 +74,14 @@ class DecodedStream(httpx.SyncByteStream, httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
-def decoding_of(response: httpx.Response, limit: int | None) -> Decoding | None:
-    """None where the body is not encoded. Takes the header away, so that httpx does not decode it as well."""
+def inflaters_of(response: httpx.Response) -> list[_Inflater]:
+    """What undoes the encodings of a body, the last one first. Takes the header away: httpx would decode it as well."""
     # To look up a header in httpx's way costs three times as much.
     for name, _ in response.headers.raw:
         if len(name) == 16 and name.lower() == b"content-encoding":
-            return Decoding(response.headers.pop("content-encoding"), limit)
-    return None
+            names = [name.strip().lower() for name in response.headers.pop("content-encoding").split(",")]
+            return [_inflater(name) for name in reversed(names) if name not in ("", "identity")]
+    return []
 
 
 def too_large(limit: int) -> BodyRefused:
@@ -102,12 +91,12 @@ def too_large(limit: int) -> BodyRefused:
     )
 
 
-def _through(inflaters: Sequence[_Inflater], chunk: bytes) -> Iterator[bytes]:
+def _unpacked(chunk: bytes, inflaters: Sequence[_Inflater]) -> Iterator[bytes]:
     if not inflaters:
         yield chunk
         return
     for piece in inflaters[0].pieces(chunk):
-        yield from _through(inflaters[1:], piece)
+        yield from _unpacked(piece, inflaters[1:])
 
 
 class _Inflater:

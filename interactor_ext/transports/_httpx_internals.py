@@ -21,21 +21,13 @@ from interactor_ext.transports._deadline import TimeLeft, resolve
 from interactor_ext.transports._interrupts import interrupt_behind
 
 
-def watch_network(transport: httpx.HTTPTransport) -> Network:
-    """Have a transport of httpx use a `Network`."""
-    return _watch(transport._pool)
-
-
-def watch_given_network(transport: httpx.BaseTransport) -> None:
-    """`watch_network` for a transport of our caller's, if it is one of httpx. A call over any other one is checked
-    against its deadline between two chunks of the body instead.
+def watch_network(transport: httpx.BaseTransport) -> Network | None:
+    """Have a transport use a `Network`. None if it has one already, or is not of httpx: a call over such a transport is
+    checked against its deadline between two chunks of the body instead.
     """
     pool = getattr(transport, "_pool", None)
-    if isinstance(pool, httpcore.ConnectionPool) and not isinstance(pool._network_backend, Network):
-        _watch(pool)
-
-
-def _watch(pool: httpcore.ConnectionPool) -> Network:
+    if not isinstance(pool, httpcore.ConnectionPool) or isinstance(pool._network_backend, Network):
+        return None
     # httpcore's own lock is written in Python, where an interrupt can leave it taken for ever; and it is not reentrant,
     # so the garbage collector can wait in a thread for what that very thread holds.
     pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from types import CodeType, TracebackType
+from traceback import walk_tb
+from types import CodeType
 
 
 def interrupt_behind(error: BaseException) -> BaseException | None:
@@ -19,7 +20,7 @@ def interrupt_behind(error: BaseException) -> BaseException | None:
     handlers = set(_handlers())
     link: BaseException | None = error
     while handlers and link is not None:
-        if any(code in handlers for code in _codes(link.__traceback__)):
+        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
             return link
         link = link.__cause__ or link.__context__
     return None
@@ -31,9 +32,3 @@ def _handlers() -> Iterator[CodeType]:
         code = getattr(getattr(handler, "__func__", handler), "__code__", None)
         if code is not None:
             yield code
-
-
-def _codes(traceback: TracebackType | None) -> Iterator[CodeType]:
-    while traceback is not None:
-        yield traceback.tb_frame.f_code
-        traceback = traceback.tb_next

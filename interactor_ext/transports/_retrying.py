@@ -10,17 +10,16 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from interactor_ext._lazy import LazyModule
 from interactor_ext.limits._buckets import WouldWait
-from interactor_ext.transports._attempts import Attempts, EndedWith, Rules
+from interactor_ext.transports._attempts import Attempts, EndedWith, Rules, without_body
 from interactor_ext.transports._closer import close_when_dropped, start_closer
-from interactor_ext.transports._decoding import BodyBuffer, DecodedStream, decoding_of, too_large
-from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_given_network
+from interactor_ext.transports._decoding import BodyBuffer, DecodedStream, inflaters_of, too_large
+from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_network
 from interactor_ext.transports._sync_transport import PooledBody
 from interactor_ext.transports._waiters import Closing
 
@@ -38,11 +37,7 @@ class CallTransport(httpx.BaseTransport):
         self._rules = rules
         self.closing = Closing()
         self._inner_closed = False
-        watch_given_network(inner)
-
-    @property
-    def is_closed(self) -> bool:
-        return self.closing.is_set
+        watch_network(inner)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules, self.closing)
@@ -75,7 +70,13 @@ class CallTransport(httpx.BaseTransport):
         try:
             response = self._inner.handle_request(request)
             if attempts.is_stream and response.is_success:
-                _open_stream(response)
+                if not isinstance(response.stream, PooledBody):
+                    response.stream = ForeignStream(response.stream)
+                try:
+                    _prepare_stream(response)
+                except httpx.DecodingError:
+                    response.close()
+                    raise
             else:
                 response = _read(response, ends_at, self._rules.max_response_size)
         except BaseException as error:
@@ -99,10 +100,6 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         self._rules = rules
         self.closing = Closing()
         self._inner_closed = False
-
-    @property
-    def is_closed(self) -> bool:
-        return self.closing.is_set
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules, self.closing)
@@ -138,13 +135,17 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                 async with asyncio.timeout(ends_at - time.monotonic()):
                     response = await self._inner.handle_async_request(request)
                     if attempts.is_stream and response.is_success:
-                        await _open_stream_async(response)
+                        try:
+                            _prepare_stream(response)
+                        except httpx.DecodingError:
+                            await response.aclose()
+                            raise
                     else:
                         response = await _read_async(response, self._rules.max_response_size)
             except TimeoutError as error:
                 if response is None or response.is_success:
                     raise httpx.ReadTimeout("no complete answer in time") from error
-                response = _without_body(response)
+                response = without_body(response, response.status_code)
         except BaseException as error:
             attempts.failed(error)
             raise
@@ -158,29 +159,11 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
             self._inner_closed = True
 
 
-def _open_stream(response: httpx.Response) -> None:
+def _prepare_stream(response: httpx.Response) -> None:
     """Leave the body to the reader of the stream, decoded in small pieces. Its connection serves no other call."""
     discard_after(response)
-    if not isinstance(response.stream, PooledBody):
-        response.stream = ForeignStream(response.stream)
-    try:
-        decoding = decoding_of(response, None)
-    except httpx.DecodingError:
-        response.close()
-        raise
-    if decoding is not None:
-        response.stream = DecodedStream(response.stream, decoding)
-
-
-async def _open_stream_async(response: httpx.Response) -> None:
-    discard_after(response)
-    try:
-        decoding = decoding_of(response, None)
-    except httpx.DecodingError:
-        await response.aclose()
-        raise
-    if decoding is not None:
-        response.stream = DecodedStream(response.stream, decoding)
+    if inflaters := inflaters_of(response):
+        response.stream = DecodedStream(response.stream, inflaters)
 
 
 class ForeignStream(httpx.SyncByteStream):
@@ -215,63 +198,47 @@ def _close_held(stream: Any, chunks: list[Iterator[bytes]]) -> None:
 
 def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Response:
     """Read and decode the body. Cut between two chunks at the latest; over a transport of httpx, sooner."""
-    began = time.perf_counter()
     stream = response.stream
     try:
-        if response.is_closed:  # a foreign transport has read it itself
-            if len(response.content) > limit:
-                raise too_large(limit)
-        else:
+        if not response.is_closed:
             body = BodyBuffer(response, limit)
             for chunk in stream:  # type: ignore[union-attr]
                 body.add(chunk)
                 if time.monotonic() > ends_at:
                     raise httpx.ReadTimeout("no complete answer in time")
-            response.stream = body.stream()
+            body.finish()
+        elif len(response.content) > limit:  # a foreign transport has read it itself
+            raise too_large(limit)
     except (httpx.TransportError, httpx.DecodingError):
         if response.is_success:
             raise
-        return _without_body(response)
+        # The status of an error is worth more than its body.
+        return without_body(response, response.status_code)
     finally:
         network = discard_if_desynchronised(response, stream)
         if network is not None:
             network.close()
         stream.close()  # type: ignore[union-attr]
-    response.read()
-    # httpx sets it when it reads a body itself.
-    response.elapsed = timedelta(seconds=time.perf_counter() - began)
     return response
 
 
 async def _read_async(response: httpx.Response, limit: int) -> httpx.Response:
-    began = time.perf_counter()
     stream = response.stream
     try:
-        if response.is_closed:
-            if len(response.content) > limit:
-                raise too_large(limit)
-        else:
+        if not response.is_closed:
             body = BodyBuffer(response, limit)
             async for chunk in stream:  # type: ignore[union-attr]
                 body.add(chunk)
-            response.stream = body.stream()
+            body.finish()
+        elif len(response.content) > limit:
+            raise too_large(limit)
     except (httpx.TransportError, httpx.DecodingError):
         if response.is_success:
             raise
-        return _without_body(response)
+        return without_body(response, response.status_code)
     finally:
         network = discard_if_desynchronised(response, stream)
         if network is not None:
             await network.aclose()
         await stream.aclose()  # type: ignore[union-attr]
-    await response.aread()
-    response.elapsed = timedelta(seconds=time.perf_counter() - began)
     return response
-
-
-def _without_body(response: httpx.Response) -> httpx.Response:
-    """An error response whose body could not be read: its status is worth more than its body."""
-    headers = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
-    return httpx.Response(
-        response.status_code, headers=headers, stream=httpx.ByteStream(b""), extensions=response.extensions
-    )

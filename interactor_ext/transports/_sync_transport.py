@@ -13,7 +13,6 @@ import contextlib
 import math
 import socket
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -24,7 +23,7 @@ import httpx
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext.telemetry._connections import Connections
-from interactor_ext.transports._closer import closer
+from interactor_ext.transports._closer import Watch, closer
 from interactor_ext.transports._httpx_internals import has_idle_connection, watch_network
 from interactor_ext.transports._proxies_and_tls import Certificate, Origin, Proxy, Verify, connector, origin_of
 from interactor_ext.transports._waiters import TRANSPORT_CLOSED, Closing, ThreadWaiter
@@ -48,7 +47,9 @@ class SyncConnection:
         self.origin = origin
         self.transport = transport
         self.idle_since = 0.0
-        self._network = watch_network(transport)
+        network = watch_network(transport)
+        assert network is not None
+        self._network = network
 
     def is_idle(self) -> bool:
         """Whether it can serve another call: the last response was read to the end, and it was not closed."""
@@ -289,12 +290,8 @@ def _idle_since(idle: deque[SyncConnection]) -> float:
         return math.inf
 
 
-class _Lease(weakref.ref["PooledBody"]):
+class _Lease(Watch):
     """The connections of a call, for as long as its body lives. The callback closes those of a dropped body."""
-
-    # By identity, and in C: those of a reference are those of its referent.
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
 
     pool: Transport
     connections: list[SyncConnection]

@@ -26,7 +26,6 @@ from interactor_ext.transports._httpx_internals import (
     unread_chunks,
     was_read_ahead,
     watch_async_network,
-    watch_given_network,
     watch_network,
 )
 from tests.support.fault_server import Connection, FaultServer, Request
@@ -73,7 +72,7 @@ def test_sync_pool_connects_with_the_network_backend_that_it_is_given(
     with httpx.HTTPTransport(**options) as transport:
         network = watch_network(transport)
         assert isinstance(network, Network)
-        watch_given_network(transport)
+        assert watch_network(transport) is None
         assert transport._pool._network_backend is network, "a pool that has one already keeps it"
         response = transport.handle_request(httpx.Request("GET", server.url))
         assert network.opened_last is not None
