@@ -15,7 +15,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._threads import UNBOUNDED, DaemonThreads
 from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext.logs._logger import logger
-from interactor_ext.tokens._redis_client import blocking, is_async
+from interactor_ext.tokens._redis import blocking, is_async
 
 # `Bucket.next` and `Buckets.reserve` as one atomic script. A test compares both.
 _RESERVE = """

@@ -1,7 +1,10 @@
-"""Token store in Redis, shared by the processes of many machines."""
+"""Token store in Redis, shared by the processes of many machines. Takes sync and async clients; the redis package is
+imported only once the caller has passed one.
+"""
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import random
@@ -11,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from interactor_ext.tokens._redis_client import blocking
+from interactor_ext._errors import ConfigurationError
 from interactor_ext.tokens._serialization import parse_token
 from interactor_ext.tokens._store import Token
 
@@ -27,6 +30,21 @@ return 1
 """
 # Only the owner may release the lock: after its expiry it may belong to another.
 _UNLOCK = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+# What a synchronous client takes of the settings of an asynchronous one, besides those of TLS.
+_SETTINGS = frozenset(
+    {
+        "host",
+        "port",
+        "path",
+        "db",
+        "username",
+        "password",
+        "credential_provider",
+        "socket_timeout",
+        "socket_connect_timeout",
+    }
+)
 
 
 class RedisTokenStore:
@@ -80,3 +98,30 @@ class RedisTokenStore:
             # Random, so that no process always loses.
             time.sleep(_POLL * (0.5 + _random.random()))
         return True
+
+
+def is_async(redis: Any) -> bool:
+    return inspect.iscoroutinefunction(getattr(redis, "execute_command", None))
+
+
+def blocking(redis: Any) -> Any:
+    """The client itself, or a synchronous client with the settings of an asynchronous one, which would need an event
+    loop.
+    """
+    if not is_async(redis):
+        return redis
+    import redis as package
+    from redis import connection
+
+    pool = getattr(redis, "connection_pool", None)
+    kind = getattr(connection, getattr(getattr(pool, "connection_class", None), "__name__", ""), None)
+    if pool is None or kind is None:
+        # A cluster or sentinels: their settings do not name their nodes.
+        raise ConfigurationError(
+            f"A {type(redis).__module__}.{type(redis).__name__} cannot be used here: pass its synchronous twin, which "
+            "serves AsyncInteractorClient as well."
+        )
+    settings = {
+        name: value for name, value in pool.connection_kwargs.items() if name in _SETTINGS or name.startswith("ssl_")
+    }
+    return package.Redis(connection_pool=package.ConnectionPool(connection_class=kind, **settings))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import weakref
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,9 +62,7 @@ class CircuitBreaker:
     def enter(self, host: str) -> Permit | float:
         """A permit for one attempt, or in how many seconds to try again."""
         with self._lock:
-            circuit = self._circuits.get(host)
-            if circuit is None:
-                circuit = self._circuits[host] = Circuit()
+            circuit = self._circuits[host]
             permit = Permit(self, circuit)
             if circuit.probe_at is None:
                 return permit
@@ -93,7 +92,7 @@ class CircuitBreaker:
 
     def _reset(self) -> None:
         # A forked child must not wait for a probe that its parent sent.
-        self._circuits: dict[str, Circuit] = {}
+        self._circuits: defaultdict[str, Circuit] = defaultdict(Circuit)
 
 
 class Permit:

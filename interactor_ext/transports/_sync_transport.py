@@ -129,11 +129,7 @@ class Transport(httpx.BaseTransport):
             # client and its stream do.
             closer.watches.add(call)
         try:
-            with self._lock:
-                has_place = not self._waiting and len(self._calls) < self._max_connections
-                if has_place:
-                    self._calls.add(call)
-            if not has_place:
+            if not self._has_place(call):
                 self._wait_for_place(call, request)
             connection = self._take(origin_of(request.url), call)
             response = connection.transport.handle_request(request)
@@ -162,13 +158,16 @@ class Transport(httpx.BaseTransport):
             self._close_dropped()
 
     def _has_place(self, call: _Lease) -> bool:
-        """Whether a waiting call is the first in the queue and there is a place, which it then takes."""
+        """Whether no other call waits before this one and there is a place, which it then takes."""
         with self._lock:
-            if next(iter(self._waiting)) is not call or len(self._calls) >= self._max_connections:
+            # Copied in C: other threads may join the queue or leave it meanwhile.
+            first = [*self._waiting, call][0]
+            if first is not call or len(self._calls) >= self._max_connections:
                 return False
             self._calls.add(call)
-            del self._waiting[call]
-        self._wake_next()
+            self._waiting.pop(call, None)
+        if self._waiting:
+            self._wake_next()
         return True
 
     def _wake_next(self) -> None:
@@ -176,9 +175,7 @@ class Transport(httpx.BaseTransport):
             waiter.wake()
 
     def _take(self, origin: Origin, call: _Lease) -> SyncConnection:
-        idle = self._idle.get(origin)
-        if idle is None:
-            idle = self._idle.setdefault(origin, deque())
+        idle = self._idle.setdefault(origin, deque())
         if not _move(idle.pop, call.connections.extend):
             if len(self._calls) + self._idle_count() > self._max_connections:
                 self._evict(min(list(self._idle.values()), key=_idle_since), call)

@@ -67,7 +67,7 @@ def test_webhook_receiver_loads_no_client_no_httpx_no_asyncio_no_redis_and_no_mo
         "redis",
         "sqlite3",
         "subprocess",
-        "interactor_ext.tokens._redis_client",
+        "interactor_ext.tokens._redis",
     }
     assert sorted(modules & unused) == []
     prefixes = (*MODELS_AND_ENDPOINTS, "interactor_client.client", "interactor_ext._client")
