@@ -18,7 +18,8 @@ from interactor_ext._errors import InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext.limits._observed import RateLimit
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.streams._url import room_stream_url, workflow_stream_url
+from interactor_ext.streams._url import StreamURL, room_stream, workflow_stream
+from interactor_ext.tokens._narrow import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
 from interactor_ext.transports._waiters import require_asyncio
 
@@ -182,13 +183,33 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
             error = caught
         return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
 
-    def room_stream_url(self, room_id: str) -> str:
-        """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
-        return room_stream_url(self._view, room_id, self.get_access_token())
+    def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
+        """The URL of a room's events for a browser's EventSource, which can send no header. It holds a token: hand it
+        to its user alone, and keep it out of logs.
 
-    def workflow_stream_url(self, instance_id: str) -> str:
-        """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
-        return workflow_stream_url(self._view, instance_id, self.get_access_token())
+        The token has the scope `rooms:read`. Where the account server takes a `resource` (RFC 8707), as the sandbox
+        does, it opens room streams and nothing else. Elsewhere whoever has the URL can read all rooms and messages, in
+        any namespace that they name, until the token expires. `interactor_ext.relay` keeps the token in your backend.
+
+        Raises:
+            ConfigurationError: the account server gives no token with that scope alone. With `allow_broad_token` the
+                URL then has the client's own token, with every right of the client.
+        """
+        return self._stream_url(room_stream(self._view, room_id), allow_broad_token)
+
+    def workflow_stream_url(self, instance_id: str, *, allow_broad_token: bool = False) -> str:
+        """As `room_stream_url`, for a workflow instance; the scope is `workflows:read`."""
+        return self._stream_url(workflow_stream(self._view, instance_id), allow_broad_token)
+
+    def _stream_url(self, url: StreamURL, allow_broad_token: bool) -> str:
+        ends_at = self._view.ends_at()
+        try:
+            token = self._shared.stream_tokens(url).get(ends_at)
+        except NotNarrowedError:
+            if not allow_broad_token:
+                raise
+            token = self._shared.tokens.get(ends_at)
+        return url.with_token(token.access_token)
 
     def close(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
@@ -239,13 +260,24 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
             error = caught
         return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
 
-    async def room_stream_url(self, room_id: str) -> str:
-        """The URL of a room's events for a browser's EventSource. It holds the access token: hand it to nobody else."""
-        return room_stream_url(self._view, room_id, await self.get_access_token())
+    async def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
+        """As `InteractorClient.room_stream_url`."""
+        return await self._stream_url(room_stream(self._view, room_id), allow_broad_token)
 
-    async def workflow_stream_url(self, instance_id: str) -> str:
-        """The URL of a workflow instance's events for a browser. It holds the access token: hand it to nobody else."""
-        return workflow_stream_url(self._view, instance_id, await self.get_access_token())
+    async def workflow_stream_url(self, instance_id: str, *, allow_broad_token: bool = False) -> str:
+        """As `InteractorClient.workflow_stream_url`."""
+        return await self._stream_url(workflow_stream(self._view, instance_id), allow_broad_token)
+
+    async def _stream_url(self, url: StreamURL, allow_broad_token: bool) -> str:
+        require_asyncio()
+        ends_at = self._view.ends_at()
+        try:
+            token = await self._shared.stream_tokens(url).get(ends_at)
+        except NotNarrowedError:
+            if not allow_broad_token:
+                raise
+            token = await self._shared.tokens.get(ends_at)
+        return url.with_token(token.access_token)
 
     async def aclose(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import time
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import httpx
@@ -16,9 +16,11 @@ from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import LazyModule
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, token_from, token_request
+from interactor_ext.streams._url import StreamURL
+from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._guarded_store import GuardedStore
+from interactor_ext.tokens._narrow import NarrowToken, TokenPlan, own_token
 from interactor_ext.tokens._store import Token, TokenStore
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._circuit_breaker import CircuitBreaker
@@ -63,6 +65,8 @@ class _SharedState:
     """What both clients build alike."""
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
+        self._config = config
+        self._narrow_tokens: dict[str, NarrowToken] = {}  # by what they open
         policy = options.retry_policy or RetryPolicy(max_retries=config.max_retries)
         self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)
         self._context = HttpContext.of(config, policy, self._reporter)
@@ -80,6 +84,13 @@ class _SharedState:
             measure=None if self._reporter is None else functools.partial(_requests.Measured, self._reporter),
         )
 
+    def _narrow(self, url: StreamURL) -> NarrowToken:
+        found = self._narrow_tokens.get(url.resource)
+        return found or self._narrow_tokens.setdefault(url.resource, NarrowToken(self._config, url.scope, url.resource))
+
+    def _store_of(self, narrow: NarrowToken) -> GuardedStore | None:
+        return None if self._store is None else GuardedStore(self._store.store, narrow.config, narrow.resource)
+
 
 class SharedState(_SharedState):
     """What the views of an `InteractorClient` share."""
@@ -92,19 +103,39 @@ class SharedState(_SharedState):
         if options.transport is None:
             # For whoever forgets to close, at the latest when the interpreter ends.
             weakref.finalize(self.transport, network.close)
-        account = ViewClient(View.of(config), self._context, self.transport, auth=None)
-
-        def fetch() -> Token:
-            asked_at = time.time()
-            return token_from(account.request(**token_request(config)), asked_at)
-
-        watched = fetch if reporter is None else reporter.watch(fetch)
-        self.tokens = TokenCache(watched, buffer=config.token_refresh_buffer, store=self._store)
+        self._account = ViewClient(View.of(config), self._context, self.transport, auth=None)
+        self.tokens = self._cache(functools.partial(own_token, config), self._store)
         self._auth = BearerAuth(self.tokens, config.core_api_url)
         if reporter is not None:
             self.tokens.on_token = reporter.token_in_use
             if isinstance(network, Transport):
                 reporter.pool_opened(network)
+
+    def stream_tokens(self, url: StreamURL) -> TokenCache:
+        """The tokens of the URLs of one kind of stream."""
+        narrow, narrower = self._narrow(url), self.tokens.narrower
+        found = narrower.get(url.resource)
+        if found is None:
+            found = narrower.setdefault(url.resource, self._cache(narrow.plan, self._store_of(narrow)))
+        if found.valid() is None:
+            narrow.check()
+        return found
+
+    def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> TokenCache:
+        account = self._account  # not `self`, which would make a cycle
+
+        def fetch() -> Token:
+            steps = plan()
+            try:
+                request = next(steps)
+                while True:
+                    request = steps.send(account.request(**request))
+            except StopIteration as done:
+                token: Token = done.value
+                return token
+
+        watched = fetch if self._reporter is None else self._reporter.watch(fetch)
+        return TokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 
     def open(self, view: View) -> ViewSender:
         return ViewSender(ViewClient(view, self._context, self.transport, self._auth))
@@ -124,19 +155,39 @@ class AsyncSharedState(_SharedState):
             "transport", options.transport or _async_transport.AsyncTransport(), httpx.AsyncBaseTransport
         )
         self.transport = AsyncCallTransport(network, self._rules)
-        account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
-
-        async def fetch() -> Token:
-            asked_at = time.time()
-            return token_from(await account.request(**token_request(config)), asked_at)
-
-        watched = fetch if reporter is None else reporter.watch_async(fetch)
-        self.tokens = AsyncTokenCache(watched, buffer=config.token_refresh_buffer, store=self._store)
+        self._account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
+        self.tokens = self._cache(functools.partial(own_token, config), self._store)
         self._auth = AsyncBearerAuth(self.tokens, config.core_api_url)
         if reporter is not None:
             self.tokens.on_token = reporter.token_in_use
             if isinstance(network, _async_transport.AsyncTransport):
                 reporter.pool_opened(network)
+
+    def stream_tokens(self, url: StreamURL) -> AsyncTokenCache:
+        """The tokens of the URLs of one kind of stream."""
+        narrow, narrower = self._narrow(url), self.tokens.narrower
+        found = narrower.get(url.resource)
+        if found is None:
+            found = narrower.setdefault(url.resource, self._cache(narrow.plan, self._store_of(narrow)))
+        if found.valid() is None:
+            narrow.check()
+        return found
+
+    def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> AsyncTokenCache:
+        account = self._account  # not `self`, which would make a cycle
+
+        async def fetch() -> Token:
+            steps = plan()
+            try:
+                request = next(steps)
+                while True:
+                    request = steps.send(await account.request(**request))
+            except StopIteration as done:
+                token: Token = done.value
+                return token
+
+        watched = fetch if self._reporter is None else self._reporter.watch_async(fetch)
+        return AsyncTokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 
     def open(self, view: View) -> AsyncViewSender:
         return AsyncViewSender(AsyncViewClient(view, self._context, self.transport, self._auth))

@@ -57,13 +57,15 @@ class AsyncBearerAuth(httpx.Auth):
             self._tokens.replayed(refused=response.status_code == 401)
 
 
-def token_request(config: InteractorConfig) -> dict[str, Any]:
+def token_request(config: InteractorConfig, resource: str | None = None) -> dict[str, Any]:
     """The arguments of `httpx.Client.request` for a token request."""
     from interactor_client.api.oauth import create_token
 
     body = {"grant_type": "client_credentials", "client_id": config.client_id, "client_secret": config.client_secret}
     if config.scopes:
         body["scope"] = " ".join(config.scopes)
+    if resource is not None:
+        body["resource"] = resource
     return {
         "method": create_token.OPERATION.method,
         "url": create_token.OPERATION.path,

@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
@@ -70,6 +70,8 @@ class _Cache(Generic[F]):
         self._state = TokenState(buffer)
         self.on_token: Callable[[Token], object] | None = None
         """Called with each new token."""
+        self.narrower: dict[str, Self] = {}
+        """The caches of the tokens of stream URLs, by what these open. They are dropped with this one's token."""
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._reset)
@@ -91,6 +93,11 @@ class _Cache(Generic[F]):
         """Forget a token that the Core API answered with 401."""
         with self._lock:
             self._state.reject(token.access_token, self._clock())
+            is_dropped = self._state.token is None
+        # No call shows whether these are refused: nobody but a browser sends them.
+        for other in self.narrower.values() if is_dropped else ():
+            if (narrow := other.valid()) is not None:
+                other.reject(narrow)
 
     def replayed(self, *, refused: bool) -> None:
         """Record whether a call that was repeated with a new token got a 401 again."""
@@ -267,6 +274,8 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
 
     async def aclose(self) -> None:
         """Cancel the request that is under way, if there is one."""
+        for narrow in list(self.narrower.values()):
+            await narrow.aclose()
         task = None if self._pending is None else self._pending.task
         if task is None:
             return

@@ -32,18 +32,18 @@ _MOST_AT_EXIT = 1.0
 
 
 class GuardedStore:
-    """The store of one client, for that client's token. Its methods never raise.
+    """The store of one client, for one of that client's tokens. Its methods never raise.
 
     Raises:
         ConfigurationError: the store is none.
     """
 
-    def __init__(self, store: TokenStore, config: InteractorConfig) -> None:
+    def __init__(self, store: TokenStore, config: InteractorConfig, resource: str | None = None) -> None:
         if not all(callable(getattr(store, method, None)) for method in ("load", "save", "lock")):
             kind = type(store).__name__
             raise ConfigurationError(f"token_store must have the methods `load`, `save` and `lock`, which {kind} lacks")
         self.store = store
-        self.key = _key(config)
+        self.key = _key(config, resource)
         self._rests_until = -math.inf
         self._sessions: list[StoreSession] = []
         # The threads of a parent do not live on in a forked child.
@@ -165,6 +165,8 @@ class StoreSession:
         self.ended.wait(_MOST_AT_EXIT)
 
 
-def _key(config: InteractorConfig) -> str:
-    identity = json.dumps([config.account_server_url, config.client_id, sorted(config.scopes)])
-    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+def _key(config: InteractorConfig, resource: str | None) -> str:
+    identity = [config.account_server_url, config.client_id, sorted(config.scopes)]
+    if resource is not None:  # a client may have the scope of a stream URL, and no other
+        identity.append(resource)
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]

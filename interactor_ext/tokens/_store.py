@@ -24,11 +24,11 @@ class Token(NamedTuple):
 class TokenStore(Protocol):
     """The protocol of `token_store=`. A store may be shared by threads, event loops, clients and processes.
 
-    `key` identifies the account server, the client id and the scopes of a token, and is fit for a file name. The
-    methods may block: they are called in a thread of their own. What they raise costs a warning and a token request,
-    never a call. So does a store that does not answer within three seconds, or within half of the time until a call's
-    deadline; it is not asked for the next ten seconds. A token is saved after the calls that waited for it have gone
-    on.
+    `key` identifies the account server, the client id, the scopes of a token and, for that of stream URLs, what it
+    opens; it is fit for a file name. The methods may block: they are called in a thread of their own. What they raise
+    costs a warning and a token request, never a call. So does a store that does not answer within three seconds, or
+    within half of the time until a call's deadline; it is not asked for the next ten seconds. A token is saved after
+    the calls that waited for it have gone on.
     """
 
     def load(self, key: str) -> Token | None:

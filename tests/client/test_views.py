@@ -545,6 +545,7 @@ def test_stream_url_holds_encoded_token_and_namespace(mode: str, name: str, path
     assert parse_qs(urlsplit(url).query) == {"token": ["token_2"]}
     with pytest.raises(ValueError, match="_id"):
         call(mode, wire.settings, lambda client: getattr(client, name)(".."))
+    assert len(wire.token_requests) == 2
 
 
 @sync_and_async

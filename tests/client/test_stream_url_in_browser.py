@@ -1,0 +1,172 @@
+"""Stream URLs in Chromium: a page that makes a new EventSource after each error, as a hook of React does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from interactor_client.models import WorkflowState, WorkflowTransition
+from interactor_ext.sandbox import Sandbox
+from tests.support.browser import chromium, eventually
+
+PAGE = b"""<!doctype html><title>events</title>
+<script>
+let source = null, timer = null, wanted = null, text = "", events = [], errors = 0, isConnected = false;
+function leave() { clearTimeout(timer); if (source) source.close(); source = null; wanted = null; isConnected = false; }
+function join(url, every) {
+  leave();
+  wanted = url;
+  source = new EventSource(url);
+  source.onopen = () => { isConnected = true; text = ""; };
+  source.onmessage = (message) => {
+    const event = JSON.parse(message.data);
+    if (event.type === "message.delta") text += event.content;
+    if (event.type === "message.complete") text = "";
+    events.push(event);
+  };
+  source.onerror = () => {
+    errors += 1;
+    isConnected = false;
+    source.close();
+    timer = setTimeout(() => { if (wanted) join(wanted, every); }, every);
+  };
+}
+function joinNatively(url) {
+  source = new EventSource(url);
+  source.onmessage = (message) => events.push(JSON.parse(message.data));
+}
+</script>"""
+MESSAGE = {
+    "id": "msg_1",
+    "room_id": "room_1",
+    "role": "assistant",
+    "content": "Hi",
+    "created_at": "2026-01-20T10:00:00Z",
+}
+TOOL_CALL = {"id": "call_1", "tool_id": "tool_1", "arguments": {}, "status": "pending"}
+SEVEN: list[dict[str, Any]] = [
+    {"type": "message.delta", "content": "H"},
+    {"type": "message.delta", "content": "i"},
+    {"type": "message.complete", "message": MESSAGE},
+    {"type": "tool_call.start", "tool_call": TOOL_CALL},
+    {"type": "tool_call.complete", "tool_call": {**TOOL_CALL, "status": "completed"}},
+    {"type": "workflow.state_changed", "state": "review", "context": {}},
+    {"type": "workflow.halted", "presentation": {"type": "form", "title": "Go on?"}},
+    {"type": "error", "error": "It broke."},
+]
+
+
+@contextmanager
+def page_server() -> Iterator[str]:
+    """Serves the page from an origin of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(PAGE)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[tuple[Any, str]]:
+    """A browser, and the origin of the page in it."""
+    with page_server() as origin, chromium() as browser:
+        yield browser, origin
+
+
+def types(browser: Any) -> list[str]:
+    found: list[str] = browser.execute_script("return events.map((event) => event.type)")
+    return found
+
+
+def asked(sandbox: Sandbox, operation: str) -> list[int]:
+    return [request.status for request in sandbox.requests if request.operation == operation]
+
+
+def test_page_receives_all_seven_event_types_of_a_room(page: tuple[Any, str]) -> None:
+    browser, origin = page
+    with Sandbox(allow_origins=[origin]).run() as sandbox, sandbox.client(namespace="user_1") as user:
+        assistant = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
+        room = user.rooms.create(assistant_id=assistant.id).id
+        browser.get(origin)
+        browser.execute_script("join(arguments[0], 50)", user.room_stream_url(room))
+        assert eventually(browser, lambda: browser.execute_script("return isConnected"))
+        for event in SEVEN[:2]:
+            sandbox.emit(room, event)
+        assert eventually(browser, lambda: browser.execute_script("return text") == "Hi")
+        for event in SEVEN[2:]:
+            sandbox.emit(room, event)
+        assert eventually(browser, lambda: len(types(browser)) == len(SEVEN))
+        assert browser.execute_script("return events") == SEVEN
+        assert len(set(types(browser))) == 7
+        assert browser.execute_script("return [text, errors]") == ["", 0]
+        assert asked(sandbox, "stream_room") == [200]
+
+
+def test_page_of_other_origin_receives_nothing(page: tuple[Any, str]) -> None:
+    browser, origin = page
+    with Sandbox(allow_origins=["http://other.test"]).run() as sandbox, sandbox.client(namespace="user_1") as user:
+        assistant = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
+        room = user.rooms.create(assistant_id=assistant.id).id
+        browser.get(origin)
+        browser.execute_script("join(arguments[0], 50)", user.room_stream_url(room))
+        assert eventually(browser, lambda: browser.execute_script("return errors > 1"))
+        assert types(browser) == []
+
+
+@pytest.mark.parametrize(("script", "then"), [("join(arguments[0], 50)", 200), ("joinNatively(arguments[0])", 204)])
+@pytest.mark.parametrize("finished", ["while it is read", "before"])
+def test_finished_workflow_is_asked_again_at_most_once(
+    page: tuple[Any, str], script: str, then: int, finished: str
+) -> None:
+    browser, origin = page
+    with (
+        Sandbox(
+            allow_origins=[origin],
+            retry=50,
+        ).run() as sandbox,
+        sandbox.client(namespace="user_1") as user,
+    ):
+        workflow = user.workflows.create(
+            name="Approval",
+            initial_state="wait",
+            states=[
+                WorkflowState(name="wait", type="halting", transitions=[WorkflowTransition(to="end")]),
+                WorkflowState(name="end", type="terminal"),
+            ],
+        )
+        instance = user.workflow_instances.start(workflow_id=workflow.id).id
+        if finished == "before":
+            user.workflow_instances.submit_input(instance, body={"approved": True})
+        browser.get(origin)
+        browser.execute_script(script, user.workflow_stream_url(instance))
+        if finished == "while it is read":
+            assert eventually(browser, lambda: sandbox.open_streams == 1)
+            user.workflow_instances.submit_input(instance, body={"approved": True})
+        wanted = [200] if finished == "before" else [200, then]
+        assert eventually(browser, lambda: asked(sandbox, "stream_workflow_instance") == wanted)
+        # Neither asks again: one connection is open, and after a 204 EventSource stays closed.
+        state = 2 if wanted[-1] == 204 else 1
+        assert eventually(browser, lambda: browser.execute_script("return source.readyState") == state)
+        assert eventually(browser, lambda: types(browser)[-1] == "done")
+        assert asked(sandbox, "stream_workflow_instance") == wanted
+        browser.execute_script("leave()")
+        assert eventually(browser, lambda: sandbox.open_streams == 0)

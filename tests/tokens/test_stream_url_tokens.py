@@ -1,0 +1,225 @@
+"""Tokens of stream URLs: one scope, one kind of stream, apart from the client's own token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from interactor_client.api.rooms import stream_room
+from interactor_client.api.workflow_instances import stream_workflow_instance
+from interactor_ext import AuthenticationError, ConfigurationError
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.tokens import MemoryTokenStore
+from tests.support.modes import call, sync_and_async
+from tests.support.odd_server import Asked, OddServer, js, token_answer
+from tests.support.sandbox_caller import DOCUMENT, Caller, problem
+
+KINDS = {
+    "room_stream_url": ("rooms:read", stream_room.OPERATION),
+    "workflow_stream_url": ("workflows:read", stream_workflow_instance.OPERATION),
+}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox().run() as running:
+        yield running
+
+
+def urls(client: Any, *names: str, **options: Any) -> Any:
+    """The tokens in these stream URLs, one after the other."""
+
+    def token_of(url: str) -> str:
+        [token] = parse_qs(urlsplit(url).query)["token"]
+        return token
+
+    if "Async" not in type(client).__name__:
+        return [token_of(getattr(client, name)("x", **options)) for name in names]
+
+    async def main() -> list[str]:
+        return [token_of(await getattr(client, name)("x", **options)) for name in names]
+
+    return main()
+
+
+def tokens_of(mode: str, server: OddServer, *names: str, settings: Any = None, **options: Any) -> list[str]:
+    found: list[str] = call(
+        mode, {**server.settings, **(settings or {})}, lambda client: urls(client, *names, **options)
+    )
+    return found
+
+
+def never(asked: Asked) -> None:
+    raise AssertionError(asked)
+
+
+def bodies(server: OddServer) -> list[dict[str, Any]]:
+    return [json.loads(asked.body) for asked in server.token_requests]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_scope_is_that_of_the_contract(name: str) -> None:
+    scope, operation = KINDS[name]
+    assert DOCUMENT["paths"][operation.path]["get"]["x-scopes"] == [scope]
+
+
+@sync_and_async
+def test_each_kind_of_stream_url_has_one_token_with_its_scope(mode: str) -> None:
+    with OddServer(never) as server:
+        tokens = tokens_of(mode, server, *KINDS, *KINDS)
+        assert tokens == ["token_1", "token_2", "token_1", "token_2"]
+        rooms, workflows = bodies(server)
+        core = server.settings["core_api_url"]
+        assert (rooms["scope"], rooms["resource"]) == ("rooms:read", f"{core}/rooms/*/stream")
+        assert (workflows["scope"], workflows["resource"]) == ("workflows:read", f"{core}/workflow-instances/*/stream")
+
+
+@sync_and_async
+def test_shared_token_store_keeps_narrow_and_broad_tokens_apart(mode: str) -> None:
+    store = MemoryTokenStore()
+
+    def use(client: Any) -> Any:
+        if mode == "sync":
+            return [client.get_access_token(), *urls(client, *KINDS)]
+
+        async def main() -> list[str]:
+            return [await client.get_access_token(), *await urls(client, *KINDS)]
+
+        return main()
+
+    # The client itself has the scope of a stream URL, and no other.
+    with OddServer(never) as server:
+        settings = {**server.settings, "scopes": ["rooms:read"], "token_store": store}
+        tokens = [call(mode, settings, use) for _ in range(2)]
+    assert tokens == [["token_1", "token_2", "token_3"]] * 2
+    assert len(server.token_requests) == 3
+
+
+@sync_and_async
+@pytest.mark.parametrize("granted", [{"scope": "rooms:read"}, {}, {"scope": None}], ids=["the same", "absent", "null"])
+def test_granted_scope_that_is_the_same_or_absent_is_narrow(mode: str, granted: dict[str, Any]) -> None:
+    answer = js(200, {"access_token": "narrow", "expires_in": 900, **granted})
+    with OddServer(never, lambda asked: answer) as server:
+        assert tokens_of(mode, server, "room_stream_url") == ["narrow"]
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    "granted", ["admin", "rooms:read rooms:write", "", "workflows:read", ["rooms:read", "admin"], 1]
+)
+def test_other_granted_scope_raises_configuration_error(mode: str, granted: object) -> None:
+    answer = js(200, {"data": {"access_token": "broad_token", "scope": granted}})
+    with OddServer(never, lambda asked: answer) as server:
+        with pytest.raises(
+            ConfigurationError, match=r"rooms:read alone.*interactor_ext\.relay.*allow_broad_token"
+        ) as e:
+            tokens_of(mode, server, "room_stream_url")
+        assert "broad_token" not in str(e.value).replace("allow_broad_token", "")
+
+
+def refuses(status: int, body: dict[str, Any]) -> Any:
+    def answer_token(asked: Asked) -> bytes:
+        return js(status, body) if "scope" in json.loads(asked.body) else token_answer("own")
+
+    return answer_token
+
+
+REFUSALS = [
+    (400, {"error": "invalid_scope", "error_description": "no such scope"}),
+    (403, {"error": {"code": "FORBIDDEN", "message": "This client may not have it."}}),
+    (422, {"error": {"code": "VALIDATION_ERROR", "message": "scope: unknown"}}),
+]
+
+
+@sync_and_async
+@pytest.mark.parametrize(("status", "body"), REFUSALS, ids=["invalid_scope", "403", "422"])
+def test_refused_scope_raises_configuration_error(mode: str, status: int, body: dict[str, Any]) -> None:
+    refused = pytest.raises(ConfigurationError, match=rf"rooms:read alone.*\b{status}\b")
+    with OddServer(never, refuses(status, body)) as server, refused:
+        tokens_of(mode, server, "room_stream_url")
+
+
+@sync_and_async
+def test_allow_broad_token_gives_the_own_token_and_asks_once(mode: str) -> None:
+    with OddServer(never, refuses(*REFUSALS[1])) as server:
+        assert tokens_of(mode, server, *["room_stream_url"] * 5, allow_broad_token=True) == ["own"] * 5
+        assert len(server.token_requests) == 2  # one refusal, one own token
+
+
+@sync_and_async
+def test_allow_broad_token_changes_nothing_where_the_server_narrows(mode: str, sandbox: Sandbox) -> None:
+    settings = sandbox._with_connection({})
+    [token] = call(mode, settings, lambda client: urls(client, "room_stream_url", allow_broad_token=True))
+    with Caller(sandbox, token=token) as caller:
+        problem(caller.get("/rooms"), 403, "FORBIDDEN")
+
+
+@sync_and_async
+def test_server_that_refuses_resource_is_asked_for_the_scope_alone(mode: str) -> None:
+    def strict(asked: Asked) -> bytes:
+        body = json.loads(asked.body)
+        if "resource" in body:
+            return js(422, {"error": {"code": "VALIDATION_ERROR", "message": "resource: unknown field"}})
+        return token_answer(body["scope"].replace(":", "_"))
+
+    with OddServer(never, strict) as server:
+        assert tokens_of(mode, server, "room_stream_url") == ["rooms_read"]
+
+
+@sync_and_async
+@pytest.mark.parametrize("refusal", [(401, {}), (400, {"error": "invalid_client"})], ids=["401", "invalid_client"])
+def test_wrong_secret_is_an_authentication_error(mode: str, refusal: tuple[int, dict[str, Any]]) -> None:
+    with OddServer(never, lambda asked: js(*refusal)) as server:
+        with pytest.raises(AuthenticationError):
+            tokens_of(mode, server, "room_stream_url", allow_broad_token=True)
+        assert len(server.token_requests) == 1
+
+
+@sync_and_async
+def test_401_to_the_own_token_replaces_the_tokens_of_stream_urls(mode: str, sandbox: Sandbox) -> None:
+    def use(client: Any) -> Any:
+        if mode == "sync":
+            client.rooms.list()
+            [before] = urls(client, "room_stream_url")
+            sandbox.revoke_tokens()
+            client.rooms.list()
+            return [before, *urls(client, "room_stream_url")]
+
+        async def main() -> list[str]:
+            await client.rooms.list()
+            [before] = await urls(client, "room_stream_url")
+            sandbox.revoke_tokens()
+            await client.rooms.list()
+            return [before, *await urls(client, "room_stream_url")]
+
+        return main()
+
+    before, after = call(mode, sandbox._with_connection({}), use)
+    assert before != after
+    url = f"{sandbox.core_api_url}/rooms/x/stream"
+    assert [httpx.get(url, params={"token": token}).status_code for token in (before, after)] == [401, 404]
+
+
+@sync_and_async
+@pytest.mark.parametrize("name", KINDS)
+def test_token_of_stream_url_opens_nothing_but_its_streams_in_the_sandbox(
+    mode: str, name: str, sandbox: Sandbox
+) -> None:
+    [token] = call(mode, sandbox._with_connection({}), lambda client: urls(client, name))
+    opened = KINDS[name][1].id
+    headers = {"authorization": f"Bearer {token}"}
+    refused = 0
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            if method not in {"get", "post", "put", "patch", "delete"} or operation.get("security") == []:
+                continue
+            url = sandbox.core_api_url + path.replace("{", "").replace("}", "")
+            status = httpx.request(method, url, headers=headers).status_code
+            assert status == (404 if operation["operationId"] == opened else 403), operation["operationId"]
+            refused += status == 403
+    assert refused > 50
