@@ -54,7 +54,13 @@ stream.disconnect();
 """
 HOOK = """
 import { useEffect } from "react";
-import { useInteractorStream } from "@interactor/browser/react";
+import { InteractorChatElement } from "@interactor/browser/chat";
+import { InteractorChat, useInteractorStream } from "@interactor/browser/react";
+
+export function Page() {
+  return <InteractorChat room="room_1" endpoint="/interactor" onEvent={(event) => console.log(event.type)} />;
+}
+document.querySelector<InteractorChatElement>("interactor-chat")!.credentials = "include";
 
 export function Answer({ room }: { room: string }) {
   const { connect, disconnect, isConnected, events, streamingContent } = useInteractorStream({
@@ -107,6 +113,9 @@ def test_package_has_the_version_and_the_license_of_the_project() -> None:
 def test_packed_package_holds_every_module_and_what_it_exports(project: Path) -> None:
     package = project / "node_modules" / "@interactor" / "browser"
     assert {path.name for path in package.iterdir()} == {path.name for path in STATIC.iterdir()}
+    exports = json.loads((package / "package.json").read_text())["exports"]
+    paths = [path for targets in exports.values() if isinstance(targets, dict) for path in targets.values()]
+    assert [path for path in paths if not (package / path).is_file()] == []
 
 
 @pytest.mark.parametrize("resolution", ["--module nodenext", "--module esnext --moduleResolution bundler"])
@@ -144,18 +153,22 @@ def test_modules_are_sound_and_fit_their_declarations(project: Path) -> None:
             (folder / f"{name}.js").rename(folder / f"made-{name}.js")
             checks += f'{{ const fits: typeof import("./{name}.js") = await import("./made-{name}.js"); }}\n'
     (folder / "check.ts").write_text(f"export {{}};\n{checks}")
-    options = ["--module", "nodenext", "--allowJs", "--checkJs"]
+    options = ["--module", "nodenext", "--lib", "es2024,dom,dom.iterable", "--allowJs", "--checkJs"]
     assert problems(project, *options, "check.ts", *(path.name for path in folder.glob("*.js")), folder="checked") == []
 
 
 def test_package_is_imported_and_rendered_on_a_server(project: Path) -> None:
     (project / "server.mjs").write_text("""
         import { InteractorStream } from "@interactor/browser";
-        import { useInteractorStream } from "@interactor/browser/react";
+        import { InteractorChatElement } from "@interactor/browser/chat";
+        import { InteractorChat, useInteractorStream } from "@interactor/browser/react";
         import { createElement } from "react";
         import { renderToString } from "react-dom/server";
         const Answer = () => createElement("p", null, useInteractorStream().status);
-        export const html = renderToString(createElement(Answer)) + new InteractorStream().status;
+        const chat = createElement(InteractorChat, { room: "room_1" });
+        export const html = renderToString(createElement("main", null, chat, createElement(Answer)));
+        export const status = new InteractorStream().status;
     """)
-    script = f'say((await import("{(project / "server.mjs").as_uri()}")).html);'
-    assert run_script(script) == ["<p>closed</p>closed"]
+    script = f'const {{ html, status }} = await import("{(project / "server.mjs").as_uri()}"); say([html, status]);'
+    html = '<main><interactor-chat room="room_1"></interactor-chat><p>closed</p></main>'
+    assert run_script(script) == [[html, "closed"]]
