@@ -1,4 +1,4 @@
-"""Bundles of a React page with `<InteractorChat>`, made by esbuild out of the npm package."""
+"""Bundles of React pages, made by esbuild out of the npm package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.npm import npm_package
 
 ESBUILD = "esbuild@0.28.2"
 REACT_VERSIONS = {"react-19": "react-dom@19.3.1", "react-18": "react-dom@18.3.1"}
-PAGE = """
+CHAT_PAGE = """
 import { createElement, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { InteractorChat } from "@interactor/browser/react";
@@ -32,8 +32,8 @@ render([]);
 """
 
 
-def react_bundle(request: pytest.FixtureRequest, name: str, folder: Path) -> None:
-    """Write the bundle with React of this version (see REACT_VERSIONS) to `folder/name.js`."""
+def react_bundle(request: pytest.FixtureRequest, name: str, folder: Path, page: str = CHAT_PAGE) -> None:
+    """Write the bundle of a page in JSX with React of this version (see REACT_VERSIONS) to `folder/name.js`."""
     esbuild = npm_package(request, ESBUILD) / "node_modules" / ".bin" / "esbuild"
     react = npm_package(request, REACT_VERSIONS[name]) / "node_modules"
     project = folder / name
@@ -42,7 +42,8 @@ def react_bundle(request: pytest.FixtureRequest, name: str, folder: Path) -> Non
     for package in ("react", "react-dom"):
         if not (packages / package).exists():
             (packages / package).symlink_to(react / package)
-    (project / "page.js").write_text(PAGE)
+    (project / "page.jsx").write_text(page)
     # The development build, which warns of misuse on the console.
-    options = ["--bundle", "--format=esm", '--define:process.env.NODE_ENV="development"', "--log-level=warning"]
-    subprocess.run([esbuild, "page.js", f"--outfile={folder / name}.js", *options], cwd=project, check=True)
+    mode = '--define:process.env.NODE_ENV="development"'
+    options = ["--bundle", "--format=esm", "--jsx=automatic", mode, "--log-level=warning"]
+    subprocess.run([esbuild, "page.jsx", f"--outfile={folder / name}.js", *options], cwd=project, check=True)
