@@ -1,5 +1,7 @@
 /**
- * What a halted workflow asks, as a form: a decision, a choice, fields; or the input as JSON where neither is known.
+ * What a halted workflow asks, as a form: a decision, a choice, fields; or the input as JSON where none is known.
+ *
+ * Inputs have no `name`: one of a field named "reportValidity" would hide the method of the form.
  *
  * @typedef {import("./interactor-chat.js").InteractorChatTexts} Texts
  * @typedef {import("./interactor-types.js").HaltingPresentation} HaltingPresentation
@@ -65,7 +67,7 @@ export function presentationForm(presentation, texts, submit) {
  */
 function controlsOf(said, presentation, texts) {
   const controls = listOf(said.fields)
-    .filter((field) => typeof field?.name === "string")
+    .filter((field) => typeof field?.name === "string" && field.name !== ANYTHING)
     .map(control);
   if (said.type === "approval") return controls;
   const options = listOf(said.options);
@@ -100,12 +102,12 @@ function control({ name, type, label, required, options }) {
   const text = String(label ?? name);
   if (type === "boolean") {
     // A required one must be in the input, not be true.
-    const box = element("input", { type: "checkbox", name });
+    const box = element("input", { type: "checkbox" });
     const node = element("label", { class: "check" }, box, element("span", { dir: "auto" }, text));
     return { name, value: () => box.checked, node };
   }
   const values = listOf(options);
-  const input = values.length ? dropDown(name, values) : entry(name, type);
+  const input = values.length ? dropDown(values) : entry(type);
   input.required = required === true;
   const value = () => {
     if (input.value === "") return undefined;
@@ -115,22 +117,16 @@ function control({ name, type, label, required, options }) {
   return { name, value, node: labelled(text, input) };
 }
 
-/**
- * @param {string} name
- * @param {string} type
- */
-function entry(name, type) {
-  if (type === "textarea" || type === "multiline") return element("textarea", { name, rows: "3", dir: "auto" });
-  return element("input", { name, dir: "auto", autocomplete: "off", ...(INPUTS[type] ?? { type: "text" }) });
+/** @param {string} type */
+function entry(type) {
+  if (type === "textarea" || type === "multiline") return element("textarea", { rows: "3" });
+  return element("input", { autocomplete: "off", ...(INPUTS[type] ?? { type: "text" }) });
 }
 
-/**
- * @param {string} name
- * @param {unknown[]} values
- */
-function dropDown(name, values) {
+/** @param {unknown[]} values */
+function dropDown(values) {
   const options = values.map((each, index) => element("option", { value: String(index) }, labelOf(each)));
-  return element("select", { name }, element("option", { value: "" }), ...options);
+  return element("select", {}, element("option", { value: "" }), ...options);
 }
 
 /**
@@ -140,7 +136,7 @@ function dropDown(name, values) {
  */
 function choice(name, options) {
   const radios = options.map((_, index) =>
-    element("input", { type: "radio", name, value: String(index), required: "" }),
+    element("input", { type: "radio", name: "choice", value: String(index), required: "" }),
   );
   const labels = options.map((option, index) =>
     element("label", { class: "check" }, radios[index], element("span", { dir: "auto" }, labelOf(option))),

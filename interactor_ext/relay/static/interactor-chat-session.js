@@ -52,7 +52,7 @@ export class ChatSession {
   historyError;
   /** Why the workflow could not be read. @type {Error | undefined} */
   workflowError;
-  /** What the server said went wrong with the last answer, or with the workflow. */
+  /** What the server said went wrong with the last answer. */
   reportedError = "";
   /** @type {WorkflowInstance | undefined} */
   workflow;
@@ -140,16 +140,13 @@ export class ChatSession {
   }
 
   get isWriting() {
-    if (this.answer) return true;
-    if (this.reportedError) return false;
-    const newest = this.messages.findLast(({ role, content }) => role === "user" || (role === "assistant" && content));
-    return newest?.role === "user" && this.#asked.has(newest.id);
+    return !this.reportedError && (this.answer !== "" || this.#asked.has(this.#question?.id));
   }
 
-  /** What was asked here and got an error for an answer. */
+  /** What was asked here and got an error for an answer. While the stream connects again, the answer may yet come. */
   get unanswered() {
-    const newest = this.messages.findLast(({ role }) => role === "user");
-    return this.reportedError && newest && this.#asked.has(newest.id) ? (newest.content ?? "") : "";
+    const question = this.reportedError && this.status === "open" ? this.#question : undefined;
+    return question && this.#asked.has(question.id) ? (question.content ?? "") : "";
   }
 
   /** As the stream or the list knows it, whichever is further. @param {ToolCall} call */
@@ -235,6 +232,12 @@ export class ChatSession {
     this.#changed();
   }
 
+  /** The newest message of a user, unless it is answered. */
+  get #question() {
+    const newest = this.messages.findLast(({ role, content }) => role === "user" || (role === "assistant" && content));
+    return newest?.role === "user" ? newest : undefined;
+  }
+
   get #sources() {
     return [this.#room, this.#instance].filter((source) => source !== undefined);
   }
@@ -308,7 +311,6 @@ export class ChatSession {
         this.#readHistory();
         break;
       case "error":
-        this.#text = "";
         this.reportedError = reason(event.error);
         break;
     }
@@ -326,8 +328,6 @@ export class ChatSession {
       this.presentation = undefined;
       this.submission = { isSending: false };
       if (this.workflow) this.workflow = { ...this.workflow, current_state: event.state, status: "running" };
-    } else if (event.type === "error") {
-      this.reportedError = reason(event.error);
     }
     this.#readWorkflow();
   }
@@ -384,6 +384,7 @@ export class ChatSession {
       if (this.#text) this.#startTextAfter(newest);
     }
     this.isLoaded = true;
+    if (!this.#question) this.reportedError = "";
   }
 
   /** The history comes when the answer is being written already, or has just been. @param {Message | undefined} newest */
@@ -434,7 +435,8 @@ export class ChatSession {
   async #post(message) {
     message.state = "sending";
     message.error = undefined;
-    this.reportedError = "";
+    // What has come of the answer that failed is not continued.
+    if (this.reportedError) this.#text = this.reportedError = "";
     this.#changed();
     try {
       const headers = { "Idempotency-Key": message.key };

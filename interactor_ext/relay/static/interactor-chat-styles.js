@@ -95,7 +95,7 @@ pre { margin: 0; padding: 8px; max-block-size: 16rem; overflow: auto; border-rad
 
 .workflow { color: var(--soft); font-size: .875em; text-align: center; overflow-wrap: anywhere; }
 form[part=form] { max-inline-size: 36rem; display: flex; flex-direction: column; gap: var(--gap); padding: 14px; border: 1px solid var(--accent); border-radius: var(--radius); background: var(--background); }
-form[part=form] > p { overflow-wrap: anywhere; }
+form[part=form] > p { white-space: pre-line; overflow-wrap: anywhere; }
 #question { font-weight: 600; }
 form label { display: flex; flex-direction: column; gap: 4px; font-weight: 500; overflow-wrap: anywhere; }
 form label.check { flex-direction: row; align-items: baseline; gap: 8px; font-weight: 400; }

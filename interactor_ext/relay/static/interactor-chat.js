@@ -110,7 +110,7 @@ export class InteractorChatElement extends Base {
   #isAtEnd = true;
   #wasWriting = false;
   #lastStatus = "";
-  /** What each text node was drawn from. @type {WeakMap<Node, string>} */
+  /** What a rendered text or a tool call was drawn from. @type {WeakMap<Node, unknown>} */
   #drawn = new WeakMap();
   /** The presentation of the form that is shown. @type {object | undefined} */
   #asked;
@@ -185,7 +185,9 @@ export class InteractorChatElement extends Base {
   }
 
   set toolName(value) {
+    if (value === this.#toolName) return;
     this.#toolName = value;
+    this.#drawn = new WeakMap();
     this.#draw();
   }
 
@@ -205,6 +207,7 @@ export class InteractorChatElement extends Base {
     };
     if (JSON.stringify(texts) === JSON.stringify(this.#texts)) return;
     this.#texts = texts;
+    this.#drawn = new WeakMap();
     this.#asked = undefined;
     this.#draw();
   }
@@ -433,7 +436,7 @@ export class InteractorChatElement extends Base {
   #drawMessage(node, { role, content, tool_calls, created_at }) {
     const { author, time, bubble, tools } = partsOf(node);
     setText(author, this.#author(role));
-    if (created_at) {
+    if (created_at && time.getAttribute("datetime") !== created_at) {
       time.setAttribute("datetime", created_at);
       setText(time, this.#time(created_at));
     }
@@ -481,6 +484,8 @@ export class InteractorChatElement extends Base {
    * @param {ToolCall} call
    */
   #drawTool(node, call) {
+    if (this.#drawn.get(node) === call) return;
+    this.#drawn.set(node, call);
     const texts = this.#texts;
     const [summary, details] = node.children;
     const [mark, name, state] = summary.children;
@@ -506,15 +511,15 @@ export class InteractorChatElement extends Base {
     const { answer } = this.#nodes;
     const session = this.#session;
     const isWriting = session?.isWriting === true;
-    answer.hidden = !isWriting;
-    if (isWriting && !this.#wasWriting) this.#announce(this.#texts.writing);
+    if (isWriting !== this.#wasWriting) this.#announce(isWriting ? this.#texts.writing : "");
     this.#wasWriting = isWriting;
     const { author, bubble } = partsOf(answer);
     setText(author, this.#author("assistant"));
     const text = session?.answer ?? "";
+    answer.hidden = !isWriting && !text;
     this.#drawText(bubble, text, "assistant");
     /** @type {HTMLElement} */ (answer.querySelector(".dots")).hidden = text !== "";
-    bubble.classList.toggle("caret", text !== "");
+    bubble.classList.toggle("caret", isWriting && text !== "");
   }
 
   /**
@@ -549,6 +554,7 @@ export class InteractorChatElement extends Base {
     if (presentation !== this.#asked) {
       this.#asked = presentation;
       formBox.replaceChildren();
+      this.#announce("");
       if (presentation) {
         const form = presentationForm(presentation, texts, (input) => this.#session?.submit(input));
         formBox.append(form, element("div", { class: "problem", part: "error", role: "alert" }));
@@ -614,7 +620,7 @@ export class InteractorChatElement extends Base {
 
   /** To screen readers. @param {string} text */
   #announce(text) {
-    this.#nodes.announcer.textContent = text;
+    setText(this.#nodes.announcer, text);
   }
 
   /** @param {string} role */

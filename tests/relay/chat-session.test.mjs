@@ -1,0 +1,496 @@
+// The decisions of the chat's session, with a relay of the test's own. `test_chat_session.py` runs them.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+
+import { ChatSession } from "../../interactor_ext/relay/static/interactor-chat-session.js";
+
+let relay, session, errors, timers;
+
+/** What a relay knows, and whom it tells. Answers can be held back, refused or lost. */
+class Relay {
+  messages = [];
+  posts = [];
+  streams = [];
+  workflow = { id: "wfi_1", current_state: "review", status: "halted" };
+  /** Before a request is answered: a promise to wait for, an error to fail with, or a status. */
+  before = () => undefined;
+  #count = 0;
+
+  say(role, content, more = {}) {
+    const number = ++this.#count;
+    const created_at = new Date(Date.UTC(2026, 0, 1, 0, 0, number)).toISOString();
+    this.messages.push({ id: `msg_${number}`, role, content, created_at, ...more });
+    return this.messages.at(-1);
+  }
+
+  /** Whether events have ids. */
+  numbered = true;
+
+  async tell(event) {
+    const text = `${this.numbered ? `id: ${++this.#count}\n` : ""}data: ${JSON.stringify(event)}\n\n`;
+    for (const stream of this.streams) stream.enqueue(new TextEncoder().encode(text));
+    await settle();
+  }
+
+  async write(...words) {
+    for (const content of words) await this.tell({ type: "message.delta", content });
+  }
+
+  async complete(content) {
+    await this.tell({ type: "message.complete", message: this.say("assistant", content) });
+  }
+
+  /** Breaks the streams off, and lets the browser come back. */
+  async restart(meanwhile = () => {}) {
+    for (const stream of this.streams.splice(0)) stream.error(new TypeError("broken off"));
+    await settle();
+    meanwhile();
+    await comeBack();
+  }
+
+  fetch = async (url, { method = "GET", headers, body, signal }) => {
+    const { pathname, searchParams } = new URL(url, "http://page");
+    if (pathname.endsWith("/stream")) return this.#stream(signal);
+    const answer = this.#answer(method, pathname, searchParams, headers, body && JSON.parse(body));
+    const outcome = await this.before(method, pathname);
+    if (outcome instanceof Error) throw outcome;
+    return outcome ? new Response(JSON.stringify({ error: outcome }), { status: 409 }) : Response.json(answer);
+  };
+
+  #answer(method, pathname, searchParams, headers, body) {
+    if (pathname === "/relay/workflow-instances/wfi_1") return { data: { ...this.workflow } };
+    if (pathname === "/relay/workflow-instances/wfi_1/input") return { data: this.input(body) };
+    assert.equal(pathname, "/relay/rooms/room_1/messages");
+    if (method === "POST") {
+      const key = headers["Idempotency-Key"];
+      const earlier = this.posts.find((post) => post.key === key);
+      const message = earlier?.message ?? this.say("user", body.content);
+      this.posts.push({ key, message });
+      return { data: message };
+    }
+    const [page, size] = ["page", "per_page"].map((name) => Number(searchParams.get(name)));
+    const newestFirst = structuredClone(this.messages).reverse();
+    const meta = { has_more: page * size < newestFirst.length };
+    return { data: newestFirst.slice((page - 1) * size, page * size), meta };
+  }
+
+  #stream(signal) {
+    let controller;
+    const body = new ReadableStream({ start: (given) => void (controller = given) });
+    this.streams.push(controller);
+    signal.addEventListener("abort", () => {
+      if (this.streams.includes(controller)) controller.error(signal.reason);
+    });
+    return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+  }
+}
+
+const { setTimeout: later } = globalThis;
+
+beforeEach(() => {
+  [relay, errors, timers] = [new Relay(), [], new Set()];
+  globalThis.fetch = relay.fetch;
+  // Timers come when the test says so.
+  globalThis.setTimeout = (callback) => {
+    const timer = { callback };
+    timers.add(timer);
+    return timer;
+  };
+  globalThis.clearTimeout = (timer) => timers.delete(timer);
+});
+
+afterEach(() => {
+  session?.close();
+  globalThis.setTimeout = later;
+});
+
+async function settle() {
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+}
+
+/** The pause before a new connection is over. */
+async function comeBack() {
+  for (const timer of [...timers]) {
+    timers.delete(timer);
+    timer.callback();
+  }
+  await settle();
+}
+
+async function open(options = { room: "room_1" }) {
+  session = new ChatSession({
+    endpoint: "/relay/",
+    room: "",
+    instance: "",
+    headers: () => ({}),
+    onChange: () => {},
+    onEvent: () => {},
+    onError: (error) => errors.push(error),
+    ...options,
+  });
+  session.open();
+  await settle();
+  return session;
+}
+
+const texts = () => session.messages.map(({ content }) => content);
+
+/** A request that is answered when the test says so. */
+function held(matches) {
+  let letGo;
+  const until = new Promise((resolve) => void (letGo = resolve));
+  relay.before = (method, path) => {
+    if (!matches(method, path)) return undefined;
+    relay.before = () => undefined;
+    return until;
+  };
+  return async (outcome) => {
+    letGo(outcome);
+    await settle();
+  };
+}
+
+test("a question and its answer are in the list once, though history and stream both tell of them", async () => {
+  await open();
+  await session.send("Where?");
+  assert.equal(session.isWriting, true);
+  await relay.write("On ", "its ");
+  assert.equal(session.answer, "On its ");
+  await relay.complete("On its way.");
+  assert.deepEqual(texts(), ["Where?", "On its way."]);
+  assert.deepEqual([session.answer, session.isWriting, session.outgoing.length], ["", false, 0]);
+});
+
+test("an answer that is faster than the response to its question comes after it", async () => {
+  await open();
+  const respond = held((method) => method === "POST");
+  const sent = session.send("Where?");
+  await settle();
+  assert.deepEqual(session.outgoing.map(({ content, state }) => [content, state]), [["Where?", "sending"]]);
+  await relay.write("Here");
+  await relay.complete("Here.");
+  assert.deepEqual([texts(), session.outgoing], [["Where?", "Here."], []]);
+  await respond();
+  await sent;
+  assert.deepEqual(texts(), ["Where?", "Here."]);
+});
+
+test("a question goes before an answer that was faster, even where the history cannot be read", async () => {
+  await open();
+  const respond = held((method) => method === "POST");
+  const sent = session.send("Where?");
+  await settle();
+  relay.before = () => new TypeError("refused");
+  await relay.complete("Here.");
+  await respond();
+  await sent;
+  assert.deepEqual(texts(), ["Where?", "Here."]);
+});
+
+test("a message that failed keeps its text, and is sent again with the same key", async () => {
+  await open();
+  relay.before = (method) => (method === "POST" ? { code: "RATE_LIMITED", message: "Slow down." } : undefined);
+  await session.send("Where?");
+  // The relay has it, and the response is lost.
+  relay.posts.length = relay.messages.length = 0;
+  const [{ key, state, error }] = session.outgoing;
+  assert.deepEqual([state, error.code], ["failed", "RATE_LIMITED"]);
+  relay.before = () => undefined;
+  await session.retry(key);
+  assert.deepEqual(relay.posts.map((post) => post.key), [key]);
+  assert.deepEqual([texts(), session.outgoing], [["Where?"], []]);
+});
+
+test("a message whose response was lost is shown once when the history has it", async () => {
+  await open();
+  relay.before = (method) => (method === "POST" ? new TypeError("reset") : undefined);
+  await session.send("Where?");
+  assert.equal(session.outgoing[0].state, "failed");
+  session.refresh();
+  await settle();
+  assert.deepEqual([texts(), session.outgoing], [["Where?"], []]);
+});
+
+test("of two equal messages, one in the history stands for one alone", async () => {
+  await open();
+  relay.before = (method) => (method === "POST" ? new TypeError("reset") : undefined);
+  await session.send("Yes");
+  relay.messages.length = 0;
+  await session.send("Yes");
+  session.refresh();
+  await settle();
+  assert.deepEqual([texts(), session.outgoing.length], [["Yes"], 1]);
+});
+
+test("of two equal messages on their way, the response to one stands for one alone", async () => {
+  await open();
+  const respond = held((method) => method === "POST");
+  const first = session.send("Yes");
+  await settle();
+  const respondAgain = held((method) => method === "POST");
+  const second = session.send("Yes");
+  await settle();
+  await respond();
+  await first;
+  assert.deepEqual([texts(), session.outgoing.length], [["Yes"], 1]);
+  await respondAgain();
+  await second;
+  assert.deepEqual([texts(), session.outgoing.length], [["Yes", "Yes"], 0]);
+});
+
+test("an old message of the same text does not stand for one that failed", async () => {
+  relay.say("user", "Yes");
+  await open();
+  relay.before = (method) => (method === "POST" ? new TypeError("refused") : undefined);
+  await session.send("Yes");
+  relay.messages.length = 1;
+  session.refresh();
+  await settle();
+  assert.equal(session.outgoing.length, 1);
+});
+
+test("a message that failed can be taken back, one on its way cannot", async () => {
+  await open();
+  const respond = held((method) => method === "POST");
+  const sent = session.send("Where?");
+  const [{ key }] = session.outgoing;
+  assert.equal(session.takeBack(key), "");
+  await respond(new TypeError("reset"));
+  await sent;
+  assert.equal(session.takeBack(key), "Where?");
+  assert.deepEqual(session.outgoing, []);
+});
+
+test("the question of another tab appears when its answer begins", async () => {
+  await open();
+  relay.say("user", "From the other tab");
+  await relay.write("Here");
+  assert.deepEqual([texts(), session.answer], [["From the other tab"], "Here"]);
+});
+
+test("an answer whose end was missed is taken from the history, and what is left of it is not shown again", async () => {
+  await open();
+  await session.send("Where?");
+  await relay.write("On ", "its ");
+  await relay.restart(() => relay.say("assistant", "On its way."));
+  assert.deepEqual([texts(), session.answer, session.isWriting], [["Where?", "On its way."], "", false]);
+  await relay.write("way.");
+  assert.equal(session.answer, "");
+  // Another answer, without the end of the first.
+  await relay.write("And ");
+  assert.equal(session.answer, "And ");
+});
+
+test("an answer goes on after the relay was restarted", async () => {
+  await open();
+  await session.send("Where?");
+  await relay.write("On ");
+  await relay.restart();
+  assert.equal(session.answer, "On ");
+  await relay.write("its ");
+  assert.equal(session.answer, "On its ");
+});
+
+test("an answer that is sent from its beginning again is not doubled", async () => {
+  relay.numbered = false;
+  await open();
+  await session.send("Where?");
+  await relay.write("On ");
+  await relay.restart();
+  await relay.write("On ", "its ");
+  assert.equal(session.answer, "On its ");
+});
+
+test("an answer that ended while the page was opened is shown once", async () => {
+  relay.say("user", "Where?");
+  relay.say("assistant", "Here.");
+  const respond = held((method, path) => path.endsWith("/messages"));
+  await open();
+  await relay.write("Here");
+  await respond();
+  assert.deepEqual([texts(), session.answer], [["Where?", "Here."], ""]);
+});
+
+test("an answer that was begun before the page was opened is shown beside the history", async () => {
+  relay.say("assistant", "Yes.");
+  relay.say("user", "Really?");
+  const respond = held((method, path) => path.endsWith("/messages"));
+  await open();
+  await relay.write("Yes");
+  await respond();
+  assert.deepEqual([texts(), session.answer], [["Yes.", "Really?"], "Yes"]);
+});
+
+test("earlier pages are added without a gap and without a repetition, while messages come", async () => {
+  for (let number = 1; number <= 120; number++) relay.say("user", `${number}`);
+  await open();
+  assert.deepEqual([texts().length, texts()[0], session.hasEarlier], [50, "71", true]);
+  await relay.complete("121");
+  await session.loadEarlier();
+  await relay.complete("122");
+  await session.loadEarlier();
+  assert.deepEqual(texts(), Array.from({ length: 122 }, (_, index) => `${index + 1}`));
+  assert.equal(session.hasEarlier, false);
+});
+
+test("after more messages than a page holds, the list begins anew", async () => {
+  relay.say("user", "old");
+  await open();
+  await relay.restart(() => {
+    for (let number = 1; number <= 60; number++) relay.say("user", `${number}`);
+  });
+  assert.deepEqual([texts().length, texts()[0], texts().at(-1), session.hasEarlier], [50, "11", "60", true]);
+  await session.loadEarlier();
+  assert.deepEqual([texts().length, texts()[0]], [61, "old"]);
+});
+
+test("an earlier page that is late is not added to a list that has begun anew", async () => {
+  for (let number = 1; number <= 60; number++) relay.say("user", `${number}`);
+  await open();
+  const respond = held((method, path) => path.endsWith("/messages"));
+  const loading = session.loadEarlier();
+  await relay.restart(() => {
+    for (let number = 61; number <= 200; number++) relay.say("user", `${number}`);
+  });
+  await respond();
+  await loading;
+  assert.deepEqual([texts().length, texts()[0]], [50, "151"]);
+});
+
+test("a message that came during the reading of history is kept", async () => {
+  relay.say("user", "1");
+  const respond = held((method, path) => path.endsWith("/messages"));
+  await open();
+  await relay.complete("2");
+  assert.deepEqual(texts(), ["2"]);
+  await respond();
+  assert.deepEqual(texts(), ["1", "2"]);
+});
+
+test("a history that cannot be read can be read again", async () => {
+  relay.say("user", "1");
+  relay.before = () => new TypeError("refused");
+  await open();
+  assert.deepEqual([session.historyError.code, session.isLoaded], ["NETWORK", false]);
+  relay.before = () => undefined;
+  session.refresh();
+  await settle();
+  assert.deepEqual([session.historyError, texts()], [undefined, ["1"]]);
+});
+
+test("a tool call that is done does not run again for an older list", async () => {
+  await open();
+  const call = { id: "tc_1", tool_id: "tool_1", status: "pending" };
+  await relay.tell({ type: "tool_call.start", tool_call: call });
+  assert.deepEqual(session.calls, [call]);
+  relay.say("assistant", "", { tool_calls: [call] });
+  const done = { ...call, status: "completed", result: 1 };
+  await relay.tell({ type: "tool_call.complete", tool_call: done });
+  assert.deepEqual([session.calls, session.messages[0].tool_calls], [[], [call]]);
+  assert.deepEqual(session.latest(call), done);
+});
+
+test("an error in place of an answer offers the question again, and its text is not continued", async () => {
+  await open();
+  await session.send("Where?");
+  await relay.write("On ");
+  await relay.tell({ type: "error", error: { message: "Out of words." } });
+  assert.deepEqual([session.reportedError, session.unanswered, session.isWriting], ["Out of words.", "Where?", false]);
+  await session.send(session.unanswered);
+  await relay.write("Here");
+  assert.deepEqual([session.reportedError, session.answer], ["", "Here"]);
+});
+
+test("an error is over when the answer is there after all", async () => {
+  await open();
+  await session.send("Where?");
+  await relay.tell({ type: "error", error: "The stream broke off." });
+  await relay.restart(() => relay.say("assistant", "Here."));
+  assert.deepEqual([session.reportedError, session.unanswered], ["", ""]);
+});
+
+const question = { type: "approval", title: "Approve?" };
+
+test("a workflow that moves on takes its question away, and a repetition of the question changes nothing", async () => {
+  await open({ instance: "wfi_1" });
+  await relay.tell({ type: "workflow.halted", presentation: question });
+  const shown = session.presentation;
+  assert.deepEqual(shown, question);
+  await relay.tell({ type: "workflow.halted", presentation: question });
+  assert.equal(session.presentation, shown);
+  relay.workflow = { ...relay.workflow, current_state: "done", status: "completed" };
+  await relay.tell({ type: "workflow.state_changed", state: "done" });
+  assert.deepEqual([session.presentation, session.workflow.status], [undefined, "completed"]);
+});
+
+test("a state that was read before an event came is not taken for the newest", async () => {
+  relay.workflow.status = "running";
+  const respond = held((method, path) => path.endsWith("wfi_1"));
+  await open({ instance: "wfi_1" });
+  relay.workflow = { ...relay.workflow, status: "halted" };
+  await relay.tell({ type: "workflow.halted", presentation: question });
+  await respond();
+  assert.deepEqual([session.presentation, session.workflow.status], [question, "halted"]);
+});
+
+test("a question that was answered while nobody listened is gone when the stream is open again", async () => {
+  await open({ instance: "wfi_1" });
+  await relay.tell({ type: "workflow.halted", presentation: question });
+  await relay.restart(() => void (relay.workflow = { ...relay.workflow, current_state: "other" }));
+  assert.deepEqual([session.presentation, session.workflow.current_state], [undefined, "other"]);
+});
+
+test("an answer that is not enough leaves the question, one that is refused says why, the right one takes it", async () => {
+  await open({ instance: "wfi_1" });
+  await relay.tell({ type: "workflow.halted", presentation: question });
+  relay.input = () => relay.workflow;
+  await session.submit({});
+  assert.deepEqual([session.presentation, session.submission.isTooLittle], [question, true]);
+  relay.before = (method) => (method === "POST" ? { code: "CONFLICT", message: "No." } : undefined);
+  await session.submit({});
+  assert.deepEqual([session.presentation, session.submission.error.code], [question, "CONFLICT"]);
+  relay.before = () => undefined;
+  relay.input = () => (relay.workflow = { ...relay.workflow, current_state: "done", status: "completed" });
+  await session.submit({ approved: true });
+  assert.deepEqual([session.presentation, session.submission.error], [undefined, undefined]);
+});
+
+test("a question that comes before the response to the answer to the last one stays", async () => {
+  await open({ instance: "wfi_1" });
+  await relay.tell({ type: "workflow.halted", presentation: question });
+  relay.input = () => (relay.workflow = { ...relay.workflow, current_state: "other" });
+  const respond = held((method) => method === "POST");
+  const submitted = session.submit({ approved: true });
+  await settle();
+  const next = { type: "form", title: "And now?" };
+  await relay.tell({ type: "workflow.state_changed", state: "other" });
+  await relay.tell({ type: "workflow.halted", presentation: next });
+  await respond();
+  await submitted;
+  assert.deepEqual([session.presentation, session.submission], [next, { isSending: false }]);
+});
+
+test("a question that somebody else answered is gone when its answer is refused", async () => {
+  await open({ instance: "wfi_1" });
+  await relay.tell({ type: "workflow.halted", presentation: question });
+  relay.input = () => ({});
+  relay.workflow = { ...relay.workflow, current_state: "done", status: "completed" };
+  relay.before = (method) => (method === "POST" ? { code: "CONFLICT", message: "No." } : undefined);
+  await session.submit({ approved: true });
+  await settle();
+  assert.equal(session.presentation, undefined);
+});
+
+test("a session that is closed says nothing more", async () => {
+  let changes = 0;
+  await open({ room: "room_1", onChange: () => changes++ });
+  const respond = held((method) => method === "POST");
+  const sent = session.send("Where?");
+  await settle();
+  session.close();
+  changes = 0;
+  await respond(new TypeError("aborted"));
+  await sent;
+  assert.deepEqual([changes, errors, relay.streams.length], [0, [], 1]);
+});
