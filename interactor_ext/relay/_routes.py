@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
@@ -145,7 +146,7 @@ class Routes:
         user = yield from self._user(request)
         yield from self._require_room(user, room)
         page = yield Call(partial(user.view.messages.list, room, **asked))
-        return json_response({"data": [public_json(each) for each in page.data], "meta": page.meta._asdict()})
+        return json_response({"data": [public_json(each) for each in page.data], "meta": asdict(page.meta)})
 
     def _send_message(self, room: str, request: Request) -> Effects[Response]:
         require_json(request)
