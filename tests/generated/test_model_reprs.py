@@ -10,6 +10,7 @@ from rich.pretty import pretty_repr
 
 from interactor_client import models
 from interactor_client.types import Page, PageMeta
+from tests.support.json_schema import COMPONENTS
 
 SHOWN = [pytest.param(pretty_repr, id="rich"), pytest.param(pretty, id="IPython")]
 TOOL = {"id": "tool_1", "name": "look_up", "description": "Looks up.", "parameters": {"type": "object"}}
@@ -39,11 +40,13 @@ def test_long_model_is_one_field_a_line_with_models_indented_within(show: Any) -
 
 
 @pytest.mark.parametrize("show", SHOWN)
-@pytest.mark.parametrize("field", ["access_token", "refresh_token"])
-def test_secrets_and_undocumented_values_are_not_shown(show: Any, field: str) -> None:
-    body = {"access_token": "t", "token_type": "Bearer", "expires_in": 60, field: "s3cr3t", "new": "s3cr3t"}
-    token = models.CredentialToken.from_dict(body)
-    for shown in (show(token), show(Page([token], PageMeta(1, 20, None, None, has_more=False)))):
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("CredentialToken", "access_token"), ("CredentialToken", "refresh_token"), ("Webhook", "secret")],
+)
+def test_secrets_and_undocumented_values_are_not_shown(show: Any, name: str, field: str) -> None:
+    model = getattr(models, name).from_dict({**COMPONENTS[name]["examples"][0], field: "s3cr3t", "new": "s3cr3t"})
+    for shown in (show(model), show(Page([model], PageMeta(1, 20, None, None, has_more=False)))):
         assert "s3cr3t" not in shown
         assert f"{field}='***'" in shown
         assert "additional_properties={'new': ...}" in shown
