@@ -82,6 +82,14 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
     return user, PendingCall(data.tool_call_id, data.room_id, data.tool_id, data.tool_name, data.arguments, namespace)
 
 
+class ToolFailedError(Exception):
+    """The tool was called, and says itself what went wrong, in words for the model."""
+
+
+class ErrorResult(dict[str, Any]):
+    """The result of a call that went wrong."""
+
+
 class ToolRun:
     """Runs the function of one call, once: a caller that gives up waiting for it leaves its thread to the next."""
 
@@ -118,6 +126,9 @@ class ToolRun:
             function = self._running.result
         try:
             value = yield Call(function, timeout=seconds_until(ends_at))
+        except ToolFailedError as error:
+            logger.warning("the tool %s failed (call %s)", name, call_id, exc_info=error.__cause__)
+            return error_result("tool_failed", str(error))
         except (Exception, SystemExit, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
                 raise
@@ -132,11 +143,11 @@ class ToolRun:
             return error_result("invalid_result", f"The result of the tool is not JSON: {error}")
 
 
-def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None) -> dict[str, Any]:
+def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None) -> ErrorResult:
     """An error as the result of a call. Its text is cleaned: a call may hold lone surrogates, which JSON cannot."""
     error = {"type": kind, "message": clean_text(message)}
     details = [{key: clean_text(text) for key, text in detail.items()} for detail in details or ()]
-    return {"error": {**error, "details": details} if details else error}
+    return ErrorResult(error={**error, "details": details} if details else error)
 
 
 _CONTENT_TOO_LARGE = 413

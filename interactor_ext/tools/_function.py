@@ -37,6 +37,10 @@ class ToolFunction:
     _signature: inspect.Signature = attrs.field(repr=False)
     _context: str | None = attrs.field(repr=False)
 
+    @property
+    def takes_context(self) -> bool:
+        return self._context is not None
+
     @classmethod
     def of(cls, function: Callable[..., Any], name: str | None, description: str | None) -> ToolFunction:
         """Raises TypeError for a signature that JSON Schema cannot describe."""

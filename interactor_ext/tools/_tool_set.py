@@ -12,10 +12,14 @@ from interactor_ext._errors import ConfigurationError, NotFoundError, Validation
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext.tools._calls import PendingCall, ToolRun, pending_call, require_sendable, submit
 from interactor_ext.tools._function import ToolFunction
+from interactor_ext.tools._mcp import McpServer, mcp_server
 from interactor_ext.tools._once_registry import OnceRegistry
 from interactor_ext.tools._open_circuit import despite_open_circuit, view_until
 
 if TYPE_CHECKING:
+    from mcp import Client, ClientSession
+    from mcp.server import Server
+
     from interactor_client.api import AsyncResources, Resources
     from interactor_client.models import (
         Message,
@@ -49,7 +53,8 @@ class ToolSet:
         self._tools: dict[str, ToolFunction] = {}
         # A set may serve several platforms, a sandbox and the real one say, whose ids may be the same.
         self._names: dict[tuple[str, str], str] = {}
-        self._names_lock = fork_safe_lock()
+        self._lock = fork_safe_lock()
+        self._mcp_servers: list[McpServer] = []
         self._registry: OnceRegistry[Message] = OnceRegistry()
 
     @overload
@@ -72,12 +77,35 @@ class ToolSet:
 
         def add(function: F) -> F:
             tool = ToolFunction.of(function, name, description)
-            if tool.name in self._tools:
-                raise ValueError(f"this ToolSet has a tool {tool.name!r} already")
-            self._tools[tool.name] = tool
+            self._replace({}, {tool.name: tool})
             return function
 
         return add if function is None else add(function)
+
+    async def add_mcp(self, session: ClientSession | Client, prefix: str = "") -> None:
+        """Add every tool of an MCP server, and follow its list: await it in the event loop that the session lives in.
+
+        The names get the prefix, the JSON Schemas stay as they are, and the server checks the arguments. Then the set
+        serves any client, sync or async, in any thread, for as long as that loop runs: calls are handed to it. What
+        the server answers with an error, and a server or a loop that has gone, become results that the model can
+        read. After a change, `register` again; the set itself has followed.
+
+        Raises:
+            ConfigurationError: the session is not initialized, or the server's list makes no sense.
+            ValueError: the set has a tool of the same name. Nothing was added.
+            APIConnectionError: the tools could not be listed.
+        """
+        server = McpServer(session, prefix, self._replace)
+        await server.start()
+        self._mcp_servers.append(server)
+
+    def serve_mcp(self, *, name: str = "interactor", namespace: str | None = None) -> Server:
+        """The set as a server of the official MCP SDK, for `stdio_server()` or `.streamable_http_app()`.
+
+        A `ToolContext` has this namespace, no room, and the id of the request. Raises ConfigurationError if there is a
+        tool that takes one and no namespace, and ImportError without the extra `[mcp]`.
+        """
+        return mcp_server(self.__iter__, name, namespace)
 
     def __iter__(self) -> Iterator[ToolFunction]:
         return iter(self._tools.values())
@@ -132,6 +160,14 @@ class ToolSet:
         answer: Message | Awaitable[Message] = view._run_effects(self._answer(view, call, view._view.ends_at()))
         return answer
 
+    def _replace(self, old: Iterable[str], new: dict[str, ToolFunction]) -> None:
+        """In one step, as other threads see it."""
+        with self._lock:
+            kept = {name: tool for name, tool in self._tools.items() if name not in old}
+            if taken := kept.keys() & new.keys():
+                raise ValueError(f"this ToolSet has a tool {min(taken)!r} already")
+            self._tools = {**kept, **new}
+
     def _registration(self, user: Any) -> Effects[list[Tool]]:
         ends_at = user._view.ends_at()
         tools = user.tools.iterate(per_page=100)
@@ -142,7 +178,11 @@ class ToolSet:
             namesakes = [each for each in existing if each.name == tool.name]
             if not namesakes:
                 create = view_until(user, ends_at).tools.create
-                known: Tool = yield Call(partial(create, name=tool.name, **about))
+                try:
+                    known: Tool = yield Call(partial(create, name=tool.name, **about))
+                except ValidationError as error:
+                    error.add_note(f"The platform refuses the tool {tool.name!r} of the ToolSet.")
+                    raise
             elif (namesakes[0].description, namesakes[0].parameters) != (tool.description, tool.parameters):
                 known = yield Call(partial(view_until(user, ends_at).tools.update, namesakes[0].id, **about))
             else:
@@ -180,7 +220,7 @@ class ToolSet:
         return tool.name, bool(tool.callback_url)
 
     def _remember(self, api_url: str, tool_id: str, name: str) -> None:
-        with self._names_lock:
+        with self._lock:
             self._names[api_url, tool_id] = name
             if len(self._names) > _REMEMBERED_IDS:
                 del self._names[next(iter(self._names))]

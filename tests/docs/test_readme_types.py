@@ -15,7 +15,7 @@ pytestmark = pytest.mark.full  # a minute of type checkers, and the README chang
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r'^```python(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```$', re.MULTILINE | re.DOTALL)
 # What the blocks import beside the package. Django ships no types of its own.
-FRAMEWORKS = ("django", "django-stubs", "fastapi", "flask", "prometheus-client", "pytest", "structlog")
+FRAMEWORKS = ("django", "django-stubs", "fastapi", "flask", "mcp", "prometheus-client", "pytest", "structlog")
 
 
 @pytest.fixture(scope="module")

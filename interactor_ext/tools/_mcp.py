@@ -1,0 +1,276 @@
+"""Tools of MCP servers as tools of a ToolSet, and a ToolSet as an MCP server, by the official SDK (extra `[mcp]`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import partial
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext._effects import run_async
+from interactor_ext._errors import APIConnectionError, ConfigurationError
+from interactor_ext._redaction import clean_text
+from interactor_ext.logs._logger import logger
+from interactor_ext.tools._calls import ErrorResult, PendingCall, ToolFailedError, ToolRun
+from interactor_ext.tools._function import ToolFunction
+from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, error_text, mismatch_words
+
+if TYPE_CHECKING:
+    from mcp import Client, ClientSession
+    from mcp import types as mcp_types
+    from mcp.server import Server
+
+# How often a call looks whether the loop of its session still runs: one that was stopped tells nobody.
+_LOOP_CHECK_SECONDS = 1.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
+Tools = dict[str, ToolFunction]
+Replace = Callable[[Iterable[str], Tools], None]
+"""Puts new tools in the place of those of these names. Raises ValueError for a name that others have."""
+
+
+class McpServer:
+    """A server's tools, called through a session, which lives in the event loop that `start` is awaited in."""
+
+    def __init__(self, session: ClientSession | Client, prefix: str, replace: Replace) -> None:
+        from mcp import Client
+
+        # A `Client` answers what a server asks back during a call; its session lists anew what it would have cached.
+        self._caller = session
+        self._session = session.session if isinstance(session, Client) else session
+        self._prefix = prefix
+        self._replace = replace
+        self._tools: Tools = {}
+        self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()  # in a forked child the loop looks as if it still ran
+        self._listing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        info = self._session.server_info
+        self._name = clean_text(info.name) if info is not None else "without a name"
+
+    async def start(self) -> None:
+        """List the tools, and follow the server's list from then on."""
+        from mcp.client.subscriptions import ListenNotSupportedError, listen
+
+        if self._session.protocol_version is None:
+            raise ConfigurationError("The MCP session is not initialized: `await session.initialize()` first.")
+        try:
+            tools = await self._fetch()
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            raise APIConnectionError(
+                f"The MCP server {self._name} did not list its tools: {error_text(error)}"
+            ) from error
+        self._put(tools)
+        self._hear_notifications()
+        capabilities = self._session.server_capabilities
+        if capabilities and capabilities.tools and capabilities.tools.list_changed:
+            self._in_background(self._listen(listen, ListenNotSupportedError))
+
+    def _hear_notifications(self) -> None:
+        # The protocol before 2026-07-28 tells of changes by notifications alone, and a session takes a handler for
+        # those only when it is made.
+        from mcp.types import ToolListChangedNotification
+
+        handler = getattr(self._session, "_message_handler", None)
+        if handler is None:
+            logger.warning("this version of the MCP SDK does not let a ToolSet hear of changed tools")
+            return
+
+        async def hear(message: Any) -> None:
+            if isinstance(message, ToolListChangedNotification):
+                self._in_background(self._list_again())
+            await handler(message)
+
+        self._session._message_handler = hear
+
+    async def _listen(self, listen: Any, not_supported: type[Exception]) -> None:
+        """Since 2026-07-28: changes come in a stream, which a server may end at any time."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with listen(self._session, tools_list_changed=True) as changes:
+                    await self._list_again()  # it may have changed before
+                    async for _ in changes:
+                        pause = _FIRST_PAUSE
+                        await self._list_again()
+            except not_supported:
+                return
+            except Exception as error:
+                logger.debug("the MCP server %s does not tell of changes: %s", self._name, error_text(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            if not await self._list_again():
+                return
+
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
+        async def run() -> None:
+            await work
+
+        task = self._loop.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _list_again(self) -> bool:
+        from mcp.types import CONNECTION_CLOSED
+
+        try:
+            async with self._listing:
+                if self._put(await self._fetch()):
+                    logger.info("the MCP server %s has changed its tools; register them again", self._name)
+        except Exception as error:
+            # A session that was closed is no news to those who closed it.
+            level = logging.DEBUG if getattr(error, "code", None) == CONNECTION_CLOSED else logging.WARNING
+            logger.log(level, "the MCP server %s did not list its tools again: %s", self._name, error_text(error))
+            return False
+        return True
+
+    async def _fetch(self) -> Tools:
+        from mcp.types import PaginatedRequestParams
+
+        tools: Tools = {}
+        cursor: str | None = None
+        seen: set[str | None] = set()
+        while cursor not in seen:
+            seen.add(cursor)
+            params = None if cursor is None else PaginatedRequestParams(cursor=cursor)
+            page = await self._session.list_tools(params=params)
+            tools |= {self._prefix + tool.name: self._tool(self._prefix + tool.name, tool) for tool in page.tools}
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        else:
+            raise ConfigurationError(f"The MCP server {self._name} lists the same page of tools again and again.")
+        if "" in tools:
+            raise ConfigurationError(f"The MCP server {self._name} has a tool without a name: pass prefix=.")
+        return tools
+
+    def _put(self, tools: Tools) -> bool:
+        """Whether they are others than before."""
+        try:
+            self._replace(self._tools, tools)
+        except ValueError as error:
+            raise ValueError(f"{error}: give those of the MCP server {self._name} another prefix=") from None
+        before, self._tools = self._tools, tools
+        return _described(before) != _described(tools)
+
+    def _tool(self, name: str, tool: mcp_types.Tool) -> ToolFunction:
+        async def call(arguments: dict[str, Any]) -> Any:
+            try:
+                result = await self._in_loop(partial(self._caller.call_tool, tool.name, arguments))
+            except Exception as error:
+                raise ToolFailedError(f"The MCP server {self._name} gave no result: {error_text(error)}") from error
+            return readable(result)
+
+        def read(value: Any, path: str) -> dict[str, Any]:
+            if not isinstance(value, dict):
+                raise InvalidArgumentError((path, mismatch_words("an object", value)))
+            return {"arguments": value}  # the server checks them
+
+        shape = Shape(tool.input_schema, "an object", read)
+        return ToolFunction(
+            name, tool.description or tool.title or "", shape.schema, call, shape, signature(call), None
+        )
+
+    async def _in_loop(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """The result of a coroutine of the session, run in the session's loop, whichever one this is."""
+        if asyncio.get_running_loop() is self._loop:
+            return await call()
+        gone = RuntimeError("the event loop of its session no longer runs here")
+        if os.getpid() != self._pid or not self._loop.is_running():
+            raise gone
+        work = asyncio.run_coroutine_threadsafe(call(), self._loop)
+        result = asyncio.wrap_future(work)
+        try:
+            while not result.done():
+                await asyncio.wait([result], timeout=_LOOP_CHECK_SECONDS)
+                if not result.done() and not self._loop.is_running():
+                    raise gone
+        finally:
+            work.cancel()
+        if result.cancelled():
+            raise gone
+        return result.result()
+
+
+def _described(tools: Tools) -> dict[str, tuple[str, Schema]]:
+    return {name: (tool.description, tool.parameters) for name, tool in tools.items()}
+
+
+def readable(result: Any) -> Any:
+    """What the model reads of a CallToolResult. Raises ToolFailedError for an error."""
+    parts = [_part(block.model_dump(mode="json", by_alias=True, exclude_none=True)) for block in result.content]
+    if result.is_error:
+        texts = (part if isinstance(part, str) else json.dumps(part, ensure_ascii=False) for part in parts)
+        raise ToolFailedError("\n".join(texts) or "The tool failed, and does not say why.")
+    if "structured_content" in result.model_fields_set and result.structured_content is not None:
+        # Its texts say the same once more.
+        others = [part for part, block in zip(parts, result.content, strict=True) if block.type != "text"]
+        structured = result.structured_content
+        return {"structured_content": structured, "content": others} if others else structured
+    return parts[0] if len(parts) == 1 else parts or None
+
+
+def _part(block: dict[str, Any]) -> Any:
+    """A text as it is, an object for a resource, and what bytes there are, which a model cannot read."""
+    match block:
+        case {"type": "text", "text": text}:
+            return text
+        case {"type": "image" | "audio" as kind, "data": data, "mimeType": mime_type}:
+            return f"[{kind} of the type {mime_type}, {_size(data)} bytes, not shown]"
+        case {"type": "resource", "resource": {"uri": uri, "blob": data} as resource}:
+            mime_type = resource.get("mimeType", "application/octet-stream")
+            return f"[resource {uri} of the type {mime_type}, {_size(data)} bytes, not shown]"
+        case {"type": "resource", "resource": resource}:
+            return resource
+    return block
+
+
+def _size(base64: str) -> int:
+    return len(base64.rstrip("=")) * 3 // 4
+
+
+def mcp_server(tools: Callable[[], Iterator[ToolFunction]], name: str, namespace: str | None) -> Server:
+    """The official SDK's server of a set of tools, which may change."""
+    try:
+        from mcp import types
+        from mcp.server import Server
+    except ImportError as error:
+        raise ImportError("ToolSet.serve_mcp needs an extra: pip install 'interactor-sdk[mcp]'") from error
+
+    def served() -> Tools:
+        found = {tool.name: tool for tool in tools()}
+        if namespace is None and (asking := [tool.name for tool in found.values() if tool.takes_context]):
+            raise ConfigurationError(f"The tool {asking[0]} takes a ToolContext: pass serve_mcp(namespace=...).")
+        return found
+
+    async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(
+            tools=[
+                types.Tool(name=tool.name, description=tool.description, input_schema=tool.parameters)
+                for tool in served().values()
+            ]
+        )
+
+    async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+        call = PendingCall(str(context.request_id), "", "", params.name, params.arguments or {}, namespace)
+        result = await run_async(ToolRun(served().get(params.name), params.name, call, is_async=True).result())
+        is_error = isinstance(result, ErrorResult)
+        text = result["error"]["message"] if is_error else result
+        return types.CallToolResult(
+            content=[
+                types.TextContent(
+                    type="text", text=text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)
+                )
+            ],
+            structured_content=result if isinstance(result, dict) and not is_error else None,
+            is_error=is_error,
+        )
+
+    served()
+    return Server(name, on_list_tools=list_tools, on_call_tool=call_tool)
