@@ -1,4 +1,4 @@
-"""`interactor chat`: an interactive conversation with an assistant."""
+"""`interactor chat`: a conversation with an assistant, in the terminal or in the browser."""
 
 from __future__ import annotations
 
@@ -26,19 +26,43 @@ def chat(
     ] = None,
     namespace: Namespace = None,
     environment: Environment = None,
+    web: Annotated[bool, typer.Option("--web", help="In the browser, on 127.0.0.1.")] = False,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Of --web; a free one, if left out.", show_default=False)
+    ] = None,
+    no_open: Annotated[bool, typer.Option("--no-open", help="With --web: show the link alone.")] = False,
 ) -> None:
     """Talk to an assistant. Tools that it wants to call are not run. /history, /room and /quit are commands."""
-    with InteractorClient(**settings(environment, namespace)) as user:
-        here = user.rooms.get(room) if room else user.rooms.create(assistant_id=assistant or _only_assistant(user))
-        write(f"Room {here.id}. Leave with /quit or Ctrl-D.", "dim")
-        if room:
-            _show_history(user, here)
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401  (adds line editing and history to input())
-        while (text := _ask()) is not None:
-            if text in ("/quit", "/exit"):
-                break
-            _run_command_or_send(user, here, text)
+    if not web and (port is not None or no_open):
+        raise typer.BadParameter("--port and --no-open go with --web.")
+    options = settings(environment, namespace)
+    with InteractorClient(**options) as user:
+        if web:
+            from interactor_ext.cli.chat_page import serve
+            from interactor_ext.sandbox.http.server import listen
+
+            if namespace is None:
+                raise ConfigurationError("--web needs a namespace: -n user_123")
+            with listen("127.0.0.1", port or 0) as sock:
+                serve(sock, options, _enter(user, room, assistant).id, open_browser=not no_open)
+        else:
+            _converse(user, _enter(user, room, assistant), is_new=room is None)
+
+
+def _enter(user: InteractorClient, room: str | None, assistant: str | None) -> Room:
+    return user.rooms.get(room) if room else user.rooms.create(assistant_id=assistant or _only_assistant(user))
+
+
+def _converse(user: InteractorClient, room: Room, *, is_new: bool) -> None:
+    write(f"Room {room.id}. Leave with /quit or Ctrl-D.", "dim")
+    if not is_new:
+        _show_history(user, room)
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  (adds line editing and history to input())
+    while (text := _ask()) is not None:
+        if text in ("/quit", "/exit"):
+            break
+        _run_command_or_send(user, room, text)
 
 
 def _run_command_or_send(user: InteractorClient, room: Room, text: str) -> None:

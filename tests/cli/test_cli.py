@@ -21,6 +21,10 @@ import pytest
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import sign
+from tests.support.browser import chromium
+from tests.support.browser import eventually as eventually_in
+from tests.support.chat_driver import Chat
+from tests.support.conversations import new_room
 from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import SECRET, body_of, delivery
 
@@ -209,6 +213,84 @@ def test_chat_commands_and_tool_calls(
         shown = shown_by("chat", "-n", NAMESPACE, "-a", other.id)
         assert "Other Bot here. You said: Hi" in shown
         assert "tools are not run here" in shown
+
+
+def link_of(talk: Terminal) -> str:
+    talk.until("Ctrl-C ends it.")
+    return re.findall(r"http://127\.0\.0\.1:\d+/#[\w-]{43}", talk.seen)[0]
+
+
+def test_chat_in_the_browser(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        bot = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")
+        room = user.rooms.create(assistant_id=bot.id).id
+    talk = terminal("chat", room, "-n", NAMESPACE, "--web", "--no-open")
+    link = link_of(talk)
+    said = ("Hello", "Support Bot here. You said: Hello")
+    with chromium() as browser:
+        browser.get(link)
+        chat = Chat(browser)
+        chat.shows("[part=status]", "Connected")
+        assert browser.current_url == link.partition("#")[0]
+        chat.write("Hello")
+        chat.shows_messages(*said)
+        browser.refresh()
+        chat.shows_messages(*said)
+        assert browser.get_cookies() == []
+        assert browser.get_log("browser") == []  # nothing that the content security policy refuses
+        browser.switch_to.new_window("tab")
+        browser.get(link)
+        refused = browser.find_element("id", "refused")
+        eventually_in(browser, lambda: "This link has been used" in refused.text)
+        assert chat.messages == []
+        talk.interrupt()
+        shown = talk.end()
+    assert sandbox.client_secret not in shown
+    assert "Traceback" not in shown
+
+
+def test_page_of_chat_admits_the_first_who_has_its_key(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
+    room, other = (new_room(sandbox) for _ in range(2))
+    url, _, key = link_of(terminal("chat", room, "-n", NAMESPACE, "--web", "--no-open")).partition("#")
+    with httpx.Client(base_url=url, headers={"Origin": url.rstrip("/")}) as page:
+        history, session = f"/interactor/rooms/{room}/messages", "/session"
+        assert page.get("/", headers={"Host": "rebound.example"}).status_code == 400
+        assert page.get(history).status_code == 401
+        for wrong in ("", "Bearer", f"Bearer {key[:-1]}", f"Bearer {key}x", f"Basic {key}", "Bearer \xe9"):
+            assert page.post(session, headers={"Authorization": wrong.encode("latin-1")}).status_code == 401
+        found = page.post(session, headers={"Authorization": f"Bearer {key}"}).json()
+        assert found["room"] == room
+        assert page.post(session, headers={"Authorization": f"Bearer {key}"}).status_code == 401
+        page.headers["Authorization"] = f"Bearer {found['token']}"
+        assert page.get(history).json()["data"] == []
+        assert page.get(f"/interactor/rooms/{other}/messages").status_code == 404
+        assert page.get(history, headers={"Host": "rebound.example"}).status_code == 400
+        assert page.get(history, headers={"Authorization": f"Bearer {key}"}).status_code == 401
+        assert page.get("/__init__.py").status_code == 404
+        for path in ("/", "/page.js", "/page.css"):
+            served = page.get(path)
+            assert served.status_code == 200
+            assert "default-src 'none'" in served.headers["content-security-policy"]
+            assert key not in served.text
+            assert found["token"] not in served.text
+
+
+def test_chat_in_the_browser_opens_it_or_says_what_is_wrong(
+    terminal: Callable[..., Terminal], shown_by: Callable[..., str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    room = new_room(sandbox)
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o700)
+    talk = terminal("chat", room, "-n", NAMESPACE, "--web", BROWSER=f"{browser} %s")
+    link = link_of(talk)
+    eventually(opened.exists)
+    assert opened.read_text().strip() == link
+    port = str(httpx.URL(link).port)
+    assert "in use" in shown_by("chat", room, "-n", NAMESPACE, "--web", "--no-open", "--port", port, status=1)
+    assert "--web needs a namespace" in shown_by("chat", room, "--web", status=1)
+    assert "go with --web" in shown_by("chat", room, "-n", NAMESPACE, "--port", port, status=2)
+    assert "go with --web" in shown_by("chat", room, "-n", NAMESPACE, "--no-open", status=2)
 
 
 def test_webhooks_listen_saves_deliveries_and_replay_sends_them(

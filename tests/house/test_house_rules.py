@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 CORE_DEPENDENCIES = {"attr", "attrs", "httpx", "dateutil"}
 # What one room may import besides: the extra that unlocks it, or what httpx itself is made of.
 EXTRA_ROOMS = {
-    "cli": {"typer", "rich"},
+    "cli": {"typer", "rich", "starlette"},
     "sandbox": {"starlette", "uvicorn", "h11", "jsonschema", "jwt", "cryptography"},
     "pytest_plugin.py": {"pytest"},
     "transports": {"httpcore"},

@@ -1,0 +1,110 @@
+"""The page of `interactor chat --web`: a chat in one room, for the browser that opens the link.
+
+The key in the link works once: the page exchanges it for a token, which it sends as a header. Cookies of 127.0.0.1 go
+to the servers at all of its ports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.resources import files
+from secrets import compare_digest, token_urlsafe
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from interactor_ext import AsyncInteractorClient
+from interactor_ext.cli.output import write
+from interactor_ext.relay import Relay
+from interactor_ext.sandbox.http.server import Server, origin
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cache-control": "no-store",
+}
+MEDIA_TYPES = {"index.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
+
+
+class ChatPage:
+    """`app` serves the page, and a relay for the one room. `key` belongs behind the # of the link."""
+
+    def __init__(self, client: AsyncInteractorClient, namespace: str, room_id: str) -> None:
+        self.key = token_urlsafe()
+        self._key_is_used = False
+        self._token = token_urlsafe()
+        self._namespace = namespace
+        self._room_id = room_id
+        self.relay = Relay(client, authorize=self._authorize, rooms=lambda _, asked: asked == room_id)
+
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            async with client:
+                yield
+
+        self.app = Starlette(
+            routes=[
+                Route("/", _file),
+                Route("/session", self._sign_in, methods=["POST"]),
+                Route("/{name}", _file),
+                Mount("/interactor", self.relay),
+            ],
+            # A site whose name was made to lead here (DNS rebinding) is told apart by that name.
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+            lifespan=lifespan,
+        )
+
+    async def _sign_in(self, request: Request) -> Response:
+        """Exchange the key for the token, once. Nothing is awaited between the look at the key and its end."""
+        if self._key_is_used or not _bears(request.headers, self.key):
+            return Response(status_code=401, headers=HEADERS)
+        self._key_is_used = True
+        return JSONResponse({"token": self._token, "room": self._room_id}, headers=HEADERS)
+
+    async def _authorize(self, scope: Scope) -> str | None:
+        return self._namespace if _bears(Headers(scope=scope), self._token) else None
+
+
+def serve(sock: socket.socket, settings: dict[str, Any], room_id: str, *, open_browser: bool) -> None:
+    """Serve the page at a listening socket until Ctrl-C. `settings` are those of a client, with a namespace."""
+    page = ChatPage(AsyncInteractorClient(**settings), settings["namespace"], room_id)
+    closing: list[asyncio.Task[None]] = []
+    server = Server(
+        page.app, before_shutdown=lambda: closing.append(asyncio.get_running_loop().create_task(page.relay.aclose()))
+    )
+    link = f"{origin(sock)}/#{page.key}"
+    write(f"Room {room_id} at {link}")
+    write("The link works once. Ctrl-C ends it.", "dim")
+    if open_browser:
+        # Some browsers, those of a terminal among them, return when they are closed.
+        threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[sock])
+
+
+def _bears(headers: Headers, secret: str) -> bool:
+    return compare_digest(headers.get("authorization", "").encode(), f"Bearer {secret}".encode())
+
+
+async def _file(request: Request) -> Response:
+    name = request.path_params.get("name", "index.html")
+    if name not in MEDIA_TYPES:
+        return Response(status_code=404, headers=HEADERS)
+    text = files(__name__).joinpath(name).read_text(encoding="utf-8")
+    return Response(text, media_type=MEDIA_TYPES[name], headers=HEADERS)
