@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from interactor_client.models import MessageComplete, MessageDelta
+from interactor_client.models import MessageComplete, MessageDelta, UnknownEvent
 from interactor_ext._errors import (
-    APIConnectionError,
     APITimeoutError,
+    ConfigurationError,
     InteractorError,
     ResponseValidationError,
     StreamError,
@@ -26,14 +26,15 @@ from interactor_ext._errors import (
 from interactor_ext._threads import with_timeout
 from interactor_ext.relay._event_ids import END, EventIds, Position
 from interactor_ext.relay._http import log_failure
-from interactor_ext.relay._public import dump, event_json
+from interactor_ext.relay._public import dump, public_json
 from interactor_ext.streams._shared import Gap
 
 # For the first connection of a stream, with its retries.
 _OPEN_SECONDS = 30.0
 # Of the newest events, and of an answer that is being written.
 _KEPT_BYTES = 256 * 1024
-_LONGEST_ANSWER = 1024 * 1024
+_LONGEST_ANSWER = 512 * 1024
+_REMEMBERED_IDS = 4096
 # What an event takes beyond its text.
 _ENTRY_BYTES = 300
 # The first comes early: it tells a reader from where to resume although no event has come.
@@ -74,24 +75,28 @@ class Reader:
         self._leave: Callable[[], None] | None = leave
         self._pause = min(_FIRST_HEARTBEAT, options.heartbeat)
         self._blocks: deque[bytes] = deque((_CONNECTED,))
-        self._bytes = len(_CONNECTED)
+        self._bytes = 0
         self._told: Position | None = None
         self._ended = False
         self._changed = asyncio.Event()
         self._taken = asyncio.Event()
 
     def put(self, entry: Entry) -> None:
-        """Queue an event. A reader that is too far behind is dropped: it comes back with the id of its last event."""
+        """Queue an event as it happens. A reader that is too far behind is dropped, and comes back with the id of its
+        last event.
+        """
         if self._ended:
             return
-        if self._blocks and self._bytes + len(entry.block) > self._options.most_queued:
+        if self._bytes and self._bytes + len(entry.block) > self._options.most_queued:
             self._blocks.clear()
             self._bytes = 0
             self._ended = True
+            self._hub.leave(self)
             if not self.stalled.done():
                 self.stalled.set_result(None)
         else:
-            self._append(entry.block)
+            self._blocks.append(entry.block)
+            self._bytes += len(entry.block)
             self.position = self._told = entry.position
         self._changed.set()
         self._taken.set()
@@ -99,14 +104,19 @@ class Reader:
     def tell(self, event: str) -> None:
         """Queue the text of an event that has no position, unless one is queued that has: it is newer."""
         if not self._ended and self.position is None:
-            self._append(f"data: {event}\n\n".encode("utf-8", "replace"))
+            self._blocks.append(f"data: {event}\n\n".encode("utf-8", "replace"))
             self._changed.set()
+
+    def put_missed(self, entry: Entry) -> None:
+        """Queue an event of before it came, which does not count."""
+        self._blocks.append(entry.block)
+        self.position = self._told = entry.position
+        self._changed.set()
 
     def end(self, *last: bytes) -> None:
         """No block comes after `last`."""
         if not self._ended:
-            for block in last:
-                self._append(block)
+            self._blocks.extend(last)
             self._ended = True
         self._changed.set()
         self._taken.set()
@@ -141,10 +151,6 @@ class Reader:
             return _HEARTBEAT
         self._told = position
         return self._hub.id_line(position) + _HEARTBEAT
-
-    def _append(self, block: bytes) -> None:
-        self._blocks.append(block)
-        self._bytes += len(block)
 
     async def aclose(self) -> None:
         """The browser has gone. Twice does no harm."""
@@ -211,25 +217,25 @@ class Hub:
         self._readers.add(reader)
         if self._closer is not None:
             self._closer.cancel()
-        if self._opened.done():
+        if self._opened.done():  # and not in vain: then nobody joins it any more
             self._attach(reader, resume)
             return reader
         self._waiting[reader] = resume
+        outcome: InteractorError | bool = False
         try:
             outcome = await asyncio.shield(self._opened)
-        except BaseException:
-            self.leave(reader)
-            raise
-        if isinstance(outcome, bool):
-            if outcome:
-                return reader
-            self.leave(reader)
-            return None
-        self.leave(reader)
-        raise copy.copy(outcome)
+        finally:
+            if outcome is not True:
+                self.leave(reader)
+        if isinstance(outcome, InteractorError):
+            raise copy.copy(outcome)  # several tasks raise it
+        return reader if outcome else None
 
     def leave(self, reader: Reader) -> None:
-        self._readers.discard(reader)
+        """Twice does no harm."""
+        if reader not in self._readers:
+            return
+        self._readers.remove(reader)
         self._waiting.pop(reader, None)
         if not self._readers and self._last_blocks is None:
             self._closer = self._loop.call_later(self._options.grace, self._close_if_unused)
@@ -256,9 +262,8 @@ class Hub:
         try:
             last = (await self._follow(),)
         finally:
+            self._settle(ConfigurationError("The relay is closed."))
             self._forget(self)
-            if not self._opened.done():
-                self._opened.set_result(APIConnectionError("The stream was closed before it was open."))
             self._last_blocks = last
             for reader in self._readers:
                 if reader.catching_up is None:
@@ -269,24 +274,31 @@ class Hub:
         stream = self._stream = self._open_stream(self._start)
         try:
             await _enter(stream)
+            self._settle(not stream.is_over)
             if stream.is_over:
-                self._opened.set_result(False)
                 return b""
-            self._opened.set_result(True)
-            for reader, resume in self._waiting.items():
-                self._attach(reader, resume)
-            self._waiting.clear()
             numbering = Numbering()
             async for event in _events(stream):
                 self._add(event, numbering.next(stream.last_event_id))
             return self._end_block()
         except Exception as error:
             log_failure("A stream", error)
-            if not self._opened.done():
-                self._opened.set_result(error if isinstance(error, InteractorError) else StreamError())
+            self._settle(error if isinstance(error, InteractorError) else StreamError())
             return _FAILED
         finally:
             await stream.aclose()
+
+    def _settle(self, outcome: InteractorError | bool) -> None:
+        """Tell those who wait whether the stream is open. Only the first outcome counts."""
+        if self._opened.done():
+            return
+        if outcome is True:
+            for reader, resume in self._waiting.items():
+                self._attach(reader, resume)
+        else:
+            self._forget(self)
+        self._waiting.clear()
+        self._opened.set_result(outcome)
 
     async def _catch_up(self, reader: Reader, resume: Position) -> None:
         last: tuple[bytes, ...] = ()
@@ -296,8 +308,6 @@ class Hub:
             numbering = Numbering()
             async for event in _events(stream):
                 entry = self._entry(event, numbering.next(stream.last_event_id))
-                if entry is None:
-                    continue
                 if not _is_repeat(entry.position, resume):
                     reader.put(entry)
                 following = self._after(entry.position)
@@ -321,8 +331,6 @@ class Hub:
 
     def _add(self, event: Any, position: Position) -> None:
         entry = self._entry(event, position)
-        if entry is None:
-            return
         self._note_answer(event)
         self._last = position
         self._numbers[position] = self._first + len(self._kept)
@@ -331,9 +339,9 @@ class Hub:
         while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
             oldest = self._kept.popleft()
             self._kept_bytes -= len(oldest.block) + _ENTRY_BYTES
-            self._first += 1
             del self._numbers[oldest.position]
-        for reader in self._readers:
+            self._first += 1
+        for reader in list(self._readers):
             if reader.catching_up is None:
                 reader.put(entry)
             elif reader.position == position:
@@ -342,17 +350,18 @@ class Hub:
 
     def _note_answer(self, event: Any) -> None:
         if isinstance(event, MessageDelta):
-            self._answer.append(event.content)
             self._answer_size += len(event.content)
+            if self._answer_size <= _LONGEST_ANSWER:
+                self._answer.append(event.content)
+            else:
+                self._answer.clear()
         elif isinstance(event, MessageComplete):
             self._answer.clear()
             self._answer_size = 0
 
-    def _entry(self, event: Any, position: Position) -> Entry | None:
-        text = event_json(event)
-        if text is None:
-            return None
-        return Entry(position, self.id_line(position) + f"data: {text}\n\n".encode("utf-8", "replace"))
+    def _entry(self, event: Any, position: Position) -> Entry:
+        data = f"data: {dump(public_json(event))}\n\n".encode("utf-8", "replace")
+        return Entry(position, self.id_line(position) + data)
 
     def _attach(self, reader: Reader, resume: Position | None) -> None:
         """Send a reader what it misses, then all that comes."""
@@ -362,14 +371,13 @@ class Hub:
         elif resume is not None and resume.id:
             reader.position = resume
             reader.catching_up = self._loop.create_task(self._catch_up(reader, resume))
-        elif self._answer and self._answer_size <= _LONGEST_ANSWER and self._last is not None:
+        elif self._answer and self._last is not None:
             # From its beginning, which may no longer be among the events that are kept.
-            entry = self._entry(MessageDelta(content="".join(self._answer)), self._last)
-            assert entry is not None
-            reader.put(entry)
+            reader.put_missed(self._entry(MessageDelta(content="".join(self._answer)), self._last))
 
     def _after(self, place: Position) -> int | None:
         """The number of the event that follows, if all are kept from there on."""
+        self.position()  # which notes where the stream began
         number = self._numbers.get(place)
         if number is not None:
             return number + 1
@@ -382,7 +390,7 @@ class Hub:
     def _send_kept(self, reader: Reader, following: int, resume: Position) -> None:
         for entry in itertools.islice(self._kept, following - self._first, None):
             if not _is_repeat(entry.position, resume):
-                reader.put(entry)
+                reader.put_missed(entry)
 
 
 class Hubs:
@@ -426,19 +434,19 @@ class Hubs:
 
 
 class Numbering:
-    """Tells events that share an id apart. Where there are no ids at all, the numbers begin anywhere: they are those of
-    one connection, and no other's.
+    """Tells the events of one connection that share an id apart. Where there are no ids at all, the numbers begin
+    anywhere: no other connection gives them to other events.
     """
 
     def __init__(self) -> None:
-        self._id = ""
-        self._numbers = itertools.count(secrets.randbits(48) + 1)
+        self._counts = {"": secrets.randbits(48)}
 
     def next(self, event_id: str) -> Position:
-        if event_id != self._id:
-            self._id = event_id
-            self._numbers = itertools.count(1)
-        return Position(event_id, next(self._numbers))
+        number = self._counts.pop(event_id, 0) + 1
+        self._counts[event_id] = number
+        if len(self._counts) > _REMEMBERED_IDS:
+            del self._counts[next(iter(self._counts))]
+        return Position(event_id, number)
 
 
 def _is_repeat(position: Position, resume: Position) -> bool:
@@ -453,7 +461,9 @@ async def _enter(stream: Any) -> None:
 
 
 async def _events(stream: Any) -> AsyncIterator[Any]:
-    """What the stream of the SDK gives, through its reconnects, without events that cannot be read."""
+    """What the stream of the SDK gives, through its reconnects, without events that cannot be read and those of types
+    that nothing documents.
+    """
     while True:
         try:
             event = await stream.next_or_gap()
@@ -462,5 +472,5 @@ async def _events(stream: Any) -> AsyncIterator[Any]:
             continue
         if event is None:
             return
-        if event is not Gap.GAP:
+        if not (event is Gap.GAP or isinstance(event, UnknownEvent)):
             yield event

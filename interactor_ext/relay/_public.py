@@ -7,8 +7,6 @@ from typing import Any
 
 import attrs
 
-from interactor_client.models import UnknownEvent
-
 _UNDOCUMENTED = "additional_properties"
 _NOT_FOR_BROWSERS = "namespace"
 
@@ -18,11 +16,6 @@ def public_json(model: Any) -> dict[str, Any]:
     document: dict[str, Any] = _documented(model).to_dict()
     document.pop(_NOT_FOR_BROWSERS, None)
     return document
-
-
-def event_json(event: Any) -> str | None:
-    """The JSON text of an event on one line; None for an event of a type that nothing documents."""
-    return None if isinstance(event, UnknownEvent) else dump(public_json(event))
 
 
 def dump(document: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs
 
 from interactor_client.models import HaltingPresentation, WorkflowHalted
 from interactor_ext._effects import Call, Effects
-from interactor_ext._errors import APIConnectionError, ConfigurationError, InteractorError, NotFoundError
+from interactor_ext._errors import ConfigurationError, InteractorError, NotFoundError
 from interactor_ext._threads import DaemonThreads
 from interactor_ext.logs._logger import relay_logger as logger
 from interactor_ext.relay._event_ids import END, EventIds
@@ -36,7 +37,7 @@ from interactor_ext.relay._http import (
 from interactor_ext.relay._hub import HubOptions, Hubs, Reader
 from interactor_ext.relay._public import dump, public_json
 from interactor_ext.relay._quota import Quota
-from interactor_ext.relay._static import static_file
+from interactor_ext.relay._static import StaticFile, static_file
 from interactor_ext.transports._per_loop import PerLoop
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ MayEnter = Callable[[str, str], "bool | Awaitable[bool]"]
 _THREADS = DaemonThreads("interactor-relay-authorize", most=32)
 _MOST_PER_PAGE = 100
 _BUSY_SECONDS = 10.0
+# The events wait for it.
+_QUESTION_SECONDS = 5.0
 
 
 class Options(NamedTuple):
@@ -90,8 +93,9 @@ class Routes:
         except Refused as refused:
             response = refused.response
         except InteractorError as error:
-            log_failure(f"A {request.method}", error)
             response = refusal_for(error).response
+            if response.status >= 500:
+                log_failure(f"A {request.method}", error)
         except Exception:
             logger.exception("A request to the relay failed.")
             response = Refused(500).response
@@ -115,9 +119,8 @@ class Routes:
     def _methods(self, parts: list[str]) -> Mapping[str, Callable[[Request], Effects[Response]]]:
         """What may be done at a path. Raises Refused for a path of no route."""
         match parts:
-            case ["static", name]:
-                get = partial(self._static, name)
-                return {"GET": get, "HEAD": get}
+            case ["static", name] if (file := static_file(name)) is not None:
+                return dict.fromkeys(("GET", "HEAD"), partial(self._static, file))
             case ["rooms", room, "messages"] if is_id(room):
                 return {"GET": partial(self._list_messages, room), "POST": partial(self._send_message, room)}
             case ["rooms", room, "stream"] if is_id(room):
@@ -130,10 +133,7 @@ class Routes:
                 return {"GET": partial(self._stream_instance, instance)}
         raise Refused(404)
 
-    def _static(self, name: str, request: Request) -> Effects[Response]:
-        file = static_file(name)
-        if file is None:
-            raise Refused(404)
+    def _static(self, file: StaticFile, request: Request) -> Effects[Response]:
         headers = {"Cache-Control": "no-cache", "ETag": file.etag, "X-Content-Type-Options": "nosniff"}
         if file.etag in request.headers.get("if-none-match", ""):
             return Response(304, headers)
@@ -193,24 +193,28 @@ class Routes:
             return Response(204, {"Cache-Control": "no-store"})
         if not self._quota.open_stream(user.namespace):
             raise Refused(429, retry_after=_BUSY_SECONDS)
-        leave = partial(self._quota.close_stream, user.namespace)
-        stream = getattr(user.view, kind).stream
+        place = ExitStack()  # given back once, whoever closes it
+        place.callback(self._quota.close_stream, user.namespace)
 
-        async def join() -> Any:
-            hubs = self._hubs.get()
+        async def join() -> Reader | None:
+            stream = getattr(user.view, kind).stream
             open_stream = lambda last: stream(record, last_event_id=last)  # noqa: E731
-            reader = await hubs.join(name, open_stream, ids, resume, self._options.hub, leave)
+            reader = await self._hubs.get().join(name, open_stream, ids, resume, self._options.hub, place.close)
             if reader is not None and resume is None and kind == "workflow_instances":
-                await _tell_question(user.view, record, reader)
+                try:
+                    await _tell_question(user.view, record, reader)
+                except BaseException:
+                    await reader.aclose()
+                    raise
             return reader
 
         try:
             reader = yield Call(join)
         except BaseException:
-            leave()
+            place.close()
             raise
         if reader is None:
-            leave()
+            place.close()
             return Response(204, {"Cache-Control": "no-store"})
         return Response(200, dict(_EVENT_STREAM), reader)
 
@@ -257,12 +261,13 @@ class Routes:
                 sent.set_exception(error)
         finally:
             if not sent.done():
-                sent.set_exception(APIConnectionError("The relay was closed."))
+                sent.set_exception(ConfigurationError("The relay is closed."))
             sent.exception()  # looked at, so that asyncio does not report it
 
 
 async def _tell_question(view: Any, instance_id: str, reader: Reader) -> None:
     """Tell a reader who comes when the instance is halted already what it asks."""
+    view = view.with_options(deadline=_QUESTION_SECONDS)
     try:
         instance = await view.workflow_instances.get(instance_id)
         if instance.status != "halted":

@@ -1,0 +1,412 @@
+"""Who may do what through the relay, and that nothing is sent upstream for those who may not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_client.models import WorkflowState, WorkflowTransition
+from interactor_ext import InteractorClient
+from interactor_ext.sandbox import Sandbox
+from tests.support.relay_server import RelayServer, cookie_for
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
+
+StartRelay = Callable[..., RelayServer]
+NewRoom = Callable[..., str]
+
+# Every route that names a record, with `{}` in its place.
+ROOM_ROUTES = [
+    ("GET", "/rooms/{}/messages", None),
+    ("POST", "/rooms/{}/messages", {"content": "Hello!"}),
+    ("GET", "/rooms/{}/stream", None),
+]
+INSTANCE_ROUTES = [
+    ("GET", "/workflow-instances/{}", None),
+    ("POST", "/workflow-instances/{}/input", {"approved": True}),
+    ("GET", "/workflow-instances/{}/stream", None),
+]
+ROUTES = [*ROOM_ROUTES, *INSTANCE_ROUTES]
+WRITES = [route for route in ROUTES if route[0] == "POST"]
+READS = [route for route in ROUTES if route[0] == "GET"]
+NOT_FOUND = b'{"error":{"code":"NOT_FOUND","message":"There is nothing here."}}'
+
+
+@contextmanager
+def nothing_upstream(sandbox: Sandbox) -> Iterator[None]:
+    before = len(sandbox.requests)
+    yield
+    assert [each.path for each in list(sandbox.requests)[before:]] == []
+
+
+@pytest.fixture
+def new_instance(backend: InteractorClient) -> Callable[[str], str]:
+    def new_instance(namespace: str) -> str:
+        user = backend.namespace(namespace)
+        states = [
+            WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
+            WorkflowState(name="end", type="terminal"),
+        ]
+        workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
+        return user.workflow_instances.start(workflow_id=workflow.id).id
+
+    return new_instance
+
+
+def raw(relay: RelayServer, method: str, target: str, *headers: str, body: bytes = b"") -> tuple[int, bytes]:
+    """Status and body of a request whose path no client has made neat."""
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        f"Host: 127.0.0.1:{relay.port}",
+        f"Origin: {relay.origin}",
+        f"Cookie: {cookie_for('user_1')}",
+        "Connection: close",
+        *([f"Content-Length: {len(body)}", "Content-Type: application/json"] if body else []),
+        *headers,
+    ]
+    with socket.create_connection(("127.0.0.1", relay.port), timeout=60) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    head, _, content = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), content
+
+
+@pytest.mark.parametrize(("method", "route", "body"), ROUTES)
+def test_records_of_another_namespace_are_answered_as_records_that_do_not_exist(
+    relay: RelayServer,
+    new_room: NewRoom,
+    new_instance: Callable[[str], str],
+    backend: InteractorClient,
+    method: str,
+    route: str,
+    body: Any,
+) -> None:
+    make = new_room if route.startswith("/rooms") else new_instance
+    mine, theirs = make("user_1"), make("user_2")
+    unknown = theirs[:-4] + "0000"
+    with relay.page("user_1") as page:
+        with page.stream(method, route.format(mine), json=body) as own:
+            assert own.is_success
+        foreign = page.request(method, route.format(theirs), json=body)
+        missing = page.request(method, route.format(unknown), json=body)
+    assert (foreign.status_code, foreign.content) == (404, NOT_FOUND)
+    assert (missing.status_code, missing.content) == (404, NOT_FOUND)
+    assert without_date(foreign) == without_date(missing)
+    if route.startswith("/rooms"):
+        assert backend.namespace("user_2").messages.list(theirs).data == []
+    else:
+        assert backend.namespace("user_2").workflow_instances.get(theirs).status == "halted"
+
+
+@pytest.mark.parametrize(("method", "route", "body"), [route for route in ROUTES if "stream" not in route[1]])
+def test_own_records_are_answered(
+    relay: RelayServer, new_room: NewRoom, new_instance: Callable[[str], str], method: str, route: str, body: Any
+) -> None:
+    record = (new_room if route.startswith("/rooms") else new_instance)("user_1")
+    with relay.page("user_1") as page:
+        answer = page.request(method, route.format(record), json=body)
+    assert answer.is_success
+    assert "namespace" not in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def without_date(answer: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "date"}
+
+
+@pytest.mark.parametrize(("method", "route", "body"), ROUTES)
+@pytest.mark.parametrize(
+    "cookie", ["", "session=user_1.0000", "session=user_1", "session=.", cookie_for("user_2")[:-1]]
+)
+def test_forged_cookie_gets_401_and_sends_nothing_upstream(
+    sandbox: Sandbox, relay: RelayServer, new_room: NewRoom, method: str, route: str, body: Any, cookie: str
+) -> None:
+    room = new_room()
+    with nothing_upstream(sandbox), relay.page(None, cookie=cookie) as page:
+        answer = page.request(method, route.format(room), json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_ERROR")
+
+
+@pytest.mark.parametrize(("method", "route", "body"), ROUTES)
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1",
+        "file://",
+        "",
+        "https://app.example.evil.example",
+    ],
+)
+def test_foreign_origin_gets_403_and_sends_nothing_upstream(
+    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, method: str, route: str, body: Any, origin: str
+) -> None:
+    room = new_room()
+    relay = start_relay(allowed_origins=["https://app.example"])
+    with nothing_upstream(sandbox), relay.page(origin=origin) as page:
+        answer = page.request(method, route.format(room), json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(("method", "route", "body"), WRITES)
+def test_write_without_origin_gets_403_and_sends_nothing_upstream(
+    sandbox: Sandbox, relay: RelayServer, new_room: NewRoom, method: str, route: str, body: Any
+) -> None:
+    with nothing_upstream(sandbox), relay.page() as page:
+        del page.headers["origin"]
+        assert page.request(method, route.format(new_room_id()), json=body).status_code == 403
+
+
+def new_room_id() -> str:
+    return "room_0123456789abcdef"
+
+
+def test_read_without_origin_is_answered(relay: RelayServer, new_room: NewRoom) -> None:
+    with relay.page() as page:
+        del page.headers["origin"]
+        assert page.get(f"/rooms/{new_room()}/messages").status_code == 200
+
+
+def test_allowed_origin_is_answered_with_its_name_and_credentials(start_relay: StartRelay, new_room: NewRoom) -> None:
+    relay = start_relay(allowed_origins=["https://app.example"])
+    room = new_room()
+    with relay.page(origin="https://app.example") as page:
+        for answer in (page.get(f"/rooms/{room}/messages"), page.say(room, "Hi"), page.get("/rooms/none/messages")):
+            assert answer.headers["access-control-allow-origin"] == "https://app.example"
+            assert answer.headers["access-control-allow-credentials"] == "true"
+            assert answer.headers["vary"] == "Origin"
+        with page.room_events(room) as stream:
+            assert stream.response.headers["access-control-allow-origin"] == "https://app.example"
+
+
+@pytest.mark.parametrize(("method", "route", "body"), ROUTES)
+def test_preflight_of_an_allowed_origin_names_method_and_headers(
+    sandbox: Sandbox, start_relay: StartRelay, method: str, route: str, body: Any
+) -> None:
+    relay = start_relay(allowed_origins=["https://app.example"])
+    asked = {"access-control-request-method": method, "access-control-request-headers": "content-type,x-session"}
+    with nothing_upstream(sandbox), relay.page(None, origin="https://app.example") as page:
+        answer = page.options(route.format(new_room_id()), headers=asked)
+        refused = page.options(route.format(new_room_id()), headers={**asked, "origin": "https://evil.example"})
+    assert answer.status_code == 204
+    assert method in answer.headers["access-control-allow-methods"]
+    assert answer.headers["access-control-allow-headers"] == "content-type,x-session"
+    assert answer.headers["access-control-allow-origin"] == "https://app.example"
+    assert refused.status_code == 403
+    assert not [name for name in refused.headers if name.startswith("access-control")]
+
+
+def test_page_by_https_behind_a_proxy_that_takes_off_the_tls_is_the_relays_own(
+    relay: RelayServer, new_room: NewRoom
+) -> None:
+    room = new_room()
+    with relay.page(origin="https://app.example", host="app.example") as page:
+        assert page.say(room, "Hi").status_code == 201
+    with relay.page(origin="https://app.example", host="app.example:443") as page:
+        assert page.say(room, "Hi").status_code == 201
+
+
+BAD_IDS = [
+    "..",
+    ".",
+    "%2e%2e",
+    "a%2fb",
+    "a%2Fb",
+    "..%2f..%2fassistants",
+    "a%5cb",
+    "a%252fb",
+    "%00",
+    "a%0ab",
+    "a%0d%0aX-Namespace:%20user_2",
+    "a%20b",
+    "a..b",
+    "",
+    "%c3%bc",
+    "a" * 129,
+    "a%3fnamespace=user_2",
+    "a%23",
+    "*",
+]
+
+
+@pytest.mark.parametrize(("method", "route", "body"), ROUTES)
+def test_path_that_holds_no_plain_id_gets_404_and_sends_nothing_upstream(
+    sandbox: Sandbox, relay: RelayServer, method: str, route: str, body: Any
+) -> None:
+    content = b"" if body is None else json.dumps(body).encode()
+    with nothing_upstream(sandbox):
+        for bad in BAD_IDS:
+            status, answer = raw(relay, method, f"/interactor{route.format(bad)}", body=content)
+            assert (bad, status, answer) == (bad, 404, NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/interactor/",
+        "/interactor//rooms/room_1/messages",
+        "/interactor/rooms/room_1/messages/",
+        "/interactor/rooms",
+        "/interactor/assistants",
+        "/interactor/rooms/room_1",
+        "/interactor/rooms/room_1/tool-results",
+        "/interactor/static/../_http.py",
+        "/interactor/static/..%2f_http.py",
+        "/interactor/static/package.json",
+        "/interactor/static/",
+        "/interactor/workflow-instances/wfi_1/cancel",
+        "/interactor/rooms/../workflow-instances/wfi_1",
+        "/interactor/rooms/%2e%2e/workflow-instances/wfi_1",
+    ],
+)
+def test_unknown_path_gets_404_and_sends_nothing_upstream(sandbox: Sandbox, relay: RelayServer, target: str) -> None:
+    with nothing_upstream(sandbox):
+        for method in ("GET", "POST"):
+            assert raw(relay, method, target) == (404, NOT_FOUND)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "HEAD"])
+def test_wrong_method_gets_405_and_says_which_are_allowed(
+    sandbox: Sandbox, relay: RelayServer, new_room: NewRoom, method: str
+) -> None:
+    room = new_room()
+    with nothing_upstream(sandbox), relay.page() as page:
+        answer = page.request(method, f"/rooms/{room}/messages")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, POST, OPTIONS"
+
+
+@pytest.mark.parametrize(("method", "route", "body"), WRITES)
+def test_oversize_body_gets_413_and_sends_nothing_upstream(
+    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, method: str, route: str, body: Any
+) -> None:
+    room = new_room()
+    large = json.dumps({"content": "x" * 2000}).encode()
+    chunks = [large[start : start + 100] for start in range(0, len(large), 100)]
+    with nothing_upstream(sandbox), start_relay(max_body=1000).page() as page:
+        for content in (large, iter(chunks)):
+            answer = page.post(route.format(room), content=content, headers={"content-type": "application/json"})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TOO_LARGE")
+
+
+def test_body_that_does_not_arrive_gets_408(
+    sandbox: Sandbox, relay: RelayServer, new_room: NewRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interactor_ext.relay._asgi._BODY_SECONDS", 0.05)
+    room = new_room()
+    with nothing_upstream(sandbox):
+        status, _ = raw(
+            relay, "POST", f"/interactor/rooms/{room}/messages", "Content-Length: 9", "Content-Type: application/json"
+        )
+    assert status == 408
+
+
+@pytest.mark.parametrize(("method", "route", "body"), WRITES)
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
+def test_write_of_another_content_type_gets_415(
+    sandbox: Sandbox, relay: RelayServer, method: str, route: str, body: Any, content_type: str | None
+) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    with nothing_upstream(sandbox), relay.page() as page:
+        answer = page.post(route.format(new_room_id()), content=json.dumps(body), headers=headers)
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{", b"\xff", b'"text"', b'{"content": "a\\ud800"}', b'{"content": NaN}', b"[" * 50_000, b"{}x"],
+)
+def test_write_that_is_no_json_object_gets_422(sandbox: Sandbox, relay: RelayServer, content: bytes) -> None:
+    with nothing_upstream(sandbox), relay.page() as page:
+        for _, route, _ in WRITES:
+            answer = page.post(
+                route.format(new_room_id()), content=content, headers={"content-type": "application/json"}
+            )
+            assert (answer.status_code, answer.json()["error"]["code"]) == (422, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("body", [{}, {"content": ""}, {"content": " \n"}, {"content": 3}, {"content": None}])
+def test_message_without_content_gets_422(sandbox: Sandbox, relay: RelayServer, body: Any) -> None:
+    with nothing_upstream(sandbox), relay.page() as page:
+        assert page.post(f"/rooms/{new_room_id()}/messages", json=body).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "query", ["page=0", "page=x", "page=-1", "page=1e9", "page=99999999", "per_page=101", "per_page=0", "order=up"]
+)
+def test_page_out_of_range_gets_422(sandbox: Sandbox, relay: RelayServer, query: str) -> None:
+    with nothing_upstream(sandbox), relay.page() as page:
+        assert page.get(f"/rooms/{new_room_id()}/messages?{query}").status_code == 422
+
+
+@pytest.mark.parametrize(("method", "route", "body"), ROOM_ROUTES)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_room_that_rooms_refuses_is_answered_as_one_that_does_not_exist_and_sends_nothing_upstream(
+    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, method: str, route: str, body: Any, is_async: bool
+) -> None:
+    mine, other = new_room(), new_room()
+
+    def may_enter(namespace: str, room_id: str) -> bool:
+        return (namespace, room_id) == ("user_1", mine)
+
+    async def may_enter_async(namespace: str, room_id: str) -> bool:
+        return may_enter(namespace, room_id)
+
+    with start_relay(rooms=may_enter_async if is_async else may_enter).page() as page:
+        with nothing_upstream(sandbox):
+            answer = page.request(method, route.format(other), json=body)
+        assert (answer.status_code, answer.content) == (404, NOT_FOUND)
+        with page.stream(method, route.format(mine), json=body) as allowed:
+            assert allowed.is_success
+
+
+@pytest.mark.parametrize("outcome", [RuntimeError("the key is s3cr3t"), 7, "", "a\nb", True])
+def test_authorize_that_fails_gets_500_and_sends_nothing_upstream(
+    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, caplog: pytest.LogCaptureFixture, outcome: Any
+) -> None:
+    def authorize(scope: Any) -> Any:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    room = new_room()
+    with nothing_upstream(sandbox), start_relay(authorize=authorize).page() as page:
+        answer = page.get(f"/rooms/{room}/messages")
+    assert answer.content == b'{"error":{"code":"INTERNAL_ERROR","message":"Something went wrong."}}'
+    assert answer.status_code == 500
+    [record] = [record for record in caplog.records if record.name == "interactor.relay"]
+    assert record.levelno == logging.ERROR
+
+
+def test_coroutine_function_authorizes(start_relay: StartRelay, new_room: NewRoom) -> None:
+    async def authorize(scope: Any) -> str:
+        return "user_1"
+
+    with start_relay(authorize=authorize).page(None) as page:
+        assert page.get(f"/rooms/{new_room()}/messages").status_code == 200
+
+
+def test_more_writes_than_a_namespace_may_make_get_429_and_send_nothing_upstream(
+    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom
+) -> None:
+    room, other = new_room(), new_room("user_2")
+    relay = start_relay(writes_per_minute=3)
+    with relay.page() as page, relay.page("user_2") as another:
+        assert page.say(room, "Hi").status_code == 201
+        with nothing_upstream(sandbox):
+            answer = page.say(room, "Hi")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "RATE_LIMITED")
+        assert 1 <= int(answer.headers["retry-after"]) <= 20
+        assert another.say(other, "Hi").status_code == 201

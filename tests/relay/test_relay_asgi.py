@@ -1,0 +1,133 @@
+"""The relay as an ASGI application, with messages that real servers seldom send."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from interactor_ext.relay import Relay
+from interactor_ext.sandbox import Sandbox
+from tests.support.relay_server import authorize, cookie_for
+from tests.support.waiting import eventually_async
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
+
+NewRoom = Callable[..., str]
+BODY = {"type": "http.request", "body": b'{"content": "Hi"}', "more_body": False}
+
+
+@pytest.fixture
+async def app(sandbox: Sandbox) -> AsyncIterator[Relay]:
+    async with sandbox.async_client() as client:
+        relay = Relay(client, authorize=authorize, grace=0)
+        yield relay
+        await relay.aclose()
+
+
+def scope(path: str, method: str = "GET", *headers: tuple[bytes, bytes], **more: Any) -> dict[str, Any]:
+    known = [(b"host", b"app.example"), (b"cookie", cookie_for("user_1").encode())]
+    return {"type": "http", "method": method, "path": path, "headers": [*known, *headers], **more}
+
+
+WRITE = ((b"content-type", b"application/json"), (b"origin", b"https://app.example"))
+
+
+async def answer(
+    app: Relay, scope: dict[str, Any], *messages: dict[str, Any], sent: list[Any] | None = None
+) -> list[Any]:
+    """What is sent for a request, whose browser stays connected."""
+    sent = [] if sent is None else sent
+    waiting = list(messages)
+
+    async def receive() -> Any:
+        return waiting.pop(0) if waiting else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("/interactor/rooms/{}/messages", {"root_path": "/interactor", "raw_path": b"/interactor/rooms/x/messages"}),
+        ("/a/b/rooms/{}/messages", {"root_path": "/a/b/"}),
+        ("/rooms/{}/messages", {"root_path": "/interactor"}),
+        ("/rooms/{}/messages", {"root_path": "", "raw_path": None}),
+        ("/rooms/{}/messages", {}),
+    ],
+)
+async def test_relay_is_found_below_any_mount(app: Relay, new_room: NewRoom, path: str, more: dict[str, Any]) -> None:
+    start, body = await answer(app, scope(path.format(new_room()), **more))
+    assert start["status"] == 200
+    assert body["body"].startswith(b'{"data":[]')
+
+
+async def test_path_beside_the_mount_gets_404(app: Relay) -> None:
+    start, _ = await answer(app, scope("/interactors/rooms/r/messages", root_path="/interactor"))
+    assert start["status"] == 404
+
+
+async def test_browser_that_goes_before_its_body_is_complete_sends_nothing_upstream(
+    app: Relay, sandbox: Sandbox, new_room: NewRoom
+) -> None:
+    room = new_room()
+    before = len(sandbox.requests)
+    first = {"type": "http.request", "body": b'{"content"', "more_body": True}
+    sent = await answer(app, scope(f"/rooms/{room}/messages", "POST", *WRITE), first, {"type": "http.disconnect"})
+    assert sent == []
+    assert len(sandbox.requests) == before
+
+
+async def test_second_origin_or_content_type_is_refused(app: Relay, sandbox: Sandbox) -> None:
+    path = "/rooms/room_1/messages"
+    start, _ = await answer(app, scope(path, "POST", *WRITE, (b"origin", b"https://app.example")), BODY)
+    assert start["status"] == 403
+    start, _ = await answer(app, scope(path, "POST", *WRITE, (b"content-type", b"text/plain")), BODY)
+    assert start["status"] == 415
+    assert len(sandbox.requests) == 0
+
+
+async def test_stream_whose_server_says_that_the_browser_has_gone_closes_upstream(
+    app: Relay, sandbox: Sandbox, new_room: NewRoom
+) -> None:
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        raise OSError
+
+    await app(scope(f"/rooms/{new_room()}/stream"), receive, send)
+    await eventually_async(lambda: sandbox.open_streams == 0)
+
+
+async def test_task_that_is_cancelled_closes_upstream(app: Relay, sandbox: Sandbox, new_room: NewRoom) -> None:
+    task = asyncio.create_task(answer(app, scope(f"/rooms/{new_room()}/stream")))
+    await eventually_async(lambda: sandbox.open_streams == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await eventually_async(lambda: sandbox.open_streams == 0)
+
+
+async def test_lifespan_shutdown_closes_all_streams(app: Relay, sandbox: Sandbox, new_room: NewRoom) -> None:
+    begun: list[Any] = []
+    stream = asyncio.create_task(answer(app, scope(f"/rooms/{new_room()}/stream"), sent=begun))
+    await eventually_async(lambda: len(begun) > 1)
+    sent = await answer(app, {"type": "lifespan"}, {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert (await stream)[-1] == {"type": "http.response.body", "body": b""}
+    await eventually_async(lambda: sandbox.open_streams == 0)
+    start, _ = await answer(app, scope("/rooms/room_1/messages"))
+    assert start["status"] == 503
+
+
+async def test_websocket_is_closed(app: Relay) -> None:
+    connect = {"type": "websocket.connect"}
+    sent = await answer(app, {"type": "websocket", "path": "/rooms/room_1/stream"}, connect)
+    assert sent == [{"type": "websocket.close", "code": 1000}]

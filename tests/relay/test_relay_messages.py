@@ -1,0 +1,222 @@
+"""Messages, workflow instances, tools and static files through the relay."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from interactor_client.models import WorkflowState, WorkflowTransition
+from interactor_ext import InteractorClient, ToolSet
+from interactor_ext.relay import Relay
+from interactor_ext.relay._static import FOLDER
+from interactor_ext.sandbox import Sandbox
+from tests.support.relay_server import RelayServer, authorize, text_of
+from tests.support.waiting import eventually
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
+
+StartRelay = Callable[..., RelayServer]
+NewRoom = Callable[..., str]
+
+
+def test_history_comes_in_pages_of_documented_fields(
+    relay: RelayServer, new_room: NewRoom, backend: InteractorClient
+) -> None:
+    room = new_room()
+    for number in range(3):
+        backend.namespace("user_1").messages.send(room, content=f"Message {number}")
+    with relay.page() as page:
+        answer = page.get(f"/rooms/{room}/messages?page=2&per_page=4&order=asc").json()
+    assert answer["meta"] == {"page": 2, "per_page": 4, "total": 6, "total_pages": 2, "has_more": False}
+    assert [message["content"] for message in answer["data"]] == ["Message 2", "Bot here. You said: Message 2"]
+    assert set(answer["data"][0]) <= {"id", "room_id", "role", "created_at", "content", "tool_calls"}
+
+
+def test_idempotency_key_is_passed_on_and_another_body_with_it_gets_409(
+    relay: RelayServer, new_room: NewRoom, backend: InteractorClient
+) -> None:
+    room = new_room()
+    key = {"idempotency-key": "page-7"}
+    with relay.page() as page:
+        first, again, other = (page.say(room, content, **key) for content in ("Hi", "Hi", "Ho"))
+        assert page.say(room, "Hi", **{"idempotency-key": "a b"}).status_code == 422
+    assert first.json() == again.json()
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "CONFLICT")
+    sent = [message for message in backend.namespace("user_1").messages.list(room) if message.role == "user"]
+    assert len(sent) == 1
+
+
+def test_only_the_content_of_a_message_is_passed_on(relay: RelayServer, new_room: NewRoom, sandbox: Sandbox) -> None:
+    room = new_room()
+    body = {"content": "Hi", "role": "system", "stream": False, "namespace": "user_2"}
+    with relay.page() as page:
+        assert page.post(f"/rooms/{room}/messages", json=body).json()["data"]["role"] == "user"
+    [sent] = [each for each in sandbox.requests if each.operation == "send_message"]
+    assert sent.content == b'{"content":"Hi","stream":true}'
+
+
+def test_halted_workflow_takes_its_input(relay: RelayServer, backend: InteractorClient) -> None:
+    user = backend.namespace("user_1")
+    states = [
+        WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
+        WorkflowState(name="end", type="terminal"),
+    ]
+    workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
+    instance = user.workflow_instances.start(workflow_id=workflow.id)
+    with relay.page() as page:
+        halted = page.get(f"/workflow-instances/{instance.id}").json()["data"]
+        moved = page.post(f"/workflow-instances/{instance.id}/input", json={"approved": True})
+        ended = page.post(f"/workflow-instances/{instance.id}/input", json={"approved": True})
+    assert (halted["status"], halted["id"]) == ("halted", instance.id)
+    assert "namespace" not in halted
+    assert moved.json()["data"]["context"] == {"approved": True}
+    assert ended.status_code in {409, 422}
+
+
+def test_tools_run_in_the_backend_while_the_page_watches(
+    start_relay: StartRelay, new_room: NewRoom, backend: InteractorClient
+) -> None:
+    tools = ToolSet()
+
+    @tools.tool
+    def get_weather(city: str) -> str:
+        return f"rain in {city}"
+
+    ids = [tool.id for tool in tools.register(backend.namespace("user_1"))]
+    room = new_room(tools=ids)
+    with start_relay(tools=tools).page() as page, page.room_events(room) as stream:
+        answer = page.say(room, '/tool get_weather {"city": "Oslo"}')
+        assert (answer.status_code, answer.json()["data"]["role"]) == (201, "user")
+        stream.until("tool_call.complete")
+        events = stream.until("message.complete")
+    assert "rain in Oslo" in text_of(events)
+
+
+def test_message_is_answered_before_its_tools_have_run(
+    start_relay: StartRelay, new_room: NewRoom, backend: InteractorClient
+) -> None:
+    go_on = threading.Event()
+
+    def wait() -> str:
+        """Wait."""
+        assert go_on.wait(60)
+        return "done"
+
+    tools = ToolSet()
+    tools.tool(wait)
+    room = new_room(tools=[tool.id for tool in tools.register(backend.namespace("user_1"))])
+    with start_relay(tools=tools).page() as page, page.room_events(room) as stream:
+        assert page.say(room, "/tool wait").status_code == 201
+        stream.until("tool_call.start")
+        go_on.set()
+        stream.until("tool_call.complete")
+
+
+def test_message_with_tools_that_the_platform_refuses_is_answered_with_its_status(
+    start_relay: StartRelay, sandbox: Sandbox, new_room: NewRoom
+) -> None:
+    room = new_room()
+    sandbox.faults.add("send_message", status=422, message="internal words")
+    with start_relay(tools=ToolSet()).page() as page:
+        answer = page.say(room, "Hi")
+        unknown = page.say("room_none", "Hi")
+    assert (answer.status_code, unknown.status_code) == (422, 404)
+    assert "internal words" not in answer.text
+
+
+def test_closing_the_relay_cancels_the_tools_that_run(
+    start_relay: StartRelay, sandbox: Sandbox, new_room: NewRoom, backend: InteractorClient
+) -> None:
+    import asyncio
+
+    running, cancelled = threading.Event(), threading.Event()
+
+    async def wait() -> str:
+        """Wait."""
+        running.set()
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return "late"
+
+    tools = ToolSet()
+    tools.tool(wait)
+    room = new_room(tools=[tool.id for tool in tools.register(backend.namespace("user_1"))])
+    relay = start_relay(tools=tools)
+    with relay.page() as page, page.room_events(room):
+        page.say(room, "/tool wait")
+        assert running.wait(60)
+        relay.stop()
+    assert cancelled.wait(60)
+    eventually(lambda: sandbox.open_streams == 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ({"status": 500}, 502, "UPSTREAM_ERROR"),
+        ({"status": 401}, 502, "UPSTREAM_ERROR"),
+        ({"status": 403}, 404, "NOT_FOUND"),
+        ({"status": 410}, 404, "NOT_FOUND"),
+        ({"status": 418}, 502, "UPSTREAM_ERROR"),
+        ({"status": 429, "retry_after": 7}, 503, "UNAVAILABLE"),
+        ({"status": 503, "retry_after": 7}, 503, "UNAVAILABLE"),
+        ({"kind": "malformed"}, 502, "UPSTREAM_ERROR"),
+        ({"kind": "reset"}, 502, "UPSTREAM_ERROR"),
+    ],
+)
+def test_error_of_the_platform_is_answered_in_fixed_words(
+    start_relay: StartRelay, sandbox: Sandbox, new_room: NewRoom, fault: dict[str, Any], status: int, code: str
+) -> None:
+    room = new_room()
+    sandbox.faults.add("list_messages", times=None, message="host 10.0.0.7 is down", **fault)
+    with start_relay(client={"max_retries": 0}).page() as page:
+        answer = page.get(f"/rooms/{room}/messages")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert "10.0.0.7" not in answer.text
+    if status == 503:
+        assert answer.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize("name", ["interactor-stream.js", "interactor-react.js"])
+def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandbox, name: str) -> None:
+    with relay.page(None) as page:
+        answer = page.get(f"/static/{name}")
+        head = page.head(f"/static/{name}")
+        again = page.get(f"/static/{name}", headers={"if-none-match": answer.headers["etag"]})
+    assert answer.content == (FOLDER / name).read_bytes()
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(answer.content)))
+    assert (again.status_code, again.content) == (304, b"")
+    assert len(sandbox.requests) == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"allowed_origins": "https://app.example"},
+        {"allowed_origins": ["*"]},
+        {"allowed_origins": ["https://app.example/"]},
+        {"allowed_origins": ["app.example"]},
+        {"allowed_origins": [7]},
+        {"authorize": "user_1"},
+        {"rooms": ["room_1"]},
+        {"grace": -1},
+        {"heartbeat": 0},
+        {"answer_timeout": float("inf")},
+        {"max_body": 0},
+        {"writes_per_minute": 0},
+        {"streams_per_namespace": 0},
+        {"tools": 3},
+    ],
+)
+def test_option_out_of_range_raises_configuration_error(sandbox: Sandbox, options: dict[str, Any]) -> None:
+    from interactor_ext import ConfigurationError
+
+    with pytest.raises(ConfigurationError):
+        Relay(sandbox.async_client(), **{"authorize": authorize, **options})

@@ -1,0 +1,53 @@
+"""Pytest fixtures of the relay, next to those of the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from interactor_ext import InteractorClient
+from interactor_ext.sandbox import Sandbox
+from tests.support.relay_server import RelayServer, relaying
+
+
+@pytest.fixture
+def start_relay(sandbox: Sandbox) -> Iterator[Callable[..., RelayServer]]:
+    """Starts relays of the sandbox, which end with the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(relaying(sandbox, **options))
+
+
+@pytest.fixture
+def relay(start_relay: Callable[..., RelayServer]) -> RelayServer:
+    return start_relay()
+
+
+@pytest.fixture
+def backend(sandbox: Sandbox) -> Iterator[InteractorClient]:
+    """The platform as the application's backend sees it."""
+    with sandbox.client() as client:
+        yield client
+
+
+@pytest.fixture
+def new_room(backend: InteractorClient) -> Callable[..., str]:
+    def new_room(namespace: str = "user_1", **fields: Any) -> str:
+        user = backend.namespace(namespace)
+        bot = user.assistants.create(**{"name": "Bot", "model": "gpt-4", "system_prompt": "Help.", **fields})
+        return user.rooms.create(assistant_id=bot.id).id
+
+    return new_room
+
+
+@pytest.fixture
+def emit(sandbox: Sandbox) -> Callable[..., None]:
+    """Has the platform send an event on the stream of a room or of a workflow instance."""
+
+    def emit(stream: str, event_type: str, **fields: Any) -> None:
+        event = {"type": event_type, **fields}
+        sandbox._on_loop(lambda: sandbox._state.streams.emit(stream, event))
+
+    return emit
