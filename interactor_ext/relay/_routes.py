@@ -79,8 +79,10 @@ class Routes:
         self._quota = quota
         self._secret = client.config.client_secret
         self._hubs: PerLoop[Hubs] = PerLoop(Hubs, Hubs.aclose)
+        self._is_closed = False
 
     async def aclose(self) -> None:
+        self._is_closed = True
         await self._hubs.aclose()
 
     def answer(self, request: Request) -> Effects[Response | None]:
@@ -114,6 +116,8 @@ class Routes:
             raise Refused(405, Allow=", ".join((*methods, "OPTIONS")))
         if origin is Origin.FOREIGN or (origin is Origin.UNSAID and request.method == "POST"):
             raise Refused(403)
+        if self._is_closed:
+            raise Refused(503, retry_after=_BUSY_SECONDS)
         return (yield from handler(request))
 
     def _methods(self, parts: list[str]) -> Mapping[str, Callable[[Request], Effects[Response]]]:
