@@ -87,8 +87,9 @@ def with_field(member: Member, place: str) -> tuple[Member, Callable[[], Any] | 
     infos = [each for each in (*unwrapped(member.hint)[2], member.default) if _is_field(each)]
     if not infos:
         return member, None
-    if any(info.alias or info.validation_alias for info in infos):
-        raise TypeError(f"{place}: an alias is not supported here; name the parameter so")
+    for name in ("alias", "validation_alias", "validate_default"):
+        if any(getattr(info, name) for info in infos):
+            raise TypeError(f"{place}: Field({name}=...) has no effect here")
     if _is_field(member.default):
         member = member._replace(
             hint=Annotated[member.hint, member.default],
