@@ -10,10 +10,12 @@ PYTEST = $(BIN)/python -m pytest --dist worksteal
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-full test-lowest coverage nightly check format generate sandbox cassettes bench clean
+.PHONY: help demo example-page example-react test test-full test-lowest coverage nightly check format generate sandbox cassettes bench clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
+	@echo "example-page   examples/fastapi_page on the sandbox, at http://127.0.0.1:8000 (or PORT=8001)"
+	@echo "example-react  examples/fastapi_react, which takes npm"
 	@echo "test       the test suite (about two minutes on two cores)"
 	@echo "test-full  the longer tests"
 	@echo "coverage   the test suite again, with the coverage gate"
@@ -34,6 +36,12 @@ $(READY): pyproject.toml
 
 demo: $(READY)
 	@$(BIN)/python -m interactor_ext.cli.demo
+
+example-page: $(READY)
+	@$(BIN)/python examples/fastapi_page/main.py
+
+example-react: $(READY)
+	@$(BIN)/python examples/fastapi_react/main.py
 
 # More workers than cores: much of the suite waits for processes, sockets and deadlines.
 test: $(READY)
@@ -86,4 +94,4 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
 
 clean:
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage dist
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage dist examples/*/dist examples/*/node_modules
