@@ -69,6 +69,7 @@ class RawServer:
         self._handler = handler
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._threads: list[threading.Thread] = []
+        self._silent: set[socket.socket] = set()  # have sent no request; a browser opens some in advance
         self.connections: list[Connection] = []
         self.errors: list[BaseException] = []
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -83,6 +84,9 @@ class RawServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join(60)
         self._listener.close()
+        for sock in self._silent.copy():
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(60)
             assert not thread.is_alive(), "a handler of the raw server hangs"
@@ -104,8 +108,10 @@ class RawServer:
         sock.settimeout(60)
         with sock, contextlib.suppress(ConnectionError):
             received = b""
+            self._silent.add(sock)
             while b"\r\n\r\n" not in received:
                 data = sock.recv(65536)
+                self._silent.discard(sock)
                 if not data:
                     return
                 received += data
