@@ -45,7 +45,10 @@ class ShapeBuilder:
         # `x: str = None` is common, and a model that reads the schema's default will send that null.
         member, make_default = with_field(member, place)
         hint = typing.Optional[member.hint] if member.default is None else member.hint  # noqa: UP045 - `|` refuses strings
-        shape = self.shape(hint, place)
+        try:
+            shape = self.shape(hint, place)
+        except RecursionError:
+            raise TypeError(f"{place}: a type alias that contains itself is not supported; use a class") from None
         more: Schema = {"description": member.description} if member.description else {}
         if member.default is not MISSING:
             default = _default(member.default, shape)

@@ -28,12 +28,14 @@ _CONSTRAINTS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length
 # pydantic writes these into a schema where a constraint does not go with the type, and fails at each call.
 _NOT_OF_JSON_SCHEMA = {"ge", "gt", "le", "lt", "multiple_of", "max_digits", "decimal_places", "allow_inf_nan"}
 _OF_TEXT = {"minLength", "maxLength"}
+# The keys of a schema whose values are schemas by name, and those whose values are none.
 _BY_NAME = {"properties", "$defs", "patternProperties"}
-_NEEDS = {"pattern": "pattern", **dict.fromkeys(("strip_whitespace", "to_lower", "to_upper"), "string")}
 _VALUES = {"const", "default", "enum", "examples"}
+# Constraints that pydantic leaves out of the schema of a wrong type, and what that of a right one holds.
+_NEEDS = {"pattern": "pattern", **dict.fromkeys(("strip_whitespace", "to_lower", "to_upper"), "string")}
 # Above, not every whole number is a float.
 _EXACT = 2**53
-
+# What they hand on is not JSON any more, which strict validation would refuse.
 _CONVERTERS = {"BeforeValidator", "WrapValidator", "PlainValidator"}
 
 # By the types of pydantic's errors, and by the types and formats of JSON Schema.

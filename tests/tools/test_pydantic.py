@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -16,6 +17,8 @@ import annotated_types as at
 import attrs
 import pydantic
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
@@ -538,6 +541,23 @@ def test_annotation_gives_schema_and_is_enforced(
 
 def test_table_has_forty_annotations() -> None:
     assert len(TABLE) >= 40
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["n", "kind", "low", "a", ""]), inner),
+    max_leaves=10,
+)
+TOOLS = [tool_of(row[0]) for row in TABLE]
+
+
+@given(value=json_values, tool=st.sampled_from(TOOLS))
+@example(value="\ud800", tool=tool_of(Annotated[str, at.MinLen(1)]))
+@example(value={"street": "\ud800\ud800"}, tool=tool_of(Address))
+@example(value=10**400, tool=tool_of(Annotated[float, at.Ge(1)]))
+def test_any_json_is_read_or_raises_invalid_argument_error(value: Any, tool: ToolFunction) -> None:
+    with contextlib.suppress(InvalidArgumentError):
+        read(tool, {"value": value})
 
 
 class Meta(NamedTuple):

@@ -374,6 +374,17 @@ def odd_literal(value: Literal[b"x"]) -> None: ...
 def unresolved(value: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
 
+class Alias:
+    """As `type Alias = dict[str, Alias]` of Python 3.12."""
+
+    @property
+    def __value__(self) -> Any:
+        return dict[str, self]  # type: ignore[valid-type]
+
+
+def endless(value: Alias()) -> None: ...  # type: ignore[valid-type]
+
+
 def generator() -> Iterator[int]:
     yield 1
 
@@ -394,6 +405,7 @@ class Service:
         (by_number, r"by_number\(value\): the keys"),
         (odd_literal, r"odd_literal\(value\): b'x'"),
         (unresolved, "Missing"),
+        (endless, r"endless\(value\): a type alias that contains itself"),
         (generator, "generator"),
         (Service.method, r"self.*pass it bound"),
         (lambda: None, "name="),
