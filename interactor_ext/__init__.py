@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
     from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
     from interactor_ext._client.health import Health
+    from interactor_ext._client.response_info import ResponseInfo
     from interactor_ext._client.shared_clients import get_async_client, get_client, reset_clients
     from interactor_ext._client.waiting import UnexpectedStateError, WaitTimeoutError
     from interactor_ext._config import InteractorConfig, validate_env
@@ -75,6 +76,7 @@ __all__ = [
     "RateLimiter",
     "RedisRateLimiter",
     "Reply",
+    "ResponseInfo",
     "ResponseValidationError",
     "RetryPolicy",
     "ServerError",
@@ -106,6 +108,7 @@ __getattr__, __dir__ = lazy_names(
         "._config": ("InteractorConfig", "validate_env"),
         "._client.health": ("Health",),
         ".limits._observed": ("RateLimit",),
+        "._client.response_info": ("ResponseInfo",),
         "._client.shared_clients": ("get_async_client", "get_client", "reset_clients"),
         "._client.waiting": ("UnexpectedStateError", "WaitTimeoutError"),
         ".limits": ("RateLimiter", "RedisRateLimiter"),

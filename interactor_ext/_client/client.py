@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 import httpx
 
 from interactor_client.api import AsyncResources, Resources
+from interactor_ext._client.extras import Query, request_arguments
 from interactor_ext._client.health import Health, health_from, time_for_health
 from interactor_ext._client.low_level import AsyncViewApi, ViewApi
+from interactor_ext._client.response_info import OnResponse
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, View
 from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._errors import InteractorError
 from interactor_ext._lazy import LazyModule
+from interactor_ext._responses._read import read_response
 from interactor_ext.limits._observed import RateLimit
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams._url import StreamURL, room_stream, workflow_stream
@@ -105,16 +109,27 @@ class _Client(Immutable, Generic[S, N]):
         max_retries: int | None = None,
         deadline: float | None = None,
         idempotency_key: str | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        query: Query | None = None,
+        on_response: OnResponse | None = None,
     ) -> Self:
         """A view with other settings for its calls; None leaves one as it is.
 
         `timeout` and `deadline` are in seconds: for one attempt, and for a whole call. `idempotency_key` goes with each
         call that takes one, in place of one of its own: use such a view for a single call, and to repeat that call.
 
+        `headers` and `query` go with each request of the view, streams included, but not with the token request that
+        it may need. They are added to those of the view that they are given to, where a name with None takes one out
+        again; what a method sets itself stays. Those that the client or HTTP sets are refused.
+
+        `on_response` is called with a `ResponseInfo` for each answer, errors included; after those given before. It
+        must not block, in the async client neither. What it raises is logged. A call without an answer tells nothing.
+
         Raises:
-            ConfigurationError: one of them is out of its range.
+            ConfigurationError: one of them is out of its range or cannot be sent.
         """
-        return self._derive(self._view.with_options(timeout, max_retries, deadline, idempotency_key))
+        options = timeout, max_retries, deadline, idempotency_key, headers, query, on_response
+        return self._derive(self._view.with_options(*options))
 
     def is_authenticated(self) -> bool:
         """Whether there is an access token that has not expired. Sends nothing."""
@@ -182,6 +197,31 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         except InteractorError as caught:
             error = caught
         return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Call an endpoint that has no method here yet. It has the token, namespace and options of the view.
+
+        `path` continues the URL of the Core API: `client.request("GET", "/things/th_1")`. Percent-encode ids in it. The
+        body is read whole, so this is not for streams. A POST or PATCH that may have arrived is sent again only with
+        the header Idempotency-Key, given here or by `with_options`. Errors and logs name the path as it is; metrics do not.
+
+        Raises:
+            APIStatusError: the status is no success.
+            APIConnectionError: no answer came.
+            ConfigurationError: a header or a parameter is refused. Nothing was sent.
+            ValueError: the method, the path or the body cannot be sent, such as a path that leads elsewhere. Nothing
+                was sent.
+        """
+        arguments = request_arguments(self._view.idempotency_key, method, path, params, json, headers)
+        return read_response(self._http.request(**arguments), _as_it_is)
 
     def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
         """The URL of a room's events for a browser's EventSource, which can send no header. It holds a token: hand it
@@ -260,6 +300,19 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
             error = caught
         return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
 
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Query | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """As `InteractorClient.request`."""
+        arguments = request_arguments(self._view.idempotency_key, method, path, params, json, headers)
+        return read_response(await self._http.request(**arguments), _as_it_is)
+
     async def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
         """As `InteractorClient.room_stream_url`."""
         return await self._stream_url(room_stream(self._view, room_id), allow_broad_token)
@@ -292,6 +345,10 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _as_it_is(response: httpx.Response) -> httpx.Response:
+    return response
 
 
 def _settings_of(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
+from interactor_ext._client.response_info import tell
 from interactor_ext._client.view import UNSENDABLE, View, unsendable
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
@@ -190,7 +191,7 @@ def raise_failure(error: Exception, request: httpx.Request, began: float) -> NoR
 def record_response(
     client: ViewClient | AsyncViewClient, request: httpx.Request, response: httpx.Response, began: float
 ) -> None:
-    """Records the rate limits and the deprecation that a response tells of, and logs the call."""
+    """Records the rate limits and the deprecation that a response tells of, logs the call, and tells the callbacks."""
     if response.is_closed:
         # httpx makes a reference cycle of a response and its stream. To leave these cycles, with what they hold of the
         # connection, to the garbage collector costs a third of the time of a call.
@@ -199,6 +200,8 @@ def record_response(
     # A call may name another namespace than its view; a request that was not built by a view has no `CallInfo`.
     client.context.limits.observe(response.headers, client.view.namespace if call is None else call.namespace)
     log_answer(request, response, began)
+    if client.view.on_response:
+        tell(client.view.on_response, request, response, time.perf_counter() - began)
     if "deprecation" in response.headers or "sunset" in response.headers:
         warn_if_deprecated(response)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import time
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
+from interactor_ext._client.extras import NO_EXTRAS, Extras, Query, require
+from interactor_ext._client.response_info import OnResponse, check_callback
 from interactor_ext._config import InteractorConfig
 from interactor_ext._config._checks import idempotency_key_problem, namespace_problem, number_problem, seconds_problem
 from interactor_ext._errors import ConfigurationError
@@ -60,17 +63,26 @@ class View(NamedTuple):
     max_retries: int
     deadline: float | None
     idempotency_key: str | None = None
+    extras: Extras = NO_EXTRAS
+    on_response: tuple[OnResponse, ...] = ()
 
     @classmethod
     def of(cls, config: InteractorConfig) -> View:
         return cls(config, config.namespace, config.timeout, config.max_retries, config.deadline)
 
     def with_namespace(self, namespace: str) -> View:
-        _require(namespace_problem(namespace))
+        require(namespace_problem(namespace))
         return self._replace(namespace=namespace)
 
     def with_options(
-        self, timeout: float | None, max_retries: int | None, deadline: float | None, idempotency_key: str | None
+        self,
+        timeout: float | None,
+        max_retries: int | None,
+        deadline: float | None,
+        idempotency_key: str | None,
+        headers: Mapping[str, str | None] | None,
+        query: Query | None,
+        on_response: OnResponse | None,
     ) -> View:
         view = self._replace(
             timeout=self.timeout if timeout is None else timeout,
@@ -78,12 +90,17 @@ class View(NamedTuple):
             deadline=self.deadline if deadline is None else deadline,
             idempotency_key=self.idempotency_key if idempotency_key is None else idempotency_key,
         )
-        _require(seconds_problem("timeout", view.timeout))
-        _require(number_problem("max_retries", view.max_retries, 0))
+        require(seconds_problem("timeout", view.timeout))
+        require(number_problem("max_retries", view.max_retries, 0))
         if view.deadline is not None:
-            _require(seconds_problem("deadline", view.deadline))
+            require(seconds_problem("deadline", view.deadline))
         if view.idempotency_key is not None:
-            _require(idempotency_key_problem(view.idempotency_key))
+            require(idempotency_key_problem(view.idempotency_key))
+        if headers is not None or query is not None:
+            view = view._replace(extras=self.extras.with_more(headers, query))
+        if on_response is not None:
+            check_callback(on_response)
+            view = view._replace(on_response=(*self.on_response, on_response))
         return view
 
     def ends_at(self) -> float | None:
@@ -100,17 +117,22 @@ class View(NamedTuple):
         if operation is not None and operation.server == "account":
             server = self.config.account_server_url
         elif "x-namespace" in headers:
-            _require(namespace_problem(headers["x-namespace"]))
+            require(namespace_problem(headers["x-namespace"]))
         elif self.namespace is not None:
             headers["X-Namespace"] = self.namespace
         if operation is not None and operation.idempotency_key:
             if "idempotency-key" in headers:
-                _require(idempotency_key_problem(headers["idempotency-key"]))
+                require(idempotency_key_problem(headers["idempotency-key"]))
             else:
                 headers["Idempotency-Key"] = self.idempotency_key or str(uuid.uuid4())
+        secrets = [self.config.client_secret]
+        if self.extras is not NO_EXTRAS:
+            for name, value in self.extras.headers.items():
+                headers.setdefault(name, value)
+            arguments["params"] = httpx.QueryParams(self.extras.query).merge(arguments.get("params"))
+            secrets += self.extras.secrets
         if "timeout" in arguments and arguments["timeout"] is None:
             del arguments["timeout"]  # None means no timeout to httpx
-        secrets = [self.config.client_secret]
         body = arguments.get("json")
         if isinstance(body, dict) and not _SECRET_FIELDS.isdisjoint(body):
             secrets += [body[name] for name in _SECRET_FIELDS & body.keys() if isinstance(body[name], str)]
@@ -137,8 +159,3 @@ def unsendable(error: Exception) -> ValueError:
 @functools.lru_cache(maxsize=512)
 def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
-
-
-def _require(problem: str | None) -> None:
-    if problem is not None:
-        raise ConfigurationError(problem)

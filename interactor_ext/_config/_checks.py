@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import socket
+import string
 import unicodedata
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import unquote
 
 import httpx
 
 _LONGEST_KEY = 255
 # Thirty years. Longer timeouts overflow in the socket module.
 _LONGEST_TIME = 1e9
+_BY_HTTP = "HTTP itself sets it"
+_REFUSED_HEADERS = {
+    "authorization": "the access token goes there",
+    "x-namespace": "make a view with client.namespace(...)",
+    "idempotency-key": "pass idempotency_key= to with_options",
+    "last-event-id": "pass last_event_id= to the stream",
+    "accept-encoding": "the client says by itself what it can unpack",
+    "content-type": "the body says it",
+    "content-encoding": "the body says it",
+    "cookie": "this client sends no cookies",
+    **dict.fromkeys(("host", "content-length", "expect"), _BY_HTTP),
+    # https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+    **dict.fromkeys(("connection", "keep-alive", "proxy-connection", "te", "trailer"), _BY_HTTP),
+    **dict.fromkeys(("proxy-authenticate", "proxy-authorization", "transfer-encoding", "upgrade"), _BY_HTTP),
+}
+_REFUSED_QUERY = {
+    "namespace": "make a view with client.namespace(...)",
+    "token": "URLs are logged, so no secret goes there",
+    "access_token": "URLs are logged, so no secret goes there",
+}
+# https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+_TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~" + string.ascii_letters + string.digits)
 # Not `is_private`, which is True for networks that are routed publicly in places.
 _LOCAL_IPV4 = ("0.0.0.0/32", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 _LOCAL_IPV6 = ("::/127", "fc00::/7", "fe80::/10")
@@ -25,10 +49,14 @@ def namespace_problem(value: object) -> str | None:
     if value != value.strip():
         # HTTP strips white space around a header's value, so another namespace would arrive.
         return f"namespace {value!r} begins or ends with white space, which does not reach the server"
-    # Control characters, lone surrogates, and the line and paragraph separators. All kinds of spaces are allowed.
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in value):
+    if _holds_control(value):
         return f"namespace {value!r} holds a control character, which a header cannot hold"
     return None
+
+
+def _holds_control(text: str) -> bool:
+    """Whether there are control characters, lone surrogates, or line or paragraph separators; spaces are none."""
+    return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
 
 
 def _is_printable_ascii(text: str) -> bool:
@@ -43,6 +71,64 @@ def idempotency_key_problem(value: object) -> str | None:
     if len(value) > _LONGEST_KEY:
         return f"idempotency_key has {len(value)} characters; the limit is {_LONGEST_KEY}"
     return None
+
+
+def header_problem(name: object, value: object, allowed: frozenset[str]) -> str | None:
+    """What is wrong with a header that the caller adds; `allowed` are names that are refused elsewhere.
+
+    No message quotes the value, which may be a secret. None as a value takes the header out.
+    """
+    if not isinstance(name, str) or not name or not _TOKEN_CHARACTERS.issuperset(name):
+        return f"headers: {name!r} is no name of a header"
+    reason = _REFUSED_HEADERS.get(name.lower())
+    if reason is not None and name.lower() not in allowed:
+        return f"headers: {name} cannot be given: {reason}"
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return f"headers: the value of {name} must be a string, not {type(value).__name__}"
+    if value != value.strip():
+        return f"headers: the value of {name} begins or ends with white space, which does not reach the server"
+    return f"headers: the value of {name} holds a control character" if _holds_control(value) else None
+
+
+def query_problem(name: object, value: object) -> str | None:
+    """What is wrong with a query parameter that the caller adds. None as a value takes it out."""
+    if not isinstance(name, str) or not name or _holds_control(name):
+        return f"query: {name!r} is no name of a parameter"
+    if reason := _REFUSED_QUERY.get(name.lower()):
+        return f"query: {name} cannot be given: {reason}"
+    for one in value if isinstance(value, list | tuple) else () if value is None else (value,):
+        if not isinstance(one, str | int | float):
+            return f"query: {name} must be text, a number, True or False, or a list of these, not {type(one).__name__}"
+        if isinstance(one, str) and _holds_control(one):
+            return f"query: the value of {name} holds a control character"
+    return None
+
+
+def path_problem(path: object) -> str | None:
+    """What is wrong with a path to be appended to the Core API's URL: it must lead nowhere else, decoded or not."""
+    if not isinstance(path, str) or not path.startswith("/"):
+        return (
+            f"the path must begin with a slash, as /assistants does, not be {path!r}: it continues the Core API's URL"
+        )
+    if "?" in path or "#" in path:
+        return "the path must not have a query or a fragment: pass the query as params="
+    if "" in path.split("/")[1:]:
+        return f"the path {path!r} has an empty part: an id is missing?"
+    while True:
+        parts = [part.partition(";")[0].strip() for part in path.split("/")]
+        if "\\" in path or "." in parts or ".." in parts:
+            return f"the path {path!r} would lead to another resource"
+        if _holds_control(path):
+            return f"the path {path!r} holds a control character"
+        try:
+            decoded = unquote(path, errors="strict")
+        except UnicodeDecodeError:
+            return f"the path {path!r} does not decode to UTF-8"
+        if decoded == path:
+            return None
+        path = decoded
 
 
 def credential_problem(name: str, variable: str, value: object) -> str | None:

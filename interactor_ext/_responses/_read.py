@@ -81,7 +81,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
     ):
         cls = AuthenticationError
     secrets = secrets_of(response.request)
-    about = _about(response, secrets)
+    about = described(response, secrets)
     about["code"] = _code(body, cls, secrets)
     about["details"] = clean_json(body.details, secrets)
     if body.request_id:
@@ -109,7 +109,7 @@ def class_for(status: int) -> type[APIStatusError]:
 
 def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
     """The error for a success whose body, or one item of it, does not fit its model. It does not quote the body."""
-    about = _about(response, secrets_of(response.request))
+    about = described(response, secrets_of(response.request))
     message = f"The answer to {describe_request(response.request)} does not fit its model: {error}"
     if about["request_id"]:
         message += f" (request id {about['request_id']})"
@@ -146,7 +146,8 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
     return _ADVICE.get(cls, "")
 
 
-def _about(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]:
+def described(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]:
+    """The attributes of an error that tell of its response."""
     headers = httpx.Headers(
         [(name, clean_text(value, secrets)) for name, value in response.headers.multi_items() if name not in _WITHHELD],
         encoding="utf-8",

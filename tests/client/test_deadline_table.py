@@ -1,9 +1,8 @@
 """Every public method that sends something ends when its deadline comes, whoever is silent: the platform, the account
 server or the token store.
 
-The table is found by introspection, so a new method is in it, or the first test says so. The bound is generous: what
-misses its deadline waits for the timeout of an attempt, which is far away. With `-m full` the methods go one after
-another, and how long each took is printed.
+The bound is generous: what misses its deadline waits for the timeout of an attempt, which is far away. With `-m full`
+the methods go one after another, and how long each took is printed.
 """
 
 from __future__ import annotations
@@ -16,158 +15,31 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple
 
 import pytest
 
 from interactor_client.api import Resources
-from interactor_client.models import ToolCall, WorkflowState
+from interactor_client.models import ToolCall
 from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient, ToolSet
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore, Token
-from tests.support.contract import operations
+from tests.support.every_request import (
+    DEADLINE,
+    NEED_A_TOKEN,
+    ON_THE_ACCOUNT_SERVER,
+    RESOURCES,
+    ROWS,
+    SEND,
+    SEND_NOTHING,
+    Row,
+    public,
+)
 from tests.support.modes import sync_and_async
 
-DEADLINE = 0.5
 PATIENCE = 60.0
 """Less than the timeout of one attempt, which ends a method that does not keep its deadline."""
 TIMEOUT = 300.0
-
-# Of the clients, beside the resources.
-SEND = {
-    *("chat", "get_access_token", "health", "room_stream_url", "wait_for_oauth", "wait_for_workflow"),
-    "workflow_stream_url",
-}
-SEND_NOTHING = {"api", "close", "config", "is_authenticated", "is_closed", "namespace", "rate_limit", "with_options"}
-RESOURCES = {operation.tag for operation in operations()}
-ARGUMENTS: dict[str, Any] = {"states": [WorkflowState(name="a", type="terminal")], "body": {}}
-
-
-class Row(NamedTuple):
-    name: str
-    use: Callable[[Any], Any]
-    """What the row does with a view; with that of an async client it returns an awaitable."""
-    returns: bool = False
-    """The method returns what happened, and does not raise it."""
-
-
-def public(cls: Any) -> set[str]:
-    return {name for name in dir(cls) if not name.startswith("_")}
-
-
-def arguments(function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
-    """An argument for each parameter without a default."""
-    args, kwargs = [], {}
-    for name, parameter in list(inspect.signature(function).parameters.items()):
-        if parameter.default is not parameter.empty or name in ("self", "client"):
-            continue
-        value = ARGUMENTS.get(name, [] if "list[" in str(parameter.annotation) else "x")
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            kwargs[name] = value
-        else:
-            args.append(value)
-    return args, kwargs
-
-
-def take_first(iterator: Any) -> Any:
-    return anext(iterator) if hasattr(iterator, "__anext__") else next(iterator)
-
-
-def message_of(reply: Any) -> Any:
-    if hasattr(reply, "__enter__"):
-        with reply:
-            return reply.message()
-
-    async def enter_async() -> Any:
-        async with reply:
-            return await reply.message()
-
-    return enter_async()
-
-
-def enter(manager: Any) -> Any:
-    if hasattr(manager, "__enter__"):
-        with manager:
-            return None
-
-    async def enter_async() -> None:
-        async with manager:
-            pass
-
-    return enter_async()
-
-
-def of_resource(tag: str, name: str, how: Callable[[Any], Any] = lambda result: result, **more: Any) -> Row:
-    def use(user: Any) -> Any:
-        method = getattr(getattr(user, tag), name)
-        args, kwargs = arguments(method)
-        return how(method(*args, **kwargs, **more))
-
-    return Row(f"{tag}.{name}" + "".join(f" {key}={value}" for key, value in more.items()), use)
-
-
-def of_endpoint(tag: str, operation_id: str, suffix: str) -> Row:
-    module = import_module(f"interactor_client.api.{tag}.{operation_id}")
-
-    def use(user: Any) -> Any:
-        function = getattr(module, ("asyncio" if isinstance(user, AsyncInteractorClient) else "sync") + suffix)
-        args, kwargs = arguments(function)
-        if "body" in kwargs:
-            # Whatever the schema wants: nothing is validated before it is sent.
-            hint = get_type_hints(function, vars(module))["body"]
-            kwargs["body"] = kwargs["body"] if hint == dict[str, Any] else hint(**arguments(hint.__init__)[1])
-        return function(*args, **kwargs, client=user.api)
-
-    return Row(f"api.{tag}.{operation_id}{suffix or ' '}", use)
-
-
-def tool_set() -> ToolSet:
-    tools = ToolSet()
-
-    @tools.tool
-    def look_up() -> str:
-        return "found"
-
-    return tools
-
-
-CALL = ToolCall(id="tc_1", tool_id="tool_1", arguments={}, status="pending")
-
-
-def rows() -> Iterator[Row]:
-    for tag in sorted(RESOURCES):
-        cls = getattr(import_module(f"interactor_client.api.{tag}"), "".join(map(str.capitalize, tag.split("_"))))
-        for name in sorted(public(cls)):
-            if name.startswith("iterate"):
-                yield of_resource(tag, name, take_first)
-                yield of_resource(tag, name, take_first, prefetch=3)
-            elif name.startswith("stream"):
-                yield of_resource(tag, name, enter)
-            else:
-                yield of_resource(tag, name)
-    for operation_id, tag in operations():
-        if not operation_id.startswith("stream_"):
-            yield of_endpoint(tag, operation_id, "")
-            yield of_endpoint(tag, operation_id, "_detailed")
-    yield Row("get_access_token", lambda user: user.get_access_token())
-    yield Row("room_stream_url", lambda user: user.room_stream_url("room_1"))
-    yield Row("workflow_stream_url", lambda user: user.workflow_stream_url("wfi_1"))
-    yield Row("health", lambda user: user.health(), returns=True)
-    yield Row("chat", lambda user: enter(user.chat("room_1", "Hello!")))
-    yield Row("chat tools=", lambda user: enter(user.chat("room_2", "Hello!", tools=tool_set())))
-    yield Row("wait_for_workflow", lambda user: user.wait_for_workflow("wfi_1", timeout=None))
-    yield Row("wait_for_workflow timeout=", lambda user: user.wait_for_workflow("wfi_1", timeout=DEADLINE))
-    yield Row("wait_for_oauth", lambda user: user.wait_for_oauth("flow_1", timeout=None))
-    yield Row("wait_for_oauth timeout=", lambda user: user.wait_for_oauth("flow_1", timeout=DEADLINE))
-    yield Row("ToolSet.register", lambda user: tool_set().register(user))
-    yield Row("ToolSet.run", lambda user: tool_set().run(user, CALL, room_id="room_1"))
-
-
-ROWS = list(rows())
-# These send nothing but a token request, if they need one.
-NEED_A_TOKEN = {"get_access_token", "room_stream_url", "workflow_stream_url"}
-ON_THE_ACCOUNT_SERVER = {row.name for row in ROWS if row.name.startswith(("oauth.", "api.oauth."))}
 
 
 def test_table_has_every_public_method_of_the_clients() -> None:
@@ -359,6 +231,18 @@ def test_every_method_ends_in_time_and_reports_its_duration(
         print(f"\n{mode}, the {who} is silent: {len(found)} methods, over their deadline by {over[0][0]:.3f} to")
         print("  " + ", ".join(f"{seconds:.3f} s ({name})" for seconds, name in reversed(over[-3:])))
     assert [each for each in found if each.problem] == []
+
+
+def message_of(reply: Any) -> Any:
+    if hasattr(reply, "__enter__"):
+        with reply:
+            return reply.message()
+
+    async def enter_async() -> Any:
+        async with reply:
+            return await reply.message()
+
+    return enter_async()
 
 
 @sync_and_async

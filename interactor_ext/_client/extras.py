@@ -1,0 +1,100 @@
+"""Headers, query and paths that the caller chooses: what is refused, and the arguments of `client.request`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from interactor_ext._config import _checks as checks
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._redaction import is_secret_name
+
+QueryValue = str | int | float | bool
+Query = Mapping[str, QueryValue | Sequence[QueryValue] | None]
+
+_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+# Not idempotent: repeated only with a key.
+_WITH_KEY = ("POST", "PATCH")
+_FOR_ONE_CALL = frozenset({"content-type", "idempotency-key"})
+
+
+class Extras(NamedTuple):
+    """What a view adds to each of its requests. The names of headers are in lower case."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Extras(headers={sorted(self.headers)}, query={sorted(self.query)})"  # values may be secrets
+
+    def with_more(self, headers: Mapping[str, str | None] | None, query: Query | None) -> Extras:
+        """These and more. None takes one out again."""
+        merged = {**self.headers, **_checked_headers(headers or {})}, {**self.query, **_checked_query(query or {})}
+        return Extras(*({name: value for name, value in each.items() if value is not None} for each in merged))
+
+    @property
+    def secrets(self) -> list[str]:
+        """The values that no error message may quote."""
+        return [value for name, value in self.headers.items() if is_secret_name(name) or name.endswith(_SECRET_ENDINGS)]
+
+
+_SECRET_ENDINGS = ("key", "password", "secret", "token")
+NO_EXTRAS = Extras({}, {})
+
+
+def request_arguments(
+    idempotency_key: str | None,
+    method: str,
+    path: str,
+    params: Query | None,
+    json: Any,
+    headers: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """The arguments of `httpx.Client.request` for `client.request`. `idempotency_key` is that of the view.
+
+    Raises:
+        ValueError: the method or the path cannot be sent.
+        ConfigurationError: a header or a parameter is refused.
+    """
+    if not isinstance(method, str) or method.upper() not in _METHODS:
+        raise ValueError(f"method must be one of {', '.join(_METHODS)}, not {method!r}")
+    if problem := checks.path_problem(path):
+        raise ValueError(f"{problem}. Nothing was sent")
+    given = {name: value for name, value in _checked_headers(headers or {}, _FOR_ONE_CALL).items() if value is not None}
+    if "idempotency-key" in given:
+        require(checks.idempotency_key_problem(given["idempotency-key"]))
+    elif idempotency_key is not None and method.upper() in _WITH_KEY:
+        given["idempotency-key"] = idempotency_key
+    arguments: dict[str, Any] = {"method": method.upper(), "url": path, "headers": given}
+    if json is not None:
+        arguments["json"] = json
+    if params:
+        arguments["params"] = {name: value for name, value in _checked_query(params).items() if value is not None}
+    return arguments
+
+
+def _checked_headers(headers: object, allowed: frozenset[str] = frozenset()) -> dict[str, str | None]:
+    require(_mapping_problem("headers", headers))
+    checked: dict[str, str | None] = {}
+    for name, value in headers.items():  # type: ignore[attr-defined]
+        require(checks.header_problem(name, value, allowed))
+        checked[name.lower()] = value
+    return checked
+
+
+def _checked_query(query: object) -> dict[str, Any]:
+    require(_mapping_problem("query parameters", query))
+    for name, value in query.items():  # type: ignore[attr-defined]
+        require(checks.query_problem(name, value))
+    return dict(query)  # type: ignore[call-overload, no-any-return]
+
+
+def _mapping_problem(what: str, value: object) -> str | None:
+    if isinstance(value, Mapping):
+        return None
+    return f"{what} must be a mapping of names to values, not {type(value).__name__}"
+
+
+def require(problem: str | None) -> None:
+    if problem is not None:
+        raise ConfigurationError(problem)

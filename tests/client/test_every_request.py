@@ -1,0 +1,149 @@
+"""What holds for every way to make a request: telemetry, `on_response`, extras of a view, `sent=`, and no secret told.
+
+`test_deadline_table.py` has the deadlines of the same table.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import APIConnectionError, APIStatusError, InteractorError, ResponseInfo
+from interactor_ext.telemetry import Event, RequestEnded, Sending
+from tests.support.every_request import NEED_A_TOKEN, ROWS, Row
+from tests.support.modes import call, sync_and_async
+
+SECRET, TOKEN, GATEWAY = "secret_8f3a61c9d2", "token_51d7e2aa90", "gateway_key_77b0c4"
+SETTINGS: dict[str, Any] = {
+    "client_id": "client_x",
+    "client_secret": SECRET,
+    "core_api_url": "https://core.example/api/v1",
+    "account_server_url": "https://account.example/api/v1",
+    "max_retries": 0,
+    "circuit_breaker": False,
+}
+
+
+class Platform(httpx.MockTransport):
+    """Hands out tokens; refuses all else with an error that quotes the secrets of the request, or without an answer."""
+
+    def __init__(self, failure: type[httpx.TransportError] | None = None) -> None:
+        super().__init__(self._handle)
+        self._failure = failure
+        self._lock = threading.Lock()
+        self.requests: list[httpx.Request] = []
+        self.token_requests: list[httpx.Request] = []
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token") and b"client_x" in request.content:
+            self.token_requests.append(request)
+            return httpx.Response(200, json={"access_token": TOKEN, "expires_in": 900})
+        with self._lock:
+            self.requests.append(request)
+        if self._failure is not None:
+            raise self._failure(f"{request.headers.get('authorization')} {GATEWAY}")
+        heard = f"{request.headers.get('authorization')} {request.headers.get('x-gateway-key')} {SECRET}"
+        error = {"code": "TEAPOT", "message": heard, "details": [{"field": "x", "message": heard}], "request_id": heard}
+        return httpx.Response(418, json={"error": error}, headers={"X-Echo": heard, "X-Request-Id": heard})
+
+
+class Recorder:
+    """A telemetry, and a callback for `on_response`."""
+
+    def __init__(self) -> None:
+        self.ended: list[RequestEnded] = []
+        self.told: list[ResponseInfo] = []
+
+    def sending(self, request: Sending) -> object:
+        return None
+
+    def record(self, event: Event) -> None:
+        if isinstance(event, RequestEnded):
+            self.ended.append(event)
+
+    def on_response(self, info: ResponseInfo) -> None:
+        self.told.append(info)
+
+
+def outcome(mode: str, row: Row, platform: Platform, recorder: Recorder) -> Any:
+    """What the row returns, or the error that it raises."""
+
+    def use(client: Any) -> Any:
+        headers = {"X-Trace": "trace 1", "X-Gateway-Key": GATEWAY}
+        view = client.namespace("user_1").with_options(headers=headers, query={"dry_run": True})
+        return row.use(view.with_options(on_response=recorder.on_response))
+
+    try:
+        return call(mode, {**SETTINGS, "transport": platform, "telemetry": recorder}, use)
+    except InteractorError as error:
+        return error
+
+
+def names_of(request: httpx.Request) -> tuple[str, str, str]:
+    """Method, endpoint and operation of a request as the telemetry should have them."""
+    operation = request.extensions.get("operation")
+    return (request.method, "other", "") if operation is None else (request.method, operation.path, operation.id)
+
+
+@sync_and_async
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_every_request_has_the_extras_of_its_view_is_told_of_and_shows_no_secret(
+    mode: str, row: Row, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "interactor")
+    platform, recorder = Platform(), Recorder()
+    result = outcome(mode, row, platform, recorder)
+    assert bool(platform.requests) != (row.name in NEED_A_TOKEN)
+    for request in platform.requests:
+        assert (request.headers["x-trace"], request.headers["x-gateway-key"]) == ("trace 1", GATEWAY)
+        assert request.url.params["dry_run"] == "true"
+        assert request.headers.get("x-namespace") == (None if request.url.host == "account.example" else "user_1")
+    for request in platform.token_requests:
+        assert "x-trace" not in request.headers
+        assert not request.url.query
+
+    sent = [*platform.token_requests, *platform.requests]
+    ended = [(event.request.method, event.request.endpoint, event.request.operation) for event in recorder.ended]
+    assert sorted(ended) == sorted(map(names_of, sent))
+    assert sorted(info.operation for info in recorder.told) == sorted(names_of(each)[2] for each in platform.requests)
+    assert {info.status for info in recorder.told} <= {418}
+
+    if isinstance(result, InteractorError):
+        assert isinstance(result, APIStatusError)
+        assert result.status == 418
+    else:
+        assert row.returns or row.name in NEED_A_TOKEN or row.name.endswith("_detailed"), result
+    shown = [caplog.text, *(str((vars(record), record.getMessage())) for record in caplog.records)]
+    shown += [f"{info} {list(info.headers.items())}" for info in recorder.told]
+    if isinstance(result, InteractorError):
+        shown += ["".join(traceback.format_exception(result)), str(vars(result)), str(list(result.headers.items()))]
+    for secret in (SECRET, TOKEN, GATEWAY):
+        assert not [text for text in shown if secret in text]
+
+
+WITHOUT_ANSWER = [row for row in ROWS if row.name not in NEED_A_TOKEN and "timeout=" not in row.name]
+
+
+@sync_and_async
+@pytest.mark.parametrize(("failure", "sent"), [(httpx.ConnectError, False), (httpx.ReadError, True)])
+def test_every_request_without_an_answer_says_whether_it_was_sent(
+    mode: str, failure: type[httpx.TransportError], sent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interactor_ext._client.waiting._MOST_FAILURES", 0)
+    wrong = []
+    for row in WITHOUT_ANSWER:
+        recorder = Recorder()
+        result = outcome(mode, row, Platform(failure), recorder)
+        if row.returns:
+            assert result.status == "unhealthy"
+        elif not isinstance(result, APIConnectionError) or result.sent is not sent:
+            wrong.append(f"{row.name}: {result!r}")
+        assert recorder.told == []
+        assert recorder.ended[-1].error == "network"
+        assert TOKEN not in f"{result} {result.__cause__ if isinstance(result, Exception) else ''}"
+    assert wrong == []
