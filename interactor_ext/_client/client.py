@@ -211,7 +211,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
         `path` continues the URL of the Core API: `client.request("GET", "/things/th_1")`. Percent-encode ids in it. The
         body is read whole, so this is not for streams. A POST or PATCH that may have arrived is sent again only with
-        the header Idempotency-Key, given here or by `with_options`. Errors and logs name the path as it is; metrics do not.
+        the header Idempotency-Key, given here or by `with_options`. Errors and logs quote the path; metrics do not.
 
         Raises:
             APIStatusError: the status is no success.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
+import httpx
+
 from interactor_client.api.assistants import create_assistant, list_assistants
 from interactor_client.models import (
     Assistant,
@@ -30,9 +32,16 @@ from interactor_ext import (
     InteractorClient,
     InteractorError,
     RateLimitError,
+    ResponseInfo,
     get_async_client,
     get_client,
 )
+
+
+def told(info: ResponseInfo) -> None:
+    assert_type(info.operation, str)
+    assert_type(info.request_id, str | None)
+    assert_type(info.elapsed, float)
 
 
 def sync_surface(client: InteractorClient) -> None:
@@ -53,6 +62,9 @@ def sync_surface(client: InteractorClient) -> None:
     assert_type(user.workflow_instances.submit_input("wfi_1", body={"approved": True}), WorkflowInstance)
     assert_type(user.webhooks.rotate_secret("wh_1"), Webhook)
     assert_type(client.get_access_token(), str)
+    assert_type(user.with_options(headers={"X-A": "1", "X-B": None}, query={"a": 1, "b": ["x"]}), InteractorClient)
+    assert_type(user.with_options(on_response=told), InteractorClient)
+    assert_type(user.request("GET", "/things", params={"page": 2}, json={"a": 1}, headers={"A": "b"}), httpx.Response)
     assert_type(client.health(), Health)
     assert_type(client.room_stream_url("room_1"), str)
     assert_type(get_client(), InteractorClient)
@@ -80,6 +92,7 @@ async def async_surface(client: AsyncInteractorClient) -> None:
     assert_type(user.assistants.iterate(per_page=100), AsyncIterator[Assistant])
     assert_type(user.rooms.stream("room_1"), AsyncEventStream[StreamEvent])
     assert_type(await client.health(), Health)
+    assert_type(await user.with_options(on_response=told).request("GET", "/things"), httpx.Response)
     assert_type(get_async_client(), AsyncInteractorClient)
 
 
