@@ -150,7 +150,9 @@ class Routes:
         user = yield from self._user(request)
         yield from self._require_room(user, room)
         page = yield Call(partial(user.view.messages.list, room, **asked))
-        return json_response({"data": [public_json(each) for each in page.data], "meta": asdict(page.meta)})
+        # In the contract a number that is not known is left out, never null.
+        meta = {name: value for name, value in asdict(page.meta).items() if value is not None}
+        return json_response({"data": [public_json(each) for each in page.data], "meta": meta})
 
     def _send_message(self, room: str, request: Request) -> Effects[Response]:
         require_json(request)

@@ -13,6 +13,7 @@ from interactor_ext import InteractorClient, ToolSet
 from interactor_ext.relay import Relay
 from interactor_ext.relay._static import FOLDER
 from interactor_ext.sandbox import Sandbox
+from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.relay_server import RelayServer, authorize, text_of
 from tests.support.waiting import eventually
 
@@ -33,6 +34,16 @@ def test_history_comes_in_pages_of_documented_fields(
     assert answer["meta"] == {"page": 2, "per_page": 4, "total": 6, "total_pages": 2, "has_more": False}
     assert [message["content"] for message in answer["data"]] == ["Message 2", "Bot here. You said: Message 2"]
     assert set(answer["data"][0]) <= {"id", "room_id", "role", "created_at", "content", "tool_calls"}
+
+
+def test_history_leaves_out_the_totals_that_the_platform_does_not_say(start_relay: StartRelay) -> None:
+    def answer(connection: Connection) -> None:
+        connection.head(content_type="application/json")
+        connection.send(b'{"data": [], "meta": {"page": 1, "per_page": 20}}')
+
+    with RawServer(answer) as platform, start_relay(client={"core_api_url": platform.url}).page() as page:
+        answered = page.get("/rooms/room_1/messages").json()
+    assert answered == {"data": [], "meta": {"page": 1, "per_page": 20, "has_more": False}}
 
 
 def test_idempotency_key_is_passed_on_and_another_body_with_it_gets_409(
