@@ -1,0 +1,163 @@
+"""What the README's section "In the browser" shows works: its backends, and its pages in a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+
+from interactor_ext import reset_clients
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.http.server import Server, listen, origin, serving
+from tests.support.browser import chromium, eventually
+from tests.support.chat_driver import Chat
+from tests.support.conversations import NAMESPACE, new_room
+from tests.support.react_bundles import react_bundle
+from tests.support.waiting import eventually as eventually_here
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+SECTION = README[README.index("\n## In the browser\n") : README.index("\n## Workflows\n")]
+POLICY = re.findall(r"`Content-Security-Policy: ([^`]+)`", SECTION)[0]
+REACT_PAGE = """
+import { createRoot } from "react-dom/client";
+createRoot(document.getElementById("root")).render(<Support room="room_4Kd9" />);
+"""
+DJANGO = """
+import asyncio, sys
+import django, httpx
+from django.conf import settings
+
+settings.configure(
+    SECRET_KEY="key of a test", ALLOWED_HOSTS=["*"], ROOT_URLCONF="django.contrib.auth.urls",
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "users.db"}},
+)
+django.setup()
+from django.contrib.auth.models import User
+from django.core.asgi import get_asgi_application
+from django.core.management import call_command
+from django.test import Client
+from readme import with_chat
+
+call_command("migrate", verbosity=0)
+browser = Client()
+browser.force_login(User.objects.create(username="first"))
+signed_in = {"cookie": f"sessionid={browser.cookies['sessionid'].value}"}
+
+async def main():
+    transport = httpx.ASGITransport(with_chat(get_asgi_application()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as page:
+        history = f"/interactor/rooms/{sys.argv[1]}/messages"
+        for path, headers in ((history, signed_in), (history, {}), ("/nothing/", signed_in)):
+            print((await page.get(path, headers=headers)).status_code)
+
+asyncio.run(main())
+"""
+
+
+def block(language: str, heading: str = "In the browser") -> str:
+    """The first block of this language below the heading."""
+    text = SECTION[re.search(rf"^##+ {heading}$", SECTION, re.MULTILINE).end() :]  # type: ignore[union-attr]
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[0]
+
+
+def run(code: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(code, "README.md", "exec"), names)
+    return names
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with Sandbox().run() as sandbox:
+        for name, value in sandbox.env.items():
+            monkeypatch.setenv(name, value)
+        yield sandbox
+        reset_clients()
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    react_bundle(request, "react-19", tmp_path, block("jsx") + REACT_PAGE)
+    return (tmp_path / "react-19.js").read_text()
+
+
+def test_pages_of_the_readme_work_with_its_fastapi_backend(sandbox: Sandbox, bundle: str) -> None:
+    room = new_room(sandbox)
+    app: FastAPI = run(block("python"))["app"]
+
+    def serve(path: str, text: str, media_type: str) -> None:
+        text = text.replace("room_4Kd9", room)
+        app.get(path)(lambda: Response(text, media_type=media_type, headers={"Content-Security-Policy": POLICY}))
+
+    @app.get("/sign-in")
+    def sign_in(request: Request) -> HTMLResponse:
+        request.session["namespace"] = NAMESPACE
+        return HTMLResponse("")
+
+    page = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title><body>{}</body></html>'
+    script = '<script type="module" src="/{}.js"></script>'
+    style = '<link rel="stylesheet" href="/page.css">'
+    serve("/", page.format(style + block("html")), "text/html")
+    serve("/own", page.format(script.format("own")), "text/html")
+    serve("/react", page.format('<div id="root"></div>' + script.format("bundle")), "text/html")
+    serve("/page.css", block("css"), "text/css")
+    serve("/own.js", block("js"), "text/javascript")
+    serve("/bundle.js", bundle, "text/javascript")
+    serve("/favicon.ico", "", "image/x-icon")
+    with (
+        listen("127.0.0.1", 0) as sock,
+        serving(Server(app, before_shutdown=lambda: None), sock),
+        chromium() as browser,
+    ):
+        url = origin(sock)
+        browser.get(f"{url}/sign-in")
+        browser.get(f"{url}/own")
+        eventually_here(lambda: sandbox.open_streams == 1)
+        browser.execute_script('import("/own.js").then(({ say }) => say("Hello"))')
+        said = "Bot here. You said: Hello"
+        eventually(browser, lambda: browser.find_element("css selector", "body").text == said)
+        for path in ("/", "/react"):
+            browser.get(url + path)
+            Chat(browser).shows_messages("Hello", said)
+        browser.get(url)
+        Chat(browser).shows("[part=status]", "Connected")
+        height = 'return getComputedStyle(document.querySelector("interactor-chat")).blockSize'
+        assert browser.execute_script(height) == "480px"
+        # React's development build has an advertisement there.
+        assert [line for line in browser.get_log("browser") if line["level"] != "INFO"] == []
+
+
+def test_flask_backend_of_the_readme_serves_a_signed_in_user(sandbox: Sandbox) -> None:
+    from flask import session
+
+    names = run(block("python", "Chat in Flask"))
+
+    @names["app"].get("/sign-in")  # type: ignore[untyped-decorator]
+    def sign_in() -> str:
+        session["namespace"] = NAMESPACE
+        return ""
+
+    history = f"/interactor/rooms/{new_room(sandbox)}/messages"
+    transport = httpx.WSGITransport(app=names["application"])
+    with httpx.Client(transport=transport, base_url="http://testserver") as page:
+        assert page.get(history).status_code == 401
+        page.get("/sign-in")
+        assert page.get(history).json()["data"] == []
+
+
+def test_django_backend_of_the_readme_serves_a_signed_in_user(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "readme.py").write_text(block("python", "Chat in Django"))
+    room = new_room(sandbox)  # of the namespace user_1, as Django's first user
+    command = [sys.executable, "-c", DJANGO, room]
+    done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == ["200", "401", "404"], done.stderr
