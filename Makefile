@@ -22,7 +22,7 @@ help:
 	@echo "test-lowest  the test suite with the oldest versions of the dependencies"
 	@echo "nightly    the same with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"
-	@echo "generate   write interactor_client/ anew from openapi.yaml and generator-templates/"
+	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/"
 	@echo "sandbox    serve the sandbox of the platform on this machine"
 	@echo "cassettes  record tests/cassettes/ anew from the sandbox"
 	@echo "bench      CPU cost of calls, as ratios within one run"
