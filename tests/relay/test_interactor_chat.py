@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
 ENTER, DOWN, DELETE = "\ue007", "\ue015", "\ue017"
+LOST = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET"
+FAILED = "Not sent. The server cannot be reached."
 STATES = [
     {
         "name": "review",
@@ -210,7 +212,7 @@ def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow
     words.let(2)
     chat.streams("Bot here. You")
     page.kill()
-    expected.append("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
+    expected.append(LOST)
     chat.shows("[part=status]", "Connection lost, trying again")
     words.let(1)
     page.start()
@@ -264,6 +266,174 @@ def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow
     assert context == {**answers, "selection": "cheap", "signed": True}
 
 
+@pytest.mark.full
+def test_earlier_messages_come_by_a_button_and_what_is_read_stays_in_place(
+    open_chat: Callable[..., Chat], sandbox: Sandbox
+) -> None:
+    room = new_room(sandbox)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        for number in range(60):
+            user.messages.send(room, content=f"Message {number}", role="user" if number % 2 else "system")
+    with sandbox.client(namespace=NAMESPACE) as user:
+        count = user.messages.list(room).meta.total
+    chat = open_chat(room=room)
+    eventually(chat.browser, lambda: len(chat.messages) == 50)
+    eventually(chat.browser, lambda: chat.run("return root.querySelector('.log').ariaLive") == "polite")
+    first = chat.messages[0]
+    place = """
+        const bubble = [...root.querySelectorAll(".log .bubble")].find((each) => each.innerText === value);
+        return bubble.getBoundingClientRect().top;
+    """
+    chat.tab_to("Earlier messages")
+    before = chat.run(place, first)
+    chat.press(ENTER)
+    eventually(chat.browser, lambda: len(chat.messages) == count)
+    assert abs(chat.run(place, first) - before) < 2
+    assert chat.run("return root.querySelector('.log').ariaLive") == "off"
+    assert chat.focused == "Message"
+
+
+@pytest.mark.full
+def test_message_that_failed_is_sent_again_or_edited(
+    open_chat: Callable[..., Chat], page: ChatPage, sandbox: Sandbox, words: Words, expected: list[str]
+) -> None:
+    words.let_all()
+    expected.append(LOST)
+    room = new_room(sandbox)
+    chat = open_chat(room=room)
+    chat.shows("[part=status]", "Connected")
+    page.kill()
+    chat.write("First")
+    chat.shows(".failure span", FAILED)
+    chat.write("Second")
+    chat.shows(".failure span", FAILED, FAILED)
+    page.start()
+    chat.tab_to("Try again")
+    chat.press(ENTER)
+    chat.shows(".failure span", FAILED)
+    assert chat.focused == "Message"
+    chat.tab_to("Edit")
+    chat.press(ENTER)
+    chat.shows(".failure span")
+    assert chat.focused == "Message"
+    chat.press(" thoughts")
+    chat.press_with_shift(ENTER)
+    chat.press("and more", ENTER)
+    second = "Second thoughts\nand more"
+    chat.shows_messages("First", "Bot here. You said: First", second, f"Bot here. You said: {second}")
+    with sandbox.client(namespace=NAMESPACE) as user:
+        assert [each.content for each in user.messages.list(room, order="asc").data][::2] == ["First", second]
+
+
+@pytest.mark.full
+def test_tools_run_before_the_eyes_of_the_user(open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words) -> None:
+    words.let_all()
+    room = new_room(sandbox)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        tool = user.tools.create(name="get_weather", description="The weather.", parameters={})
+        user.assistants.update(user.rooms.get(room).assistant_id, tools=[tool.id])
+        chat = open_chat(room=room)
+        chat.run("chat.toolName = (call) => `Weather of ${call.arguments.city}`")
+        chat.write('/tool get_weather {"city": "Oslo"}')
+        chat.shows(".tool summary", "…\nTool Weather of Oslo\nrunning")
+        assert chat.texts(".dots") == []
+        chat.tab_to("…\nTool Weather of Oslo\nrunning")
+        chat.press(ENTER)
+        chat.shows(".tool dd", '{\n  "city": "Oslo"\n}')
+        [call] = next(each.tool_calls for each in user.messages.list(room).data if each.tool_calls)
+        user.tools.submit_result(room, tool_call_id=call.id, result={"degrees": 21})
+    chat.shows(".tool .state", "done")
+    chat.shows(".tool dd", '{\n  "city": "Oslo"\n}', '{\n  "degrees": 21\n}')
+    answer = 'Bot here. get_weather answered {"degrees": 21}.'
+    chat.shows_messages('/tool get_weather {"city": "Oslo"}', answer)
+
+
+@pytest.mark.full
+def test_page_replaces_texts_and_renders_markdown_and_content_is_never_markup(
+    open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words, expected: list[str]
+) -> None:
+    room = new_room(sandbox)
+    chat = open_chat(room=room, lang="sv")
+    chat.shows("[part=status]", "Connected")
+    chat.run("chat.texts = { send: 'Skicka', message: 'Meddelande', statuses: { open: 'Ansluten' } }")
+    chat.shows("[part=status]", "Ansluten")
+    chat.shows("[part~=send]", "Skicka")
+    attack = "<img src=x onerror=alert(1)>"
+    chat.tab_to("Meddelande")
+    chat.press(attack, ENTER)
+    words.let_all()
+    chat.shows_messages(attack, f"Bot here. You said: {attack}")
+    assert chat.run("return root.querySelectorAll('img').length") == 0
+    chat.run("""chat.renderMarkdown = (text) => {
+        if (text.includes("fail")) throw new Error("no such markdown");
+        const node = document.createElement("em");
+        node.textContent = text.toUpperCase();
+        return node;
+    }""")
+    chat.shows(".bubble em", f"BOT HERE. YOU SAID: {attack.upper()}")
+    expected.append("no such markdown")
+    chat.press("fail", ENTER)
+    chat.shows_messages(attack, f"BOT HERE. YOU SAID: {attack.upper()}", "fail", "Bot here. You said: fail")
+
+
+@pytest.mark.full
+def test_question_whose_answer_failed_can_be_asked_again(
+    open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
+) -> None:
+    room = new_room(sandbox)
+    chat = open_chat(room=room)
+    chat.write("Where?")
+    chat.streams("Bot")
+    sandbox.emit(room, {"type": "error", "error": "secret of the platform"})
+    chat.shows(".problem button", "Ask again")
+    assert "secret" not in "".join(chat.texts(".problem"))
+    words.let_all()
+    chat.shows_messages("Where?", "Bot here. You said: Where?")
+    chat.shows(".problem")
+
+
+@pytest.mark.full
+def test_screen_reader_is_told_of_whole_messages_not_of_words(
+    open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
+) -> None:
+    chat = open_chat(room=new_room(sandbox))
+    eventually(chat.browser, lambda: chat.run("return root.querySelector('[role=log]').ariaLive") == "polite")
+    chat.run("""
+        window.told = [];
+        const live = root.querySelectorAll("[role=log], [role=status], [role=alert]");
+        const note = (records) => {
+          for (const { target, addedNodes } of records) window.told.push(addedNodes[0]?.textContent ?? target.data);
+        };
+        for (const node of live) new MutationObserver(note).observe(node, { childList: true, characterData: true });
+    """)
+    chat.write("Where?")
+    words.let(2)
+    chat.streams("Bot here. You")
+    words.let_all()
+    chat.shows_messages("Where?", "Bot here. You said: Where?")
+    told = [re.sub(r"[\d:]+\s[AP]M", " ", each) for each in chat.run("return window.told") if each]
+    assert told == ["YouSendingWhere?", "The assistant is writing", "Assistant Bot here. You said: Where?"]
+
+
+@pytest.mark.full
+def test_chat_shows_another_room_when_told_to_and_leaves_the_stream_of_the_first(
+    open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
+) -> None:
+    words.let_all()
+    one, other = new_room(sandbox), new_room(sandbox)
+    chat = open_chat(room=one)
+    chat.write("In the first")
+    chat.shows_messages("In the first", "Bot here. You said: In the first")
+    chat.run("chat.room = value", other)
+    chat.shows("[part=empty]", "No messages yet")
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.messages.send(one, content="Not here")
+        user.messages.send(other, content="In the second")
+    chat.shows_messages("In the second", "Bot here. You said: In the second")
+    chat.run("chat.remove()")
+    assert eventually(chat.browser, lambda: sandbox.open_streams == 0)
+
+
 def has_a_conversation(sandbox: Sandbox, room: str, tools: list[str]) -> None:
     """A long word, several lines, two directions, markup that is none, and tools that succeed, fail and run."""
     with sandbox.client(namespace=NAMESPACE) as user:
@@ -310,11 +480,11 @@ def test_chat_has_no_accessibility_violation_in_any_state(
     chat.streams("Bot here. You said:")
     looks.check(chat, "streaming")
 
-    expected.append("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET")
+    expected.append(LOST)
     page.kill()
     chat.shows("[part=status]", "Connection lost, trying again")
     chat.write("Hello?")
-    chat.shows(".failure span", "Not sent. The server cannot be reached.")
+    chat.shows(".failure span", FAILED)
     looks.check(chat, "error")
     page.start()
 

@@ -37,6 +37,13 @@ class Chat:
         found: list[str] = self.browser.execute_script(TEXTS, selector)
         return found
 
+    def run(self, script: str, value: Any = None) -> Any:
+        """Run a script that knows `chat`, its shadow `root`, and a `value`."""
+        names = (
+            'const chat = document.querySelector("interactor-chat"), { shadowRoot: root } = chat, [value] = arguments;'
+        )
+        return self.browser.execute_script(f"{names}\n{script}", value)
+
     @property
     def messages(self) -> list[str]:
         return self.texts(".log .message .bubble")
@@ -77,6 +84,11 @@ class Chat:
         from selenium.webdriver.common.action_chains import ActionChains
 
         ActionChains(self.browser, duration=0).send_keys(*keys).perform()
+
+    def press_with_shift(self, key: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.browser, duration=0).key_down("\ue008").send_keys(key).key_up("\ue008").perform()
 
     def write(self, text: str) -> None:
         """Type into the message, and send it."""

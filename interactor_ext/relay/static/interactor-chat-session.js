@@ -69,8 +69,8 @@ export class ChatSession {
   #instance;
   /** @type {Outgoing[]} */
   #outgoing = [];
-  /** Ids of the messages that were sent here. */
-  #asked = new Set();
+  /** The keys of the messages that were sent here, by id. @type {Map<string, string>} */
+  #asked = new Map();
   /** Calls that the stream told of, by id. @type {Map<string, ToolCall>} */
   #calls = new Map();
   #text = "";
@@ -118,7 +118,7 @@ export class ChatSession {
 
   /** Messages on their way, or not sent. One that is in the list already, though its answer was lost, is left out. */
   get outgoing() {
-    const taken = new Set(this.#asked);
+    const taken = new Set(this.#asked.keys());
     return this.#outgoing.filter(({ content, known }) => {
       const arrived = this.messages.find(
         ({ id, role, content: said }) => role === "user" && said === content && !taken.has(id) && known?.has(id) === false,
@@ -140,7 +140,7 @@ export class ChatSession {
   }
 
   get isWriting() {
-    return !this.reportedError && (this.answer !== "" || this.#asked.has(this.#question?.id));
+    return !this.reportedError && (this.answer !== "" || this.#asked.has(this.#question?.id ?? ""));
   }
 
   /** What was asked here and got an error for an answer. While the stream connects again, the answer may yet come. */
@@ -152,6 +152,11 @@ export class ChatSession {
   /** As the stream or the list knows it, whichever is further. @param {ToolCall} call */
   latest(call) {
     return call.status === "pending" ? (this.#calls.get(call.id) ?? call) : call;
+  }
+
+  /** The same for a message before and after it is sent. @param {Message} message */
+  keyOf({ id }) {
+    return this.#asked.get(id) ?? id;
   }
 
   /** @param {string} content */
@@ -442,7 +447,7 @@ export class ChatSession {
       const headers = { "Idempotency-Key": message.key };
       const { data } = await this.#request(`${this.#roomPath}/messages`, { content: message.content }, headers);
       this.#outgoing = this.#outgoing.filter((each) => each !== message);
-      this.#asked.add(data.id);
+      this.#asked.set(data.id, message.key);
       this.#put(data);
     } catch (error) {
       message.state = "failed";

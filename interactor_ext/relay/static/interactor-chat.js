@@ -419,7 +419,10 @@ export class InteractorChatElement extends Base {
       ...(session?.calls ?? []).map((call) => ({ call })),
     ];
     showEach(this.#nodes.log, entries, {
-      key: (entry) => ("message" in entry ? entry.message.id : "call" in entry ? entry.call.id : entry.outgoing.key),
+      key: (entry) => {
+        if ("message" in entry) return session?.keyOf(entry.message) ?? "";
+        return "call" in entry ? entry.call.id : entry.outgoing.key;
+      },
       make: (entry) => article("outgoing" in entry ? "user" : "call" in entry ? "assistant" : entry.message.role),
       update: (node, entry) => {
         if ("message" in entry) this.#drawMessage(node, entry.message);
@@ -435,6 +438,8 @@ export class InteractorChatElement extends Base {
    */
   #drawMessage(node, { role, content, tool_calls, created_at }) {
     const { author, time, bubble, tools } = partsOf(node);
+    node.classList.remove("outgoing", "failed");
+    node.querySelector(".failure")?.remove();
     setText(author, this.#author(role));
     if (created_at && time.getAttribute("datetime") !== created_at) {
       time.setAttribute("datetime", created_at);
