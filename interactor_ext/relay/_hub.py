@@ -284,7 +284,7 @@ class Hub:
         except Exception as error:
             log_failure("A stream", error)
             self._settle(error if isinstance(error, InteractorError) else StreamError())
-            return _FAILED
+            return self._failed_block(stream)
         finally:
             await stream.aclose()
 
@@ -321,10 +321,15 @@ class Hub:
             last = (self._end_block(),)
         except Exception as error:
             log_failure("A stream that catches up", error)
-            last = (_FAILED,)
+            last = (self._failed_block(stream),)
         finally:
             await stream.aclose()
         reader.end(*last)
+
+    def _failed_block(self, stream: Any) -> bytes:
+        """With an id from which an `error` event of the platform does not come again."""
+        event_id = stream.last_event_id
+        return self.id_line(Position(event_id, 0)) + _FAILED if event_id else _FAILED
 
     def _end_block(self) -> bytes:
         return self.id_line(END) + b"\n"

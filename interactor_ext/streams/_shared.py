@@ -164,6 +164,8 @@ class SharedStream(Generic[E]):
 
     def _raise_if_failed(self) -> None:
         if isinstance(self._state.action, End) and self._state.action.error is not None:
+            # An `error` event is handed out by this, and would come again to a later stream.
+            self._last_event_id = self._state.last_event_id
             raise self._state.action.error
 
     def _on_response(self, response: httpx.Response) -> None:

@@ -330,6 +330,10 @@ def test_error_event_has_fixed_words_and_ends_the_stream(relay: RelayServer, new
     assert events[-1]["error"] == "The stream broke off."
     assert b"10.0.0.7" not in stream.received
     assert b"MODEL_DOWN" not in stream.received
+    # Who comes back for the rest is not sent it again.
+    with relay.page() as page, page.room_events(room, stream.last_event_id) as again:
+        deltas(emit, room, "Ho")
+        assert next(iter(again))["content"] == "Ho"
 
 
 def test_platform_that_breaks_off_is_connected_again_unnoticed(

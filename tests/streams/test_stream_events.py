@@ -176,6 +176,13 @@ def test_error_event_is_raised_after_earlier_events(
 
 
 @sync_and_async
+def test_last_event_id_after_an_error_event_is_that_of_the_error(mode: str) -> None:
+    """A stream that goes on from there does not get the error again."""
+    outcome = served(mode, sse({"type": "message.delta", "content": "a"}, id="1") + sse({"type": "error"}, id="2"))
+    assert (outcome.text, outcome.last_event_id) == ("a", "2")
+
+
+@sync_and_async
 def test_error_event_that_quotes_a_token_is_redacted(mode: str) -> None:
     outcome = served(mode, sse({"type": "error", "error": "bad token Bearer abcdef0123456789\r\nSet-Cookie: x"}))
     assert "abcdef0123456789" not in str(outcome.error)
