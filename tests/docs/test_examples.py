@@ -90,6 +90,13 @@ def test_example_starts_by_one_command_and_keeps_its_users_apart(example: str, r
         assert httpx.get(f"{room_of_alice}/messages", headers=forged).status_code == 401
 
 
+def test_react_example_without_npm_says_what_to_install() -> None:
+    command = [sys.executable, str(EXAMPLES / "fastapi_react" / "main.py")]
+    done = subprocess.run(command, env={**os.environ, "PATH": ""}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "needs npm, which comes with Node.js" in done.stderr
+
+
 def signed_in(browser: WebDriver, user: str) -> str:
     """Sign in. Returns the id of the user's room, once its chat is connected."""
     press(browser, f"Sign in as {user}")
