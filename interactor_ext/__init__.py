@@ -21,6 +21,7 @@ from interactor_ext._errors import (
     CircuitOpenError,
     ConfigurationError,
     ConflictError,
+    CredentialExpiredError,
     GoneError,
     InteractorError,
     NotFoundError,
@@ -40,6 +41,7 @@ from interactor_ext._version import __version__
 if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
     from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
+    from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
     from interactor_ext._client.health import Health
     from interactor_ext._client.response_info import ResponseInfo
     from interactor_ext._client.shared_clients import get_async_client, get_client, reset_clients
@@ -57,6 +59,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "AsyncCredentialAuth",
     "AsyncInteractorClient",
     "AsyncReply",
     "AuthenticationError",
@@ -64,6 +67,8 @@ __all__ = [
     "CircuitOpenError",
     "ConfigurationError",
     "ConflictError",
+    "CredentialAuth",
+    "CredentialExpiredError",
     "GoneError",
     "Health",
     "InteractorClient",
@@ -104,6 +109,7 @@ __getattr__, __dir__ = lazy_names(
         "interactor_client.types": ("UNSET", "Unset"),
         ".transports._circuit_breaker": ("CircuitBreaker",),
         ".chat._reply": ("AsyncReply", "Reply"),
+        "._client.credential_auth": ("AsyncCredentialAuth", "CredentialAuth"),
         "._client.client": ("AsyncInteractorClient", "InteractorClient"),
         "._config": ("InteractorConfig", "validate_env"),
         "._client.health": ("Health",),

@@ -12,7 +12,8 @@ InteractorError
 │   ├── GoneError                    410
 │   ├── ValidationError              422
 │   ├── RateLimitError               429
-│   └── ServerError                  5xx
+│   ├── ServerError                  5xx
+│   └── CredentialExpiredError       the user must connect a credential again
 ├── ResponseValidationError          a success body that does not fit its model
 ├── CircuitOpenError                 refused locally, nothing sent
 ├── StreamError                      an `error` event, or a stream that cannot be resumed
@@ -135,6 +136,23 @@ class RateLimitError(APIStatusError):
 
 class ServerError(APIStatusError):
     """5xx: the platform, or something before it, failed."""
+
+
+class CredentialExpiredError(APIStatusError):
+    """A credential has expired or was revoked, and the platform cannot refresh it: the user must connect it again.
+
+    Raised by calls to a provider with `credential_auth`. `user_action` is a sentence to show to the user.
+    """
+
+    default_code = "REFRESH_FAILED"
+
+    def __init__(
+        self, message: str = "", *, credential_id: str = "", namespace: str | None = None, **about: Any
+    ) -> None:
+        super().__init__(message, **about)
+        self.credential_id = credential_id
+        self.namespace = namespace
+        self.user_action = "The access to your account has ended. Connect the account again."
 
 
 class ResponseValidationError(InteractorError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
@@ -28,12 +28,14 @@ from interactor_ext.tokens._store import TokenStore
 from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
-    from interactor_ext._client import shared_state
+    from interactor_ext._client import credential_auth, shared_state
+    from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
     from interactor_ext._client.shared_state import AsyncSharedState, ClientOptions, SharedState
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry._events import Telemetry
     from interactor_ext.transports._circuit_breaker import CircuitBreaker
 else:
+    credential_auth = LazyModule("interactor_ext._client.credential_auth")
     shared_state = LazyModule("interactor_ext._client.shared_state")  # imports httpcore
 
 
@@ -251,6 +253,27 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
             token = self._shared.tokens.get(ends_at)
         return url.with_token(token.access_token)
 
+    def credential_auth(self, credential_id: str, *, hosts: Iterable[str] | str | None = None) -> CredentialAuth:
+        """Signs your own calls to a provider with the token of a user's credential: for `httpx.Client(auth=...)`, for
+        `requests` by its `requests_auth()`, and for anything else by its `headers(url)`.
+
+        The token is fetched at the first call and again a minute before it expires, or after a 401 of the provider;
+        that call is then sent once more. All such objects of one client, namespace and credential share it; what asks
+        for it first makes the request, with the options of its view. A view's deadline bounds its own wait alone.
+
+        `hosts` are those that may have the token, such as "www.googleapis.com": over https, and over http on this
+        machine alone. Without `hosts` it is that of the first call. A call to another raises ConfigurationError; where
+        a redirect leads to another, the request goes on without the token.
+
+        Your calls then raise CredentialExpiredError if the user must connect the credential again, and any other
+        InteractorError that `credentials.get_token` and `credentials.refresh` raise.
+
+        Raises:
+            ConfigurationError: `hosts` names none, or one that is no host.
+            ValueError: the id cannot be part of a path.
+        """
+        return credential_auth.CredentialAuth(self._shared, self._view, credential_id, hosts)
+
     def close(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
         if not self._is_view:
@@ -331,6 +354,10 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
                 raise
             token = await self._shared.tokens.get(ends_at)
         return url.with_token(token.access_token)
+
+    def credential_auth(self, credential_id: str, *, hosts: Iterable[str] | str | None = None) -> AsyncCredentialAuth:
+        """As `InteractorClient.credential_auth`, for `httpx.AsyncClient(auth=...)`; its `headers(url)` is awaited."""
+        return credential_auth.AsyncCredentialAuth(self._shared, self._view, credential_id, hosts)
 
     async def aclose(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import httpx
 
@@ -14,10 +14,11 @@ from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpCo
 from interactor_ext._client.view import View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._fork import fork_safe_lock
 from interactor_ext._lazy import LazyModule
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams._url import StreamURL
-from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth
+from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, deadline_of_call, is_for_core_api
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._guarded_store import GuardedStore
 from interactor_ext.tokens._narrow import NarrowToken, TokenPlan, own_token
@@ -67,6 +68,9 @@ class _SharedState:
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         self._config = config
         self._narrow_tokens: dict[str, NarrowToken] = {}  # by what they open
+        self.credentials: dict[tuple[str | None, str], Any] = {}
+        """By namespace and id, the one that was used last at the end; each has its `tokens`."""
+        self.credential_lock = fork_safe_lock()
         policy = options.retry_policy or RetryPolicy(max_retries=config.max_retries)
         self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)
         self._context = HttpContext.of(config, policy, self._reporter)
@@ -105,7 +109,7 @@ class SharedState(_SharedState):
             weakref.finalize(self.transport, network.close)
         self._account = ViewClient(View.of(config), self._context, self.transport, auth=None)
         self.tokens = self._cache(functools.partial(own_token, config), self._store)
-        self._auth = BearerAuth(self.tokens, config.core_api_url)
+        self._auth = BearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
         if reporter is not None:
             self.tokens.on_token = reporter.token_in_use
             if isinstance(network, Transport):
@@ -122,18 +126,7 @@ class SharedState(_SharedState):
         return found
 
     def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> TokenCache:
-        account = self._account  # not `self`, which would make a cycle
-
-        def fetch() -> Token:
-            steps = plan()
-            try:
-                request = next(steps)
-                while True:
-                    request = steps.send(account.request(**request))
-            except StopIteration as done:
-                token: Token = done.value
-                return token
-
+        fetch = fetch_with(self._account, plan)
         watched = fetch if self._reporter is None else self._reporter.watch(fetch)
         return TokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 
@@ -157,7 +150,7 @@ class AsyncSharedState(_SharedState):
         self.transport = AsyncCallTransport(network, self._rules)
         self._account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
         self.tokens = self._cache(functools.partial(own_token, config), self._store)
-        self._auth = AsyncBearerAuth(self.tokens, config.core_api_url)
+        self._auth = AsyncBearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
         if reporter is not None:
             self.tokens.on_token = reporter.token_in_use
             if isinstance(network, _async_transport.AsyncTransport):
@@ -174,18 +167,7 @@ class AsyncSharedState(_SharedState):
         return found
 
     def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> AsyncTokenCache:
-        account = self._account  # not `self`, which would make a cycle
-
-        async def fetch() -> Token:
-            steps = plan()
-            try:
-                request = next(steps)
-                while True:
-                    request = steps.send(await account.request(**request))
-            except StopIteration as done:
-                token: Token = done.value
-                return token
-
+        fetch = fetch_with_async(self._account, plan)
         watched = fetch if self._reporter is None else self._reporter.watch_async(fetch)
         return AsyncTokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 
@@ -194,7 +176,44 @@ class AsyncSharedState(_SharedState):
 
     async def close(self) -> None:
         await self.tokens.aclose()
+        for credential in list(self.credentials.values()):
+            await credential.tokens.aclose()
         await self.transport.aclose()
+
+
+# Neither refers to the shared state, whose token caches they are part of: no cycle keeps connections open.
+
+
+def fetch_with(http: ViewClient, plan: Callable[[], TokenPlan]) -> Callable[[], Token]:
+    """What makes the token requests of a plan."""
+
+    def fetch() -> Token:
+        steps = plan()
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(http.request(**request))
+        except StopIteration as done:
+            token: Token = done.value
+            return token
+
+    return fetch
+
+
+def fetch_with_async(http: AsyncViewClient, plan: Callable[[], TokenPlan]) -> Callable[[], Awaitable[Token]]:
+    """As `fetch_with`."""
+
+    async def fetch() -> Token:
+        steps = plan()
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(await http.request(**request))
+        except StopIteration as done:
+            token: Token = done.value
+            return token
+
+    return fetch
 
 
 def _circuit_breaker(given: CircuitBreaker | bool | None) -> CircuitBreaker | None:

@@ -183,6 +183,14 @@ def is_local(host: str) -> bool:
     return "." not in host or name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
 
 
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to this host stays on this machine."""
+    address = _address(host.strip("[]"))
+    if address is not None:
+        return address.is_loopback
+    return f".{host.lower().removesuffix('.')}".endswith(".localhost")
+
+
 def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(host)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any
 
 import httpx
@@ -15,46 +15,76 @@ from interactor_ext.tokens._store import Token
 
 
 class BearerAuth(httpx.Auth):
-    """The auth flow of the synchronous views."""
+    """The auth flow of synchronous clients.
 
-    def __init__(self, tokens: TokenCache, core_api_url: str) -> None:
+    `wants_token` says which requests get the token, and `deadline` when the wait for one ends, by `time.monotonic()`.
+    `fetch` makes the token requests in place of the cache's own.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenCache,
+        wants_token: Callable[[httpx.Request], bool],
+        deadline: Callable[[httpx.Request], float | None],
+        fetch: Callable[[], Token] | None = None,
+    ) -> None:
         self._tokens = tokens
-        self._core = httpx.URL(core_api_url)
+        self._wants_token = wants_token
+        self._deadline = deadline
+        self._fetch = fetch
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if not _wants_token(request, self._core):
+        if not self._wants_token(request):
             yield request
             return
-        token = self._tokens.fresh() or self._tokens.get(_deadline(request))
+        token = self._tokens.fresh() or self._tokens.get(self._deadline(request), self._fetch)
         response = yield _signed(request, token)
-        if response.status_code == 401 and _is_replayable(request):
+        if not _is_refused(response, token):
+            return
+        self._reject(token)
+        if _is_replayable(request):
             # Unread, it would keep its connection, which the token request may be waiting for.
             response.read()
-            self._tokens.reject(token)
-            token = self._tokens.fresh() or self._tokens.get(_deadline(request))
+            token = self._tokens.fresh() or self._tokens.get(self._deadline(request), self._fetch)
             response = yield _signed(request, token)
-            self._tokens.replayed(refused=response.status_code == 401)
+            self._tokens.replayed(refused=_is_refused(response, token))
+
+    def _reject(self, token: Token) -> None:
+        self._tokens.reject(token)
 
 
 class AsyncBearerAuth(httpx.Auth):
-    """The auth flow of the asynchronous views."""
+    """The auth flow of asynchronous clients; see `BearerAuth`."""
 
-    def __init__(self, tokens: AsyncTokenCache, core_api_url: str) -> None:
+    def __init__(
+        self,
+        tokens: AsyncTokenCache,
+        wants_token: Callable[[httpx.Request], bool],
+        deadline: Callable[[httpx.Request], float | None],
+        fetch: Callable[[], Awaitable[Token]] | None = None,
+    ) -> None:
         self._tokens = tokens
-        self._core = httpx.URL(core_api_url)
+        self._wants_token = wants_token
+        self._deadline = deadline
+        self._fetch = fetch
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        if not _wants_token(request, self._core):
+        if not self._wants_token(request):
             yield request
             return
-        token = self._tokens.fresh() or await self._tokens.get(_deadline(request))
+        token = self._tokens.fresh() or await self._tokens.get(self._deadline(request), self._fetch)
         response = yield _signed(request, token)
-        if response.status_code == 401 and _is_replayable(request):
+        if not _is_refused(response, token):
+            return
+        self._reject(token)
+        if _is_replayable(request):
             await response.aread()
-            self._tokens.reject(token)
-            token = self._tokens.fresh() or await self._tokens.get(_deadline(request))
+            token = self._tokens.fresh() or await self._tokens.get(self._deadline(request), self._fetch)
             response = yield _signed(request, token)
-            self._tokens.replayed(refused=response.status_code == 401)
+            self._tokens.replayed(refused=_is_refused(response, token))
+
+    def _reject(self, token: Token) -> None:
+        self._tokens.reject(token)
 
 
 def token_request(config: InteractorConfig, resource: str | None = None) -> dict[str, Any]:
@@ -74,29 +104,44 @@ def token_request(config: InteractorConfig, resource: str | None = None) -> dict
     }
 
 
-def token_from(response: httpx.Response, asked_at: float) -> Token:
+def token_from(response: httpx.Response, asked_at: float, model: str = "AccessToken") -> Token:
     """The token of a token response, or the error that it is."""
-    return read_response(response, lambda response: read_token(response.content, asked_at))
+    return read_response(response, lambda response: read_token(response.content, asked_at, model))
 
 
-def _wants_token(request: httpx.Request, core: httpx.URL) -> bool:
-    """The token is sent to the Core API alone, whatever URL the low-level client requests."""
-    operation = request.extensions.get("operation")
-    if operation is not None and operation.server == "account":
-        return False
-    url = request.url
-    same_origin = (url.scheme, url.host, url.port) == (core.scheme, core.host, core.port)
-    return same_origin and url.path.startswith(f"{core.path.rstrip('/')}/")
+def is_for_core_api(core_api_url: str) -> Callable[[httpx.Request], bool]:
+    """Which requests get the client's token: those to the Core API alone, whatever the low-level client requests."""
+    core = httpx.URL(core_api_url)
+
+    def wants_token(request: httpx.Request) -> bool:
+        operation = request.extensions.get("operation")
+        if operation is not None and operation.server == "account":
+            return False
+        url = request.url
+        same_origin = (url.scheme, url.host, url.port) == (core.scheme, core.host, core.port)
+        return same_origin and url.path.startswith(f"{core.path.rstrip('/')}/")
+
+    return wants_token
+
+
+def deadline_of_call(request: httpx.Request) -> float | None:
+    return getattr(request.extensions.get("interactor"), "ends_at", None)
+
+
+def bearer(token: Token) -> str:
+    """The value of the header `Authorization`."""
+    return f"Bearer {token.access_token}"
 
 
 def _signed(request: httpx.Request, token: Token) -> httpx.Request:
-    request.headers["Authorization"] = f"Bearer {token.access_token}"
+    request.headers["Authorization"] = bearer(token)
     request.extensions["token"] = token
     return request
 
 
-def _deadline(request: httpx.Request) -> float | None:
-    return getattr(request.extensions.get("interactor"), "ends_at", None)
+def _is_refused(response: httpx.Response, token: Token) -> bool:
+    # After a redirect to another origin, the request that was answered had no token.
+    return response.status_code == 401 and response.request.headers.get("Authorization") == bearer(token)
 
 
 def _is_replayable(request: httpx.Request) -> bool:

@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
@@ -44,6 +44,8 @@ class PendingFetch:
         self.done = Latch()
         self.outcome: Token | Exception | None = None
         """None if the request was abandoned: then a waiter starts another."""
+        self.fetch: Any = None
+        """What makes the request."""
         self.started_at = time.monotonic()
         self.running = threading.Lock()
         """Held by the thread that makes the request. An asynchronous request has a `task` instead."""
@@ -62,7 +64,12 @@ class _Cache(Generic[F]):
     """The decisions of `TokenCache` and `AsyncTokenCache`. The lock is held for moments only."""
 
     def __init__(
-        self, fetch: F, *, buffer: float, store: GuardedStore | None = None, clock: Callable[[], float] = time.time
+        self,
+        fetch: F | None,
+        *,
+        buffer: float,
+        store: GuardedStore | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._fetch = fetch
         self._store = store
@@ -90,7 +97,7 @@ class _Cache(Generic[F]):
         return self._state.valid(self._clock())
 
     def reject(self, token: Token) -> None:
-        """Forget a token that the Core API answered with 401."""
+        """Forget a token that was answered with 401."""
         with self._lock:
             self._state.reject(token.access_token, self._clock())
             is_dropped = self._state.token is None
@@ -104,8 +111,8 @@ class _Cache(Generic[F]):
         with self._lock:
             self._state.replayed(refused=refused, now=self._clock())
 
-    def acquire(self) -> Token | PendingFetch:
-        """A token to use at once, or the request to wait for, which is started if need be.
+    def acquire(self, fetch: F | None = None) -> Token | PendingFetch:
+        """A token to use at once, or the request to wait for, which is started if need be: by `fetch`, if given.
 
         No call waits for a new token while the old one is valid: it starts the request, and goes on.
         """
@@ -118,6 +125,7 @@ class _Cache(Generic[F]):
             starts = pending is None or self._is_abandoned(pending)
             if pending is None or starts:
                 pending = self._pending = PendingFetch()
+                pending.fetch = fetch or self._fetch
         if starts:
             self._start(pending)
         return token or pending
@@ -208,13 +216,15 @@ class _Cache(Generic[F]):
 class TokenCache(_Cache[Callable[[], Token]]):
     """The token of an `InteractorClient`, for its threads. `fetch` makes a token request."""
 
-    def get(self, ends_at: float | None = None) -> Token:
-        """A token to use now. `ends_at`: the deadline, as an instant of `time.monotonic()`."""
-        found = self.fresh() or self.acquire()
+    def get(self, ends_at: float | None = None, fetch: Callable[[], Token] | None = None) -> Token:
+        """A token to use now. `ends_at`: the deadline, as an instant of `time.monotonic()`. `fetch` makes the request
+        if this call starts it.
+        """
+        found = self.fresh() or self.acquire(fetch)
         while isinstance(found, PendingFetch):
             for seconds in self._waits(found, ends_at):
                 found.done.wait(seconds)
-            found = self._result(found) or self.acquire()
+            found = self._result(found) or self.acquire(fetch)
         return found
 
     def _start(self, pending: PendingFetch) -> None:
@@ -254,7 +264,7 @@ class TokenCache(_Cache[Callable[[], Token]]):
         session = self._open_store(pending)
         if session is not None:
             session.found.wait(session.patience)
-        return (None if session is None else session.conclude()) or self._fetch()
+        return (None if session is None else session.conclude()) or pending.fetch()
 
 
 class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
@@ -263,13 +273,15 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
     A request runs in a task of its own, so that no caller's cancellation ends it for the others.
     """
 
-    async def get(self, ends_at: float | None = None) -> Token:
-        """A token to use now. `ends_at`: the deadline, as an instant of `time.monotonic()`."""
-        found = self.fresh() or self.acquire()
+    async def get(self, ends_at: float | None = None, fetch: Callable[[], Awaitable[Token]] | None = None) -> Token:
+        """A token to use now. `ends_at`: the deadline, as an instant of `time.monotonic()`. `fetch` makes the request
+        if this call starts it.
+        """
+        found = self.fresh() or self.acquire(fetch)
         while isinstance(found, PendingFetch):
             for seconds in self._waits(found, ends_at):
                 await found.done.wait_async(seconds)
-            found = self._result(found) or self.acquire()
+            found = self._result(found) or self.acquire(fetch)
         return found
 
     async def aclose(self) -> None:
@@ -310,4 +322,4 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
         session = self._open_store(pending)
         if session is not None:
             await session.found.wait_async(session.patience)
-        return (None if session is None else session.conclude()) or await self._fetch()
+        return (None if session is None else session.conclude()) or await pending.fetch()

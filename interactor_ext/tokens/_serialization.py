@@ -17,10 +17,11 @@ _FAR_FUTURE = 1e12
 """No time and no lifetime is beyond it, in seconds, and NaN is not below it."""
 
 
-def read_token(content: bytes, issued_at: float) -> Token:
+def read_token(content: bytes, issued_at: float, model: str = "AccessToken") -> Token:
     """The token in the body of a token response, with or without the `data` envelope.
 
-    `issued_at` is when it was asked for, in Unix time: to count its life from there errs on the safe side.
+    `issued_at` is when it was asked for, in Unix time: to count its life from there errs on the safe side. `model` is
+    the error's name for the body.
 
     Raises:
         DecodeError: there is no token in it, or one that no header can carry.
@@ -28,17 +29,17 @@ def read_token(content: bytes, issued_at: float) -> Token:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        raise DecodeError("AccessToken", "", "is not JSON that can be read") from None
+        raise DecodeError(model, "", "is not JSON that can be read") from None
     if not isinstance(body, Mapping):
-        raise DecodeError("AccessToken", "", "must be an object")
+        raise DecodeError(model, "", "must be an object")
     data = body.get("data")
     fields = data if isinstance(data, Mapping) else body
     access_token = fields.get("access_token")
     if not isinstance(access_token, str) or not access_token:
         problem = "is missing" if access_token is None else "must be a string that is not empty"
-        raise DecodeError("AccessToken", "access_token", problem)
+        raise DecodeError(model, "access_token", problem)
     if not _SENDABLE.fullmatch(access_token):
-        raise DecodeError("AccessToken", "access_token", "holds a character that no header can carry")
+        raise DecodeError(model, "access_token", "holds a character that no header can carry")
     lifetime = _lifetime(fields.get("expires_in"))
     return Token(access_token, issued_at + lifetime, lifetime)
 

@@ -19,8 +19,8 @@ DEADLINE = 0.5
 
 # Of the clients, beside the resources.
 SEND = {
-    *("chat", "get_access_token", "health", "request", "room_stream_url", "wait_for_oauth", "wait_for_workflow"),
-    "workflow_stream_url",
+    *("chat", "credential_auth", "get_access_token", "health", "request", "room_stream_url"),
+    *("wait_for_oauth", "wait_for_workflow", "workflow_stream_url"),
 }
 SEND_NOTHING = {"api", "close", "config", "is_authenticated", "is_closed", "namespace", "rate_limit", "with_options"}
 RESOURCES = {operation.tag for operation in operations()}
@@ -124,6 +124,7 @@ def rows() -> Iterator[Row]:
     yield Row("get_access_token", lambda user: user.get_access_token())
     yield Row("room_stream_url", lambda user: user.room_stream_url("room_1"))
     yield Row("workflow_stream_url", lambda user: user.workflow_stream_url("wfi_1"))
+    yield Row("credential_auth", lambda user: user.credential_auth("cred_1").headers("https://api.example.com"))
     yield Row("health", lambda user: user.health(), returns=True)
     yield Row("request", lambda user: user.request("GET", "/things/th_1"))
     yield Row("request POST", lambda user: user.request("POST", "/things", params={"dry": True}, json={"name": "x"}))

@@ -151,12 +151,12 @@ def test_due_token_is_used_while_refresh_fails(mode: str, failure: bytes) -> Non
         source = client._shared.tokens
         if mode == "sync":
             client.assistants.list()
-            source._state._due_at = 0.0
+            source._state.due_at = 0.0
             return [client.assistants.list() for _ in range(5)]
 
         async def main() -> Any:
             await client.assistants.list()
-            source._state._due_at = 0.0
+            source._state.due_at = 0.0
             return [await client.assistants.list() for _ in range(5)]
 
         return main()

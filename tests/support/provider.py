@@ -1,0 +1,195 @@
+"""A provider and the platform that keeps a credential for it, on real sockets; and ways to call the provider."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from typing import Any, Self
+
+import httpx
+
+from tests.support.modes import call
+from tests.support.odd_server import Answer, Asked, OddServer, js
+from tests.support.waiting import PATIENCE
+
+Script = Generator[Any, Any, Any]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    time = __call__
+
+
+class Credentials:
+    """The platform's side: any credential's tokens are provider_1, provider_2, and so on, each good for `expires_in`
+    seconds of the clock. `tokens` are those that the provider takes.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.expires_in: Any = 3600
+        self.number = 1
+        self.tokens = {"provider_1"}
+        self.gate = threading.Event()  # closed, no token is handed out
+        self.gate.set()
+        self.refuses: Answer = None
+        self.refuses_refresh: Answer = None
+        self._ends_at = clock.now + 3600
+        self._lock = threading.Lock()
+        self.server = OddServer(self._answer)
+
+    @property
+    def asked(self) -> Counter[str]:
+        """How many requests there were, by their method and the end of their path."""
+        return Counter(f"{asked.method} {asked.target.rpartition('/')[2]}" for asked in self.server.calls)
+
+    def refresh(self, *, keeps_old: bool = False) -> None:
+        with self._lock:
+            if not keeps_old:
+                self.tokens.discard(f"provider_{self.number}")
+            self.number += 1
+            self.tokens.add(f"provider_{self.number}")
+            self._ends_at = self.clock.now + 3600
+
+    def _answer(self, asked: Asked) -> Answer:
+        assert self.gate.wait(PATIENCE)
+        if asked.method == "POST":
+            if self.refuses_refresh is None:
+                self.refresh()
+            return self.refuses_refresh or js(200, {"data": {}})
+        if self.refuses is not None:
+            return self.refuses
+        if self.clock.now >= self._ends_at - 30:
+            self.refresh(keeps_old=True)
+        fields = {} if self.expires_in is None else {"expires_in": self.expires_in}
+        return js(200, {"data": {"access_token": f"provider_{self.number}", "token_type": "Bearer", **fields}})
+
+
+class World:
+    """The platform, the provider and a server of somebody else."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.credentials = Credentials(self.clock)
+        self.answer: Callable[[Asked], Answer] = self.by_token
+        self.provider = OddServer(lambda asked: self.answer(asked))
+        self.stranger = OddServer(lambda asked: js(401 if asked.target == "/401" else 200, {"at": "the stranger"}))
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for server in (self.credentials.server, self.provider, self.stranger):
+                stack.enter_context(server)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.credentials.gate.set()
+        self._stack.__exit__(*exc_info)
+
+    def by_token(self, asked: Asked) -> Answer:
+        """What the provider answers by itself."""
+        if asked.token in self.credentials.tokens:
+            return js(200, {"body": asked.body.decode()})
+        return js(401, {"error": "invalid_token"})
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.credentials.server.settings | {"namespace": "user_1"}
+
+    @property
+    def tokens_seen(self) -> list[str]:
+        """The tokens that the provider was sent, in order."""
+        return [asked.token for asked in self.provider.calls]
+
+    def auth(self, user: Any, credential_id: str = "cred_1", **options: Any) -> Any:
+        """The credential's auth, by the clock of the world."""
+        auth = user.credential_auth(credential_id, **options)
+        auth._tokens._clock = self.clock
+        return auth
+
+    def run(self, mode: str, script: Callable[[Any], Script]) -> Any:
+        return run(mode, self.settings, script)
+
+
+def run(mode: str, settings: dict[str, Any], script: Callable[[Any], Script]) -> Any:
+    """Run a generator of calls with a client: it yields each call, and gets its result or its error."""
+
+    def use(client: Any) -> Any:
+        steps = script(client)
+        if mode == "sync":
+            value = None
+            try:
+                while True:
+                    value = steps.send(value)
+            except StopIteration as done:
+                return done.value
+
+        async def main() -> Any:
+            value, error = None, None
+            try:
+                while True:
+                    step = steps.send(value) if error is None else steps.throw(error)
+                    value, error = None, None
+                    try:
+                        value = await step if inspect.isawaitable(step) else step
+                    except Exception as caught:
+                        error = caught
+            except StopIteration as done:
+                return done.value
+
+        return main()
+
+    return call(mode, settings, use)
+
+
+def send(auth: Any, method: str, url: str, **arguments: Any) -> Any:
+    """Call the provider as a user would, with an httpx client of the auth's own kind. Redirects are followed."""
+    options = {"auth": auth, "follow_redirects": arguments.pop("follow_redirects", True), "timeout": PATIENCE}
+    if not type(auth).__name__.startswith("Async"):
+        with httpx.Client(**options) as http:
+            return http.request(method, url, **arguments)
+
+    async def main() -> httpx.Response:
+        async with httpx.AsyncClient(**options) as http:
+            return await http.request(method, url, **arguments)
+
+    return main()
+
+
+def send_at_once(auth: Any, number: int, url: str) -> Any:
+    """So many calls at the same time, each in a thread or a task of its own: their responses or errors."""
+    limits = httpx.Limits(max_connections=20)
+    options: dict[str, Any] = {"auth": auth, "limits": limits, "timeout": httpx.Timeout(PATIENCE)}
+    if not type(auth).__name__.startswith("Async"):
+        found: list[Any] = [None] * number
+        barrier = threading.Barrier(number)
+        with httpx.Client(**options) as http:
+
+            def work(index: int) -> None:
+                barrier.wait(PATIENCE)
+                try:
+                    found[index] = http.get(url)
+                except Exception as error:
+                    found[index] = error
+
+            threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in range(number)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(2 * PATIENCE)
+        return found
+
+    async def main() -> list[Any]:
+        async with httpx.AsyncClient(**options) as http:
+            return await asyncio.gather(*(http.get(url) for _ in range(number)), return_exceptions=True)
+
+    return main()
