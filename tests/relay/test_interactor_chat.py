@@ -260,6 +260,9 @@ def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow
         each.shows("[part=workflow]", "Workflow completed: done")
         each.shows("#question")
         each.shows_messages(*conversation_now)
+    if path:
+        assert "message.complete" in chat.run("return document.getElementById('root').dataset.seen")
+        assert chat.run("return [chat.className, chat.style.maxInlineSize]") == ["chat", "48rem"]
     with sandbox.client(namespace=NAMESPACE) as user:
         context = user.workflow_instances.get(instance).context
     answers = {"approved": True, "note": "gift", "carrier": "Post", "parcels": 3, "insured": True}
@@ -284,12 +287,17 @@ def test_earlier_messages_come_by_a_button_and_what_is_read_stays_in_place(
         const bubble = [...root.querySelectorAll(".log .bubble")].find((each) => each.innerText === value);
         return bubble.getBoundingClientRect().top;
     """
+    chat.run("""
+        const log = root.querySelector(".log");
+        window.live = new Set();
+        new MutationObserver(() => window.live.add(log.ariaLive)).observe(log, { childList: true });
+    """)
     chat.tab_to("Earlier messages")
     before = chat.run(place, first)
     chat.press(ENTER)
     eventually(chat.browser, lambda: len(chat.messages) == count)
     assert abs(chat.run(place, first) - before) < 2
-    assert chat.run("return root.querySelector('.log').ariaLive") == "off"
+    assert chat.run("return [...window.live]") == ["off"]
     assert chat.focused == "Message"
 
 
@@ -374,6 +382,17 @@ def test_page_replaces_texts_and_renders_markdown_and_content_is_never_markup(
     expected.append("no such markdown")
     chat.press("fail", ENTER)
     chat.shows_messages(attack, f"BOT HERE. YOU SAID: {attack.upper()}", "fail", "Bot here. You said: fail")
+    # What was set on the element before the module was loaded.
+    chat.run(
+        """
+        const early = document.createElement("interactor-chat");
+        Object.defineProperty(early, "texts", { value: { send: "Abschicken" }, configurable: true });
+        early.room = value;
+        chat.replaceWith(early);
+    """,
+        room,
+    )
+    chat.shows("[part~=send]", "Abschicken")
 
 
 @pytest.mark.full

@@ -41,6 +41,7 @@ p { margin: 0; }
 
 .top { display: flex; align-items: center; gap: var(--gap); padding: 8px var(--gap); border-block-end: 1px solid var(--line); }
 .top slot { display: block; flex: 1; min-inline-size: 0; }
+::slotted(*) { margin: 0; font-size: 1rem; }
 .status { display: flex; align-items: center; gap: 6px; color: var(--soft); font-size: .8125em; }
 .status::before { content: ""; flex: none; inline-size: 8px; block-size: 8px; border-radius: 50%; background: var(--soft); }
 .status[data-status=open]::before { background: var(--good); }
@@ -93,7 +94,7 @@ pre { margin: 0; padding: 8px; max-block-size: 16rem; overflow: auto; border-rad
 .dots i { inline-size: 7px; block-size: 7px; border-radius: 50%; background: var(--soft); }
 .caret::after { content: ""; display: inline-block; inline-size: 7px; block-size: 1em; margin-inline-start: 2px; vertical-align: -.15em; border-radius: 2px; background: var(--accent); }
 
-.workflow { color: var(--soft); font-size: .875em; text-align: center; overflow-wrap: anywhere; }
+.workflow { color: var(--soft); font-size: .875em; overflow-wrap: anywhere; }
 form[part=form] { max-inline-size: 36rem; display: flex; flex-direction: column; gap: var(--gap); padding: 14px; border: 1px solid var(--accent); border-radius: var(--radius); background: var(--background); }
 form[part=form] > p { white-space: pre-line; overflow-wrap: anywhere; }
 #question { font-weight: 600; }

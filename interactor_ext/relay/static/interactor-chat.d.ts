@@ -54,6 +54,9 @@ export const TEXTS: Readonly<InteractorChatTexts>;
  * `<interactor-chat room="room_4Kd9" instance="wfi_6Py1" endpoint="/interactor">`: a chat with an assistant, a form for what a
  * halted workflow asks, or both.
  *
+ * `room` and `instance` each keep a connection open. Over HTTP/1.1 a browser has six for a server, all tabs together: serve over
+ * HTTP/2 what people open in many tabs.
+ *
  * Events: `interactor-event` with each `StreamEvent`, and `interactor-error` with each error, as `detail`.
  *
  * Custom properties of CSS: `--interactor-accent`, `--interactor-on-accent`, `--interactor-background`, `--interactor-text`,
