@@ -19,7 +19,8 @@ InteractorError
 ├── StreamError                      an `error` event, or a stream that cannot be resumed
 └── WebhookError
     ├── WebhookVerificationError     not genuine: answer 401
-    └── WebhookPayloadError          genuine, but not understood: answer 400
+    ├── WebhookPayloadError          genuine, but not understood: answer 400
+    └── WebhookBusyError             no handler ran: run the event again later
 """
 
 from __future__ import annotations
@@ -203,3 +204,11 @@ class WebhookPayloadError(WebhookError):
     """The delivery is genuine, but not understood: answer 400."""
 
     default_code = "WEBHOOK_PAYLOAD_ERROR"
+
+
+class WebhookBusyError(WebhookError):
+    """No handler ran, for another process handles the event, or the store is out of reach. Run the event again after
+    `retry_after` seconds, and do not count this as a failed attempt.
+    """
+
+    default_code = "WEBHOOK_BUSY_ERROR"

@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent
     from interactor_ext.webhooks.answers import WebhookAnswer
     from interactor_ext.webhooks.events import parse_event
-    from interactor_ext.webhooks.queue._contract import DeadLetter, EventQueue, QueuedEvent
-    from interactor_ext.webhooks.queue._redis import RedisEventQueue
+    from interactor_ext.webhooks.queue._contract import DeadLetter, EventQueue, EventSink, QueuedEvent
     from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
     from interactor_ext.webhooks.rotation import SecretRotation, arotate_secret, rotate_secret
     from interactor_ext.webhooks.router import WebhookRouter
@@ -64,11 +63,11 @@ __all__ = [
     "CredentialRevokedEvent",
     "DeadLetter",
     "EventQueue",
+    "EventSink",
     "EventStore",
     "InvalidWebhookEvent",
     "MemoryEventStore",
     "QueuedEvent",
-    "RedisEventQueue",
     "RedisEventStore",
     "RoomMessageCreatedEvent",
     "RoomMessageUpdatedEvent",
@@ -105,9 +104,9 @@ __getattr__, __dir__ = lazy_names(
         "interactor_ext.webhooks.queue._contract": (
             "DeadLetter",
             "EventQueue",
+            "EventSink",
             "QueuedEvent",
         ),
-        "interactor_ext.webhooks.queue._redis": ("RedisEventQueue",),
         "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
         "interactor_ext.webhooks.rotation": (
             "SecretRotation",

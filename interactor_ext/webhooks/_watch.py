@@ -30,12 +30,16 @@ _LONGEST = 200
 
 
 class DeliveryWatch:
-    """Logs and records one delivery. `event` is set as soon as it is known."""
+    """Logs and records one delivery, or one run of an event that was handed over.
+
+    `event` is set as soon as it is known, `error` where no handler ran or one failed.
+    """
 
     def __init__(self, reporter: Reporter | None) -> None:
         self._reporter = reporter
         self._began = time.perf_counter()
         self.event: WebhookEvent | None = None
+        self.error: Exception | None = None
 
     def observe(self, plan: Effects[WebhookAnswer]) -> Effects[WebhookAnswer]:
         try:

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._effects import Call, Effects, Pause, run_async, run_sync
-from interactor_ext._errors import ConfigurationError, WebhookPayloadError, WebhookVerificationError
+from interactor_ext._errors import (
+    ConfigurationError,
+    WebhookBusyError,
+    WebhookPayloadError,
+    WebhookVerificationError,
+)
 from interactor_ext._threads import DaemonThreads
 from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
@@ -25,8 +30,8 @@ from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, ST
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
-from interactor_ext.webhooks.events import Body, raw_body, validation_error_of
-from interactor_ext.webhooks.queue._contract import EventQueue
+from interactor_ext.webhooks.events import Body, parse_event, raw_body, validation_error_of
+from interactor_ext.webhooks.queue._contract import EventSink
 from interactor_ext.webhooks.stores._contract import ClaimState, EventStore, body_key, store_key
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
 from interactor_ext.webhooks.wsgi import WSGIReceiver
@@ -36,11 +41,12 @@ if TYPE_CHECKING:
     from interactor_ext.telemetry._events import Telemetry
 
 Handler = Callable[[Any], Any]
+HandOver = Callable[[bytes], Any]
 H = TypeVar("H", bound=Handler)
 
 _POLL_SECONDS = 0.1
-
-
+# After a store that is out of reach.
+_STORE_RETRY_SECONDS = 30.0
 # Seconds before each retry of recording that an event was handled.
 _RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -69,7 +75,11 @@ class WebhookRouter:
 
     `store` remembers handled events (by default in memory) and is what stops replays, since a signature does not cover
     the timestamp. With `queue` in its place an event is stored and answered at once, and a `WebhookWorker` runs the
-    handlers. `name` is the name of your service: events are remembered under it, so that services which share a store
+    handlers. With `hand_over` the work is done by a task queue of yours: the function, sync or async, gets the body of
+    each genuine delivery, and its return is answered with 200, an exception with 503. On the other side `run(body)` or
+    `arun(body)` runs the handlers. The receiver stores nothing then: `run` drops duplicates, by the store.
+
+    `name` is the name of your service: events are remembered under it, so that services which share a store
     or a queue do not take each other's events for duplicates. Never change it: under another name every event is new.
 
     `lease` is how many seconds a handler has before a duplicate of the event may be handled by another process: the
@@ -91,7 +101,8 @@ class WebhookRouter:
         verifier: Verifier,
         store: EventStore | None = None,
         *,
-        queue: EventQueue | None = None,
+        queue: EventSink | None = None,
+        hand_over: HandOver | None = None,
         name: str | None = None,
         lease: float = 60.0,
         handler_timeout: float | None = None,
@@ -103,11 +114,14 @@ class WebhookRouter:
             raise ConfigurationError(
                 "A queue remembers events by itself: give the router a store or a queue, not both."
             )
+        if hand_over is not None and queue is not None:
+            raise ConfigurationError("Events go to one place: give the router `queue` or `hand_over`, not both.")
         if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise ConfigurationError("The name of a webhook router is 1 to 64 ASCII letters, digits, '_', '.' or '-'.")
         self._verifier = verifier
         self._store = MemoryEventStore() if store is None else store
         self.queue = queue
+        self.hand_over = hand_over
         if name is None and getattr(queue or self._store, "is_shared", False):
             warnings.warn(
                 f"This webhook router has no name, and another service may use the same {_kind(queue or self._store)}: "
@@ -170,6 +184,21 @@ class WebhookRouter:
         """
         return await run_async(self._deliver(body, headers, method, self._in_loop))
 
+    def run(self, body: Body) -> None:
+        """Run the handlers of an event that `hand_over` was given, unless the store knows it as handled.
+
+        Verifies no signature, for the receiver has: whoever can write to your task queue can run your handlers.
+        Returns when the event is done: handled now or before, or without a handler here. Raises otherwise, so that the
+        task queue tries again: WebhookBusyError if no handler ran, what a handler raised, or WebhookPayloadError for
+        what no attempt will change: the body names no event, or it does not fit the class that its handlers take.
+        Asynchronous handlers run on an event loop in a thread of this process.
+        """
+        run_sync(self._run(body, self._in_caller))
+
+    async def arun(self, body: Body) -> None:
+        """`run` for an event loop: synchronous handlers run in threads of their own, and so does the store."""
+        await run_async(self._run(body, self._in_loop))
+
     @cached_property
     def asgi(self) -> ASGIReceiver:
         """An ASGI application that handles deliveries at any path."""
@@ -228,19 +257,24 @@ class WebhookRouter:
             )
         if age := self._age_beyond_memory(event):
             return answers.too_old(age)
-        if self.queue is not None:
-            # Only the worker knows whether a handler exists: the receiver may not have imported the handlers.
-            return (yield from self._accept(store_key(event.idempotency_key), raw_body(body), self.queue))
-        if not self.has_handlers(event.event):
-            return answers.handled("ignored")
-        return (yield from self._handle_once(event, run))
+        # Only the worker knows whether a handler exists: the receiver may not have imported the handlers.
+        if self.queue is not None or self.hand_over is not None:
+            return (yield from self._accept(store_key(event.idempotency_key), raw_body(body)))
+        return (yield from self._handle_once(event, run, watch))
+
+    def _run(self, body: Body, run: HandlerRun) -> Effects[None]:
+        watch = DeliveryWatch(self.reporter)
+        watch.event = event = parse_event(body)
+        yield from watch.observe(self._handle_once(event, run, watch))
+        if watch.error is not None:
+            raise watch.error
 
     def _accept_unreadable(self, body: bytes, error: WebhookPayloadError) -> Effects[WebhookAnswer]:
-        """A genuine delivery without event type or id: a queue stores it, and a worker makes it a dead letter."""
+        """A genuine delivery without event type or id: a queue takes it, and a worker makes it a dead letter."""
         logger.error("A genuine webhook delivery was not understood: %s", error)
-        if self.queue is None:
+        if self.queue is None and self.hand_over is None:
             return answers.refused(400, "not_understood", str(error))
-        return (yield from self._accept(body_key(body), body, self.queue))
+        return (yield from self._accept(body_key(body), body))
 
     def _age_beyond_memory(self, event: WebhookEvent) -> float | None:
         """The event's age in seconds, if the store may have forgotten its key by now.
@@ -254,20 +288,31 @@ class WebhookRouter:
         age = clock() - event.timestamp.timestamp()
         return age if age > ttl else None
 
-    def _accept(self, key: str, body: bytes, queue: EventQueue) -> Effects[WebhookAnswer]:
+    def _accept(self, key: str, body: bytes) -> Effects[WebhookAnswer]:
+        is_new: bool = True
         try:
-            added = yield Call(queue.put, (self.key_prefix + key, body), threads=STORE_THREADS)
+            if self.queue is not None:
+                is_new = yield Call(self.queue.put, (self.key_prefix + key, body), threads=STORE_THREADS)
+            elif self.hand_over is not None:
+                yield Call(self.hand_over, (body,), threads=STORE_THREADS)
         except Exception:
             logger.exception("Webhook event %r could not be queued.", key)
             return answers.store_down()
-        return answers.handled("accepted" if added else "duplicate")
+        return answers.handled("accepted" if is_new else "duplicate")
 
-    def _handle_once(self, event: WebhookEvent, run: HandlerRun) -> Effects[WebhookAnswer]:
+    def _handle_once(self, event: WebhookEvent, run: HandlerRun, watch: DeliveryWatch) -> Effects[WebhookAnswer]:
+        """Run the handlers under a claim. `watch.error` is what the answer does not say."""
+        if not self.has_handlers(event.event):
+            return answers.handled("ignored")
         key, token = self.key_prefix + store_key(event.idempotency_key), secrets.token_hex(16)
         try:
             state = yield from self._claim(key, token)
-        except Exception:
+        except Exception as error:
             logger.exception("Webhook event %r could not be claimed.", event.id)
+            watch.error = WebhookBusyError(
+                "The store of webhook events is out of reach: no handler ran.", retry_after=_STORE_RETRY_SECONDS
+            )
+            watch.error.__cause__ = error
             return answers.store_down()
         except GeneratorExit:
             raise
@@ -278,10 +323,15 @@ class WebhookRouter:
         if state == ClaimState.COMPLETED:
             return answers.handled("duplicate")
         if state == ClaimState.IN_PROGRESS:
+            watch.error = WebhookBusyError(
+                "Another process is handling this webhook event, or died while it did: no handler ran here.",
+                retry_after=self._lease,
+            )
             return answers.in_progress()
         try:
             yield from self.run_handlers(event, run)
-        except Exception:
+        except Exception as error:
+            watch.error = error
             logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
             yield from self._release(key, token)
             return answers.handler_failed()

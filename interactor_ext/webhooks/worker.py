@@ -53,8 +53,10 @@ class WebhookWorker:
         retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
         poll_interval: float = 1.0,
     ) -> None:
-        if router.queue is None:
-            raise ConfigurationError("A webhook worker needs a router that was made with `queue=`.")
+        if not isinstance(router.queue, EventQueue):
+            raise ConfigurationError(
+                "A webhook worker needs a router that was made with `queue=`, and an `EventQueue` there."
+            )
         self._router = router
         self._queue: EventQueue = router.queue
         self._lease: float = above_zero(lease, "The lease of a webhook worker")

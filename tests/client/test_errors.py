@@ -31,6 +31,7 @@ from interactor_ext import (
     ServerError,
     StreamError,
     ValidationError,
+    WebhookBusyError,
     WebhookError,
     WebhookPayloadError,
     WebhookVerificationError,
@@ -64,6 +65,7 @@ PARENTS = {
     WebhookError: InteractorError,
     WebhookVerificationError: WebhookError,
     WebhookPayloadError: WebhookError,
+    WebhookBusyError: WebhookError,
 }
 STATUSES = {
     401: (AuthenticationError, "AUTH_ERROR"),

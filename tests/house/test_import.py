@@ -24,7 +24,8 @@ def loaded(code: str) -> set[str]:
 MODELS_AND_ENDPOINTS = ("interactor_client.models.", "interactor_client.api.")
 CONSTRUCTED = "import interactor_ext; interactor_ext.InteractorClient(client_id='a', client_secret='b')"
 RECEIVER = (
-    "from interactor_ext.webhooks import WebhookRouter, WebhookVerifier; WebhookRouter(WebhookVerifier('whsec_a'))"
+    "from interactor_ext.webhooks import WebhookRouter, WebhookVerifier\n"
+    "router = WebhookRouter(WebhookVerifier('whsec_a'), hand_over=print)"
 )
 
 

@@ -682,6 +682,24 @@ def test_async_store_works_with_handle_and_ahandle(handle: Handle) -> None:
     assert status(handle(router, *delivery())) == (200, "duplicate")
 
 
+class PutOnly:
+    """A queue that only the receiver's half is written of."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, bytes] = {}
+
+    def put(self, key: str, body: bytes) -> bool:
+        return self.events.setdefault(key, body) is body
+
+
+def test_put_only_queue_takes_events(handle: Handle) -> None:
+    queue = PutOnly()
+    router = make(queue=queue)
+    body, headers = delivery()
+    assert status(handle(router, body, headers)) == (200, "accepted")
+    assert queue.events == {"shop:idem_1": body}
+
+
 def test_contradictory_settings_raise_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         make(MemoryEventStore(), queue=SQLiteEventQueue(tmp_path / "queue.db"))
@@ -691,8 +709,12 @@ def test_contradictory_settings_raise_configuration_error(tmp_path: Path) -> Non
         make().on(print)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError):
         make().on("")
+    with pytest.raises(ConfigurationError, match="not both"):
+        make(queue=SQLiteEventQueue(tmp_path / "queue.db"), hand_over=print)
     with pytest.raises(ConfigurationError):
         WebhookWorker(make())
+    with pytest.raises(ConfigurationError, match="EventQueue"):
+        WebhookWorker(make(queue=PutOnly()))
     router = make()
     router.default(print)
     with pytest.raises(ConfigurationError):

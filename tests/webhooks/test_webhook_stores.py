@@ -29,7 +29,6 @@ from interactor_ext.webhooks import (
     EventQueue,
     EventStore,
     MemoryEventStore,
-    RedisEventQueue,
     RedisEventStore,
     SQLiteEventQueue,
     SQLiteEventStore,
@@ -57,9 +56,6 @@ class Clock:
         for key in () if self.redis is None else self.redis.keys("*"):
             if (left := self.redis.pttl(key)) >= 0:
                 self.redis.pexpire(key, max(0, int(left - 1000 * seconds)))
-            elif self.redis.type(key) == b"zset":
-                for member in self.redis.zrange(key, 0, -1):
-                    self.redis.zincrby(key, -seconds, member)
         self.now += seconds
 
 
@@ -594,7 +590,6 @@ def test_redis_store_with_wrong_sync_or_async_client_raises(redis: Any) -> None:
     for wrong in (
         lambda: RedisEventStore(AsyncRedis()),
         lambda: AsyncRedisEventStore(redis),
-        lambda: RedisEventQueue(AsyncRedis()),  # type: ignore[arg-type]
         lambda: RedisEventStore(redis, ttl=0),
     ):
         with pytest.raises(ConfigurationError):
@@ -604,30 +599,22 @@ def test_redis_store_with_wrong_sync_or_async_client_raises(redis: Any) -> None:
 # Queues
 
 
-@pytest.fixture(params=["sqlite", "redis", "redis, decoded"])
-def make_queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    kind: str = request.param
-    clock, closing = Clock(request.getfixturevalue("redis") if "redis" in kind else None), []
-    if kind == "sqlite":
+@pytest.fixture
+def make_queue(tmp_path: Path) -> Iterator[Make]:
+    clock, closing = Clock(), []
 
-        def made(ttl: float = 1000) -> EventQueue:
-            queue = SQLiteEventQueue(tmp_path / "queue.db", ttl=ttl, clock=clock)
-            closing.append(queue.close)
-            return queue
-    else:
-        request.getfixturevalue("redis")
-        from redis import Redis
+    def made(ttl: float = 1000) -> EventQueue:
+        queue = SQLiteEventQueue(tmp_path / "queue.db", ttl=ttl, clock=clock)
+        closing.append(queue.close)
+        return queue
 
-        client = Redis(unix_socket_path=request.getfixturevalue("redis_socket"), decode_responses="decoded" in kind)
-        made = lambda ttl=1000: RedisEventQueue(client, ttl=ttl)  # noqa: E731
-        closing.append(client.close)
     made.clock = clock  # type: ignore[attr-defined]
     yield made
     for close in closing:
         close()
 
 
-def test_every_queue_implements_event_queue_protocol(make_queue: Make) -> None:
+def test_queue_implements_event_queue_protocol(make_queue: Make) -> None:
     assert isinstance(make_queue(), EventQueue)
 
 
@@ -788,28 +775,6 @@ def test_concurrent_threads_take_each_event_once(make_queue: Make) -> None:
     assert len(taken) == len(set(taken)) == 100
 
 
-def test_redis_event_with_evicted_body_is_dropped_with_error_log(redis: Any, caplog: pytest.LogCaptureFixture) -> None:
-    queue = RedisEventQueue(redis, prefix="q:")
-    queue.put("a", b"x")
-    queue.put("b", b"y")
-    redis.delete("q:event:a")
-    assert queue.take("t", 60) == ("b", b"y", 1)
-    assert redis.zrange("q:due", 0, -1) == [b"b"]
-    assert "Webhook event 'a' is lost: Redis has evicted it" in caplog.text
-
-
-def test_redis_event_with_evicted_queue_entry_is_queued_again(redis: Any) -> None:
-    queue = RedisEventQueue(redis, prefix="q:")
-    queue.put("a", b"x")
-    redis.delete("q:due")
-    assert queue.take("t", 60) is None
-    assert queue.put("a", b"x") is True
-    assert queue.take("t", 60) == ("a", b"x", 1)
-    assert queue.put("a", b"x") is False
-    queue.complete("a", "t")
-    assert queue.put("a", b"x") is False
-
-
 @pytest.fixture
 def evicting(redis: Any) -> Iterator[Any]:
     redis.config_set("maxmemory-policy", "allkeys-lru")
@@ -818,11 +783,10 @@ def evicting(redis: Any) -> Iterator[Any]:
 
 
 def test_redis_eviction_policy_warns_once(evicting: Any, redis_socket: str, caplog: pytest.LogCaptureFixture) -> None:
-    store, queue = RedisEventStore(evicting), RedisEventQueue(evicting)
+    store = RedisEventStore(evicting)
     for number in range(3):
         assert store.claim(f"k{number}", "t", 60) == CLAIMED
-        assert queue.put(f"k{number}", b"") is True
-    assert caplog.text.count("maxmemory-policy allkeys-lru") == 2
+    assert caplog.text.count("maxmemory-policy allkeys-lru") == 1
 
     async def with_async_client() -> None:
         from redis.asyncio import Redis as AsyncRedis
@@ -833,12 +797,11 @@ def test_redis_eviction_policy_warns_once(evicting: Any, redis_socket: str, capl
                 assert await asynchronous.claim(f"a{number}", "t", 60) == CLAIMED
 
     asyncio.run(with_async_client())
-    assert caplog.text.count("maxmemory-policy allkeys-lru") == 3
+    assert caplog.text.count("maxmemory-policy allkeys-lru") == 2
 
 
 def test_redis_noeviction_policy_does_not_warn(redis: Any, caplog: pytest.LogCaptureFixture) -> None:
     RedisEventStore(redis).claim("k", "t", 60)
-    RedisEventQueue(redis).put("k", b"")
     assert caplog.records == []
 
 
@@ -873,12 +836,10 @@ def test_hanging_redis_raises_after_timeout(silent_redis: str) -> None:
     from redis import Redis
 
     client = Redis(unix_socket_path=silent_redis, socket_timeout=None)
-    store, queue = RedisEventStore(client, timeout=0.05), RedisEventQueue(client, timeout=0.05)
+    store = RedisEventStore(client, timeout=0.05)
     for call in (
         lambda: store.claim("k", "t", 60),
         lambda: store.complete("k", "t"),
-        lambda: queue.put("k", b""),
-        lambda: queue.take("t", 60),
     ):
         with pytest.raises(TimeoutError, match=r"did not end within 0\.05 s"):
             call()
@@ -911,9 +872,8 @@ async def test_hanging_redis_raises_after_timeout_for_async_callers(silent_redis
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5"])
 def test_redis_invalid_timeout_raises_configuration_error(redis: Any, timeout: Any) -> None:
-    for kind in (RedisEventStore, RedisEventQueue):
-        with pytest.raises(ConfigurationError, match="timeout"):
-            kind(redis, timeout=timeout)
+    with pytest.raises(ConfigurationError, match="timeout"):
+        RedisEventStore(redis, timeout=timeout)
 
 
 @pytest.fixture
@@ -964,24 +924,7 @@ def test_redis_claim_with_lost_response_can_be_repeated(losing_redis: tuple[Any,
     assert store.claim("k", "two", 60) == CLAIMED
 
 
-def test_redis_take_with_lost_response_takes_one_event(losing_redis: tuple[Any, list[str]]) -> None:
-    client, to_lose = losing_redis
-    queue = RedisEventQueue(client, prefix="q:")
-    for key in "abc":
-        queue.put(key, key.encode())
-    for key, settle in {"a": queue.complete, "b": lambda *of: queue.retry(*of, 60, ""), "c": None}.items():
-        to_lose.append("EVAL")
-        assert queue.take(f"token {key}", 60) == (key, key.encode(), 1)
-        assert to_lose == []
-        if settle is not None:
-            assert settle(key, f"token {key}")
-    assert client.keys("q:due:*") == [b"q:due:token c"]
-    assert 30_000 < client.pttl("q:due:token c") <= 60_000
-    assert queue.take("another", 60) is None
-
-
 @pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
 def test_redis_invalid_ttl_raises_configuration_error(redis: Any, ttl: float) -> None:
-    for kind in (RedisEventStore, RedisEventQueue):
-        with pytest.raises(ConfigurationError, match="ttl"):
-            kind(redis, ttl=ttl)
+    with pytest.raises(ConfigurationError, match="ttl"):
+        RedisEventStore(redis, ttl=ttl)

@@ -14,7 +14,6 @@ import pytest
 
 from interactor_ext.webhooks import (
     ClaimState,
-    RedisEventQueue,
     RedisEventStore,
     SQLiteEventQueue,
     SQLiteEventStore,
@@ -29,10 +28,10 @@ from tests.support.webhook_fleet import NAME, Fleet, receive, work
 Open = Callable[[], Any]
 
 
-def open_redis(kind: type[Any], socket: str) -> Any:
+def open_redis(socket: str) -> RedisEventStore:
     from redis import Redis
 
-    return kind(Redis(unix_socket_path=socket))
+    return RedisEventStore(Redis(unix_socket_path=socket))
 
 
 @pytest.fixture
@@ -47,15 +46,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     return kind, request.getfixturevalue("redis_socket") if kind == "redis" else str(tmp_path / "webhooks.db")
 
 
-def opener(place: tuple[str, str], redis_kind: type[Any], sqlite_kind: type[Any]) -> Open:
+def opener(place: tuple[str, str]) -> Open:
     kind, where = place
-    return partial(open_redis, redis_kind, where) if kind == "redis" else partial(sqlite_kind, where, timeout=30)
+    return partial(open_redis, where) if kind == "redis" else partial(SQLiteEventStore, where, timeout=30)
 
 
 @contextmanager
 def closing_if_it_can(store: Any) -> Iterator[Any]:
     yield store
-    if isinstance(store, SQLiteEventStore | SQLiteEventQueue):
+    if isinstance(store, SQLiteEventStore):
         store.close()
 
 
@@ -69,7 +68,7 @@ def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
 def check_deliveries(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float, size: int) -> None:
     chance = random.Random(events)
     keys = [f"idem_{number}" for number in range(events)]
-    open_store = opener(place, RedisEventStore, SQLiteEventStore)
+    open_store = opener(place)
     doomed = chance.sample(keys, victims)
     fleet = Fleet(receive, open_store, size=size, lease=lease, victims=doomed)
     fleet.run(deliveries(events, total, chance), done=lambda: fleet.answers[200] == total)
@@ -97,11 +96,11 @@ def test_ten_thousand_deliveries_are_completed_once(place: tuple[str, str]) -> N
     check_deliveries(place, events=6000, total=10_000, victims=40, lease=20, size=8 if place[0] == "redis" else 4)
 
 
-def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int, lease: float, size: int = 4) -> None:
+def check_queue(path: Path, *, events: int, total: int, victims: int, lease: float, size: int = 4) -> None:
     chance = random.Random(events)
     keys = [f"idem_{number}" for number in range(events)]
-    open_queue = opener(place, RedisEventQueue, SQLiteEventQueue)
-    with closing_if_it_can(open_queue()) as queue:
+    open_queue = partial(SQLiteEventQueue, path, timeout=30)
+    with open_queue() as queue:
         receiver = WebhookRouter(WebhookVerifier(SECRET), name=NAME, queue=queue)
         answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(events, total, chance)]
     assert Counter(answer.status for answer in answers) == {200: total}
@@ -113,15 +112,15 @@ def check_queue(place: tuple[str, str], *, events: int, total: int, victims: int
     assert fleet.kills == Counter(doomed)
     assert fleet.completions == Counter(keys)
     assert fleet.runs == Counter(keys) + fleet.kills
-    with closing_if_it_can(open_queue()) as queue:
+    with open_queue() as queue:
         assert queue.dead_letters() == []
 
 
 @pytest.mark.full
-def test_every_queued_event_is_completed_once_by_workers(place: tuple[str, str]) -> None:
-    check_queue(place, events=60, total=90, victims=0, lease=600, size=3)
+def test_every_queued_event_is_completed_once_by_workers(tmp_path: Path) -> None:
+    check_queue(tmp_path / "queue.db", events=60, total=90, victims=0, lease=600, size=3)
 
 
 @pytest.mark.full
-def test_every_queued_event_is_completed_once_with_killed_workers(place: tuple[str, str]) -> None:
-    check_queue(place, events=200, total=300, victims=3, lease=15)
+def test_every_queued_event_is_completed_once_with_killed_workers(tmp_path: Path) -> None:
+    check_queue(tmp_path / "queue.db", events=200, total=300, victims=3, lease=15)

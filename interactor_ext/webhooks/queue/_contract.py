@@ -1,4 +1,4 @@
-"""EventQueue, the protocol of durable event queues: the receiver answers at once, a worker runs the handlers later."""
+"""EventSink and EventQueue, the protocols of durable queues: a receiver puts events there, a worker runs handlers."""
 
 from __future__ import annotations
 
@@ -38,18 +38,27 @@ class DeadLetter(NamedTuple):
         return parse_event(self.body)
 
 
+class EventSink(Protocol):
+    """The half of a queue that a receiver needs. One that several services can reach has `is_shared = True`; one that
+    forgets handled events has a `ttl`, see `EventStore`.
+    """
+
+    def put(self, key: str, body: bytes) -> bool:
+        """Store an event durably. Returns False and stores nothing if its key is known: waiting, handled or dead.
+
+        May raise anything when the queue is out of reach: the answer is 503.
+        """
+        ...
+
+
 @runtime_checkable
-class EventQueue(Protocol):
+class EventQueue(EventSink, Protocol):
     """A durable queue: stores verified deliveries until a worker has run their handlers, and remembers handled events.
 
     Each method is one atomic step and may raise anything when the queue is unreachable. `token` identifies one attempt
     of one worker, so each `take` has a new one; a call with an older token changes nothing, except that a completion
     always counts.
     """
-
-    def put(self, key: str, body: bytes) -> bool:
-        """Store an event durably. Returns False and stores nothing if its key is known: waiting, handled or dead."""
-        ...
 
     def take(self, token: str, lease: float) -> QueuedEvent | None:
         """Take the event that is due for longest and lock it for `lease` seconds; None if none is due."""

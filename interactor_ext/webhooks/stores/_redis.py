@@ -55,22 +55,22 @@ class Scripts:
         self._timeout: float = above_zero(timeout, "The timeout of Redis")
         self._knows_policy = False
 
-    def run(self, script: str, *keys_and_args: Any, keys: int = 1) -> Any:
-        result = self._eval(script, keys, *keys_and_args)
+    def run(self, script: str, key: str, *args: Any) -> Any:
+        result = self._eval(script, 1, key, *args)
         if not self._knows_policy:
             self._knows_policy = True
             try:
-                _warn_of_eviction(self._eval(_POLICY, 1, keys_and_args[0]))
+                _warn_of_eviction(self._eval(_POLICY, 1, key))
             except Exception as error:
                 logger.debug("The eviction policy of Redis could not be read: %r", error)
         return result
 
-    async def arun(self, script: str, *keys_and_args: Any) -> Any:
-        result = await self._aeval(script, 1, *keys_and_args)
+    async def arun(self, script: str, key: str, *args: Any) -> Any:
+        result = await self._aeval(script, 1, key, *args)
         if not self._knows_policy:
             self._knows_policy = True
             try:
-                _warn_of_eviction(await self._aeval(_POLICY, 1, keys_and_args[0]))
+                _warn_of_eviction(await self._aeval(_POLICY, 1, key))
             except Exception as error:
                 logger.debug("The eviction policy of Redis could not be read: %r", error)
         return result
@@ -87,9 +87,8 @@ def _warn_of_eviction(memory: str | bytes) -> None:
     found = _POLICY_LINE.search(memory if isinstance(memory, str) else memory.decode("utf-8", "replace"))
     if found is not None and found[1] != "noeviction":
         logger.warning(
-            "This Redis may evict what it has stored (maxmemory-policy %s), and with it webhook events: one that was "
-            "handled runs again, one that waits in a queue is lost. Set maxmemory-policy to noeviction, or use a Redis "
-            "that is no cache.",
+            "This Redis may evict what it has stored (maxmemory-policy %s): a webhook event that was handled would run "
+            "again. Set maxmemory-policy to noeviction, or use a Redis that is no cache.",
             found[1],
         )
 
