@@ -80,6 +80,12 @@ class RetryPolicy:
 
     A request that may have arrived is sent again only if that can do no harm: its method is idempotent, or it carries
     an Idempotency-Key. Negative or endless waits are a ValueError, and so is a number of retries that is not whole.
+
+    `retry_on` is asked about each APIStatusError and APIConnectionError that may end a call: True to send the request
+    again where `statuses` would not, False not to, None to decide as without it. It must not block, in the async client
+    neither. All else holds whatever it says: what may have arrived and has no key, the number of retries, the deadline,
+    `Retry-After`. It is not asked about a 401, for which there is a new token, about certificates, or about streams,
+    which reconnect by rules of their own. What it raises is logged, and counts as None.
     """
 
     max_retries: int = 3
@@ -87,6 +93,7 @@ class RetryPolicy:
     max_delay: float = 30.0
     statuses: frozenset[int] = frozenset({429, 502, 503, 504})
     jitter: Callable[[], float] = field(default=_random.random, compare=False, repr=False)
+    retry_on: Callable[[InteractorError], bool | None] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "statuses", frozenset(self.statuses))
@@ -96,6 +103,19 @@ class RetryPolicy:
             seconds = getattr(self, name)
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
                 raise ValueError(f"{name} must be a finite number that is not negative, not {seconds!r}")
+        if self.retry_on is not None and (not callable(self.retry_on) or inspect.iscoroutinefunction(self.retry_on)):
+            raise ValueError("retry_on must be a function that is no coroutine function, also for the async client")
+
+    def asked_about(self, error: InteractorError) -> bool | None:
+        """What `retry_on` says; None without one, or where it raises."""
+        if self.retry_on is None:
+            return None
+        try:
+            answer = self.retry_on(error)
+        except Exception:
+            logger.exception("retry_on failed; the policy decides without it.")
+            return None
+        return None if answer is None else bool(answer)
 
     def decide(
         self,
@@ -107,13 +127,17 @@ class RetryPolicy:
         has_key: bool = False,
         retry_after: float | None = None,
         time_left: float | None = None,
+        wanted: bool | None = None,
     ) -> Decision:
         """What to do after attempt number `attempt` (the first is 1) has failed.
 
         `status` is None where no response came: a connection error or a timeout, and then `sent` is False where no
-        byte can have reached the server. `time_left` are the seconds until the deadline, None without one.
+        byte can have reached the server. `time_left` are the seconds until the deadline, None without one. `wanted` is
+        what `retry_on` said.
         """
-        if status is not None and status not in self.statuses:
+        if wanted is False:
+            return Decision(None, "retry_on declines")
+        if wanted is None and status is not None and status not in self.statuses:
             return Decision(None, f"status {status} is final")
         # A 429 means that the request was not processed.
         harmless = status == 429 or (status is None and not sent)
@@ -130,6 +154,8 @@ class RetryPolicy:
             wait = min(self.max_delay, asked + wait)
         if time_left is not None and not wait < time_left:
             return Decision(None, f"the deadline comes before the next attempt (in {wait:.3g} s)")
+        if wanted:
+            return Decision(wait, "retry_on asks for it")
         return Decision(wait, f"status {status}" if status is not None else "no response")
 
     def backoff(self, failures: int) -> float:
@@ -146,20 +172,47 @@ class RetryPolicy:
 _DEFAULT = RetryPolicy()
 
 
-def with_retry(fn: Callable[P, R], policy: RetryPolicy = _DEFAULT) -> Callable[P, R]:
+def with_retry(
+    fn: Callable[P, R],
+    policy: RetryPolicy = _DEFAULT,
+    *,
+    retry_on: type[Exception] | tuple[type[Exception], ...] = (),
+) -> Callable[P, R]:
     """`fn` with retries: a function of the same signature, sync or async as `fn` is.
 
     It is called again, as a whole, when it raises an APIConnectionError, an APIStatusError with one of the policy's
-    statuses, or a CircuitOpenError (not before the circuit lets a call through); the last error is raised unchanged. So
-    give it what may happen twice: where it creates something, choose the idempotency key outside of it. Calls of the
-    client retry by themselves already; this is for what spans several.
+    statuses, a CircuitOpenError (not before the circuit lets a call through), or one of the classes `retry_on`; the
+    policy's own `retry_on` is asked about each InteractorError before. The last error is raised unchanged. So give it
+    what may happen twice: where it creates something, choose the idempotency key outside of it. Calls of the client
+    retry by themselves already; this is for what spans several.
     """
+    kinds = retry_on if isinstance(retry_on, tuple) else (retry_on,)
+    if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
+        raise TypeError(
+            "retry_on must be a subclass of Exception, or a tuple of them; a function goes into RetryPolicy"
+        )
+    caught: tuple[type[Exception], ...] = (InteractorError, *kinds)
     call: Callable[..., Any] = fn
+
+    def delay_after(error: Exception, attempt: int) -> float:
+        return _delay_or_raise(error, attempt, policy, kinds)
+
+    async def go_on_async(awaitable: Awaitable[Any], again: Callable[[], Awaitable[Any]]) -> Any:
+        attempt = 1
+        while True:
+            try:
+                return await awaitable
+            except caught as error:
+                delay = delay_after(error, attempt)
+            await asyncio.sleep(delay)
+            attempt += 1
+            awaitable = again()
+
     if inspect.iscoroutinefunction(fn):
 
         @functools.wraps(fn)
         async def again_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return await _retry_async(call(*args, **kwargs), functools.partial(call, *args, **kwargs), policy)
+            return await go_on_async(call(*args, **kwargs), functools.partial(call, *args, **kwargs))
 
         return cast("Callable[P, R]", again_async)
 
@@ -170,39 +223,31 @@ def with_retry(fn: Callable[P, R], policy: RetryPolicy = _DEFAULT) -> Callable[P
             try:
                 result = call(*args, **kwargs)
                 break
-            except InteractorError as error:
-                delay = _delay_or_raise(error, attempt, policy)
+            except caught as error:
+                delay = delay_after(error, attempt)
             time.sleep(delay)
             attempt += 1
         if inspect.isawaitable(result):  # a lambda around a coroutine function
-            return _retry_async(result, functools.partial(call, *args, **kwargs), policy)
+            return go_on_async(result, functools.partial(call, *args, **kwargs))
         return result
 
     return cast("Callable[P, R]", again)
 
 
-async def _retry_async(first: Awaitable[Any], fn: Callable[[], Awaitable[Any]], policy: RetryPolicy) -> Any:
-    attempt, awaitable = 1, first
-    while True:
-        try:
-            return await awaitable
-        except InteractorError as error:
-            delay = _delay_or_raise(error, attempt, policy)
-        await asyncio.sleep(delay)
-        attempt += 1
-        awaitable = fn()
-
-
-def _delay_or_raise(error: InteractorError, attempt: int, policy: RetryPolicy) -> float:
+def _delay_or_raise(error: Exception, attempt: int, policy: RetryPolicy, kinds: tuple[type[Exception], ...]) -> float:
     """The seconds until the next attempt. Raises the error if there is none."""
+    wanted = policy.asked_about(error) if isinstance(error, InteractorError) else None
+    if wanted is None and isinstance(error, kinds):
+        wanted = True
     if isinstance(error, APIStatusError):
-        decision = policy.decide(method="GET", attempt=attempt, status=error.status, retry_after=error.retry_after)
-    elif isinstance(error, APIConnectionError):
-        decision = policy.decide(method="GET", attempt=attempt)
+        about: dict[str, Any] = {"status": error.status, "retry_after": error.retry_after}
     elif isinstance(error, CircuitOpenError):
-        decision = policy.decide(method="GET", attempt=attempt, sent=False, retry_after=error.retry_after)
+        about = {"sent": False, "retry_after": error.retry_after}
+    elif isinstance(error, APIConnectionError) or wanted:
+        about = {}
     else:
         raise error
+    decision = policy.decide(method="GET", attempt=attempt, wanted=wanted, **about)
     if decision.delay is None:
         raise error
     logger.info("trying again in %.3g s, after attempt %d: %s", decision.delay, attempt, decision.reason)

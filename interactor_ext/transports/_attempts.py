@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import httpx
 
-from interactor_ext._errors import APITimeoutError, CircuitOpenError
-from interactor_ext._responses._connection_error import may_have_been_sent
+from interactor_ext._errors import APITimeoutError, CircuitOpenError, InteractorError
+from interactor_ext._responses._connection_error import connection_error, may_have_been_sent
+from interactor_ext._responses._read import status_error
 from interactor_ext._responses._request_info import describe_request
 from interactor_ext.limits._buckets import Key, WouldWait, call_keys
 from interactor_ext.logs._calls import log_retry
@@ -179,7 +180,7 @@ class Attempts:
     def after_response(self, response: httpx.Response) -> float | None:
         """Seconds until the next attempt, or None: this response is the outcome."""
         status = response.status_code
-        if self.limiter is None and status not in self._policy.statuses:
+        if self.limiter is None and status not in self._policy.statuses and self._policy.retry_on is None:
             return None
         value = response.headers.get("retry-after")
         retry_after = None if value is None else parse_retry_after(value, now=time.time())
@@ -237,6 +238,9 @@ class Attempts:
     ) -> float | None:
         if not isinstance(self.request.stream, httpx.ByteStream):
             return None  # the body came from a generator, and is gone
+        wanted = None
+        if self._policy.retry_on is not None and (status is None or not (200 <= status < 300 or status == 401)):
+            wanted = self._policy.asked_about(self._last_error())
         decision = self._policy.decide(
             method=self.request.method,
             attempt=self._made,
@@ -245,6 +249,7 @@ class Attempts:
             has_key=self._is_repeatable,
             retry_after=retry_after,
             time_left=self.time_left(),
+            wanted=wanted,
         )
         if decision.delay is not None:
             response = self._last if isinstance(self._last, httpx.Response) else None
@@ -252,6 +257,15 @@ class Attempts:
         elif status is None or status in self._policy.statuses:
             logger.debug("%s is not sent again: %s", self._name(), decision.reason)
         return decision.delay
+
+    def _last_error(self) -> InteractorError:
+        """What the caller would get if the last attempt were the outcome."""
+        if isinstance(self._last, httpx.Response):
+            self._last.request = self.request
+            self._last.read()  # one whose body was given up has an empty one
+            return status_error(self._last)
+        assert self._last is not None
+        return connection_error(self._last, self.request)
 
     def _name(self) -> str:
         return describe_request(self.request)

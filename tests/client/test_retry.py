@@ -11,7 +11,7 @@ import pickle
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from email.utils import formatdate
 from typing import Any
 
@@ -30,7 +30,10 @@ from interactor_ext._errors import (
     ServerError,
 )
 from interactor_ext._responses._connection_error import connection_error
+from interactor_ext.limits import RateLimiter
 from interactor_ext.retry import RetryPolicy, parse_retry_after, with_retry
+from tests.support.modes import call, sync_and_async
+from tests.support.wire import Wire
 
 NOV_1994 = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
 YEAR_2026 = float(calendar.timegm((2026, 7, 1, 0, 0, 0)))
@@ -407,3 +410,156 @@ def test_connection_error_sent_says_whether_the_request_may_have_arrived(error: 
 def test_max_retries_that_is_no_whole_number_raises_value_error(retries: Any) -> None:
     with pytest.raises(ValueError, match="max_retries must be a whole number"):
         RetryPolicy(max_retries=retries)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "about", "again"),
+    [
+        (True, {"method": "GET", "status": 404}, True),
+        (True, {"method": "GET", "status": 404, "attempt": 4}, False),
+        (True, {"method": "GET", "status": 404, "time_left": 0.5}, False),
+        (True, {"method": "GET", "status": 429, "retry_after": 31.0}, False),
+        (True, {"method": "POST", "status": 409}, False),
+        (True, {"method": "POST", "status": 503}, False),
+        (True, {"method": "POST"}, False),
+        (True, {"method": "POST", "sent": False}, True),
+        (True, {"method": "POST", "status": 409, "has_key": True}, True),
+        (False, {"method": "GET", "status": 503}, False),
+        (False, {"method": "GET"}, False),
+        (None, {"method": "GET", "status": 404}, False),
+        (None, {"method": "GET", "status": 503}, True),
+    ],
+)
+def test_retry_on_widens_and_narrows_within_what_does_no_harm(
+    wanted: bool | None, about: dict[str, Any], again: bool
+) -> None:
+    decision = FULL.decide(**{"attempt": 1, **about}, wanted=wanted)
+    assert (decision.delay is not None) is again
+
+
+def test_retry_on_that_raises_or_gives_none_decides_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(error: InteractorError) -> bool:
+        raise ZeroDivisionError("mine")
+
+    error = NotFoundError("no", status=404)
+    assert RetryPolicy().asked_about(error) is None
+    assert RetryPolicy(retry_on=lambda error: None).asked_about(error) is None
+    assert RetryPolicy(retry_on=lambda error: error.status == 404).asked_about(error) is True
+    assert RetryPolicy(retry_on=fail).asked_about(error) is None
+    assert "retry_on failed" in caplog.text
+
+
+async def asks_later(error: InteractorError) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("retry_on", [asks_later, (KeyError,), "yes", 5])
+def test_retry_on_of_a_policy_that_is_no_plain_function_raises_value_error(retry_on: Any) -> None:
+    with pytest.raises(ValueError, match="retry_on must be a function"):
+        RetryPolicy(retry_on=retry_on)
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    ("method", "status", "answer", "attempts"),
+    [
+        ("GET", 404, True, 3),
+        ("GET", 404, None, 1),
+        ("GET", 503, None, 3),
+        ("GET", 503, False, 1),
+        ("GET", None, True, 3),
+        ("GET", None, False, 1),
+        ("POST", 503, True, 1),
+        ("POST", None, True, 1),
+        ("GET", 401, True, 2),
+        ("GET", 200, True, 1),
+    ],
+)
+@pytest.mark.parametrize("limited", [False, True])
+def test_policy_of_a_client_asks_retry_on_about_errors_that_may_end_a_call(
+    mode: str, method: str, status: int | None, answer: bool | None, attempts: int, limited: bool
+) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if status is None:
+            raise httpx.ReadError(f"reset {request.headers['authorization']}")
+        text = f"no {request.headers['authorization']}"
+        return httpx.Response(status, json={"error": {"code": "ODD", "message": text}}, headers={"X-Request-Id": "r"})
+
+    asked: list[InteractorError] = []
+
+    def retry_on(error: InteractorError) -> bool | None:
+        asked.append(error)
+        return answer
+
+    wire = Wire(respond)
+    policy = RetryPolicy(max_retries=2, base_delay=0, retry_on=retry_on)
+    settings = {**wire.settings, "max_retries": None, "retry_policy": policy, "circuit_breaker": False}
+    if limited:
+        settings["rate_limiter"] = RateLimiter()
+    raised: InteractorError | None = None
+    try:
+        call(mode, settings, lambda client: client.request(method, "/things/th_1"))
+    except InteractorError as error:
+        raised = error
+    assert (raised is None) == (status == 200)
+    assert {type(each) for each in asked} <= {type(raised)}
+    assert {each.request_id for each in asked} <= {getattr(raised, "request_id", None)}
+    assert len(wire.requests) == attempts
+    assert len(asked) == (0 if status in (200, 401) else attempts)
+    assert "token_1" not in "".join(map(str, asked))
+
+
+@sync_and_async
+def test_retry_on_is_asked_about_an_error_whose_body_broke_off(mode: str) -> None:
+    class Broken(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b'{"error"'
+            raise httpx.ReadError("reset")
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for chunk in self:
+                yield chunk
+
+    wire = Wire(lambda request: httpx.Response(500, stream=Broken()))
+    policy = RetryPolicy(max_retries=2, base_delay=0, retry_on=lambda error: error.status == 500)
+    settings = {**wire.settings, "max_retries": None, "retry_policy": policy}
+    with pytest.raises(ServerError):
+        call(mode, settings, lambda client: client.assistants.list())
+    assert len(wire.requests) == 3
+
+
+class MyError(Exception):
+    pass
+
+
+class MyOtherError(MyError):
+    pass
+
+
+@pytest.mark.parametrize("kinds", [MyError, (KeyError, MyError)])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_with_retry_repeats_after_the_errors_of_retry_on(kinds: Any, is_async: bool, sleeps: list[float]) -> None:
+    flaky = Flaky(MyError("1"), MyOtherError("2"), ServerError("3", status=503), ValueError("4"))
+    wrapped: Any = with_retry(flaky.later if is_async else flaky, FULL, retry_on=kinds)
+    with pytest.raises(ValueError, match="4"):
+        asyncio.run(wrapped("a")) if is_async else wrapped("a")
+    assert flaky.calls == 4
+
+
+def test_with_retry_asks_the_policy_before_its_own_retry_on(sleeps: list[float]) -> None:
+    policy = dataclasses.replace(FULL, retry_on=lambda error: error.code == "LATER")
+    later, never = NotFoundError("1", status=404, code="LATER"), NotFoundError("2", status=404)
+    flaky = Flaky(later, never)
+    with pytest.raises(NotFoundError, match="2"):
+        with_retry(flaky, policy, retry_on=NotFoundError)("a")
+    assert flaky.calls == 2
+    flaky = Flaky(never, never)
+    assert with_retry(flaky, FULL, retry_on=NotFoundError)("a") == "a"
+
+
+@pytest.mark.parametrize(
+    "kinds", [KeyboardInterrupt, (MyError, BaseException), lambda error: True, [MyError], MyError("x")]
+)
+def test_with_retry_refuses_what_is_no_class_of_exceptions(kinds: Any) -> None:
+    with pytest.raises(TypeError, match="retry_on must be a subclass of Exception"):
+        with_retry(lambda: None, retry_on=kinds)

@@ -33,8 +33,10 @@ from interactor_ext import (
     InteractorError,
     RateLimitError,
     ResponseInfo,
+    RetryPolicy,
     get_async_client,
     get_client,
+    with_retry,
 )
 
 
@@ -100,6 +102,20 @@ def low_level(user: InteractorClient) -> None:
     body = CreateAssistantRequest(name="Bot", model="gpt-4", system_prompt="x")
     assert_type(create_assistant.sync(client=user.api, body=body), AssistantResponse)
     assert_type(list_assistants.sync_detailed(client=user.api), Response[AssistantListResponse | ErrorResponse])
+
+
+def retry_on(error: InteractorError) -> bool | None:
+    return error.status == 404
+
+
+def shorten(text: str, *, size: int = 3) -> str:
+    return text[:size]
+
+
+def retries() -> None:
+    assert_type(RetryPolicy(retry_on=retry_on), RetryPolicy)
+    assert_type(with_retry(shorten, retry_on=(OSError, KeyError))("abc", size=2), str)
+    assert_type(with_retry(shorten, retry_on=OSError)("abc"), str)
 
 
 def errors(error: InteractorError) -> None:
