@@ -487,6 +487,10 @@ def test_chat_has_no_accessibility_violation_in_any_state(
     chat = open_chat(path, room=room, lang="en-GB")
     eventually(chat.browser, lambda: chat.texts(".tool .state") == ["done", "failed", "running"])
     looks.check(chat, "conversation")
+    chat.run("root.querySelectorAll('details').forEach((each) => (each.open = true))")
+    chat.run("root.querySelector('.scroller').scrollTop = 700")
+    chat.shows(".newest", "Newest messages")
+    looks.check(chat, "tools")
 
     chat = open_chat(path, room=room, dir="rtl", lang="ar")
     eventually(chat.browser, lambda: len(chat.messages) > 5)
@@ -512,6 +516,9 @@ def test_chat_has_no_accessibility_violation_in_any_state(
     chat.shows(".problem span", "This conversation does not exist.")
     looks.check(chat, "unknown-room")
 
+    chat = open_chat(path, instance=start_workflow(sandbox))
+    chat.shows("#question", "Approve the order?")
+    looks.check(chat, "workflow")
     questions = {"review": "Approve the order?", "details": "Delivery", "speed": "How fast?", "rest": "Sign"}
     for state, question in questions.items():
         chat = open_chat(path, room=room, instance=start_workflow(sandbox, state))

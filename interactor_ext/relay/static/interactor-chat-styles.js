@@ -88,7 +88,7 @@ p { margin: 0; }
 .tool dt { color: var(--soft); }
 .tool dd { margin: 0; }
 pre, .code { font: .8125rem/1.5 ui-monospace, monospace; }
-pre { margin: 0; padding: 8px; max-block-size: 16rem; overflow: auto; border-radius: 8px; background: var(--other); white-space: pre-wrap; overflow-wrap: anywhere; }
+pre { margin: 0; padding: 8px; border-radius: 8px; background: var(--other); white-space: pre-wrap; overflow-wrap: anywhere; }
 
 .dots { display: inline-flex; gap: 4px; padding-block: 8px; }
 .dots i { inline-size: 7px; block-size: 7px; border-radius: 50%; background: var(--soft); }
