@@ -2,47 +2,100 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
 from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
+from interactor_ext._config import ConfigFields, InteractorConfig
+from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import fork_safe_lock
 
 if TYPE_CHECKING:
     import asyncio
 
+    import httpx
+
+    from interactor_ext.limits._limiter import RateLimiter
+    from interactor_ext.retry import RetryPolicy
+    from interactor_ext.telemetry._events import Telemetry
+    from interactor_ext.tokens._store import TokenStore
+    from interactor_ext.transports._circuit_breaker import CircuitBreaker
+
+
+class _Options(ConfigFields, total=False):
+    config: InteractorConfig | None
+    token_store: TokenStore | None
+    retry_policy: RetryPolicy | None
+    rate_limiter: RateLimiter | None
+    circuit_breaker: CircuitBreaker | bool | None
+    telemetry: Telemetry | None
+
+
+class ClientKeywords(_Options, total=False):
+    """The keywords of `InteractorClient`."""
+
+    transport: httpx.BaseTransport | None
+
+
+class AsyncClientKeywords(_Options, total=False):
+    """The keywords of `AsyncInteractorClient`."""
+
+    transport: httpx.AsyncBaseTransport | None
+
+
+class _Made(NamedTuple):
+    """A shared client, what it was made with, and the line that made it."""
+
+    client: Any
+    options: dict[str, Any]
+    where: str
+
 
 C = TypeVar("C", InteractorClient, AsyncInteractorClient)
 
 # A forked child goes on with its parent's clients, which have dropped their connections.
-_clients: dict[type, Any] = {}
+_clients: dict[type, _Made] = {}
 _lock = fork_safe_lock()
 # An event loop holds its tasks weakly.
 _closing: set[asyncio.Task[None]] = set()
 
 
-def get_client() -> InteractorClient:
-    """The shared client, the same for all threads. A new one is made if it was closed.
+def get_client(**options: Unpack[ClientKeywords]) -> InteractorClient:
+    """The shared client, the same for all threads.
+
+    The first call makes it, with `options` as `InteractorClient` takes them; later calls leave them out, or give the
+    same. If it was closed, a new one is made, with the same options unless others are given.
 
     Raises:
-        ConfigurationError: the environment lacks a setting, or holds a wrong one.
+        ConfigurationError: a setting is missing or wrong, or the client was made with other options. The error names
+            the line that made it.
     """
-    return _shared(InteractorClient)
+    return _shared(InteractorClient, options)
 
 
-def get_async_client() -> AsyncInteractorClient:
-    """The shared client, the same for all event loops. A new one is made if it was closed.
-
-    Raises:
-        ConfigurationError: the environment lacks a setting, or holds a wrong one.
-    """
-    return _shared(AsyncInteractorClient)
+def get_async_client(**options: Unpack[AsyncClientKeywords]) -> AsyncInteractorClient:
+    """The shared async client, the same for all event loops; otherwise as `get_client`."""
+    return _shared(AsyncInteractorClient, options)
 
 
-def _shared(kind: type[C]) -> C:
+def _shared(kind: type[C], keywords: Any) -> C:
+    options: dict[str, Any] = {name: value for name, value in keywords.items() if value is not None}
     with _lock:
-        client: C | None = _clients.get(kind)
-        if client is None or client.is_closed:
-            client = _clients[kind] = kind()
+        made = _clients.get(kind)
+        if made is not None and not made.client.is_closed:
+            if options and options != made.options:
+                others = sorted(
+                    name for name in options.keys() | made.options if options.get(name) != made.options.get(name)
+                )
+                raise ConfigurationError(
+                    f"the shared client was made by {made.where} with other options: {', '.join(others)}. Give all "
+                    "options there and none here, or call reset_clients() before"
+                )
+        else:
+            options = options or (made.options if made is not None else {})
+            caller = sys._getframe(2)
+            made = _clients[kind] = _Made(kind(**options), options, f"{caller.f_code.co_filename}:{caller.f_lineno}")
+        client: C = made.client
         return client
 
 
@@ -52,11 +105,11 @@ def reset_clients() -> None:
     Where an event loop runs, the async client is closed by a task of that loop.
     """
     with _lock:
-        client, async_client = (_clients.pop(kind, None) for kind in (InteractorClient, AsyncInteractorClient))
-    if client is not None:
-        client.close()
-    if async_client is not None:
-        _close_now(async_client)
+        made, made_async = (_clients.pop(kind, None) for kind in (InteractorClient, AsyncInteractorClient))
+    if made is not None:
+        made.client.close()
+    if made_async is not None:
+        _close_now(made_async.client)
 
 
 def _close_now(client: AsyncInteractorClient) -> None:

@@ -20,7 +20,9 @@ ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
 
 _URLS = ("account_server_url", "core_api_url")
 _REQUIRED = ("client_id", "client_secret")
-_VARIABLES: Mapping[str, str] = {name: f"INTERACTOR_{name.upper()}" for name in (*_REQUIRED, *_URLS, "scopes")}
+_VARIABLES: Mapping[str, str] = {
+    name: f"INTERACTOR_{name.upper()}" for name in (*_REQUIRED, "environment", *_URLS, "scopes")
+}
 
 
 class ConfigFields(TypedDict, total=False):
@@ -128,11 +130,11 @@ class InteractorConfig:
     def from_env(cls, **overrides: Unpack[ConfigFields]) -> InteractorConfig:
         """Settings from the arguments, else the environment, else the defaults.
 
-        Read are INTERACTOR_CLIENT_ID, INTERACTOR_CLIENT_SECRET, INTERACTOR_ACCOUNT_SERVER_URL, INTERACTOR_CORE_API_URL
-        and INTERACTOR_SCOPES (separated by spaces); empty ones count as not set.
+        Read are INTERACTOR_CLIENT_ID, INTERACTOR_CLIENT_SECRET, INTERACTOR_ENVIRONMENT, INTERACTOR_ACCOUNT_SERVER_URL,
+        INTERACTOR_CORE_API_URL and INTERACTOR_SCOPES (separated by spaces); empty ones count as not set.
 
         Raises:
-            ConfigurationError: something is missing or wrong; or `environment` is given and a URL variable names a
+            ConfigurationError: something is missing or wrong; or an environment is given and a URL variable names a
                 server of another one, for it is unclear which of the two is meant.
         """
         variables = _environment()
@@ -173,6 +175,9 @@ def _environment() -> dict[str, str]:
 
 def _check_environment(overrides: ConfigFields, variables: Mapping[str, str]) -> None:
     environment = overrides.get("environment")
+    given, advice = f"environment={environment!r} is given", "leave environment out"
+    if environment is None and (environment := variables.get("environment")) is not None:
+        given, advice = f"INTERACTOR_ENVIRONMENT is {environment!r}", "unset INTERACTOR_ENVIRONMENT"
     if not isinstance(environment, str) or environment not in ENVIRONMENTS:
         return
     others = [
@@ -182,8 +187,8 @@ def _check_environment(overrides: ConfigFields, variables: Mapping[str, str]) ->
     ]
     if others:
         raise ConfigurationError(
-            f"environment={environment!r} is given, but another server is named by {' and '.join(others)}: unset that "
-            f"to use {environment!r}, or leave environment out"
+            f"{given}, but another server is named by {' and '.join(others)}: unset that to use {environment!r}, or "
+            f"{advice}"
         )
 
 

@@ -238,5 +238,8 @@ def user_agent_problem(value: object) -> str | None:
 def environment_problem(value: object, known: list[str]) -> str | None:
     if not isinstance(value, str) or value not in known:
         names = ", ".join(map(repr, known))
-        return f"environment {value!r} is unknown: choose from {names}, or leave it out and give the two URLs"
+        return (
+            f"environment {value!r} is unknown: choose from {names}, in INTERACTOR_ENVIRONMENT as well, or leave it "
+            "out and give the two URLs"
+        )
     return None

@@ -2,7 +2,9 @@
 
 Records carry, as attributes (`extra`): `request_id`, `namespace`, `endpoint` (the template of the path), `method`,
 `status_code` and `duration_ms`, None where unknown; and where known `user_id`, `resource_id`, `error_code` and
-`retry_count`. A call that succeeds is INFO; one that fails, and each retry, is WARNING.
+`retry_count`. A call that succeeds is INFO; one that fails, and each retry, is WARNING. Each attempt is DEBUG, with
+`attempt`, `request_bytes` and `response_bytes` (after unpacking); bodies are never logged. The environment variable
+INTERACTOR_LOG, "info" or "debug", writes the log to stderr with secrets masked.
 """
 
 from __future__ import annotations

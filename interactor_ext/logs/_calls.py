@@ -63,6 +63,22 @@ def log_retry(
         _log(logging.WARNING, "%s %s is sent again in %.3g s, after attempt %d: %s", fields, delay, attempt, reason)
 
 
+def log_attempt(request: httpx.Request, outcome: httpx.Response | BaseException, number: int, seconds: float) -> None:
+    """Log one attempt of a call and its sizes, for whoever debugs."""
+    response = outcome if isinstance(outcome, httpx.Response) else None
+    fields = _fields(request, None if response is None else response.status_code, None)
+    fields["attempt"] = number
+    fields["duration_ms"] = round(seconds * 1000, 1)
+    length = request.headers.get("content-length", "0")
+    fields["request_bytes"] = int(length) if length.isdecimal() else None
+    # After unpacking. The body of a stream is still to come.
+    fields["response_bytes"] = None if response is None or not response.is_closed else len(response.content)
+    what = type(outcome).__name__ if response is None else response.status_code
+    sizes = fields["request_bytes"], fields["response_bytes"]
+    text = "%s %s: attempt %d: %s in %.0f ms, bytes sent: %s, received: %s"
+    _log(logging.DEBUG, text, fields, number, what, fields["duration_ms"], *sizes)
+
+
 def _log_call(level: int, fields: dict[str, Any], outcome: object, began: float) -> None:
     milliseconds = fields["duration_ms"] = round((time.perf_counter() - began) * 1000, 1)
     request_id = fields["request_id"] or "no request id"

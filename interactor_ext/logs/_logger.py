@@ -6,6 +6,7 @@ All code takes its logger from here, so that none prints to stderr in a program 
 from __future__ import annotations
 
 import logging
+import os
 
 logger = logging.getLogger("interactor")
 # Without a handler, Python prints warnings to stderr. The loggers below find this one as well.
@@ -13,3 +14,8 @@ logger.addHandler(logging.NullHandler())
 webhooks_logger = logging.getLogger("interactor.webhooks")
 relay_logger = logging.getLogger("interactor.relay")
 sandbox_logger = logging.getLogger("interactor.sandbox")
+
+if _wanted := os.environ.get("INTERACTOR_LOG", "").strip():
+    from interactor_ext.logs._stderr import log_to_stderr  # which most programs do without
+
+    log_to_stderr(logger, _wanted)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
 
 # Variables that the SDK reads and `Sandbox.env` does not set.
-FURTHER_VARIABLES = ("INTERACTOR_SCOPES",)
+FURTHER_VARIABLES = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES")
 
 
 def environment_of(sandbox: Sandbox) -> dict[str, str | None]:

@@ -6,6 +6,7 @@ Nothing here waits or sends.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from interactor_ext._responses._connection_error import connection_error, may_ha
 from interactor_ext._responses._read import status_error
 from interactor_ext._responses._request_info import describe_request
 from interactor_ext.limits._buckets import Key, WouldWait, call_keys
-from interactor_ext.logs._calls import log_retry
+from interactor_ext.logs._calls import log_attempt, log_retry
 from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit, is_failure
@@ -78,6 +79,7 @@ class Attempts:
         connect = self._timeouts.get("connect")
         self._connect_timeout = DEFAULT_CONNECT_TIMEOUT if connect is None else connect
         self._made = 0
+        self._began = 0.0
         self._permit: Permit | None = None
         self._measured: Measured | None = None
         self._last: httpx.Response | Exception | None = None
@@ -113,6 +115,7 @@ class Attempts:
         if self._rules.measure is not None:
             self._measured = self._rules.measure(self.request, self._made)
         self._made += 1
+        self._began = now
         return ends_at
 
     def answered(self, response: httpx.Response) -> None:
@@ -121,6 +124,8 @@ class Attempts:
             self._permit.end(failed=is_failure(response.status_code))
         if self._measured is not None:
             self._measured.answered(response)
+        if logger.isEnabledFor(logging.DEBUG):
+            log_attempt(self.request, response, self._made, time.monotonic() - self._began)
 
     def failed(self, error: BaseException) -> None:
         """Record that the attempt that began last has no response."""
@@ -129,6 +134,8 @@ class Attempts:
             self._permit.end(failed=self._blames_host(error) if is_of_network else None)
         if self._measured is not None:
             self._measured.failed(error)
+        if logger.isEnabledFor(logging.DEBUG):
+            log_attempt(self.request, error, self._made, time.monotonic() - self._began)
 
     def timeouts(self, ends_at: float) -> dict[str, float | None]:
         """httpx's timeouts of a sync attempt: each wait for the network ends with the attempt."""

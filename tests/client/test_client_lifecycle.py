@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import os
 import subprocess
 import sys
@@ -21,12 +22,18 @@ from interactor_ext import (
     AsyncInteractorClient,
     ConfigurationError,
     InteractorClient,
+    RetryPolicy,
     get_async_client,
     get_client,
     reset_clients,
 )
+from interactor_ext._client.shared_clients import AsyncClientKeywords, ClientKeywords
+from interactor_ext._config import ConfigFields
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.tokens import MemoryTokenStore
 from tests.support.odd_server import ASSISTANT, OddServer, js
+
+both = pytest.mark.parametrize("get", [get_client, get_async_client])
 
 
 @pytest.fixture
@@ -245,6 +252,59 @@ class TestSharedClients:
         for get in (get_client, get_async_client):
             with pytest.raises(ConfigurationError, match="INTERACTOR_CLIENT_SECRET"):
                 get()
+
+    @both
+    def test_first_call_makes_the_shared_client_with_its_options(self, get: Any) -> None:
+        store, policy = MemoryTokenStore(), RetryPolicy(max_retries=1)
+        client = get(token_store=store, retry_policy=policy, timeout=7, telemetry=None)
+        assert client.config.timeout == 7
+        assert client.config.max_retries == 1
+        assert get() is get(token_store=store, retry_policy=policy, timeout=7) is get(deadline=None) is client
+        other = (get_async_client if get is get_client else get_client)()
+        assert other.config.timeout == 30
+
+    @both
+    def test_other_options_later_raise_an_error_that_names_the_line_of_the_first_call(self, get: Any) -> None:
+        line = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
+        client = get(timeout=7, user_agent_suffix="acme/1")
+        wrong: list[tuple[dict[str, Any], str]] = [
+            ({"timeout": 8, "user_agent_suffix": "acme/1"}, "timeout"),
+            ({"timeout": 7}, "user_agent_suffix"),
+            ({"token_store": MemoryTokenStore(), "client_secret": "s3cret_5f"}, "client_secret, .*token_store, "),
+        ]
+        for options, names in wrong:
+            with pytest.raises(ConfigurationError, match=rf"{__file__}:{line} with other options: {names}") as caught:
+                get(**options)
+            assert "s3cret_5f" not in str(caught.value)
+        assert get() is client
+
+    @both
+    def test_options_of_the_shared_client_hold_after_it_was_closed_and_not_after_a_reset(self, get: Any) -> None:
+        def close(client: Any) -> None:
+            client.close() if get is get_client else asyncio.run(client.aclose())
+
+        close(get(timeout=7))
+        again = get()
+        assert (again.is_closed, again.config.timeout) == (False, 7)
+        close(again)
+        assert get(timeout=8).config.timeout == 8
+        reset_clients()
+        assert get().config.timeout == 30
+        with pytest.raises(ConfigurationError, match="test_client_lifecycle"):
+            get(timeout=8)
+
+    @both
+    def test_wrong_options_leave_no_shared_client(self, get: Any) -> None:
+        with pytest.raises(ConfigurationError, match="timeout"):
+            get(timeout=-1)
+        with pytest.raises(TypeError, match="colour"):
+            get(colour="red")
+        assert get(timeout=7).config.timeout == 7
+
+    def test_get_client_takes_the_keywords_of_the_constructors(self) -> None:
+        for keywords, cls in ((ClientKeywords, InteractorClient), (AsyncClientKeywords, AsyncInteractorClient)):
+            parameters = inspect.signature(cls).parameters.keys() - {"fields"}
+            assert keywords.__annotations__.keys() == parameters | ConfigFields.__annotations__.keys()
 
     @needs_fork
     def test_forked_child_uses_the_shared_client(self) -> None:

@@ -226,6 +226,28 @@ def test_http_url_of_the_platform_is_always_refused() -> None:
         InteractorConfig(**GIVEN, core_api_url="http://core.interactor.com/api/v1", allow_insecure_http=True)
 
 
+def test_interactor_environment_stands_for_the_two_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERACTOR_CLIENT_ID", "id")
+    monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", "secret")
+    monkeypatch.setenv("INTERACTOR_ENVIRONMENT", " sandbox\n")
+    config = InteractorConfig.from_env()
+    assert (config.environment, config.core_api_url) == ("sandbox", "https://sandbox-core.interactor.com/api/v1")
+    assert InteractorConfig.from_env(environment="production").core_api_url == "https://core.interactor.com/api/v1"
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", config.core_api_url + "/")
+    assert InteractorConfig.from_env() == config
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", "http://localhost:8000/api/v1")
+    with pytest.raises(
+        ConfigurationError,
+        match=r"INTERACTOR_ENVIRONMENT is 'sandbox'.*INTERACTOR_CORE_API_URL.*or unset INTERACTOR_ENV",
+    ):
+        validate_env()
+    given = InteractorConfig.from_env(core_api_url="http://localhost:9000/api/v1")
+    assert given.core_api_url == "http://localhost:9000/api/v1"
+    monkeypatch.setenv("INTERACTOR_ENVIRONMENT", "staging")
+    with pytest.raises(ConfigurationError, match=r"environment 'staging' is unknown.*INTERACTOR_ENVIRONMENT"):
+        InteractorConfig.from_env()
+
+
 @pytest.mark.parametrize("environment", ["sandbox", "production"])
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8765/api/v1", "https://proxy.example/api/v1"])
 @pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient, InteractorConfig.from_env])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
 import warnings
@@ -157,6 +158,71 @@ def test_client_without_logging_configuration_prints_nothing(sandbox: Sandbox) -
     code = "\n".join(line[8:] for line in code.splitlines())
     done = subprocess.run([sys.executable, "-c", code], env=sandbox.env, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def run_with_log(sandbox: Sandbox, value: str, code: str) -> str:
+    """What a program that configures no logging writes to stderr with INTERACTOR_LOG."""
+    environment = {**sandbox.env, "INTERACTOR_LOG": value}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    return done.stderr
+
+
+USE = """
+from interactor_ext import InteractorClient, NotFoundError, RetryPolicy
+with InteractorClient(namespace="user_1", retry_policy=RetryPolicy(base_delay=0)) as client:
+    client.assistants.create(name="name of the bot", model="gpt-4", system_prompt="prompt of the bot")
+    try: client.rooms.get("room_1")
+    except NotFoundError: pass
+    import logging
+    logging.getLogger("interactor").warning("token=%s", client.get_access_token())
+"""
+
+
+def test_interactor_log_info_writes_a_line_for_each_call_to_stderr(sandbox: Sandbox) -> None:
+    lines = run_with_log(sandbox, " INFO ", USE).splitlines()
+    assert [line.split(" ", 2)[2].partition(" in ")[0] for line in lines[:3]] == [
+        "INFO interactor: POST /oauth/token: 200",
+        "INFO interactor: POST /assistants: 201",
+        "WARNING interactor: GET /rooms/{room_id}: 404",
+    ]
+    assert lines[3].endswith("WARNING interactor: token=***")
+    assert len(lines) == 4
+
+
+def test_interactor_log_debug_adds_attempts_and_sizes_and_no_body(sandbox: Sandbox) -> None:
+    sandbox.faults.add("get_room", status=503, times=1)
+    written = run_with_log(sandbox, "debug", USE)
+    for line in (
+        r"DEBUG interactor: POST /oauth/token: attempt 1: 200 in \d+ ms, bytes sent: \d+, received: \d+\n",
+        r"DEBUG interactor: POST /assistants: attempt 1: 201 in \d+ ms, bytes sent: \d\d+, received: \d\d+\n",
+        r"DEBUG interactor: GET /rooms/{room_id}: attempt 1: 503 in \d+ ms, bytes sent: 0, received: \d\d+\n",
+        r"DEBUG interactor: GET /rooms/{room_id}: attempt 2: 404 in \d+ ms, bytes sent: 0, received: \d\d+\n",
+    ):
+        assert len(re.findall(line, written)) == 1, written
+    for secret in (sandbox.client_secret, "of the bot", "eyJ"):
+        assert secret not in written
+
+
+@sync_and_async
+def test_attempt_without_response_is_logged_with_its_error(mode: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "interactor")
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(APIConnectionError):
+        call(mode, {**PLATFORM, "transport": httpx.MockTransport(refuse), "max_retries": 0}, lambda c: c.rooms.list())
+    (record,) = [record for record in caplog.records if hasattr(record, "attempt")]
+    fields = {name: vars(record)[name] for name in ("attempt", "endpoint", "status_code", "response_bytes")}
+    assert fields == {"attempt": 1, "endpoint": "/oauth/token", "status_code": None, "response_bytes": None}
+    assert "attempt 1: ConnectError in" in record.getMessage()
+
+
+def test_unknown_interactor_log_is_a_warning_and_logs_nothing(sandbox: Sandbox) -> None:
+    written = run_with_log(sandbox, "verbose", USE)
+    assert "UserWarning: INTERACTOR_LOG is 'verbose', which is neither info nor debug: nothing is logged" in written
+    assert "oauth" not in written
 
 
 def test_webhook_receiver_without_logging_configuration_prints_nothing() -> None:

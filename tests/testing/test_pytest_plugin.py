@@ -212,6 +212,7 @@ def test_delivery(interactor_sandbox, interactor_webhook):
 
 def test_fixtures_ignore_settings_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERACTOR_SCOPES", "rooms:read")
+    monkeypatch.setenv("INTERACTOR_ENVIRONMENT", "sandbox")
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "NO_PROXY"):

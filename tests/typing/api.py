@@ -70,6 +70,7 @@ def sync_surface(client: InteractorClient) -> None:
     assert_type(client.health(), Health)
     assert_type(client.room_stream_url("room_1"), str)
     assert_type(get_client(), InteractorClient)
+    assert_type(get_client(timeout=5, retry_policy=RetryPolicy(), transport=httpx.HTTPTransport()), InteractorClient)
 
 
 def streams(user: InteractorClient) -> None:
