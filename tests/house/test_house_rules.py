@@ -78,6 +78,16 @@ def test_webhooks_and_sandbox_do_not_import_the_client(room: str) -> None:
     assert offending == {}, "see `Who may import what` in CONTRIBUTING.md"
 
 
+def test_only_the_command_line_imports_the_relay() -> None:
+    offending = {
+        named(path): name
+        for path in modules("interactor_ext")
+        for name in imports(path, typing_too=True)
+        if name.startswith("interactor_ext.relay") and path.relative_to(ROOT).parts[1] not in {"relay", "cli"}
+    }
+    assert offending == {}, "see `Who may import what` in CONTRIBUTING.md"
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Move what both need to a module of its own. Imports in functions and under TYPE_CHECKING count."""
     names = {module_name(path): path for path in modules("interactor_ext")}
