@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
-EXTRAS := aiohttp,cli,mcp,otel,prometheus,redis,sandbox
+EXTRAS := aiohttp,cli,mcp,otel,postgres,prometheus,redis,sandbox
 PIP = $(BIN)/pip --quiet --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest --dist worksteal
 # Else each of the hundreds of processes that tests start would compile the packages anew.

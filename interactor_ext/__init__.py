@@ -34,6 +34,7 @@ from interactor_ext._errors import (
     WebhookBusyError,
     WebhookError,
     WebhookPayloadError,
+    WebhookStoreError,
     WebhookVerificationError,
 )
 from interactor_ext._lazy import lazy_names
@@ -96,6 +97,7 @@ __all__ = [
     "WebhookBusyError",
     "WebhookError",
     "WebhookPayloadError",
+    "WebhookStoreError",
     "WebhookVerificationError",
     "__version__",
     "get_async_client",

@@ -20,7 +20,8 @@ InteractorError
 └── WebhookError
     ├── WebhookVerificationError     not genuine: answer 401
     ├── WebhookPayloadError          genuine, but not understood: answer 400
-    └── WebhookBusyError             no handler ran: run the event again later
+    ├── WebhookBusyError             no handler ran: run the event again later
+    └── WebhookStoreError            the store is unreachable or refuses: answer 503
 """
 
 from __future__ import annotations
@@ -212,3 +213,9 @@ class WebhookBusyError(WebhookError):
     """
 
     default_code = "WEBHOOK_BUSY_ERROR"
+
+
+class WebhookStoreError(WebhookError):
+    """The store of a webhook router is unreachable, refuses, or does not answer in time: answer 503."""
+
+    default_code = "WEBHOOK_STORE_ERROR"

@@ -49,11 +49,13 @@ if TYPE_CHECKING:
     from interactor_ext.webhooks.signature import WebhookVerifier, sign
     from interactor_ext.webhooks.stores._contract import ClaimState, EventStore
     from interactor_ext.webhooks.stores._memory import MemoryEventStore
+    from interactor_ext.webhooks.stores._postgres import AsyncPostgresEventStore, PostgresEventStore
     from interactor_ext.webhooks.stores._redis import AsyncRedisEventStore, RedisEventStore
     from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore
     from interactor_ext.webhooks.worker import WebhookWorker
 
 __all__ = [
+    "AsyncPostgresEventStore",
     "AsyncRedisEventStore",
     "ClaimState",
     "CredentialConnectedEvent",
@@ -67,6 +69,7 @@ __all__ = [
     "EventStore",
     "InvalidWebhookEvent",
     "MemoryEventStore",
+    "PostgresEventStore",
     "QueuedEvent",
     "RedisEventStore",
     "RoomMessageCreatedEvent",
@@ -123,6 +126,10 @@ __getattr__, __dir__ = lazy_names(
             "EventStore",
         ),
         "interactor_ext.webhooks.stores._memory": ("MemoryEventStore",),
+        "interactor_ext.webhooks.stores._postgres": (
+            "AsyncPostgresEventStore",
+            "PostgresEventStore",
+        ),
         "interactor_ext.webhooks.stores._redis": (
             "AsyncRedisEventStore",
             "RedisEventStore",

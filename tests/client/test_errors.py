@@ -34,6 +34,7 @@ from interactor_ext import (
     WebhookBusyError,
     WebhookError,
     WebhookPayloadError,
+    WebhookStoreError,
     WebhookVerificationError,
 )
 from interactor_ext._client.view import CallInfo
@@ -66,6 +67,7 @@ PARENTS = {
     WebhookVerificationError: WebhookError,
     WebhookPayloadError: WebhookError,
     WebhookBusyError: WebhookError,
+    WebhookStoreError: WebhookError,
 }
 STATUSES = {
     401: (AuthenticationError, "AUTH_ERROR"),

@@ -1,4 +1,4 @@
-"""The EventStore and EventQueue protocols, tested with memory, SQLite and a real Redis of the test's own."""
+"""The EventStore and EventQueue protocols, tested with memory, SQLite, and a real Redis and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -36,17 +37,22 @@ from interactor_ext.webhooks import (
     WebhookVerifier,
     _database,
 )
+from tests.support.postgres_server import PostgresServer
+from tests.support.postgres_stores import POSTGRES, OneLoop, postgres_stores
 from tests.support.redis_server import redis_server
 from tests.support.webhook_deliveries import SECRET, delivery
+
+pytest_plugins = ["tests.support.postgres_fixtures"]
 
 CLAIMED, IN_PROGRESS, COMPLETED = ClaimState.CLAIMED, ClaimState.IN_PROGRESS, ClaimState.COMPLETED
 
 
 class Clock:
-    """The clock of a redis-server cannot be set, so expiries and due times are moved instead."""
+    """The clock of a server cannot be set, so expiries and due times are moved instead."""
 
-    def __init__(self, redis: Any = None) -> None:
+    def __init__(self, redis: Any = None, postgres: PostgresServer | None = None) -> None:
         self.redis = redis
+        self.postgres = postgres
         self.now = 1_000_000.0
 
     def __call__(self) -> float:
@@ -56,17 +62,9 @@ class Clock:
         for key in () if self.redis is None else self.redis.keys("*"):
             if (left := self.redis.pttl(key)) >= 0:
                 self.redis.pexpire(key, max(0, int(left - 1000 * seconds)))
+        if self.postgres is not None:
+            self.postgres.run(f"UPDATE interactor_webhook_claims SET until = until - interval '{seconds} s'")
         self.now += seconds
-
-
-class OneLoop:
-    """An asynchronous store with synchronous methods, for tests."""
-
-    def __init__(self, store: AsyncRedisEventStore, loop: asyncio.AbstractEventLoop) -> None:
-        self.store, self.loop = store, loop
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *args: self.loop.run_until_complete(getattr(self.store, name)(*args))
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +85,12 @@ def redis(redis_socket: str, request: pytest.FixtureRequest) -> Iterator[Any]:
 Make = Callable[..., Any]
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis", "redis, decoded", "async redis"])
+@pytest.fixture(params=["memory", "sqlite", "redis", "redis, decoded", "async redis", *POSTGRES])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Makes stores of one kind; `make.clock` is theirs, and two of them share what is stored if the kind can."""
     kind: str = request.param
-    clock, closing = Clock(request.getfixturevalue("redis") if "redis" in kind else None), []
+    server = request.getfixturevalue("postgres") if kind in POSTGRES else None
+    clock, closing = Clock(request.getfixturevalue("redis") if "redis" in kind else None, server), []
     if kind == "memory":
         made = lambda ttl=1000: MemoryEventStore(ttl=ttl, clock=clock)  # noqa: E731
     elif kind == "sqlite":
@@ -108,6 +107,12 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         client = AsyncRedis(unix_socket_path=request.getfixturevalue("redis_socket"))
         made = lambda ttl=1000: OneLoop(AsyncRedisEventStore(client, ttl=ttl), loop)  # noqa: E731
         closing += [lambda: loop.run_until_complete(client.aclose()), loop.close]
+    elif kind in POSTGRES:
+        opened = ExitStack()
+        closing.append(opened.close)
+        stores = opened.enter_context(postgres_stores(kind, server.dsn))
+        stores().create()
+        made = lambda ttl=1000: stores(ttl=ttl)  # noqa: E731
     else:
         request.getfixturevalue("redis")
         from redis import Redis

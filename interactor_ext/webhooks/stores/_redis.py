@@ -12,7 +12,7 @@ from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.tokens._redis import is_async
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._threads import REDIS_THREADS
-from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
+from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
 
 # One script for each method, so that each is atomic. The numbers are those of ClaimState.
 # redis-py sends a script again if the response got lost: a claim that finds its own token succeeds.
@@ -36,9 +36,6 @@ return 1
 _RELEASE = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 _POLICY_LINE = re.compile(r"maxmemory_policy:(\S+)")
 _POLICY = "return redis.call('INFO', 'memory')"
-
-# The platform waits 30 s for an answer, and one delivery may wait twice for a hanging store.
-DEFAULT_TIMEOUT = 10.0
 
 
 class Redis(Protocol):

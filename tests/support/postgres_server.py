@@ -1,0 +1,117 @@
+"""A PostgreSQL server of the test's own, on a private socket."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.waiting import eventually
+
+
+class PostgresServer:
+    """A cluster in `folder`. `start` waits until it answers; `kill` leaves its data as a crash does."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self.dsn = f"host={folder} user=postgres dbname=postgres"
+        self._programs, self._folder = programs, folder
+        self._server: subprocess.Popen[bytes] | None = None
+        # PostgreSQL refuses to run as root.
+        self._user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            self._user = {"user": "postgres", "group": "postgres", "extra_groups": []}
+            shutil.chown(folder, "postgres", "postgres")
+        command = [programs / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"]
+        subprocess.run([*command, "--locale=C"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **self._user)
+
+    def start(self) -> None:
+        # Without fsync the disk may lag behind: a crash of the machine would lose that, a crash of the server not.
+        options = {"listen_addresses": "", "unix_socket_directories": str(self._folder), "fsync": "off"}
+        command: list[str | Path] = [self._programs / "postgres", "-D", self._folder / "data"]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        self._server = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder, **self._user
+        )
+        eventually(self._answers, "PostgreSQL answers")
+
+    def run(self, statement: str) -> list[Any]:
+        """The rows of a statement, which is committed."""
+        import psycopg
+
+        with psycopg.connect(self.dsn) as connection:
+            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            return cursor.fetchall() if cursor.description else []
+
+    def kill(self) -> None:
+        """kill -9 of the server and of its processes, one of each connection among them."""
+        server = self._running()
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        server.kill()
+        server.wait()
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+        eventually(lambda: not any(_is_running(int(child)) for child in children), "the end of its processes")
+
+    def kill_connection(self, process: int) -> None:
+        """kill -9 of the process of one connection: the server ends all others, and recovers."""
+        os.kill(process, signal.SIGKILL)
+        eventually(lambda: not _is_running(process), "the end of the process")
+        eventually(self._answers, "PostgreSQL answers again")
+
+    def stop(self) -> None:
+        server = self._running()
+        if server.poll() is None:
+            server.send_signal(signal.SIGINT)  # ends connections, unlike SIGTERM
+            server.wait(60)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._server is not None
+        return self._server
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        assert self._running().poll() is None, "PostgreSQL ended at once"
+        try:
+            psycopg.connect(self.dsn, connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _is_running(process: int) -> bool:
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    # A zombie has ended; its parent has not asked how.
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Skips the test where there is no server or no client."""
+    pytest.importorskip("psycopg", reason="needs the Python package psycopg (pip install 'psycopg[binary]')")
+    # Debian keeps them out of PATH.
+    folders = [Path(found).parent for found in [shutil.which("initdb")] if found]
+    folders += sorted(path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not folders:
+        pytest.skip("needs PostgreSQL (Debian package postgresql)")
+    # Not tmp_path: a socket's path may have about a hundred characters, and another user must reach it.
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        server = PostgresServer(folders[-1], Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -1,0 +1,405 @@
+"""PostgresEventStore on a real PostgreSQL: the table, restarts, time limits, forks, errors and settings."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from interactor_ext import ConfigurationError, WebhookStoreError
+from interactor_ext.webhooks import (
+    AsyncPostgresEventStore,
+    ClaimState,
+    PostgresEventStore,
+    WebhookRouter,
+    WebhookVerifier,
+)
+from interactor_ext.webhooks.stores import _postgres
+from tests.support.postgres_server import PostgresServer
+from tests.support.postgres_stores import POSTGRES, Make, postgres_stores
+from tests.support.waiting import eventually
+from tests.support.webhook_deliveries import SECRET, delivery
+
+pytest_plugins = ["tests.support.postgres_fixtures"]
+
+CLAIMED, IN_PROGRESS, COMPLETED = ClaimState.CLAIMED, ClaimState.IN_PROGRESS, ClaimState.COMPLETED
+COUNT = "SELECT count(*) FROM interactor_webhook_claims"
+
+
+@pytest.fixture(params=POSTGRES)
+def make(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Make]:
+    with postgres_stores(request.param, postgres.dsn) as make:
+        yield make
+
+
+@pytest.fixture(params=["postgres", "async postgres"])
+def make_with_dsn(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Make]:
+    with postgres_stores(request.param, postgres.dsn) as make:
+        yield make
+
+
+# The table
+
+
+def test_without_create_each_method_says_to_call_it_and_the_router_answers_503(make: Make) -> None:
+    store = make()
+    for call in (
+        lambda: store.claim("k", "t", 60),
+        lambda: store.complete("k", "t"),
+        lambda: store.release("k", "t"),
+    ):
+        with pytest.raises(ConfigurationError, match=r"is not in this database: call `create\(\)`"):
+            call()
+    router = WebhookRouter(WebhookVerifier(SECRET), store, name="shop")
+    router.on("*")(print)
+    assert router.handle(*delivery()).status == 503
+    store.create()
+    assert router.handle(*delivery()).status == 200
+
+
+def test_create_keeps_what_is_stored(make: Make) -> None:
+    store = make()
+    store.create()
+    assert store.complete("k", "t") is True
+    store.create()
+    assert store.claim("k", "u", 60) == COMPLETED
+
+
+def test_table_is_created_by_many_at_once(postgres: PostgresServer) -> None:
+    with ThreadPoolExecutor(6) as pool, PostgresEventStore(postgres.dsn) as store:
+        for _ in range(5):
+            postgres.run("DROP TABLE IF EXISTS interactor_webhook_claims")
+            all_ready = threading.Barrier(6)
+
+            def create(_: int, all_ready: threading.Barrier = all_ready) -> None:
+                all_ready.wait()
+                store.create()
+
+            list(pool.map(create, range(6)))
+            assert store.claim("k", "t", 60) == CLAIMED
+
+
+def test_role_without_the_right_to_create_tables_can_call_create_and_use_the_table(postgres: PostgresServer) -> None:
+    with PostgresEventStore(postgres.dsn) as owner:
+        postgres.run("DROP ROLE IF EXISTS app")
+        postgres.run("CREATE ROLE app LOGIN")
+        with PostgresEventStore(f"{postgres.dsn} user=app") as app:
+            with pytest.raises(WebhookStoreError, match="permission denied for schema public"):
+                app.create()
+            owner.create()
+            postgres.run("GRANT SELECT, INSERT, UPDATE, DELETE ON interactor_webhook_claims TO app")
+            app.create()
+            assert app.claim("k", "t", 60) == CLAIMED
+            app.release("k", "t")
+            assert app.complete("k", "t") is True
+    postgres.run("DROP OWNED BY app")
+
+
+def test_expired_rows_are_swept_in_portions_by_claims(
+    postgres: PostgresServer, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_postgres, "_SWEEP_AT_MOST", 10)
+    store = make()
+    store.create()
+    postgres.run(
+        "INSERT INTO interactor_webhook_claims SELECT 'old' || n, '', now() - interval '1 s', n % 2 = 0 "
+        "FROM generate_series(1, 25) AS n"
+    )
+    for left in (16, 7, 3, 4):
+        assert store.claim(f"{left}", "t", 60) == CLAIMED
+        assert postgres.run(COUNT) == [(left,)]
+
+
+@pytest.mark.parametrize("seconds", [1e15, 1e300, math.inf])
+def test_huge_ttl_and_lease_are_kept(postgres: PostgresServer, make: Make, seconds: float) -> None:
+    store = make(ttl=seconds)
+    store.create()
+    assert store.claim("leased", "t", seconds) == CLAIMED
+    assert store.complete("done", "t") is True
+    assert postgres.run(f"{COUNT} WHERE until > now() + interval '90 years'") == [(2,)]
+
+
+# What may be sent twice, as the answer gets lost when the server goes away
+
+
+def test_repeated_call_with_the_same_token_has_the_same_result(make: Make) -> None:
+    store = make()
+    store.create()
+    for _ in range(2):
+        assert store.claim("k", "one", 60) == CLAIMED
+    assert store.claim("k", "two", 60) == IN_PROGRESS
+    for _ in range(2):
+        assert store.complete("k", "one") is True
+    assert store.complete("k", "two") is False
+    assert store.claim("k", "one", 60) == COMPLETED
+
+
+def test_store_works_after_the_server_was_killed_and_started_again(make: Make, postgres: PostgresServer) -> None:
+    store = make(timeout=5)
+    store.create()
+    assert store.claim("k", "t", 60) == CLAIMED
+    assert store.complete("k", "t") is True
+    for _ in range(2):
+        postgres.kill()
+        postgres.start()
+        assert store.claim("k", "u", 60) == COMPLETED
+
+
+def test_unreachable_server_raises_and_the_next_call_connects_again(
+    make_with_dsn: Make, postgres: PostgresServer
+) -> None:
+    store = make_with_dsn()
+    store.create()
+    postgres.kill()
+    try:
+        with pytest.raises(WebhookStoreError, match=r"The webhook store in PostgreSQL failed: .*connection"):
+            store.claim("k", "t", 60)
+    finally:
+        postgres.start()
+    assert store.claim("k", "t", 60) == CLAIMED
+
+
+def test_connection_to_a_server_that_became_read_only_is_replaced(postgres: PostgresServer) -> None:
+    with PostgresEventStore(postgres.dsn) as store:
+        store.create()
+        [connection] = store._connections._idle  # type: ignore[attr-defined]
+        connection.execute("SET default_transaction_read_only = on")
+        assert store.claim("k", "t", 60) == CLAIMED
+
+
+# Time limits
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """The dsn of a server that accepts and never answers."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder, socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"{folder}/.s.PGSQL.5432")
+        server.listen(200)
+        yield f"host={folder} user=postgres"
+
+
+@pytest.mark.parametrize("kind", ["postgres", "async postgres"])
+def test_server_that_never_answers_raises_after_timeout(silent_server: str, kind: str) -> None:
+    with postgres_stores(kind, silent_server) as make:
+        store = make(timeout=0.1)
+        for call in (lambda: store.claim("k", "t", 60), lambda: store.complete("k", "t"), store.create):
+            with pytest.raises(WebhookStoreError, match=r"PostgreSQL did not answer within 0\.1 s"):
+                call()
+        router = WebhookRouter(WebhookVerifier(SECRET), store, name="shop")
+        router.on("*")(print)
+        assert router.handle(*delivery()).status == 503
+
+
+def test_server_that_hangs_in_a_call_raises_after_timeout_and_later_calls_work(
+    make: Make, postgres: PostgresServer
+) -> None:
+    import psycopg
+
+    store, patient = make(timeout=0.2), make(timeout=60)
+    store.create()
+    with psycopg.connect(postgres.dsn) as other:
+        other.execute("LOCK TABLE interactor_webhook_claims")
+        for number in range(10):  # more than there are connections
+            with pytest.raises(WebhookStoreError, match=r"within 0\.2 s|after 0\.20 s"):
+                store.claim(f"k{number}", "t", 60)
+    assert patient.claim("new", "t", 60) == CLAIMED
+
+
+def test_threads_end_after_a_timeout(postgres: PostgresServer) -> None:
+    import psycopg
+
+    with PostgresEventStore(postgres.dsn, timeout=0.2) as store, psycopg.connect(postgres.dsn) as other:
+        store.create()
+        other.execute("LOCK TABLE interactor_webhook_claims")
+        with pytest.raises(WebhookStoreError):
+            store.claim("k", "t", 60)
+        # Although the server still waits for the lock.
+        eventually(lambda: _postgres.POSTGRES_THREADS._abandoned == 0, "the end of the thread")
+
+
+async def test_cancelled_call_ends_at_once_and_later_calls_work(postgres: PostgresServer) -> None:
+    import psycopg
+
+    async with AsyncPostgresEventStore(postgres.dsn, timeout=60) as store:
+        await store.create()
+        with psycopg.connect(postgres.dsn) as other:
+            other.execute("LOCK TABLE interactor_webhook_claims")
+            call = asyncio.ensure_future(store.claim("k", "t", 60))
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            await asyncio.to_thread(eventually, lambda: postgres.run(waiting) == [(1,)])
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        assert await store.claim("new", "t", 60) == CLAIMED
+
+
+async def test_more_calls_than_connections_wait_for_their_turn(postgres: PostgresServer) -> None:
+    ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'crowd'"
+    async with AsyncPostgresEventStore(f"{postgres.dsn} application_name=crowd", timeout=60) as store:
+        await store.create()
+        states = await asyncio.gather(*(store.claim(f"k{number % 10}", f"{number}", 60) for number in range(200)))
+        assert sorted(states) == [CLAIMED] * 10 + [IN_PROGRESS] * 190
+        assert postgres.run(ours) == [(8,)]
+    eventually(lambda: postgres.run(ours) == [(0,)], "the end of the connections")
+
+
+def test_store_serves_one_event_loop_after_the_other(postgres: PostgresServer) -> None:
+    store = AsyncPostgresEventStore(postgres.dsn)
+    asyncio.run(store.create())
+    for number in range(3):
+        assert asyncio.run(store.claim(f"{number}", "t", 60)) == CLAIMED
+    asyncio.run(store.aclose())
+
+
+# Forks
+
+
+def ends_well_in_child(work: Any) -> bool:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if work() else 2
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+in_threads = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+@needs_fork
+@in_threads
+def test_store_with_dsn_works_in_forked_child_and_in_its_parent(make_with_dsn: Make) -> None:
+    store = make_with_dsn()
+    store.create()
+    assert store.claim("parent", "t", 60) == CLAIMED
+
+    def work() -> bool:
+        if not isinstance(store, PostgresEventStore):  # a loop cannot be used in a child
+            return asyncio.run(store.store.claim("parent", "u", 60)) == IN_PROGRESS
+        return store.claim("parent", "u", 60) == IN_PROGRESS and store.claim("child", "t", 60) == CLAIMED
+
+    assert ends_well_in_child(work)
+    assert store.claim("parent", "u", 60) == IN_PROGRESS
+    assert store.complete("parent", "t") is True
+
+
+@needs_fork
+@in_threads
+def test_pool_that_was_opened_before_a_fork_raises_in_the_child(postgres: PostgresServer) -> None:
+    from psycopg_pool import ConnectionPool
+
+    with ConnectionPool(postgres.dsn, open=True) as pool, ConnectionPool(postgres.dsn, open=False) as later:
+        later.close()
+        store = PostgresEventStore(pool)
+        store.create()
+
+        def work() -> bool:
+            with pytest.raises(ConfigurationError, match="opened before this process was forked"):
+                store.claim("k", "t", 60)
+            return True
+
+        assert ends_well_in_child(work)
+        assert store.claim("k", "t", 60) == CLAIMED
+
+
+# Errors and settings
+
+
+def test_error_of_the_server_is_named(postgres: PostgresServer) -> None:
+    with (
+        PostgresEventStore(f"{postgres.dsn} dbname=nowhere") as store,
+        pytest.raises(WebhookStoreError, match='database "nowhere" does not exist') as caught,
+    ):
+        store.claim("k", "t", 60)
+    assert "\n" not in str(caught.value)
+    assert caught.value.code == "WEBHOOK_STORE_ERROR"
+
+
+@pytest.mark.parametrize("key", ["a\0b", "\ud800"])
+def test_key_that_no_text_column_takes_raises_webhook_store_error(make: Make, key: str) -> None:
+    store = make()
+    store.create()
+    with pytest.raises(WebhookStoreError):
+        store.claim(key, "t", 60)
+    assert store.claim("k", "t", 60) == CLAIMED
+
+
+def test_closed_pool_raises_webhook_store_error(postgres: PostgresServer) -> None:
+    from psycopg_pool import ConnectionPool
+
+    with pytest.raises(WebhookStoreError, match="is not open yet"):
+        PostgresEventStore(ConnectionPool(postgres.dsn, open=False)).claim("k", "t", 60)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://user:pass-s3cret@word@host/db",
+        "host=db s3cret",
+        "mysql://user:s3cret@host/db",
+    ],
+)
+@pytest.mark.parametrize("kind", [PostgresEventStore, AsyncPostgresEventStore])
+def test_invalid_dsn_raises_configuration_error_that_does_not_quote_it(kind: Any, dsn: str) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(ConfigurationError, match="neither like postgresql://") as caught:
+        kind(dsn).claim("k", "t", 60)
+    assert "s3cret" not in repr(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_setting_of_the_dsn_goes_before_that_of_the_store(postgres: PostgresServer) -> None:
+    with PostgresEventStore(f"{postgres.dsn} connect_timeout=77") as store:
+        assert store._settings(f"{postgres.dsn} connect_timeout=77")["connect_timeout"] == "77"
+        assert store._settings(postgres.dsn)["connect_timeout"] == 10
+
+
+def test_database_of_another_kind_raises_configuration_error(postgres: PostgresServer) -> None:
+    from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+    for wrong in (
+        lambda: PostgresEventStore(AsyncConnectionPool(postgres.dsn, open=False)),  # type: ignore[arg-type]
+        lambda: AsyncPostgresEventStore(ConnectionPool(postgres.dsn, open=False)),  # type: ignore[arg-type]
+        lambda: PostgresEventStore(None),  # type: ignore[arg-type]
+        lambda: AsyncPostgresEventStore(object()),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ConfigurationError, match="takes a dsn or a psycopg_pool"):
+            wrong()
+
+
+@pytest.mark.parametrize("value", [0, -1, math.nan, "5"])
+@pytest.mark.parametrize("setting", ["ttl", "timeout"])
+@pytest.mark.parametrize("kind", [PostgresEventStore, AsyncPostgresEventStore])
+def test_invalid_setting_raises_configuration_error(kind: Any, setting: str, value: Any) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(ConfigurationError, match=setting):
+        kind("host=nowhere", **{setting: value})
+
+
+@pytest.mark.parametrize("kind", ["PostgresEventStore", "AsyncPostgresEventStore"])
+def test_without_the_extra_one_error_says_what_to_install(kind: str) -> None:
+    code = f"import sys; sys.modules['psycopg'] = None; from interactor_ext.webhooks import {kind}; {kind}('host=a')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == (
+        f"interactor_ext._errors.ConfigurationError: {kind} needs an extra: pip install 'interactor-sdk[postgres]'"
+    )
+
+
+def test_receiver_warns_without_a_name_as_others_can_share_the_database() -> None:
+    pytest.importorskip("psycopg")
+    with pytest.warns(UserWarning, match=r'share the same PostgresEventStore|Pass name="..."'):
+        WebhookRouter(WebhookVerifier(SECRET), PostgresEventStore("host=nowhere"))
