@@ -64,7 +64,8 @@ class PostgresServer:
 
     def kill_connection(self, process: int) -> None:
         """kill -9 of the process of one connection: the server ends all others, and recovers."""
-        os.kill(process, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
         eventually(lambda: not _is_running(process), "the end of the process")
         eventually(self._answers, "PostgreSQL answers again")
 

@@ -193,13 +193,11 @@ class _PostgresBacked:
         self.ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
         self._timeout: float = above_zero(timeout, "The timeout of PostgreSQL")
         self._next_sweep = 0.0
-        self._own = None
+        self._own: _OwnConnections | None = None
         if isinstance(database, str):
             kind = psycopg.AsyncConnection if self._takes_async else psycopg.Connection
             self._own = _OwnConnections(partial(kind.connect, **self._settings(database)))
-        elif inspect.iscoroutinefunction(getattr(database, "getconn", None)) is not self._takes_async or not callable(
-            getattr(database, "getconn", None)
-        ):
+        elif not _is_pool(database, self._takes_async):
             raise ConfigurationError(
                 "PostgresEventStore takes a dsn or a psycopg_pool.ConnectionPool, AsyncPostgresEventStore a dsn or a "
                 "psycopg_pool.AsyncConnectionPool."
@@ -411,6 +409,11 @@ class AsyncPostgresEventStore(_PostgresBacked):
         if self._own is None:
             return nullcontext()
         return self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_MOST_CONNECTIONS))
+
+
+def _is_pool(database: Any, takes_async: bool) -> bool:
+    take = getattr(database, "getconn", None)
+    return callable(take) and inspect.iscoroutinefunction(take) is takes_async
 
 
 def _rows(connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:
