@@ -3,7 +3,8 @@
 What a signature proves, and what it does not: it covers **the body alone**. `X-Interactor-Timestamp` is not
 authenticated, so whoever captured a delivery can send it again under a fresh timestamp, and it will verify. The
 tolerance stops honest delays and skewed clocks; replays are stopped by the `idempotency_key`, which is inside the
-signed body, in a store that remembers it (`WebhookRouter` with `SQLiteEventStore` or `RedisEventStore`).
+signed body, in a store that remembers it (`WebhookRouter` with `SQLiteEventStore`, `RedisEventStore` or
+`PostgresEventStore`).
 """
 
 from __future__ import annotations

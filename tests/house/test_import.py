@@ -75,6 +75,16 @@ def test_webhook_receiver_loads_no_client_no_httpx_no_asyncio_no_redis_and_no_mo
     assert sorted(name for name in modules if name.startswith(prefixes)) == []
 
 
+def test_webhook_receiver_with_postgres_store_loads_no_client_no_httpx_and_no_models() -> None:
+    pytest.importorskip("psycopg")
+    store = "from interactor_ext.webhooks import PostgresEventStore; PostgresEventStore('host=nowhere')"
+    modules = loaded(f"{RECEIVER}; {store}") - loaded("pass")
+    assert "psycopg" in modules
+    prefixes = (*MODELS_AND_ENDPOINTS, "interactor_client.client", "interactor_ext._client", "interactor_ext.tokens")
+    assert sorted(name for name in modules if name.startswith(prefixes)) == []
+    assert sorted(modules & {"httpx", "redis", "sqlite3", "psycopg_pool"}) == []
+
+
 def test_public_names_match_annotations_and_dir() -> None:
     tree = ast.parse((ROOT / "interactor_ext" / "__init__.py").read_text())
     annotated = {

@@ -205,8 +205,10 @@ class _PostgresBacked:
         self._connections: _Connections = self._own or _PooledConnections(database, timeout)
 
     def _settings(self, dsn: str) -> dict[str, Any]:
+        from psycopg.conninfo import conninfo_to_dict
+
         try:
-            given = self._psycopg.conninfo.conninfo_to_dict(dsn)
+            given = conninfo_to_dict(dsn)
         except self._psycopg.Error:
             given = None
         # What is wrong is not quoted: it can be the password.
