@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
 _RETRY_AFTER_SECONDS = "30"
@@ -15,13 +16,17 @@ class WebhookAnswer(NamedTuple):
     status: int
     headers: dict[str, str]
 
+    @property
+    def status_line(self) -> str:
+        return f"{self.status} {HTTPStatus(self.status).phrase}"
+
 
 class DeliveryHandler(Protocol):
-    """The methods of `WebhookRouter` that the ASGI and WSGI applications call."""
+    """The methods of `WebhookRouter` that its front ends call (`asgi.py`, `wsgi.py`, `aws_lambda.py`)."""
 
     max_body: int
 
-    def handle(self, body: Any, headers: Any) -> WebhookAnswer: ...
+    def handle(self, body: Any, headers: Any, *, method: str = "POST") -> WebhookAnswer: ...
 
     async def ahandle(self, body: Any, headers: Any) -> WebhookAnswer: ...
 

@@ -27,13 +27,14 @@ class ASGIReceiver:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
         else:
-            answer = await self._answer(scope, receive)
+            answer = await self.answer(scope, receive)
             if answer is not None:
                 headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
                 await send({"type": "http.response.start", "status": answer.status, "headers": headers})
                 await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> WebhookAnswer | None:
+    async def answer(self, scope: Scope, receive: Receive) -> WebhookAnswer | None:
+        """Read and handle one delivery; None if the caller is gone."""
         if scope["method"] != "POST":
             return answers.wrong_method()
         body = bytearray()

@@ -30,6 +30,7 @@ from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, ST
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
+from interactor_ext.webhooks.aws_lambda import answer_event
 from interactor_ext.webhooks.events import Body, parse_event, raw_body, validation_error_of
 from interactor_ext.webhooks.queue._contract import EventSink
 from interactor_ext.webhooks.stores._contract import ClaimState, EventStore, body_key, store_key
@@ -37,6 +38,8 @@ from interactor_ext.webhooks.stores._memory import MemoryEventStore
 from interactor_ext.webhooks.wsgi import WSGIReceiver
 
 if TYPE_CHECKING:
+    from fastapi import APIRouter
+
     from interactor_client.models import WebhookEvent
     from interactor_ext.telemetry._events import Telemetry
 
@@ -208,6 +211,27 @@ class WebhookRouter:
     def wsgi(self) -> WSGIReceiver:
         """A WSGI application that handles deliveries at any path."""
         return WSGIReceiver(self)
+
+    def fastapi(self) -> APIRouter:
+        """A router of FastAPI with one route, which is described in OpenAPI with the schemas of all events.
+
+            app.include_router(router.fastapi(), prefix="/webhooks/interactor")
+
+        Raises ImportError without FastAPI.
+        """
+        from interactor_ext.webhooks._fastapi import api_router
+
+        return api_router(self.asgi)
+
+    def lambda_handler(self, event: dict[str, Any], context: object = None) -> dict[str, Any]:
+        """The handler of an AWS Lambda function behind API Gateway (REST and HTTP APIs), an Application Load Balancer
+        or a function URL.
+
+            lambda_handler = router.lambda_handler
+
+        A load balancer's health check is answered with 200. Raises ConfigurationError for the event of another trigger.
+        """
+        return answer_event(self, event)
 
     def has_handlers(self, kind: str) -> bool:
         return self._default is not None or any(each.pattern.fullmatch(kind) for each in self._registrations)

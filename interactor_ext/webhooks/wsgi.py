@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from typing import Any
 
 from interactor_ext.webhooks import answers
@@ -19,11 +18,22 @@ class WSGIReceiver:
         self._router = router
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        answer = self._answer(environ)
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers.items()))
+        answer = self.answer(environ)
+        start_response(answer.status_line, list(answer.headers.items()))
         return [answer.body]
 
-    def _answer(self, environ: dict[str, Any]) -> WebhookAnswer:
+    def answer(self, environ: dict[str, Any]) -> WebhookAnswer:
+        """Read and handle one delivery."""
+        body = self._read(environ)
+        return body if isinstance(body, WebhookAnswer) else self._router.handle(body, environ)
+
+    async def aanswer(self, environ: dict[str, Any]) -> WebhookAnswer:
+        """`answer` for an event loop."""
+        body = self._read(environ)
+        return body if isinstance(body, WebhookAnswer) else await self._router.ahandle(body, environ)
+
+    def _read(self, environ: dict[str, Any]) -> bytes | WebhookAnswer:
+        """The body, or the answer to a request whose body is not read."""
         if environ["REQUEST_METHOD"] != "POST":
             return answers.wrong_method()
         limit = self._router.max_body
@@ -37,12 +47,11 @@ class WSGIReceiver:
             # One byte past the limit is enough to refuse the body.
             length = limit + 1
         try:
-            body = read(environ["wsgi.input"], length)
+            return read(environ["wsgi.input"], length)
         except OSError:
             return self._router.refuse_unread(
                 answers.refused(400, "body_incomplete", "The connection broke before the body was complete.")
             )
-        return self._router.handle(body, environ)
 
 
 def announced_length(environ: dict[str, Any]) -> int | None:

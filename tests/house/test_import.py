@@ -64,6 +64,8 @@ def test_webhook_receiver_loads_no_client_no_httpx_no_asyncio_no_redis_and_no_mo
         "attr",
         "asyncio",
         "dateutil",
+        "django",
+        "fastapi",
         "httpx",
         "redis",
         "sqlite3",

@@ -1,0 +1,81 @@
+"""WebhookRouter as an APIRouter of FastAPI, with its OpenAPI description. Imported by `WebhookRouter.fastapi` alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interactor_client.models import WebhookEvent
+from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP
+from interactor_ext.webhooks.asgi import ASGIReceiver
+
+try:
+    from fastapi import APIRouter, Request, Response
+    from pydantic import TypeAdapter
+except ModuleNotFoundError as error:
+    if error.name != "fastapi":
+        raise
+    raise ImportError("WebhookRouter.fastapi needs FastAPI: pip install fastapi") from error
+
+_ANSWERS = {
+    200: "Handled, a duplicate, accepted for later, or an event without a handler: it is not sent again.",
+    400: "The body names no event, or one so old that it may be a replay.",
+    401: "Not genuine: the signature or the timestamp is wrong or missing.",
+    413: "The body is too large.",
+    500: "A handler failed, or the event does not fit the class that its handlers take: deliver again.",
+    503: "The event is being handled, or cannot be recorded: deliver again.",
+}
+_HEADERS = {
+    SIGNATURE: (True, "`sha256=` and the hexadecimal HMAC-SHA256 of the raw body."),
+    TIMESTAMP: (True, "When the delivery was sent, in Unix seconds."),
+    EVENT: (False, "The type of the event. The body's `event` is what counts."),
+}
+
+
+def api_router(receiver: ASGIReceiver) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.post(
+        "",
+        summary="Take an event of Interactor.",
+        response_description=_ANSWERS[200],
+        responses={status: _response(status, text) for status, text in _ANSWERS.items()},
+        openapi_extra={
+            "parameters": [
+                {"name": name, "in": "header", "required": required, "description": text, "schema": {"type": "string"}}
+                for name, (required, text) in _HEADERS.items()
+            ],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _schema_of_events()}}},
+        },
+    )
+    async def interactor_webhook(request: Request) -> Response:
+        answer = await receiver.answer(request.scope, request.receive)
+        return Response() if answer is None else Response(answer.body, answer.status, answer.headers)
+
+    return routes
+
+
+def _response(status: int, description: str) -> dict[str, Any]:
+    said: dict[str, Any] = {"type": "string"}
+    member = "status" if status == 200 else "error"
+    if member == "error":
+        said = {"type": "object", "required": ["code", "message"], "properties": {"code": said, "message": said}}
+    schema = {"type": "object", "required": [member], "properties": {member: said}}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _schema_of_events() -> Any:
+    """Without references: the body is declared outside of FastAPI's parameters, so it collects no components of it."""
+    schema = TypeAdapter(WebhookEvent).json_schema()
+    definitions = schema.pop("$defs")
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [resolved(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        reference = value.get("$ref")
+        if isinstance(reference, str):
+            value = definitions[reference.removeprefix("#/$defs/")] | {k: v for k, v in value.items() if k != "$ref"}
+        return {name: resolved(each) for name, each in value.items()}
+
+    return resolved(schema)

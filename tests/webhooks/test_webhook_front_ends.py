@@ -1,0 +1,121 @@
+"""What FastAPI, Django and AWS Lambda take from a WebhookRouter besides deliveries."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from interactor_client.models import EVENT_MODELS
+from interactor_ext import ConfigurationError
+from tests.support import lambda_events
+from tests.support.webhook_deliveries import delivery
+from tests.support.webhook_routers import make
+
+BALANCERS = [name for name in lambda_events.FRONT_ENDS if "Balancer" in name]
+HEALTH_CHECK = [("User-Agent", "ELB-HealthChecker/2.0")]
+PREFIX = "/webhooks/interactor"
+
+
+def without(package: str, code: str) -> str:
+    """The last line that Python prints where a package is missing."""
+    lines = f"import sys; sys.modules[{package!r}] = None\nfrom tests.support.webhook_routers import make\n{code}"
+    return subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True).stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("front_end", BALANCERS)
+def test_health_check_of_a_load_balancer_returns_200(front_end: str) -> None:
+    answer = make().lambda_handler(lambda_events.event(front_end, "GET", HEALTH_CHECK, b""), None)
+    assert (answer["statusCode"], answer["statusDescription"]) == (200, "200 OK")
+    assert json.loads(answer["body"]) == {"status": "healthy"}
+
+
+@pytest.mark.parametrize("front_end", lambda_events.FRONT_ENDS)
+def test_what_only_looks_like_a_health_check_returns_405(front_end: str) -> None:
+    headers = HEALTH_CHECK if front_end not in BALANCERS else [("User-Agent", "curl/8")]
+    assert make().lambda_handler(lambda_events.event(front_end, "GET", headers, b""))["statusCode"] == 405
+
+
+@pytest.mark.parametrize("front_end", lambda_events.FRONT_ENDS)
+def test_lambda_answer_has_the_members_that_its_front_end_reads(front_end: str) -> None:
+    body, headers = delivery()
+    event = lambda_events.event(front_end, "POST", list(headers.items()), body)
+    members = {"statusCode", "isBase64Encoded", "body"}
+    members |= {"multiValueHeaders"} if event.get("multiValueHeaders") else {"headers"}
+    members |= {"statusDescription"} if front_end in BALANCERS else set()
+    assert set(make().lambda_handler(event)) == members
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"Records": [{"eventSource": "aws:sqs", "body": "{}"}]},
+        {},
+        [],
+        None,
+        {"httpMethod": "POST", "body": "/", "isBase64Encoded": True},
+        {"requestContext": {"http": None}},
+    ],
+)
+def test_lambda_event_of_another_trigger_raises_configuration_error(event: Any) -> None:
+    with pytest.raises(ConfigurationError, match="which trigger"):
+        make().lambda_handler(event)
+
+
+def test_fastapi_describes_every_event_and_every_answer() -> None:
+    fastapi = pytest.importorskip("fastapi")
+    validator = pytest.importorskip("openapi_spec_validator")
+    app = fastapi.FastAPI()
+    app.include_router(make().fastapi(), prefix=PREFIX, tags=["webhooks"])
+    document = app.openapi()
+    validator.validate(document)
+    assert "$ref" not in json.dumps(document)
+    [described] = document["paths"][PREFIX].values()
+    schema = described["requestBody"]["content"]["application/json"]["schema"]
+    known = {each["properties"]["event"].get("const") for each in schema["anyOf"]}
+    assert known - {None} == set(EVENT_MODELS["WebhookEvent"]) - {""}
+    assert schema["anyOf"][0]["properties"]["data"]["properties"]["credential_id"]["type"] == "string"
+    assert set(described["responses"]) == {"200", "400", "401", "413", "500", "503"}
+    names = [each["name"] for each in described["parameters"] if each["required"]]
+    assert names == ["X-Interactor-Signature", "X-Interactor-Timestamp"]
+    assert described["tags"] == ["webhooks"]
+
+
+def test_fastapi_runs_the_dependencies_that_the_router_is_included_with() -> None:
+    fastapi = pytest.importorskip("fastapi")
+    testclient = pytest.importorskip("fastapi.testclient")
+    calls: list[str] = []
+    app = fastapi.FastAPI()
+    app.include_router(make().fastapi(), prefix=PREFIX, dependencies=[fastapi.Depends(lambda: calls.append("called"))])
+    body, headers = delivery()
+    with testclient.TestClient(app) as client:
+        assert client.post(PREFIX, content=body, headers=headers).json() == {"status": "ignored"}
+    assert calls == ["called"]
+
+
+def test_django_views_are_exempt_from_login() -> None:
+    django = pytest.importorskip("django")
+    if django.VERSION < (5, 1):
+        pytest.skip("needs Django 5.1, which has LoginRequiredMiddleware")
+    from django.contrib.auth.decorators import login_not_required
+    from django.views.decorators.csrf import csrf_exempt
+
+    from interactor_ext.webhooks.django import awebhook_view, webhook_view
+
+    def view(request: Any) -> None: ...
+
+    exempt = vars(login_not_required(csrf_exempt(view)))
+    for each in (webhook_view(make()), awebhook_view(make())):
+        assert {name: vars(each)[name] for name in ("csrf_exempt", "login_required")}.items() <= exempt.items()
+
+
+def test_missing_framework_raises_import_error_that_says_what_to_install() -> None:
+    assert without("fastapi", "make().fastapi()") == (
+        "ImportError: WebhookRouter.fastapi needs FastAPI: pip install fastapi"
+    )
+    assert without("django", "import interactor_ext.webhooks.django") == (
+        "ImportError: interactor_ext.webhooks.django needs Django: pip install django"
+    )
