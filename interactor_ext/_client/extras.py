@@ -16,6 +16,7 @@ _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 # Not idempotent: repeated only with a key.
 _WITH_KEY = ("POST", "PATCH")
 _FOR_ONE_CALL = frozenset({"content-type", "idempotency-key"})
+_SECRET_ENDINGS = ("key", "password", "secret", "token")
 
 
 class Extras(NamedTuple):
@@ -33,12 +34,11 @@ class Extras(NamedTuple):
         return Extras(*({name: value for name, value in each.items() if value is not None} for each in merged))
 
     @property
-    def secrets(self) -> list[str]:
+    def secrets(self) -> tuple[str, ...]:
         """The values that no error message may quote."""
-        return [value for name, value in self.headers.items() if is_secret_name(name) or name.endswith(_SECRET_ENDINGS)]
+        return _secrets_in(self.headers, self.query)
 
 
-_SECRET_ENDINGS = ("key", "password", "secret", "token")
 NO_EXTRAS = Extras({}, {})
 
 
@@ -65,12 +65,21 @@ def request_arguments(
         require(checks.idempotency_key_problem(given["idempotency-key"]))
     elif idempotency_key is not None and method.upper() in _WITH_KEY:
         given["idempotency-key"] = idempotency_key
-    arguments: dict[str, Any] = {"method": method.upper(), "url": path, "headers": given}
+    query = {name: value for name, value in _checked_query(params or {}).items() if value is not None}
+    arguments: dict[str, Any] = {"method": method.upper(), "url": path, "headers": given, "params": query}
+    arguments["extensions"] = {"secrets": _secrets_in(given, query)}
     if json is not None:
         arguments["json"] = json
-    if params:
-        arguments["params"] = {name: value for name, value in _checked_query(params).items() if value is not None}
     return arguments
+
+
+def _secrets_in(*mappings: Mapping[str, Any]) -> tuple[str, ...]:
+    named = [item for each in mappings for item in each.items() if isinstance(item[1], str)]
+    return tuple(
+        value
+        for name, value in named
+        if is_secret_name(name) or (name.lower().endswith(_SECRET_ENDINGS) and name.lower() != "idempotency-key")
+    )
 
 
 def _checked_headers(headers: object, allowed: frozenset[str] = frozenset()) -> dict[str, str | None]:

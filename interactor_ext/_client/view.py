@@ -125,11 +125,15 @@ class View(NamedTuple):
                 require(idempotency_key_problem(headers["idempotency-key"]))
             else:
                 headers["Idempotency-Key"] = self.idempotency_key or str(uuid.uuid4())
-        secrets = [self.config.client_secret]
+        secrets = [self.config.client_secret, *extensions.get("secrets", ())]
         if self.extras is not NO_EXTRAS:
             for name, value in self.extras.headers.items():
                 headers.setdefault(name, value)
-            arguments["params"] = httpx.QueryParams(self.extras.query).merge(arguments.get("params"))
+            if self.extras.query:
+                given = arguments.get("params")
+                # httpx drops the query of a URL where there are params.
+                given = httpx.URL(url).params if given is None else given
+                arguments["params"] = httpx.QueryParams(self.extras.query).merge(given)
             secrets += self.extras.secrets
         if "timeout" in arguments and arguments["timeout"] is None:
             del arguments["timeout"]  # None means no timeout to httpx

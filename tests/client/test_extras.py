@@ -256,6 +256,27 @@ def test_request_raises_the_error_of_its_status(mode: str, status: int, error: t
     assert SECRET not in str(caught.value)
 
 
+@sync_and_async
+def test_secret_in_headers_or_query_is_in_no_error(mode: str) -> None:
+    heard = ("x-api-key", "x-gateway-token", "x-team")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        said = [*(request.headers.get(name, "") for name in heard), *request.url.params.values()]
+        return httpx.Response(400, json={"error": {"code": "X", "message": f"bad: {' '.join(said)}"}})
+
+    wire = Wire(answer)
+    headers, params = (
+        {"X-Gateway-Token": "secret_4a77d1", "X-Team": "support"},
+        {"api_key": "secret_9c0f21", "q": "tea"},
+    )
+    with pytest.raises(APIStatusError) as caught:
+        call(mode, wire.settings, lambda c: c.request("GET", "/x", headers=headers, params=params))
+    assert "bad:  *** support *** tea" in str(caught.value)
+    with pytest.raises(APIStatusError) as caught:
+        call(mode, wire.settings, lambda c: c.with_options(headers=headers, query=params).assistants.list())
+    assert "bad:  *** support *** tea" in str(caught.value)
+
+
 REFUSED_PATHS = [
     *("/../x", "/..", "/things/../x", "/./x", "/.", "/%2e%2e/x", "/%2E./x", "/.%2e/x", "/%252e%252e/x", "/%25252e./x"),
     *("/a%2f..%2fx", "/..;/x", "/.. /x", "/..%20/x", "/..;a=b/x", "/a%2F%2E%2E", "\\x", "/\\evil.example/x"),
@@ -336,6 +357,13 @@ def test_request_is_repeated_only_where_that_does_no_harm(
         assert len(wire.requests) == attempts
         sent = {request.headers.get("idempotency-key") for request in wire.requests}
         assert sent == ({"k"} if headers or key else {None})
+
+
+@sync_and_async
+@pytest.mark.parametrize(("options", "query"), [({"headers": {"X-A": "1"}}, "a=b"), ({"query": {"c": 1}}, "c=1&a=b")])
+def test_extras_keep_the_query_of_a_url(mode: str, options: Any, query: str, wire: Wire) -> None:
+    call(mode, wire.settings, lambda client: client.with_options(**options)._http.get("/things?a=b"))
+    assert str(wire.last.url.params) == query
 
 
 @sync_and_async
