@@ -29,7 +29,7 @@ from interactor_ext.tokens._store import Token
 from interactor_ext.transports._waiters import Closing, require_asyncio
 
 C = TypeVar("C", bound=TokenCache | AsyncTokenCache)
-Origin = tuple[str, str, int | None]
+Origin = tuple[str, bytes, int | None]
 
 # Before its expiry a token is replaced: the platform may hand out one with as little as that left.
 _BUFFER = 60.0
@@ -112,17 +112,25 @@ class _Destinations:
 
     def admits(self, request: httpx.Request) -> bool:
         """Whether a request gets the token. Raises ConfigurationError for one that must not be made with it."""
+        # One that is followed by hand, `client.send(response.next_request)`: httpx itself asks the auth once.
+        may_be_redirect = "token" in request.extensions
+        if may_be_redirect and self._allowed is None:
+            raise ConfigurationError(
+                f"{self._what} is for the host of the first call, but this one was sent before, and may be a redirect "
+                "to somebody else. Name the provider's hosts in credential_auth(..., hosts=[...])"
+            )
         problem = self._problem(request.url)
         if problem is None:
             return True
-        if "token" not in request.extensions:
+        if not may_be_redirect:
             raise ConfigurationError(problem)
-        # A redirect that the caller follows by hand: `client.send(response.next_request)`.
         request.headers.pop("Authorization", None)
         return False
 
     def check(self, url: httpx.URL | str) -> None:
         try:
+            if "\\" in str(url):  # some clients take "https://a\\@b" for a URL of a, others of b
+                raise httpx.InvalidURL("it has a backslash")
             problem = self._problem(httpx.URL(url))
         except (httpx.InvalidURL, UnicodeError) as error:
             problem = f"{self._what} was asked for a URL that is none: {error}"
@@ -148,7 +156,7 @@ class _Destinations:
 
 
 def _origin(url: httpx.URL) -> Origin:
-    return url.scheme, url.host, url.port
+    return url.scheme, url.raw_host, url.port
 
 
 def _origins(hosts: Iterable[str]) -> frozenset[Origin]:
@@ -286,6 +294,7 @@ class _RequestsAuth:
             return response
         if not isinstance(request.body, bytes | str | None):  # consumed: the next call gets a new token
             self._auth._reject(_token_of(signed))
+            self._auth._tokens.replayed(refused=True)
             return response
         response.content  # noqa: B018 - unread, it would keep its connection
         response.close()

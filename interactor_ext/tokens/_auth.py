@@ -42,12 +42,15 @@ class BearerAuth(httpx.Auth):
         if not _is_refused(response, token):
             return
         self._reject(token)
-        if _is_replayable(request):
-            # Unread, it would keep its connection, which the token request may be waiting for.
-            response.read()
-            token = self._tokens.fresh() or self._tokens.get(self._deadline(request), self._fetch)
-            response = yield _signed(request, token)
-            self._tokens.replayed(refused=_is_refused(response, token))
+        if not _is_replayable(request):
+            # Else a server that refuses any token would cost a token request for each such call.
+            self._tokens.replayed(refused=True)
+            return
+        # Unread, it would keep its connection, which the token request may be waiting for.
+        response.read()
+        token = self._tokens.fresh() or self._tokens.get(self._deadline(request), self._fetch)
+        response = yield _signed(request, token)
+        self._tokens.replayed(refused=_is_refused(response, token))
 
     def _reject(self, token: Token) -> None:
         self._tokens.reject(token)
@@ -77,11 +80,13 @@ class AsyncBearerAuth(httpx.Auth):
         if not _is_refused(response, token):
             return
         self._reject(token)
-        if _is_replayable(request):
-            await response.aread()
-            token = self._tokens.fresh() or await self._tokens.get(self._deadline(request), self._fetch)
-            response = yield _signed(request, token)
-            self._tokens.replayed(refused=_is_refused(response, token))
+        if not _is_replayable(request):
+            self._tokens.replayed(refused=True)
+            return
+        await response.aread()
+        token = self._tokens.fresh() or await self._tokens.get(self._deadline(request), self._fetch)
+        response = yield _signed(request, token)
+        self._tokens.replayed(refused=_is_refused(response, token))
 
     def _reject(self, token: Token) -> None:
         self._tokens.reject(token)

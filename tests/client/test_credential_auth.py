@@ -29,7 +29,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import PrometheusTelemetry
 from tests.support.modes import sync_and_async
 from tests.support.odd_server import SECRET, Asked, Reset, http, js
-from tests.support.provider import Script, World, run, send, send_at_once
+from tests.support.provider import Script, World, follow, run, send, send_at_once
 from tests.support.waiting import eventually_async
 
 REFRESH_FAILED = js(
@@ -290,6 +290,22 @@ def test_provider_that_always_answers_401_does_not_refresh_for_each_call(mode: s
         auth = world.auth(client)
         for _ in range(20):
             assert (yield send(auth, "GET", world.provider.url)).status_code == 401
+
+    world.run(mode, script)
+    assert world.credentials.asked["POST refresh"] <= 5
+
+
+@sync_and_async
+def test_provider_that_refuses_every_generator_body_does_not_cost_a_refresh_for_each(mode: str, world: World) -> None:
+    world.answer = lambda asked: js(401, {})
+
+    async def pieces_async() -> AsyncIterator[bytes]:
+        yield b"a"
+
+    def script(client: Any) -> Script:
+        auth = world.auth(client)
+        for _ in range(20):
+            yield send(auth, "POST", world.provider.url, content=iter([b"a"]) if mode == "sync" else pieces_async())
 
     world.run(mode, script)
     assert world.credentials.asked["POST refresh"] <= 5
@@ -566,20 +582,24 @@ def test_redirect_followed_by_hand_to_another_host_carries_no_token(mode: str, h
         response = yield send(auth, "GET", world.provider.url, follow_redirects=False)
         assert response.next_request is not None
         response.next_request.headers["Authorization"] = response.request.headers["Authorization"]
-        if mode == "sync":
-            with httpx.Client(auth=auth) as by_hand:
-                by_hand.send(response.next_request)
-        else:
-
-            async def follow() -> None:
-                async with httpx.AsyncClient(auth=auth) as by_hand:
-                    await by_hand.send(response.next_request)
-
-            yield follow()
+        yield follow(auth, response.next_request)
 
     world.run(mode, script)
     assert len(world.stranger.calls) == 1
     assert "authorization" not in world.stranger.calls[0].headers
+
+
+@sync_and_async
+def test_redirect_followed_by_hand_does_not_choose_the_host_of_a_new_auth(mode: str, world: World) -> None:
+    world.answer = redirect(world.stranger.url)
+
+    def script(client: Any) -> Script:
+        response = yield send(world.auth(client), "GET", world.provider.url, follow_redirects=False)
+        with pytest.raises(ConfigurationError, match="may be a redirect to somebody else"):
+            yield follow(world.auth(client), response.next_request)
+
+    world.run(mode, script)
+    assert world.stranger.calls == []
 
 
 @sync_and_async
@@ -648,6 +668,7 @@ def test_host_allows_its_urls(host: str, url: str, world: World) -> None:
         "",
         "https://www.googleapis.com:port/",
         "https://www.googleapis.com\n/",
+        "https://evil.example\\@www.googleapis.com/",
     ],
 )
 def test_host_refuses_every_other_url_before_a_token_is_fetched(url: str, world: World) -> None:

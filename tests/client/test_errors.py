@@ -269,6 +269,7 @@ ERRORS = [
     ResponseValidationError("m", model="Assistant", field="name", status=200, headers=httpx.Headers({"A": "b"})),
     ConfigurationError("m"),
     CircuitOpenError("m", retry_after=1.5),
+    CredentialExpiredError("m", credential_id="cred_1", namespace="user_1", status=409),
     InteractorError(),
 ]
 

@@ -165,6 +165,19 @@ def send(auth: Any, method: str, url: str, **arguments: Any) -> Any:
     return main()
 
 
+def follow(auth: Any, request: httpx.Request) -> Any:
+    """Send `response.next_request` by hand."""
+    if not type(auth).__name__.startswith("Async"):
+        with httpx.Client(auth=auth) as http:
+            return http.send(request)
+
+    async def main() -> httpx.Response:
+        async with httpx.AsyncClient(auth=auth) as http:
+            return await http.send(request)
+
+    return main()
+
+
 def send_at_once(auth: Any, number: int, url: str) -> Any:
     """So many calls at the same time, each in a thread or a task of its own: their responses or errors."""
     limits = httpx.Limits(max_connections=20)

@@ -189,3 +189,35 @@ def test_generator_body_is_not_sent_again_after_401(mode: str) -> None:
         response = call(mode, server.settings, use)
     assert response.status_code == 401
     assert len(server.token_requests) == 1
+
+
+def test_repeated_401s_to_generator_bodies_do_not_exhaust_the_token_rate_limit() -> None:
+    began = time.monotonic()
+    with OddServer(lambda asked: js(401, {})) as server, InteractorClient(**server.settings) as client:
+        for _ in range(50):
+            assert client._http.request("POST", "/x", content=iter([b"a"])).status_code == 401
+    assert len(server.token_requests) <= 6 + (time.monotonic() - began) / 3
+
+
+@sync_and_async
+def test_401_to_a_generator_body_gives_the_next_call_a_new_token(mode: str) -> None:
+    async def pieces_async() -> Any:
+        yield b"a"
+
+    def use(client: Any) -> Any:
+        if mode == "sync":
+            client._http.request("POST", "/x", content=iter([b"a"]))
+            return client.assistants.list()
+
+        async def main() -> Any:
+            await client._http.request("POST", "/x", content=pieces_async())
+            return await client.assistants.list()
+
+        return main()
+
+    def answer(asked: Asked) -> Answer:
+        return js(401, {}) if asked.token == "token_1" else js(200, {"data": [ASSISTANT]})
+
+    with OddServer(answer) as server:
+        call(mode, server.settings, use)
+    assert [asked.token for asked in server.calls] == ["token_1", "token_2"]
