@@ -167,12 +167,15 @@ test("an answer that is faster than the response to its question comes after it"
   const respond = held((method) => method === "POST");
   const sent = session.send("Where?");
   await settle();
+  const [{ key }] = session.outgoing;
   assert.deepEqual(session.outgoing.map(({ content, state }) => [content, state]), [["Where?", "sending"]]);
   await relay.write("Here");
   await relay.complete("Here.");
   assert.deepEqual([texts(), session.outgoing], [["Where?", "Here."], []]);
+  assert.equal(session.keyOf(session.messages[0]), key);
   await respond();
   await sent;
+  assert.equal(session.keyOf(session.messages[0]), key);
   assert.deepEqual(texts(), ["Where?", "Here."]);
 });
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
 ENTER, DOWN, DELETE = "\ue007", "\ue015", "\ue017"
-LOST = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET"
+LOST = "net::ERR_"
 FAILED = "Not sent. The server cannot be reached."
 STATES = [
     {

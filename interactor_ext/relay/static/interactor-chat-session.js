@@ -116,16 +116,10 @@ export class ChatSession {
     return this.#sources.find(wasGivenUp)?.error;
   }
 
-  /** Messages on their way, or not sent. One that is in the list already, though its answer was lost, is left out. */
+  /** Messages on their way, or not sent. One that is in the list already, though its response is not here, is left out. */
   get outgoing() {
-    const taken = new Set(this.#asked.keys());
-    return this.#outgoing.filter(({ content, known }) => {
-      const arrived = this.messages.find(
-        ({ id, role, content: said }) => role === "user" && said === content && !taken.has(id) && known?.has(id) === false,
-      );
-      if (arrived) taken.add(arrived.id);
-      return !arrived;
-    });
+    const arrived = new Set(this.#arrived().values());
+    return this.#outgoing.filter(({ key }) => !arrived.has(key));
   }
 
   /** Tool calls that no message in the list holds yet. */
@@ -156,7 +150,7 @@ export class ChatSession {
 
   /** The same for a message before and after it is sent. @param {Message} message */
   keyOf({ id }) {
-    return this.#asked.get(id) ?? id;
+    return this.#asked.get(id) ?? this.#arrived().get(id) ?? id;
   }
 
   /** @param {string} content */
@@ -235,6 +229,19 @@ export class ChatSession {
     // After an error: somebody else may have answered.
     this.#readWorkflow();
     this.#changed();
+  }
+
+  /** The keys of outgoing messages that the list holds, by its ids. */
+  #arrived() {
+    /** @type {Map<string, string>} */
+    const arrived = new Map();
+    for (const { key, content, known } of this.#outgoing) {
+      const isIt = (/** @type {Message} */ { id, role, content: said }) =>
+        role === "user" && said === content && known?.has(id) === false && !this.#asked.has(id) && !arrived.has(id);
+      const message = this.messages.find(isIt);
+      if (message) arrived.set(message.id, key);
+    }
+    return arrived;
   }
 
   /** The newest message of a user, unless it is answered. */
