@@ -49,7 +49,7 @@ class Relay:
     gone. A reader that is more than `max_queued` bytes behind is disconnected, and comes back with the id of its last
     event. An idle stream says something every `heartbeat` seconds.
 
-    A server that shuts down may wait for open responses: give uvicorn `--timeout-graceful-shutdown`.
+    Streams end when uvicorn is told to end. Other servers may wait for open responses: give them a limit.
 
     Raises:
         ConfigurationError: an option is out of its range, or an origin is none.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from interactor_ext._errors import (
     APIStatusError,
@@ -39,6 +39,8 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9-]{1,64}(?:\s*,\s*[A-Za-z0-9-]{1,64}){0,3
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _RETRY_SECONDS = 5.0
 _PREFLIGHT_SECONDS = 600
+# Beyond some hundreds, to encode it again would exceed Python's limit of recursion.
+_MOST_NESTED = 100
 
 _WORDS = {
     400: ("BAD_REQUEST", "The request was cut off."),
@@ -173,10 +175,13 @@ def _normalized(origin: str) -> str | None:
 
 
 def origin_of(request: Request, allowed: frozenset[str]) -> Origin:
-    """A page of the relay's own host is its own; one by https also where a proxy in front took off the TLS."""
+    """A page of the relay's own host is its own; one by https also where a proxy in front took off the TLS.
+
+    Browsers send no Origin for an image or a script, but say in Sec-Fetch-Site that the page is of another site.
+    """
     sent = request.headers.get("origin")
     if sent is None:
-        return Origin.UNSAID
+        return Origin.FOREIGN if request.headers.get("sec-fetch-site") == "cross-site" else Origin.UNSAID
     origin = _normalized(sent)
     if origin is None:
         return Origin.FOREIGN
@@ -224,18 +229,22 @@ def idempotency_key(request: Request) -> str | None:
 def json_object(body: bytes) -> dict[str, Any]:
     """Raises Refused for what is no object that could be sent on."""
     try:
-        document = json.loads(body.decode(), parse_constant=_refuse_constant)
-        # A lone surrogate can be written in JSON, but not sent on as text.
-        dump(document).encode()
+        document = json.loads(body.decode())
+        # A lone surrogate can be written in JSON, and so can 1e999, but not sent on.
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise Refused(422) from None
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or _is_deep(document):
         raise Refused(422)
     return document
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+def _is_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(_MOST_NESTED):
+        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [value for values in inner for value in values]
+    return bool(level)
 
 
 def refusal_for(error: InteractorError) -> Refused:

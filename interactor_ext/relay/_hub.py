@@ -10,6 +10,7 @@ import asyncio
 import copy
 import itertools
 import secrets
+import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ _OPEN_SECONDS = 30.0
 _KEPT_BYTES = 256 * 1024
 _LONGEST_ANSWER = 512 * 1024
 _REMEMBERED_IDS = 4096
+# Between two looks at whether the server shuts down.
+_LOOK_SECONDS = 0.25
 # What an event takes beyond its text.
 _ENTRY_BYTES = 300
 # The first comes early: it tells a reader from where to resume although no event has come.
@@ -158,8 +161,6 @@ class Reader:
         self._blocks.clear()
         leave, self._leave = self._leave, None
         if leave is not None:
-            if self.catching_up is not None:
-                self.catching_up.cancel()
             self._hub.leave(self)
             leave()
 
@@ -237,6 +238,8 @@ class Hub:
             return
         self._readers.remove(reader)
         self._waiting.pop(reader, None)
+        if reader.catching_up is not None:
+            reader.catching_up.cancel()
         if not self._readers and self._last_blocks is None:
             self._closer = self._loop.call_later(self._options.grace, self._close_if_unused)
 
@@ -404,6 +407,7 @@ class Hubs:
     def __init__(self) -> None:
         self._hubs: dict[tuple[str, ...], Hub] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_watched = False
 
     async def join(
         self,
@@ -424,7 +428,18 @@ class Hubs:
 
             hub = self._hubs[name] = Hub(open_stream, ids, options, forget)
             hub.start(resume)
+            if not self._is_watched:
+                self._is_watched = True
+                self.run(self._end_with_server())
         return await hub.join(resume, leave)
+
+    async def _end_with_server(self) -> None:
+        """End the streams when uvicorn shuts down: it waits for open responses, and tells an application after that."""
+        while self._hubs:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if _is_server_ending():
+                await asyncio.gather(*(hub.aclose() for hub in list(self._hubs.values())), return_exceptions=True)
+        self._is_watched = False
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background, until this is closed."""
@@ -436,6 +451,12 @@ class Hubs:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *(hub.aclose() for hub in list(self._hubs.values())), return_exceptions=True)
+
+
+def _is_server_ending() -> bool:
+    """Whether the uvicorn that runs in this process has been told to end: its handler of signals is its method."""
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(server, "should_exit", False) is True
 
 
 class Numbering:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import attrs
@@ -19,7 +20,10 @@ def public_json(model: Any) -> dict[str, Any]:
 
 
 def dump(document: Any) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return dump(_finite(document))
 
 
 def _documented(value: Any) -> Any:
@@ -29,3 +33,12 @@ def _documented(value: Any) -> Any:
         return value
     fields = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
     return type(value)(**{name: _documented(each) for name, each in fields.items() if name != _UNDOCUMENTED})
+
+
+def _finite(value: Any) -> Any:
+    """With null, as browsers write them, for the numbers that JSON lacks: Python reads 1e999 as infinity."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

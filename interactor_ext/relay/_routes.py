@@ -299,7 +299,11 @@ _EVENT_STREAM = {
 
 
 def _query(query: str) -> dict[str, str]:
-    return {name: values[-1] for name, values in parse_qs(query, max_num_fields=20).items()}
+    """The parameters, of several with one name the last. Raises Refused for very many."""
+    try:
+        return {name: values[-1] for name, values in parse_qs(query, max_num_fields=20).items()}
+    except ValueError:
+        raise Refused(422) from None
 
 
 def _page(query: str) -> dict[str, Any]:

@@ -357,6 +357,19 @@ def test_tools_run_before_the_eyes_of_the_user(open_chat: Callable[..., Chat], s
 
 
 @pytest.mark.full
+def test_page_whose_lang_is_no_language_shows_messages_with_their_times(
+    open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
+) -> None:
+    words.let_all()
+    chat = open_chat(room=new_room(sandbox), lang="en_US")
+    chat.shows("[part=status]", "Connected")
+    chat.tab_to("Message")
+    chat.press("Hello!", ENTER)
+    chat.shows_messages("Hello!", "Bot here. You said: Hello!")
+    assert chat.run("return root.querySelector('time').textContent") != ""
+
+
+@pytest.mark.full
 def test_page_replaces_texts_and_renders_markdown_and_content_is_never_markup(
     open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words, expected: list[str]
 ) -> None:

@@ -179,6 +179,16 @@ def test_read_without_origin_is_answered(relay: RelayServer, new_room: NewRoom) 
         assert page.get(f"/rooms/{new_room()}/messages").status_code == 200
 
 
+@pytest.mark.parametrize(("method", "route", "body"), READS)
+def test_read_that_a_page_of_another_site_makes_without_origin_gets_403(
+    sandbox: Sandbox, relay: RelayServer, method: str, route: str, body: Any
+) -> None:
+    # As for <img src="https://app.example/interactor/rooms/.../stream">.
+    with nothing_upstream(sandbox), relay.page(**{"sec-fetch-site": "cross-site"}) as page:
+        del page.headers["origin"]
+        assert page.request(method, route.format(new_room_id()), json=body).status_code == 403
+
+
 def test_allowed_origin_is_answered_with_its_name_and_credentials(start_relay: StartRelay, new_room: NewRoom) -> None:
     relay = start_relay(allowed_origins=["https://app.example"])
     room = new_room()
@@ -326,7 +336,10 @@ def test_write_of_another_content_type_gets_415(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{", b"\xff", b'"text"', b'{"content": "a\\ud800"}', b'{"content": NaN}', b"[" * 50_000, b"{}x"],
+    [
+        *(b"", b"[]", b"{", b"\xff", b'"text"', b'{"content": "a\\ud800"}', b'{"content": NaN}', b"[" * 50_000, b"{}x"),
+        *(b'{"content": "Hi", "more": 1e999}', b'{"content": "Hi", "more": ' + b"[" * 800 + b"]" * 800 + b"}"),
+    ],
 )
 def test_write_that_is_no_json_object_gets_422(sandbox: Sandbox, relay: RelayServer, content: bytes) -> None:
     with nothing_upstream(sandbox), relay.page() as page:
@@ -344,7 +357,11 @@ def test_message_without_content_gets_422(sandbox: Sandbox, relay: RelayServer, 
 
 
 @pytest.mark.parametrize(
-    "query", ["page=0", "page=x", "page=-1", "page=1e9", "page=99999999", "per_page=101", "per_page=0", "order=up"]
+    "query",
+    [
+        *("page=0", "page=x", "page=-1", "page=1e9", "page=99999999", "per_page=101", "per_page=0", "order=up"),
+        "page=1&" * 30,
+    ],
 )
 def test_page_out_of_range_gets_422(sandbox: Sandbox, relay: RelayServer, query: str) -> None:
     with nothing_upstream(sandbox), relay.page() as page:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from interactor_ext.relay._event_ids import END, EventIds, Position
 from interactor_ext.relay._http import Origin, Request, is_id, origin_of
-from interactor_ext.relay._hub import Numbering
+from interactor_ext.relay._hub import Hub, HubOptions, Numbering
 from interactor_ext.relay._quota import Quota
 
 IDS = EventIds("client secret", "user_1", "rooms", "room_1")
@@ -136,3 +138,39 @@ def test_ids_beyond_those_remembered_are_forgotten() -> None:
     for number in range(5000):
         numbering.next(str(number))
     assert len(numbering._counts) <= 4096
+
+
+async def test_reader_that_leaves_while_its_stream_opens_leaves_no_stream_that_catches_up() -> None:
+    opened: list[str] = []
+    closed: list[str] = []
+
+    class Silent:
+        """A stream of the platform on which nothing happens."""
+
+        is_over = False
+        resume_id = last_event_id = ""
+
+        def __init__(self, after: str) -> None:
+            self.after = after
+
+        async def __aenter__(self) -> None:
+            opened.append(self.after)
+            await asyncio.sleep(0)
+
+        async def next_or_gap(self) -> None:
+            await asyncio.Event().wait()
+
+        async def aclose(self) -> None:
+            closed.append(self.after)
+
+    hub = Hub(Silent, EventIds("secret", "user", "rooms", "room"), HubOptions(60, 60, 1000), lambda _: None)
+    hub.start(None)
+    joining = asyncio.create_task(hub.join(Position("7", 1), lambda: None))
+    # In the turn of the loop in which the stream is open, and the reader not told yet.
+    hub._opened.add_done_callback(lambda _: joining.cancel())
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert opened.count("7") == closed.count("7")
+    await hub.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -83,6 +84,18 @@ def test_only_documented_fields_and_no_namespace_are_passed_on(
     assert start["tool_call"] == {name: value for name, value in call.items() if name != "internal"}
     assert last is not None
     assert last["content"] == "end"
+
+
+def test_number_that_json_lacks_is_null(relay: RelayServer, new_room: NewRoom, emit: Emit) -> None:
+    room = new_room()
+    arguments = {"x": 1.5, "far": [{"y": math.inf}]}
+    with relay.page() as page, page.room_events(room) as stream:
+        call = {"id": "tc_1", "tool_id": "tool_1", "status": "pending", "arguments": arguments}
+        emit(room, "tool_call.start", tool_call=call)
+        event = stream.next()
+    assert b"Infinity" not in stream.received
+    assert event is not None
+    assert event["tool_call"]["arguments"] == {"x": 1.5, "far": [{"y": None}]}
 
 
 def test_event_that_does_not_fit_its_model_is_left_out(relay: RelayServer, new_room: NewRoom, emit: Emit) -> None:

@@ -34,7 +34,7 @@ export const styles = `
   text-align: start;
 }
 :host([hidden]), [hidden] { display: none !important; }
-*, ::before { box-sizing: border-box; }
+:host, *, ::before { box-sizing: border-box; }
 p { margin: 0; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .unseen { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }

@@ -639,8 +639,13 @@ export class InteractorChatElement extends Base {
     const moment = new Date(created_at);
     if (Number.isNaN(moment.getTime())) return "";
     const isToday = moment.toDateString() === new Date().toDateString();
-    const language = this.closest("[lang]")?.getAttribute("lang") || undefined;
-    return moment.toLocaleString(language, { timeStyle: "short", ...(!isToday && { dateStyle: "medium" }) });
+    /** @type {Intl.DateTimeFormatOptions} */
+    const style = { timeStyle: "short", ...(!isToday && { dateStyle: "medium" }) };
+    try {
+      return moment.toLocaleString(this.closest("[lang]")?.getAttribute("lang") || undefined, style);
+    } catch {
+      return moment.toLocaleString(undefined, style); // the page's `lang` is no language, such as "en_US"
+    }
   }
 
   /** @param {Error | undefined} error */
