@@ -122,12 +122,12 @@ class WebhookRouter:
         if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise ConfigurationError("The name of a webhook router is 1 to 64 ASCII letters, digits, '_', '.' or '-'.")
         self._verifier = verifier
-        self._store = MemoryEventStore() if store is None else store
+        self.store = MemoryEventStore() if store is None else store
         self.queue = queue
         self.hand_over = hand_over
-        if name is None and getattr(queue or self._store, "is_shared", False):
+        if name is None and getattr(queue or self.store, "is_shared", False):
             warnings.warn(
-                f"This webhook router has no name, and another service may use the same {_kind(queue or self._store)}: "
+                f"This webhook router has no name, and another service may use the same {_kind(queue or self.store)}: "
                 'each would take events that the other has handled for duplicates. Pass name="...", the same in every '
                 "process of this service.",
                 stacklevel=2,
@@ -305,7 +305,7 @@ class WebhookRouter:
 
         The signature covers this time, unlike that of the header, so a replay cannot wait until its key is forgotten.
         """
-        ttl: float | None = getattr(self.queue or self._store, "ttl", None)
+        ttl: float | None = getattr(self.queue or self.store, "ttl", None)
         if ttl is None or event.timestamp is None:
             return None
         clock: Callable[[], float] = getattr(self._verifier, "clock", time.time)
@@ -365,7 +365,7 @@ class WebhookRouter:
             yield from self._release(key, token)
             raise
         try:
-            yield from record(self._store.complete, key, token)
+            yield from record(self.store.complete, key, token)
         except Exception:
             # Still 200: the handlers ran, and a retry would run them again.
             logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
@@ -374,7 +374,7 @@ class WebhookRouter:
     def _claim(self, key: str, token: str) -> Effects[ClaimState]:
         patience = self._duplicate_wait
         while True:
-            state: ClaimState = yield Call(self._store.claim, (key, token, self._lease), threads=STORE_THREADS)
+            state: ClaimState = yield Call(self.store.claim, (key, token, self._lease), threads=STORE_THREADS)
             if state != ClaimState.IN_PROGRESS or patience <= 0:
                 return state
             patience -= _POLL_SECONDS
@@ -382,7 +382,7 @@ class WebhookRouter:
 
     def _release(self, key: str, token: str) -> Effects[None]:
         try:
-            yield Call(self._store.release, (key, token), shielded=True, threads=STORE_THREADS)
+            yield Call(self.store.release, (key, token), shielded=True, threads=STORE_THREADS)
         except Exception:
             logger.exception("The claim of webhook event %r stays until its lease runs out.", key)
 

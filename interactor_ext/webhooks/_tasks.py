@@ -1,0 +1,49 @@
+"""Shared by the task queues (Celery, RQ, SQS): event bodies as text, the schedule of retries, a check of the store."""
+
+from __future__ import annotations
+
+import base64
+import re
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from interactor_ext._errors import WebhookPayloadError
+from interactor_ext.webhooks._settings import at_least_zero
+from interactor_ext.webhooks.stores._memory import MemoryEventStore
+
+if TYPE_CHECKING:
+    from interactor_ext.webhooks.router import WebhookRouter
+
+# What SQS refuses in a message: https://www.w3.org/TR/REC-xml/#charsets
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_text(body: bytes) -> str:
+    """A body as text that every task queue takes: as it is, so that a person can read it, or else in base64."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = ""
+    return text if text.startswith("{") and not _NO_XML.search(text) else base64.b64encode(body).decode()
+
+
+def from_text(text: str) -> bytes:
+    """The body in the text of `to_text`. Raises WebhookPayloadError for any other text."""
+    if text.startswith("{"):
+        return text.encode()
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise WebhookPayloadError("The message in the task queue is not what `hand_over` has put there.") from error
+
+
+def prepare(router: WebhookRouter, retry_delays: Sequence[float]) -> tuple[float, ...]:
+    """The checked delays. Warns if workers would not know what others have handled."""
+    if isinstance(router.store, MemoryEventStore):
+        warnings.warn(
+            "This webhook router remembers events in the memory of one process: another worker would handle a "
+            "duplicate again. Give it a store that all workers share, such as RedisEventStore.",
+            stacklevel=3,
+        )
+    return tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)

@@ -1,0 +1,95 @@
+"""Runs webhook handlers in Celery workers: `hand_over_to(app, router)` beside the handlers of the router."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext._errors import WebhookBusyError, WebhookPayloadError
+from interactor_ext.webhooks._tasks import from_text, prepare, to_text
+from interactor_ext.webhooks.worker import PLATFORM_SCHEDULE
+
+if TYPE_CHECKING:
+    from interactor_ext.webhooks.router import WebhookRouter
+
+# A worker holds a task with a countdown without acknowledging it, and brokers deliver again what is held for long:
+# RabbitMQ after 30 minutes, Redis after an hour. So a longer delay is made of several countdowns.
+_LONGEST_COUNTDOWN = 600.0
+
+
+def hand_over_to(
+    app: Any,
+    router: WebhookRouter,
+    *,
+    retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
+    task_name: str = "interactor.webhooks.run",
+    dead_letter_queue: str = "interactor_webhooks_dead",
+    **options: Any,
+) -> Any:
+    """Register the task that runs the router's handlers, send it every event, and return it.
+
+    Call it in the module that has the handlers, which receivers and workers import. `options` are Celery's own for the
+    task, such as `queue` or `time_limit`.
+
+    The task is acknowledged late, so an event whose worker is killed comes to another: at once where the worker's
+    parent process has survived, else when the broker misses it (Redis: after its `visibility_timeout`). A failed event
+    runs again after each of `retry_delays` seconds in turn. Then, or at once if it can never be handled, the task is
+    sent to `dead_letter_queue`, which no worker reads unless it is told to: `celery worker -Q interactor_webhooks_dead`
+    gives dead letters all attempts again.
+    """
+    delays = prepare(router, retry_delays)
+
+    def run(task: Any, text: str, failures: int = 0, due: float = 0.0) -> None:
+        if task.request.is_eager or task.request.called_directly:
+            return router.run(from_text(text))
+        if due > time.time():
+            _run_again(task, text, failures, due)
+        try:
+            router.run(from_text(text))
+        except WebhookBusyError as error:
+            _run_again(task, text, failures, time.time() + (error.retry_after or 0.0), error)
+        except Exception as error:
+            if isinstance(error, WebhookPayloadError) or failures >= len(delays):
+                _bury(task, text, dead_letter_queue)
+                raise
+            _run_again(task, text, failures + 1, time.time() + delays[failures], error)
+        return None
+
+    task = app.task(
+        run,
+        name=task_name,
+        bind=True,
+        shared=False,  # else every app of the process would get it
+        acks_late=True,
+        reject_on_worker_lost=True,
+        acks_on_failure_or_timeout=False,  # a worker that is killed at a hard time limit has not handled the event
+        max_retries=None,
+        ignore_result=True,
+        serializer="json",
+        **options,
+    )
+    router.hand_over = lambda body: task.apply_async((to_text(body),))
+    return task
+
+
+def _run_again(task: Any, text: str, failures: int, due: float, error: Exception | None = None) -> None:
+    countdown = min(max(0.0, due - time.time()), _LONGEST_COUNTDOWN)
+    from celery.exceptions import Reject
+
+    try:
+        task.retry((text, failures, due), exc=error, countdown=countdown)
+    except Reject as reject:
+        # Celery drops a task that it could not send again.
+        raise Reject(reject.reason, requeue=True) from error
+
+
+def _bury(task: Any, text: str, queue: str) -> None:
+    from celery.exceptions import Reject
+    from kombu.entity import Queue
+
+    try:
+        # A Queue, for by its name a worker would read it too after its next reconnect.
+        task.apply_async((text,), queue=Queue(queue, routing_key=queue))
+    except Exception as error:
+        raise Reject(error, requeue=True) from error

@@ -1,0 +1,62 @@
+"""Runs webhook handlers in RQ workers: `hand_over_to(queue, router, "shop.webhooks:router")` beside the handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext._errors import WebhookBusyError
+from interactor_ext.webhooks._tasks import from_text, prepare, to_text
+from interactor_ext.webhooks.worker import PLATFORM_SCHEDULE
+
+if TYPE_CHECKING:
+    from rq import Queue
+
+    from interactor_ext.webhooks.router import WebhookRouter
+
+
+def hand_over_to(
+    queue: Queue, router: WebhookRouter, path: str, *, retry_delays: Sequence[float] = PLATFORM_SCHEDULE
+) -> None:
+    """Enqueue every event of the router as a job, which runs the handlers of the router at `path` ("module:name").
+
+    Call it in the module that has the handlers. The worker needs a scheduler (`rq worker --with-scheduler`): a failed
+    event runs again after each of `retry_delays` seconds in turn, and then stays in RQ's FailedJobRegistry, the dead
+    letters (`rq requeue`). An event whose worker was killed runs again when RQ misses its heartbeat, and that counts as
+    a failure. The queue's `default_timeout` is the handlers' time limit.
+    """
+    from rq import Retry
+
+    delays = [round(delay) for delay in prepare(router, retry_delays)]
+
+    def enqueue(body: bytes) -> None:
+        retry = Retry(len(delays), delays) if delays else None
+        # A body may hold what Redis need not keep after it was handled.
+        queue.enqueue(run_event, path, to_text(body), retry=retry, result_ttl=0)
+
+    router.hand_over = enqueue
+
+
+def run_event(path: str, text: str) -> None:
+    """The job. A busy event is put off as a new job, which has all attempts."""
+    from rq import Queue, Retry, get_current_job
+
+    module, _, name = path.partition(":")
+    router: WebhookRouter = getattr(import_module(module), name)
+    try:
+        router.run(from_text(text))
+    except WebhookBusyError as error:
+        job: Any = get_current_job()
+        queue = Queue(job.origin, connection=job.connection, serializer=job.serializer)
+        intervals = job.retry_intervals
+        queue.enqueue_in(
+            timedelta(seconds=error.retry_after or 0.0),
+            run_event,
+            path,
+            text,
+            retry=Retry(len(intervals), intervals) if intervals else None,
+            job_timeout=job.timeout,
+            result_ttl=0,
+        )

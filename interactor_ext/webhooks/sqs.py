@@ -1,0 +1,141 @@
+"""Runs webhook handlers on Amazon SQS: `hand_over_to` in receivers, `work` in workers, or a Lambda function."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext._errors import WebhookBusyError
+from interactor_ext.logs._logger import webhooks_logger as logger
+from interactor_ext.webhooks._settings import above_zero
+from interactor_ext.webhooks._tasks import from_text, prepare, to_text
+from interactor_ext.webhooks.worker import PLATFORM_SCHEDULE
+
+if TYPE_CHECKING:
+    from interactor_ext.webhooks.router import WebhookRouter
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+_LONGEST_VISIBILITY = 43_200
+_LONGEST_POLL = 20
+_PAUSE_AFTER_ERROR = 5.0
+
+
+def hand_over_to(client: Any, queue_url: str, router: WebhookRouter) -> None:
+    """Send every event of the router to the SQS queue. `client` is `boto3.client("sqs")`, or has its methods."""
+    router.hand_over = lambda body: client.send_message(QueueUrl=queue_url, MessageBody=to_text(body))
+
+
+def work(
+    client: Any,
+    queue_url: str,
+    router: WebhookRouter,
+    *,
+    stop: threading.Event | None = None,
+    retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
+    visibility: int = 60,
+) -> None:
+    """Handle the events of the queue, one after the other, until `stop` is set; any number of threads may.
+
+    While handlers run, their message stays invisible to others; `visibility` is the number of seconds after which the
+    message of a worker that was killed comes back. A failed event comes back after each of `retry_delays` seconds in
+    turn, the last one again and again: the queue's redrive policy moves it to its dead-letter queue, so let
+    `maxReceiveCount` be one more than there are delays. A queue without one logs a warning, since it drops the event
+    in the end. Continues while SQS is out of reach.
+    """
+    delays = prepare(router, retry_delays)
+    above_zero(visibility, "visibility")
+    stop = stop or threading.Event()
+    _warn_without_redrive_policy(client, queue_url)
+    while not stop.is_set():
+        try:
+            response = client.receive_message(
+                QueueUrl=queue_url,
+                MaxNumberOfMessages=1,
+                VisibilityTimeout=visibility,
+                WaitTimeSeconds=_LONGEST_POLL,
+                AttributeNames=["ApproximateReceiveCount"],
+            )
+            for message in response.get("Messages", ()):
+                _handle(client, queue_url, router, message, delays, visibility)
+        except Exception:
+            logger.exception("SQS is out of reach; trying again.")
+            stop.wait(_PAUSE_AFTER_ERROR)
+
+
+def lambda_consumer(router: WebhookRouter) -> Callable[[Any, Any], dict[str, Any]]:
+    """The handler of a Lambda function that SQS invokes; its event source mapping needs `ReportBatchItemFailures`."""
+
+    def handler(event: Any, context: Any) -> dict[str, Any]:
+        failed = []
+        for record in event["Records"]:
+            try:
+                router.run(from_text(record["body"]))
+            except Exception as error:
+                logger.warning("The event of SQS message %s was not handled: %r", record["messageId"], error)
+                failed.append({"itemIdentifier": record["messageId"]})
+        return {"batchItemFailures": failed}
+
+    return handler
+
+
+def _handle(
+    client: Any, queue_url: str, router: WebhookRouter, message: Any, delays: tuple[float, ...], visibility: int
+) -> None:
+    receipt = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
+    hide = partial(client.change_message_visibility, **receipt)
+    try:
+        with _hidden(hide, visibility):
+            router.run(from_text(message["Body"]))
+    except Exception as error:
+        if isinstance(error, WebhookBusyError):
+            delay = error.retry_after or 0.0
+        else:
+            received = int(message["Attributes"]["ApproximateReceiveCount"])
+            delay = delays[min(received, len(delays)) - 1] if delays else 0.0
+        logger.warning(
+            "The event of SQS message %s was not handled, and comes back in %.0f s: %r",
+            message["MessageId"],
+            delay,
+            error,
+        )
+        hide(VisibilityTimeout=min(round(delay), _LONGEST_VISIBILITY))
+    else:
+        client.delete_message(**receipt)
+
+
+@contextmanager
+def _hidden(hide: Callable[..., Any], seconds: int) -> Iterator[None]:
+    """Keeps a message invisible while the block runs."""
+    done = threading.Event()
+
+    def keep() -> None:
+        while not done.wait(seconds / 3):
+            try:
+                hide(VisibilityTimeout=seconds)
+            except Exception:
+                logger.exception("An SQS message that is being handled could not be kept invisible.")
+
+    thread = threading.Thread(target=keep, name="interactor-webhook-sqs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        # Else it could hide the message after the outcome has made it visible.
+        thread.join()
+
+
+def _warn_without_redrive_policy(client: Any, queue_url: str) -> None:
+    try:
+        found = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
+    except Exception as error:
+        logger.debug("The redrive policy of the SQS queue could not be read: %r", error)
+    else:
+        if "RedrivePolicy" not in found.get("Attributes", {}):
+            logger.warning(
+                "The SQS queue has no redrive policy: an event that fails for good is tried until SQS drops it. Give "
+                "the queue a dead-letter queue."
+            )

@@ -1,0 +1,169 @@
+"""Celery, RQ and SQS with real brokers and workers that are killed: no event is lost, none is handled twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.redis_server import redis_server
+from tests.support.webhook_deliveries import body_of
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 400.0
+MODULE = "tests.support.webhook_tasks"
+
+
+class Engine:
+    """A broker and the worker processes of a task queue."""
+
+    def __init__(self, kind: str, lease: float, folder: Path, closing: ExitStack) -> None:
+        from redis import Redis
+
+        socket = closing.enter_context(redis_server())
+        self.kind = kind
+        self.redis = closing.enter_context(Redis(unix_socket_path=socket, decode_responses=True))
+        self.environment = {"TASKS_REDIS": socket, "TASKS_ENGINE": kind, "TASKS_LEASE": str(lease)}
+        if kind == "sqs":
+            self.environment["TASKS_SQS"] = closing.enter_context(moto_server())
+        self.log = closing.enter_context((folder / "workers.log").open("wb"))
+        self.workers: dict[int, subprocess.Popen[bytes]] = {}
+        closing.callback(self.stop)
+        # A process of its own: RQ's workers would wait ten minutes before they take the place of a killed scheduler.
+        code = (
+            f"from rq.scheduler import RQScheduler; from {MODULE} import redis; RQScheduler(['events'], redis).work()"
+        )
+        self.others = [self._start("-c", code)] if kind == "rq" else []
+
+    def receive(self, bodies: list[bytes]) -> Counter[int]:
+        """In a process of its own, as receivers are."""
+        code = f"""
+import sys
+from {MODULE} import router
+from interactor_ext.webhooks import sign
+from tests.support.webhook_deliveries import SECRET
+for line in sys.stdin.buffer:
+    body = line.rstrip(b"\\n")
+    print(router.handle(body, sign(body, SECRET)).status)
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            input=b"\n".join(bodies),
+            env=os.environ | self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        )
+        return Counter(map(int, done.stdout.split()))
+
+    def start_worker(self) -> None:
+        celery = f"-m celery --quiet -A {MODULE} worker --concurrency=1 -l INFO".split()
+        rq = ["-c", f"from rq import Worker; from {MODULE} import redis; Worker(['events'], connection=redis).work()"]
+        worker = self._start(*{"celery": celery, "rq": rq, "sqs": ["-m", MODULE]}[self.kind])
+        self.workers[worker.pid] = worker
+
+    def kill(self, pid: int, *, with_parent: bool) -> None:
+        """Kill the process that runs a handler; `with_parent`, the whole worker, and start another."""
+        worker = os.getsid(pid)
+        for each in [worker, pid] if with_parent else [pid]:
+            os.kill(each, signal.SIGKILL)
+        if with_parent or worker == pid:
+            self.workers.pop(worker).wait()
+            if self.kind == "rq":
+                self._end_heartbeats(worker)
+            self.start_worker()
+
+    def _end_heartbeats(self, pid: int) -> None:
+        """RQ misses a job when no heartbeat has come for 90 s."""
+        for member in self.redis.zrange("rq:wip:events", 0, -1):
+            name = self.redis.hget(f"rq:job:{member.split(':')[0]}", "worker_name")
+            if self.redis.hget(f"rq:worker:{name}", "pid") == str(pid):
+                self.redis.zadd("rq:wip:events", {member: 1})
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            env=os.environ | self.environment,
+            cwd=ROOT,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+        )
+
+    def is_drained(self) -> bool:
+        """Whether no message is left, duplicates and those of killed workers included."""
+        if self.kind == "celery":
+            return not self.redis.exists("celery", "unacked")
+        if self.kind == "rq":
+            return not self.redis.exists(*(f"rq:{name}:events" for name in ("queue", "wip", "scheduled", "failed")))
+        client = sqs_client(self.environment["TASKS_SQS"])
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        url = client.get_queue_url(QueueName="events")["QueueUrl"]
+        found = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return all(found[name] == "0" for name in names)
+
+    def stop(self) -> None:
+        for worker in (*self.workers.values(), *self.others):
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
+
+
+def sqs_client(url: str) -> Any:
+    import boto3
+
+    return boto3.client("sqs", "us-east-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        sqs_client(url).create_queue(QueueName="events")
+        yield url
+    finally:
+        server.stop()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("victims", [0, 6], ids=["nothing killed", "workers killed"])
+@pytest.mark.parametrize("kind", ["celery", "rq", "sqs"])
+def test_thousand_deliveries_on_a_task_queue_are_handled_once(kind: str, victims: int, tmp_path: Path) -> None:
+    chance = random.Random(victims)
+    keys = [f"idem_{number}" for number in range(700)]
+    doomed = chance.sample(keys, victims)
+    order = [*keys, *chance.choices(keys, k=1000 - len(keys))]
+    chance.shuffle(order)
+    with ExitStack() as closing:
+        engine = Engine(kind, 600 if not victims else 10, tmp_path, closing)
+        if doomed:
+            engine.redis.sadd("victims", *doomed)
+        assert engine.receive([body_of(key=key) for key in order]) == {200: 1000}
+        for _ in range(3):
+            engine.start_worker()
+        deadline, kills = time.monotonic() + PATIENCE, 0
+        while not (set(engine.redis.lrange("ended", 0, -1)) == set(keys) and kills == victims and engine.is_drained()):
+            assert time.monotonic() < deadline, (
+                engine.redis.llen("ended"),
+                (tmp_path / "workers.log").read_text()[-3000:],
+            )
+            if hanging := engine.redis.lpop("hanging"):
+                engine.kill(int(hanging), with_parent=kills % 2 == 0)
+                kills += 1
+            time.sleep(0.05)
+        assert Counter(engine.redis.lrange("started", 0, -1)) == Counter(keys) + Counter(doomed)
+        assert Counter(engine.redis.lrange("ended", 0, -1)) == Counter(keys)
