@@ -36,6 +36,8 @@ _OPEN_SECONDS = 30.0
 _KEPT_BYTES = 256 * 1024
 _LONGEST_ANSWER = 512 * 1024
 _REMEMBERED_IDS = 4096
+# Of one namespace, streams that nobody reads any more and that wait for a reload.
+_MOST_UNUSED = 5
 # Between two looks at whether the server shuts down.
 _LOOK_SECONDS = 0.25
 # What an event takes beyond its text.
@@ -199,6 +201,10 @@ class Hub:
         self._start = resume.id if resume is not None else ""
         self._task = self._loop.create_task(self._run())
 
+    @property
+    def is_unused(self) -> bool:
+        return not self._readers
+
     def position(self) -> Position | None:
         """After the last event; before the first, where the platform's stream began, if it said so."""
         if self._last is None and self._stream is not None and self._stream.resume_id:
@@ -241,7 +247,7 @@ class Hub:
         if reader.catching_up is not None:
             reader.catching_up.cancel()
         if not self._readers and self._last_blocks is None:
-            self._closer = self._loop.call_later(self._options.grace, self._close_if_unused)
+            self._closer = self._loop.call_later(self._options.grace, self.close_if_unused)
 
     async def aclose(self) -> None:
         """End the stream and all of its readers, who come back."""
@@ -255,8 +261,8 @@ class Hub:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def _close_if_unused(self) -> None:
-        if not self._readers and self._task is not None:
+    def close_if_unused(self) -> None:
+        if self.is_unused and self._task is not None:
             self._forget(self)
             self._task.cancel()
 
@@ -426,6 +432,9 @@ class Hubs:
                 if self._hubs.get(name) is ended:
                     del self._hubs[name]
 
+            unused = [each for other, each in self._hubs.items() if other[0] == name[0] and each.is_unused]
+            for each in unused[:-_MOST_UNUSED]:
+                each.close_if_unused()
             hub = self._hubs[name] = Hub(open_stream, ids, options, forget)
             hub.start(resume)
             if not self._is_watched:

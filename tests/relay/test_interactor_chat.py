@@ -475,6 +475,7 @@ def has_a_conversation(sandbox: Sandbox, room: str, tools: list[str]) -> None:
             user.messages.send(room, content=text)
         for result in ({"temperature": 21, "unit": "°C"}, {"error": "Oslo is not known"}):
             asking = user.messages.send(room, content='/tool get_weather {"city": "Oslo"}')
+            assert asking.tool_calls
             user.tools.submit_result(room, tool_call_id=asking.tool_calls[0].id, result=result)
         user.messages.send(room, content='/tool get_weather {"city": "Bergen"}')
 

@@ -407,6 +407,23 @@ def test_reload_within_the_grace_period_keeps_the_stream_of_the_platform(
     eventually(lambda: sandbox.open_streams == 0)
 
 
+def test_namespace_that_opens_and_leaves_many_streams_keeps_few_open(
+    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom
+) -> None:
+    relay = start_relay(grace=1000.0)
+    with relay.page() as page:
+
+        def streams_after_one_more() -> int:
+            with page.room_events(new_room()) as stream:
+                assert stream.status == 200
+            return sandbox.open_streams
+
+        for _ in range(12):
+            streams_after_one_more()
+        # The five that are kept, and those that are just being opened or closed.
+        eventually(lambda: streams_after_one_more() <= 8)
+
+
 def test_reader_that_missed_more_than_may_be_queued_is_sent_all_of_it(
     start_relay: StartRelay, new_room: NewRoom, emit: Emit
 ) -> None:
