@@ -34,6 +34,7 @@ pytest_plugins = ["tests.support.postgres_fixtures"]
 
 CLAIMED, IN_PROGRESS, COMPLETED = ClaimState.CLAIMED, ClaimState.IN_PROGRESS, ClaimState.COMPLETED
 COUNT = "SELECT count(*) FROM interactor_webhook_claims"
+OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 
 
 @pytest.fixture(params=POSTGRES)
@@ -87,6 +88,22 @@ def test_table_is_created_by_many_at_once(postgres: PostgresServer) -> None:
 
             list(pool.map(create, range(6)))
             assert store.claim("k", "t", 60) == CLAIMED
+
+
+def test_create_waits_for_another_that_creates(make: Make, postgres: PostgresServer) -> None:
+    import psycopg
+
+    store = make(timeout=60)
+    waiting = f"SELECT wait_event {OTHERS} AND wait_event_type = 'Lock'"
+    with psycopg.connect(postgres.dsn) as other, ThreadPoolExecutor(1) as pool:
+        other.execute(_postgres._CREATE)
+        creating = pool.submit(store.create)
+        eventually(lambda: postgres.run(waiting), "the wait for the lock")
+        # Not for the other's table, which would end in an error.
+        assert postgres.run(waiting) == [("advisory",)]
+        other.commit()
+        creating.result()
+    assert store.claim("k", "t", 60) == CLAIMED
 
 
 def test_role_without_the_right_to_create_tables_can_call_create_and_use_the_table(postgres: PostgresServer) -> None:
@@ -145,7 +162,7 @@ def test_repeated_call_with_the_same_token_has_the_same_result(make: Make) -> No
 
 
 def test_store_works_after_the_server_was_killed_and_started_again(make: Make, postgres: PostgresServer) -> None:
-    store = make(timeout=5)
+    store = make(timeout=60)
     store.create()
     assert store.claim("k", "t", 60) == CLAIMED
     assert store.complete("k", "t") is True
@@ -282,19 +299,29 @@ in_threads = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 @needs_fork
 @in_threads
-def test_store_with_dsn_works_in_forked_child_and_in_its_parent(make_with_dsn: Make) -> None:
+def test_store_with_dsn_works_in_forked_child_whose_end_leaves_the_parents_connection(
+    make_with_dsn: Make, postgres: PostgresServer
+) -> None:
     store = make_with_dsn()
     store.create()
     assert store.claim("parent", "t", 60) == CLAIMED
+    connections = postgres.run(f"SELECT pid {OTHERS}")
+    assert len(connections) == 1
+
+    async def in_another_loop(store: AsyncPostgresEventStore) -> bool:
+        async with store:
+            return await store.claim("parent", "u", 60) == IN_PROGRESS
 
     def work() -> bool:
-        if not isinstance(store, PostgresEventStore):  # a loop cannot be used in a child
-            return asyncio.run(store.store.claim("parent", "u", 60)) == IN_PROGRESS
-        return store.claim("parent", "u", 60) == IN_PROGRESS and store.claim("child", "t", 60) == CLAIMED
+        if not isinstance(store, PostgresEventStore):
+            return asyncio.run(in_another_loop(store.store))
+        with store:
+            return store.claim("parent", "u", 60) == IN_PROGRESS and store.claim("child", "t", 60) == CLAIMED
 
     assert ends_well_in_child(work)
-    assert store.claim("parent", "u", 60) == IN_PROGRESS
+    eventually(lambda: postgres.run(f"SELECT pid {OTHERS}") == connections, "the parent's connection alone")
     assert store.complete("parent", "t") is True
+    assert postgres.run(f"SELECT pid {OTHERS}") == connections
 
 
 @needs_fork
