@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from interactor_ext.webhooks.router import WebhookRouter
 
+# Redis need not keep what was handled. With 0 RQ deletes the job itself, which fails after a worker was killed, once
+# the record of that execution has expired: the job would count as failed.
+_KEEP_SECONDS = 1
+
 
 def hand_over_to(
     queue: Queue, router: WebhookRouter, path: str, *, retry_delays: Sequence[float] = PLATFORM_SCHEDULE
@@ -33,8 +37,7 @@ def hand_over_to(
 
     def enqueue(body: bytes) -> None:
         retry = Retry(len(delays), delays) if delays else None
-        # A body may hold what Redis need not keep after it was handled.
-        queue.enqueue(run_event, path, to_text(body), retry=retry, result_ttl=0)
+        queue.enqueue(run_event, path, to_text(body), retry=retry, result_ttl=_KEEP_SECONDS)
 
     router.hand_over = enqueue
 
@@ -58,5 +61,5 @@ def run_event(path: str, text: str) -> None:
             text,
             retry=Retry(len(intervals), intervals) if intervals else None,
             job_timeout=job.timeout,
-            result_ttl=0,
+            result_ttl=_KEEP_SECONDS,
         )

@@ -67,7 +67,7 @@ def enqueue_now(queue: Queue, job: Job) -> None:
     queue.enqueue_job(job)
 
 
-def test_event_is_handled_once_and_leaves_nothing_in_redis(queue: Queue, router: WebhookRouter) -> None:
+def test_event_is_handled_once_and_leaves_redis_within_a_second(queue: Queue, router: WebhookRouter) -> None:
     got: list[str] = []
     router.on("*")(lambda event: got.append(event.idempotency_key))
     hand_over_to(queue, router, PATH)
@@ -76,7 +76,17 @@ def test_event_is_handled_once_and_leaves_nothing_in_redis(queue: Queue, router:
         assert status(router.handle(body, headers)) == (200, "accepted")
     work(queue)
     assert got == ["idem_1"]
-    assert queue.connection.keys("rq:job:*") == []
+    assert {queue.connection.ttl(key) for key in queue.connection.keys("rq:job:*")} <= {-2, 0, 1}
+
+
+def test_event_whose_killed_execution_has_expired_is_no_dead_letter(queue: Queue, router: WebhookRouter) -> None:
+    router.on("*")(lambda event: None)
+    hand_over_to(queue, router, PATH)
+    router.handle(*delivery())
+    (name,) = queue.get_job_ids()
+    queue.connection.zadd(f"rq:executions:{name}", {"an execution that has expired": 9e9})
+    work(queue)
+    assert len(queue.failed_job_registry) == len(queue.scheduled_job_registry) == 0
 
 
 def test_failed_event_runs_again_after_each_delay_and_becomes_a_dead_letter(
