@@ -39,7 +39,7 @@ class BearerAuth(httpx.Auth):
             return
         token = self._tokens.fresh() or self._tokens.get(self._deadline(request), self._fetch)
         response = yield _signed(request, token)
-        if not _is_refused(response, token):
+        if response.status_code != 401 or not _carried(response, token):
             return
         self._reject(token)
         if not _is_replayable(request):
@@ -50,7 +50,7 @@ class BearerAuth(httpx.Auth):
         response.read()
         token = self._tokens.fresh() or self._tokens.get(self._deadline(request), self._fetch)
         response = yield _signed(request, token)
-        self._tokens.replayed(refused=_is_refused(response, token))
+        self._tokens.replayed(refused=response.status_code == 401 and _carried(response, token))
 
     def _reject(self, token: Token) -> None:
         self._tokens.reject(token)
@@ -77,7 +77,7 @@ class AsyncBearerAuth(httpx.Auth):
             return
         token = self._tokens.fresh() or await self._tokens.get(self._deadline(request), self._fetch)
         response = yield _signed(request, token)
-        if not _is_refused(response, token):
+        if response.status_code != 401 or not _carried(response, token):
             return
         self._reject(token)
         if not _is_replayable(request):
@@ -86,7 +86,7 @@ class AsyncBearerAuth(httpx.Auth):
         await response.aread()
         token = self._tokens.fresh() or await self._tokens.get(self._deadline(request), self._fetch)
         response = yield _signed(request, token)
-        self._tokens.replayed(refused=_is_refused(response, token))
+        self._tokens.replayed(refused=response.status_code == 401 and _carried(response, token))
 
     def _reject(self, token: Token) -> None:
         self._tokens.reject(token)
@@ -144,9 +144,9 @@ def _signed(request: httpx.Request, token: Token) -> httpx.Request:
     return request
 
 
-def _is_refused(response: httpx.Response, token: Token) -> bool:
-    # After a redirect to another origin, the request that was answered had no token.
-    return response.status_code == 401 and response.request.headers.get("Authorization") == bearer(token)
+def _carried(response: httpx.Response, token: Token) -> bool:
+    """Whether the answered request had the token: after a redirect to another origin it has none."""
+    return response.request.headers.get("Authorization") == bearer(token)
 
 
 def _is_replayable(request: httpx.Request) -> bool:

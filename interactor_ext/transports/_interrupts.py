@@ -19,7 +19,9 @@ def interrupt_behind(error: BaseException) -> BaseException | None:
         return None  # Python runs handlers nowhere else
     handlers = set(_handlers())
     link: BaseException | None = error
-    while handlers and link is not None:
+    seen: set[int] = set()  # causes and contexts can form a circle
+    while handlers and link is not None and id(link) not in seen:
+        seen.add(id(link))
         if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
             return link
         link = link.__cause__ or link.__context__

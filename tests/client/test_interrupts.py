@@ -105,6 +105,12 @@ def test_errors_of_the_network_are_no_interrupts(handler: type[Exception]) -> No
     assert interrupt_behind(ValueError("x")) is None
 
 
+def test_search_for_an_interrupt_ends_where_causes_form_a_circle(handler: type[Exception]) -> None:
+    first, second = ValueError("a"), ValueError("b")
+    first.__cause__, second.__cause__ = second, first
+    assert interrupt_behind(first) is None
+
+
 def test_interrupted_probe_of_the_circuit_breaker_allows_another() -> None:
     clock = [0.0]
     breaker = CircuitBreaker(failures=1, cool_down=10, clock=lambda: clock[0])

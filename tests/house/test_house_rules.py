@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -118,6 +119,12 @@ def test_loggers_come_from_one_module_which_has_their_null_handler(path: Path) -
     """Edit the module to `from interactor_ext.logs._logger import logger`, or add a logger there."""
     if named(path) != "interactor_ext/logs/_logger.py":
         assert 'getLogger("interactor' not in path.read_text()
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """pytest imports them by that name alone, so of two the second cannot be collected when both run."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_the_core_depends_on_four_packages() -> None:

@@ -22,7 +22,8 @@ from interactor_ext import (
     InteractorClient,
     StreamError,
 )
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext._threads import DaemonThreads
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport, _deadline
 from tests.support.fault_server import Connection, FaultServer, send_and
 
 SETTINGS: dict[str, Any] = {
@@ -109,6 +110,8 @@ def refuse_threads(*arguments: object) -> None:
 
 
 def test_no_thread_for_the_resolver_raises_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The pool of the process may have an idle thread of another test.
+    monkeypatch.setattr(_deadline, "_RESOLVERS", DaemonThreads("interactor-resolver"))
     monkeypatch.setattr(_thread, "start_new_thread", refuse_threads)
     settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
     with (
