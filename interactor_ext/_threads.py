@@ -103,6 +103,11 @@ class DaemonThreads:
                 with suppress(RuntimeError):  # no thread can be had; the next call tries again
                     self._start_if_needed(len(self._calls))
 
+    @property
+    def abandoned(self) -> int:
+        """How many abandoned calls keep their threads."""
+        return self._abandoned
+
     def _start_if_needed(self, calls: int) -> None:
         if calls > self._idle and self._threads < self._most:
             start_thread(self._work, self._name)
@@ -167,6 +172,7 @@ class LoopThread:
     def _reset(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self.abandoned = 0
 
     def result_of(self, awaitable: Awaitable[T], timeout: float | None = None) -> T:
         """What an awaitable gives. After `timeout` seconds it is cancelled, and TimeoutError raised."""
@@ -213,6 +219,7 @@ class LoopThread:
         with self._lock:
             if self._loop is loop:
                 self._loop = self._thread = None
+                self.abandoned += 1
 
     def _forget_parent(self) -> None:
         # To close the parent's loop in a forked child would take down the selector that both share.

@@ -20,6 +20,7 @@ import typer
 
 from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookError, WebhookPayloadError
 from interactor_ext._redaction import clean_text
+from interactor_ext.cli.dead_letters import dead
 from interactor_ext.cli.output import PrintableStream, write, write_json
 from interactor_ext.webhooks import (
     InvalidWebhookEvent,
@@ -34,6 +35,7 @@ from interactor_ext.webhooks import (
 webhooks = typer.Typer(
     help="Receive, sign, check and repeat webhook deliveries.", no_args_is_help=True, rich_markup_mode=None
 )
+webhooks.add_typer(dead, name="dead")
 
 SecretFile = Annotated[
     Path | None,
@@ -151,6 +153,14 @@ def replay(
                 write(clean_text(answer.text))
     if not accepted:
         raise typer.Exit(1)
+
+
+@webhooks.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def work(context: typer.Context) -> None:
+    """Run the handlers of queued events until SIGTERM or Ctrl-C; `--help` shows its options."""
+    from interactor_ext.webhooks.worker._process import main
+
+    raise typer.Exit(main(context.args, prog="interactor webhooks work"))
 
 
 def _type_of(raw: bytes) -> str | None:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from interactor_ext.webhooks.stores._postgres import AsyncPostgresEventStore, PostgresEventStore
     from interactor_ext.webhooks.stores._redis import AsyncRedisEventStore, RedisEventStore
     from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore
-    from interactor_ext.webhooks.worker import WebhookWorker
+    from interactor_ext.webhooks.worker._worker import WebhookWorker
 
 __all__ = [
     "AsyncPostgresEventStore",
@@ -135,7 +135,7 @@ __getattr__, __dir__ = lazy_names(
             "RedisEventStore",
         ),
         "interactor_ext.webhooks.stores._sqlite": ("SQLiteEventStore",),
-        "interactor_ext.webhooks.worker": ("WebhookWorker",),
+        "interactor_ext.webhooks.worker._worker": ("WebhookWorker",),
         "interactor_client.models": (
             "CredentialConnectedEvent",
             "CredentialErrorEvent",

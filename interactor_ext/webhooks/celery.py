@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import WebhookBusyError, WebhookPayloadError
 from interactor_ext.webhooks._tasks import from_text, prepare, to_text
-from interactor_ext.webhooks.worker import PLATFORM_SCHEDULE
+from interactor_ext.webhooks.worker._worker import PLATFORM_SCHEDULE
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks.router import WebhookRouter

@@ -134,6 +134,7 @@ class WebhookRouter:
             )
         self.key_prefix = "" if name is None else f"{name}:"
         self._lease: float = above_zero(lease, "The lease of a webhook router")
+        self.handler_timeout = handler_timeout
         timeout = handler_timeout_of(handler_timeout, self._lease)
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout)

@@ -29,7 +29,7 @@ from rich.console import Console  # noqa: E402
 from interactor_ext.cli import main, operations  # noqa: E402
 from interactor_ext.cli.app import app  # noqa: E402
 from interactor_ext.sandbox import Sandbox  # noqa: E402
-from interactor_ext.webhooks import sign  # noqa: E402
+from interactor_ext.webhooks import SQLiteEventQueue, sign  # noqa: E402
 from tests.support.odd_server import Answer, Asked, OddServer, http, js  # noqa: E402
 from tests.support.webhook_deliveries import SECRET, body_of  # noqa: E402
 
@@ -263,6 +263,32 @@ def check_sign_and_verify(run: Callable[..., str], tmp_path: Path) -> None:
         run("webhooks", "verify", str(file), *forged, *options, status=1, marked=False)
 
 
+def check_dead_letters(run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "hostile_shop", raising=False)
+    file = tmp_path / "queue.db"
+    (tmp_path / "hostile_shop.py").write_text(
+        "from interactor_ext.webhooks import SQLiteEventQueue, WebhookRouter, WebhookVerifier\n"
+        f"router = WebhookRouter(WebhookVerifier('whsec_a'), queue=SQLiteEventQueue({str(file)!r}), name='shop')\n"
+    )
+    key = f"shop:{HOSTILE}"
+    with SQLiteEventQueue(file) as queue:
+        for name, body in ((key, body_of(HOSTILE, data={HOSTILE: HOSTILE})), ("shop:unreadable", HOSTILE.encode())):
+            queue.put(name, body)
+            assert queue.take("t", 60)
+            queue.bury(name, "t", HOSTILE)
+        for options in ([], ["--json"]):
+            run("webhooks", "dead", "list", "hostile_shop:router", *options)
+            for name in (key, "shop:unreadable"):
+                run("webhooks", "dead", "show", "hostile_shop:router", name, *options)
+            run("webhooks", "dead", "replay", "hostile_shop:router", HOSTILE, *options, status=1)
+            run("webhooks", "dead", "drop", "hostile_shop:router", HOSTILE, *options, status=1)
+
+
+def check_work(run: Callable[..., str]) -> None:
+    run("webhooks", "work", HOSTILE, status=1)
+
+
 @contextmanager
 def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A command in a process of its own, and its output up to the words on how to end it."""
@@ -293,10 +319,15 @@ CHECKS: dict[str, str] = {
     "demo": "check_demo",
     "doctor": "check_doctor",
     "sandbox": "check_sandbox",
+    "webhooks dead drop": "check_dead_letters",
+    "webhooks dead list": "check_dead_letters",
+    "webhooks dead replay": "check_dead_letters",
+    "webhooks dead show": "check_dead_letters",
     "webhooks listen": "check_listen",
     "webhooks replay": "check_replay",
     "webhooks sign": "check_sign_and_verify",
     "webhooks verify": "check_sign_and_verify",
+    "webhooks work": "check_work",
 }
 
 

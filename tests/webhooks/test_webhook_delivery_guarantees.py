@@ -238,7 +238,7 @@ def test_services_sharing_a_store_each_handle_the_event(handle: Handle, tmp_path
 def test_services_sharing_a_queue_handle_their_own_events(
     handle: Handle, queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interactor_ext.webhooks.worker._SKIP_SECONDS", 0.01)
+    monkeypatch.setattr("interactor_ext.webhooks.worker._worker._SKIP_SECONDS", 0.01)
     got: dict[str, list[str]] = {"shop": [], "billing": []}
     workers = []
     for name, keys in got.items():
@@ -280,7 +280,7 @@ def test_invalid_router_name_raises_configuration_error(name: Any) -> None:
 def test_worker_without_handler_leaves_event_in_queue_and_warns(
     queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interactor_ext.webhooks.worker._SKIP_SECONDS", 0.01)
+    monkeypatch.setattr("interactor_ext.webhooks.worker._worker._SKIP_SECONDS", 0.01)
     old, new, got = make(queue=queue), make(queue=queue), []
     old.on("room.*")(lambda event: got.append(("old", event.event)))
     new.on("*")(lambda event: got.append(("new", event.event)))

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import secrets
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
 PLATFORM_SCHEDULE = (30.0, 120.0, 600.0, 1800.0, 7200.0)
+# How long `give_back` waits for an event that is being taken.
+_TAKE_SECONDS = 5.0
 # Minimum delay in seconds of an event without a handler here, so that this worker does not take it again at once.
 _SKIP_SECONDS = 5.0
 _MAX_WARNINGS = 1000
@@ -39,9 +42,10 @@ class WebhookWorker:
     hangs. An attempt cut short that way counts too, so an event that kills its workers is buried in the end.
     `poll_interval` is in seconds.
 
-    After `handler_timeout` seconds the handlers of an event count as failed, even if they hang; the default is `lease`.
-    For that, synchronous handlers run in threads of their own, where SystemExit counts as a failure. With `math.inf`
-    they run in the caller's thread, without limit.
+    After `handler_timeout` seconds the handlers of an event count as failed, even if they hang; the default is that of
+    the router where it has one, else `lease`. An asynchronous handler is cancelled then. A synchronous one runs in a
+    thread of its own, which cannot be stopped: it is left behind, and the next event has another. SystemExit there
+    counts as a failure. With `math.inf` handlers run in the caller's thread, without limit.
     """
 
     def __init__(
@@ -57,17 +61,28 @@ class WebhookWorker:
             raise ConfigurationError(
                 "A webhook worker needs a router that was made with `queue=`, and an `EventQueue` there."
             )
-        self._router = router
-        self._queue: EventQueue = router.queue
+        self.router = router
+        self.queue: EventQueue = router.queue
         self._lease: float = above_zero(lease, "The lease of a webhook worker")
-        timeout = handler_timeout_of(handler_timeout, self._lease)
+        timeout = handler_timeout_of(
+            router.handler_timeout if handler_timeout is None else handler_timeout, self._lease
+        )
         self._in_caller = HandlerRun(
             None if timeout is None else CALLER_THREADS, timeout, _only_async if timeout is None else _isolated
         )
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout, _only_sync)
         self._retry_delays = tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)
         self._poll_interval: float = at_least_zero(poll_interval, "poll_interval")
-        self._warned: set[str] = set()
+        self._warned: dict[str, str] = {}
+        # By token. None while the queue is asked.
+        self._taken: dict[str, QueuedEvent | None] = {}
+        self.reaches_queue = True
+        """Whether the queue answered `run` or `arun` the last time; True before."""
+
+    @property
+    def running(self) -> int:
+        """How many events are being handled."""
+        return sum(queued is not None for queued in list(self._taken.values()))
 
     def run_once(self) -> bool:
         """Handle the next due event; returns False if there was none. Handler errors are recorded, not raised."""
@@ -83,9 +98,10 @@ class WebhookWorker:
         while not stop.is_set():
             try:
                 found = self.run_once()
+                self.reaches_queue = True
             except Exception:
                 logger.exception("The webhook queue is out of reach; trying again.")
-                found = False
+                found = self.reaches_queue = False
             if not found:
                 stop.wait(self._poll_interval)
 
@@ -94,28 +110,56 @@ class WebhookWorker:
         while True:
             try:
                 found = await self.arun_once()
+                self.reaches_queue = True
             except Exception:
                 logger.exception("The webhook queue is out of reach; trying again.")
-                found = False
+                found = self.reaches_queue = False
             # Yields to the event loop and to a cancellation even if the queue is never empty.
             await asyncio.sleep(0 if found else self._poll_interval)
 
+    def give_back(self) -> None:
+        """Put the events that are being handled back into the queue, where another worker takes them at once.
+
+        For a process that is about to end, after `run` was stopped: the handlers would go on here. What is given back
+        loses no attempt. An event that can't be given back is logged, and waits until its lease ends.
+        """
+        ends_at = time.monotonic() + _TAKE_SECONDS
+        while None in list(self._taken.values()) and time.monotonic() < ends_at:
+            time.sleep(0.01)
+        for token, queued in list(self._taken.items()):
+            if queued is None:
+                continue
+            try:
+                if self.queue.put_back(queued.key, token, 0.0):
+                    logger.warning("Webhook event %r is given back unfinished, for another worker.", queued.key)
+            except Exception:
+                logger.exception("Webhook event %r could not be given back: it waits for its lease's end.", queued.key)
+
     def _work(self, run: HandlerRun) -> Effects[bool]:
         token = secrets.token_hex(16)
-        queued: QueuedEvent | None = yield Call(self._queue.take, (token, self._lease), threads=STORE_THREADS)
-        if queued is None:
-            return False
+        self._taken[token] = None
+        try:
+            queued: QueuedEvent | None = yield Call(self.queue.take, (token, self._lease), threads=STORE_THREADS)
+            if queued is None:
+                return False
+            self._taken[token] = queued
+            yield from self._handle(queued, token, run)
+        finally:
+            del self._taken[token]
+        return True
+
+    def _handle(self, queued: QueuedEvent, token: str, run: HandlerRun) -> Effects[None]:
         if queued.attempt > len(self._retry_delays) + 1:
             yield from record(
-                self._queue.bury, queued.key, token, "Every attempt ended without an outcome: its worker died or hung."
+                self.queue.bury, queued.key, token, "Every attempt ended without an outcome: its worker died or hung."
             )
-            return True
+            return
         try:
             event = parse_event(queued.body)
             if reason := self._reason_to_skip(queued.key, event):
                 yield from self._skip(queued.key, token, reason)
-                return True
-            yield from observe_handlers(self._router.reporter, event, self._router.run_handlers(event, run))
+                return
+            yield from observe_handlers(self.router.reporter, event, self.router.run_handlers(event, run))
         except Exception as error:
             yield from self._failed(queued, token, error)
         except GeneratorExit:  # no driver is left to perform another effect
@@ -125,26 +169,25 @@ class WebhookWorker:
             raise
         else:
             yield from self._complete(queued.key, token)
-        return True
 
     def _reason_to_skip(self, key: str, event: WebhookEvent) -> str | None:
         """Why an event is left to other workers; None if it is handled here."""
-        prefix = self._router.key_prefix
+        prefix = self.router.key_prefix
         if not key.startswith(prefix):
             return f"events that were not queued under the name {prefix[:-1]!r}"
-        return None if self._router.has_handlers(event.event) else f"events of the type {event.event[:80]!r}"
+        return None if self.router.has_handlers(event.event) else f"events of the type {event.event[:80]!r}"
 
     def _skip(self, key: str, token: str, reason: str) -> Effects[None]:
-        if reason not in self._warned and len(self._warned) < _MAX_WARNINGS:
-            self._warned.add(reason)
+        # setdefault: of several threads, one is the first.
+        if len(self._warned) < _MAX_WARNINGS and self._warned.setdefault(reason, token) == token:
             logger.warning(
                 "This worker has no handler for %s: it leaves them in the queue, for a worker that has one.", reason
             )
-        yield from record(self._queue.put_back, key, token, max(self._poll_interval, _SKIP_SECONDS))
+        yield from record(self.queue.put_back, key, token, max(self._poll_interval, _SKIP_SECONDS))
 
     def _complete(self, key: str, token: str) -> Effects[None]:
         try:
-            yield from record(self._queue.complete, key, token)
+            yield from record(self.queue.complete, key, token)
         except Exception:
             logger.exception("Webhook event %r was handled, but that could not be recorded: it will run again.", key)
 
@@ -152,9 +195,9 @@ class WebhookWorker:
         reason = f"The worker was stopped: {_error_text(error)}"
         try:
             if queued.attempt > len(self._retry_delays):
-                yield _record_once(self._queue.bury, queued.key, token, reason)
+                yield _record_once(self.queue.bury, queued.key, token, reason)
             else:
-                yield _record_once(self._queue.retry, queued.key, token, 0.0, reason)
+                yield _record_once(self.queue.retry, queued.key, token, 0.0, reason)
         except Exception:
             logger.exception(
                 "Webhook event %r stays with the worker that was stopped until its lease runs out.", queued.key
@@ -166,9 +209,9 @@ class WebhookWorker:
         reason = _error_text(cause)
         hopeless = isinstance(error, WebhookPayloadError) or queued.attempt > len(self._retry_delays)
         if hopeless:
-            yield from record(self._queue.bury, queued.key, token, reason)
+            yield from record(self.queue.bury, queued.key, token, reason)
         else:
-            yield from record(self._queue.retry, queued.key, token, self._retry_delays[queued.attempt - 1], reason)
+            yield from record(self.queue.retry, queued.key, token, self._retry_delays[queued.attempt - 1], reason)
 
 
 class _HandlerExit(Exception):

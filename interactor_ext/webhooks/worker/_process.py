@@ -1,0 +1,239 @@
+"""The process of `interactor webhooks work`: a worker in several threads that stops at a signal and loses no event."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import reduce
+from importlib import import_module
+from typing import Any
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._redaction import escape_controls
+from interactor_ext._threads import loop_thread
+from interactor_ext.logs._logger import webhooks_logger as logger
+from interactor_ext.logs._stderr import log_to_stderr
+from interactor_ext.webhooks._threads import CALLER_THREADS, STORE_THREADS
+from interactor_ext.webhooks.router import WebhookRouter
+from interactor_ext.webhooks.worker._metrics_port import Health, MetricsPort
+from interactor_ext.webhooks.worker._worker import WebhookWorker
+
+# Exit status. 1 is any error before the work begins, 2 invalid usage.
+FINISHED, FAILED, UNFINISHED, EXHAUSTED = 0, 1, 3, 4
+EPILOG = (
+    "SIGTERM and Ctrl-C stop it: it takes no more events, and gives back what does not end within --grace. A second "
+    "signal does so at once. Exit status: 0 stopped, and all that ran has ended; 1 it could not start; 2 wrong usage; "
+    "3 stopped, with events given back; 4 too many handlers hang: start it again."
+)
+# Threads of handlers that hang. Each keeps its memory, and its connections.
+_MOST_LEFT_BEHIND = 100
+_CHECK_SECONDS = 1.0
+_FLUSH_SECONDS = 1.0
+
+
+def main(arguments: list[str] | None = None, *, prog: str = "python -m interactor_ext.webhooks.worker") -> int:
+    """Returns the exit status, or ends the process where a handler that hangs would keep it. `prog` is for its help."""
+    options = _parser(prog).parse_args(arguments)
+    try:
+        worker = load_worker(options.router)
+        _log_if_nobody_does()
+        process = WorkerProcess(worker, concurrency=options.concurrency, grace=options.grace)
+        with _metrics_port(process, options.metrics_host, options.metrics_port):
+            status = process.run()
+    except ConfigurationError as error:
+        sys.stderr.write(f"Error: {escape_controls(str(error))}\n")
+        return FAILED
+    if status == UNFINISHED or process.left_behind:
+        _end(status)
+    return status
+
+
+def load_worker(name: str) -> WebhookWorker:
+    """The worker that `module:name` names, or a new one for the router there. The working directory can be imported.
+
+    Raises ConfigurationError, or what importing the module raises.
+    """
+    module, _, attributes = name.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *attributes.split("."))):
+        raise ConfigurationError(f"{name!r} names no router: write module:name, for instance shop.webhooks:router.")
+    if not {"", os.getcwd()} & set(sys.path):
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise ConfigurationError(f"There is no module {error.name!r} here, nor installed.") from None
+    try:
+        found = reduce(getattr, attributes.split("."), found)
+    except AttributeError:
+        raise ConfigurationError(f"The module {module!r} has no {attributes!r}.") from None
+    if isinstance(found, WebhookRouter):
+        return WebhookWorker(found)
+    if not isinstance(found, WebhookWorker):
+        raise ConfigurationError(
+            f"{name!r} is neither a WebhookRouter nor a WebhookWorker, but {type(found).__name__}."
+        )
+    return found
+
+
+class WorkerProcess:
+    """Runs a worker in `concurrency` threads until a signal; then waits up to `grace` seconds for what runs."""
+
+    def __init__(self, worker: WebhookWorker, *, concurrency: int, grace: float) -> None:
+        self.worker = worker
+        self._grace = grace
+        self._stop = threading.Event()
+        # A SimpleQueue, since its put may interrupt any other call of this thread, its own get included.
+        self._news: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"interactor-webhook-worker-{number}", daemon=True)
+            for number in range(1, concurrency + 1)
+        ]
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop.is_set()
+
+    @property
+    def left_behind(self) -> int:
+        """How many threads are kept by handlers that did not end in time."""
+        return CALLER_THREADS.abandoned + loop_thread.abandoned
+
+    def health(self) -> Health:
+        return Health(self.is_stopping, self.worker.reaches_queue, self.worker.running, self.left_behind)
+
+    def run(self) -> int:
+        """Work until a signal; returns the exit status. For the main thread, where signals arrive."""
+        with self._signals():
+            for thread in self._threads:
+                thread.start()
+            logger.info("Webhook worker %d takes events, in %d threads.", os.getpid(), len(self._threads))
+            status = self._wait_for_stop()
+            self._stop.set()
+            if not self._wait_for_threads():
+                self.worker.give_back()
+                status = status or UNFINISHED
+        logger.info("Webhook worker %d has stopped.", os.getpid())
+        return status
+
+    def _work(self) -> None:
+        while not self.is_stopping:
+            try:
+                self.worker.run(self._stop)
+            except BaseException:
+                # Without a time limit, handlers run in this very thread.
+                logger.exception("A webhook handler raised what would end its worker, which goes on.")
+        self._news.put(None)
+
+    def _wait_for_stop(self) -> int:
+        while True:
+            with suppress(queue.Empty):
+                number = self._news.get(timeout=_CHECK_SECONDS)
+                logger.info("Webhook worker %d stops (signal %s): it takes no more events.", os.getpid(), number)
+                return FINISHED
+            if self.left_behind >= _MOST_LEFT_BEHIND:
+                logger.critical(
+                    "%d webhook handlers hang in threads that cannot be stopped: this worker ends, start it again.",
+                    self.left_behind,
+                )
+                return EXHAUSTED
+
+    def _wait_for_threads(self) -> bool:
+        """Whether all have ended in time, and before another signal."""
+        ends_at = time.monotonic() + self._grace
+        running = len(self._threads)
+        while running and (left := ends_at - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                if self._news.get(timeout=min(left, threading.TIMEOUT_MAX)) is not None:
+                    return False
+                running -= 1
+        return running == 0
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, _: object) -> None:
+        self._news.put(number)
+        if self.is_stopping:
+            # A third one ends the process, even if the queue hangs while events are given back.
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _metrics_port(process: WorkerProcess, host: str, port: int | None) -> Iterator[None]:
+    if port is None:
+        yield
+        return
+    try:
+        server = MetricsPort(process.health, host, port)
+    except OSError as error:
+        raise ConfigurationError(f"Can't listen on {host} port {port}: {error.strerror or error}") from error
+    with server:
+        logger.info("Health at http://%s:%d/healthz, metrics at /metrics.", host, server.server_port)
+        yield
+
+
+def _log_if_nobody_does() -> None:
+    """Log to stderr, unless the program has configured a log or INTERACTOR_LOG has."""
+    above: logging.Logger | None = logger
+    while above is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in above.handlers):
+            return
+        above = above.parent
+    log_to_stderr(logger, "info")
+
+
+def _end(status: int) -> None:
+    """End the process without waiting for threads: one that is writing when the interpreter ends would abort it."""
+    with suppress(Exception):
+        STORE_THREADS.call(sys.stdout.flush, _FLUSH_SECONDS)
+    os._exit(status)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Runs the handlers of a router for the events in its queue.",
+        epilog=EPILOG,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("router", metavar="module:name", help="where a WebhookRouter stands, or a WebhookWorker")
+    parser.add_argument("--concurrency", type=_count, default=4, help="how many events are handled at once, in threads")
+    parser.add_argument("--grace", type=_seconds, default=25.0, help="seconds for what runs when a signal comes")
+    parser.add_argument("--metrics-port", type=_port, help="serves /healthz and /metrics; 0 takes a free port")
+    parser.add_argument("--metrics-host", default="127.0.0.1", help="address of the metrics port")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: they go from 0 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= float(text) <= 86400:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400")

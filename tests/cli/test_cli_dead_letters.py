@@ -1,0 +1,140 @@
+"""`interactor webhooks dead`: dead letters of a router's queue, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactor_ext.webhooks import SQLiteEventQueue
+from tests.support.webhook_deliveries import body_of, envelope
+
+pytest.importorskip("typer", reason="pip install typer rich")
+
+from interactor_ext.cli import main
+
+pytest_plugins = ["tests.support.webhook_fixtures"]
+SHOP = """
+import pathlib
+from tests.support.webhook_routers import make
+from interactor_ext.webhooks import SQLiteEventQueue
+router = make(queue=SQLiteEventQueue(pathlib.Path(__file__).parent / "queue.db"))
+"""
+
+
+@pytest.fixture
+def dead(
+    tmp_path: Path, queue: SQLiteEventQueue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., str]]:
+    """Run a command on a queue with three dead letters, and one of another service; returns its output."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dead_shop.py").write_text(SHOP)
+    for key, body in (
+        ("shop:a", body_of(key="a")),
+        ("shop:b", body_of("workflow.instance.halted", key="b")),
+        ("shop:c", b"no event"),
+        ("other:a", body_of(key="a")),
+    ):
+        queue.put(key, body)
+        taken = queue.take(key, 60)
+        assert taken is not None
+        queue.bury(taken.key, key, f"LookupError: {taken.key}")
+
+    def run(command: str, *arguments: str, status: int = 0) -> str:
+        ended = main(["webhooks", "dead", command, "dead_shop:router", *arguments])
+        shown = "".join(capsys.readouterr())
+        assert ended == status, shown
+        return shown
+
+    yield run
+    del sys.modules["dead_shop"]
+
+
+def keys(queue: SQLiteEventQueue) -> list[str]:
+    return [letter.key for letter in queue.dead_letters()]
+
+
+def lines(shown: str) -> list[Any]:
+    return [json.loads(line) for line in shown.splitlines()]
+
+
+def test_list_shows_dead_letters_of_this_router_oldest_first(dead: Callable[..., str]) -> None:
+    shown = dead("list")
+    assert [line.split()[0] for line in shown.splitlines() if line.startswith("shop:")] == [
+        "shop:a",
+        "shop:b",
+        "shop:c",
+    ]
+    assert "shop:a room.message.created, 1 attempts" in shown
+    assert "shop:c unreadable" in shown
+    assert "LookupError: shop:b" in shown
+    assert "other:a" not in shown
+    assert "3 dead letters." in shown
+    assert "The first 1 are shown" in dead("list", "--limit", "1")
+
+
+def test_list_as_json_has_one_object_a_line(dead: Callable[..., str]) -> None:
+    letters = lines(dead("list", "--json"))
+    assert [(each["key"], each["event"]) for each in letters] == [
+        ("shop:a", "room.message.created"),
+        ("shop:b", "workflow.instance.halted"),
+        ("shop:c", None),
+    ]
+    assert letters[0]["attempts"] == 1
+    assert letters[0]["error"] == "LookupError: shop:a"
+    assert letters[0]["failed_at"].endswith("+00:00")
+
+
+def test_show_has_the_body_of_an_event_and_the_text_of_what_is_none(dead: Callable[..., str]) -> None:
+    assert lines(dead("show", "shop:a", "--json"))[0]["body"] == envelope(key="a")
+    assert lines(dead("show", "shop:c", "--json"))[0]["body"] == "no event"
+    assert json.loads(dead("show", "shop:a"))["key"] == "shop:a"
+    assert "has the key 'nothing'" in dead("show", "nothing", status=1)
+    assert "has the key 'other:a'" in dead("show", "other:a", status=1)
+
+
+def test_replay_queues_the_named_letters_with_all_attempts(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:
+    assert "1 dead letter replayed." in dead("replay", "shop:b")
+    assert keys(queue) == ["shop:a", "shop:c", "other:a"]
+    taken = queue.take("t", 60)
+    assert taken is not None
+    assert (taken.key, taken.attempt) == ("shop:b", 1)
+
+
+def test_drop_deletes_letters_for_good(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:
+    assert lines(dead("drop", "shop:a", "shop:c", "--json")) == [
+        {"key": "shop:a", "dropped": True},
+        {"key": "shop:c", "dropped": True},
+    ]
+    assert keys(queue) == ["shop:b", "other:a"]
+    assert not queue.put("shop:a", b"{}")
+    assert queue.take("t", 60) is None
+
+
+@pytest.mark.parametrize("command", ["replay", "drop"])
+def test_all_letters_of_this_router_and_no_other(
+    dead: Callable[..., str], queue: SQLiteEventQueue, command: str
+) -> None:
+    assert "3 dead letters" in dead(command, "--all")
+    assert keys(queue) == ["other:a"]
+
+
+@pytest.mark.parametrize("command", ["replay", "drop"])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["shop:a", "nothing"], "has the key 'nothing'"),
+        ([], "--all"),
+        (["shop:a", "--all"], "not both"),
+    ],
+)
+def test_unclear_choice_of_letters_changes_nothing(
+    dead: Callable[..., str], queue: SQLiteEventQueue, command: str, arguments: list[str], said: str
+) -> None:
+    assert said in dead(command, *arguments, status=1)
+    assert keys(queue) == ["shop:a", "shop:b", "shop:c", "other:a"]

@@ -1,0 +1,378 @@
+"""`python -m interactor_ext.webhooks.worker` in real processes: signals, exit status, handlers that hang, probes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from interactor_ext import ConfigurationError
+from interactor_ext.webhooks import SQLiteEventQueue, WebhookWorker
+from interactor_ext.webhooks.worker._process import load_worker, main
+from tests.support.waiting import PATIENCE, eventually
+from tests.support.webhook_deliveries import body_of
+from tests.support.webhook_routers import make
+
+if sys.platform == "win32":
+    pytest.skip("processes are ended by SIGTERM", allow_module_level=True)
+
+pytest_plugins = ["tests.support.webhook_fixtures"]
+
+ROOT = Path(__file__).parents[2]
+WORKER = "interactor_ext.webhooks.worker"
+# Its handlers run until a file with the name of the event's key is there.
+PROGRAM = """
+import asyncio, math, os, pathlib, sys, time
+from interactor_ext.webhooks import SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker
+from tests.support.webhook_deliveries import SECRET
+
+HERE = pathlib.Path(__file__).parent
+
+
+class Queue(SQLiteEventQueue):
+    def take(self, token, lease):
+        if (HERE / "gone").exists():
+            raise OSError("the disk is gone")
+        return super().take(token, lease)
+
+
+router = WebhookRouter(WebhookVerifier(SECRET), queue=Queue(HERE / "queue.db"), name="shop")
+
+
+def note(what, event):
+    with open(HERE / "runs", "a") as file:
+        file.write(f"{what} {event.idempotency_key} {os.getpid()}\\n")
+
+
+@router.on("room.message.created")
+def handle(event):
+    note("began", event)
+    while not (HERE / event.idempotency_key).exists():
+        time.sleep(0.002)
+    note("ended", event)
+
+
+@router.on("workflow.instance.halted")
+async def ahandle(event):
+    note("began", event)
+    try:
+        while not (HERE / event.idempotency_key).exists():
+            await asyncio.sleep(0.002)
+    except asyncio.CancelledError:
+        note("cancelled", event)
+        raise
+    note("ended", event)
+
+
+@router.on("credential.connected")
+def ends_interpreters(event):
+    sys.exit("card 4711")
+"""
+
+
+class Shop:
+    """A folder with the program, its queue, and the worker processes that a test starts there."""
+
+    def __init__(self, folder: Path, queue: SQLiteEventQueue) -> None:
+        self.folder, self.queue = folder, queue
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *options: str, command: str = WORKER, more: str = "", name: str = "router") -> int:
+        """The number of a new worker process that takes events."""
+        (self.folder / "shop.py").write_text(PROGRAM + more)
+        verb = [] if command == WORKER else ["webhooks", "work"]
+        number = len(self.processes)
+        with open(self.folder / f"log{number}", "wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", command, *verb, f"shop:{name}", *options],
+                cwd=self.folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stderr=log,
+            )
+        self.processes.append(process)
+        self.has_logged("takes events", number)
+        return number
+
+    def log(self, number: int = 0) -> str:
+        return (self.folder / f"log{number}").read_text()
+
+    def has_logged(self, text: str, number: int = 0) -> None:
+        process = self.processes[number]
+        eventually(lambda: text in self.log(number) or process.poll() is not None, f"{text!r} in the log")
+        assert text in self.log(number)
+
+    def put(self, key: str, event: str = "room.message.created") -> None:
+        assert self.queue.put(f"shop:{key}", body_of(event, key))
+
+    def release(self, key: str) -> None:
+        (self.folder / key).touch()
+
+    def runs(self) -> list[str]:
+        file = self.folder / "runs"
+        return [line.rpartition(" ")[0] for line in file.read_text().splitlines()] if file.exists() else []
+
+    def has_run(self, run: str, times: int = 1) -> None:
+        eventually(lambda: self.runs().count(run) == times, f"{run!r}, {times} times")
+
+    def send(self, number: int, which: signal.Signals = signal.SIGTERM) -> None:
+        self.processes[number].send_signal(which)
+
+    def status(self, number: int = 0) -> int:
+        return self.processes[number].wait(PATIENCE)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, queue: SQLiteEventQueue) -> Iterator[Shop]:
+    shop = Shop(tmp_path, queue)
+    yield shop
+    for process in shop.processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("command", "which", "event"),
+    [
+        (WORKER, signal.SIGTERM, "room.message.created"),
+        ("interactor_ext.cli", signal.SIGINT, "workflow.instance.halted"),
+    ],
+)
+def test_signal_during_handler_lets_it_finish_takes_no_more_and_exits_0(
+    shop: Shop, command: str, which: signal.Signals, event: str
+) -> None:
+    if command != WORKER:
+        pytest.importorskip("typer", reason="pip install typer rich")
+    shop.start("--concurrency", "1", "--grace", str(PATIENCE), command=command)
+    shop.put("k1", event)
+    shop.has_run("began k1")
+    shop.put("k2", event)
+    shop.send(0, which)
+    shop.has_logged("takes no more events")
+    shop.release("k1")
+    assert shop.status() == 0
+    assert shop.runs() == ["began k1", "ended k1"]
+    left = shop.queue.take("another worker", 60)
+    assert left is not None
+    assert (left.key, left.attempt) == ("shop:k2", 1)
+    assert shop.queue.take("another worker", 60) is None
+
+
+def test_event_that_outlasts_grace_is_taken_by_another_worker_before_its_lease_ends(shop: Shop) -> None:
+    first = shop.start("--grace", "0")
+    shop.put("k1")
+    shop.has_run("began k1")
+    second = shop.start()
+    shop.send(first)
+    # The lease is 300 s, and a test waits for `PATIENCE`.
+    shop.has_run("began k1", times=2)
+    assert shop.status(first) == 3
+    assert "'shop:k1' is given back unfinished" in shop.log(first)
+    shop.release("k1")
+    shop.has_run("ended k1")
+    shop.send(second)
+    assert shop.status(second) == 0
+    assert shop.queue.take("another worker", 60) is None
+
+
+def test_second_signal_gives_back_all_that_runs_without_counting_the_attempt(shop: Shop) -> None:
+    shop.start("--grace", "86400")
+    for key, event in (("k1", "room.message.created"), ("k2", "workflow.instance.halted")):
+        shop.put(key, event)
+        shop.has_run(f"began {key}")
+    shop.send(0)
+    shop.has_logged("takes no more events")
+    shop.send(0, signal.SIGINT)
+    assert shop.status() == 3
+    taken = [shop.queue.take("another worker", 60) for _ in range(2)]
+    assert sorted((each.key, each.attempt) for each in taken if each) == [("shop:k1", 1), ("shop:k2", 1)]
+
+
+@pytest.mark.parametrize(
+    ("event", "outcomes"),
+    [("room.message.created", []), ("workflow.instance.halted", ["cancelled k1"] * 3)],
+    ids=["sync", "async"],
+)
+def test_hanging_handler_costs_its_event_and_not_the_worker(shop: Shop, event: str, outcomes: list[str]) -> None:
+    # k2 does not hang, and has three attempts, should a busy machine take its time for one.
+    limits = "\nrouter.handler_timeout = 0.5\nworker = WebhookWorker(router, retry_delays=(0, 0))"
+    shop.start("--concurrency", "1", more=limits, name="worker")
+    shop.put("k1", event)
+    eventually(lambda: [letter.key for letter in shop.queue.dead_letters()] == ["shop:k1"], "the dead letter")
+    shop.release("k2")
+    shop.put("k2", event)
+    shop.has_run("ended k2")
+    shop.send(0)
+    assert shop.status() == 0
+    assert "TimeoutError" in shop.queue.dead_letters()[0].error
+    assert [run for run in shop.runs() if run.startswith("cancelled")] == outcomes
+    assert "ended k1" not in shop.runs()
+
+
+def test_worker_with_too_many_hanging_handlers_exits_4(shop: Shop) -> None:
+    limits = "\nrouter.handler_timeout = 0.05\nworker = WebhookWorker(router, retry_delays=())"
+    most = "\nimport interactor_ext.webhooks.worker._process as process\nprocess._MOST_LEFT_BEHIND = 2"
+    shop.start(more=limits + most, name="worker")
+    for key in ("k1", "k2"):
+        shop.put(key)
+    assert shop.status() == 4
+    assert "2 webhook handlers hang" in shop.log()
+
+
+def test_event_without_handler_stays_in_queue_and_is_logged_once_per_type(shop: Shop) -> None:
+    shop.start("--concurrency", "1")
+    shop.put("k1", "custom.one")
+    shop.put("k2", "custom.one")
+    shop.put("k3", "custom.two")
+    shop.release("k4")
+    shop.put("k4")
+    shop.has_run("ended k4")
+    shop.send(0)
+    assert shop.status() == 0
+    said = re.findall(r"no handler for events of the type '([a-z.]+)'", shop.log())
+    assert sorted(said) == ["custom.one", "custom.two"]
+    assert shop.queue.dead_letters() == []
+    assert [shop.queue.discard(f"shop:{key}") for key in ("k1", "k2", "k3")] == [False] * 3
+    assert not any(shop.queue.put(f"shop:{key}", b"{}") for key in ("k1", "k2", "k3"))
+
+
+def test_handler_that_exits_without_time_limit_ends_no_worker_thread(shop: Shop) -> None:
+    limits = "\nworker = WebhookWorker(router, handler_timeout=math.inf, retry_delays=())"
+    shop.start("--concurrency", "1", more=limits, name="worker")
+    shop.put("k1", "credential.connected")
+    shop.release("k2")
+    shop.put("k2")
+    shop.has_run("ended k2")
+    [letter] = shop.queue.dead_letters()
+    assert letter.error.endswith("SystemExit: card 4711")
+    shop.send(0)
+    assert shop.status() == 0
+
+
+def url_of(shop: Shop) -> str:
+    shop.has_logged("/healthz")
+    [url] = re.findall(r"(http://\S+)/healthz", shop.log())
+    return str(url)
+
+
+def test_metrics_port_serves_health_and_metrics(shop: Shop) -> None:
+    pytest.importorskip("prometheus_client")
+    shop.start("--metrics-port", "0", "--grace", str(PATIENCE))
+    shop.put("k1")
+    shop.has_run("began k1")
+    with httpx.Client(base_url=url_of(shop), timeout=PATIENCE) as client:
+        health = client.get("/healthz")
+        assert (health.status_code, health.json()) == (200, {"status": "ok", "running": 1, "left_behind": 0})
+        metrics = client.get("/metrics")
+        assert metrics.headers["Content-Type"].startswith("text/plain")
+        assert "interactor_webhook_worker_running 1.0\n" in metrics.text
+        assert "process_start_time_seconds" in metrics.text
+        assert client.get("/other").status_code == 404
+        (shop.folder / "gone").touch()
+        eventually(lambda: client.get("/healthz").status_code == 503, "503")
+        assert client.get("/healthz").json()["status"] == "queue_unreachable"
+        assert "interactor_webhook_worker_queue_up 0.0\n" in client.get("/metrics").text
+        shop.send(0)
+        eventually(lambda: client.get("/healthz").json()["status"] == "stopping", "stopping")
+        assert client.get("/healthz").status_code == 200
+    shop.release("k1")
+    assert shop.status() == 0
+
+
+def test_metrics_without_prometheus_client_name_the_extra(shop: Shop) -> None:
+    shop.start("--metrics-port", "0", more="\nsys.modules['prometheus_client'] = None")
+    url = url_of(shop)
+    answer = httpx.get(f"{url}/metrics", timeout=PATIENCE)
+    assert answer.status_code == 404
+    assert "pip install 'interactor-sdk[prometheus]'" in answer.text
+    assert httpx.get(f"{url}/healthz", timeout=PATIENCE).status_code == 200
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], WebhookWorker]]:
+    """Load a name of modules in a folder of their own, which is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    (tmp_path / "odd_shop.py").write_text(
+        "from tests.support.webhook_routers import make\nfrom interactor_ext.webhooks import SQLiteEventQueue\n"
+        "class app:\n    router = make(queue=SQLiteEventQueue('queue.db'))\nalone = make()\n"
+    )
+    (tmp_path / "broken_shop.py").write_text("import no_such_dependency\n")
+    yield load_worker
+    for name in ("odd_shop", "broken_shop"):
+        sys.modules.pop(name, None)
+
+
+def test_router_is_loaded_from_the_working_directory_and_through_attributes(
+    load: Callable[[str], WebhookWorker], tmp_path: Path
+) -> None:
+    worker = load("odd_shop:app.router")
+    assert worker.router.key_prefix == "shop:"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("odd_shop", "names no router"),
+        ("odd_shop:", "names no router"),
+        (".odd_shop:router", "names no router"),
+        ("no_shop:router", "no module 'no_shop'"),
+        ("odd_shop:other", "no 'other'"),
+        ("odd_shop:make", "neither a WebhookRouter nor a WebhookWorker"),
+        ("odd_shop:alone", "queue="),
+    ],
+)
+def test_name_that_is_no_router_is_one_clear_error_and_exit_1(
+    load: Callable[[str], WebhookWorker], name: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        load(name)
+    assert main([name]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_missing_import_of_the_users_module_is_raised_as_it_is(load: Callable[[str], WebhookWorker]) -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
+        load("broken_shop:router")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--concurrency", "0"], ["--grace", "-1"], ["--grace", "nan"], ["--metrics-port", "70000"]],
+)
+def test_option_out_of_range_exits_2(options: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["shop:router", *options])
+    assert ended.value.code == 2
+
+
+def test_worker_takes_handler_timeout_of_its_router(queue: SQLiteEventQueue) -> None:
+    release = threading.Event()
+    router = make(queue=queue, handler_timeout=0.05)
+    router.on("*")(lambda event: release.wait(PATIENCE))
+    queue.put("shop:k1", body_of(key="k1"))
+    assert WebhookWorker(router, retry_delays=()).run_once()
+    release.set()
+    assert [letter.key for letter in queue.dead_letters()] == ["shop:k1"]
+
+
+class LosingQueue(SQLiteEventQueue):
+    def put_back(self, key: str, token: str, delay: float) -> bool:
+        raise OSError("the disk is gone")
+
+
+def test_give_back_without_queue_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with LosingQueue(tmp_path / "queue.db") as queue:
+        router = make(queue=queue)
+        worker = WebhookWorker(router)
+        router.on("*")(lambda event: worker.give_back())
+        queue.put("shop:k1", body_of(key="k1"))
+        assert worker.run_once()
+    assert "could not be given back" in caplog.text
