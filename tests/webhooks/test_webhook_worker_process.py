@@ -72,6 +72,11 @@ async def ahandle(event):
     note("ended", event)
 
 
+@router.on("custom.blocks")
+async def blocks(event):
+    time.sleep(3600)
+
+
 @router.on("credential.connected")
 def ends_interpreters(event):
     sys.exit("card 4711")
@@ -216,14 +221,16 @@ def test_hanging_handler_costs_its_event_and_not_the_worker(shop: Shop, event: s
     assert "ended k1" not in shop.runs()
 
 
-def test_worker_with_too_many_hanging_handlers_exits_4(shop: Shop) -> None:
+@pytest.mark.parametrize("event", ["room.message.created", "custom.blocks"], ids=["sync", "async that blocks its loop"])
+def test_worker_with_too_many_hanging_handlers_exits_4(shop: Shop, event: str) -> None:
     limits = "\nrouter.handler_timeout = 0.05\nworker = WebhookWorker(router, retry_delays=())"
     most = "\nimport interactor_ext.webhooks.worker._process as process\nprocess._MOST_LEFT_BEHIND = 2"
-    shop.start(more=limits + most, name="worker")
+    shop.start("--concurrency", "1", more=limits + most, name="worker")
     for key in ("k1", "k2"):
-        shop.put(key)
+        shop.put(key, event)
     assert shop.status() == 4
     assert "2 webhook handlers hang" in shop.log()
+    assert sorted(letter.key for letter in shop.queue.dead_letters()) == ["shop:k1", "shop:k2"]
 
 
 def test_event_without_handler_stays_in_queue_and_is_logged_once_per_type(shop: Shop) -> None:

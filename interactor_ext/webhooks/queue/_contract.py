@@ -73,7 +73,9 @@ class EventQueue(EventSink, Protocol):
         ...
 
     def put_back(self, key: str, token: str, delay: float) -> bool:
-        """Like `retry`, but without counting the attempt, for an event that no handler has seen."""
+        """Like `retry`, but without counting the attempt, for an event that no handler has seen, or whose worker was
+        told to stop.
+        """
         ...
 
     def bury(self, key: str, token: str, error: str) -> bool:
