@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
@@ -15,11 +16,12 @@ _MOST_BUCKETS = 10_000
 class Quota:
     """Counts by namespace, in this process alone."""
 
-    def __init__(self, writes_per_minute: int, streams: int) -> None:
+    def __init__(self, writes_per_minute: int, streams: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         if writes_per_minute < 1 or streams < 1:
             raise ConfigurationError("writes_per_minute and streams_per_namespace must be at least 1")
         self._tier = Tier(writes_per_minute, max(1, writes_per_minute // 3))
         self._most_streams = streams
+        self._clock = clock
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._reset)
@@ -30,7 +32,7 @@ class Quota:
 
     def count_write(self, namespace: str) -> float:
         """0 for a write that is allowed, else the seconds until the next one is."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             bucket = self._writes.get(namespace)
             if bucket is None:

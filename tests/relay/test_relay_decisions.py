@@ -102,10 +102,9 @@ def test_text_that_could_lead_elsewhere_is_no_id(text: str) -> None:
     assert not is_id(text)
 
 
-def test_writes_come_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writes_come_back_with_time() -> None:
     now = 100.0
-    monkeypatch.setattr("interactor_ext.relay._quota.time.monotonic", lambda: now)
-    quota = Quota(60, 1)
+    quota = Quota(60, 1, clock=lambda: now)
     assert [quota.count_write("a") for _ in range(20)] == [0.0] * 20
     assert 0 < quota.count_write("a") <= 1
     assert quota.count_write("b") == 0
@@ -114,10 +113,9 @@ def test_writes_come_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert quota.count_write("a") > 0
 
 
-def test_limits_of_many_namespaces_are_forgotten_once_they_are_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_of_many_namespaces_are_forgotten_once_they_are_full() -> None:
     now = 100.0
-    monkeypatch.setattr("interactor_ext.relay._quota.time.monotonic", lambda: now)
-    quota = Quota(60, 1)
+    quota = Quota(60, 1, clock=lambda: now)
     for number in range(10_000):
         quota.count_write(f"user_{number}")
     now += 1000
