@@ -146,7 +146,7 @@ def _signed(request: httpx.Request, token: Token) -> httpx.Request:
 
 def _carried(response: httpx.Response, token: Token) -> bool:
     """Whether the answered request had the token: after a redirect to another origin it has none."""
-    return response.request.headers.get("Authorization") == bearer(token)
+    return bool(response.request.headers.get("Authorization") == bearer(token))
 
 
 def _is_replayable(request: httpx.Request) -> bool:
