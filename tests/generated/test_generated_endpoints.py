@@ -54,13 +54,17 @@ class RawServer:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api/v1"
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def answer(self, status: int, body: Any = b"") -> None:
         self.status = status
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def close(self) -> None:
+        # First wake the thread: it could accept by the number of a closed socket what is meant for the next server.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(60)
         self._listener.close()
 
     def _serve(self) -> None:

@@ -84,7 +84,8 @@ class Proxy:
         self.asked: list[str] = []
         self.credentials: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     @property
     def address(self) -> str:
@@ -92,6 +93,9 @@ class Proxy:
         return f"{host}:{port}"
 
     def close(self) -> None:
+        # Closing alone would not wake the thread that accepts.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join(60)
         self._listener.close()
 
     def _accept(self) -> None:

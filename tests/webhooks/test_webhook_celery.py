@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from celery import Celery
+from celery import Celery, signals
 from celery.contrib.testing.worker import start_worker
 from celery.exceptions import Reject, Retry
 
@@ -21,6 +21,11 @@ from tests.support.webhook_deliveries import body_of, delivery
 from tests.support.webhook_routers import make, status
 
 pytestmark = pytest.mark.filterwarnings("ignore:This webhook router remembers events in the memory")
+
+
+@signals.setup_logging.connect
+def leave_logging(**_: Any) -> None:
+    """Else Celery would set the level of the root logger, for all later tests as well."""
 
 
 @contextmanager
