@@ -18,9 +18,9 @@ from typing import Any
 
 import httpx
 import pytest
-from ruamel.yaml import YAML
 
 pytest.importorskip("openapi_python_client", reason="pip install --group generate")
+YAML = pytest.importorskip("ruamel.yaml", reason="pip install --group generate").YAML
 
 ROOT = Path(__file__).parents[2]
 DECLARATIONS = Path("interactor_ext", "relay", "static", "interactor-types.d.ts")
