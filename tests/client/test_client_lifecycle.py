@@ -297,8 +297,8 @@ class TestSharedClients:
     def test_wrong_options_leave_no_shared_client(self, get: Any) -> None:
         with pytest.raises(ConfigurationError, match="timeout"):
             get(timeout=-1)
-        with pytest.raises(TypeError, match="colour"):
-            get(colour="red")
+        with pytest.raises(TypeError, match="size"):
+            get(size="large")
         assert get(timeout=7).config.timeout == 7
 
     def test_get_client_takes_the_keywords_of_the_constructors(self) -> None:

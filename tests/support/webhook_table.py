@@ -169,7 +169,7 @@ def table() -> list[Delivery]:
         ("odd, no JSON", b"event=credential.expired", (400, "not_understood")),
         ("odd, an array", b"[1, 2]", (400, "not_understood")),
         ("odd, signed and empty", b"", (400, "not_understood")),
-        ("odd, not of its event's class", expired("misfit", data=7), (500, "handler_failed")),
+        ("odd, not of its event's class", expired("wrong_type", data=7), (500, "handler_failed")),
         ("odd, of an event without a handler", body_of("room.message.created", "unheard"), (200, "ignored")),
         ("odd, of an event of the future", body_of("room.archived", "unknown"), (200, "ignored")),
     ):
