@@ -223,14 +223,18 @@ def test_hanging_handler_costs_its_event_and_not_the_worker(shop: Shop, event: s
 
 @pytest.mark.parametrize("event", ["room.message.created", "custom.blocks"], ids=["sync", "async that blocks its loop"])
 def test_worker_with_too_many_hanging_handlers_exits_4(shop: Shop, event: str) -> None:
-    limits = "\nrouter.handler_timeout = 0.05\nworker = WebhookWorker(router, retry_delays=())"
+    limits = "\nrouter.handler_timeout = 0.5\nworker = WebhookWorker(router, retry_delays=())"
     most = "\nimport interactor_ext.webhooks.worker._process as process\nprocess._MOST_LEFT_BEHIND = 2"
     shop.start("--concurrency", "1", more=limits + most, name="worker")
-    for key in ("k1", "k2"):
-        shop.put(key, event)
+    # More than two, since one whose thread does not begin in time hangs nowhere.
+    keys = [f"shop:k{number}" for number in range(8)]
+    for key in keys:
+        shop.put(key.removeprefix("shop:"), event)
     assert shop.status() == 4
-    assert "2 webhook handlers hang" in shop.log()
-    assert sorted(letter.key for letter in shop.queue.dead_letters()) == ["shop:k1", "shop:k2"]
+    assert re.search("[2-8] webhook handlers hang", shop.log())
+    dead = {letter.key for letter in shop.queue.dead_letters()}
+    assert len(dead) >= 2
+    assert dead <= set(keys)
 
 
 def test_event_without_handler_stays_in_queue_and_is_logged_once_per_type(shop: Shop) -> None:

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
@@ -57,12 +57,13 @@ class WebhookWorker:
         retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
         poll_interval: float = 1.0,
     ) -> None:
-        if not isinstance(router.queue, EventQueue):
+        # By name: for a protocol, Python 3.12 and newer do not see methods that come from `__getattr__`.
+        if not callable(getattr(router.queue, "take", None)):
             raise ConfigurationError(
                 "A webhook worker needs a router that was made with `queue=`, and an `EventQueue` there."
             )
         self.router = router
-        self.queue: EventQueue = router.queue
+        self.queue = cast("EventQueue", router.queue)
         self._lease: float = above_zero(lease, "The lease of a webhook worker")
         timeout = handler_timeout_of(
             router.handler_timeout if handler_timeout is None else handler_timeout, self._lease
