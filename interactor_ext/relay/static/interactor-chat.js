@@ -110,6 +110,8 @@ export class InteractorChatElement extends Base {
   #isAtEnd = true;
   #wasWriting = false;
   #lastStatus = "";
+  /** Until the log is announced again. @type {ReturnType<typeof setTimeout> | undefined} */
+  #quiet;
   /** What a rendered text or a tool call was drawn from. @type {WeakMap<Node, unknown>} */
   #drawn = new WeakMap();
   /** The presentation of the form that is shown. @type {object | undefined} */
@@ -403,8 +405,16 @@ export class InteractorChatElement extends Base {
   /** Screen readers are not told of what was said earlier. @param {boolean} isLoading */
   #quieten(isLoading) {
     const { log } = this.#nodes;
-    if (isLoading) log.ariaLive = "off";
-    else if (log.ariaLive === "off") setTimeout(() => (log.ariaLive = "polite"), QUIET);
+    if (isLoading) {
+      clearTimeout(this.#quiet); // of the load before
+      this.#quiet = undefined;
+      log.ariaLive = "off";
+    } else if (log.ariaLive === "off") {
+      this.#quiet ??= setTimeout(() => {
+        this.#quiet = undefined;
+        log.ariaLive = "polite";
+      }, QUIET);
+    }
   }
 
   #drawMessages() {
