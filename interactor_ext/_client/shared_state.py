@@ -6,7 +6,7 @@ import functools
 import hashlib
 import weakref
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import httpx
 
@@ -42,6 +42,7 @@ else:
     _requests = LazyModule("interactor_ext.telemetry._requests")
 
 T = TypeVar("T")
+C = TypeVar("C", TokenCache, AsyncTokenCache)
 
 
 class ClientOptions(NamedTuple):
@@ -62,8 +63,10 @@ def require_kind(name: str, value: object, kind: type[T]) -> T:
     return value
 
 
-class _SharedState:
+class _SharedState(Generic[C]):
     """What both clients build alike."""
+
+    tokens: C
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         self._config = config
@@ -88,6 +91,19 @@ class _SharedState:
             measure=None if self._reporter is None else functools.partial(_requests.Measured, self._reporter),
         )
 
+    def stream_tokens(self, url: StreamURL) -> C:
+        """The tokens of the URLs of one kind of stream."""
+        narrow, narrower = self._narrow(url), self.tokens.narrower
+        found = narrower.get(url.resource)
+        if found is None:
+            found = narrower.setdefault(url.resource, self._cache(narrow.plan, self._store_of(narrow)))
+        if found.valid() is None:
+            narrow.check()
+        return found
+
+    def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> C:
+        raise NotImplementedError
+
     def _narrow(self, url: StreamURL) -> NarrowToken:
         found = self._narrow_tokens.get(url.resource)
         return found or self._narrow_tokens.setdefault(url.resource, NarrowToken(self._config, url.scope, url.resource))
@@ -96,7 +112,7 @@ class _SharedState:
         return None if self._store is None else GuardedStore(self._store.store, narrow.config, narrow.resource)
 
 
-class SharedState(_SharedState):
+class SharedState(_SharedState[TokenCache]):
     """What the views of an `InteractorClient` share."""
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
@@ -115,16 +131,6 @@ class SharedState(_SharedState):
             if isinstance(network, Transport):
                 reporter.pool_opened(network)
 
-    def stream_tokens(self, url: StreamURL) -> TokenCache:
-        """The tokens of the URLs of one kind of stream."""
-        narrow, narrower = self._narrow(url), self.tokens.narrower
-        found = narrower.get(url.resource)
-        if found is None:
-            found = narrower.setdefault(url.resource, self._cache(narrow.plan, self._store_of(narrow)))
-        if found.valid() is None:
-            narrow.check()
-        return found
-
     def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> TokenCache:
         fetch = fetch_with(self._account, plan)
         watched = fetch if self._reporter is None else self._reporter.watch(fetch)
@@ -137,7 +143,7 @@ class SharedState(_SharedState):
         self.transport.close()
 
 
-class AsyncSharedState(_SharedState):
+class AsyncSharedState(_SharedState[AsyncTokenCache]):
     """What the views of an `AsyncInteractorClient` share."""
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
@@ -155,16 +161,6 @@ class AsyncSharedState(_SharedState):
             self.tokens.on_token = reporter.token_in_use
             if isinstance(network, _async_transport.AsyncTransport):
                 reporter.pool_opened(network)
-
-    def stream_tokens(self, url: StreamURL) -> AsyncTokenCache:
-        """The tokens of the URLs of one kind of stream."""
-        narrow, narrower = self._narrow(url), self.tokens.narrower
-        found = narrower.get(url.resource)
-        if found is None:
-            found = narrower.setdefault(url.resource, self._cache(narrow.plan, self._store_of(narrow)))
-        if found.valid() is None:
-            narrow.check()
-        return found
 
     def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> AsyncTokenCache:
         fetch = fetch_with_async(self._account, plan)
