@@ -106,4 +106,4 @@ if __name__ == "__main__":
     # With the platform: uvicorn.run(app(AsyncInteractorClient())), and the variables INTERACTOR_CLIENT_ID and _SECRET.
     with Sandbox(word_delay=0.03).run() as sandbox:
         port = int(os.environ.get("PORT", "8000"))
-        uvicorn.run(app(sandbox.async_client()), port=port, access_log=False, timeout_graceful_shutdown=1)
+        uvicorn.run(app(sandbox.async_client()), port=port, access_log=False)
