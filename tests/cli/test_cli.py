@@ -220,6 +220,7 @@ def link_of(talk: Terminal) -> str:
     return re.findall(r"http://127\.0\.0\.1:\d+/#[\w-]{43}", talk.seen)[0]
 
 
+@pytest.mark.full
 def test_chat_in_the_browser(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
     with sandbox.client(namespace=NAMESPACE) as user:
         bot = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")

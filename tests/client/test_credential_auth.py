@@ -126,6 +126,7 @@ def test_client_forgets_the_credential_that_was_used_the_longest_time_ago(
 # Many at once
 
 
+@pytest.mark.full
 @sync_and_async
 def test_500_concurrent_calls_with_an_expired_token_make_one_token_request(mode: str, world: World) -> None:
     def script(client: Any) -> Script:
@@ -140,6 +141,7 @@ def test_500_concurrent_calls_with_an_expired_token_make_one_token_request(mode:
     assert world.tokens_seen == ["provider_1"] + ["provider_2"] * 500
 
 
+@pytest.mark.full
 @sync_and_async
 def test_500_concurrent_calls_with_a_token_that_is_due_wait_for_nothing(mode: str, world: World) -> None:
     def script(client: Any) -> Script:

@@ -245,6 +245,7 @@ def message_of(reply: Any) -> Any:
     return enter_async()
 
 
+@pytest.mark.full
 @sync_and_async
 @pytest.mark.parametrize("what", ["chat", "run"])
 def test_sleeping_tool_does_not_hold_a_chat_beyond_its_deadline(mode: str, what: str) -> None:

@@ -23,7 +23,7 @@ from tests.support.fault_server import Action, Connection, FaultServer, Request,
 
 POLICY = RetryPolicy(max_retries=8, base_delay=0.002, max_delay=0.02)
 REFUSED = error(429, "RATE_LIMITED")
-volumes = pytest.mark.parametrize("calls", [200, pytest.param(2_000, marks=pytest.mark.full)])
+CALLS = 2_000
 
 
 class BadNetwork(FaultServer):
@@ -171,31 +171,31 @@ def what_there_is(network: BadNetwork, kind: str) -> list[tuple[str, str]]:
         return [(item.name, item.id) for item in resource.iterate(per_page=100)]
 
 
-async def run_half_and_half(network: BadNetwork, kind: str, calls: int) -> dict[str, str]:
-    names = [f"{kind}_{number}" for number in range(calls)]
-    half = calls // 2
+async def run_half_and_half(network: BadNetwork, kind: str) -> dict[str, str]:
+    names = [f"{kind}_{number}" for number in range(CALLS)]
+    half = CALLS // 2
     there = await asyncio.to_thread(run_sync, network, kind, names[:half])
     return {**there, **await run_async(network, kind, names[half:])}
 
 
-@volumes
-async def test_create_with_idempotency_key_creates_once_despite_faults(network: BadNetwork, calls: int) -> None:
-    done = await run_half_and_half(network, "assistant", calls)
+@pytest.mark.full
+async def test_create_with_idempotency_key_creates_once_despite_faults(network: BadNetwork) -> None:
+    done = await run_half_and_half(network, "assistant")
     there = await asyncio.to_thread(what_there_is, network, "assistant")
     assert max(Counter(name for name, _ in there).values()) == 1
     assert done.items() <= dict(there).items()
     # With so many retries, hardly a call is lost; and hardly half of the requests had gone well.
-    assert len(done) > 0.97 * calls
-    assert len(network.calls()) > 1.4 * calls
+    assert len(done) > 0.97 * CALLS
+    assert len(network.calls()) > 1.4 * CALLS
 
 
-@volumes
-async def test_request_without_key_that_may_have_arrived_is_not_retried(network: BadNetwork, calls: int) -> None:
-    done = await run_half_and_half(network, "tool", calls)
+@pytest.mark.full
+async def test_request_without_key_that_may_have_arrived_is_not_retried(network: BadNetwork) -> None:
+    done = await run_half_and_half(network, "tool")
     there = await asyncio.to_thread(what_there_is, network, "tool")
     assert max(Counter(name for name, _ in there).values()) == 1
     assert done.items() <= dict(there).items()
     sent = Counter(name_in(request) for request in network.calls())
-    assert sent.keys() == {f"tool_{number}" for number in range(calls)}
+    assert sent.keys() == {f"tool_{number}" for number in range(CALLS)}
     assert all(times <= 1 + network.refused[name] for name, times in sent.items())
-    assert 0.45 * calls < len(done) < 0.85 * calls
+    assert 0.45 * CALLS < len(done) < 0.85 * CALLS

@@ -14,6 +14,8 @@ from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext.sandbox import Sandbox
 from tests.support.browser import chromium, eventually
 
+pytestmark = pytest.mark.full  # drives a browser
+
 PAGE = b"""<!doctype html><title>events</title>
 <script>
 let source = null, timer = null, wanted = null, text = "", events = [], errors = 0, isConnected = false;

@@ -62,6 +62,7 @@ def started(example: str) -> Iterator[str]:
                 os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("example", ["fastapi_page", "fastapi_react"])
 def test_example_starts_by_one_command_and_keeps_its_users_apart(example: str, request: pytest.FixtureRequest) -> None:
     package = EXAMPLES / example / "package.json"

@@ -24,6 +24,8 @@ from tests.support.conversations import NAMESPACE, new_room
 from tests.support.react_bundles import react_bundle
 from tests.support.waiting import eventually as eventually_here
 
+pytestmark = pytest.mark.full  # drives a browser
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
 SECTION = README[README.index("\n## In the browser\n") : README.index("\n## Workflows\n")]
 POLICY = re.findall(r"`Content-Security-Policy: ([^`]+)`", SECTION)[0]

@@ -147,6 +147,7 @@ class StartsAtARefusal(httpx.BaseTransport):
         self._inner.close()
 
 
+@pytest.mark.full
 def test_default_retries_complete_all_calls_of_threads_without_a_limiter() -> None:
     """A hundred calls pass. After the second that the others are asked to wait, there is room for a hundred more."""
     transport = StartsAtARefusal()
@@ -208,6 +209,7 @@ def redis_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield socket
 
 
+@pytest.mark.full
 def test_processes_that_share_redis_share_the_limits(redis_socket: str, sandbox: Sandbox) -> None:
     settings = {
         "client_id": sandbox.client_id,

@@ -26,6 +26,8 @@ from tests.support.react_bundles import REACT_VERSIONS, react_bundle
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
+pytestmark = pytest.mark.full  # drives a browser
+
 ENTER, DOWN, DELETE = "\ue007", "\ue015", "\ue017"
 LOST = "net::ERR_"
 FAILED = "Not sent. The server cannot be reached."
@@ -195,7 +197,6 @@ def test_chat_streams_an_answer_word_by_word(open_chat: Callable[..., Chat], san
     assert chat.focused == "Message"
 
 
-@pytest.mark.full
 def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow_beside_a_second_tab(
     path: str,
     open_chat: Callable[..., Chat],
@@ -269,7 +270,6 @@ def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow
     assert context == {**answers, "selection": "cheap", "signed": True}
 
 
-@pytest.mark.full
 def test_earlier_messages_come_by_a_button_and_what_is_read_stays_in_place(
     open_chat: Callable[..., Chat], sandbox: Sandbox
 ) -> None:
@@ -301,7 +301,6 @@ def test_earlier_messages_come_by_a_button_and_what_is_read_stays_in_place(
     assert chat.focused == "Message"
 
 
-@pytest.mark.full
 def test_message_that_failed_is_sent_again_or_edited(
     open_chat: Callable[..., Chat], page: ChatPage, sandbox: Sandbox, words: Words, expected: list[str]
 ) -> None:
@@ -333,7 +332,6 @@ def test_message_that_failed_is_sent_again_or_edited(
         assert [each.content for each in user.messages.list(room, order="asc").data][::2] == ["First", second]
 
 
-@pytest.mark.full
 def test_tools_run_before_the_eyes_of_the_user(open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words) -> None:
     words.let_all()
     room = new_room(sandbox)
@@ -356,7 +354,6 @@ def test_tools_run_before_the_eyes_of_the_user(open_chat: Callable[..., Chat], s
     chat.shows_messages('/tool get_weather {"city": "Oslo"}', answer)
 
 
-@pytest.mark.full
 def test_page_whose_lang_is_no_language_shows_messages_with_their_times(
     open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
 ) -> None:
@@ -369,7 +366,6 @@ def test_page_whose_lang_is_no_language_shows_messages_with_their_times(
     assert chat.run("return root.querySelector('time').textContent") != ""
 
 
-@pytest.mark.full
 def test_page_replaces_texts_and_renders_markdown_and_content_is_never_markup(
     open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words, expected: list[str]
 ) -> None:
@@ -408,7 +404,6 @@ def test_page_replaces_texts_and_renders_markdown_and_content_is_never_markup(
     chat.shows("[part~=send]", "Abschicken")
 
 
-@pytest.mark.full
 def test_question_whose_answer_failed_can_be_asked_again(
     open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
 ) -> None:
@@ -424,7 +419,6 @@ def test_question_whose_answer_failed_can_be_asked_again(
     chat.shows(".problem")
 
 
-@pytest.mark.full
 def test_screen_reader_is_told_of_whole_messages_not_of_words(
     open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
 ) -> None:
@@ -447,7 +441,6 @@ def test_screen_reader_is_told_of_whole_messages_not_of_words(
     assert told == ["YouSendingWhere?", "The assistant is writing", "Assistant Bot here. You said: Where?"]
 
 
-@pytest.mark.full
 def test_chat_shows_another_room_when_told_to_and_leaves_the_stream_of_the_first(
     open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
 ) -> None:
@@ -480,7 +473,6 @@ def has_a_conversation(sandbox: Sandbox, room: str, tools: list[str]) -> None:
         user.messages.send(room, content='/tool get_weather {"city": "Bergen"}')
 
 
-@pytest.mark.full
 def test_chat_has_no_accessibility_violation_in_any_state(
     path: str,
     request: pytest.FixtureRequest,

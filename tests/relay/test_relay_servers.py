@@ -16,6 +16,8 @@ from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import MOUNT, Page, text_of
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.full  # starts each server as a process
+
 ROOT = Path(__file__).parents[2]
 APPS = "tests.support.relay_apps"
 UVICORN = [
@@ -45,7 +47,6 @@ SERVERS = {
     "Django WSGI": (["django", "gunicorn"], [*GUNICORN, f"{APPS}:django_wsgi()"]),
     "Flask, two workers": (["flask", "gunicorn"], [*GUNICORN, "--workers", "2", f"{APPS}:flask_wsgi()"]),
 }
-IN_QUICK_RUNS = {"FastAPI, two workers", "Flask, two workers"}
 
 
 class RelayProcess:
@@ -93,7 +94,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=() if name in IN_QUICK_RUNS else pytest.mark.full) for name in SERVERS],
+    params=list(SERVERS),
 )
 def server(
     request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory

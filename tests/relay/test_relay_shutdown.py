@@ -27,6 +27,7 @@ app = Relay(AsyncInteractorClient(), authorize=authorize)
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that a process can send")
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 def test_uvicorn_without_a_time_limit_ends_although_a_page_is_open(

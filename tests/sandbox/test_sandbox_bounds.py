@@ -150,9 +150,10 @@ COSTLY = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "name",
-    ["comparisons", "texts", *(pytest.param(name, marks=pytest.mark.full) for name in ("searches", "copies"))],
+    ["comparisons", "texts", "searches", "copies"],
 )
 def test_workflow_step_over_work_limit_fails_instance(sandbox: Sandbox, caller: Caller, name: str) -> None:
     instance = start(caller, COSTLY[name], {"rows": [[number] for number in range(60_000)]})

@@ -18,6 +18,8 @@ from tests.support.sandbox_caller import Caller
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
+pytestmark = pytest.mark.full  # drives a browser
+
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
 ATTACK = "<img src=x onerror=\"document.title='broken in'\"><script>document.title='broken in'</script>"

@@ -54,6 +54,7 @@ def url_of(mode: str, sandbox: Sandbox, room: str) -> str:
     return asyncio.run(main())
 
 
+@pytest.mark.full
 @sync_and_async
 def test_eventsource_npm_reads_a_room_and_resumes_after_a_disconnect(mode: str, folder: Path) -> None:
     with Sandbox().run() as sandbox:

@@ -205,6 +205,7 @@ def test_401_to_the_own_token_replaces_the_tokens_of_stream_urls(mode: str, sand
     assert [httpx.get(url, params={"token": token}).status_code for token in (before, after)] == [401, 404]
 
 
+@pytest.mark.full
 @sync_and_async
 @pytest.mark.parametrize("name", KINDS)
 def test_token_of_stream_url_opens_nothing_but_its_streams_in_the_sandbox(

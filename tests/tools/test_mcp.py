@@ -154,6 +154,7 @@ def test_assistant_calls_tools_of_the_everything_server(
     assert "Invalid arguments for tool echo" in outcome.text
 
 
+@pytest.mark.full
 @combinations("transport, protocol", [("stdio", "legacy"), ("http", "auto")], TRANSPORTS, PROTOCOLS)
 def test_set_follows_the_list_of_a_server(transport: str, protocol: str, sandbox: Sandbox) -> None:
     tools = ToolSet()
@@ -177,6 +178,7 @@ def test_set_follows_the_list_of_a_server(transport: str, protocol: str, sandbox
         assert chat("sync", sandbox, room, "/tool demo_fly {}", tools=tools).text.endswith(text_of("demo_fly", missing))
 
 
+@pytest.mark.full
 @combinations(
     "mode, transport, protocol", [("sync", "stdio", "auto"), ("async", "http", "legacy")], MODES, TRANSPORTS, PROTOCOLS
 )
@@ -538,6 +540,7 @@ def shop() -> ToolSet:
     return tools
 
 
+@pytest.mark.full
 def test_set_is_served_over_streamable_http() -> None:
     program = (
         "import socket, uvicorn; from tests.tools.test_mcp import shop; "
@@ -551,6 +554,7 @@ def test_set_is_served_over_streamable_http() -> None:
         asyncio.run(use_shop_by_a_session(url))
 
 
+@pytest.mark.full
 def test_set_is_served_over_stdio() -> None:
     program = (
         "import asyncio; from mcp.server.stdio import stdio_server; from tests.tools.test_mcp import shop\n"

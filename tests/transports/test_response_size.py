@@ -170,6 +170,7 @@ print(json.dumps([outcomes, peak // 1024]))
 BOMBS = {"gzip": packed_zeros("gzip", 256), "br": b"\x5b\xff\xff\xff" * 600, "zstd": b"\x28\xb5\x2f\xfd" * 600}
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux: peak memory is read from /proc")
 @pytest.mark.parametrize("kind", ["sync", "async", "aiohttp"])
 def test_decompression_bombs_take_little_memory(server: FaultServer, kind: str) -> None:

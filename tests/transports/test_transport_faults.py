@@ -198,6 +198,7 @@ def test_each_fault_has_the_promised_outcome_async(faults: list[Fault]) -> None:
 OVER_AIOHTTP = {"an unwanted upgrade": "APIStatusError", "too short a length": "APIConnectionError"}
 
 
+@pytest.mark.full
 @each_fault
 def test_each_fault_has_the_promised_outcome_over_aiohttp(faults: list[Fault]) -> None:
     async def outcomes(cases: list[tuple[Fault, str]]) -> list[tuple[str, float, FaultServer | None]]:
@@ -219,6 +220,7 @@ DEADLINE = 0.25
 PASSING = {"APIConnectionError", "RateLimitError", "ServerError"}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 async def test_calls_end_with_their_deadline_whatever_the_fault(fault: Fault) -> None:
     patient = replace(fault, timeout=60.0)

@@ -54,6 +54,7 @@ def dead_letters(app: Celery) -> list[Any]:
             found.append(message.payload[0])
 
 
+@pytest.mark.full
 def test_failed_event_runs_again_after_each_delay_and_becomes_a_dead_letter(app: Celery) -> None:
     router, attempts, other = make(), [], threading.Event()
     hand_over_to(app, router, retry_delays=[0.01, 0.02])
@@ -70,6 +71,7 @@ def test_failed_event_runs_again_after_each_delay_and_becomes_a_dead_letter(app:
         assert other.wait(60)
 
 
+@pytest.mark.full
 def test_event_that_can_never_be_handled_becomes_a_dead_letter_at_once(app: Celery) -> None:
     task = hand_over_to(app, make())
     task.apply_async(("not what was handed over",))

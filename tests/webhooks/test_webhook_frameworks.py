@@ -71,7 +71,7 @@ SERVED = {
     "ASGI alone": (["flask"], [*UVICORN, "bare:asgi"]),
     "WSGI alone": (["flask", "gunicorn"], [*GUNICORN, "bare:wsgi"]),
 }
-IN_QUICK_RUNS = {"FastAPI", "Django, WSGI", "Django, async view, ASGI", *lambda_events.FRONT_ENDS}
+IN_QUICK_RUNS = {"FastAPI", *lambda_events.FRONT_ENDS}
 
 
 def those(names: Any) -> list[Any]:

@@ -161,6 +161,7 @@ def working(router: WebhookRouter, **options: Any) -> Iterator[None]:
         assert [each.result(PATIENCE) for each in running] == [None] * 4
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["sync", "coroutine"])
 def test_hanging_events_become_dead_letters_and_workers_go_on(
     queue: SQLiteEventQueue, hanging: Hanging, kind: str
@@ -193,6 +194,7 @@ def test_handler_blocking_its_event_loop_does_not_block_next_event(
     assert len(queue.dead_letters()) == 1
 
 
+@pytest.mark.full
 async def test_hanging_events_become_dead_letters_and_async_workers_go_on(
     queue: SQLiteEventQueue, hanging: Hanging
 ) -> None:

@@ -161,6 +161,7 @@ def test_repeated_call_with_the_same_token_has_the_same_result(make: Make) -> No
     assert store.claim("k", "one", 60) == COMPLETED
 
 
+@pytest.mark.full
 def test_store_works_after_the_server_was_killed_and_started_again(make: Make, postgres: PostgresServer) -> None:
     store = make(timeout=60)
     store.create()
@@ -218,6 +219,7 @@ def test_server_that_never_answers_raises_after_timeout(silent_server: str, kind
         assert router.handle(*delivery()).status == 503
 
 
+@pytest.mark.full
 def test_server_that_hangs_in_a_call_raises_after_timeout_and_later_calls_work(
     make: Make, postgres: PostgresServer
 ) -> None:

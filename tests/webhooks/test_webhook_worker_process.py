@@ -170,6 +170,7 @@ def test_signal_during_handler_lets_it_finish_takes_no_more_and_exits_0(
     assert shop.queue.take("another worker", 60) is None
 
 
+@pytest.mark.full
 def test_event_that_outlasts_grace_is_taken_by_another_worker_before_its_lease_ends(shop: Shop) -> None:
     first = shop.start("--grace", "0")
     shop.put("k1")
@@ -187,6 +188,7 @@ def test_event_that_outlasts_grace_is_taken_by_another_worker_before_its_lease_e
     assert shop.queue.take("another worker", 60) is None
 
 
+@pytest.mark.full
 def test_second_signal_gives_back_all_that_runs_without_counting_the_attempt(shop: Shop) -> None:
     shop.start("--grace", "86400")
     for key, event in (("k1", "room.message.created"), ("k2", "workflow.instance.halted")):
@@ -200,6 +202,7 @@ def test_second_signal_gives_back_all_that_runs_without_counting_the_attempt(sho
     assert sorted((each.key, each.attempt) for each in taken if each) == [("shop:k1", 1), ("shop:k2", 1)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("event", "outcomes"),
     [("room.message.created", []), ("workflow.instance.halted", ["cancelled k1"] * 3)],
@@ -221,6 +224,7 @@ def test_hanging_handler_costs_its_event_and_not_the_worker(shop: Shop, event: s
     assert "ended k1" not in shop.runs()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("event", ["room.message.created", "custom.blocks"], ids=["sync", "async that blocks its loop"])
 def test_worker_with_too_many_hanging_handlers_exits_4(shop: Shop, event: str) -> None:
     limits = "\nrouter.handler_timeout = 0.5\nworker = WebhookWorker(router, retry_delays=())"
@@ -254,6 +258,7 @@ def test_event_without_handler_stays_in_queue_and_is_logged_once_per_type(shop: 
     assert not any(shop.queue.put(f"shop:{key}", b"{}") for key in ("k1", "k2", "k3"))
 
 
+@pytest.mark.full
 def test_handler_that_exits_without_time_limit_ends_no_worker_thread(shop: Shop) -> None:
     limits = "\nworker = WebhookWorker(router, handler_timeout=math.inf, retry_delays=())"
     shop.start("--concurrency", "1", more=limits, name="worker")

@@ -119,6 +119,7 @@ def check_deliveries(
         assert {store.claim(f"{NAME}:{key}", "late", 60) for key in keys} == {ClaimState.COMPLETED}
 
 
+@pytest.mark.full
 def test_every_event_is_completed_once_by_processes(place: tuple[str, str]) -> None:
     check_deliveries(place, events=60, total=120, victims=0, lease=600, size=3)
 
