@@ -130,11 +130,11 @@ def test_rejected_body_is_recorded_in_requests(sandbox: Sandbox, caller: Caller,
     caller.post("/assistants", content=content, headers=JSON)
     caller.post("/assistants", content=b'{"a": 1}', headers=JSON)
     assert [record.body for record in sandbox.requests][-2:] == [None, {"a": 1}]
-    root = sandbox.core_api_url.removesuffix("/api/v1")
-    for path in ("/_sandbox/requests", "/_sandbox/page/state"):
-        assert {None, 1} >= {
-            each["body"] and each["body"].get("a") for each in httpx.get(root + path).json()["requests"]
-        }
+    root = f"{sandbox.core_api_url.removesuffix('/api/v1')}/_sandbox"
+    assert [each["body"] for each in httpx.get(f"{root}/requests").json()["requests"]][-2:] == [None, {"a": 1}]
+    newest, rejected = httpx.get(f"{root}/page/state").json()["requests"][:2]
+    for listed, sent in ((newest, '{\n  "a": 1\n}'), (rejected, content.decode())):
+        assert httpx.get(f"{root}/page/requests/{listed['request_id']}").json()["request"]["text"] == sent
 
 
 @pytest.mark.parametrize("namespace", ["a%0A", "%0A", "a%0Db"])

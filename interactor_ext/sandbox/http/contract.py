@@ -90,6 +90,8 @@ class Contract:
     def __init__(self, document: Document) -> None:
         self._root = Node()
         self.tiers = {name: RateTier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()}
+        # The data of the contract's example of each webhook event.
+        self.events = dict(_events(document))
         self.operations = {operation.id: operation for operation in _operations(document)}
         for operation in self.operations.values():
             self._add(operation)
@@ -139,6 +141,12 @@ def read_document() -> Document:
     text = files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8")
     document: Document = json.loads(text)
     return document
+
+
+def _events(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
+    for schema in document["components"]["schemas"].values():
+        if schema.get("x-event-family") == "WebhookEvent" and "const" in schema["properties"]["event"]:
+            yield schema["properties"]["event"]["const"], schema["examples"][0]["data"]
 
 
 def _operations(document: Document) -> Iterator[ContractOperation]:

@@ -10,6 +10,7 @@
 | `GET /_sandbox/deprecations`, `POST`, `DELETE` | the arguments of `Sandbox.deprecate`; times are Unix seconds |
 | `GET /_sandbox/requests` | `{"requests": [...]}`, oldest first, secrets masked |
 | `GET /_sandbox/events` | `{"events": [...]}`, as webhooks got them, oldest first |
+| `POST /_sandbox/events` | `{"event": type, "namespace": "", "data": {}}`: publish it; 201 with the event |
 | `POST /_sandbox/reset` | as `Sandbox.reset`; 204 |
 
 Invalid requests get 422 with the contract's error envelope. Requests from web pages of other sites get 403.
@@ -54,6 +55,7 @@ FAULT = {
     "probability": NUMBER,
     "seed": {"type": "integer"},
 }
+EVENT = {"event": TEXT, "namespace": TEXT, "data": {"type": "object"}}
 DEPRECATION = {"operation": TEXT, "at": NUMBER, "sunset": NUMBER, "link": TEXT}
 
 
@@ -78,6 +80,7 @@ class Control:
             ("DELETE", "deprecations", self._clear_deprecations),
             ("GET", "requests", self._requests),
             ("GET", "events", self._events),
+            ("POST", "events", self._publish),
             ("POST", "reset", self._reset),
         ]
         return [Route(f"/_sandbox/{path}", self._guarded(act), methods=[method]) for method, path, act in endpoints]
@@ -151,6 +154,15 @@ class Control:
     def _events(self, request: Request, body: Any) -> Response:
         return _listing("events", self._state.events.snapshot())
 
+    def _publish(self, request: Request, body: Any) -> Response:
+        given = _arguments(body, EVENT, "event")
+        example = self._contract.events.get(given["event"])
+        if example is None:
+            raise invalid(("event", f"must be one of: {', '.join(sorted(self._contract.events))}"))
+        # The contract's example says what is not given, so that the event fits its type.
+        self._state.publish(given["event"], given.get("namespace", ""), {**example, **given.get("data", {})})
+        return JSONResponse(self._state.events[-1], 201)
+
     def _reset(self, request: Request, body: Any) -> Response:
         self._state.clear()
         return Response(status_code=204)
@@ -195,6 +207,8 @@ def _asked(record: RequestRecord) -> JsonObject:
         "status",
         "request_id",
         "fault",
+        "time",
+        "duration",
         "headers",
         "body",
     )

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import inspect
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -39,7 +40,7 @@ from interactor_ext.sandbox.http.wire import (
     send_stream,
 )
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
-from interactor_ext.sandbox.storage.journal import RequestRecord
+from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
 from interactor_ext.sandbox.storage.state import State
@@ -61,6 +62,8 @@ class Exchange:
     scope: Scope
     request_id: str
     generation: int
+    arrived: str
+    began: float = field(default_factory=time.monotonic)
     operation: ContractOperation | None = None
     client_id: str = ""
     namespace: str = ""
@@ -84,7 +87,7 @@ class Platform:
             await send({"type": "websocket.close", "code": 1000})
             return
         self._on_request()
-        exchange = Exchange(scope, new_id("req"), self._state.generation)
+        exchange = Exchange(scope, new_id("req"), self._state.generation, self._state.clock.stamp())
         extra: RawHeaders = []
         response: ApiResponse | Subscription
         try:
@@ -294,8 +297,13 @@ class Platform:
             raw_headers=tuple(scope["headers"]),
             content=exchange.content,
             fault=exchange.fault.kind if exchange.fault else "",
+            time=exchange.arrived,
+            duration=time.monotonic() - exchange.began,
         )
         self._state.requests.append(record, record.size)
+        if isinstance(response, ApiResponse):
+            kept = ResponseRecord.of(exchange.request_id, response.content or b"")
+            self._state.responses.append(kept, len(kept.content or b""))
         # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 

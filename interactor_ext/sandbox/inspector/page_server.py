@@ -17,12 +17,15 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from interactor_ext.sandbox.http.contract import Contract
+from interactor_ext.sandbox.http.faults import KINDS
 from interactor_ext.sandbox.http.guard import check_action, check_host, check_origin
 from interactor_ext.sandbox.http.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.http.wire import origin_of, read_json
+from interactor_ext.sandbox.inspector.exchange import exchange
 from interactor_ext.sandbox.inspector.snapshot import snapshot
 from interactor_ext.sandbox.platform.work import run_in_thread
+from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.storage.state import State
 
@@ -36,7 +39,13 @@ FILES = {
     "icon.svg": "image/svg+xml",
 }
 # The operations of the contract that the page may call.
-ACTIONS = {"send_message", "submit_workflow_input", "trigger_workflow_event", "cancel_workflow_instance"}
+ACTIONS = {
+    "cancel_workflow_instance",
+    "send_message",
+    "submit_tool_result",
+    "submit_workflow_input",
+    "trigger_workflow_event",
+}
 HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -58,6 +67,8 @@ class Inspector:
         return [
             Route("/_sandbox", self.page),
             Route("/_sandbox/page/state", self.state),
+            Route("/_sandbox/page/contract", self.contract),
+            Route("/_sandbox/page/requests/{request_id}", self.exchange),
             Route("/_sandbox/page/rooms/{room_id}/stream", self.stream),
             Route("/_sandbox/page/act", self.act, methods=["POST"]),
             Route("/_sandbox/page/redeliver", self.redeliver, methods=["POST"]),
@@ -77,7 +88,29 @@ class Inspector:
     async def state(self, request: Request) -> Response:
         self._admit_reader(request)
         query = request.query_params
-        shown = snapshot(self._state, query.get("namespace"), query.get("room", ""), query.get("instance", ""))
+        chosen = {name: query.get(name, "") for name in ("room", "instance", "status", "path")}
+        return JSONResponse(snapshot(self._state, query.get("namespace"), **chosen), headers=HEADERS)
+
+    async def contract(self, request: Request) -> Response:
+        """What the forms offer: operations, kinds of faults, and the contract's example of each event."""
+        self._admit_reader(request)
+        offered = {
+            "operations": list(self._contract.operations),
+            "kinds": KINDS,
+            "events": self._contract.events,
+        }
+        return JSONResponse(offered, headers=HEADERS)
+
+    async def exchange(self, request: Request) -> Response:
+        """A request with its headers and bodies."""
+        self._admit_reader(request)
+        request_id = request.path_params["request_id"]
+        record = _newest(self._state.requests, request_id)
+        if record is None:
+            raise Problem(404, "There is no request with this id, or it is too old to be kept.")
+        response = _newest(self._state.responses, request_id)
+        # Up to 128 KiB are parsed and masked.
+        shown = await run_in_thread(lambda: exchange(self._contract, record, response))
         return JSONResponse(shown, headers=HEADERS)
 
     async def stream(self, request: Request) -> Response:
@@ -154,6 +187,11 @@ class Inspector:
         if not isinstance(asked, dict):
             raise invalid(("", "must be an object"))
         return asked
+
+
+def _newest(journal: Journal[Any], request_id: str) -> Any:
+    """The entry of a request, or None."""
+    return next((each for each in reversed(journal.snapshot()) if each.request_id == request_id), None)
 
 
 @lru_cache

@@ -1,21 +1,24 @@
 """The state that the inspector page shows, as one JSON object.
 
-The page requests it every second, so long values are truncated; secrets are masked.
+The page requests it every second, so long values are truncated; secrets are masked. What is long of a request, its
+headers and bodies, is a request of its own (exchange.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from interactor_ext.sandbox.delivery.deliveries import Delivery
+from interactor_ext.sandbox.http.faults import Fault
 from interactor_ext.sandbox.http.strict_json import weight
 from interactor_ext.sandbox.platform.credentials import is_pending
 from interactor_ext.sandbox.platform.engine import PLAIN_PRESENTATION
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord, masked
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
+
+T = TypeVar("T")
 
 # Entries of each list.
 NEWEST = 100
@@ -24,23 +27,46 @@ MAX_SHOWN = 10_000
 SHOWN = ("room", "workflow instance", "credential", "flow", "webhook")
 
 
-def snapshot(state: State, namespace: str | None, room_id: str, instance_id: str) -> JsonObject:
-    """Newest first. `namespace` None means all. If an id is unknown, the newest room or instance is open."""
+def snapshot(
+    state: State, namespace: str | None, *, room: str = "", instance: str = "", status: str = "", path: str = ""
+) -> JsonObject:
+    """Newest first. `namespace` None means all. If an id is unknown, the newest room or instance is open.
+
+    `status` is the first digit of a status and `path` a part of "METHOD path operation"; both select requests.
+    `counts` has for each list how many entries match, and for each journal how many it dropped.
+    """
     rooms = _newest(state, "room", namespace)
     instances = _newest(state, "workflow instance", namespace)
-    flows = (record for record in _newest(state, "flow", namespace) if is_pending(state, record))
+    flows = [each for each in _all(state, "flow", namespace) if is_pending(state, each)]
+    tool_calls = [each for each in _all(state, "tool call", namespace) if each.public["status"] == "pending"]
+    faults = state.faults.snapshot()
+    deliveries = _matching(state.outbox.journal, lambda each: namespace in {None, each.namespace})
+    requests = _matching(state.requests, lambda each: _is_wanted(each, namespace, status, path.lower()))
     return {
         "namespaces": sorted(_namespaces(state)),
         "time": state.clock.stamp(),
         "rooms": [_room(state, record) for record in rooms],
-        "room": _open_room(state, _chosen(state, "room", namespace, room_id, rooms)),
+        "room": _open_room(state, _chosen(state, "room", namespace, room, rooms)),
         "instances": [_instance(state, record) for record in instances],
-        "instance": _open_instance(state, _chosen(state, "workflow instance", namespace, instance_id, instances)),
+        "instance": _open_instance(state, _chosen(state, "workflow instance", namespace, instance, instances)),
         "credentials": [_shown(record) for record in _newest(state, "credential", namespace)],
-        "flows": [_flow(record) for record in flows],
+        "flows": [_flow(record) for record in flows[:NEWEST]],
+        "tool_calls": [_tool_call(record) for record in tool_calls[:NEWEST]],
         "webhooks": [_shown(record) for record in _newest(state, "webhook", namespace)],
-        "deliveries": [_delivery(each) for each in _latest(state.outbox.journal, namespace)],
-        "requests": [_request(each) for each in _latest(state.requests, namespace)],
+        "deliveries": [_delivery(each) for each in deliveries[:NEWEST]],
+        "requests": [summary(each) for each in requests[:NEWEST]],
+        "faults": [_fault(each) for each in faults[:NEWEST]],
+        "counts": {
+            "rooms": {"all": state.store.count("room", namespace)},
+            "instances": {"all": state.store.count("workflow instance", namespace)},
+            "credentials": {"all": state.store.count("credential", namespace)},
+            "webhooks": {"all": state.store.count("webhook", namespace)},
+            "faults": {"all": len(faults)},
+            "flows": {"all": len(flows)},
+            "tool_calls": {"all": len(tool_calls)},
+            "deliveries": {"all": len(deliveries), "dropped": state.outbox.journal.dropped},
+            "requests": {"all": len(requests), "dropped": state.requests.dropped},
+        },
     }
 
 
@@ -59,9 +85,20 @@ def _chosen(state: State, kind: str, namespace: str | None, record_id: str, list
     return listed[0] if listed else None
 
 
-def _latest(journal: Journal[Any], namespace: str | None) -> Iterable[Any]:
-    entries = (each for each in reversed(journal.snapshot()) if namespace in {None, each.namespace})
-    return islice(entries, NEWEST)
+def _all(state: State, kind: str, namespace: str | None) -> Iterator[Record]:
+    return (each for each in reversed(list(state.store.everything(kind))) if namespace in {None, each.namespace})
+
+
+def _matching(journal: Journal[T], is_wanted: Callable[[T], bool]) -> list[T]:
+    return [each for each in reversed(journal.snapshot()) if is_wanted(each)]
+
+
+def _is_wanted(record: RequestRecord, namespace: str | None, status: str, path: str) -> bool:
+    return (
+        namespace in {None, record.namespace}
+        and f"{record.status}".startswith(status)
+        and path in f"{record.method} {record.path} {record.operation}".lower()
+    )
 
 
 def _namespaces(state: State) -> set[str]:
@@ -97,7 +134,8 @@ def _open_room(state: State, room: Record | None) -> JsonObject | None:
     messages = state.store.newest("message", room.namespace, NEWEST, parent=room.id)
     shown = [{name: _clipped(value, name) for name, value in each.public.items()} for each in reversed(messages)]
     metadata = _clipped(room.public["metadata"])
-    return {**_room(state, room), "metadata": metadata, "messages": shown}
+    count = state.store.count("message", room.namespace, parent=room.id)
+    return {**_room(state, room), "metadata": metadata, "messages": shown, "message_count": count}
 
 
 def _instance(state: State, instance: Record) -> JsonObject:
@@ -134,14 +172,23 @@ def _flow(flow: Record) -> JsonObject:
     return {"id": flow.id, "namespace": flow.namespace, **facts}
 
 
+def _tool_call(call: Record) -> JsonObject:
+    facts = {"id": call.id, "namespace": call.namespace, "room_id": call.parent, "tool": call.private["name"]}
+    return {**facts, "arguments": _clipped(call.public["arguments"])}
+
+
+def _fault(fault: Fault) -> JsonObject:
+    return {name: _clipped(value) for name, value in fault.to_json().items()}
+
+
 def _delivery(delivery: Delivery) -> JsonObject:
     names = ("id", "webhook_id", "namespace", "url", "event_type", "attempt", "request_id", "sent_at", "status")
     facts = {name: _clipped(getattr(delivery, name)) for name in (*names, "error", "next_attempt_at", "is_duplicate")}
     return {**facts, "milliseconds": round(delivery.duration * 1000), "succeeded": delivery.succeeded}
 
 
-def _request(record: RequestRecord) -> JsonObject:
-    names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id")
-    size = len(record.content)
-    body = record.body if size <= MAX_SHOWN else f"{size} bytes"
-    return {**{name: getattr(record, name) for name in names}, "body": body}
+def summary(record: RequestRecord) -> JsonObject:
+    """A request without its headers and bodies."""
+    names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id", "fault", "time")
+    facts = {name: _clipped(getattr(record, name)) for name in names}
+    return {**facts, "milliseconds": round(record.duration * 1000)}

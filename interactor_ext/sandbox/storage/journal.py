@@ -18,6 +18,9 @@ MASK = "***"
 MAX_SIZE = 64 * 1024 * 1024
 # Bytes of an entry without its contents.
 OVERHEAD = 1000
+# Bytes of a response body that is kept, and how many are.
+MAX_RESPONSE = 64 * 1024
+RESPONSES = 500
 # The code of an OAuth flow, in the callback's body.
 CODE = "code"
 # Not masked: readers of a journal want to know which client sent a request.
@@ -27,11 +30,13 @@ CLIENT = "client_id"
 class Journal(Sequence[T]):
     """The newest `limit` entries, oldest first. Reads work on a copy, so they are safe while the server writes.
 
-    Together they hold at most MAX_SIZE bytes, but the newest entry is always there.
+    Together they hold at most MAX_SIZE bytes, but the newest entry is always there. `dropped` counts the entries that
+    made room for newer ones.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self.dropped = 0
         self._entries: deque[tuple[int, T]] = deque()
         self._size = 0
         self._lock = threading.Lock()
@@ -44,11 +49,12 @@ class Journal(Sequence[T]):
             self._size += size
             while len(self._entries) > self._limit or (self._size > MAX_SIZE and len(self._entries) > 1):
                 self._size -= self._entries.popleft()[0]
+                self.dropped += 1
 
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()
-            self._size = 0
+            self._size = self.dropped = 0
 
     def snapshot(self) -> list[T]:
         with self._lock:
@@ -75,7 +81,9 @@ class Journal(Sequence[T]):
 class RequestRecord:
     """One request with its response status. `operation` is None if the contract has no such operation.
 
-    `fault` is the kind of the applied wire fault, or "". `status` is 0 if it prevented a response.
+    `fault` is the kind of the applied wire fault, or "". `status` is 0 if it prevented a response. `time` is when the
+    request arrived, by the sandbox's clock, in the API's format. `duration` is in real seconds, until the response
+    began.
     """
 
     method: str
@@ -88,6 +96,8 @@ class RequestRecord:
     raw_headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
     content: bytes = field(repr=False)
     fault: str = ""
+    time: str = ""
+    duration: float = 0.0
 
     @property
     def size(self) -> int:
@@ -110,6 +120,19 @@ class RequestRecord:
         except ValueError:
             return None
         return masked(body, CODE)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRecord:
+    """The body of the response to a request. `content` is None if it was larger than MAX_RESPONSE."""
+
+    request_id: str
+    size: int
+    content: bytes | None = field(repr=False)
+
+    @classmethod
+    def of(cls, request_id: str, content: bytes) -> ResponseRecord:
+        return cls(request_id, len(content), content if len(content) <= MAX_RESPONSE else None)
 
 
 def masked(value: Any, *secret: str) -> Any:

@@ -148,6 +148,14 @@ class Store:
         )
         return [record for table in tables for record in islice(reversed(table.values()), count)]
 
+    def count(self, kind: str, namespace: str | None, *, parent: str = "") -> int:
+        """How many records a namespace has, or with None all namespaces together."""
+        return sum(
+            len(table)
+            for (each, space, above), table in self._tables.items()
+            if each == kind and above == parent and namespace in {None, space}
+        )
+
     def is_empty(self) -> bool:
         return not self._tables
 

@@ -28,7 +28,7 @@ from interactor_ext.sandbox.http.wire import ApiResponse
 from interactor_ext.sandbox.platform.accounts import Accounts
 from interactor_ext.sandbox.platform.expiry import CredentialExpiry
 from interactor_ext.sandbox.platform.work import run_in_thread
-from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
+from interactor_ext.sandbox.storage.journal import RESPONSES, Journal, RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredResponse
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 
@@ -81,6 +81,8 @@ class State:
         self.limits = Limits(clock, tiers, enforce=settings.enforce_limits)
         self.idempotency: IdempotencyKeys[Any] = IdempotencyKeys(clock, self._store_response)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
+        # For the inspector. Apart from the requests, so that long responses do not make the journal forget requests.
+        self.responses: Journal[ResponseRecord] = Journal(RESPONSES)
         self.events: Journal[JsonObject] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
         self.outbox = Outbox(self.store, persistence, clock, settings.delivery, settings.history)
@@ -184,7 +186,7 @@ class State:
         self.outbox.clear()
         for part in (self.store, self.streams, self.limits, self.idempotency, self.credential_expiry):
             part.clear()
-        for journal in (self.requests, self.events, self.emails):
+        for journal in (self.requests, self.responses, self.events, self.emails):
             journal.clear()
         self.persistence.clear()
         self.accounts.clear()

@@ -1,0 +1,199 @@
+"""What the inspector page is told: requests with their bodies, counts, filters; and its actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.storage.journal import MAX_RESPONSE, RESPONSES, Journal, ResponseRecord
+from tests.support.sandbox_caller import Caller, fetch_token, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+
+@pytest.fixture
+def page(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    origin = sandbox.core_api_url.removesuffix("/api/v1")
+    with httpx.Client(base_url=f"{origin}/_sandbox", headers={"x-sandbox-page": "1"}) as client:
+        yield client
+
+
+def state(page: httpx.Client, **query: str) -> dict[str, Any]:
+    return dict(page.get("/page/state", params=query).raise_for_status().json())
+
+
+def newest_exchange(page: httpx.Client) -> dict[str, Any]:
+    request_id = state(page)["requests"][0]["request_id"]
+    return dict(page.get(f"/page/requests/{request_id}").raise_for_status().json())
+
+
+def test_request_row_has_time_duration_and_status(sandbox: Sandbox, caller: Caller, page: httpx.Client) -> None:
+    sandbox.clock.advance(1800)
+    sandbox.faults.add("list_rooms", latency=0.05)
+    caller.get("/rooms")
+    row = state(page)["requests"][0]
+    assert (row["method"], row["path"], row["operation"], row["status"]) == ("GET", "/api/v1/rooms", "list_rooms", 200)
+    assert row["milliseconds"] >= 50
+    assert row["time"] > sandbox.clock.stamp(-60)
+    assert sandbox.requests[-1].duration >= 0.05
+    assert page.get("/requests").json()["requests"][-1]["time"] == row["time"]
+
+
+def test_exchange_shows_request_and_response_bodies(caller: Caller, page: httpx.Client) -> None:
+    assistant = caller.assistant(name="Ada")
+    shown = newest_exchange(page)
+    assert '"name": "Ada"' in shown["request"]["text"]
+    assert shown["request"]["size"] < shown["response"]["size"]
+    assert assistant["id"] in shown["response"]["text"]
+    assert shown["headers"]["x-namespace"] == "user_1"
+    caller.delete(f"/assistants/{assistant['id']}")
+    shown = newest_exchange(page)
+    assert shown["request"] == shown["response"] == {"size": 0, "note": "No body."}
+
+
+def test_exchange_masks_secrets_of_both_bodies_and_headers(
+    sandbox: Sandbox, caller: Caller, page: httpx.Client
+) -> None:
+    token = fetch_token(sandbox)
+    shown = newest_exchange(page)
+    assert shown["operation"] == "create_token"
+    assert sandbox.client_id in shown["request"]["text"]
+    secret = caller.make("/webhooks", url="http://127.0.0.1:1/hook?token=abc12345", events=["room.message.created"])
+    webhook = newest_exchange(page)
+    credential = sandbox.add_credential("google", namespace="user_1")
+    provider_token = caller.read(f"/credentials/{credential['id']}/token")["access_token"]
+    credential_token = newest_exchange(page)
+    for each in (shown, webhook, credential_token):
+        for hidden in (token, sandbox.client_secret, secret["secret"], "abc12345", provider_token):
+            assert hidden not in str(each)
+        assert "***" in each["response"]["text"]
+
+
+def test_exchange_shows_what_is_no_json_as_text(sandbox: Sandbox, caller: Caller, page: httpx.Client) -> None:
+    body = b'{"client_secret": "hunter2hunter2", "name": '
+    caller.post("/assistants", content=body, headers={"content-type": "application/json"})
+    assert newest_exchange(page)["request"] == {"size": len(body), "text": '{"client_secret": "***", "name": '}
+
+
+def test_exchange_says_why_a_body_is_not_shown(sandbox: Sandbox, caller: Caller, page: httpx.Client) -> None:
+    caller.assistant(system_prompt="x" * MAX_RESPONSE)
+    shown = newest_exchange(page)
+    for part in (shown["request"], shown["response"]):
+        assert part["size"] > MAX_RESPONSE
+        assert part["note"] == "Larger than 64 KiB, so it is not shown."
+    sandbox.faults.add("list_rooms", kind="reset")
+    with pytest.raises(httpx.TransportError):
+        caller.get("/rooms")
+    assert newest_exchange(page)["response"] == {"note": "None: a fault cut the connection."}
+    with caller.stream("GET", f"/rooms/{caller.room()['id']}/stream"):
+        assert newest_exchange(page)["response"] == {"note": "An event stream. Its events are not kept."}
+    sandbox._state.responses.clear()
+    caller.get("/rooms")
+    sandbox._state.responses.clear()
+    assert newest_exchange(page)["response"]["note"].startswith("Not kept any more: only the responses of the newest")
+
+
+def test_response_bodies_are_bounded() -> None:
+    assert ResponseRecord.of("req_1", b"x" * MAX_RESPONSE).content == b"x" * MAX_RESPONSE
+    assert ResponseRecord.of("req_1", b"x" * (MAX_RESPONSE + 1)) == ResponseRecord("req_1", MAX_RESPONSE + 1, None)
+    assert RESPONSES * MAX_RESPONSE <= 32 * 1024 * 1024
+
+
+def test_journal_counts_dropped_entries_until_cleared() -> None:
+    journal: Journal[int] = Journal(3)
+    for number in range(5):
+        journal.append(number)
+    assert (journal.snapshot(), journal.dropped) == ([2, 3, 4], 2)
+    journal.clear()
+    assert journal.dropped == 0
+
+
+def test_counts_tell_how_many_there_are_beyond_those_listed(
+    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], page: httpx.Client
+) -> None:
+    room = caller.room()
+    other = another("user_2")
+    for _ in range(110):
+        caller.make(f"/rooms/{room['id']}/messages", content="Hi", role="system")
+        sandbox.add_credential("google", namespace="user_2")
+    other.read("/rooms")
+    shown = state(page)
+    assert len(shown["requests"]) == len(shown["credentials"]) == len(shown["room"]["messages"]) == 100
+    assert shown["room"]["message_count"] == 110
+    assert shown["counts"]["credentials"] == {"all": 110}
+    assert shown["counts"]["requests"] == {"all": len(sandbox.requests), "dropped": 0}
+    assert state(page, namespace="user_2")["counts"]["requests"] == {"all": 1, "dropped": 0}
+    assert state(page, namespace="user_1")["counts"]["credentials"] == {"all": 0}
+
+
+def test_requests_are_filtered_by_status_path_and_namespace(
+    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], page: httpx.Client
+) -> None:
+    caller.room()
+    another("user_2").get("/rooms/room_no")
+    sandbox.faults.add("list_tools", kind="reset")
+    with pytest.raises(httpx.TransportError):
+        caller.get("/tools")
+
+    def operations(**query: str) -> list[str]:
+        return [each["operation"] for each in state(page, **query)["requests"]]
+
+    assert operations(status="4") == ["get_room"]
+    assert operations(status="0") == ["list_tools"]
+    assert operations(status="2", path="/ROOMS") == ["create_room"]
+    assert operations(path="POST /api/v1/assistants") == ["create_assistant"]
+    assert operations(path="get_room", namespace="user_1") == []
+    assert state(page, status="4")["counts"]["requests"]["all"] == 1
+
+
+def test_unknown_request_of_the_page_returns_404(page: httpx.Client) -> None:
+    assert page.get("/page/requests/req_no").status_code == 404
+
+
+def test_page_offers_what_the_contract_has(page: httpx.Client) -> None:
+    offered = page.get("/page/contract").json()
+    assert "send_message" in offered["operations"]
+    assert "dropped_stream" in offered["kinds"]
+    assert offered["events"]["credential.expired"] == {"credential_id": "cred_5Tn8", "provider": "google"}
+
+
+def test_pending_tool_call_is_listed_and_answered_by_the_page(caller: Caller, page: httpx.Client) -> None:
+    tool = caller.make(
+        "/tools", name="get_weather", description="Weather.", parameters={"type": "object", "properties": {}}
+    )
+    room = caller.room(tools=[tool["id"]])
+    caller.make(f"/rooms/{room['id']}/messages", content='/tool get_weather {"city": "Oslo"}')
+    [call] = state(page)["tool_calls"]
+    facts = {"namespace": "user_1", "room_id": room["id"], "tool": "get_weather", "arguments": {"city": "Oslo"}}
+    assert call == {"id": call["id"], **facts}
+    asked = {
+        "operation": "submit_tool_result",
+        "namespace": "user_1",
+        "path": {"room_id": room["id"]},
+        "body": {"tool_call_id": call["id"], "result": {"degrees": -3}},
+    }
+    assert page.post("/page/act", json=asked).status_code == 204
+    assert state(page)["tool_calls"] == []
+    assert "degrees" in caller.read(f"/rooms/{room['id']}/messages")[-1]["content"]
+    assert page.post("/page/act", json=asked).status_code == 409
+
+
+def test_event_is_published_over_http_with_the_example_of_the_contract(sandbox: Sandbox, page: httpx.Client) -> None:
+    asked = {"event": "credential.expired", "namespace": "user_1", "data": {"provider": "slack"}}
+    made = page.post("/events", json=asked)
+    assert made.status_code == 201
+    assert made.json() == sandbox.events[-1]
+    event = made.json()
+    assert (event["event"], event["namespace"]) == ("credential.expired", "user_1")
+    assert event["data"] == {"credential_id": "cred_5Tn8", "provider": "slack"}
+    assert page.post("/events", json={"event": "credential.expired"}).json()["namespace"] == ""
+
+
+@pytest.mark.parametrize("body", [{}, {"event": "no.such"}, {"event": "credential.expired", "data": []}, []])
+def test_invalid_event_over_http_returns_422(sandbox: Sandbox, page: httpx.Client, body: Any) -> None:
+    problem(page.post("/events", json=body), 422, "VALIDATION_ERROR")
+    assert len(sandbox.events) == 0
