@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._version import __version__
+from interactor_ext.cli import env_file
 from interactor_ext.cli.api import api
 from interactor_ext.cli.chat import chat
 from interactor_ext.cli.doctor import doctor
 from interactor_ext.cli.output import complain, write
+from interactor_ext.cli.sandbox import needs_sandbox, sandbox
 from interactor_ext.cli.webhooks import webhooks
 
 app = typer.Typer(
@@ -26,21 +28,35 @@ app.command()(doctor)
 app.command()(chat)
 app.command(no_args_is_help=False)(api)
 app.add_typer(webhooks, name="webhooks")
+# What follows the program's name belongs to the program.
+app.command(context_settings={"allow_interspersed_args": False})(sandbox)
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line. Returns the exit status: 1 after an error, 2 for invalid usage."""
-    verbose = "--verbose" in arguments
+    """Run a command line. Returns the exit status: 1 after an error, 2 for invalid usage, 130 after Ctrl-C."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    verbose, as_json = "--verbose" in own, "--json" in own
     try:
-        app([each for each in arguments if each != "--verbose"], prog_name="interactor")
+        status = app([*_reordered(own), *arguments[len(own) :]], prog_name="interactor", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:
-        complain(error, verbose=verbose)
-        return 1
-    return 0
+        return complain(error, verbose=verbose, as_json=as_json)
+    return status if isinstance(status, int) else 0
+
+
+def _reordered(arguments: list[str]) -> list[str]:
+    """The arguments without `--verbose`, and with `--env-file` before the command; `sandbox` has one of its own."""
+    rest = [each for each in arguments if each != "--verbose"]
+    named = [number for number, each in enumerate(rest) if each.partition("=")[0] == "--env-file"]
+    commands = (each for number, each in enumerate(rest) if not each.startswith("-") and number - 1 not in named)
+    if not named or next(commands, None) == "sandbox":
+        return rest
+    begin = named[0]
+    end = begin + (1 if "=" in rest[begin] else 2)
+    return [*rest[begin:end], *rest[:begin], *rest[end:]]
 
 
 def _show_version(wanted: bool) -> None:
@@ -55,8 +71,15 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show all details of an error. May be anywhere.")] = False,
+    env_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--env-file", metavar="FILE", help="Read variables from this file. May be anywhere, but after `sandbox`."
+        ),
+    ] = None,
 ) -> None:
-    pass
+    if env_path is not None:
+        env_file.load(env_path)
 
 
 @app.command()
@@ -65,19 +88,5 @@ def demo() -> None:
     try:
         from interactor_ext.cli.demo import main
     except ImportError:
-        raise _needs_sandbox() from None
+        raise needs_sandbox() from None
     raise typer.Exit(main())
-
-
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def sandbox(context: typer.Context) -> None:
-    """Serve the sandbox of the platform on this machine; `--help` shows its options."""
-    try:
-        from interactor_ext.sandbox.__main__ import main
-    except ImportError:
-        raise _needs_sandbox() from None
-    raise typer.Exit(main(context.args, prog="interactor sandbox"))
-
-
-def _needs_sandbox() -> InteractorError:
-    return ConfigurationError("The sandbox needs an extra: pip install 'interactor-sdk[sandbox]'")

@@ -4,23 +4,35 @@ text of a server reaches a terminal that it could drive.
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import re
 import sys
+import textwrap
+import time
 import traceback
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
+import typer
 from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
-from interactor_ext._errors import InteractorError
-from interactor_ext._redaction import CONTROLS, MASK, clean_text, escape_controls, is_secret_name
+from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._redaction import CONTROLS, MASK, clean_json, clean_text, escape_controls, is_secret_name
+
+T = TypeVar("T")
+# Newer versions of Typer have a copy of click in them, which only they name.
+UsageError: Any = typer.BadParameter.__base__
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _CONTROL = re.compile(f"[{CONTROLS}]")
+_PROGRESS_SECONDS = 0.1
+# Not empty while there is progress on the last line of the terminal.
+_progress: list[str] = []
 
 
 def masked(value: Any) -> Any:
@@ -49,6 +61,7 @@ def can_show(text: str) -> bool:
 
 
 def write(text: str, style: str = "", *, end: str = "\n") -> None:
+    _clear_progress()
     console.print(Text(printable(text), style=style), end=end)
 
 
@@ -62,12 +75,14 @@ def _as_json(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def write_json(value: Any, *, compact: bool = False) -> None:
+def write_json(value: Any, *, compact: bool = False, show_secrets: bool = False) -> None:
     """On one line for programs, else indented, and highlighted on a terminal."""
+    _clear_progress()
+    value = value if show_secrets else masked(value)
     indent = None if compact else 2
-    text = _as_json(json.dumps(masked(value), ensure_ascii=False, indent=indent))
+    text = _as_json(json.dumps(value, ensure_ascii=False, indent=indent))
     if not can_show(text):
-        text = _as_json(json.dumps(masked(value), indent=indent))
+        text = _as_json(json.dumps(value, indent=indent))
     if compact or not console.is_terminal:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
@@ -77,21 +92,83 @@ def write_json(value: Any, *, compact: bool = False) -> None:
 
 def note(text: str) -> None:
     """Write a note to stderr, beside a response on stdout that programs may read."""
+    _clear_progress()
     errors.print(Text(printable(text), style="yellow"))
 
 
-def complain(error: BaseException, *, verbose: bool) -> None:
-    """Write an error as one line to stderr; with `verbose` also its details and traceback."""
-    name = "" if isinstance(error, InteractorError | OSError | ValueError) else f"{type(error).__name__}: "
-    errors.print(Text.assemble(("Error: ", "bold red"), name, clean_text(str(error)) or type(error).__name__))
-    if not verbose:
-        return
+def hanging(text: str, indent: int) -> str:
+    """Text that continues at the column `indent`, as it is written on a terminal; elsewhere it stays on one line."""
+    if not console.is_terminal:
+        return text
+    room = max(console.width - indent, 20)
+    return textwrap.fill(text, room, break_long_words=False, break_on_hyphens=False).replace("\n", f"\n{'':<{indent}}")
+
+
+def confirmed(question: str, option: str) -> bool:
+    """Ask a yes-no question on the terminal. Raises ConfigurationError where nobody can answer it."""
+    if not (sys.stdin.isatty() and errors.file.isatty()):
+        raise ConfigurationError(f"{question} Nobody can answer here: pass {option}.")
+    errors.print(Text(f"{printable(question)} [y/N] ", style="yellow"), end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def counted(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """Yield the items. Their number so far stands on the last line of stderr, if that is a terminal."""
+    shown_at = -math.inf
+    try:
+        for number, item in enumerate(items, 1):
+            if errors.file.isatty() and time.monotonic() - shown_at >= _PROGRESS_SECONDS:
+                shown_at = time.monotonic()
+                errors.file.write(f"\r{number}{f' of {total}' if total else ''} {what}\x1b[K")
+                errors.file.flush()
+                _progress.append(what)
+            yield item
+    finally:
+        _clear_progress()
+
+
+def _clear_progress() -> None:
+    """Take the progress off the terminal before anything else is written there."""
+    if _progress:
+        _progress.clear()
+        errors.file.write("\r\x1b[K")
+        errors.file.flush()
+
+
+def complain(error: Exception, *, verbose: bool, as_json: bool = False) -> int:
+    """Write an error to stderr: as one line, with `verbose` its details and traceback, or as JSON.
+
+    Returns the exit status: 2 for invalid usage, else 1.
+    """
+    _clear_progress()
+    status = 2 if isinstance(error, UsageError) else 1
+    if as_json:
+        errors.file.write(_as_json(json.dumps({"error": _described(error)})) + "\n")
+    elif isinstance(error, UsageError):
+        text = io.StringIO()
+        error.show(text)
+        errors.file.write(escape_controls(text.getvalue()))
+    else:
+        name = "" if isinstance(error, InteractorError | OSError | ValueError) else f"{type(error).__name__}: "
+        errors.print(Text.assemble(("Error: ", "bold red"), name, clean_text(str(error)) or type(error).__name__))
+        if verbose:
+            _show_details(error)
+    return status
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    message = error.format_message() if isinstance(error, UsageError) else str(error)
+    about: dict[str, Any] = {"type": type(error).__name__, "message": clean_text(message)}
     if isinstance(error, InteractorError):
-        about: dict[str, object] = {"error": type(error).__name__, "code": error.code, "status": error.status}
-        about |= {"request_id": error.request_id, "retry_after": error.retry_after, "details": error.details}
-        for key, value in about.items():
-            if value is not None and value != []:
-                errors.print(Text.assemble((f"  {key}: ", "dim"), clean_text(str(value))))
+        about |= {"code": error.code, "status": error.status, "request_id": error.request_id}
+        about |= {"retry_after": error.retry_after, "details": clean_json(error.details)}
+    return {name: value for name, value in about.items() if value not in (None, [])}
+
+
+def _show_details(error: Exception) -> None:
+    for key, value in _described(error).items():
+        if key != "message":
+            errors.print(Text.assemble((f"  {key}: ", "dim"), clean_text(str(value))))
     for line in "".join(traceback.format_exception(error)).splitlines():
         indent = " " * (len(line) - len(line.lstrip(" ")))
         errors.print(Text(indent + clean_text(line), style="dim"))

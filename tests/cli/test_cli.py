@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,106 +25,14 @@ from tests.support.browser import chromium
 from tests.support.browser import eventually as eventually_in
 from tests.support.chat_driver import Chat
 from tests.support.conversations import new_room
+from tests.support.terminal import ANSI, COMMAND, NAMESPACE, Terminal
 from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import SECRET, body_of, delivery
 
 pytest.importorskip("typer", reason="pip install typer rich")
-pexpect = pytest.importorskip("pexpect", reason="pip install pexpect")
-if not hasattr(pexpect, "spawn"):
-    pytest.skip("there are no terminals of this kind on Windows", allow_module_level=True)
+from interactor_ext.cli import description, operations
 
-from interactor_ext.cli import description, operations  # noqa: E402
-
-pytest_plugins = ["tests.support.sandbox_fixtures"]
-COMMAND = [sys.executable, "-m", "interactor_ext.cli"]
-NAMESPACE = "user_1"
-ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-
-
-class Terminal:
-    """One command in a pseudo-terminal. Every wait has a timeout."""
-
-    def __init__(self, env: dict[str, str], *arguments: str) -> None:
-        environment = {**os.environ, "TERM": "xterm-256color", "INTERACTOR_WEBHOOK_SECRET": SECRET, **env}
-        self.child = pexpect.spawn(
-            COMMAND[0], [*COMMAND[1:], *arguments], env=environment, encoding="utf-8", timeout=60, dimensions=(50, 300)
-        )
-        self.seen = ""
-
-    def until(self, *texts: str) -> None:
-        """Wait for each of these, in this order."""
-        for text in texts:
-            self.child.expect_exact(text)
-            self.seen += self.child.before + self.child.after
-
-    def type(self, line: str) -> None:
-        self.child.sendline(line)
-
-    def end(self, status: int = 0) -> str:
-        """The whole output, once the command has ended with `status`."""
-        self.child.expect(pexpect.EOF)
-        self.child.close()
-        shown = ANSI.sub("", self.seen + self.child.before)
-        assert self.child.exitstatus == status, shown
-        return shown
-
-    def interrupt(self) -> None:
-        self.child.sendintr()
-
-    def close(self) -> None:
-        self.child.close(force=True)
-
-
-@pytest.fixture
-def terminal(sandbox: Sandbox) -> Iterator[Callable[..., Terminal]]:
-    terminals: list[Terminal] = []
-
-    def start(*arguments: str, **env: str) -> Terminal:
-        terminals.append(Terminal({**sandbox.env, **env}, *arguments))
-        return terminals[-1]
-
-    yield start
-    for each in terminals:
-        each.close()
-
-
-@pytest.fixture
-def shown_by(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """Run a command in this process, which is much faster than a process of its own; returns its output."""
-
-    def run(*arguments: str, status: int = 0, **env: str) -> str:
-        with monkeypatch.context() as patch:
-            for name, value in {**sandbox.env, "INTERACTOR_WEBHOOK_SECRET": SECRET, "COLUMNS": "300", **env}.items():
-                patch.setenv(name, value)
-            ended = main([*arguments])
-        shown = "".join(capsys.readouterr())
-        assert ended == status, shown
-        return shown
-
-    return run
-
-
-@pytest.fixture
-def as_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make commands in this process treat their output as a terminal."""
-    monkeypatch.setattr("rich.console.Console.is_terminal", True)
-
-
-@pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch) -> list[str | type[BaseException]]:
-    """The input lines for a command in this process; an exception class stands for Ctrl-C or Ctrl-D."""
-    lines: list[str | type[BaseException]] = []
-
-    def read(prompt: str = "") -> str:
-        line = lines.pop(0)
-        if isinstance(line, str):
-            return line
-        raise line
-
-    monkeypatch.setattr("builtins.input", read)
-    return lines
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtures"]
 
 
 def test_help_and_version_options(terminal: Callable[..., Terminal], shown_by: Callable[..., str]) -> None:
@@ -162,8 +70,8 @@ def test_sandbox_command_serves_and_validates_options(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert "Can't listen" in shown_by("sandbox", "--port", port, status=1)
-    assert "from 0 to 65535" in shown_by("sandbox", "--port", "99999", status=2)
-    assert "usage: interactor sandbox " in shown_by("sandbox", "-h")
+    assert "0<=x<=65535" in shown_by("sandbox", "--port", "99999", status=2)
+    assert "Usage: interactor sandbox " in shown_by("sandbox", "-h")
     assert "0<=x<=65535" in shown_by("webhooks", "listen", "--port", "99999", status=2)
 
 

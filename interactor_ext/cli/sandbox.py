@@ -1,0 +1,174 @@
+"""`interactor sandbox`: serves the platform on this machine, by itself or around a program."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._redaction import escape_controls
+from interactor_ext.cli import env_file
+from interactor_ext.cli.output import note, write
+from interactor_ext.cli.program import run_program
+from interactor_ext.logs._logger import sandbox_logger
+
+if TYPE_CHECKING:
+    from interactor_ext.sandbox import Sandbox
+
+_PORT = 8765
+# Variables that would contradict those of a sandbox; the SDK takes an empty one for unset.
+_EMPTY = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES")
+
+
+class LogLevel(StrEnum):
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+def sandbox(
+    program: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- PROGRAM [ARGUMENTS]...]",
+            help="Run it with the variables set; the sandbox ends with it. Its exit status is that of this command.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="0 takes a free one.", show_default=f"{_PORT}, and a free one for a program"
+        ),
+    ] = None,
+    env_path: Annotated[
+        Path | None,
+        typer.Option("--env-file", metavar="FILE", help="Write the variables to this file, which only you can read."),
+    ] = None,
+    log_level: Annotated[
+        LogLevel | None,
+        typer.Option(
+            help="info is a line for each request.",
+            show_default="info, and warning for a program",
+            case_sensitive=False,
+        ),
+    ] = None,
+    token_lifetime: Annotated[float, typer.Option(help="Seconds until an access token expires.")] = 3600,
+    enforce_limits: Annotated[
+        bool, typer.Option("--enforce-limits", help="Answer 429 beyond the documented rate limits.")
+    ] = False,
+    word_delay: Annotated[float, typer.Option(help="Seconds between two words of a streamed answer.")] = 0.03,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Keep state in this SQLite file; made if there is none. Else it is in memory."
+        ),
+    ] = None,
+    seed: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON file of what is there from the start.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Answer under this host name, too. May be repeated."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN", help="Let pages of this origin, as http://localhost:3000, call it. May be repeated."
+        ),
+    ] = None,
+) -> None:
+    """Serve the sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
+    level = log_level or (LogLevel.warning if program else LogLevel.info)
+    _log(level.value.upper())
+    served = _make(
+        token_lifetime=token_lifetime,
+        enforce_limits=enforce_limits,
+        word_delay=word_delay,
+        data=data,
+        seed=seed,
+        allowed_hosts=allow_host or (),
+        allow_origins=allow_origin or (),
+    )
+    if port is None:
+        port = 0 if program else _PORT
+    try:
+        if program:
+            raise typer.Exit(_run(served, program, host, port, env_path))
+        served.serve(port, host=host, announce=lambda: _announce(served, env_path))
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(f"Can't listen on {host} port {port}: {error.strerror or error}") from error
+    except KeyboardInterrupt:
+        write("\nStopped.")
+
+
+def _make(**options: object) -> Sandbox:
+    try:
+        from interactor_ext.sandbox import Sandbox
+    except ImportError:
+        raise needs_sandbox() from None
+    return Sandbox(**options)  # type: ignore[arg-type]
+
+
+def needs_sandbox() -> InteractorError:
+    return ConfigurationError("The sandbox needs an extra: pip install 'interactor-sdk[sandbox]'")
+
+
+def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Path | None) -> int:
+    from interactor_ext.testing.environment import environment_of
+
+    with served.run(port, host=host):
+        if env_path:
+            env_file.write(env_path, _variables(served))
+        note(f"Interactor sandbox at {served.core_api_url}. Look inside at {inspector_url(served.core_api_url)}")
+        return run_program(program, environment_of(served))
+
+
+def _announce(served: Sandbox, env_path: Path | None) -> None:
+    if env_path is not None:
+        env_file.write(env_path, _variables(served))
+    write(f"Interactor sandbox at {served.core_api_url}")
+    write(f"Look inside at {inspector_url(served.core_api_url)}\n")
+    if env_path is None:
+        write("".join(f"export {name}={value}\n" for name, value in served.env.items()))
+    else:
+        write(f"The variables are in {env_path}. For instance: interactor --env-file {env_path} doctor\n")
+    write("Stop it with Ctrl-C. Without --data, state is in memory and ends with the process.")
+
+
+def inspector_url(core_api_url: str) -> str:
+    """Where a sandbox shows its insides, and the beginning of its control endpoints."""
+    url = urlsplit(core_api_url)
+    return f"{url.scheme}://{url.netloc}/_sandbox"
+
+
+def _variables(served: Sandbox) -> dict[str, str]:
+    return {**served.env, **dict.fromkeys(_EMPTY, "")}
+
+
+def _log(level: str) -> None:
+    """Log to stderr: warnings of all libraries, and of the sandbox what `level` says."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Printable("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level="DEBUG" if level == "DEBUG" else "WARNING", handlers=[handler])
+    sandbox_logger.setLevel(level)
+
+
+class _Printable(logging.Formatter):
+    """Formats log lines with control characters escaped, so that no request can drive the terminal or forge a line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name that it has there)
+        record.message = record.message.replace("\n", "\\n")
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return escape_controls(super().format(record))

@@ -1,0 +1,64 @@
+"""Pytest fixtures that run commands of `interactor`, in a pseudo-terminal and in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from interactor_ext.cli import main
+from interactor_ext.sandbox import Sandbox
+from tests.support.terminal import Terminal
+from tests.support.webhook_deliveries import SECRET
+
+
+@pytest.fixture
+def terminal(sandbox: Sandbox) -> Iterator[Callable[..., Terminal]]:
+    terminals: list[Terminal] = []
+
+    def start(*arguments: str, **env: str) -> Terminal:
+        terminals.append(Terminal({**sandbox.env, **env}, *arguments))
+        return terminals[-1]
+
+    yield start
+    for each in terminals:
+        each.close()
+
+
+@pytest.fixture
+def shown_by(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run a command in this process, which is much faster than a process of its own; returns its output."""
+
+    def run(*arguments: str, status: int = 0, **env: str) -> str:
+        with monkeypatch.context() as patch:
+            for name, value in {**sandbox.env, "INTERACTOR_WEBHOOK_SECRET": SECRET, "COLUMNS": "300", **env}.items():
+                patch.setenv(name, value)
+            ended = main([*arguments])
+        shown = "".join(capsys.readouterr())
+        assert ended == status, shown
+        return shown
+
+    return run
+
+
+@pytest.fixture
+def as_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make commands in this process treat their output as a terminal."""
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> list[str | type[BaseException]]:
+    """The input lines for a command in this process; an exception class stands for Ctrl-C or Ctrl-D."""
+    lines: list[str | type[BaseException]] = []
+
+    def read(prompt: str = "") -> str:
+        line = lines.pop(0)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    monkeypatch.setattr("builtins.input", read)
+    return lines

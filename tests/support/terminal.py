@@ -1,0 +1,54 @@
+"""Commands of `interactor` in a pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+import pytest
+
+from tests.support.webhook_deliveries import SECRET
+
+pytest.importorskip("typer", reason="pip install typer rich")
+pexpect = pytest.importorskip("pexpect", reason="pip install pexpect")
+if not hasattr(pexpect, "spawn"):
+    pytest.skip("there are no terminals of this kind on Windows", allow_module_level=True)
+
+COMMAND = [sys.executable, "-m", "interactor_ext.cli"]
+NAMESPACE = "user_1"
+ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+class Terminal:
+    """One command in a pseudo-terminal. Every wait has a timeout."""
+
+    def __init__(self, env: dict[str, str], *arguments: str) -> None:
+        environment = {**os.environ, "TERM": "xterm-256color", "INTERACTOR_WEBHOOK_SECRET": SECRET, **env}
+        self.child = pexpect.spawn(
+            COMMAND[0], [*COMMAND[1:], *arguments], env=environment, encoding="utf-8", timeout=60, dimensions=(50, 300)
+        )
+        self.seen = ""
+
+    def until(self, *texts: str) -> None:
+        """Wait for each of these, in this order."""
+        for text in texts:
+            self.child.expect_exact(text)
+            self.seen += self.child.before + self.child.after
+
+    def type(self, line: str) -> None:
+        self.child.sendline(line)
+
+    def end(self, status: int = 0) -> str:
+        """The whole output, once the command has ended with `status`."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        shown = ANSI.sub("", self.seen + self.child.before)
+        assert self.child.exitstatus == status, shown
+        return shown
+
+    def interrupt(self) -> None:
+        self.child.sendintr()
+
+    def close(self) -> None:
+        self.child.close(force=True)
