@@ -10,7 +10,7 @@ PYTEST = $(BIN)/python -m pytest --dist worksteal
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo example-page example-react test test-full test-lowest coverage nightly check format generate sandbox cassettes bench clean
+.PHONY: help demo example-page example-react test test-full test-lowest coverage nightly check format generate sandbox cassettes bench docs docs-serve clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
@@ -26,6 +26,8 @@ help:
 	@echo "sandbox    serve the sandbox of the platform on this machine"
 	@echo "cassettes  record tests/cassettes/ anew from the sandbox"
 	@echo "bench      CPU cost of calls, as ratios within one run"
+	@echo "docs       build the documentation into site/; a broken link fails"
+	@echo "docs-serve   show the documentation at http://127.0.0.1:8000 while you write it"
 
 $(READY): pyproject.toml
 	@echo "Setting up $(VENV) (once) ..."
@@ -93,5 +95,13 @@ bench: $(READY)
 	@$(PIP) install --group bench
 	$(BIN)/python -m tests.benchmarks
 
+docs: $(READY)
+	@$(PIP) install --group docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+
+docs-serve: $(READY)
+	@$(PIP) install --group docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
 clean:
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage dist examples/*/dist examples/*/node_modules
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage dist site examples/*/dist examples/*/node_modules

@@ -1,4 +1,4 @@
-"""The README's migration table from the platform's TypeScript and Python clients is complete and correct."""
+"""The migration table from the platform's TypeScript and Python clients is complete and correct."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import pytest
 import interactor_ext
 from interactor_ext import AsyncInteractorClient, InteractorClient
 
-README = Path(__file__).parents[2] / "README.md"
-HEADING = "## From the platform's other clients"
+PAGE = Path(__file__).parents[2] / "docs" / "migration.md"
 
 TYPESCRIPT = """
     cancelWorkflowInstance completeOAuth createAssistant createDataSource createRoom createTool createWebhook
@@ -40,8 +39,7 @@ PYTHON = """
 
 def rows() -> Iterator[tuple[list[str], list[str], list[str]]]:
     """The names in each cell of the table."""
-    section = README.read_text().partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
-    for line in section.splitlines():
+    for line in PAGE.read_text().splitlines():
         cells = line.strip("|").split("|")
         if len(cells) == 3 and "`" in line:
             typescript, python, here = (re.findall(r"`([^`]+)`", cell) for cell in cells)

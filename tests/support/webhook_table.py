@@ -34,7 +34,7 @@ class Delivery:
 
 
 def expired(key: str, **changes: Any) -> bytes:
-    """An event for the handler of the README's recipes, which prints `cred_<key>`."""
+    """An event for the handler of the recipes in docs/how-to/webhooks.md, which prints `cred_<key>`."""
     fitting = {"data": {"credential_id": f"cred_{key}", "provider": "google"}}
     return body_of("credential.expired", key, **(fitting | changes))
 

@@ -23,7 +23,7 @@ from tests.support.webhook_routers import make
 from tests.support.webhook_table import Delivery, table
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "how-to" / "webhooks.md"
 PATH = lambda_events.PATH
 
 # Without a framework: `router` of the Flask recipe, as it is.
@@ -79,9 +79,11 @@ def those(names: Any) -> list[Any]:
 
 
 def recipe(name: str) -> str:
-    """The first Python block under the README's heading of that name."""
-    found = re.search(rf"^#+ {name}\n.*?^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    assert found is not None, f"the README has no recipe for {name}"
+    """The first Python file under the heading of that name."""
+    found = re.search(
+        rf"^#+ {name}\n.*?^```python title=[^\n]*\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert found is not None, f"the page has no recipe for {name}"
     return found[1]
 
 

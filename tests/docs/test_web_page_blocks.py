@@ -1,4 +1,4 @@
-"""What the README's section "In the browser" shows works: its backends, and its pages in a real Chromium."""
+"""What the page "Put a chat into a web page" shows works: its backends, and its pages in a real Chromium."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from interactor_ext.sandbox.http.server import Server, listen, origin, serving
 from tests.support.browser import chromium, eventually
 from tests.support.chat_driver import Chat
 from tests.support.conversations import NAMESPACE, new_room
+from tests.support.pages import DOCS, blocks
 from tests.support.react_bundles import react_bundle
 from tests.support.waiting import eventually as eventually_here
 
 pytestmark = pytest.mark.full  # drives a browser
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-SECTION = README[README.index("\n## In the browser\n") : README.index("\n## Workflows\n")]
-POLICY = re.findall(r"`Content-Security-Policy: ([^`]+)`", SECTION)[0]
+PAGE = DOCS / "how-to" / "web-page.md"
+POLICY = re.findall(r"`Content-Security-Policy: ([^`]+)`", PAGE.read_text())[0]
 REACT_PAGE = """
 import { createRoot } from "react-dom/client";
 createRoot(document.getElementById("root")).render(<Support room="room_4Kd9" />);
@@ -48,7 +48,7 @@ from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.core.management import call_command
 from django.test import Client
-from readme import with_chat
+from django_chat import with_chat
 
 call_command("migrate", verbosity=0)
 browser = Client()
@@ -66,15 +66,14 @@ asyncio.run(main())
 """
 
 
-def block(language: str, heading: str = "In the browser") -> str:
-    """The first block of this language below the heading."""
-    text = SECTION[re.search(rf"^##+ {heading}$", SECTION, re.MULTILINE).end() :]  # type: ignore[union-attr]
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[0]
+def block(kind: str) -> str:
+    """The first block of this language, or the file of this name."""
+    return next(block.code for block in blocks(PAGE) if kind in (block.title, block.language))
 
 
 def run(code: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(code, "README.md", "exec"), names)
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(compile(code, str(PAGE), "exec"), names)
     return names
 
 
@@ -93,9 +92,9 @@ def bundle(tmp_path: Path, request: pytest.FixtureRequest) -> str:
     return (tmp_path / "react-19.js").read_text()
 
 
-def test_pages_of_the_readme_work_with_its_fastapi_backend(sandbox: Sandbox, bundle: str) -> None:
+def test_page_with_a_chat_works_with_the_fastapi_backend(sandbox: Sandbox, bundle: str) -> None:
     room = new_room(sandbox)
-    app: FastAPI = run(block("python"))["app"]
+    app: FastAPI = run(block("page_backend.py"))["app"]
 
     def serve(path: str, text: str, media_type: str) -> None:
         text = text.replace("room_4Kd9", room)
@@ -139,10 +138,10 @@ def test_pages_of_the_readme_work_with_its_fastapi_backend(sandbox: Sandbox, bun
         assert [line for line in browser.get_log("browser") if line["level"] != "INFO"] == []
 
 
-def test_flask_backend_of_the_readme_serves_a_signed_in_user(sandbox: Sandbox) -> None:
+def test_flask_backend_serves_a_signed_in_user(sandbox: Sandbox) -> None:
     from flask import session
 
-    names = run(block("python", "Chat in Flask"))
+    names = run(block("flask_chat.py"))
 
     @names["app"].get("/sign-in")  # type: ignore[untyped-decorator]
     def sign_in() -> str:
@@ -157,8 +156,8 @@ def test_flask_backend_of_the_readme_serves_a_signed_in_user(sandbox: Sandbox) -
         assert page.get(history).json()["data"] == []
 
 
-def test_django_backend_of_the_readme_serves_a_signed_in_user(sandbox: Sandbox, tmp_path: Path) -> None:
-    (tmp_path / "readme.py").write_text(block("python", "Chat in Django"))
+def test_django_backend_serves_a_signed_in_user(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "django_chat.py").write_text(block("django_chat.py"))
     room = new_room(sandbox)  # of the namespace user_1, as Django's first user
     command = [sys.executable, "-c", DJANGO, room]
     done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=300)

@@ -1,0 +1,114 @@
+"""Pages of the documentation: their code blocks, and what runs them. It takes the standard library alone.
+
+`python tests/support/pages.py docs/how-to/chat.md` runs a page in the environment and the folder of the call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+BLOCK = re.compile(
+    r"(?:^<!-- not run: (?P<not_run>[^\n]+) -->\n\n?)?"
+    r'^```(?P<language>\w+)(?: title="(?P<title>[^"\n]+)")?[^\n]*\n(?P<code>.*?)^```$',
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block. `line` is the number of the line before its code; `title` the name of the file that it is."""
+
+    page: Path
+    line: int
+    language: str
+    title: str | None
+    code: str
+    not_run: str | None
+
+    @property
+    def runs(self) -> bool:
+        return self.not_run is None and self.title is None and self.language in {"python", "sh"}
+
+
+def pages() -> list[Path]:
+    """All pages with text by hand, in a fixed order, the README first."""
+    by_hand = (page for page in DOCS.rglob("*.md") if not page.is_relative_to(DOCS / "reference"))
+    return [ROOT / "README.md", *sorted(by_hand)]
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text()
+    for match in BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start("code"))
+        yield Block(page, line, match["language"], match["title"], match["code"], match["not_run"])
+
+
+def run_page(page: Path, folder: Path) -> None:
+    """Run the blocks in their order, in one environment: what a block defines, the next ones have.
+
+    A block with a title is written to that file in `folder`, where the others run and import it.
+    """
+    names: dict[str, Any] = {"__name__": "__main__"}
+    known = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        for block in blocks(page):
+            if block.title is not None:
+                (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
+                (folder / block.title).write_text(block.code)
+            elif block.runs:
+                printed = run_python(block, names) if block.language == "python" else run_shell(block, folder)
+                assert printed.strip(), f"{name(page)}, line {block.line}: the block prints nothing"
+    finally:
+        sys.path.remove(str(folder))
+        for module in set(sys.modules) - known:
+            if Path(getattr(sys.modules[module], "__file__", None) or "/").is_relative_to(folder):
+                del sys.modules[module]
+
+
+def run_python(block: Block, names: dict[str, Any]) -> str:
+    # Under the name and the lines of the page, so that a traceback points into it; without this file's `__future__`.
+    code = compile("\n" * block.line + block.code, str(block.page), "exec", dont_inherit=True)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        # What a block sets for itself (a context variable) must not reach what runs after the page.
+        contextvars.copy_context().run(exec, code, names)
+    return printed.getvalue()
+
+
+def run_shell(block: Block, folder: Path) -> str:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.code],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{name(block.page)}, line {block.line}:\n{done.stdout}"
+    return done.stdout
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        run_page(Path(argument).resolve(), Path.cwd())
