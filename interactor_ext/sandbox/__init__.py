@@ -3,8 +3,8 @@
     with Sandbox().run() as sandbox, sandbox.client() as client:
         ...
 
-Needs the extra `interactor-sdk[sandbox]`. `interactor sandbox` serves it to other processes, or runs a program inside it;
-`python -m interactor_ext.sandbox` is the same. Both need the extra `[cli]`.
+Needs the extra `interactor-sdk[sandbox]`. `interactor sandbox` serves it to other processes, or runs a program inside
+it; `python -m interactor_ext.sandbox` is the same. Both need the extra `[cli]`.
 
 It validates every request against the contract that the client is generated from, and answers 422 with a detail for
 each invalid field. What the contract leaves open, it decides as follows:
