@@ -24,6 +24,7 @@ from interactor_ext.sandbox.http.problems import Problem
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving
 from interactor_ext.sandbox.platform import credentials
 from interactor_ext.sandbox.platform.accounts import Accounts, OAuthClient
+from interactor_ext.sandbox.platform.scripts import Replies
 from interactor_ext.sandbox.storage.datafile import DataFile
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence
@@ -49,7 +50,8 @@ class Sandbox:
     entries. Syncing a data source takes `sync_time` seconds of the clock. `delivery` says how webhooks are delivered.
     All times come from `clock`. Calls with another host name than an address, a local name or one of `allowed_hosts`
     get 403: they may come from a web page by DNS rebinding. Pages of `allow_origins` (`["http://localhost:3000"]`) may
-    call the API and read its streams from a browser (CORS); those of other origins can't.
+    call the API and read its streams from a browser (CORS); those of other origins can't. `faults` and `replies` say
+    what calls get, and what assistants answer.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
     One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded
@@ -112,6 +114,7 @@ class Sandbox:
         try:
             self._state = fresh(self._persistence)
             self._accounts = self._state.accounts
+            self.replies = Replies(self._state.store, self._on_loop)
             self.app: Starlette = build_app(contract, self._state, self._remember_loop)
             self.add_client(client_id, client_secret, scopes=scopes)
             self._state.restore()
@@ -232,8 +235,8 @@ class Sandbox:
         return self._on_loop(lambda: self._state.streams.open)
 
     def reset(self) -> None:
-        """Return to the initial state: the seed's data, no tokens, no added clients, no faults, empty journals, real
-        time. Streams are disconnected.
+        """Return to the initial state: the seed's data, no tokens, no added clients, replies or faults, empty journals,
+        real time. Streams are disconnected.
         """
         self._on_loop(self._state.clear)
 

@@ -5,6 +5,9 @@
 | `GET /_sandbox/faults` | `{"faults": [...]}`, those in force |
 | `POST /_sandbox/faults` | the arguments of `Faults.add` as an object; 201 with the fault and its `id` |
 | `DELETE /_sandbox/faults`, `DELETE /_sandbox/faults/{id}` | remove all, or one |
+| `GET /_sandbox/replies` | `{"replies": [...]}`, in the order in which they are tried |
+| `POST /_sandbox/replies` | the fields of a reply (scripts.py) as an object; 201 with the reply and its `id` |
+| `DELETE /_sandbox/replies`, `DELETE /_sandbox/replies/{id}` | remove all, or one |
 | `GET /_sandbox/clock` | `{"now": Unix seconds, "time": ISO 8601}` |
 | `POST /_sandbox/clock` | `{"advance": seconds}`; answers as GET |
 | `GET /_sandbox/deprecations`, `POST`, `DELETE` | the arguments of `Sandbox.deprecate`; times are Unix seconds |
@@ -33,6 +36,7 @@ from interactor_ext.sandbox.http.problems import Problem, invalid
 from interactor_ext.sandbox.http.schemas import Validator
 from interactor_ext.sandbox.http.validation import problems_of
 from interactor_ext.sandbox.http.wire import encode, read_json
+from interactor_ext.sandbox.platform import scripts
 from interactor_ext.sandbox.storage.journal import RequestRecord
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.storage.state import State
@@ -73,6 +77,10 @@ class Control:
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", self._clear_faults),
             ("DELETE", "faults/{id}", self._remove_fault),
+            ("GET", "replies", self._replies),
+            ("POST", "replies", self._add_reply),
+            ("DELETE", "replies", self._clear_replies),
+            ("DELETE", "replies/{id}", self._remove_reply),
             ("GET", "clock", self._time),
             ("POST", "clock", self._advance),
             ("GET", "deprecations", self._deprecations),
@@ -117,6 +125,23 @@ class Control:
         known = {str(fault.id): fault.id for fault in self._state.faults.snapshot()}
         if not self._state.faults.remove(known.get(request.path_params["id"], 0)):
             raise Problem(404, "There is no such fault in force.")
+        return Response(status_code=204)
+
+    def _replies(self, request: Request, body: Any) -> Response:
+        return JSONResponse({"replies": [reply.public for reply in scripts.all_replies(self._state.store)]})
+
+    def _add_reply(self, request: Request, body: Any) -> Response:
+        if wrong := scripts.flaws(body):
+            raise invalid(*wrong)
+        return JSONResponse(scripts.add_reply(self._state.store, body).public, 201)
+
+    def _clear_replies(self, request: Request, body: Any) -> Response:
+        scripts.clear_replies(self._state.store)
+        return Response(status_code=204)
+
+    def _remove_reply(self, request: Request, body: Any) -> Response:
+        if not scripts.remove_reply(self._state.store, request.path_params["id"]):
+            raise Problem(404, "There is no such reply.")
         return Response(status_code=204)
 
     def _time(self, request: Request, body: Any) -> Response:

@@ -5,7 +5,9 @@ user's own message at once, and the answer follows on the stream: `message.delta
 `message.complete`. Subscribers see the same events either way, and both messages are in the list. A message of another
 role is kept and not answered.
 
-When the assistant calls tools (see replies.py), its message holds the `tool_calls` and the stream says
+The reply is the scripted one, if one matches the message (see scripts.py), else the echo of replies.py.
+
+When the assistant calls tools (see there), its message holds the `tool_calls` and the stream says
 `tool_call.start` for each. `submit_tool_result` keeps the result as a message of role `tool` and gives back the message
 that made the call. The last outstanding result brings the next round of calls or the final answer: that is given
 back if the user's message came without `stream`, otherwise it follows on the stream. A result that is an object with an
@@ -21,13 +23,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced, subscribe
-from interactor_ext.sandbox.http.problems import conflict, not_found
+from interactor_ext.sandbox.http.problems import conflict, invalid, not_found
 from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.http.wire import INLINE_SIZE
-from interactor_ext.sandbox.platform import replies
+from interactor_ext.sandbox.platform import replies, scripts
 from interactor_ext.sandbox.platform.replies import ToolRequest
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
@@ -41,8 +44,9 @@ async def send_message(call: ApiCall) -> JsonObject:
         return data(add_message(call.state, room, role, content).public)
     rounds = await _requested_tools(call, room, content)
     async with _reply(call.state, room, streamed=call.body.get("stream", False)) as reply:
+        plan = reply.take_script(content) or Plan(rounds, [] if rounds else [replies.echo_line(content)])
         message = add_message(call.state, room, role, content)
-        return data(await reply.send(message, rounds, [] if rounds else [replies.echo_line(content)]))
+        return data(await reply.send(message, plan))
 
 
 @handles("list_messages")
@@ -67,8 +71,7 @@ async def submit_tool_result(call: ApiCall) -> JsonObject:
         add_message(call.state, room, "tool", json.dumps(call.body["result"]))
         if any(each["status"] == "pending" for each in asking.public["tool_calls"]):
             return data(asking.public)
-        rounds = [[ToolRequest(**each) for each in later] for later in asking.private["rounds"]]
-        return data(await reply.send(asking, rounds, [*asking.private["lines"], *_results(call.state, room, asking)]))
+        return data(await reply.send(asking, _plan_after(call.state, room, asking)))
 
 
 async def _requested_tools(call: ApiCall, room: Record, content: str) -> list[list[ToolRequest]]:
@@ -115,6 +118,19 @@ def _assistant(state: State, room: Record) -> Record:
     return assistant
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a reply consists of: rounds of tool calls, with the text `say` before the first, then the lines of a text.
+
+    `then` takes the place of the lines, unless there are any: these say what went wrong.
+    """
+
+    rounds: list[list[ToolRequest]]
+    lines: list[str]
+    say: str = ""
+    then: str | None = None
+
+
 class AssistantReply:
     """The reply of an assistant to a message: rounds of tool calls, then text."""
 
@@ -124,12 +140,23 @@ class AssistantReply:
         self._assistant = assistant
         self._streamed = streamed
 
-    async def send(self, message: Record, rounds: list[list[ToolRequest]], lines: list[str]) -> JsonObject:
+    def take_script(self, content: str) -> Plan | None:
+        """The scripted reply to a message, which counts as used. Raises Problem 422 if the assistant lacks its tool."""
+        reply = scripts.find_reply(self._state.store, self._room, self._assistant, content)
+        if reply is None:
+            return None
+        say, call, then = (reply.public[name] for name in ("say", "call", "then"))
+        if call is not None and call[0] not in (tools := self._tools()):
+            raise invalid(("content", replies.unlisted(call[0], list(tools))))
+        scripts.use_reply(self._state.store, reply)
+        return Plan([], [], then=say) if call is None else Plan([[ToolRequest(*call)]], [], say or "", then)
+
+    async def send(self, message: Record, plan: Plan) -> JsonObject:
         """The response of the POST: `message` while the reply continues in the background, or the reply."""
         if self._streamed:
-            self._state.spawn(self._send_later(rounds, lines))
+            self._state.spawn(self._send_later(plan))
             return message.public
-        answer = await self._run_rounds(rounds, lines)
+        answer = await self._carry_out(plan)
         if answer is None:
             raise not_found("room")
         return answer.public
@@ -138,36 +165,44 @@ class AssistantReply:
         """Whether the room still exists: after a reset, another may have its id."""
         return self._state.store.find("room", self._room.namespace, self._room.id) is self._room
 
-    async def _send_later(self, rounds: list[list[ToolRequest]], lines: list[str]) -> None:
+    async def _send_later(self, plan: Plan) -> None:
         async with _lock(self._state, self._room):
             if self.room_exists():
-                await self._run_rounds(rounds, lines)
+                await self._carry_out(plan)
 
-    async def _run_rounds(self, rounds: list[list[ToolRequest]], lines: list[str]) -> Record | None:
+    async def _carry_out(self, plan: Plan) -> Record | None:
         """The message with the next tool calls or the final text; None if the room was deleted meanwhile."""
-        for number, wanted in enumerate(rounds):
-            asking, lines = self._request_tools(wanted, rounds[number + 1 :], lines)
+        if not await self._emit_text(plan.say):
+            return None
+        lines = plan.lines
+        for number, wanted in enumerate(plan.rounds):
+            asking, lines = self._request_tools(wanted, replace(plan, rounds=plan.rounds[number + 1 :], lines=lines))
             if asking:
                 return asking
-        return await self._send_text(replies.answer(self._assistant.public["name"], lines))
+        text = plan.then
+        if text is None or lines:
+            text = replies.answer(self._assistant.public["name"], lines)
+        if not await self._emit_text(text):
+            return None
+        message = add_message(self._state, self._room, "assistant", text)
+        self._emit({"type": "message.complete", "message": message.public})
+        return message
 
-    async def _send_text(self, text: str) -> Record | None:
+    async def _emit_text(self, text: str) -> bool:
+        """Emit a text in pieces; returns whether the room still exists."""
         for piece in replies.pieces(text):
             self._emit({"type": "message.delta", "content": piece})
             # Without streaming there is no wait: message and reply are one transaction.
             if self._streamed:
                 await asyncio.sleep(self._state.settings.word_delay)
                 if not self.room_exists():
-                    return None
-        message = add_message(self._state, self._room, "assistant", text)
-        self._emit({"type": "message.complete", "message": message.public})
-        return message
+                    return False
+        return True
 
-    def _request_tools(
-        self, wanted: list[ToolRequest], later: list[list[ToolRequest]], lines: list[str]
-    ) -> tuple[Record | None, list[str]]:
-        """Issue the tool calls of one round; problems are added to the lines of the reply."""
+    def _request_tools(self, wanted: list[ToolRequest], plan: Plan) -> tuple[Record | None, list[str]]:
+        """Issue the tool calls of one round; problems are added to the lines. `plan` is the reply from here on."""
         store, room = self._state.store, self._room
+        lines = plan.lines
         asked: list[Record] = []
         tools = self._tools()
         for request in wanted:
@@ -181,9 +216,10 @@ class AssistantReply:
             asked.append(store.add("tool call", room.namespace, public, parent=room.id, private=private))
         if not asked:
             return None, lines
-        asking = add_message(self._state, room, "assistant", "", tool_calls=[each.public for each in asked])
-        rounds = [[{"name": each.name, "arguments": each.arguments} for each in group] for group in later]
-        store.change(asking, private={"streamed": self._streamed, "rounds": rounds, "lines": lines})
+        asking = add_message(self._state, room, "assistant", plan.say, tool_calls=[each.public for each in asked])
+        rounds = [[{"name": each.name, "arguments": each.arguments} for each in group] for group in plan.rounds]
+        rest = {"rounds": rounds, "lines": lines, "then": plan.then}
+        store.change(asking, private={"streamed": self._streamed, **rest})
         for tool_call in asked:
             store.change(tool_call, private={"message_id": asking.id})
             self._emit({"type": "tool_call.start", "tool_call": tool_call.public})
@@ -213,6 +249,17 @@ def _complete(state: State, room: Record, tool_call: Record, asking: Record, res
     state.streams.emit(room.id, {"type": "tool_call.complete", "tool_call": tool_call.public})
     _publish_call(state, "completed", room, tool_call, status=tool_call.public["status"], result=result)
     _publish_message(state, "room.message.updated", room, asking)
+
+
+def _plan_after(state: State, room: Record, asking: Record) -> Plan:
+    """The rest of a reply after the results of a message's tool calls."""
+    private = asking.private
+    # A data file of an earlier version has no `then`.
+    then = private.get("then")
+    if then is not None and all(each["status"] == "completed" for each in asking.public["tool_calls"]):
+        return Plan([], private["lines"], then=then)
+    rounds = [[ToolRequest(**each) for each in later] for later in private["rounds"]]
+    return Plan(rounds, [*private["lines"], *_results(state, room, asking)])
 
 
 def _results(state: State, room: Record, asking: Record) -> list[str]:

@@ -71,6 +71,12 @@ def unknown_line(tool: str) -> str:
     return f"I know no tool {tool}."
 
 
+def unlisted(tool: str, listed: list[str]) -> str:
+    """The error of a message whose scripted reply calls a tool that its assistant does not list."""
+    known = f"it lists {', '.join(listed)}" if listed else "it lists none"
+    return f"its scripted reply calls the tool {tool}, which this assistant does not list: {known}"[:QUOTED]
+
+
 def unreadable_line(tool: str) -> str:
     return f"I could not read the arguments for {tool}: they must be one JSON object."
 

@@ -20,6 +20,7 @@ PREFIXES = {
     "data source": "ds",
     "flow": "flow",
     "message": "msg",
+    "reply": "reply",
     "room": "room",
     "thread": "thr",
     "thread message": "tmsg",

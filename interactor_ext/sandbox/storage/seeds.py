@@ -5,8 +5,9 @@
                 "rooms": [{"assistant_id": "asst_support", "messages": [{"role": "user", "content": "Hello"}]}]}}
 
 Each item is validated against the contract as the body of that call. It may also have an `id`, by which other items of
-its namespace refer to it, in any order. `credentials` are the arguments of `Sandbox.add_credential`. Messages of a room
-get no replies. No events are published. The namespace `""` is that of calls without a namespace.
+its namespace refer to it, in any order. `credentials` are the arguments of `Sandbox.add_credential`. `replies` are the
+scripted replies (see scripts.py) of the namespace's rooms. Messages of a room get no replies. No events are published.
+The namespace `""` is that of calls without a namespace.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from interactor_ext.sandbox.http.problems import Detail, Problem
 from interactor_ext.sandbox.http.schemas import Validator
 from interactor_ext.sandbox.http.strict_json import parse_json
 from interactor_ext.sandbox.http.validation import problems_of
-from interactor_ext.sandbox.platform import credentials
+from interactor_ext.sandbox.platform import credentials, scripts
 from interactor_ext.sandbox.platform.conversation import add_message
 from interactor_ext.sandbox.storage.records import DuplicateId, JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
@@ -39,6 +40,8 @@ CREATORS = {
     "workflow_instances": "start_workflow_instance",
     "webhooks": "create_webhook",
 }
+# Webhooks come last, so that they get no events of the seed.
+GROUPS = ("credentials", "replies", *CREATORS)
 ID = {"type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,100}$"}
 ANYTHING: JsonObject = {"type": "object", "required": [], "properties": {}}
 CREDENTIAL: JsonObject = {
@@ -82,9 +85,8 @@ def read_seed(path: str | os.PathLike[str]) -> Seed:
         if not isinstance(groups, dict):
             raise ValueError(f"{path}: {namespace}: must be an object")
         for name, items in groups.items():
-            if name not in {*CREATORS, "credentials"}:
-                known = ", ".join([*CREATORS, "credentials"])
-                raise ValueError(f"{path}: {namespace}.{name}: is none of {known}")
+            if name not in GROUPS:
+                raise ValueError(f"{path}: {namespace}.{name}: is none of {', '.join(GROUPS)}")
             if not isinstance(items, list):
                 raise ValueError(f"{path}: {namespace}.{name}: must be a list")
     return document
@@ -102,8 +104,7 @@ class Seeds:
         """Load every item. Raises ValueError with the place of each error of an item."""
         for namespace, groups in self._seed.items():
             self._check_namespace(namespace)
-            # Webhooks come last, so that they get no events of the seed.
-            for group in ("credentials", *CREATORS):
+            for group in GROUPS:
                 for index, item in enumerate(groups.get(group, ())):
                     place = f"{namespace}.{group}[{index}]"
                     self._load_item(state, namespace, group, place, item)
@@ -146,6 +147,10 @@ class Seeds:
             except ValueError as error:
                 raise Problem(422, "", details=[("expires_in", str(error))]) from None
             return record.id
+        if group == "replies":
+            if wrong := scripts.flaws(body):
+                raise Problem(422, "", details=wrong)
+            return scripts.add_reply(state.store, {"namespace": namespace, **body}).id
         operation = self._contract.operations[CREATORS[group]]
         body = operation.read_body(body)
         call = ApiCall(

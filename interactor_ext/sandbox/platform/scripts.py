@@ -1,0 +1,240 @@
+"""Scripted replies: what assistants say, and which tools they call, for the messages that match.
+
+The first reply that matches answers, in the order of addition; a message that none matches is echoed (see replies.py).
+A reply matches if all its conditions hold. `when` is a text that the message contains, in upper or lower case, or a
+pattern that is found in it; `room` is an id, `assistant` an id or a name, `namespace` the room's. A reply without
+conditions matches every message. It answers `times` messages, or any number without `times`.
+
+`say` is the answer. With `call`, a tool's name and its arguments, the assistant calls that tool of its own accord;
+`say` is then the text before the call, and `then` the answer after the result. Without `then`, and if the call failed,
+the answer quotes the result. A message whose reply calls a tool that the assistant does not list gets 422, and the
+reply is not used up.
+
+Replies are stored as the other state is: they survive a restart with a data file, and `reset` leaves those of the seed.
+In seeds and over HTTP they are objects of the same fields, with `pattern`, a regular expression, besides `when`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from interactor_ext.sandbox.http.problems import Detail
+from interactor_ext.sandbox.http.schemas import Validator
+from interactor_ext.sandbox.http.validation import problems_of
+from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
+
+T = TypeVar("T")
+
+TEXT = {"type": "string", "minLength": 1}
+REPLY = Validator(
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "when": TEXT,
+            "pattern": TEXT,
+            "room": TEXT,
+            "assistant": TEXT,
+            "namespace": {"type": "string"},
+            "say": TEXT,
+            "call": {"type": "array"},
+            "then": TEXT,
+            "times": {"type": "integer", "minimum": 1},
+        },
+    }
+)
+# The flags of a compiled pattern that change what it finds, as they stand within an expression.
+FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x", re.ASCII: "a"}
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedReply:
+    """A scripted reply as it stands now. `left` is how many more messages it answers, None any number."""
+
+    id: str
+    when: str | re.Pattern[str] | None
+    room: str | None
+    assistant: str | None
+    namespace: str | None
+    say: str | None
+    call: tuple[str, dict[str, Any]] | None
+    then: str | None
+    left: int | None
+
+
+class OnLoop(Protocol):
+    """Runs work where the state may be used, and commits."""
+
+    def __call__(self, work: Callable[[], T]) -> T: ...
+
+
+class Replies:
+    """The scripted replies of a sandbox, in the order in which they are tried. Thread-safe."""
+
+    def __init__(self, store: Store, on_loop: OnLoop) -> None:
+        self._store = store
+        self._on_loop = on_loop
+
+    def add(
+        self,
+        *,
+        when: str | re.Pattern[str] | None = None,
+        room: str | None = None,
+        assistant: str | None = None,
+        namespace: str | None = None,
+        say: str | None = None,
+        call: tuple[str, Mapping[str, Any]] | None = None,
+        then: str | None = None,
+        times: int | None = None,
+    ) -> ScriptedReply:
+        """Answer the messages that match with `say`, or by calling a tool: `call=("get_order", {"id": 7})`.
+
+        `when` is a text that the message contains, in upper or lower case, or a compiled pattern that is found in it;
+        `room` an id, `assistant` an id or a name. Replies that were added earlier go first. `times` is how many
+        messages it answers, None any number; a used-up reply is removed. With `call`, `say` is the text before the
+        call and `then` the answer after the result, which quotes the result if left out or if the call failed.
+
+        Raises ValueError for arguments that make no reply. A tool that the assistant lacks is an error of the message:
+        422, a ValidationError.
+        """
+        given: JsonObject = {
+            **_condition(when),
+            "room": room,
+            "assistant": assistant,
+            "namespace": namespace,
+            "say": say,
+            "call": list(call) if isinstance(call, tuple) else call,
+            "then": then,
+            "times": times,
+        }
+        fields = {name: value for name, value in given.items() if value is not None}
+        if wrong := flaws(fields):
+            raise ValueError("; ".join(f"{field}: {message}" if field else message for field, message in wrong))
+        return self._on_loop(lambda: _shown(add_reply(self._store, fields)))
+
+    def remove(self, reply_id: str) -> bool:
+        """Remove one reply by its `id`; returns whether it was still there."""
+        return self._on_loop(lambda: remove_reply(self._store, reply_id))
+
+    def clear(self) -> None:
+        """Remove all replies, those of the seed included."""
+        self._on_loop(lambda: clear_replies(self._store))
+
+    def snapshot(self) -> list[ScriptedReply]:
+        return self._on_loop(lambda: [_shown(record) for record in all_replies(self._store)])
+
+    def __iter__(self) -> Iterator[ScriptedReply]:
+        return iter(self.snapshot())
+
+    def __len__(self) -> int:
+        return len(self.snapshot())
+
+    def __repr__(self) -> str:
+        return f"Replies({self.snapshot()!r})"
+
+
+def flaws(fields: Any) -> list[Detail]:
+    """What is wrong with the fields of a reply."""
+    if wrong := problems_of(REPLY, fields):
+        return wrong
+    if "say" not in fields and "call" not in fields:
+        return [("", "a reply needs something to say or a tool to call")]
+    if "then" in fields and "call" not in fields:
+        return [("then", "is the answer after the result of a call, and there is none")]
+    if "when" in fields and "pattern" in fields:
+        return [("pattern", "stands in place of when, not beside it")]
+    try:
+        re.compile(fields.get("pattern", ""))
+    except (re.error, OverflowError, RecursionError) as error:
+        return [("pattern", f"is no regular expression: {error}")]
+    if "call" in fields:
+        match fields["call"]:
+            case [str(name), dict(arguments)] if name and _is_json(arguments):
+                pass
+            case _:
+                return [("call", 'must be the name of a tool and its arguments, as ["get_order", {"id": 7}]')]
+    return []
+
+
+def add_reply(store: Store, fields: JsonObject) -> Record:
+    """Add a reply whose fields have no flaws."""
+    names = ("when", "pattern", "room", "assistant", "namespace", "say", "call", "then")
+    public = {name: fields.get(name) for name in names}
+    times = fields.get("times")
+    # A copy, so that the caller's later changes do not reach it. To JSON Schema, 5.0 is an integer.
+    copied = json.loads(json.dumps({**public, "left": None if times is None else int(times)}))
+    return store.add("reply", "", copied)
+
+
+def all_replies(store: Store) -> list[Record]:
+    return list(store.all("reply", ""))
+
+
+def remove_reply(store: Store, reply_id: str) -> bool:
+    record = store.find("reply", "", reply_id)
+    if record is not None:
+        store.remove(record)
+    return record is not None
+
+
+def clear_replies(store: Store) -> None:
+    store.remove_all("reply", "", parent="")
+
+
+def find_reply(store: Store, room: Record, assistant: Record, content: str) -> Record | None:
+    """The reply to a message of a room, if one matches; `use_reply` counts it."""
+    return next((each for each in store.all("reply", "") if _matches(each.public, room, assistant, content)), None)
+
+
+def use_reply(store: Store, reply: Record) -> None:
+    left = reply.public["left"]
+    if left == 1:
+        store.remove(reply)
+    elif left is not None:
+        store.change(reply, {"left": left - 1})
+
+
+def _matches(script: JsonObject, room: Record, assistant: Record, content: str) -> bool:
+    if script["room"] not in (None, room.id) or script["namespace"] not in (None, room.namespace):
+        return False
+    if script["assistant"] not in (None, assistant.id, assistant.public["name"]):
+        return False
+    if script["pattern"] is not None:
+        return re.search(script["pattern"], content) is not None
+    return script["when"] is None or script["when"].casefold() in content.casefold()
+
+
+def _condition(when: object) -> JsonObject:
+    if not isinstance(when, re.Pattern):
+        return {"when": when}
+    if not isinstance(when.pattern, str):
+        raise ValueError("when: must be a pattern of text, not of bytes")
+    flags = "".join(letter for flag, letter in FLAGS.items() if when.flags & flag)
+    return {"pattern": f"(?{flags}){when.pattern}" if flags else when.pattern}
+
+
+def _is_json(arguments: JsonObject) -> bool:
+    try:
+        return bool(json.loads(json.dumps(arguments, allow_nan=False)) == arguments)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _shown(record: Record) -> ScriptedReply:
+    public = record.public
+    call = public["call"]
+    return ScriptedReply(
+        id=record.id,
+        when=public["when"] if public["pattern"] is None else re.compile(public["pattern"]),
+        room=public["room"],
+        assistant=public["assistant"],
+        namespace=public["namespace"],
+        say=public["say"],
+        call=None if call is None else (call[0], call[1]),
+        then=public["then"],
+        left=public["left"],
+    )

@@ -1,0 +1,254 @@
+"""Scripted replies: what assistants say and which tools they call; in seeds, over HTTP, and in data files."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import ValidationError
+from interactor_ext.sandbox import Sandbox
+from tests.support.sandbox_caller import Caller, listening, problem
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+ORDER = {"order_id": "A-7"}
+SEED: dict[str, Any] = {
+    "user_1": {
+        "assistants": [{"id": "asst_1", "name": "Bot", "model": "gpt-4", "system_prompt": ""}],
+        "rooms": [{"id": "room_1", "assistant_id": "asst_1"}],
+        "replies": [{"id": "reply_1", "pattern": "(?i)^hello", "say": "From the seed.", "times": 1}],
+    }
+}
+
+
+@pytest.fixture
+def control(sandbox: Sandbox) -> Any:
+    with httpx.Client(base_url=sandbox.core_api_url.removesuffix("/api/v1") + "/_sandbox") as client:
+        yield client
+
+
+def ask(caller: Caller, room: dict[str, Any], content: str, **fields: Any) -> dict[str, Any]:
+    return caller.make(f"/rooms/{room['id']}/messages", content=content, **fields)
+
+
+def room_with_tool(caller: Caller, name: str = "get_order") -> dict[str, Any]:
+    tool = caller.make("/tools", name=name, description="A tool.", parameters={})
+    return caller.room(tools=[tool["id"]])
+
+
+def test_matching_message_gets_scripted_reply_and_others_are_echoed(sandbox: Sandbox, caller: Caller) -> None:
+    room = caller.room()
+    sandbox.replies.add(when="my ORDER", say="It left yesterday.")
+    sandbox.replies.add(when=re.compile(r"^refund (\d+)$", re.IGNORECASE), say="Refunded.")
+    assert ask(caller, room, "Where is my order?")["content"] == "It left yesterday."
+    assert ask(caller, room, "Refund 12")["content"] == "Refunded."
+    assert ask(caller, room, "Refund twelve")["content"] == "Bot here. You said: Refund twelve"
+
+
+def test_scripted_reply_is_streamed_word_by_word(sandbox: Sandbox, caller: Caller) -> None:
+    room = caller.room()
+    sandbox.replies.add(say="It left yesterday.")
+    with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+        ask(caller, room, "Where is it?", stream=True)
+        events = stream.until("message.complete")
+    assert [event.get("content") for event in events[:-1]] == ["It ", "left ", "yesterday."]
+    assert events[-1]["message"]["content"] == "It left yesterday."
+
+
+def test_conditions_select_by_room_assistant_and_namespace(sandbox: Sandbox, caller: Caller, another: Any) -> None:
+    room, named, other = caller.room(), caller.room(name="Sales"), caller.room()
+    stranger = another("user_2")
+    elsewhere = stranger.room()
+    sandbox.replies.add(room=room["id"], say="by room")
+    sandbox.replies.add(assistant="Sales", say="by name")
+    sandbox.replies.add(assistant=other["assistant_id"], say="by id")
+    sandbox.replies.add(namespace="user_2", say="by namespace")
+    answers = [ask(caller, each, "?")["content"] for each in (room, named, other, caller.room())]
+    assert answers == ["by room", "by name", "by id", "Bot here. You said: ?"]
+    assert ask(stranger, elsewhere, "?")["content"] == "by namespace"
+
+
+def test_earlier_reply_goes_first_until_it_is_used_up(sandbox: Sandbox, caller: Caller) -> None:
+    room = caller.room()
+    sandbox.replies.add(say="one", times=1)
+    sandbox.replies.add(say="two", times=2)
+    sandbox.replies.add(say="always")
+    assert [ask(caller, room, "?")["content"] for _ in range(2)] == ["one", "two"]
+    assert [(each.say, each.left) for each in sandbox.replies] == [("two", 1), ("always", None)]
+    assert [ask(caller, room, "?")["content"] for _ in range(3)] == ["two", "always", "always"]
+
+
+def test_unprompted_tool_call_is_followed_by_then(sandbox: Sandbox, caller: Caller) -> None:
+    room = room_with_tool(caller)
+    sandbox.replies.add(when="order", say="Let me look.", call=("get_order", ORDER), then="It is on its way.")
+    with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+        asking = ask(caller, room, "Where is my order?")
+        stream.until("tool_call.start")
+        [call] = asking["tool_calls"]
+        assert (asking["content"], call["arguments"], call["status"]) == ("Let me look.", ORDER, "pending")
+        answer = caller.make(f"/rooms/{room['id']}/tool-results", tool_call_id=call["id"], result={"status": "sent"})
+        assert answer["content"] == "It is on its way."
+        types = [event["type"] for event in stream.until("message.complete")]
+    assert types[:5] == ["message.delta"] * 3 + ["tool_call.start", "tool_call.complete"]
+
+
+@pytest.mark.parametrize(
+    ("then", "result", "answer"),
+    [
+        (None, {"status": "sent"}, 'Bot here. get_order answered {"status": "sent"}.'),
+        ("It is on its way.", {"error": "down"}, 'Bot here. get_order answered {"error": "down"}.'),
+    ],
+)
+def test_answer_quotes_result_without_then_and_after_failed_call(
+    sandbox: Sandbox, caller: Caller, then: str | None, result: Any, answer: str
+) -> None:
+    room = room_with_tool(caller)
+    sandbox.replies.add(call=("get_order", ORDER), then=then)
+    [call] = ask(caller, room, "?")["tool_calls"]
+    sent = caller.make(f"/rooms/{room['id']}/tool-results", tool_call_id=call["id"], result=result)
+    assert sent["content"] == answer
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_scripted_call_of_unlisted_tool_is_422_and_changes_nothing(
+    sandbox: Sandbox, caller: Caller, stream: bool
+) -> None:
+    room = room_with_tool(caller)
+    sandbox.replies.add(call=("get_oder", {}), times=1)
+    response = caller.post(f"/rooms/{room['id']}/messages", json={"content": "?", "stream": stream})
+    message = problem(response, 422, "VALIDATION_ERROR")["content"]
+    assert "calls the tool get_oder" in message
+    assert "it lists get_order" in message
+    assert caller.read(f"/rooms/{room['id']}/messages") == []
+    assert len(sandbox.replies) == 1
+
+
+def test_client_chat_follows_scripted_call_and_text(sandbox: Sandbox) -> None:
+    sandbox.replies.add(when="order", say="One moment.", call=("get_order", ORDER), then="It left on Monday.")
+
+    def get_order(order_id: str) -> dict[str, str]:
+        """Get an order."""
+        asked.append(order_id)
+        return {"status": "sent"}
+
+    asked: list[str] = []
+    with sandbox.client(namespace="user_1") as client:
+        tool = client.tools.create(name="get_order", description="", parameters={"type": "object"})
+        bot = client.assistants.create(name="Bot", model="gpt-4", system_prompt="", tools=[tool.id])
+        room = client.rooms.create(assistant_id=bot.id)
+        with client.chat(room.id, "Where is my order?", tools=[get_order]) as reply:
+            text = "".join(reply.text())
+        assert (asked, text) == (["A-7"], "One moment.It left on Monday.")
+        assert reply.message().content == "It left on Monday."
+        sandbox.replies.clear()
+        sandbox.replies.add(call=("no_such", {}))
+        with pytest.raises(ValidationError, match="no_such, which this assistant does not list"):
+            client.messages.send(room.id, content="?")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"when": "x"}, "something to say or a tool to call"),
+        ({"say": ""}, "say: must not be empty"),
+        ({"say": 5}, "say: must be a string"),
+        ({"say": "x", "when": 5}, "when: must be a string"),
+        ({"say": "x", "when": re.compile(b"x")}, "when: must be a pattern of text"),
+        ({"say": "x", "times": 0}, "times: must be at least 1"),
+        ({"say": "x", "then": "y"}, "then: is the answer after the result of a call"),
+        ({"call": "get_order"}, "call: must be a list"),
+        ({"call": ("get_order",)}, "call: must be the name of a tool and its arguments"),
+        ({"call": ("get_order", {"id": object()})}, "call: must be the name of a tool and its arguments"),
+        ({"call": ("get_order", {"id": float("nan")})}, "call: must be the name of a tool and its arguments"),
+        ({"call": ("", {})}, "call: must be the name of a tool and its arguments"),
+    ],
+)
+def test_invalid_scripted_reply_is_refused(sandbox: Sandbox, arguments: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        sandbox.replies.add(**arguments)
+    assert len(sandbox.replies) == 0
+
+
+def test_compiled_pattern_keeps_its_flags(sandbox: Sandbox, caller: Caller) -> None:
+    room = caller.room()
+    pattern = re.compile(r"^a.b$  # the last line", re.IGNORECASE | re.MULTILINE | re.DOTALL | re.VERBOSE)
+    sandbox.replies.add(when=pattern, say="found")
+    assert ask(caller, room, "first\nA\nB")["content"] == "found"
+    assert ask(caller, room, "first\nA\nB.")["content"] != "found"
+
+
+def test_replies_can_be_added_listed_and_removed_over_http(
+    sandbox: Sandbox, caller: Caller, control: httpx.Client
+) -> None:
+    room = caller.room()
+    made = control.post("/replies", json={"pattern": "^ask", "say": "By HTTP.", "times": 2})
+    assert (made.status_code, made.json()["left"]) == (201, 2)
+    control.post("/replies", json={"when": "call", "call": ["get_order", ORDER], "then": "Done."})
+    assert ask(caller, room, "ask")["content"] == "By HTTP."
+    first, second = control.get("/replies").json()["replies"]
+    assert (first["id"], first["left"], second["call"]) == (made.json()["id"], 1, ["get_order", ORDER])
+    assert [each.call for each in sandbox.replies] == [None, ("get_order", ORDER)]
+    assert control.delete(f"/replies/{first['id']}").status_code == 204
+    assert control.delete(f"/replies/{first['id']}").status_code == 404
+    assert ask(caller, room, "ask")["content"] == "Bot here. You said: ask"
+    assert control.delete("/replies").status_code == 204
+    assert control.get("/replies").json() == {"replies": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ([], ""),
+        ({}, ""),
+        ({"say": "x", "wehn": "y"}, "wehn"),
+        ({"say": "x", "pattern": "("}, "pattern"),
+        ({"say": "x", "pattern": "y", "when": "z"}, "pattern"),
+        ({"call": ["get_order", []]}, "call"),
+        ({"say": "x", "times": None}, "times"),
+    ],
+)
+def test_invalid_reply_over_http_is_422(control: httpx.Client, body: Any, field: str) -> None:
+    assert field in problem(control.post("/replies", json=body), 422, "VALIDATION_ERROR")
+
+
+def test_seed_replies_belong_to_their_namespace_and_return_after_reset(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps(SEED))
+    with Sandbox(seed=seed).run() as sandbox, Caller(sandbox) as caller, Caller(sandbox, "user_2") as stranger:
+        assert ask(stranger, stranger.room(), "Hello")["content"] == "Bot here. You said: Hello"
+        room = caller.read("/rooms/room_1")
+        answers = [ask(caller, room, "Hello")["content"] for _ in range(2)]
+        assert answers == ["From the seed.", "Bot here. You said: Hello"]
+        sandbox.replies.add(say="Added later.")
+        sandbox.reset()
+        assert [(each.id, each.namespace, each.left) for each in sandbox.replies] == [("reply_1", "user_1", 1)]
+
+
+def test_flawed_reply_of_seed_is_named(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps({"user_1": {"replies": [{"say": "x", "room": 5}]}}))
+    with pytest.raises(ValueError, match=r"user_1\.replies\[0\]\.room: must be a string"):
+        Sandbox(seed=seed)
+
+
+def test_replies_and_pending_then_survive_restart(tmp_path: Path) -> None:
+    path = tmp_path / "platform.db"
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        room = room_with_tool(caller)
+        sandbox.replies.add(call=("get_order", ORDER), then="It left.", times=1)
+        sandbox.replies.add(when=re.compile("again"), say="And again.", times=2)
+        [call] = ask(caller, room, "?")["tool_calls"]
+        ask(caller, room, "again")
+    with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
+        assert [each.left for each in sandbox.replies] == [1]
+        answer = caller.make(f"/rooms/{room['id']}/tool-results", tool_call_id=call["id"], result=1)
+        assert answer["content"] == "It left."
+        assert [ask(caller, room, "again")["content"] for _ in range(2)] == [
+            "And again.",
+            "Bot here. You said: again",
+        ]
