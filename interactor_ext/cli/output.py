@@ -135,7 +135,7 @@ def _clear_progress() -> None:
         errors.file.flush()
 
 
-def complain(error: Exception, *, verbose: bool, as_json: bool = False) -> int:
+def complain(error: Any, *, verbose: bool, as_json: bool = False) -> int:
     """Write an error to stderr: as one line, with `verbose` its details and traceback, or as JSON.
 
     Returns the exit status: 2 for invalid usage, else 1.
@@ -156,7 +156,7 @@ def complain(error: Exception, *, verbose: bool, as_json: bool = False) -> int:
     return status
 
 
-def _described(error: Exception) -> dict[str, Any]:
+def _described(error: Any) -> dict[str, Any]:
     message = error.format_message() if isinstance(error, UsageError) else str(error)
     about: dict[str, Any] = {"type": type(error).__name__, "message": clean_text(message)}
     if isinstance(error, InteractorError):
