@@ -10,12 +10,10 @@ PYTEST = $(BIN)/python -m pytest --dist worksteal
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo example-page example-react test test-full test-lowest coverage nightly check format generate sandbox cassettes bench docs docs-serve clean
+.PHONY: help demo test test-full test-lowest coverage nightly check format generate sandbox cassettes bench docs docs-serve clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
-	@echo "example-page   examples/fastapi_page on the sandbox, at http://127.0.0.1:8000 (or PORT=8001)"
-	@echo "example-react  examples/fastapi_react, which takes npm"
 	@echo "test       the test suite (about two minutes on two cores)"
 	@echo "test-full  the longer tests"
 	@echo "coverage   the test suite again, with the coverage gate"
@@ -38,12 +36,6 @@ $(READY): pyproject.toml
 
 demo: $(READY)
 	@$(BIN)/python -m interactor_ext.cli.demo
-
-example-page: $(READY)
-	@$(BIN)/python examples/fastapi_page/main.py
-
-example-react: $(READY)
-	@$(BIN)/python examples/fastapi_react/main.py
 
 # More workers than cores: much of the suite waits for processes, sockets and deadlines.
 test: $(READY)

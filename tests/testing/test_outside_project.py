@@ -88,8 +88,8 @@ def test_wheel_contains_needed_files(wheel: Path) -> None:
         names = archive.namelist()
         (entry_points,) = (name for name in names if name.endswith(".dist-info/entry_points.txt"))
         assert "[pytest11]\ninteractor = interactor_ext.pytest_plugin" in archive.read(entry_points).decode()
-    for needed in ("interactor_client/openapi.json", "interactor_client/py.typed", "interactor_ext/py.typed"):
-        assert needed in names
+    needed = ("interactor_client/openapi.json", "interactor_client/py.typed", "interactor_ext/py.typed")
+    assert {*needed, "interactor_ext/cli/quickstart.py"} <= {*names}
     # The relay serves them.
     static = (ROOT / "interactor_ext" / "relay" / "static").iterdir()
     assert {f"interactor_ext/relay/static/{path.name}" for path in static} <= {*names}

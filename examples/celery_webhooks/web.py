@@ -1,0 +1,48 @@
+"""The web process: takes questions, and hands the platform's events over to the workers."""
+
+from flask import Flask, Response, jsonify, request, url_for
+
+from interactor_ext import InteractorClient, InteractorError, get_client
+from tasks import SECRET, router, tools
+
+app = Flask(__name__)
+app.add_url_rule("/webhooks/interactor", "webhook", lambda: router.wsgi, methods=["POST"])
+
+
+@app.post("/companies/<company>/questions")
+def ask(company: str) -> tuple[Response, int]:
+    """Send the question; the answer may take as long as the tools that it needs."""
+    user = tenant(company)
+    ensure_webhook(user)
+    bot = user.assistants.create(
+        name="Analyst",
+        model="gpt-4",
+        system_prompt="Answer questions about sales.",
+        tools=[tool.id for tool in tools.register(user)],
+    )
+    room = user.rooms.create(assistant_id=bot.id)
+    user.messages.send(room.id, content=request.get_json()["question"], stream=True)  # does not wait for the answer
+    return jsonify(url=url_for("answers", company=company, room_id=room.id)), 202
+
+
+@app.get("/companies/<company>/rooms/<room_id>")
+def answers(company: str, room_id: str) -> Response:
+    messages = tenant(company).messages.iterate(room_id, order="asc")
+    return jsonify([message.content for message in messages if message.role == "assistant" and message.content])
+
+
+@app.errorhandler(InteractorError)
+def platform_failed(error: InteractorError) -> tuple[str, int]:
+    app.logger.error("%s %s: %s", request.method, request.path, error)
+    return "Please try again later.", 503
+
+
+def tenant(company: str) -> InteractorClient:
+    """A real application takes the company from the session of whoever is signed in."""
+    return get_client().namespace(f"org_{company}")
+
+
+def ensure_webhook(user: InteractorClient) -> None:
+    url = url_for("webhook", _external=True)
+    if all(webhook.url != url for webhook in user.webhooks.iterate()):
+        user.webhooks.create(url=url, events=["room.tool_call.pending"], secret=SECRET)

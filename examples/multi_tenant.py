@@ -1,0 +1,76 @@
+"""A JSON API for many tenants: each request acts in the namespace of its API key, and can reach no other."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+
+from interactor_client.models import Assistant
+from interactor_client.types import Page
+from interactor_ext import AsyncInteractorClient, InteractorError, NotFoundError, get_async_client
+from interactor_ext.limits import RateLimiter
+
+logger = logging.getLogger(__name__)
+NAMESPACES = {"key_of_acme": "org_acme", "key_of_globex": "org_globex"}  # stands for your table of API keys
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # One client for the process. The limiter lets a busy tenant wait, and not the others.
+    async with get_async_client(rate_limiter=RateLimiter(), deadline=20):
+        yield
+
+
+app = FastAPI(title="Assistants", lifespan=lifespan)
+
+
+async def tenant(key: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> AsyncInteractorClient:
+    """A view of the client, made for each request. The key alone decides the namespace, never a parameter."""
+    namespace = NAMESPACES.get(key.credentials)
+    if namespace is None:
+        raise HTTPException(status.HTTP_401_UNAUTHORIZED, "unknown API key")
+    return get_async_client().namespace(namespace)
+
+
+Tenant = Annotated[AsyncInteractorClient, Depends(tenant)]
+
+
+class NewAssistant(BaseModel):
+    name: str
+    instructions: str
+
+
+@app.post("/assistants", status_code=status.HTTP_201_CREATED)
+async def create(new: NewAssistant, tenant: Tenant) -> Assistant:
+    return await tenant.assistants.create(name=new.name, model="gpt-4", system_prompt=new.instructions)
+
+
+@app.get("/assistants")
+async def list_all(tenant: Tenant, page: int = 1) -> Page[Assistant]:
+    return await tenant.assistants.list(page=page)
+
+
+@app.get("/assistants/{assistant_id}")
+async def get(assistant_id: str, tenant: Tenant) -> Assistant:
+    return await tenant.assistants.get(assistant_id)
+
+
+@app.delete("/assistants/{assistant_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete(assistant_id: str, tenant: Tenant) -> None:
+    await tenant.assistants.delete(assistant_id)
+
+
+@app.exception_handler(NotFoundError)
+async def not_found(request: Request, error: NotFoundError) -> JSONResponse:
+    return JSONResponse({"detail": "no such assistant"}, status.HTTP_404_NOT_FOUND)  # or another tenant's
+
+
+@app.exception_handler(InteractorError)
+async def platform_failed(request: Request, error: InteractorError) -> JSONResponse:
+    logger.error("%s %s: %s", request.method, request.url.path, error)
+    return JSONResponse({"detail": "try again later"}, status.HTTP_503_SERVICE_UNAVAILABLE)
