@@ -11,17 +11,25 @@ import pytest
 
 from interactor_ext import reset_clients
 from interactor_ext.sandbox import Sandbox
-from tests.support.pages import blocks, name, pages, run_page
+from tests.support.pages import blocks, name, pages, run_page, to_set
+
+RUNNING = {page: {block.language for block in blocks(page) if block.runs} for page in pages()}
+PAGES = [
+    # What a shell starts takes seconds.
+    pytest.param(page, id=name(page), marks=[pytest.mark.full] if "sh" in languages else [])
+    for page, languages in RUNNING.items()
+    if languages
+]
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def environment(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """What the page says to set, and the folder that it runs in."""
     logger = logging.getLogger("interactor")
     handlers, level = logger.handlers[:], logger.level
     with Sandbox().run() as sandbox, warnings.catch_warnings():
-        for variable, value in sandbox.env.items():
+        for variable, value in variables(page, sandbox).items():
             monkeypatch.setenv(variable, value)
-        monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", "whsec_example")
         monkeypatch.chdir(tmp_path)
         yield
         reset_clients()
@@ -29,10 +37,16 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     logger.setLevel(level)
 
 
+def variables(page: Path, sandbox: Sandbox) -> dict[str, str]:
+    """The variables that the page says to set; with the credentials come the sandbox's URLs."""
+    values = {"INTERACTOR_WEBHOOK_SECRET": "whsec_example"}
+    if "INTERACTOR_CLIENT_ID" in to_set(page):
+        values |= sandbox.env
+    return {name: value for name, value in values.items() if name in to_set(page) or name in sandbox.env}
+
+
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, id=name(page)) for page in pages() if any(block.runs for block in blocks(page))]
-)
+@pytest.mark.parametrize("page", PAGES)
 def test_blocks_of_the_page_run_and_print(page: Path, tmp_path: Path) -> None:
     run_page(page, tmp_path)
 

@@ -10,6 +10,7 @@ import contextvars
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,12 +60,25 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(page, line, match["language"], match["title"], match["code"], match["not_run"])
 
 
+def to_install(page: Path) -> frozenset[str]:
+    """The requirements of each `pip install` that the text of the page names."""
+    commands = re.findall(r"`pip install ([^`]+)`", BLOCK.sub("", page.read_text()))
+    return frozenset(requirement for command in commands for requirement in shlex.split(command))
+
+
+def to_set(page: Path) -> frozenset[str]:
+    """The variables that the page says to set."""
+    needs = re.findall(r"^> Needs (?:[^\n]*\n)(?:>[^\n]*\n)*", page.read_text(), re.MULTILINE)
+    return frozenset(re.findall(r"`(INTERACTOR_\w+)`", "".join(needs)))
+
+
 def run_page(page: Path, folder: Path) -> None:
     """Run the blocks in their order, in one environment: what a block defines, the next ones have.
 
     A block with a title is written to that file in `folder`, where the others run and import it.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
+    printed = io.StringIO()  # one for the page, for what one block sets up to print a later one may use
     known = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:
@@ -73,8 +87,12 @@ def run_page(page: Path, folder: Path) -> None:
                 (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
                 (folder / block.title).write_text(block.code)
             elif block.runs:
-                printed = run_python(block, names) if block.language == "python" else run_shell(block, folder)
-                assert printed.strip(), f"{name(page)}, line {block.line}: the block prints nothing"
+                before = printed.tell()
+                if block.language == "python":
+                    run_python(block, names, printed)
+                else:
+                    printed.write(run_shell(block, folder))
+                assert printed.getvalue()[before:].strip(), f"{name(page)}, line {block.line}: the block prints nothing"
     finally:
         sys.path.remove(str(folder))
         for module in set(sys.modules) - known:
@@ -82,14 +100,12 @@ def run_page(page: Path, folder: Path) -> None:
                 del sys.modules[module]
 
 
-def run_python(block: Block, names: dict[str, Any]) -> str:
+def run_python(block: Block, names: dict[str, Any], printed: io.StringIO) -> None:
     # Under the name and the lines of the page, so that a traceback points into it; without this file's `__future__`.
     code = compile("\n" * block.line + block.code, str(block.page), "exec", dont_inherit=True)
-    printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         # What a block sets for itself (a context variable) must not reach what runs after the page.
         contextvars.copy_context().run(exec, code, names)
-    return printed.getvalue()
 
 
 def run_shell(block: Block, folder: Path) -> str:
