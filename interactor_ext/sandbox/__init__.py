@@ -21,9 +21,9 @@ each invalid field. What the contract leaves open, it decides as follows:
   and values, 100 tool calls a message, and what one step of a workflow does (work.py). Journals hold 64 MiB each.
 
 The docstrings of its modules document further decisions: assistants, tools and streams in conversation.py, replies.py
-and streams.py, scripted replies in scripts.py; workflows in engine.py, expressions.py and actions.py; OAuth flows and
-credentials in credentials.py; faults in faults.py, control over HTTP in control.py; data files in datafile.py, seeds in
-seeds.py; delivery of webhooks in deliveries.py.
+and streams.py, scripted replies in scripts.py, callbacks of tools in callbacks.py; workflows in engine.py,
+expressions.py and actions.py; OAuth flows and credentials in credentials.py; faults in faults.py, control over HTTP in
+control.py; data files in datafile.py, seeds in seeds.py; delivery of webhooks in deliveries.py.
 """
 
 from __future__ import annotations

@@ -265,9 +265,23 @@ class Sandbox:
         """Close the data file, as the end of `run` and `serve` does; needed only after serving `.app` by yourself."""
         self._persistence.close()
 
-    def add_client(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ("admin",)) -> None:
-        """Add another OAuth client; it sees the same data. Raises ValueError for an unknown scope."""
-        client = OAuthClient(client_id, client_secret, frozenset(scopes))
+    def add_client(
+        self,
+        client_id: str,
+        client_secret: str,
+        *,
+        scopes: Iterable[str] = ("admin",),
+        namespaces: Iterable[str] | None = None,
+    ) -> None:
+        """Add another OAuth client; it sees the same data, or that of `namespaces` alone.
+
+        Its calls with another namespace, or with none, get 403; "" in `namespaces` allows those with none. Raises
+        ValueError for an unknown scope.
+        """
+        if isinstance(namespaces, str):
+            raise ValueError("namespaces is a list of names, not one name")
+        allowed = None if namespaces is None else frozenset(namespaces)
+        client = OAuthClient(client_id, client_secret, frozenset(scopes), allowed)
         self._on_loop(lambda: self._accounts.register(client))
 
     def add_credential(
@@ -296,6 +310,17 @@ class Sandbox:
             )
         )
         return dict(record.public)
+
+    def expire_credential(self, credential_id: str) -> JsonObject:
+        """Expire an active credential for good: whoever wants its token gets 409 REFRESH_FAILED from now on.
+
+        Its namespace's webhooks get `credential.expired`. Returns the credential as the API does. Raises ValueError if
+        there is no such credential or it is not active.
+        """
+        try:
+            return dict(self._on_loop(lambda: credentials.expire(self._state, credential_id)).public)
+        except Problem as problem:
+            raise ValueError(problem.message) from None
 
     def decide(self, flow_id: str, *, approve: bool = True) -> str:
         """Approve or deny an OAuth flow as the user would; returns the URL that the browser is sent to.

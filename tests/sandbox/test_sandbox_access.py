@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from interactor_ext import PermissionDeniedError
 from interactor_ext.sandbox import Clock, Sandbox
 from interactor_ext.sandbox.http.contract import load_contract
 from interactor_ext.sandbox.http.limits import Limits, RateTier
@@ -159,6 +162,69 @@ def test_namespaces_are_isolated(sandbox: Sandbox, another: Another) -> None:
             body = {"assistant_id": room["assistant_id"]}
             assert other.post("/rooms", json=body).status_code == (201 if other is one else 422)
     assert {record.namespace for record in sandbox.requests} == {"", "user_1", "user_2", "b\u00fcro \u00df/\u6771"}
+
+
+def of_client(sandbox: Sandbox, client_id: str = "app") -> str:
+    return fetch_token(sandbox, client_id=client_id, client_secret="app_secret")
+
+
+def test_client_gets_403_outside_its_namespaces(sandbox: Sandbox, another: Another) -> None:
+    sandbox.add_client("app", "app_secret", namespaces=["user_1", "user_2"])
+    token = of_client(sandbox)
+    rooms = {name: another(name, token=token).get("/rooms") for name in ("user_1", "user_2", "user_3", None)}
+    assert [each.status_code for each in rooms.values()] == [200, 200, 403, 403]
+    problem(rooms["user_3"], 403, "FORBIDDEN")
+    assert "without a namespace" in rooms[None].json()["error"]["message"]
+    anonymous = another(None, token=token)
+    assert anonymous.get("/rooms", params={"namespace": "user_2"}).status_code == 200
+    problem(anonymous.get("/rooms", params={"namespace": "user_3"}), 403, "FORBIDDEN")
+    problem(another("user_3", token=token).post("/rooms", json={}), 403, "FORBIDDEN")
+    with sandbox.client(client_id="app", client_secret="app_secret") as client:
+        assert client.namespace("user_1").rooms.list().data == []
+        with pytest.raises(PermissionDeniedError):
+            client.namespace("user_3").rooms.list()
+
+
+def test_client_without_namespaces_may_use_all(sandbox: Sandbox, another: Another) -> None:
+    sandbox.add_client("app", "app_secret")
+    assert another("user_3", token=of_client(sandbox)).get("/rooms").status_code == 200
+    sandbox.add_client("app", "app_secret", namespaces=[""])
+    assert another(None, token=of_client(sandbox)).get("/rooms").status_code == 200
+    problem(another("user_3", token=of_client(sandbox)).get("/rooms"), 403, "FORBIDDEN")
+    with pytest.raises(ValueError, match="a list of names"):
+        sandbox.add_client("app", "app_secret", namespaces="user_1")
+
+
+def test_added_clients_and_their_namespaces_survive_restart_until_reset(tmp_path: Path) -> None:
+    path = tmp_path / "platform.db"
+    with Sandbox(data=path).run() as sandbox:
+        sandbox.add_client("app", "app_secret", scopes=["rooms:read"], namespaces=["user_1"])
+        token = of_client(sandbox)
+    with Sandbox(data=path, client_secret="another").run() as sandbox:
+        with Caller(sandbox, token=token) as caller:
+            assert caller.get("/rooms").status_code == 200
+            problem(caller.get("/tools"), 403, "FORBIDDEN")
+        with Caller(sandbox, "user_2", token=of_client(sandbox)) as caller:
+            problem(caller.get("/rooms"), 403, "FORBIDDEN")
+        sandbox.reset()
+    with Sandbox(data=path).run() as sandbox:
+        problem(ask_for_token(sandbox, client_id="app", client_secret="app_secret"), 401, "AUTH_ERROR")
+
+
+def test_clients_of_seed_may_use_their_namespace(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.json"
+    client = {"client_id": "app", "client_secret": "app_secret"}
+    wide = {**client, "client_id": "wide", "scopes": ["rooms:read"], "namespaces": None}
+    seed.write_text(json.dumps({"user_1": {"clients": [client, wide]}}))
+    with Sandbox(seed=seed).run() as sandbox:
+        sandbox.reset()
+        for client_id, status in (("app", 403), ("wide", 200)):
+            with Caller(sandbox, "user_2", token=of_client(sandbox, client_id)) as caller:
+                assert caller.get("/rooms").status_code == status
+    for wrong, place in (({"scopes": ["fly"]}, "scopes: unknown"), ({"id": "x"}, "id: is not a field")):
+        seed.write_text(json.dumps({"user_1": {"clients": [{**client, **wrong}]}}))
+        with pytest.raises(ValueError, match=rf"user_1\.clients\[0\]\.{place}"):
+            Sandbox(seed=seed)
 
 
 def test_list_namespace_may_be_query_and_header_wins(sandbox: Sandbox, caller: Caller) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,10 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import httpx
 import pytest
 
+from interactor_ext import ConflictError
 from interactor_ext.sandbox import Clock, Sandbox
-from tests.support.sandbox_caller import Caller, check_event, problem
+from tests.support.delivery_receiver import receiving
+from tests.support.sandbox_caller import Caller, check_event, listening, problem
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -231,3 +234,51 @@ def test_revoked_credential_cannot_be_refreshed(sandbox: Sandbox, caller: Caller
     problem(caller.get(f"{path}/token"), 409, "REFRESH_FAILED")
     assert caller.read("/credentials?status=revoked&provider=google") == [credential]
     assert caller.read("/credentials?provider=github") == []
+
+
+def test_expire_credential_refuses_its_token_and_reaches_webhooks_alone(
+    sandbox: Sandbox, caller: Caller, another: Another
+) -> None:
+    credential = sandbox.add_credential("google", namespace="user_1")
+    room = caller.room()
+    with receiving() as (receiver, url), listening(caller, f"/rooms/{room['id']}/stream") as stream:
+        for each, path in ((caller, "/ours"), (another("user_2"), "/theirs")):
+            each.make("/webhooks", url=f"{url}{path}", events=["credential.expired"])
+        caller.make("/webhooks", url=f"{url}/other", events=["credential.connected"])
+        expired = sandbox.expire_credential(credential["id"])
+        sandbox.wait_for_deliveries(60)
+        sandbox.emit(room["id"], {"type": "message.delta", "content": "end"})
+        assert [event["type"] for event in stream.until("message.delta")] == ["message.delta"]
+    [got] = receiver.got
+    assert got.path == "/ours"
+    event = json.loads(got.body)
+    check_event("WebhookEvent", "event", event)
+    assert event["data"] == {"credential_id": credential["id"], "provider": "google", "namespace": "user_1"}
+    assert expired["status"] == caller.read(f"/credentials/{credential['id']}")["status"] == "expired"
+    assert expired["expires_at"] < credential["expires_at"]
+    for method, path in (("GET", "token"), ("POST", "refresh")):
+        response = caller.request(method, f"/credentials/{credential['id']}/{path}")
+        problem(response, 409, "REFRESH_FAILED")
+
+
+def test_token_of_expired_credential_is_conflict_to_client(sandbox: Sandbox) -> None:
+    credential = sandbox.add_credential("google", namespace="user_1")
+    with sandbox.client(namespace="user_1") as client:
+        assert client.credentials.get_token(credential["id"]).access_token
+        sandbox.expire_credential(credential["id"])
+        with pytest.raises(ConflictError, match="connect the credential again") as refused:
+            client.credentials.get_token(credential["id"])
+        assert refused.value.code == "REFRESH_FAILED"
+
+
+def test_only_active_credential_can_be_expired(sandbox: Sandbox) -> None:
+    credential = sandbox.add_credential("google")
+    url = f"{sandbox.core_api_url.removesuffix('/api/v1')}/_sandbox/credentials/{credential['id']}/expire"
+    answer = httpx.post(url)
+    assert (answer.status_code, answer.json()["status"]) == (200, "expired")
+    problem(httpx.post(url), 409, "CONFLICT")
+    problem(httpx.post(url.replace(credential["id"], "cred_no")), 404, "NOT_FOUND")
+    with pytest.raises(ValueError, match="is expired already"):
+        sandbox.expire_credential(credential["id"])
+    with pytest.raises(ValueError, match="no credential"):
+        sandbox.expire_credential("cred_no")

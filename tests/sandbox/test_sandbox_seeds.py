@@ -103,7 +103,7 @@ def test_seed_namespace_may_be_empty(tmp_path: Path) -> None:
         ({"a": {"tools": [{"id": "t\n"}]}}, r"a\.tools\[0\]\.id: must match"),
         ("[]", r"seed\.json: must be an object"),
         ({"a": []}, "a: must be an object"),
-        ({"a": {"toolz": []}}, r"a\.toolz: is none of credentials, replies, tools"),
+        ({"a": {"toolz": []}}, r"a\.toolz: is none of clients, credentials, replies"),
         ({"a": {"tools": {}}}, r"a\.tools: must be a list"),
         ({"a": {"tools": [1]}}, r"a\.tools\[0\]: must be an object"),
         ({"a": {"tools": [{"name": "", "description": "", "parameters": {}}]}}, r"a\.tools\[0\]\.name: must not be"),

@@ -28,12 +28,16 @@ class Got:
 
 
 class Receiver:
-    """`answers` are the statuses of the next requests, 200 once they are used up. With `hang` set it says nothing."""
+    """`answers` are the statuses of the next requests, 200 once they are used up; `content` is the body of each.
+
+    With `hang` set it says nothing.
+    """
 
     def __init__(self) -> None:
         self.got: list[Got] = []
         self.answers: deque[int] = deque()
         self.location = ""
+        self.content = b""
         self.go_on = threading.Event()
         self.go_on.set()
         self.news = threading.Condition()
@@ -58,8 +62,9 @@ class Receiver:
         handler.send_response(status)
         if self.location:
             handler.send_header("Location", self.location)
-        handler.send_header("Content-Length", "0")
+        handler.send_header("Content-Length", str(len(self.content)))
         handler.end_headers()
+        handler.wfile.write(self.content)
 
 
 class _Server(ThreadingHTTPServer):

@@ -41,7 +41,7 @@ class DeliveryOptions:
     held until another delivery to the same webhook has overtaken it, for at most one real second. `delay`: the maximum
     random delay of the first attempt, in seconds of the clock. `time_scale` scales the waits between attempts: 0.001
     turns 2 hours into 7.2 s. `timeout`: the real seconds that a receiver has to respond. `public`: also deliver to
-    public internet addresses.
+    public internet addresses. The last two hold for the `callback_url` of tools, too.
     """
 
     duplicate: float = attrs.field(default=0.0, validator=_share)

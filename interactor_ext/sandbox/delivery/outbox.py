@@ -116,6 +116,11 @@ class Outbox:
                 self._persistence.remove_delivery(pending.id, pending.is_duplicate)
             self._finished.set()
 
+    async def post_once(self, url: str, event: JsonObject, secret: str) -> Outcome:
+        """Post an event to a URL that is no webhook's, as a delivery but without a retry, and return the answer."""
+        async with self._sockets:
+            return await self._post_signed(url, event, _encoded(event), secret, new_id("req"))
+
     async def wait_until_idle(self) -> None:
         """Wait until each event has had its first attempt, and no attempt is in flight or due."""
         while any(queue.is_busy(self._clock.now()) for queue in self._queues.values()):
@@ -232,14 +237,17 @@ class Outbox:
             )
 
     async def _send(self, webhook: Record, pending: PendingDelivery, request_id: str) -> Outcome:
-        body = pending.body
+        url, secret = webhook.public["url"], webhook.private["secret"]
+        return await self._post_signed(url, pending.event, pending.body, secret, request_id)
+
+    async def _post_signed(self, url: str, event: JsonObject, body: bytes, secret: str, request_id: str) -> Outcome:
         try:
-            signed = sign(body, webhook.private["secret"], timestamp=self._clock.now(), event=pending.event["event"])
+            signed = sign(body, secret, timestamp=self._clock.now(), event=event["event"])
         except (ConfigurationError, ValueError):
-            return Outcome(error="not sent: nothing can be signed with the secret of this webhook")
+            return Outcome(error="not sent: nothing can be signed with this secret")
         headers = {**signed, "X-Request-Id": request_id, "User-Agent": "Interactor-Webhooks/1.0"}
         options = self.options
-        return await post(webhook.public["url"], body, headers, timeout_seconds=options.timeout, public=options.public)
+        return await post(url, body, headers, timeout_seconds=options.timeout, public=options.public)
 
     def _record(
         self,

@@ -1,4 +1,4 @@
-"""Sends one webhook delivery over HTTP: resolves the host, refuses public addresses, posts the body."""
+"""Posts a webhook delivery or a tool call over HTTP: resolves the host, refuses public addresses, reads the answer."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import httpx
 
 from interactor_ext.sandbox.platform.work import run_in_new_thread
 
-# Bytes of a response that are read; only its status matters.
+# Bytes of a response that are read; of a webhook's only the status matters.
 MAX_ANSWER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The status code of a response, or the error if there is none."""
+    """The status code and the beginning of a response, or the error if there is none."""
 
     status: int | None = None
     error: str | None = None
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def is_success(self) -> bool:
@@ -36,10 +37,10 @@ class Undeliverable(Exception):
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float, public: bool) -> Outcome:
-    """Post one delivery. Every failure but a cancellation is returned as an Outcome."""
+    """Post once. Every failure but a cancellation is returned as an Outcome."""
     try:
         async with asyncio.timeout(timeout_seconds):
-            return Outcome(status=await _post(httpx.URL(url), body, headers, public=public))
+            return await _post(httpx.URL(url), body, headers, public=public)
     except TimeoutError:
         return Outcome(error=f"no answer within {timeout_seconds:g} s")
     except Undeliverable as error:
@@ -49,7 +50,7 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_sec
         return Outcome(error=f"{type(error).__name__}: {error}")
 
 
-async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, public: bool) -> int:
+async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, public: bool) -> Outcome:
     addresses = await _addresses(url.host, url.port)
     if not public:
         addresses = [address for address in addresses if not _is_public(address)]
@@ -62,7 +63,7 @@ async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, publ
     return await _post_to(addresses[-1], url, body, headers)
 
 
-async def _post_to(address: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> int:
+async def _post_to(address: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Outcome:
     """Post to exactly this address, with the host name of the URL in `Host` and for TLS."""
     # Not in the URL, which httpx logs.
     auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
@@ -78,12 +79,12 @@ async def _post_to(address: str, url: httpx.URL, body: bytes, headers: Mapping[s
             extensions={"sni_hostname": url.raw_host.decode("ascii")},
         ) as response,
     ):
-        read = 0
+        content = bytearray()
         async for chunk in response.aiter_raw():
-            read += len(chunk)
-            if read > MAX_ANSWER:
+            content += chunk
+            if len(content) > MAX_ANSWER:
                 break
-        return response.status_code
+        return Outcome(response.status_code, content=bytes(content))
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@
 | `GET /_sandbox/replies` | `{"replies": [...]}`, in the order in which they are tried |
 | `POST /_sandbox/replies` | the fields of a reply (scripts.py) as an object; 201 with the reply and its `id` |
 | `DELETE /_sandbox/replies`, `DELETE /_sandbox/replies/{id}` | remove all, or one |
+| `POST /_sandbox/credentials/{id}/expire` | as `Sandbox.expire_credential`, without a body; 200 with the credential |
 | `GET /_sandbox/clock` | `{"now": Unix seconds, "time": ISO 8601}` |
 | `POST /_sandbox/clock` | `{"advance": seconds}`; answers as GET |
 | `GET /_sandbox/deprecations`, `POST`, `DELETE` | the arguments of `Sandbox.deprecate`; times are Unix seconds |
@@ -36,7 +37,7 @@ from interactor_ext.sandbox.http.problems import Problem, invalid
 from interactor_ext.sandbox.http.schemas import Validator
 from interactor_ext.sandbox.http.validation import problems_of
 from interactor_ext.sandbox.http.wire import encode, read_json
-from interactor_ext.sandbox.platform import scripts
+from interactor_ext.sandbox.platform import credentials, scripts
 from interactor_ext.sandbox.storage.journal import RequestRecord
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.storage.state import State
@@ -81,6 +82,7 @@ class Control:
             ("POST", "replies", self._add_reply),
             ("DELETE", "replies", self._clear_replies),
             ("DELETE", "replies/{id}", self._remove_reply),
+            ("POST", "credentials/{id}/expire", self._expire_credential),
             ("GET", "clock", self._time),
             ("POST", "clock", self._advance),
             ("GET", "deprecations", self._deprecations),
@@ -143,6 +145,9 @@ class Control:
         if not scripts.remove_reply(self._state.store, request.path_params["id"]):
             raise Problem(404, "There is no such reply.")
         return Response(status_code=204)
+
+    def _expire_credential(self, request: Request, body: Any) -> Response:
+        return JSONResponse(credentials.expire(self._state, request.path_params["id"]).public)
 
     def _time(self, request: Request, body: Any) -> Response:
         return JSONResponse({"now": self._state.clock.now(), "time": self._state.clock.stamp()})

@@ -213,7 +213,7 @@ class Platform:
             self._state.accounts.expire(_token(exchange))
 
     def _authorize(self, exchange: Exchange, operation: ContractOperation) -> None:
-        """Check the token and its scopes. Raises Problem 401 or 403."""
+        """Check the token, its scopes and the namespace. Raises Problem 401 or 403."""
         token = _token(exchange)
         if not token:
             raise unauthorized("This call needs an access token: Authorization: Bearer <token>.")
@@ -221,6 +221,7 @@ class Platform:
         exchange.client_id = grant.client_id
         if not grant.allows(operation.scopes):
             raise Problem(403, f"This call needs the scope {' '.join(sorted(operation.scopes))}.")
+        self._state.accounts.check_namespace(grant.client_id, exchange.namespace)
         if not grant.opens(_raw_path(exchange.scope).decode("latin-1")):
             raise Problem(403, f"This access token is for {grant.audience} alone.")
 

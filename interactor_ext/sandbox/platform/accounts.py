@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,11 +18,12 @@ from interactor_ext.sandbox.storage.records import new_id
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """An OAuth client of the sandbox and the scopes it may ask for."""
+    """An OAuth client of the sandbox, the scopes it may ask for, and the namespaces it may use; None is any."""
 
     id: str
     secret: str = field(repr=False)
     scopes: frozenset[str]
+    namespaces: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Grant:
 
 
 class Accounts:
-    """OAuth clients and their access tokens.
+    """OAuth clients and their access tokens. Clients but the first are stored.
 
     A token carries a `realm` and is valid only there: all sandboxes of a process sign with the same key, and
     `revoke_all` changes the realm.
@@ -66,8 +68,10 @@ class Accounts:
         self.restore()
 
     def restore(self) -> None:
-        """Load the signing key, the realm and the revoked tokens from the persistence."""
+        """Load the clients, the signing key, the realm and the revoked tokens from the persistence."""
         self._grants.clear()
+        if self._persistence.is_durable:
+            self._clients = self._stored_clients()
         self._revoked = {token_id for token_id, _ in self._persistence.revoked()}
         pem, realm = self._persistence.value("signing_key"), self._persistence.value("realm")
         self._key = SigningKey.from_pem(pem) if pem else None
@@ -81,10 +85,23 @@ class Accounts:
             raise ValueError(f"unknown scopes: {', '.join(sorted(unknown))}")
         self._clients[client.id] = client
         self._first = self._first or client
+        self._store_clients()
+
+    @property
+    def first_secret(self) -> str:
+        """The secret of the first client."""
+        return self._first.secret if self._first else ""
 
     def known(self, client_id: object) -> str:
         """The id of an existing client, "" for anything else."""
         return client_id if isinstance(client_id, str) and client_id in self._clients else ""
+
+    def check_namespace(self, client_id: str, namespace: str) -> None:
+        """Raises Problem 403 for a namespace that a client may not use, "" included."""
+        allowed = self._clients[client_id].namespaces
+        if allowed is not None and namespace not in allowed:
+            wanted = "this namespace" if namespace else "the API without a namespace"
+            raise Problem(403, f"This client may not use {wanted}.")
 
     def authenticate(self, client_id: str, client_secret: str) -> OAuthClient:
         """The client; raises Problem 401 without saying whether id or secret was wrong."""
@@ -163,11 +180,22 @@ class Accounts:
         """Remove all tokens, and every client but the first."""
         self.revoke_all()
         self._clients = {} if self._first is None else {self._first.id: self._first}
+        self._store_clients()
 
     def revoke_all(self) -> None:
         self._grants.clear()
         self._revoked.clear()
         self._enter_new_realm()
+
+    def _store_clients(self) -> None:
+        added = [client for client in self._clients.values() if self._first is None or client.id != self._first.id]
+        if added or self._persistence.value("clients"):
+            self._persistence.set_value("clients", json.dumps([_client_to_json(client) for client in added]))
+
+    def _stored_clients(self) -> dict[str, OAuthClient]:
+        stored = (_client_from_json(each) for each in json.loads(self._persistence.value("clients") or "[]"))
+        clients = {client.id: client for client in stored}
+        return clients if self._first is None else {**clients, self._first.id: self._first}
 
     def _signing_key(self) -> SigningKey:
         if self._key is None:
@@ -205,3 +233,22 @@ class Accounts:
             if self._grants[oldest].expires_at > now:
                 break
             del self._grants[oldest]
+
+
+def _client_to_json(client: OAuthClient) -> dict[str, Any]:
+    return {
+        "id": client.id,
+        "secret": client.secret,
+        "scopes": sorted(client.scopes),
+        "namespaces": None if client.namespaces is None else sorted(client.namespaces),
+    }
+
+
+def _client_from_json(stored: dict[str, Any]) -> OAuthClient:
+    namespaces = stored["namespaces"]
+    return OAuthClient(
+        id=stored["id"],
+        secret=stored["secret"],
+        scopes=frozenset(stored["scopes"]),
+        namespaces=None if namespaces is None else frozenset(namespaces),
+    )

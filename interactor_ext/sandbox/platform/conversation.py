@@ -11,7 +11,9 @@ When the assistant calls tools (see there), its message holds the `tool_calls` a
 `tool_call.start` for each. `submit_tool_result` keeps the result as a message of role `tool` and gives back the message
 that made the call. The last outstanding result brings the next round of calls or the final answer: that is given
 back if the user's message came without `stream`, otherwise it follows on the stream. A result that is an object with an
-`error` marks its call `failed`.
+`error` marks its call `failed`. A tool with a `callback_url` is called by the sandbox (see callbacks.py): what the POST
+of the message gives back holds the pending call, and the answer follows on the stream and in the list. Such a call in
+progress is lost when the sandbox stops; `submit_tool_result` still takes a result.
 
 Replies in a room are serialized, so their words never mix. A call that returns a reply waits for the room before it
 writes anything: message, reply and Idempotency-Key are stored in one transaction.
@@ -22,15 +24,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced, subscribe
-from interactor_ext.sandbox.http.problems import conflict, invalid, not_found
+from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.http.wire import INLINE_SIZE
 from interactor_ext.sandbox.platform import replies, scripts
+from interactor_ext.sandbox.platform.callbacks import call_back
 from interactor_ext.sandbox.platform.replies import ToolRequest
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
@@ -63,15 +66,28 @@ def stream_room(call: ApiCall) -> Subscription | None:
 async def submit_tool_result(call: ApiCall) -> JsonObject:
     room = call.record("room")
     tool_call = referenced(call, "tool call", "tool_call_id", call.body["tool_call_id"], parent=room.id)
-    asking = call.state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
-    async with _reply(call.state, room, streamed=asking.private["streamed"]) as reply:
+    return data(await _take_result(call.state, room, tool_call, call.body["result"]))
+
+
+async def _take_result(state: State, room: Record, tool_call: Record, result: Any) -> JsonObject:
+    """Store the result of a tool call; returns the next message. Raises Problem 409 if it has one already."""
+    asking = state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
+    async with _reply(state, room, streamed=asking.private["streamed"]) as reply:
         if tool_call.public["status"] != "pending":
             raise conflict("This tool call has its result already.")
-        _complete(call.state, room, tool_call, asking, call.body["result"])
-        add_message(call.state, room, "tool", json.dumps(call.body["result"]))
+        _complete(state, room, tool_call, asking, result)
+        add_message(state, room, "tool", json.dumps(result))
         if any(each["status"] == "pending" for each in asking.public["tool_calls"]):
-            return data(asking.public)
-        return data(await reply.send(asking, _plan_after(call.state, room, asking)))
+            return asking.public
+        return await reply.send(asking, _plan_after(state, room, asking))
+
+
+async def _call_back(state: State, room: Record, tool_call: Record, url: str, event: JsonObject) -> None:
+    result = await call_back(state, url, event)
+    # The room was deleted meanwhile, its assistant was, or somebody else was faster.
+    with suppress(Problem):
+        state.store.check_still_there(tool_call)
+        await _take_result(state, room, tool_call, result)
 
 
 async def _requested_tools(call: ApiCall, room: Record, content: str) -> list[list[ToolRequest]]:
@@ -223,7 +239,9 @@ class AssistantReply:
         for tool_call in asked:
             store.change(tool_call, private={"message_id": asking.id})
             self._emit({"type": "tool_call.start", "tool_call": tool_call.public})
-            _publish_call(self._state, "pending", room, tool_call, arguments=tool_call.public["arguments"])
+            event = _publish_call(self._state, "pending", room, tool_call, arguments=tool_call.public["arguments"])
+            if url := tools[tool_call.private["name"]].public.get("callback_url"):
+                self._state.spawn(_call_back(self._state, room, tool_call, url, event))
         return asking, lines
 
     def _tools(self) -> dict[str, Record]:
@@ -275,7 +293,7 @@ def _publish_message(state: State, event: str, room: Record, message: Record) ->
     state.publish(event, room.namespace, {**facts, **shown})
 
 
-def _publish_call(state: State, moment: str, room: Record, tool_call: Record, **more: Any) -> None:
+def _publish_call(state: State, moment: str, room: Record, tool_call: Record, **more: Any) -> JsonObject:
     facts = {"tool_call_id": tool_call.id, "room_id": room.id, "namespace": room.namespace}
     tool = {"tool_id": tool_call.public["tool_id"], "tool_name": tool_call.private["name"]}
-    state.publish(f"room.tool_call.{moment}", room.namespace, {**facts, **tool, **more})
+    return state.publish(f"room.tool_call.{moment}", room.namespace, {**facts, **tool, **more})

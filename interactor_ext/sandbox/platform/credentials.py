@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page
-from interactor_ext.sandbox.http.problems import conflict, invalid, not_found
+from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.platform.expiry import facts
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
@@ -153,6 +153,17 @@ def connect(
     if status == "active":
         _publish(state, "credential.connected", credential, service_id=service_id, scopes=public["scopes"], metadata={})
         state.credential_expiry.watch(credential)
+    return credential
+
+
+def expire(state: State, credential_id: str) -> Record:
+    """Expire a credential for good. Raises Problem: 404 if there is none of this id, 409 unless it is active."""
+    credential = state.store.search("credential", credential_id)
+    if credential is None:
+        raise Problem(404, "There is no credential with this id.")
+    if credential.public["status"] != "active":
+        raise conflict(f"This credential is {credential.public['status']} already.")
+    state.credential_expiry.expire_now(credential)
     return credential
 
 

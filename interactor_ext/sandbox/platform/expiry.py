@@ -18,7 +18,7 @@ PAUSE = 1.0
 class CredentialExpiry:
     """A timer for the next expiry, on the serving loop. Without one, only `expire_if_due` expires credentials."""
 
-    def __init__(self, store: Store, clock: Clock, publish: Callable[[str, str, JsonObject], None]) -> None:
+    def __init__(self, store: Store, clock: Clock, publish: Callable[[str, str, JsonObject], object]) -> None:
         self._store = store
         self._clock = clock
         self._publish = publish
@@ -56,8 +56,17 @@ class CredentialExpiry:
     def expire_if_due(self, credential: Record) -> None:
         """Expire a credential if its time has come."""
         if _can_expire(credential) and credential.private["expires_at"] <= self._clock.now():
-            self._store.change(credential, {"status": "expired", "updated_at": self._clock.stamp()})
-            self._publish("credential.expired", credential.namespace, facts(credential))
+            self._expire(credential)
+
+    def expire_now(self, credential: Record) -> None:
+        """Expire an active credential as if its time had come, so that it can't be refreshed either."""
+        now = {"expires_at": self._clock.stamp()}
+        self._store.change(credential, now, private={"expires_at": self._clock.now(), "refreshable": False})
+        self._expire(credential)
+
+    def _expire(self, credential: Record) -> None:
+        self._store.change(credential, {"status": "expired", "updated_at": self._clock.stamp()})
+        self._publish("credential.expired", credential.namespace, facts(credential))
 
     def _add(self, credential: Record) -> None:
         if _can_expire(credential):

@@ -6,7 +6,8 @@
 
 Each item is validated against the contract as the body of that call. It may also have an `id`, by which other items of
 its namespace refer to it, in any order. `credentials` are the arguments of `Sandbox.add_credential`. `replies` are the
-scripted replies (see scripts.py) of the namespace's rooms. Messages of a room get no replies. No events are published.
+scripted replies (see scripts.py) of the namespace's rooms. `clients` are the arguments of `Sandbox.add_client`; one
+without `namespaces` may use the namespace it stands in. Messages of a room get no replies. No events are published.
 The namespace `""` is that of calls without a namespace.
 """
 
@@ -26,6 +27,7 @@ from interactor_ext.sandbox.http.schemas import Validator
 from interactor_ext.sandbox.http.strict_json import parse_json
 from interactor_ext.sandbox.http.validation import problems_of
 from interactor_ext.sandbox.platform import credentials, scripts
+from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.conversation import add_message
 from interactor_ext.sandbox.storage.records import DuplicateId, JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
@@ -41,7 +43,7 @@ CREATORS = {
     "webhooks": "create_webhook",
 }
 # Webhooks come last, so that they get no events of the seed.
-GROUPS = ("credentials", "replies", *CREATORS)
+GROUPS = ("clients", "credentials", "replies", *CREATORS)
 ID = {"type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,100}$"}
 ANYTHING: JsonObject = {"type": "object", "required": [], "properties": {}}
 CREDENTIAL: JsonObject = {
@@ -54,6 +56,17 @@ CREDENTIAL: JsonObject = {
         "expires_in": {"type": "number"},
         "refreshable": {"type": "boolean"},
         "status": {"enum": ["active", "expired", "revoked"]},
+    },
+}
+CLIENT: JsonObject = {
+    "type": "object",
+    "required": ["client_id", "client_secret"],
+    "additionalProperties": False,
+    "properties": {
+        "client_id": {"type": "string", "minLength": 1},
+        "client_secret": {"type": "string", "minLength": 1},
+        "scopes": {"type": "array", "items": {"type": "string"}},
+        "namespaces": {"type": ["array", "null"], "items": {"type": "string"}},
     },
 }
 MESSAGES: JsonObject = {
@@ -107,7 +120,10 @@ class Seeds:
             for group in GROUPS:
                 for index, item in enumerate(groups.get(group, ())):
                     place = f"{namespace}.{group}[{index}]"
-                    self._load_item(state, namespace, group, place, item)
+                    if group == "clients":
+                        self._load_client(state, namespace, place, item)
+                    else:
+                        self._load_item(state, namespace, group, place, item)
         state.events.clear()
         state.emails.clear()
 
@@ -116,6 +132,20 @@ class Seeds:
             self._contract.operations["create_tool"].read_parameters("header", {"x-namespace": namespace or "any"})
         except Problem as problem:
             self._refuse([("", message) for _, message in problem.details], f"the namespace {namespace!r}")
+
+    def _load_client(self, state: State, namespace: str, place: str, item: Any) -> None:
+        self._refuse(problems_of(Validator(CLIENT), item), place)
+        namespaces = item.get("namespaces", [namespace])
+        client = OAuthClient(
+            id=item["client_id"],
+            secret=item["client_secret"],
+            scopes=frozenset(item.get("scopes", ["admin"])),
+            namespaces=None if namespaces is None else frozenset(namespaces),
+        )
+        try:
+            state.accounts.register(client)
+        except ValueError as error:
+            self._refuse([("scopes", str(error))], place)
 
     def _load_item(self, state: State, namespace: str, group: str, place: str, item: Any) -> None:
         self._refuse(problems_of(Validator(ANYTHING), item), place)

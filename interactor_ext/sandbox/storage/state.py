@@ -95,8 +95,8 @@ class State:
         self.stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[object]] = set()
 
-    def publish(self, event: str, namespace: str, data: JsonObject) -> None:
-        """Publish an event: record it and queue it for webhooks. Every change of state comes through here."""
+    def publish(self, event: str, namespace: str, data: JsonObject) -> JsonObject:
+        """Record an event, queue it for webhooks, and return it. Every change of state comes through here."""
         body: JsonObject = {
             "id": new_id("evt"),
             "event": event,
@@ -109,6 +109,7 @@ class State:
         encoded = json.dumps(body, separators=(",", ":")).encode()
         self.events.append(body, len(encoded))
         self.outbox.post(body, encoded)
+        return body
 
     def redeliver(self, what: Delivery | str) -> None:
         """Send a delivery or an event again. Raises ValueError if no webhook would get it."""

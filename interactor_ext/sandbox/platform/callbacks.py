@@ -1,0 +1,35 @@
+"""Calls of tools that have a `callback_url`: posts them, and makes results of the answers.
+
+A call is posted once, as the event `room.tool_call.pending` that webhooks get as well, with the headers of a delivery
+and signed with the secret of the sandbox's first client: neither the contract nor the platform's guide says how. So
+`WebhookVerifier(client_secret)` reads it, and `data.arguments` are the arguments. The JSON of a 2xx answer is the
+result, and null if the body is empty. Any other status, a body that is no JSON or larger than 1 MiB, a receiver that
+can't be reached or is too slow make a result with an `error`, so that the call has failed. As webhooks are, only
+receivers on this machine and in private networks are called, within `DeliveryOptions.timeout` seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interactor_ext.sandbox.delivery.posting import MAX_ANSWER
+from interactor_ext.sandbox.http.strict_json import parse_json
+from interactor_ext.sandbox.storage.records import JsonObject
+from interactor_ext.sandbox.storage.state import State
+
+
+async def call_back(state: State, url: str, event: JsonObject) -> Any:
+    """Post a tool call; returns its result."""
+    outcome = await state.outbox.post_once(url, event, state.accounts.first_secret)
+    if not outcome.is_success:
+        return _failed(outcome.error or f"its callback_url answered {outcome.status}")
+    if len(outcome.content) > MAX_ANSWER:
+        return _failed(f"its callback_url answered more than {MAX_ANSWER >> 20} MiB")
+    try:
+        return parse_json(outcome.content.decode()) if outcome.content else None
+    except ValueError:
+        return _failed("its callback_url answered with no JSON")
+
+
+def _failed(reason: str) -> JsonObject:
+    return {"error": f"The call failed: {reason}."}
