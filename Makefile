@@ -89,7 +89,7 @@ bench: $(READY)
 
 docs: $(READY)
 	@$(PIP) install --group docs
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 
 docs-serve: $(READY)
 	@$(PIP) install --group docs
