@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -50,7 +50,8 @@ def path_segment(name: str, value: str) -> str:
         ValueError: `value` is no string, or one that would lead to another path: "", "." or "..".
     """
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be a string, not {type(value).__name__}")
+        kind = f"{type(value).__name__}: it lacks an `await`" if isinstance(value, Awaitable) else type(value).__name__
+        raise ValueError(f"{name} must be a string, not {kind}" + (": pass its id" if hasattr(value, "id") else ""))
     if value in ("", ".", ".."):
         raise ValueError(f"{name} must not be {value!r}: it would address another resource")
     try:

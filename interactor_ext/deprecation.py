@@ -12,7 +12,6 @@ what was registered. `warnings.filterwarnings("error", category=InteractorDeprec
 from __future__ import annotations
 
 import re
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ from interactor_ext._headers.http_date import parse_http_date
 from interactor_ext._headers.link import Link, parse_links
 from interactor_ext._redaction import clean_text
 from interactor_ext._responses._request_info import describe_request, secrets_of
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs._logger import depth_of_caller, logger
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
 
@@ -123,7 +122,7 @@ def warn_if_deprecated(response: httpx.Response) -> None:
             hook(operation, deprecation)
         except Exception:
             logger.exception("What was registered for deprecations failed.")
-    warnings.warn(text, InteractorDeprecationWarning, stacklevel=_depth_of_caller())
+    warnings.warn(text, InteractorDeprecationWarning, stacklevel=depth_of_caller())
 
 
 def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
@@ -204,14 +203,3 @@ def _url(response: httpx.Response) -> str:
 
 def _day(moment: datetime) -> str:
     return moment.date().isoformat()
-
-
-def _depth_of_caller() -> int:
-    """The `stacklevel` at which `warnings.warn` points to the code that called the SDK."""
-    frame, depth = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
-        frame, depth = frame.f_back, depth + 1
-    return depth
-
-
-_OURS = frozenset({"interactor_ext", "interactor_client", "httpx"})

@@ -25,6 +25,7 @@ from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams._url import StreamURL, room_stream, workflow_stream
 from interactor_ext.tokens._narrow import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
+from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
 from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
@@ -219,8 +220,8 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
             APIStatusError: the status is no success.
             APIConnectionError: no answer came.
             ConfigurationError: a header or a parameter is refused. Nothing was sent.
-            ValueError: the method, the path or the body cannot be sent, such as a path that leads elsewhere. Nothing
-                was sent.
+            ValueError, TypeError: the method, the path or the body cannot be sent, such as a path that leads elsewhere
+                or a body that is no JSON. Nothing was sent.
         """
         arguments = request_arguments(self._view.idempotency_key, method, path, params, json, headers)
         return read_response(self._http.request(**arguments), _as_it_is)
@@ -278,6 +279,8 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
         if not self._is_view:
             self._shared.close()
+
+    __aenter__ = NO_ASYNC_WITH
 
     def __enter__(self) -> Self:
         self._shared.transport.closing.check()
@@ -364,6 +367,8 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         require_asyncio()
         if not self._is_view:
             await self._shared.close()
+
+    __enter__ = NO_WITH
 
     async def __aenter__(self) -> Self:
         require_asyncio()

@@ -8,14 +8,14 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
 from interactor_ext._client.response_info import tell
-from interactor_ext._client.view import UNSENDABLE, View, unsendable
+from interactor_ext._client.view import View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
@@ -32,6 +32,8 @@ from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
     from interactor_ext import _pagination as pages
+    from interactor_ext._client import unsendable
+    from interactor_ext._config import _misnamed as misnamed
     from interactor_ext.retry import RetryPolicy
     from interactor_ext.streams import _stream
     from interactor_ext.telemetry._events import Reporter
@@ -40,6 +42,9 @@ else:
     # Most programs use no lists or no streams, and a stream imports asyncio and the models of its events.
     pages = LazyModule("interactor_ext._pagination")
     _stream = LazyModule("interactor_ext.streams._stream")
+    # On the way of an error alone.
+    unsendable = LazyModule("interactor_ext._client.unsendable")
+    misnamed = LazyModule("interactor_ext._config._misnamed")
 
 T = TypeVar("T")
 KwargsOf = Callable[[int], dict[str, Any]]
@@ -106,8 +111,8 @@ class _OfView:
             request: httpx.Request = super().build_request(  # type: ignore[misc]
                 method, self.view.prepare(url, arguments), **arguments
             )
-        except UNSENDABLE as error:
-            raise unsendable(error) from None
+        except unsendable.ERRORS as error:
+            raise unsendable.explained(error, method, arguments, url) from None
         return request
 
     @property
@@ -209,7 +214,14 @@ def record_response(
 _READ = httpx.ByteStream(b"")
 
 
-class ViewSender:
+class _Sender:
+    """What the senders of sync and async views have in common."""
+
+    def unknown_keyword(self, method: Callable[..., Any], given: Mapping[str, object]) -> TypeError:
+        return misnamed.unknown_keyword(method, given)
+
+
+class ViewSender(_Sender):
     """What the resource classes of a sync view call."""
 
     def __init__(self, http: ViewClient) -> None:
@@ -242,7 +254,7 @@ class ViewSender:
         return _stream.Stream(self.http, kwargs, family, **options, **_stream_settings(self.http))
 
 
-class AsyncViewSender:
+class AsyncViewSender(_Sender):
     """What the resource classes of an async view call."""
 
     def __init__(self, http: AsyncViewClient) -> None:

@@ -13,7 +13,13 @@ import httpx
 from interactor_ext._client.extras import NO_EXTRAS, Extras, Query, require
 from interactor_ext._client.response_info import OnResponse, check_callback
 from interactor_ext._config import InteractorConfig
-from interactor_ext._config._checks import idempotency_key_problem, namespace_problem, number_problem, seconds_problem
+from interactor_ext._config._checks import (
+    idempotency_key_problem,
+    namespace_problem,
+    number_problem,
+    seconds_problem,
+    warn_of_milliseconds,
+)
 from interactor_ext._errors import ConfigurationError
 
 # Fields of request bodies that no error message may quote.
@@ -91,6 +97,7 @@ class View(NamedTuple):
             idempotency_key=self.idempotency_key if idempotency_key is None else idempotency_key,
         )
         require(seconds_problem("timeout", view.timeout))
+        warn_of_milliseconds(view.timeout)
         require(number_problem("max_retries", view.max_retries, 0))
         if view.deadline is not None:
             require(seconds_problem("deadline", view.deadline))
@@ -144,19 +151,6 @@ class View(NamedTuple):
         call = CallInfo(headers.get("x-namespace"), path, self.max_retries, self.ends_at(), tuple(secrets))
         arguments["extensions"] = {**extensions, "interactor": call}
         return _parsed(f"{server}{path}") if isinstance(url, str) and path.startswith("/") else url
-
-
-UNSENDABLE = (httpx.InvalidURL, UnicodeEncodeError, RecursionError)
-"""What httpx raises for arguments that it cannot put into a request."""
-
-
-def unsendable(error: Exception) -> ValueError:
-    """The error of this SDK for one of `UNSENDABLE`."""
-    if isinstance(error, httpx.InvalidURL):
-        return ValueError(f"an id or a parameter makes no URL: {error}")
-    if isinstance(error, UnicodeEncodeError):
-        return ValueError("a text holds a lone surrogate, which UTF-8 cannot carry")
-    return ValueError("the body is nested too deeply, or holds itself")
 
 
 # httpx would parse the path, and then again the whole URL: 60 us, a tenth of a call. Most calls use a URL again.

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import httpx
 
 from interactor_ext._config import _checks as checks
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule
+
+if TYPE_CHECKING:
+    from interactor_ext._config import _misnamed as misnamed
+else:
+    misnamed = LazyModule("interactor_ext._config._misnamed")  # on the way of an error alone
 
 ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
     "production": ("https://auth.interactor.com/api/v1", "https://core.interactor.com/api/v1"),
@@ -78,7 +84,7 @@ class InteractorConfig:
     def __init__(self, **fields: Unpack[ConfigFields]) -> None:
         unknown = fields.keys() - ConfigFields.__annotations__.keys()
         if unknown:
-            raise TypeError(f"InteractorConfig has no field {', '.join(sorted(unknown))}")
+            raise misnamed.unknown_setting(min(unknown), ConfigFields.__annotations__)
         # None means the default, never "no limit": so a value that is missing switches off no timeout.
         given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
         if isinstance(scopes := given.get("scopes"), Sequence):
@@ -92,6 +98,7 @@ class InteractorConfig:
         problems = [problem for problem in self._problems() if problem]
         if problems:
             raise ConfigurationError("; ".join(problems))
+        checks.warn_of_milliseconds(self.timeout)
 
     def _problems(self) -> list[str | None]:
         return [

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import string
 import unicodedata
+import warnings
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import unquote
 
 import httpx
 
+from interactor_ext.logs._logger import depth_of_caller
+
 _LONGEST_KEY = 255
 # Thirty years. Longer timeouts overflow in the socket module.
 _LONGEST_TIME = 1e9
+# In seconds: nobody waits 17 minutes for one attempt. In milliseconds: the shortest timeout that is in use.
+_LONGEST_USUAL_TIMEOUT = 1000
 _BY_HTTP = "HTTP itself sets it"
 _REFUSED_HEADERS = {
     "authorization": "the access token goes there",
@@ -209,6 +215,20 @@ def seconds_problem(name: str, value: object, *, zero: bool = False) -> str | No
     if not 0 <= value <= _LONGEST_TIME or (value == 0 and not zero):
         return f"{name} must be a finite number of seconds, {'not negative' if zero else 'more than 0'}, not {value!r}"
     return None
+
+
+def warn_of_milliseconds(timeout: float) -> None:
+    """A RuntimeWarning, once for each value, where a timeout looks like milliseconds."""
+    if timeout >= _LONGEST_USUAL_TIMEOUT:
+        _warn_of_milliseconds(timeout)
+
+
+@functools.lru_cache(maxsize=100)
+def _warn_of_milliseconds(timeout: float) -> None:
+    meant = f"timeout={timeout:g} is {timeout / 60:.0f} minutes, for the unit is seconds"
+    warnings.warn(
+        f"{meant}: write {timeout / 1000:g} if milliseconds are meant", RuntimeWarning, stacklevel=depth_of_caller()
+    )
 
 
 def flag_problem(name: str, value: object) -> str | None:

@@ -11,6 +11,8 @@ from interactor_ext.transports._decoding import BodyRefused
 
 # Raised before any byte of the request is sent.
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+# What OpenSSL 3 says of an answer in plain HTTP, by version.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
@@ -53,6 +55,8 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         problem = "was refused" if isinstance(error, BodyRefused) else "cannot be unpacked"
         return APIConnectionError(f"{what}: the answer {problem}: {text}")
     advice = f". Check {url_variable(request)}" if isinstance(error, httpx.ConnectError) else ""
+    if advice and any(reason in text for reason in _NO_TLS):
+        advice += ": it begins with https://, and what answers at this port speaks no TLS, so use http:// there"
     return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
 
 

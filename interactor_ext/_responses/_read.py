@@ -26,7 +26,8 @@ from interactor_ext._errors import (
 )
 from interactor_ext._redaction import clean_json, clean_text
 from interactor_ext._responses._error_body import OAUTH_CODES, ErrorBody, read_error_body
-from interactor_ext._responses._request_info import describe_request, operation_of, secrets_of, url_variable
+from interactor_ext._responses._not_found import not_found_advice
+from interactor_ext._responses._request_info import describe_request, operation_of, secrets_of
 from interactor_ext.deprecation import sunset_notice
 from interactor_ext.retry import parse_retry_after
 
@@ -44,7 +45,6 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
 _ADVICE: Mapping[type[APIStatusError], str] = {
     AuthenticationError: "Check the client id and the client secret, and that they belong to this environment.",
     PermissionDeniedError: "Check that the OAuth client has the scope that this operation needs.",
-    NotFoundError: "Check the id and the namespace: what belongs to another namespace is not found.",
     ConflictError: "What it is now does not allow this: get it, and see its status.",
     GoneError: "This part of the API has been switched off: a newer version of the SDK may have its successor.",
     ServerError: "The platform failed: try again later; if it lasts, give the request id to its support.",
@@ -138,9 +138,10 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
         return f"The next request is welcome in {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
         return "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
-    if cls is NotFoundError and "{" not in getattr(operation_of(response.request), "path", "{"):
-        variable = url_variable(response.request)
-        return f"Nothing there has an id, so it is the URL: check {variable}, which ends in /api/v1."
+    if cls is NotFoundError:
+        return clean_text(not_found_advice(response.request), secrets_of(response.request))
+    if about["status"] == 501:
+        return "This server does not have the operation: nothing was done, and trying again will not help."
     if cls is ConflictError and "idempotency-key" in response.request.headers:
         return "An idempotency key goes with one request body: use a new key for another."
     return _ADVICE.get(cls, "")

@@ -15,6 +15,7 @@ from interactor_ext._effects import Effects, run_async, run_sync
 from interactor_ext.chat._shared import MOST_TOOLS_AT_ONCE, SERVING, SharedReply
 from interactor_ext.tools._calls import TOOL_THREADS
 from interactor_ext.transports._closer import close_later
+from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall
@@ -34,6 +35,8 @@ class Reply(SharedReply):
         APIStatusError, APIConnectionError: the message, or the result of a tool, could not be sent.
         APITimeoutError: the view's deadline has come.
     """
+
+    __aenter__ = NO_ASYNC_WITH
 
     def __enter__(self) -> Self:
         place = self._join_queue(threading.get_ident())
@@ -115,6 +118,8 @@ class AsyncReply(SharedReply):
     """`Reply` for asyncio: `async with`, `async for`. A task that is cancelled leaves at once."""
 
     _work: asyncio.Task[None] | None = None
+
+    __enter__ = NO_WITH
 
     async def __aenter__(self) -> Self:
         place = self._join_queue(asyncio.current_task())

@@ -23,6 +23,7 @@ from interactor_ext.streams._state import Action, Backoff, Connect, Receive
 from interactor_ext.telemetry._events import StreamDisconnected
 from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._interrupts import interrupt_behind
+from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
 from interactor_ext.transports._waiters import TaskWaiter, ThreadWaiter, require_asyncio
 
 E = TypeVar("E")
@@ -50,6 +51,8 @@ class Stream(SharedStream[E]):
         self._chunks: Iterator[bytes] = iter(())
         self._waiter = ThreadWaiter()
         self._readers: dict[None, int] = {}  # the thread that does an action
+
+    __aenter__ = NO_ASYNC_WITH
 
     def __enter__(self) -> Self:
         self._is_entered = True
@@ -205,6 +208,8 @@ class AsyncStream(SharedStream[E]):
         self._connecting: asyncio.Task[None] | None = None
         self._connection: ReadAhead | None = None
         self._waiter: TaskWaiter | None = None
+
+    __enter__ = NO_WITH
 
     async def __aenter__(self) -> Self:
         require_asyncio()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ...types import UNSET
 
@@ -22,19 +22,26 @@ class Assistants:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Assistant]:
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Assistant]:
         """List the assistants of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_assistants as _endpoint
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+        self,
+        *,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> Iterator[Assistant]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -44,6 +51,8 @@ class Assistants:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_assistants as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -61,6 +70,7 @@ class Assistants:
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Assistant:
         """Create an assistant.
 
@@ -74,6 +84,8 @@ class Assistants:
                 chooses.
             max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_assistant_request import CreateAssistantRequest
         from . import create_assistant as _endpoint
 
@@ -92,17 +104,19 @@ class Assistants:
             _endpoint._parse_success,
         ).data
 
-    def get(self, assistant_id: str) -> Assistant:
+    def get(self, assistant_id: str, **_unknown: Never) -> Assistant:
         """Get an assistant.
 
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_assistant as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success).data
 
-    def delete(self, assistant_id: str) -> None:
+    def delete(self, assistant_id: str, **_unknown: Never) -> None:
         """Delete an assistant.
 
         This cannot be undone.
@@ -110,6 +124,8 @@ class Assistants:
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_assistant as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success)
@@ -124,6 +140,7 @@ class Assistants:
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Assistant:
         """Change some fields of an assistant.
 
@@ -139,6 +156,8 @@ class Assistants:
             temperature: How freely the model answers, from 0 (the likeliest words) to 2.
             max_tokens: How long an answer may get, in tokens of the model.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_assistant_request import UpdateAssistantRequest
         from . import update_assistant as _endpoint
 
@@ -166,19 +185,28 @@ class AsyncAssistants:
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
 
-    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Assistant]:
+    async def list(
+        self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never
+    ) -> Page[Assistant]:
         """List the assistants of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_assistants as _endpoint
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+        self,
+        *,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> AsyncIterator[Assistant]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -188,6 +216,8 @@ class AsyncAssistants:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_assistants as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -205,6 +235,7 @@ class AsyncAssistants:
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Assistant:
         """Create an assistant.
 
@@ -218,6 +249,8 @@ class AsyncAssistants:
                 chooses.
             max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_assistant_request import CreateAssistantRequest
         from . import create_assistant as _endpoint
 
@@ -238,17 +271,19 @@ class AsyncAssistants:
             )
         ).data
 
-    async def get(self, assistant_id: str) -> Assistant:
+    async def get(self, assistant_id: str, **_unknown: Never) -> Assistant:
         """Get an assistant.
 
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_assistant as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success)).data
 
-    async def delete(self, assistant_id: str) -> None:
+    async def delete(self, assistant_id: str, **_unknown: Never) -> None:
         """Delete an assistant.
 
         This cannot be undone.
@@ -256,6 +291,8 @@ class AsyncAssistants:
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_assistant as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success)
@@ -270,6 +307,7 @@ class AsyncAssistants:
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Assistant:
         """Change some fields of an assistant.
 
@@ -285,6 +323,8 @@ class AsyncAssistants:
             temperature: How freely the model answers, from 0 (the likeliest words) to 2.
             max_tokens: How long an answer may get, in tokens of the model.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_assistant_request import UpdateAssistantRequest
         from . import update_assistant as _endpoint
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ...types import UNSET
 
@@ -33,6 +33,7 @@ class Credentials:
         status: CredentialStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[Credential]:
         """List the credentials of a namespace.
 
@@ -45,6 +46,8 @@ class Credentials:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_credentials as _endpoint
 
         return self._sender.page(
@@ -60,6 +63,7 @@ class Credentials:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> Iterator[Credential]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -72,6 +76,8 @@ class Credentials:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_credentials as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -79,17 +85,19 @@ class Credentials:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    def get(self, credential_id: str) -> Credential:
+    def get(self, credential_id: str, **_unknown: Never) -> Credential:
         """Get a credential.
 
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_credential as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success).data
 
-    def delete(self, credential_id: str) -> None:
+    def delete(self, credential_id: str, **_unknown: Never) -> None:
         """Revoke and delete a credential.
 
         The grant is revoked at the provider as well, so the user has to connect again. This cannot be undone.
@@ -97,11 +105,13 @@ class Credentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_credential as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)
 
-    def get_token(self, credential_id: str) -> CredentialToken:
+    def get_token(self, credential_id: str, **_unknown: Never) -> CredentialToken:
         """Get a token with which to call the provider on the user's behalf.
 
         The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
@@ -111,11 +121,13 @@ class Credentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get_token, _unknown)
         from . import get_credential_token as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success).data
 
-    def refresh(self, credential_id: str) -> Credential:
+    def refresh(self, credential_id: str, **_unknown: Never) -> Credential:
         """Refresh a credential now rather than when it is next needed.
 
         Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
@@ -124,6 +136,8 @@ class Credentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.refresh, _unknown)
         from . import refresh_credential as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success).data
@@ -135,6 +149,7 @@ class Credentials:
         provider: str | None | Unset = UNSET,
         service_id: str | None | Unset = UNSET,
         scopes: _list[str] | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> OAuthAuthorization:
         """Start connecting a user's account at a provider.
 
@@ -148,6 +163,8 @@ class Credentials:
             service_id: A service of the provider, such as `svc_google_calendar`.
             scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.initiate_oauth, _unknown)
         from ...models.initiate_o_auth_request import InitiateOAuthRequest
         from . import initiate_oauth as _endpoint
 
@@ -160,7 +177,7 @@ class Credentials:
             _endpoint._parse_success,
         ).data
 
-    def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
+    def complete_oauth(self, *, provider: str, code: str, state: str, **_unknown: Never) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
         Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
@@ -171,6 +188,8 @@ class Credentials:
             code: The `code` of the redirect. Good once.
             state: The `state` of the redirect.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.complete_oauth, _unknown)
         from ...models.complete_o_auth_request import CompleteOAuthRequest
         from . import complete_oauth as _endpoint
 
@@ -179,7 +198,7 @@ class Credentials:
             _endpoint._parse_success,
         ).data
 
-    def get_oauth_status(self, flow_id: str) -> OAuthFlow:
+    def get_oauth_status(self, flow_id: str, **_unknown: Never) -> OAuthFlow:
         """See how far a connection has come.
 
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
@@ -187,6 +206,8 @@ class Credentials:
         Args:
             flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get_oauth_status, _unknown)
         from . import get_oauth_status as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(flow_id), _endpoint._parse_success).data
@@ -207,6 +228,7 @@ class AsyncCredentials:
         status: CredentialStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[Credential]:
         """List the credentials of a namespace.
 
@@ -219,6 +241,8 @@ class AsyncCredentials:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_credentials as _endpoint
 
         return await self._sender.page(
@@ -234,6 +258,7 @@ class AsyncCredentials:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> AsyncIterator[Credential]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -246,6 +271,8 @@ class AsyncCredentials:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_credentials as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -253,17 +280,19 @@ class AsyncCredentials:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    async def get(self, credential_id: str) -> Credential:
+    async def get(self, credential_id: str, **_unknown: Never) -> Credential:
         """Get a credential.
 
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_credential as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)).data
 
-    async def delete(self, credential_id: str) -> None:
+    async def delete(self, credential_id: str, **_unknown: Never) -> None:
         """Revoke and delete a credential.
 
         The grant is revoked at the provider as well, so the user has to connect again. This cannot be undone.
@@ -271,11 +300,13 @@ class AsyncCredentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_credential as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)
 
-    async def get_token(self, credential_id: str) -> CredentialToken:
+    async def get_token(self, credential_id: str, **_unknown: Never) -> CredentialToken:
         """Get a token with which to call the provider on the user's behalf.
 
         The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
@@ -285,11 +316,13 @@ class AsyncCredentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get_token, _unknown)
         from . import get_credential_token as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)).data
 
-    async def refresh(self, credential_id: str) -> Credential:
+    async def refresh(self, credential_id: str, **_unknown: Never) -> Credential:
         """Refresh a credential now rather than when it is next needed.
 
         Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
@@ -298,6 +331,8 @@ class AsyncCredentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.refresh, _unknown)
         from . import refresh_credential as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)).data
@@ -309,6 +344,7 @@ class AsyncCredentials:
         provider: str | None | Unset = UNSET,
         service_id: str | None | Unset = UNSET,
         scopes: _list[str] | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> OAuthAuthorization:
         """Start connecting a user's account at a provider.
 
@@ -322,6 +358,8 @@ class AsyncCredentials:
             service_id: A service of the provider, such as `svc_google_calendar`.
             scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.initiate_oauth, _unknown)
         from ...models.initiate_o_auth_request import InitiateOAuthRequest
         from . import initiate_oauth as _endpoint
 
@@ -336,7 +374,7 @@ class AsyncCredentials:
             )
         ).data
 
-    async def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
+    async def complete_oauth(self, *, provider: str, code: str, state: str, **_unknown: Never) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
         Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
@@ -347,6 +385,8 @@ class AsyncCredentials:
             code: The `code` of the redirect. Good once.
             state: The `state` of the redirect.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.complete_oauth, _unknown)
         from ...models.complete_o_auth_request import CompleteOAuthRequest
         from . import complete_oauth as _endpoint
 
@@ -357,7 +397,7 @@ class AsyncCredentials:
             )
         ).data
 
-    async def get_oauth_status(self, flow_id: str) -> OAuthFlow:
+    async def get_oauth_status(self, flow_id: str, **_unknown: Never) -> OAuthFlow:
         """See how far a connection has come.
 
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
@@ -365,6 +405,8 @@ class AsyncCredentials:
         Args:
             flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get_oauth_status, _unknown)
         from . import get_oauth_status as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(flow_id), _endpoint._parse_success)).data

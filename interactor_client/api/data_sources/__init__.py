@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ...types import UNSET
 
@@ -27,7 +27,12 @@ class DataSources:
         self._sender = sender
 
     def list(
-        self, *, type: DataSourceType | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
+        self,
+        *,
+        type: DataSourceType | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[DataSource]:
         """List the data sources of a namespace.
 
@@ -36,6 +41,8 @@ class DataSources:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_data_sources as _endpoint
 
         return self._sender.page(
@@ -49,6 +56,7 @@ class DataSources:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> Iterator[DataSource]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -59,6 +67,8 @@ class DataSources:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_data_sources as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -73,6 +83,7 @@ class DataSources:
         type: DataSourceType,
         config: JsonObject,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> DataSource:
         """Add a data source.
 
@@ -84,6 +95,8 @@ class DataSources:
             config: A free JSON object. In Python it is a plain `dict`.
             semantic_mappings: What its fields mean.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_data_source_request import CreateDataSourceRequest
         from . import create_data_source as _endpoint
 
@@ -94,17 +107,19 @@ class DataSources:
             _endpoint._parse_success,
         ).data
 
-    def get(self, data_source_id: str) -> DataSource:
+    def get(self, data_source_id: str, **_unknown: Never) -> DataSource:
         """Get a data source.
 
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_data_source as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success).data
 
-    def delete(self, data_source_id: str) -> None:
+    def delete(self, data_source_id: str, **_unknown: Never) -> None:
         """Delete a data source.
 
         Assistants that list it no longer consult it.
@@ -112,6 +127,8 @@ class DataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_data_source as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
@@ -124,6 +141,7 @@ class DataSources:
         type: DataSourceType | None | Unset = UNSET,
         config: JsonObject | None | Unset = UNSET,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> DataSource:
         """Change some fields of a data source.
 
@@ -136,6 +154,8 @@ class DataSources:
             config: How to reach the data. Replaces the whole of it.
             semantic_mappings: What its fields mean. Replaces all of them.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_data_source_request import UpdateDataSourceRequest
         from . import update_data_source as _endpoint
 
@@ -147,7 +167,7 @@ class DataSources:
             _endpoint._parse_success,
         ).data
 
-    def sync(self, data_source_id: str) -> DataSourceSync | None:
+    def sync(self, data_source_id: str, **_unknown: Never) -> DataSourceSync | None:
         """Read a data source anew.
 
         The call starts the synchronisation and does not wait for it.
@@ -155,6 +175,8 @@ class DataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.sync, _unknown)
         from . import sync_data_source as _endpoint
 
         _envelope = self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
@@ -170,7 +192,12 @@ class AsyncDataSources:
         self._sender = sender
 
     async def list(
-        self, *, type: DataSourceType | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
+        self,
+        *,
+        type: DataSourceType | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[DataSource]:
         """List the data sources of a namespace.
 
@@ -179,6 +206,8 @@ class AsyncDataSources:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_data_sources as _endpoint
 
         return await self._sender.page(
@@ -192,6 +221,7 @@ class AsyncDataSources:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> AsyncIterator[DataSource]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -202,6 +232,8 @@ class AsyncDataSources:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_data_sources as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -216,6 +248,7 @@ class AsyncDataSources:
         type: DataSourceType,
         config: JsonObject,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> DataSource:
         """Add a data source.
 
@@ -227,6 +260,8 @@ class AsyncDataSources:
             config: A free JSON object. In Python it is a plain `dict`.
             semantic_mappings: What its fields mean.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_data_source_request import CreateDataSourceRequest
         from . import create_data_source as _endpoint
 
@@ -241,17 +276,19 @@ class AsyncDataSources:
             )
         ).data
 
-    async def get(self, data_source_id: str) -> DataSource:
+    async def get(self, data_source_id: str, **_unknown: Never) -> DataSource:
         """Get a data source.
 
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_data_source as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)).data
 
-    async def delete(self, data_source_id: str) -> None:
+    async def delete(self, data_source_id: str, **_unknown: Never) -> None:
         """Delete a data source.
 
         Assistants that list it no longer consult it.
@@ -259,6 +296,8 @@ class AsyncDataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_data_source as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
@@ -271,6 +310,7 @@ class AsyncDataSources:
         type: DataSourceType | None | Unset = UNSET,
         config: JsonObject | None | Unset = UNSET,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> DataSource:
         """Change some fields of a data source.
 
@@ -283,6 +323,8 @@ class AsyncDataSources:
             config: How to reach the data. Replaces the whole of it.
             semantic_mappings: What its fields mean. Replaces all of them.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_data_source_request import UpdateDataSourceRequest
         from . import update_data_source as _endpoint
 
@@ -298,7 +340,7 @@ class AsyncDataSources:
             )
         ).data
 
-    async def sync(self, data_source_id: str) -> DataSourceSync | None:
+    async def sync(self, data_source_id: str, **_unknown: Never) -> DataSourceSync | None:
         """Read a data source anew.
 
         The call starts the synchronisation and does not wait for it.
@@ -306,6 +348,8 @@ class AsyncDataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.sync, _unknown)
         from . import sync_data_source as _endpoint
 
         _envelope = await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)

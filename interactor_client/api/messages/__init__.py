@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ...types import UNSET
 
@@ -30,6 +30,7 @@ class Messages:
         order: SortOrder | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[Message]:
         """List the messages of a room.
 
@@ -41,6 +42,8 @@ class Messages:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_messages as _endpoint
 
         return self._sender.page(
@@ -55,6 +58,7 @@ class Messages:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> Iterator[Message]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -66,6 +70,8 @@ class Messages:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_messages as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -80,6 +86,7 @@ class Messages:
         content: str,
         stream: bool | None | Unset = UNSET,
         role: MessageRole | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Message:
         """Send a message into a room.
 
@@ -95,6 +102,8 @@ class Messages:
                 waits for it.
             role: Who speaks. Left out, the user.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.send, _unknown)
         from ...models.send_message_request import SendMessageRequest
         from . import send_message as _endpoint
 
@@ -119,6 +128,7 @@ class AsyncMessages:
         order: SortOrder | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[Message]:
         """List the messages of a room.
 
@@ -130,6 +140,8 @@ class AsyncMessages:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_messages as _endpoint
 
         return await self._sender.page(
@@ -144,6 +156,7 @@ class AsyncMessages:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> AsyncIterator[Message]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -155,6 +168,8 @@ class AsyncMessages:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_messages as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -169,6 +184,7 @@ class AsyncMessages:
         content: str,
         stream: bool | None | Unset = UNSET,
         role: MessageRole | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Message:
         """Send a message into a room.
 
@@ -184,6 +200,8 @@ class AsyncMessages:
                 waits for it.
             role: Who speaks. Left out, the user.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.send, _unknown)
         from ...models.send_message_request import SendMessageRequest
         from . import send_message as _endpoint
 

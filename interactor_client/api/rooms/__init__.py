@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ...types import UNSET
 
@@ -24,7 +24,12 @@ class Rooms:
         self._sender = sender
 
     def list(
-        self, *, assistant_id: str | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
+        self,
+        *,
+        assistant_id: str | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[Room]:
         """List the rooms of a namespace.
 
@@ -33,6 +38,8 @@ class Rooms:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_rooms as _endpoint
 
         return self._sender.page(
@@ -46,6 +53,7 @@ class Rooms:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> Iterator[Room]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -56,6 +64,8 @@ class Rooms:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_rooms as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -63,7 +73,7 @@ class Rooms:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
+    def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET, **_unknown: Never) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.
@@ -72,6 +82,8 @@ class Rooms:
             assistant_id: The assistant to talk to (`asst_...`).
             metadata: Data that you store with the room. The platform does not read it.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_room_request import CreateRoomRequest
         from . import create_room as _endpoint
 
@@ -80,27 +92,31 @@ class Rooms:
             _endpoint._parse_success,
         ).data
 
-    def get(self, room_id: str) -> Room:
+    def get(self, room_id: str, **_unknown: Never) -> Room:
         """Get a room.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_room as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success).data
 
-    def delete(self, room_id: str) -> None:
+    def delete(self, room_id: str, **_unknown: Never) -> None:
         """Delete a room and every message in it.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_room as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success)
 
-    def update(self, room_id: str, *, metadata: JsonObject) -> Room:
+    def update(self, room_id: str, *, metadata: JsonObject, **_unknown: Never) -> Room:
         """Replace the metadata of a room.
 
         The metadata is replaced whole: a key that is left out is gone.
@@ -109,6 +125,8 @@ class Rooms:
             room_id: Id of the room, such as `room_4Kd9`.
             metadata: A free JSON object. In Python it is a plain `dict`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_room_request import UpdateRoomRequest
         from . import update_room as _endpoint
 
@@ -123,6 +141,7 @@ class Rooms:
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
+        **_unknown: Never,
     ) -> EventStream[StreamEvent]:
         """Follow the events of a room as they happen.
 
@@ -137,6 +156,8 @@ class Rooms:
             max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.stream, _unknown)
         from . import stream_room as _endpoint
 
         return self._sender.stream(
@@ -157,7 +178,12 @@ class AsyncRooms:
         self._sender = sender
 
     async def list(
-        self, *, assistant_id: str | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
+        self,
+        *,
+        assistant_id: str | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[Room]:
         """List the rooms of a namespace.
 
@@ -166,6 +192,8 @@ class AsyncRooms:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_rooms as _endpoint
 
         return await self._sender.page(
@@ -179,6 +207,7 @@ class AsyncRooms:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> AsyncIterator[Room]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -189,6 +218,8 @@ class AsyncRooms:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_rooms as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -196,7 +227,9 @@ class AsyncRooms:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    async def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
+    async def create(
+        self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET, **_unknown: Never
+    ) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.
@@ -205,6 +238,8 @@ class AsyncRooms:
             assistant_id: The assistant to talk to (`asst_...`).
             metadata: Data that you store with the room. The platform does not read it.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_room_request import CreateRoomRequest
         from . import create_room as _endpoint
 
@@ -215,27 +250,31 @@ class AsyncRooms:
             )
         ).data
 
-    async def get(self, room_id: str) -> Room:
+    async def get(self, room_id: str, **_unknown: Never) -> Room:
         """Get a room.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_room as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success)).data
 
-    async def delete(self, room_id: str) -> None:
+    async def delete(self, room_id: str, **_unknown: Never) -> None:
         """Delete a room and every message in it.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_room as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success)
 
-    async def update(self, room_id: str, *, metadata: JsonObject) -> Room:
+    async def update(self, room_id: str, *, metadata: JsonObject, **_unknown: Never) -> Room:
         """Replace the metadata of a room.
 
         The metadata is replaced whole: a key that is left out is gone.
@@ -244,6 +283,8 @@ class AsyncRooms:
             room_id: Id of the room, such as `room_4Kd9`.
             metadata: A free JSON object. In Python it is a plain `dict`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_room_request import UpdateRoomRequest
         from . import update_room as _endpoint
 
@@ -260,6 +301,7 @@ class AsyncRooms:
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
+        **_unknown: Never,
     ) -> AsyncEventStream[StreamEvent]:
         """Follow the events of a room as they happen.
 
@@ -274,6 +316,8 @@ class AsyncRooms:
             max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.stream, _unknown)
         from . import stream_room as _endpoint
 
         return self._sender.stream(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ...types import UNSET
 
@@ -23,7 +23,7 @@ class Tools:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
+    def submit_result(self, room_id: str, *, tool_call_id: str, result: Any, **_unknown: Never) -> Message:
         """Answer a tool call of an assistant.
 
         The conversation goes on once every pending call of the message has its result. A call that already has a
@@ -34,6 +34,8 @@ class Tools:
             tool_call_id: The call that is answered (`tc_...`).
             result: Any JSON value.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.submit_result, _unknown)
         from ...models.submit_tool_result_request import SubmitToolResultRequest
         from . import submit_tool_result as _endpoint
 
@@ -42,19 +44,26 @@ class Tools:
             _endpoint._parse_success,
         ).data
 
-    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Tool]:
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Tool]:
         """List the tools of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_tools as _endpoint
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+        self,
+        *,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> Iterator[Tool]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -64,6 +73,8 @@ class Tools:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_tools as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -72,7 +83,13 @@ class Tools:
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def create(
-        self, *, name: str, description: str, parameters: JsonObject, callback_url: str | None | Unset = UNSET
+        self,
+        *,
+        name: str,
+        description: str,
+        parameters: JsonObject,
+        callback_url: str | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Tool:
         """Define a tool that assistants may call.
 
@@ -84,6 +101,8 @@ class Tools:
             parameters: A free JSON object. In Python it is a plain `dict`.
             callback_url: Where the platform shall post calls of this tool. Left out, they come as events alone.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_tool_request import CreateToolRequest
         from . import create_tool as _endpoint
 
@@ -96,17 +115,19 @@ class Tools:
             _endpoint._parse_success,
         ).data
 
-    def get(self, tool_id: str) -> Tool:
+    def get(self, tool_id: str, **_unknown: Never) -> Tool:
         """Get a tool.
 
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_tool as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success).data
 
-    def delete(self, tool_id: str) -> None:
+    def delete(self, tool_id: str, **_unknown: Never) -> None:
         """Delete a tool.
 
         Assistants that list it can no longer call it.
@@ -114,6 +135,8 @@ class Tools:
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_tool as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success)
@@ -126,6 +149,7 @@ class Tools:
         description: str | None | Unset = UNSET,
         parameters: JsonObject | None | Unset = UNSET,
         callback_url: str | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Tool:
         """Change some fields of a tool.
 
@@ -138,6 +162,8 @@ class Tools:
             parameters: JSON Schema of the arguments.
             callback_url: Where the platform shall post calls of this tool.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint
 
@@ -160,7 +186,7 @@ class AsyncTools:
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
 
-    async def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
+    async def submit_result(self, room_id: str, *, tool_call_id: str, result: Any, **_unknown: Never) -> Message:
         """Answer a tool call of an assistant.
 
         The conversation goes on once every pending call of the message has its result. A call that already has a
@@ -171,6 +197,8 @@ class AsyncTools:
             tool_call_id: The call that is answered (`tc_...`).
             result: Any JSON value.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.submit_result, _unknown)
         from ...models.submit_tool_result_request import SubmitToolResultRequest
         from . import submit_tool_result as _endpoint
 
@@ -181,19 +209,26 @@ class AsyncTools:
             )
         ).data
 
-    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Tool]:
+    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Tool]:
         """List the tools of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_tools as _endpoint
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+        self,
+        *,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> AsyncIterator[Tool]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -203,6 +238,8 @@ class AsyncTools:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_tools as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -211,7 +248,13 @@ class AsyncTools:
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def create(
-        self, *, name: str, description: str, parameters: JsonObject, callback_url: str | None | Unset = UNSET
+        self,
+        *,
+        name: str,
+        description: str,
+        parameters: JsonObject,
+        callback_url: str | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Tool:
         """Define a tool that assistants may call.
 
@@ -223,6 +266,8 @@ class AsyncTools:
             parameters: A free JSON object. In Python it is a plain `dict`.
             callback_url: Where the platform shall post calls of this tool. Left out, they come as events alone.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_tool_request import CreateToolRequest
         from . import create_tool as _endpoint
 
@@ -237,17 +282,19 @@ class AsyncTools:
             )
         ).data
 
-    async def get(self, tool_id: str) -> Tool:
+    async def get(self, tool_id: str, **_unknown: Never) -> Tool:
         """Get a tool.
 
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_tool as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success)).data
 
-    async def delete(self, tool_id: str) -> None:
+    async def delete(self, tool_id: str, **_unknown: Never) -> None:
         """Delete a tool.
 
         Assistants that list it can no longer call it.
@@ -255,6 +302,8 @@ class AsyncTools:
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_tool as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success)
@@ -267,6 +316,7 @@ class AsyncTools:
         description: str | None | Unset = UNSET,
         parameters: JsonObject | None | Unset = UNSET,
         callback_url: str | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Tool:
         """Change some fields of a tool.
 
@@ -279,6 +329,8 @@ class AsyncTools:
             parameters: JSON Schema of the arguments.
             callback_url: Where the platform shall post calls of this tool.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint
 

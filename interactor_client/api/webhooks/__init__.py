@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ...types import UNSET
 
@@ -23,7 +23,7 @@ class Webhooks:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Webhook]:
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Webhook]:
         """List the webhooks of a namespace.
 
         Without their secrets.
@@ -32,12 +32,19 @@ class Webhooks:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_webhooks as _endpoint
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+        self,
+        *,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> Iterator[Webhook]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -47,6 +54,8 @@ class Webhooks:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_webhooks as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -61,6 +70,7 @@ class Webhooks:
         events: _list[WebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Webhook:
         """Register an endpoint for events.
 
@@ -72,6 +82,8 @@ class Webhooks:
             secret: What to sign deliveries with. Left out, the server makes one.
             active: Whether to post events from now on. Left out, it does.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
@@ -80,7 +92,7 @@ class Webhooks:
             _endpoint._parse_success,
         ).data
 
-    def get(self, webhook_id: str) -> Webhook:
+    def get(self, webhook_id: str, **_unknown: Never) -> Webhook:
         """Get a webhook.
 
         Without its secret.
@@ -88,16 +100,20 @@ class Webhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_webhook as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success).data
 
-    def delete(self, webhook_id: str) -> None:
+    def delete(self, webhook_id: str, **_unknown: Never) -> None:
         """Delete a webhook.
 
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_webhook as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)
@@ -109,6 +125,7 @@ class Webhooks:
         url: str | None | Unset = UNSET,
         events: _list[WebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
 
@@ -120,6 +137,8 @@ class Webhooks:
             events: The types of event to post. Replaces all of them.
             active: Whether to post events.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 
@@ -128,7 +147,7 @@ class Webhooks:
             _endpoint._parse_success,
         ).data
 
-    def rotate_secret(self, webhook_id: str) -> Webhook:
+    def rotate_secret(self, webhook_id: str, **_unknown: Never) -> Webhook:
         """Replace the signing secret of a webhook.
 
         Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
@@ -136,6 +155,8 @@ class Webhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.rotate_secret, _unknown)
         from . import rotate_webhook_secret as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success).data
@@ -149,7 +170,9 @@ class AsyncWebhooks:
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
 
-    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Webhook]:
+    async def list(
+        self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never
+    ) -> Page[Webhook]:
         """List the webhooks of a namespace.
 
         Without their secrets.
@@ -158,12 +181,19 @@ class AsyncWebhooks:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_webhooks as _endpoint
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
+        self,
+        *,
+        per_page: int | Unset = UNSET,
+        prefetch: int = 0,
+        on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> AsyncIterator[Webhook]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -173,6 +203,8 @@ class AsyncWebhooks:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_webhooks as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -187,6 +219,7 @@ class AsyncWebhooks:
         events: _list[WebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Webhook:
         """Register an endpoint for events.
 
@@ -198,6 +231,8 @@ class AsyncWebhooks:
             secret: What to sign deliveries with. Left out, the server makes one.
             active: Whether to post events from now on. Left out, it does.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
@@ -208,7 +243,7 @@ class AsyncWebhooks:
             )
         ).data
 
-    async def get(self, webhook_id: str) -> Webhook:
+    async def get(self, webhook_id: str, **_unknown: Never) -> Webhook:
         """Get a webhook.
 
         Without its secret.
@@ -216,16 +251,20 @@ class AsyncWebhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_webhook as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)).data
 
-    async def delete(self, webhook_id: str) -> None:
+    async def delete(self, webhook_id: str, **_unknown: Never) -> None:
         """Delete a webhook.
 
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_webhook as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)
@@ -237,6 +276,7 @@ class AsyncWebhooks:
         url: str | None | Unset = UNSET,
         events: _list[WebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
+        **_unknown: Never,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
 
@@ -248,6 +288,8 @@ class AsyncWebhooks:
             events: The types of event to post. Replaces all of them.
             active: Whether to post events.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 
@@ -258,7 +300,7 @@ class AsyncWebhooks:
             )
         ).data
 
-    async def rotate_secret(self, webhook_id: str) -> Webhook:
+    async def rotate_secret(self, webhook_id: str, **_unknown: Never) -> Webhook:
         """Replace the signing secret of a webhook.
 
         Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
@@ -266,6 +308,8 @@ class AsyncWebhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.rotate_secret, _unknown)
         from . import rotate_webhook_secret as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)).data

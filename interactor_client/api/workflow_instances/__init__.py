@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from ...types import UNSET
 
@@ -33,6 +33,7 @@ class WorkflowInstances:
         status: WorkflowInstanceStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[WorkflowInstance]:
         """List the workflow instances of a namespace.
 
@@ -45,6 +46,8 @@ class WorkflowInstances:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_workflow_instances as _endpoint
 
         return self._sender.page(
@@ -60,6 +63,7 @@ class WorkflowInstances:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> Iterator[WorkflowInstance]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -72,6 +76,8 @@ class WorkflowInstances:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_workflow_instances as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -79,7 +85,9 @@ class WorkflowInstances:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
+    def start(
+        self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET, **_unknown: Never
+    ) -> WorkflowInstance:
         """Run a workflow.
 
         The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
@@ -89,6 +97,8 @@ class WorkflowInstances:
             workflow_id: The workflow to run (`wf_...`).
             context: The data that the instance begins with. Left out, none.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.start, _unknown)
         from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
         from . import start_workflow_instance as _endpoint
 
@@ -97,7 +107,7 @@ class WorkflowInstances:
             _endpoint._parse_success,
         ).data
 
-    def get(self, instance_id: str) -> WorkflowInstance:
+    def get(self, instance_id: str, **_unknown: Never) -> WorkflowInstance:
         """Get a workflow instance.
 
         Kept for 30 days after it ends.
@@ -105,11 +115,13 @@ class WorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_workflow_instance as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
 
-    def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
+    def submit_input(self, instance_id: str, *, body: JsonObject, **_unknown: Never) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.
 
         The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
@@ -119,12 +131,14 @@ class WorkflowInstances:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             body: A free JSON object. In Python it is a plain `dict`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.submit_input, _unknown)
         from . import submit_workflow_input as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success).data
 
     def trigger_event(
-        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET
+        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET, **_unknown: Never
     ) -> WorkflowInstance:
         """Send an event to an instance.
 
@@ -136,6 +150,8 @@ class WorkflowInstances:
             event: Name of the event, as a transition of the current state has it.
             payload: Data to merge into the instance's context.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.trigger_event, _unknown)
         from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
         from . import trigger_workflow_event as _endpoint
 
@@ -144,7 +160,7 @@ class WorkflowInstances:
             _endpoint._parse_success,
         ).data
 
-    def cancel(self, instance_id: str) -> None:
+    def cancel(self, instance_id: str, **_unknown: Never) -> None:
         """Stop an instance for good.
 
         An instance that has already ended answers 409.
@@ -152,11 +168,13 @@ class WorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.cancel, _unknown)
         from . import cancel_workflow_instance as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)
 
-    def get_thread(self, instance_id: str) -> WorkflowThread:
+    def get_thread(self, instance_id: str, **_unknown: Never) -> WorkflowThread:
         """Get the conversation that belongs to an instance.
 
         All its messages, oldest first, in one answer: a thread has no pages.
@@ -164,11 +182,13 @@ class WorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get_thread, _unknown)
         from . import get_workflow_thread as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
 
-    def send_thread_message(self, instance_id: str, *, content: str) -> ThreadMessage:
+    def send_thread_message(self, instance_id: str, *, content: str, **_unknown: Never) -> ThreadMessage:
         """Write into the conversation of an instance.
 
         The message stands in the thread as the user's. An instance that has ended answers 409.
@@ -177,6 +197,8 @@ class WorkflowInstances:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             content: What to say.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.send_thread_message, _unknown)
         from ...models.send_workflow_thread_message_request import SendWorkflowThreadMessageRequest
         from . import send_workflow_thread_message as _endpoint
 
@@ -192,6 +214,7 @@ class WorkflowInstances:
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
+        **_unknown: Never,
     ) -> EventStream[StreamEvent]:
         """Follow an instance as it moves.
 
@@ -204,6 +227,8 @@ class WorkflowInstances:
             max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.stream, _unknown)
         from . import stream_workflow_instance as _endpoint
 
         return self._sender.stream(
@@ -230,6 +255,7 @@ class AsyncWorkflowInstances:
         status: WorkflowInstanceStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
+        **_unknown: Never,
     ) -> Page[WorkflowInstance]:
         """List the workflow instances of a namespace.
 
@@ -242,6 +268,8 @@ class AsyncWorkflowInstances:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_workflow_instances as _endpoint
 
         return await self._sender.page(
@@ -257,6 +285,7 @@ class AsyncWorkflowInstances:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
+        **_unknown: Never,
     ) -> AsyncIterator[WorkflowInstance]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -269,6 +298,8 @@ class AsyncWorkflowInstances:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_workflow_instances as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -276,7 +307,9 @@ class AsyncWorkflowInstances:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    async def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
+    async def start(
+        self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET, **_unknown: Never
+    ) -> WorkflowInstance:
         """Run a workflow.
 
         The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
@@ -286,6 +319,8 @@ class AsyncWorkflowInstances:
             workflow_id: The workflow to run (`wf_...`).
             context: The data that the instance begins with. Left out, none.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.start, _unknown)
         from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
         from . import start_workflow_instance as _endpoint
 
@@ -296,7 +331,7 @@ class AsyncWorkflowInstances:
             )
         ).data
 
-    async def get(self, instance_id: str) -> WorkflowInstance:
+    async def get(self, instance_id: str, **_unknown: Never) -> WorkflowInstance:
         """Get a workflow instance.
 
         Kept for 30 days after it ends.
@@ -304,11 +339,13 @@ class AsyncWorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_workflow_instance as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
 
-    async def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
+    async def submit_input(self, instance_id: str, *, body: JsonObject, **_unknown: Never) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.
 
         The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
@@ -318,12 +355,14 @@ class AsyncWorkflowInstances:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             body: A free JSON object. In Python it is a plain `dict`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.submit_input, _unknown)
         from . import submit_workflow_input as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success)).data
 
     async def trigger_event(
-        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET
+        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET, **_unknown: Never
     ) -> WorkflowInstance:
         """Send an event to an instance.
 
@@ -335,6 +374,8 @@ class AsyncWorkflowInstances:
             event: Name of the event, as a transition of the current state has it.
             payload: Data to merge into the instance's context.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.trigger_event, _unknown)
         from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
         from . import trigger_workflow_event as _endpoint
 
@@ -345,7 +386,7 @@ class AsyncWorkflowInstances:
             )
         ).data
 
-    async def cancel(self, instance_id: str) -> None:
+    async def cancel(self, instance_id: str, **_unknown: Never) -> None:
         """Stop an instance for good.
 
         An instance that has already ended answers 409.
@@ -353,11 +394,13 @@ class AsyncWorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.cancel, _unknown)
         from . import cancel_workflow_instance as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)
 
-    async def get_thread(self, instance_id: str) -> WorkflowThread:
+    async def get_thread(self, instance_id: str, **_unknown: Never) -> WorkflowThread:
         """Get the conversation that belongs to an instance.
 
         All its messages, oldest first, in one answer: a thread has no pages.
@@ -365,11 +408,13 @@ class AsyncWorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.get_thread, _unknown)
         from . import get_workflow_thread as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
 
-    async def send_thread_message(self, instance_id: str, *, content: str) -> ThreadMessage:
+    async def send_thread_message(self, instance_id: str, *, content: str, **_unknown: Never) -> ThreadMessage:
         """Write into the conversation of an instance.
 
         The message stands in the thread as the user's. An instance that has ended answers 409.
@@ -378,6 +423,8 @@ class AsyncWorkflowInstances:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             content: What to say.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.send_thread_message, _unknown)
         from ...models.send_workflow_thread_message_request import SendWorkflowThreadMessageRequest
         from . import send_workflow_thread_message as _endpoint
 
@@ -395,6 +442,7 @@ class AsyncWorkflowInstances:
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
+        **_unknown: Never,
     ) -> AsyncEventStream[StreamEvent]:
         """Follow an instance as it moves.
 
@@ -407,6 +455,8 @@ class AsyncWorkflowInstances:
             max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
+        if _unknown:
+            raise self._sender.unknown_keyword(self.stream, _unknown)
         from . import stream_workflow_instance as _endpoint
 
         return self._sender.stream(

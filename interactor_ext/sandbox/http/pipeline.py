@@ -256,7 +256,7 @@ class Platform:
         self._check_generation(exchange)
         handler = HANDLERS.get(call.operation.id)
         if handler is None:
-            raise Problem(501, f"The sandbox does not play {call.operation.id}.")
+            raise Problem(501, f"The sandbox lacks the operation {call.operation.id}")
         result = handler(call)
         if inspect.isawaitable(result):
             result = await result

@@ -1,0 +1,60 @@
+"""Errors for what httpx cannot put into a request: they name the request, and the field of the body."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import httpx
+
+ERRORS = (httpx.InvalidURL, TypeError, ValueError, RecursionError)
+"""What httpx raises before anything is sent, UnicodeEncodeError included."""
+
+
+def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: object) -> Exception:
+    """The error to raise for one of `ERRORS`: ValueError, or TypeError for a type that JSON has not."""
+    if isinstance(error, httpx.InvalidURL):
+        return ValueError(f"an id or a parameter makes no URL: {error}")
+    operation = (arguments.get("extensions") or {}).get("operation")
+    request = f"{method} {url if operation is None else operation.path}"
+    try:
+        problem = _problem(arguments.get("json"), "")
+    except RecursionError:
+        problem = "the body is nested too deeply, or holds itself"
+    if problem is None and isinstance(error, UnicodeEncodeError):
+        problem = "a text holds a lone surrogate, which UTF-8 cannot carry"
+    if problem is None:
+        return error
+    return (TypeError if isinstance(error, TypeError) else ValueError)(f"{request}: {problem}. Nothing was sent.")
+
+
+def _problem(value: Any, path: str) -> str | None:
+    """The first thing in a body that JSON has not. No message repeats a value: it may be a secret."""
+    if isinstance(value, Mapping):
+        return next(filter(None, (_problem_of_item(name, item, path) for name, item in value.items())), None)
+    if isinstance(value, list | tuple):
+        return next(filter(None, (_problem(item, f"{path}[{index}]") for index, item in enumerate(value))), None)
+    where = path or "the body"
+    if isinstance(value, str):
+        return None if _is_utf8(value) else f"{where} holds a lone surrogate, which UTF-8 cannot carry"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{where} is {value}, a number that JSON has not"
+    if value is None or isinstance(value, int):
+        return None
+    advice = "it lacks an `await`" if isinstance(value, Awaitable) else "convert it, such as with str() or list()"
+    return f"{where} is of type {type(value).__name__}, which JSON has not: {advice}"
+
+
+def _problem_of_item(name: Any, item: Any, path: str) -> str | None:
+    if name is not None and not isinstance(name, str | int | float):
+        return f"{path or 'the body'} has a key of type {type(name).__name__}, and those of JSON are strings"
+    return _problem(item, f"{path}.{name}" if path else str(name))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

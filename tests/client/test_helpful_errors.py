@@ -1,0 +1,203 @@
+"""Errors that say what was mistaken, and where it belongs: 404, keywords, with and async with, bodies, TLS, units."""
+
+from __future__ import annotations
+
+import decimal
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from interactor_ext import (
+    APIConnectionError,
+    AsyncInteractorClient,
+    InteractorClient,
+    InteractorConfig,
+    NotFoundError,
+    ServerError,
+)
+from interactor_ext._config import _checks as checks
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.http.handlers import HANDLERS
+
+KEYS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
+
+
+def test_404_names_ids_and_namespace(interactor_client: InteractorClient) -> None:
+    user = interactor_client.namespace("user_1")
+    with pytest.raises(NotFoundError, match=r"No room_id 'a/b ü' in the namespace 'user_1': check both"):
+        user.rooms.get("a/b ü")
+    with pytest.raises(NotFoundError, match=r"No room_id 'room_1' without a namespace: .*client\.namespace\(\.\.\.\)"):
+        interactor_client.messages.list("room_1")
+    with pytest.raises(NotFoundError, match=r"No room_id 'x{100}\.\.\.' in"):
+        user.rooms.get("x" * 300)
+
+
+def test_404_of_request_by_hand_names_the_namespace(interactor_client: InteractorClient) -> None:
+    with pytest.raises(
+        NotFoundError, match=r"Check the path and its ids: this was asked for in the namespace 'user_1'"
+    ):
+        interactor_client.namespace("user_1").request("GET", "/things/th_1")
+
+
+def test_404_quotes_no_secret_that_was_given_as_id(interactor_client: InteractorClient) -> None:
+    secret = interactor_client.config.client_secret
+    with pytest.raises(NotFoundError) as error:
+        interactor_client.rooms.get(secret)
+    assert secret not in str(error.value)
+
+
+def test_operation_that_the_sandbox_lacks_says_so(
+    interactor_client: InteractorClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(HANDLERS, "list_rooms")
+    with pytest.raises(ServerError, match=r"The sandbox lacks the operation list_rooms .*This server does not have"):
+        interactor_client.rooms.list()
+
+
+METHODS: list[Callable[[Any, dict[str, Any]], Any]] = [
+    lambda user, given: user.assistants.create(name="Bot", model="gpt-4", system_prompt="", **given),
+    lambda user, given: user.assistants.list(**given),
+    lambda user, given: user.assistants.iterate(**given),
+    lambda user, given: user.rooms.stream("room_1", **given),
+    lambda user, given: user.workflow_instances.submit_input("wfi_1", body={}, **given),
+]
+
+
+@pytest.mark.parametrize("call", METHODS)
+@pytest.mark.parametrize(
+    ("keyword", "advice"),
+    [
+        ("namespace", r"client\.namespace\(\.\.\.\)"),
+        ("timeout", r"client\.with_options\(timeout=\.\.\.\)"),
+        ("idempotency_key", r"client\.with_options\(idempotency_key=\.\.\.\)"),
+    ],
+)
+async def test_option_given_to_a_method_says_where_it_belongs(call: Any, keyword: str, advice: str) -> None:
+    with InteractorClient(**KEYS) as client, pytest.raises(TypeError, match=f"'{keyword}'.*{advice}"):
+        call(client, {keyword: "x"})
+    async with AsyncInteractorClient(**KEYS) as client:
+        with pytest.raises(TypeError, match=f"'{keyword}'.*{advice}"):
+            await call(client, {keyword: "x"})
+
+
+def test_unknown_keyword_of_a_method_names_a_similar_one_or_all() -> None:
+    with InteractorClient(**KEYS) as client:
+        create: Any = client.assistants.create
+        wrong = r"Assistants\.create\(\) got an unexpected keyword argument 'prompt': did you mean 'system_prompt'\?"
+        with pytest.raises(TypeError, match=wrong):
+            create(name="Bot", model="gpt-4", system_prompt="", prompt="x")
+        update: Any = client.rooms.update
+        with pytest.raises(TypeError, match=r"'approved': it takes room_id, metadata$"):
+            update("room_1", metadata={}, approved=True)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "advice"),
+    [
+        ("api_key", "did you mean client_id and client_secret?"),
+        ("time_out", "did you mean timeout?"),
+        ("colour", "there are client_id, client_secret, environment,"),
+    ],
+)
+def test_unknown_setting_names_the_one_that_is_meant(keyword: str, advice: str) -> None:
+    for make in (InteractorClient, AsyncInteractorClient, InteractorConfig):
+        with pytest.raises(TypeError, match=re.escape(f"There is no setting '{keyword}': {advice}")):
+            make(**KEYS, **{keyword: "x"})
+
+
+async def test_with_and_async_with_name_each_other(
+    interactor_client: InteractorClient, async_interactor_client: AsyncInteractorClient
+) -> None:
+    sync, other = interactor_client.namespace("user_1"), async_interactor_client.namespace("user_1")
+    for thing in (sync, sync.rooms.stream("room_1"), sync.chat("room_1", "Hello!")):
+        assert not hasattr(thing, "__aenter__")
+        with pytest.raises(TypeError, match="is sync: write `with`, not `async with`"):
+            async with thing:  # type: ignore[attr-defined]
+                pass
+    for thing in (other, other.rooms.stream("room_1"), other.chat("room_1", "Hello!")):
+        assert not hasattr(thing, "__enter__")
+        with pytest.raises(TypeError, match="is async: write `async with`, not `with`"), thing:
+            pass
+
+
+@pytest.mark.parametrize(
+    ("metadata", "problem"),
+    [
+        ({"tags": {"a"}}, "metadata.tags is of type set, which JSON has not"),
+        ({"a": [1, {"b": decimal.Decimal(1)}]}, r"metadata.a\[1\].b is of type Decimal"),
+        ({"a": (1.5, float("inf"))}, r"metadata.a\[1\] is inf, a number that JSON has not"),
+        ({"a": {b"k": 1}}, "metadata.a has a key of type bytes"),
+        ({"a": "\ud800"}, "metadata.a holds a lone surrogate"),
+    ],
+)
+def test_body_that_is_no_json_names_the_field(metadata: Any, problem: str) -> None:
+    with InteractorClient(**KEYS) as client, pytest.raises((TypeError, ValueError)) as error:
+        client.rooms.create(assistant_id="asst_1", metadata=metadata)
+    assert re.search(f"^POST /rooms: {problem}.*Nothing was sent.$", str(error.value))
+
+
+def test_body_by_hand_that_is_no_json_names_the_field() -> None:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    with InteractorClient(**KEYS) as client:
+        with pytest.raises(TypeError, match=r"^POST /things: the body is of type object"):
+            client.request("POST", "/things", json=object())
+        with pytest.raises(ValueError, match=r"^POST /things: the body is nested too deeply, or holds itself"):
+            client.request("POST", "/things", json=cycle)
+
+
+async def test_forgotten_await_in_an_argument_says_so() -> None:
+    async with AsyncInteractorClient(**KEYS) as client:
+        forgotten = client.health()
+        with pytest.raises(ValueError, match="room_id must be a string, not coroutine: it lacks an `await`"):
+            await client.rooms.get(forgotten)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"assistant_id is of type coroutine, .*: it lacks an `await`"):
+            await client.rooms.create(assistant_id=forgotten)  # type: ignore[arg-type]
+        forgotten.close()
+
+
+def test_object_in_place_of_its_id_says_so(interactor_client: InteractorClient) -> None:
+    bot = interactor_client.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+    with pytest.raises(ValueError, match="assistant_id must be a string, not Assistant: pass its id"):
+        interactor_client.assistants.get(bot)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])
+def test_https_to_a_port_without_tls_says_so(interactor_sandbox: Sandbox, name: str) -> None:
+    url = getattr(interactor_sandbox, name).replace("http://", "https://")
+    with (
+        interactor_sandbox.client(**{name: url, "max_retries": 0}) as client,
+        pytest.raises(APIConnectionError, match=rf"Check INTERACTOR_{name.upper()}: .*no TLS, so use http:// there"),
+    ):
+        client.assistants.list()
+
+
+def test_timeout_in_milliseconds_warns_once_that_the_unit_is_seconds() -> None:
+    checks._warn_of_milliseconds.cache_clear()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            with InteractorClient(**KEYS, timeout=30_000) as client:
+                client.with_options(timeout=30_000).namespace("user_1")
+        client.with_options(timeout=999)
+    (warning,) = caught
+    assert warning.category is RuntimeWarning
+    assert str(warning.message).startswith("timeout=30000 is 500 minutes, for the unit is seconds: write 30 if")
+    assert warning.filename == __file__
+
+
+def test_calls_without_mistakes_load_no_module_that_explains_them(interactor_sandbox: Sandbox) -> None:
+    program = """
+import sys
+from interactor_ext import InteractorClient
+with InteractorClient() as client:
+    client.assistants.list()
+print(*(name for name in sys.modules if name.endswith(("_misnamed", "unsendable"))))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
