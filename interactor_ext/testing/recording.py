@@ -5,8 +5,11 @@ test configures. And so that event streams can be recorded, which vcrpy would re
 from __future__ import annotations
 
 import functools
+import json
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,9 @@ LEFT_OUT = frozenset(
     {"accept-encoding", "connection", "content-encoding", "content-length", "host", "traceparent", "user-agent"}
 )
 
+# With its scheme and what stands before an `@`.
+_LOCAL_SERVER = re.compile(r"(https?://(?:[^/@\s\"]*@)?)(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?![\w.:-])")
+_DELIVERY = "x-interactor-signature"
 # The cassettes that this process has recorded: a second block on one of them appends to it.
 _recorded: set[str] = set()
 
@@ -37,7 +43,8 @@ def recorder(folder: str | Path, **settings: Any) -> Any:
 
     It replays, and raises an error for a call that is not on the cassette. With INTERACTOR_RECORD in the environment it
     records again; several blocks of one process append to a cassette. Calls are matched by method, URL, query and JSON
-    body, with secrets masked.
+    body, with secrets masked. Each server of this machine, such as a sandbox, is `localhost` without a port there, for
+    its port is another one in the next run. Webhook deliveries of a sandbox are neither recorded nor replayed.
 
     Raises ModuleNotFoundError without vcrpy.
     """
@@ -109,10 +116,16 @@ def _record_streams_as_they_come() -> None:
         make = getattr(httpx_stubs, name)
         if not hasattr(make, "records_streams"):
             setattr(httpx_stubs, name, _recording_streams(make, is_async=is_async))
+    with suppress(ImportError):  # without aiohttp
+        from vcr.stubs import aiohttp_stubs
+
+        if not hasattr(aiohttp_stubs.record_response, "records_streams"):
+            aiohttp_stubs.record_response = _recording_streams_of_aiohttp(aiohttp_stubs.record_response)
 
 
 def _recording_streams(make: Any, *, is_async: bool) -> Any:
     """Wrap vcrpy's factory of httpx transport handlers, so that event streams are passed on unread."""
+    from vcr.errors import CannotOverwriteExistingCassetteException
 
     def make_handler(cassette: Any, real: Any, *rest: Any) -> Any:
         def real_unless_stream(transport: Any, request: httpx.Request) -> httpx.Response:
@@ -125,24 +138,88 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
 
         @functools.wraps(real)
         def handle_stream(transport: Any, request: httpx.Request) -> httpx.Response:
+            if _DELIVERY in request.headers:
+                passed_on: httpx.Response = real(transport, request)
+                return passed_on
             try:
                 response: httpx.Response = handle(transport, request)
             except _EventStreamError as found:
                 return _recorded_when_closed(cassette, request, found.response)
+            except CannotOverwriteExistingCassetteException as error:
+                raise _with_advice(error) from None
             return response
 
         @functools.wraps(real)
         async def handle_stream_async(transport: Any, request: httpx.Request) -> httpx.Response:
+            if _DELIVERY in request.headers:
+                passed_on: httpx.Response = await real(transport, request)
+                return passed_on
             try:
                 response: httpx.Response = await handle(transport, request)
             except _EventStreamError as found:
                 return _recorded_when_closed(cassette, request, found.response)
+            except CannotOverwriteExistingCassetteException as error:
+                raise _with_advice(error) from None
             return response
 
         return handle_stream_async if is_async else handle_stream
 
     make_handler.records_streams = True  # type: ignore[attr-defined]
     return make_handler
+
+
+def _recording_streams_of_aiohttp(record_response: Any) -> Any:
+    """The same for vcrpy's function that records a response of aiohttp, which `AiohttpTransport` has below it."""
+
+    @functools.wraps(record_response)
+    async def record_or_wait(cassette: Any, request: Any, response: Any) -> None:
+        if not _is_event_stream(response.headers):
+            await record_response(cassette, request, response)
+            return
+        headers = {str(name): response.headers.getall(name) for name in response.headers}
+        status = {"code": response.status, "message": response.reason}
+        response.content = _RecordedContent(response.content)
+
+        def record() -> None:
+            body = {"string": b"".join(response.content.chunks)}
+            cassette.append(request, {"status": status, "headers": headers, "body": body})
+
+        once = functools.cache(record)
+        for name in ("close", "release"):
+            setattr(response, name, functools.partial(_after, once, getattr(response, name)))
+
+    record_or_wait.records_streams = True  # type: ignore[attr-defined]
+    return record_or_wait
+
+
+def _after(first: Callable[[], object], then: Callable[[], Any]) -> Any:
+    first()
+    return then()
+
+
+class _RecordedContent:
+    """The content of a response of aiohttp, which keeps what was read by `iter_chunked`, as httpx-aiohttp reads it."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+        self.chunks: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        async for chunk in self._content.iter_chunked(size):
+            self.chunks.append(chunk)
+            yield chunk
+
+
+def _with_advice(error: Any) -> Any:
+    """vcrpy's error for a request that is not on the cassette, with what to do: its own names settings of vcrpy."""
+    path, request = error.cassette._path, error.failed_request
+    lacks = f"{path} has no unused answer to" if os.path.exists(path) else f"There is no cassette {path} for"
+    text = f"{lacks} {request.method} {_clean_uri(request.uri)}"
+    error.args = (f"{text}: if the request is right, run this test once with {RECORD}=1, which records anew",)
+    return error
 
 
 class _EventStreamError(Exception):
@@ -152,9 +229,13 @@ class _EventStreamError(Exception):
 
 
 def _unless_stream(response: httpx.Response) -> httpx.Response:
-    if response.headers.get("content-type", "").startswith("text/event-stream"):
+    if _is_event_stream(response.headers):
         raise _EventStreamError(response)
     return response
+
+
+def _is_event_stream(headers: Any) -> bool:
+    return bool(headers.get("content-type", "").startswith("text/event-stream"))
 
 
 def _recorded_when_closed(cassette: Any, request: httpx.Request, response: httpx.Response) -> httpx.Response:
@@ -208,7 +289,7 @@ class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 def _clean_request(request: Any) -> Any:
     body = cleaned_body(_body_of(request), request.headers, BodyContext.of(request.uri, sent=True))
-    return type(request)(request.method, masked_uri(request.uri), body, _clean_headers(request.headers))
+    return type(request)(request.method, _clean_uri(request.uri), body, _clean_headers(request.headers))
 
 
 def _clean_response(request: Any, response: dict[str, Any]) -> dict[str, Any]:
@@ -230,12 +311,17 @@ def _body_of(request: Any) -> Any:
 
 
 def _same_uri(replayed: Any, recorded: Any) -> None:
-    assert masked_uri(replayed.uri) == masked_uri(recorded.uri)
+    assert _clean_uri(replayed.uri) == _clean_uri(recorded.uri)
 
 
 def _same_body(replayed: Any, recorded: Any) -> None:
     assert _masked_body(replayed) == _masked_body(recorded)
 
 
+def _clean_uri(uri: str) -> str:
+    return _LOCAL_SERVER.sub(r"\1localhost", masked_uri(uri))
+
+
 def _masked_body(request: Any) -> Any:
-    return masked_body(_body_of(request), request.headers, BodyContext.of(request.uri, sent=True))
+    body = masked_body(_body_of(request), request.headers, BodyContext.of(request.uri, sent=True))
+    return _LOCAL_SERVER.sub(r"\1localhost", json.dumps(body, sort_keys=True, default=repr))

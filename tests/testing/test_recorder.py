@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import sys
 import threading
 import zlib
@@ -16,6 +17,8 @@ import pytest
 from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import recorder, recording
+from interactor_ext.transports import AiohttpTransport
+from tests.support.delivery_receiver import receiving
 from tests.support.waiting import eventually
 
 SECRETS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
@@ -95,11 +98,47 @@ def test_call_not_on_cassette_raises(sandbox: Sandbox, tmp_path: Path, monkeypat
     asked = len(sandbox.requests)
     with recorder(tmp_path).use_cassette("walk"), sandbox.client(max_retries=0) as client:
         user = client.namespace("user_1")
-        with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
+        wrong = r"walk\.yaml has no unused answer to POST http://localhost/api/v1/assistants: .* INTERACTOR_RECORD=1"
+        with pytest.raises(APIConnectionError, match=wrong):
             user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
         with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
             user.assistants.list(page=2)
+    with (
+        recorder(tmp_path).use_cassette("nothing"),
+        pytest.raises(Exception, match=r"There is no cassette .*nothing\.yaml for GET http://localhost/"),
+    ):
+        httpx.get(sandbox.core_api_url)
     assert len(sandbox.requests) == asked
+
+
+def test_cassette_of_another_port_replays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run of a test has a sandbox at another port, and perhaps a receiver."""
+
+    def use_it(port: int) -> str | None:
+        with Sandbox(**SECRETS).run() as sandbox, sandbox.client() as client, recorder(tmp_path).use_cassette("port"):
+            hook = client.webhooks.create(url=f"http://127.0.0.1:{port}/hook", events=["credential.expired"])
+            assert client.webhooks.get(hook.id).id == hook.id
+            return hook.id
+
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    recorded = use_it(5001)
+    monkeypatch.delenv("INTERACTOR_RECORD")
+    assert use_it(5002) == recorded
+    text = (tmp_path / "port.yaml").read_text()
+    assert "uri: http://localhost/api/v1/webhooks\n" in text
+
+
+def test_deliveries_of_the_sandbox_are_not_recorded(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_RECORD", "1")
+    with receiving() as (receiver, url), recorder(tmp_path).use_cassette("delivery"), sandbox.client() as client:
+        client.webhooks.create(url=url, events=["room.message.created"])
+        bot = client.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+        client.messages.send(client.rooms.create(assistant_id=bot.id).id, content="Hello!")
+        receiver.wait(2)
+    paths = re.findall(r"uri: http://localhost(\S+)", (tmp_path / "delivery.yaml").read_text())
+    assert [path.rpartition("/")[2] for path in paths] == ["token", "webhooks", "assistants", "rooms", "messages"]
 
 
 def test_recording_again_replaces_cassette(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,9 +151,9 @@ def test_recording_again_replaces_cassette(sandbox: Sandbox, tmp_path: Path, mon
     assert first.count("uri:") == second.count("uri:")
 
 
-@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("mode", ["sync", "async", "aiohttp"])
 def test_chat_is_recorded_and_replayed(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_async: bool
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     """A chat's stream has no end of its own; its recording ends with the chat."""
 
@@ -125,7 +164,9 @@ def test_chat_is_recorded_and_replayed(
             return "".join(reply.text())
 
     async def chat_async(room: str) -> str:
-        async with AsyncInteractorClient(**settings) as user, user.chat(room, "one two three") as reply:
+        transport = AiohttpTransport() if mode == "aiohttp" else None
+        client = AsyncInteractorClient(**settings, transport=transport)
+        async with client as user, user.chat(room, "one two three") as reply:
             return "".join([word async for word in reply.text()])
 
     def chat_on(cassette: Any) -> str:
@@ -133,7 +174,7 @@ def test_chat_is_recorded_and_replayed(
 
         def run() -> None:
             with cassette:
-                answers.append(asyncio.run(chat_async(room)) if is_async else chat(room))
+                answers.append(chat(room) if mode == "sync" else asyncio.run(chat_async(room)))
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
