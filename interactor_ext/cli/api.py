@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,18 +14,37 @@ import typer
 from interactor_ext import InteractorClient
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.cli import description, operations
-from interactor_ext.cli.output import console, note, write, write_json
-from interactor_ext.cli.settings import Environment, Namespace, settings
+from interactor_ext.cli.answers import Answers
+from interactor_ext.cli.output import confirmed, counted, note, write, write_json
+from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
 
 
 def complete_operation(incomplete: str) -> list[tuple[str, str]]:
     return [(name, each.summary) for name, each in operations.operations().items() if name.startswith(incomplete)]
 
 
+def complete_parameter(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """`name=` for each parameter of the operation, and `name=value` where the contract knows the values."""
+    described = operations.operations().get(context.params.get("operation") or "")
+    given = {each.partition("=")[0] for each in context.params.get("parameters") or ()}
+    found = []
+    for parameter in described.parameters if described else ():
+        name, schema = parameter["name"], operations.resolve(parameter.get("schema", {}))
+        values = schema.get("enum") or schema.get("x-extensible-enum") or [""]
+        if name not in given:
+            found += [(f"{name}={value}", parameter.get("description", "")) for value in values]
+    return [each for each in found if each[0].startswith(incomplete)]
+
+
 def api(
     operation: Annotated[str | None, typer.Argument(help="Its operationId.", autocompletion=complete_operation)] = None,
     parameters: Annotated[
-        list[str] | None, typer.Argument(help="Parameters of path and query, as name=value.", metavar="[NAME=VALUE]...")
+        list[str] | None,
+        typer.Argument(
+            help="Parameters of path and query, as name=value.",
+            metavar="[NAME=VALUE]...",
+            autocompletion=complete_parameter,
+        ),
     ] = None,
     data: Annotated[
         str | None, typer.Option("--data", "-d", help="The body as JSON; @FILE reads a file, - the standard input.")
@@ -38,18 +57,26 @@ def api(
     describe: Annotated[
         bool, typer.Option("--describe", help="Show what the operation takes, and send nothing.")
     ] = False,
+    field: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Only this field of the answer, as text: data.id, data[0].id or data[].id."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Write the answer to a file that only you can read, secrets included.")
     ] = None,
+    show_secret: Annotated[bool, typer.Option("--show-secret", help="Do not mask secrets in the answer.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without being asked.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="On one line (of a stream, and with --all: a line each).")
+        bool, typer.Option("--json", help="On one line (of a stream, and with --all: a line each). Errors, too.")
     ] = False,
     namespace: Namespace = None,
     environment: Environment = None,
+    insecure: Insecure = False,
 ) -> None:
     """Call any operation of the API. Without one, list them all; OPERATION --describe shows what one takes.
 
-    Secrets in an answer are masked; --output is the way to get at them.
+    Secrets in an answer are masked, unless --output or --show-secret is given. An operation whose answer has a secret
+    that is shown once is refused without one of them.
     """
     if operation is None:
         _list(as_json)
@@ -66,20 +93,31 @@ def api(
             if described.is_paged
             else f"--limit is for streams and for --all, and {operation} is neither a stream nor a list."
         )
+    if described.operation.stream and output:
+        raise ConfigurationError(f"--output takes one answer, and {operation} is a stream: redirect it with > FILE.")
+    answers = Answers(output=output, field=field, show_secrets=show_secret, compact=as_json)
+    answers.refuse_to_lose(described.shown_once, operation)
     given = dict(_pair(each) for each in parameters or ())
-    with InteractorClient(**settings(environment, namespace)) as client:
+    with InteractorClient(**settings(environment, namespace, insecure)) as client:
         body = _completed(described, _body(data), client)
         request = operations.arguments(described, given, body)
         view = client if idempotency_key is None else client.with_options(idempotency_key=idempotency_key)
         if described.namespaced and client.config.namespace is None and "namespace" not in given:
             note("No namespace was given (-n): this call acts in the default namespace of the OAuth client.")
-        if described.operation.stream:
-            _follow(view, described, given, limit)
-        elif every_page:
-            items = itertools.islice(operations.send_all(view, request), limit)
-            _put(list(items), output) if output or not as_json else _put_lines(items)
-        else:
-            _put(operations.send(view, request), output, compact=as_json)
+        if described.operation.method == "DELETE" and not yes and not confirmed(_question(described, given), "--yes"):
+            raise ConfigurationError("Nothing was deleted.")
+        with answers.opened():
+            if described.operation.stream:
+                answers.put_each(_events(view, described, given, limit))
+            elif every_page:
+                answers.put_all(counted(itertools.islice(operations.send_all(view, request), limit), "items"))
+            else:
+                answers.put(operations.send(view, request))
+
+
+def _question(described: operations.Described, given: dict[str, str]) -> str:
+    what = " ".join(given[name] for name in described.path_names)
+    return f"{described.operation.id} {what} can't be undone. Go on?"
 
 
 def _list(as_json: bool) -> None:
@@ -128,35 +166,16 @@ def _completed(described: operations.Described, body: Any, client: InteractorCli
     return {**{name: value for name, value in known.items() if name in names}, **(body or {})}
 
 
-def _follow(
+def _events(
     client: InteractorClient, described: operations.Described, given: dict[str, str], limit: int | None
-) -> None:
+) -> Iterator[Any]:
+    """The events of a stream: as JSON, or as text where one is no JSON."""
     if client.config.namespace is None and "namespace" in given:
         client = client.namespace(given["namespace"])
     resource = getattr(client, described.operation.tag)
     with resource.stream(given[described.path_names[0]]) as stream:
-        for number, event in enumerate(stream.raw(), 1):
+        for event in itertools.islice(stream.raw(), limit):
             try:
-                write_json(json.loads(event.data), compact=True)
+                yield json.loads(event.data)
             except ValueError:
-                write(event.data)
-            if number == limit:
-                return
-
-
-def _put(answer: Any, output: Path | None, *, compact: bool = False) -> None:
-    if output is None:
-        if answer is not None:
-            write_json(answer, compact=compact)
-        elif console.is_terminal:
-            write("Done; there is nothing to show.", "green")
-        return
-    with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        os.chmod(output, 0o600)  # for a file that existed before
-        json.dump(answer, file, ensure_ascii=False, indent=2)
-    write(f"Written to {output}.")
-
-
-def _put_lines(items: Any) -> None:
-    for item in items:
-        write_json(item, compact=True)
+                yield event.data

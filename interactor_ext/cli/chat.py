@@ -13,7 +13,7 @@ from interactor_client.models import MessageDelta, Room, ToolCallStart
 from interactor_ext import InteractorClient
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext.cli.output import complain, write, write_part
-from interactor_ext.cli.settings import Environment, Namespace, settings
+from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
 
 _HISTORY = 20
 
@@ -31,11 +31,12 @@ def chat(
         int | None, typer.Option(min=0, max=65535, help="Of --web; a free one, if left out.", show_default=False)
     ] = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="With --web: show the link alone.")] = False,
+    insecure: Insecure = False,
 ) -> None:
     """Talk to an assistant. Tools that it wants to call are not run. /history, /room and /quit are commands."""
     if not web and (port is not None or no_open):
         raise typer.BadParameter("--port and --no-open go with --web.")
-    options = settings(environment, namespace)
+    options = settings(environment, namespace, insecure)
     with InteractorClient(**options) as user:
         if web:
             from interactor_ext.cli.chat_page import serve

@@ -17,7 +17,7 @@ _NULL = {"type": "null"}
 def show(described: Described, *, as_json: bool) -> None:
     """Print an operation as text, or as one JSON object with the schemas of its parameters and body."""
     if as_json:
-        write_json(_as_json(described), compact=True)
+        write_json(_as_json(described), compact=True, show_secrets=True)  # those of its examples
         return
     operation = described.operation
     write(operation.id, "bold cyan", end="")

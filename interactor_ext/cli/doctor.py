@@ -8,8 +8,8 @@ import typer
 
 from interactor_ext.cli.examination import examine
 from interactor_ext.cli.network import Finding
-from interactor_ext.cli.output import can_show, write, write_json
-from interactor_ext.cli.settings import Environment, Namespace
+from interactor_ext.cli.output import can_show, hanging, write, write_json
+from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red"), "skipped": ("-", "dim")}
 _WORDS = {"✓": "ok  ", "!": "!   ", "✗": "FAIL", "-": "-   "}
@@ -21,22 +21,26 @@ def doctor(
         list[str] | None, typer.Option("--needs", help="A scope that must be there; may be repeated.")
     ] = None,
     environment: Environment = None,
+    insecure: Insecure = False,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as failures.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check everything that a call needs: variables, DNS, TLS, clock, token, scopes, a read call, a namespace.
 
     The exit status is 1 if a check failed.
     """
     findings = []
-    for finding in examine(environment, namespace, tuple(needs or ())):
+    for finding in examine(environment, namespace, tuple(needs or ()), allow_insecure_http=insecure):
         findings.append(finding)
         if not as_json:
             _show(finding)
     bad = ("failed", "warning") if strict else ("failed",)
     healthy = not any(finding.status in bad for finding in findings)
+    verdict = _verdict(findings, healthy)
     if as_json:
-        write_json({"ok": healthy, "checks": [finding._asdict() for finding in findings]})
+        write_json({"ok": healthy, "verdict": verdict, "checks": [finding._asdict() for finding in findings]})
+    else:
+        write(f"\n{verdict}", "bold green" if healthy else "bold red")
     if not healthy:
         raise typer.Exit(1)
 
@@ -45,8 +49,20 @@ def _show(finding: Finding) -> None:
     mark, style = _MARKS[finding.status]
     if not can_show("".join(_WORDS)):
         mark = _WORDS[mark]
+    column = len(mark) + 13
     write(f"{mark} ", style, end="")
     write(f"{finding.check:<12}", "bold" if finding.status == "failed" else "", end="")
-    write(finding.detail, "dim" if finding.status == "skipped" else "")
+    write(hanging(finding.detail, column), "dim" if finding.status == "skipped" else "")
     if finding.advice:
-        write(f"{'':<{len(mark) + 13}}{finding.advice}", style)
+        write(f"{'':<{column}}{hanging(finding.advice, column)}", style)
+
+
+def _verdict(findings: list[Finding], healthy: bool) -> str:
+    failed, warned = (
+        ", ".join(dict.fromkeys(each.check for each in findings if each.status == status))
+        for status in ("failed", "warning")
+    )
+    warnings = f"Look at: {warned}." if warned else ""
+    if not healthy:
+        return f"Not ready. {f'Failed: {failed}. ' if failed else ''}{warnings}".rstrip()
+    return f"Ready. {warnings or 'All is well.'}"

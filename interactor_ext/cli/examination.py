@@ -25,6 +25,7 @@ from interactor_ext._headers.http_date import parse_http_date
 from interactor_ext._version import __version__
 from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, Status, reach
+from interactor_ext.cli.settings import CREDENTIALS, WITHOUT_ACCOUNT
 from interactor_ext.tokens._auth import token_request
 
 # List operations for the read call; the first that the scopes allow is used.
@@ -34,11 +35,13 @@ _CHECKS = ("environment", "DNS", "connection", "TLS", "clock", "token", "scopes"
 _SKEW_FAILS, _SKEW_WARNS = 60.0, 5.0
 
 
-def examine(environment: str | None, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
+def examine(
+    environment: str | None, namespace: str | None, needed: tuple[str, ...], *, allow_insecure_http: bool = False
+) -> Iterator[Finding]:
     """Run the checks and yield their findings. `needed` are scopes that the token must have."""
     last = ""
     broken = False
-    for finding in _findings(environment, namespace, needed):
+    for finding in _findings(environment, namespace, needed, allow_insecure_http):
         yield finding
         last = finding.check
         broken = broken or finding.status == "failed"
@@ -47,11 +50,15 @@ def examine(environment: str | None, namespace: str | None, needed: tuple[str, .
             yield Finding(check, "skipped", "after what has failed above")
 
 
-def _findings(environment: str | None, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
+def _findings(
+    environment: str | None, namespace: str | None, needed: tuple[str, ...], allow_insecure_http: bool
+) -> Iterator[Finding]:
     try:
-        if environment is None:
+        if environment is None and not allow_insecure_http:
             validate_env()
-        config = InteractorConfig.from_env(environment=environment, user_agent_suffix="interactor-doctor")
+        config = InteractorConfig.from_env(
+            environment=environment, user_agent_suffix="interactor-doctor", allow_insecure_http=allow_insecure_http
+        )
     except ConfigurationError as error:
         yield Finding("environment", "failed", str(error), _settings_advice())
         return
@@ -77,8 +84,11 @@ def _findings(environment: str | None, namespace: str | None, needed: tuple[str,
 
 
 def _settings_advice() -> str:
-    if not all(os.environ.get(name, "").strip() for name in ("INTERACTOR_CLIENT_ID", "INTERACTOR_CLIENT_SECRET")):
-        return "Set them, e.g. `export INTERACTOR_CLIENT_ID=...`; id and secret are in the platform's dashboard."
+    if not all(os.environ.get(name, "").strip() for name in CREDENTIALS):
+        return (
+            "Set them, e.g. `export INTERACTOR_CLIENT_ID=...`; id and secret are in the platform's dashboard. "
+            f"{WITHOUT_ACCOUNT}"
+        )
     return "Everything that must be set is set: correct what is named here, in the variables or in --environment."
 
 

@@ -42,6 +42,8 @@ class Described(NamedTuple):
     scopes: tuple[str, ...]
     body: Json | None
     """The schema of the request body."""
+    shown_once: str | None
+    """The path of a secret in the answer that no other answer shows."""
 
     @property
     def path_names(self) -> tuple[str, ...]:
@@ -184,6 +186,7 @@ def _described(document: Json, item: Json, spec: Json) -> Described:
         namespaced=any(each["name"] == "X-Namespace" for each in parameters),
         scopes=tuple(spec.get("x-scopes", ())),
         body=_resolve(document, content["schema"]) if "schema" in content else None,
+        shown_once=spec.get("x-shown-once"),
     )
 
 

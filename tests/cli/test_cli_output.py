@@ -114,14 +114,19 @@ def check_api(run: Callable[..., str]) -> None:
         for name, described in operations.operations().items():
             body = ["-d", '{"a": 1}'] if described.body is not None else []
             parameters = [f"{each}=a" for each in described.path_names]
-            limit = ["--limit", "2"] if described.operation.stream else []
-            shown = run("api", name, *parameters, *body, *limit, server=server.url)
+            options = ["--limit", "2"] if described.operation.stream else []
+            options += ["--yes"] if described.operation.method == "DELETE" else []
+            options += ["--show-secret"] if described.shown_once else []
+            shown = run("api", name, *parameters, *body, *options, server=server.url)
             assert "Zoë ✓ end" in shown  # and only what must be is escaped
         run("api", "list_assistants", "--all", "--json", server=server.url)
         run("api", "stream_room", "room_id=a", "--limit", "3", server=server.url)
         run("api", "get_assistant", "assistant_id=a", "--json", server=server.url)
+        for options in ([], ["--json"]):
+            run("api", "get_assistant", "assistant_id=a", "--field", "data.name", *options, server=server.url)
+            run("api", "get_assistant", "assistant_id=a", "--field", "data.x", *options, server=server.url, status=1)
     with OddServer(refuse, token) as server:
-        for options in ([], ["--verbose"]):
+        for options in ([], ["--verbose"], ["--json"]):
             run("api", *options, "get_assistant", "assistant_id=a", server=server.url, status=1)
     with OddServer(refuse, refuse) as server:
         run("api", "--verbose", "get_assistant", "assistant_id=a", server=server.url, status=1)

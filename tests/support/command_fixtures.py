@@ -8,7 +8,7 @@ import pytest
 
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
-from tests.support.terminal import Terminal
+from tests.support.terminal import Shell, Terminal
 from tests.support.webhook_deliveries import SECRET
 
 
@@ -23,6 +23,19 @@ def terminal(sandbox: Sandbox) -> Iterator[Callable[..., Terminal]]:
     yield start
     for each in terminals:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def shell_of_all_tests(sandbox_server: Sandbox) -> Iterator[Shell]:
+    shell = Shell(sandbox_server.env)
+    yield shell
+    shell.close()
+
+
+@pytest.fixture
+def shell(shell_of_all_tests: Shell, sandbox: Sandbox) -> Shell:
+    """A pseudo-terminal for many commands on the sandbox, which is as new. Its process serves all tests."""
+    return shell_of_all_tests
 
 
 @pytest.fixture

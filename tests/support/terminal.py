@@ -23,10 +23,19 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 class Terminal:
     """One command in a pseudo-terminal. Every wait has a timeout."""
 
-    def __init__(self, env: dict[str, str], *arguments: str) -> None:
+    program: tuple[str, ...] = ("-m", "interactor_ext.cli")
+    echo = True
+
+    def __init__(self, env: dict[str, str], *arguments: str, columns: int = 300) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "INTERACTOR_WEBHOOK_SECRET": SECRET, **env}
         self.child = pexpect.spawn(
-            COMMAND[0], [*COMMAND[1:], *arguments], env=environment, encoding="utf-8", timeout=60, dimensions=(50, 300)
+            sys.executable,
+            [*self.program, *arguments],
+            env=environment,
+            encoding="utf-8",
+            timeout=60,
+            dimensions=(50, columns),
+            echo=self.echo,
         )
         self.seen = ""
 
@@ -52,3 +61,40 @@ class Terminal:
 
     def close(self) -> None:
         self.child.close(force=True)
+
+
+# One command line after the other in one process, each with the variables that the process began with.
+LOOP = """
+import os, shlex, sys
+from interactor_ext.cli import main
+before = dict(os.environ)
+for line in iter(sys.stdin.readline, ""):
+    status = main(shlex.split(line))
+    os.environ.clear()
+    os.environ.update(before)
+    print(f"[exit {status}]", flush=True)
+"""
+
+
+class Shell(Terminal):
+    """A pseudo-terminal for many commands: they run in one process, since most of a short command is its start."""
+
+    program = ("-c", LOOP)
+    echo = False
+
+    def begin(self, line: str) -> None:
+        """Start a command, without the name `interactor`."""
+        self.seen = ""
+        self.type(line)
+
+    def ended(self, status: int = 0) -> str:
+        """What the command has shown since `begin`, once it has ended with `status`."""
+        self.child.expect(r"\[exit (\d+)\]\r\n")
+        self.raw = self.seen + self.child.before
+        shown = ANSI.sub("", self.raw).replace("\r\n", "\n")
+        assert int(self.child.match[1]) == status, shown
+        return shown
+
+    def run(self, line: str, status: int = 0) -> str:
+        self.begin(line)
+        return self.ended(status)
