@@ -1,5 +1,7 @@
 """Writes interactor_client/ and the relay's TypeScript declarations from openapi.yaml:
 `python generator-templates/generate.py [--check] [--output FOLDER]`.
+
+Of another API, with `--specification FILE --output FOLDER`, the package alone.
 """
 
 from __future__ import annotations
@@ -24,11 +26,15 @@ SPECIFICATION = ROOT / "openapi.yaml"
 TYPES = ROOT / "interactor_ext" / "relay" / "static" / "interactor-types.d.ts"
 
 
-def generate(package: Path) -> None:
+def generate(specification: Path, package: Path) -> None:
     """Write the package into the folder `package`, which must not exist."""
+    # As JSON, whose keys are strings and whose values are no dates: the generator refuses `200:` without quotes.
+    document = json.dumps(read(specification), indent=1, ensure_ascii=False, default=str) + "\n"
+    source = package.with_suffix(".json")
+    source.write_text(document, encoding="utf-8")
     command = [
         *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"),
-        *("--path", str(SPECIFICATION), "--config", str(TEMPLATES / "config.yaml")),
+        *("--path", str(source), "--config", str(TEMPLATES / "config.yaml")),
         *("--custom-template-path", str(TEMPLATES), "--output-path", str(package)),
     ]
     # The generator finds ruff by PATH; the one that is pinned stands beside this interpreter.
@@ -36,16 +42,15 @@ def generate(package: Path) -> None:
     environment = {**os.environ, "PATH": path}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - made above
     if run.returncode:
-        sys.exit(f"{run.stdout}{run.stderr}\nopenapi.yaml gave warnings or errors; nothing was written.")
+        sys.exit(f"{run.stdout}{run.stderr}\n{specification.name} gave warnings or errors; nothing was written.")
     for module in ("base.py", "pages.py", "wire.py"):
         shutil.copyfile(TEMPLATES / module, package / module)
     (package / "py.typed").touch()
-    document = read_specification()
-    (package / "openapi.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (package / "openapi.json").write_text(document, encoding="utf-8")
 
 
-def read_specification() -> dict[str, Any]:
-    document: dict[str, Any] = YAML(typ="safe").load(SPECIFICATION)
+def read(specification: Path) -> dict[str, Any]:
+    document: dict[str, Any] = YAML(typ="safe").load(specification)
     return document
 
 
@@ -81,16 +86,23 @@ def update(package: Path, old: dict[str, str], new: dict[str, str]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the package is not up to date")
-    parser.add_argument("--output", type=Path, default=ROOT / "interactor_client", help="the package's folder")
+    parser.add_argument("--output", type=Path, help="the package's folder")
+    parser.add_argument("--specification", type=Path, help="of another API, whose package goes to --output")
     arguments = parser.parse_args()
+    if arguments.specification and not arguments.output:
+        parser.error("--specification needs --output: interactor_client/ is the package of openapi.yaml")
+    specification = arguments.specification or SPECIFICATION
+    package = arguments.output or ROOT / "interactor_client"
     with tempfile.TemporaryDirectory() as folder:
-        generate(Path(folder) / "interactor_client")
-        new = contents(Path(folder) / "interactor_client")
-    old = contents(arguments.output)
-    old_types = TYPES.read_text(encoding="utf-8") if TYPES.exists() else ""
-    new_types = browser_types(read_specification())
+        generate(specification, Path(folder) / "client")
+        new = contents(Path(folder) / "client")
+    old = contents(package)
+    old_types = new_types = ""
+    if arguments.specification is None:
+        old_types = TYPES.read_text(encoding="utf-8") if TYPES.exists() else ""
+        new_types = browser_types(read(specification))
     if not arguments.check:
-        update(arguments.output, old, new)
+        update(package, old, new)
         if new_types != old_types:
             TYPES.parent.mkdir(parents=True, exist_ok=True)
             TYPES.write_text(new_types, encoding="utf-8")
@@ -98,7 +110,7 @@ def main() -> int:
     difference = differences({**old, TYPES.name: old_types}, {**new, TYPES.name: new_types})
     sys.stdout.writelines(difference)
     if difference:
-        sys.stdout.write(f"\ninteractor_client/ or {TYPES.name} is not what openapi.yaml gives: run `make generate`.\n")
+        sys.stdout.write(f"\n{package.name}/ or {TYPES.name} is not what {specification.name} gives: generate it.\n")
     return 1 if difference else 0
 
 

@@ -1,4 +1,4 @@
-"""The TypeScript guide's commands and programs, run as written, and every operation called by the client it generates."""
+"""The TypeScript guide's commands and programs run as written, and its generated client calls every operation."""
 
 from __future__ import annotations
 

@@ -1,0 +1,179 @@
+"""The templates carry other APIs: two foreign documents are generated, type-checked and called, as in the guide."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.support.pages import DOCS, blocks
+
+pytest.importorskip("openapi_python_client", reason="pip install --group generate")
+
+ROOT = Path(__file__).parents[2]
+SPECIFICATIONS = ROOT / "tests" / "support" / "foreign_specs"
+GUIDE = {block.title: block.code for block in blocks(DOCS / "how-to" / "generate-your-own-client.md") if block.title}
+URL = "https://shop.example.com/v1"
+# The Petstore has neither pages nor an envelope, so its sender needs nothing of `meta`.
+PETS = """
+import asyncio
+
+from client import AsyncBookshop, Bookshop
+from petstore_client import ApiError, Client
+
+URL = "https://shop.example.com/v1"
+
+with Client(URL) as client:
+    shop = Bookshop(client)
+    shop.pets.create()
+    (pet,) = shop.pets.show_by_id("7/7")
+    print(pet.id, pet.name, pet.tag)
+    print([pet.name for pet in shop.pets.list(limit=2)])
+    try:
+        shop.pets.show_by_id("none")
+    except ApiError as error:
+        print(error.status_code)
+
+
+async def main() -> None:
+    async with Client(URL) as client:
+        print([pet.name for pet in await AsyncBookshop(client).pets.list()])
+
+
+asyncio.run(main())
+"""
+
+pytestmark = pytest.mark.full
+
+
+class Platform(BaseHTTPRequestHandler):
+    """Answers both APIs from memory."""
+
+    protocol_version = "HTTP/1.1"
+    pets: ClassVar = [{"id": 1, "name": "Rex"}, {"id": 2, "name": "Tom"}, {"id": 3, "name": "Ada"}]
+    books: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = {name: int(values[0]) for name, values in parse_qs(url.query).items()}
+        match url.path.split("/")[1:]:
+            case ["pets"]:
+                self.answer(200, self.pets[: query.get("limit", 100)])
+            case ["pets", "none"]:
+                self.answer(404, {"code": 1, "message": "There is no such pet."})
+            case ["pets", id_]:
+                assert id_ == "7%2F7"
+                self.answer(200, [{"id": 7, "name": "Kit", "tag": "cat"}])
+            case ["books"]:
+                end = query["page"] * query["per_page"]
+                found = list(self.books.values())
+                meta = {"page": query["page"], "more": end < len(found)}
+                self.answer(200, {"data": found[end - query["per_page"] : end], "meta": meta})
+            case ["books", isbn] if isbn in self.books:
+                self.answer(200, {"data": self.books[isbn]})
+            case _:
+                self.answer(404, {"title": "There is no such book."})
+
+    def do_POST(self) -> None:
+        if self.path == "/pets":
+            self.answer(201, None)
+        else:
+            book = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.headers["X-Branch"] == "Bath"
+            self.books[book["isbn"]] = {**book, "added_at": "2026-05-01T12:00:00Z"}
+            self.answer(201, {"data": self.books[book["isbn"]]})
+
+    def do_DELETE(self) -> None:
+        del self.books[self.path.rpartition("/")[2]]
+        self.answer(204, None)
+
+    def answer(self, status: int, body: Any) -> None:
+        content = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        if status != 204:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    Platform.books.clear()
+    for number in range(3):
+        isbn = str(number)
+        Platform.books[isbn] = {"isbn": isbn, "title": f"Volume {number}", "added_at": "2025-01-15T10:00:00Z"}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Platform) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def run(folder: Path, *command: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, *command], cwd=folder, env={**os.environ, "NO_PROXY": "*"}, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def generate(folder: Path, api: str) -> None:
+    generator = str(ROOT / "generator-templates" / "generate.py")
+    specification = str(SPECIFICATIONS / f"{api}.yaml")
+    run(folder, generator, "--specification", specification, "--output", f"{api}_client")
+    run(folder, generator, "--specification", specification, "--output", f"{api}_client", "--check")
+    assert {path.name for path in folder.iterdir()} == {f"{api}_client"}
+
+
+BOUGHT = """\
+2026 Pride and Prejudice
+['Volume 0', 'Volume 1', 'Volume 2', 'Pride and Prejudice']
+404
+['Volume 0', 'Volume 1'] True
+"""
+SHOWN = """\
+7 Kit cat
+['Rex', 'Tom']
+404
+['Rex', 'Tom', 'Ada']
+"""
+
+
+@pytest.mark.parametrize(
+    ("api", "client", "program", "printed"),
+    [("bookshop", "bookshop.py", GUIDE["buy.py"], BOUGHT), ("petstore", "client.py", PETS, SHOWN)],
+)
+def test_package_of_a_foreign_document_is_typed_and_calls_its_server(
+    tmp_path: Path, api: str, client: str, program: str, printed: str
+) -> None:
+    generate(tmp_path, api)
+    (tmp_path / client).write_text(GUIDE["bookshop.py"].replace("bookshop_client", f"{api}_client"))
+    with serving() as url:
+        (tmp_path / "program.py").write_text(program.replace(URL, url))
+        assert run(tmp_path, "program.py") == printed
+    run(tmp_path, "-m", "mypy", "--strict", "--cache-dir", ".mypy_cache", f"{api}_client", client, "program.py")
+
+
+def test_specification_without_output_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "generator-templates" / "generate.py"), "--specification", "openapi.yaml"]
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "--specification needs --output" in refused.stderr
