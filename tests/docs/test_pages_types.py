@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project = folder / name(page).removesuffix(".md").replace("/", "-")
         together = ""
         for block in blocks(page):
-            if block.title is not None:
+            if block.title is not None and block.not_run is None:
                 (project / block.title).parent.mkdir(parents=True, exist_ok=True)
                 (project / block.title).write_text(block.code)
             elif block.language == "python" and block.runs:

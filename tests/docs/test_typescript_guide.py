@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,11 +12,11 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from tests.support.contract import operations
 from tests.support.npm import npm_package
+from tests.support.pages import DOCS, ROOT, blocks
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/how-to/typescript-client.md").read_text()
-PROGRAMS = dict(re.findall(r'^```ts title="([^"]+)"\n(.+?)^```$', PAGE, re.M | re.S))
-COMMANDS = [line for block in re.findall(r"^```bash\n(.+?)^```$", PAGE, re.M | re.S) for line in block.splitlines()]
+BLOCKS = [*blocks(DOCS / "how-to" / "typescript-client.md")]
+PROGRAMS = {block.title: block.code for block in BLOCKS if block.title}
+COMMANDS = [line for block in BLOCKS if block.language == "sh" for line in block.code.splitlines()]
 PACKAGES = [word for line in COMMANDS if line.startswith("npm install") for word in line.split()[2:]]
 
 pytestmark = pytest.mark.full

@@ -16,11 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.support.pages import DOCS, blocks
+from tests.support.pages import DOCS, ROOT, blocks
 
 pytest.importorskip("openapi_python_client", reason="pip install --group generate")
 
-ROOT = Path(__file__).parents[2]
 SPECIFICATIONS = ROOT / "tests" / "support" / "foreign_specs"
 GUIDE = {block.title: block.code for block in blocks(DOCS / "how-to" / "generate-your-own-client.md") if block.title}
 URL = "https://shop.example.com/v1"
