@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
@@ -20,7 +19,7 @@ from tests.support.browser import chromium, eventually
 from tests.support.chat_driver import Chat
 from tests.support.chat_page import ChatPage
 from tests.support.conversations import NAMESPACE, new_room
-from tests.support.npm import npm_package
+from tests.support.looks import Looks
 from tests.support.react_bundles import REACT_VERSIONS, react_bundle
 
 if TYPE_CHECKING:
@@ -93,14 +92,6 @@ class Words:
         while self._allowed < 1:
             await asyncio.sleep(0.002)
         self._allowed -= 1
-
-
-# What is wrong, and where.
-AXE = """
-const done = arguments[arguments.length - 1];
-const where = ({ nodes }) => nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`);
-axe.run().then(({ violations }) => done(violations.map((each) => [each.id, where(each)])));
-"""
 
 
 @pytest.fixture
@@ -483,83 +474,50 @@ def test_chat_has_no_accessibility_violation_in_any_state(
     expected: list[str],
 ) -> None:
     """INTERACTOR_SCREENSHOTS=folder keeps pictures of each state, narrow and wide, light and dark."""
-    looks = Looks(request, path)
+    looks = Looks(request, path.replace("/", "-") or "element")
     room = new_room(sandbox)
     chat = open_chat(path, room=room)
     chat.shows("[part=empty]", "No messages yet")
-    looks.check(chat, "empty")
+    looks.check(chat.browser, "empty")
 
     has_a_conversation(sandbox, room, ["get_weather"])
     chat = open_chat(path, room=room, lang="en-GB")
     eventually(chat.browser, lambda: chat.texts(".tool .state") == ["done", "failed", "running"])
-    looks.check(chat, "conversation")
+    looks.check(chat.browser, "conversation")
     chat.run("root.querySelectorAll('details').forEach((each) => (each.open = true))")
     chat.run("root.querySelector('.scroller').scrollTop = 700")
     chat.shows(".newest", "Newest messages")
-    looks.check(chat, "tools")
+    looks.check(chat.browser, "tools")
 
     chat = open_chat(path, room=room, dir="rtl", lang="ar")
     eventually(chat.browser, lambda: len(chat.messages) > 5)
-    looks.check(chat, "right-to-left")
+    looks.check(chat.browser, "right-to-left")
 
     room = new_room(sandbox)
     chat = open_chat(path, room=room)
     chat.write("Where is my order?")
     words.let(3)
     chat.streams("Bot here. You said:")
-    looks.check(chat, "streaming")
+    looks.check(chat.browser, "streaming")
 
     expected.append(LOST)
     page.kill()
     chat.shows("[part=status]", "Connection lost, trying again")
     chat.write("Hello?")
     chat.shows(".failure span", FAILED)
-    looks.check(chat, "error")
+    looks.check(chat.browser, "error")
     page.start()
 
     expected.append("404")
     chat = open_chat(path, room="room_none")
     chat.shows(".problem span", "This conversation does not exist.")
-    looks.check(chat, "unknown-room")
+    looks.check(chat.browser, "unknown-room")
 
     chat = open_chat(path, instance=start_workflow(sandbox))
     chat.shows("#question", "Approve the order?")
-    looks.check(chat, "workflow")
+    looks.check(chat.browser, "workflow")
     questions = {"review": "Approve the order?", "details": "Delivery", "speed": "How fast?", "rest": "Sign"}
     for state, question in questions.items():
         chat = open_chat(path, room=room, instance=start_workflow(sandbox, state))
         chat.shows("#question", question)
-        looks.check(chat, f"form-{state}")
-
-
-class Looks:
-    """Checks a state with axe-core, in light and dark, narrow and wide."""
-
-    def __init__(self, request: pytest.FixtureRequest, path: str) -> None:
-        folder = npm_package(request, "axe-core@4.14.1")
-        self._axe = (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
-        pictures = os.environ.get("INTERACTOR_SCREENSHOTS")
-        self._pictures = Path(pictures) / (path.replace("/", "-") or "element") if pictures else None
-
-    def check(self, chat: Chat, state: str) -> None:
-        browser: Any = chat.browser
-        for width, height in ((390, 844), (1280, 900)):
-            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width == 390}
-            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            for scheme in ("light", "dark"):
-                features = [{"name": "prefers-color-scheme", "value": scheme}]
-                browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-                self._keep(browser, f"{state}-{width}-{scheme}.png")
-                # Of a region that scrolls, axe sees the colors of what is in view.
-                browser.execute_script(self._axe)
-                violations = browser.execute_async_script(AXE)
-                assert violations == [], (state, width, scheme)
-                overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                assert browser.execute_script(overflow) == 0
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-
-    def _keep(self, browser: WebDriver, name: str) -> None:
-        if self._pictures is not None:
-            self._pictures.mkdir(parents=True, exist_ok=True)
-            browser.save_screenshot(str(self._pictures / name))
+        looks.check(chat.browser, f"form-{state}")

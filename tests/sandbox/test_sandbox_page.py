@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http.guard import is_local
-from tests.support.browser import chromium, eventually
+from tests.support.browser import eventually
+from tests.support.inspector_page import Page, Receiver, origin
 from tests.support.sandbox_caller import Caller
-
-if TYPE_CHECKING:
-    from selenium.webdriver.chrome.webdriver import WebDriver
 
 pytestmark = pytest.mark.full  # drives a browser
 
-pytest_plugins = ["tests.support.sandbox_fixtures"]
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.inspector_fixtures"]
 
 ATTACK = "<img src=x onerror=\"document.title='broken in'\"><script>document.title='broken in'</script>"
 WORKFLOW = {
@@ -60,12 +56,6 @@ WORKFLOW = {
 
 
 @pytest.fixture(scope="module")
-def window() -> Iterator[WebDriver]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def slow_sandbox() -> Iterator[Sandbox]:
     with Sandbox(word_delay=0.05).run() as sandbox:
         yield sandbox
@@ -78,87 +68,9 @@ def sandbox(slow_sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def page(window: WebDriver, sandbox: Sandbox) -> Iterator[Page]:
-    page = Page(window, origin(sandbox))
-    window.get_log("browser")  # what an earlier test left
-    yield page
-    assert window.title != "broken in"
-    refused = [entry["message"] for entry in window.get_log("browser") if "Content Security Policy" in entry["message"]]
-    assert refused == []
-
-
-@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:
         yield receiver
-
-
-class Page:
-    """The page in a browser: waits for what it is asked for."""
-
-    def __init__(self, browser: WebDriver, origin: str) -> None:
-        self.browser = browser
-        self.origin = origin
-
-    def open(self, section: str) -> None:
-        self.browser.get("about:blank")
-        self.browser.get(f"{self.origin}/_sandbox#{section}")
-
-    def text(self, selector: str) -> str:
-        # SVG has no innerText.
-        script = "const node = document.querySelector(arguments[0]); return node?.innerText ?? node?.textContent ?? ''"
-        return str(self.browser.execute_script(script, selector))
-
-    def shows(self, selector: str, text: str) -> None:
-        eventually(self.browser, lambda: text in self.text(selector))
-
-    def click(self, xpath: str) -> None:
-        def clicked() -> bool:
-            self.browser.find_element("xpath", xpath).click()
-            return True
-
-        eventually(self.browser, clicked)
-
-    def press(self, button: str) -> None:
-        self.click(f"//section[not(@hidden)]//button[normalize-space()='{button}']")
-
-    def write(self, selector: str, text: str) -> None:
-        eventually(self.browser, lambda: self.browser.find_element("css selector", selector).is_displayed())
-        self.browser.find_element("css selector", selector).send_keys(text)
-
-
-class Receiver(ThreadingHTTPServer):
-    """A webhook receiver that records bodies."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _WebhookHandler)
-        self.bodies: list[bytes] = []
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> Receiver:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-
-
-class _WebhookHandler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        self.server.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-def origin(sandbox: Sandbox) -> str:
-    return sandbox.core_api_url.removesuffix("/api/v1")
 
 
 def start_workflow(caller: Caller) -> dict[str, Any]:
@@ -166,134 +78,134 @@ def start_workflow(caller: Caller) -> dict[str, Any]:
     return caller.make("/workflow-instances", workflow_id=workflow["id"], context={"note": ATTACK})
 
 
-def test_page_sends_message_and_streams_reply(page: Page, caller: Caller) -> None:
+def test_page_sends_message_and_streams_reply(inspector: Page, caller: Caller) -> None:
     room = caller.make("/rooms", assistant_id=caller.assistant(name="Ada")["id"], metadata={"note": ATTACK})
-    page.open("rooms")
-    page.shows("#room-facts", "onerror")
+    inspector.open("rooms")
+    inspector.shows("#room-facts", "onerror")
     count_streams = lambda: caller.sandbox.open_streams == 1  # noqa: E731
-    eventually(page.browser, count_streams)
+    eventually(inspector.browser, count_streams)
     question = " ".join(f"word{number}" for number in range(120))
-    page.write("#content", question)
+    inspector.write("#content", question)
     asked_before = len(caller.sandbox.requests)
-    page.press("Send")
-    page.shows("#messages .user", "word119")
-    first = eventually(page.browser, lambda: page.text("#messages .draft .content"))
-    longer = eventually(page.browser, lambda: len(page.text("#messages .draft .content")) > len(first))
+    inspector.press("Send")
+    inspector.shows("#messages .user", "word119")
+    first = eventually(inspector.browser, lambda: inspector.text("#messages .draft .content"))
+    longer = eventually(inspector.browser, lambda: len(inspector.text("#messages .draft .content")) > len(first))
     assert longer
     assert len(first) < len(question)
-    page.shows("#messages .assistant:not(.draft) .content", "word119")
-    eventually(page.browser, lambda: not page.text("#messages .draft"))
+    inspector.shows("#messages .assistant:not(.draft) .content", "word119")
+    eventually(inspector.browser, lambda: not inspector.text("#messages .draft"))
     assert [each["role"] for each in caller.read(f"/rooms/{room['id']}/messages")] == ["user", "assistant"]
     # The one is this test's own look at the messages: what the page does is not what the program asked.
     assert len(caller.sandbox.requests) == asked_before + 1
 
 
-def test_page_escapes_html_in_data(page: Page, caller: Caller) -> None:
+def test_page_escapes_html_in_data(inspector: Page, caller: Caller) -> None:
     room = caller.make("/rooms", assistant_id=caller.assistant(name=ATTACK)["id"])
     caller.make(f"/rooms/{room['id']}/messages", content=ATTACK)
-    page.open(f"rooms/{room['id']}")
-    page.shows("#messages .user", "<script>")
-    page.shows("#room-list", "<script>")
-    assert page.browser.execute_script("return document.querySelectorAll('main img, main script').length") == 0
+    inspector.open(f"rooms/{room['id']}")
+    inspector.shows("#messages .user", "<script>")
+    inspector.shows("#room-list", "<script>")
+    assert inspector.browser.execute_script("return document.querySelectorAll('main img, main script').length") == 0
 
 
-def test_page_answers_workflow_until_completed(page: Page, caller: Caller) -> None:
+def test_page_answers_workflow_until_completed(inspector: Page, caller: Caller) -> None:
     instance = start_workflow(caller)
     path = f"/workflow-instances/{instance['id']}"
-    page.open("instances")
-    page.shows("#diagram .current", "review")
-    page.shows("#answer", "onerror")
-    page.press("Approve")
-    page.shows("#diagram .current", "details")
-    page.write("[name=carrier]", "Post")
-    page.write("[name=parcels]", "3")
-    page.click("//input[@name='insured']")
-    page.press("Submit")
-    page.shows("#diagram .current", "choice")
-    page.press("cheap")
-    page.shows("#diagram .current", "done")
-    page.shows("#instance-facts", "completed")
+    inspector.open("instances")
+    inspector.shows("#diagram .current", "review")
+    inspector.shows("#answer", "onerror")
+    inspector.press("Approve")
+    inspector.shows("#diagram .current", "details")
+    inspector.write("[name=carrier]", "Post")
+    inspector.write("[name=parcels]", "3")
+    inspector.click("//input[@name='insured']")
+    inspector.press("Submit")
+    inspector.shows("#diagram .current", "choice")
+    inspector.press("cheap")
+    inspector.shows("#diagram .current", "done")
+    inspector.shows("#instance-facts", "completed")
     done = caller.read(path)
     given = {"approved": True, "carrier": "Post", "parcels": 3, "insured": True, "selection": "cheap"}
     assert (done["status"], done["context"]) == ("completed", {"note": ATTACK, **given})
 
 
-def test_page_sends_workflow_events_and_json_input(page: Page, caller: Caller) -> None:
+def test_page_sends_workflow_events_and_json_input(inspector: Page, caller: Caller) -> None:
     instance = start_workflow(caller)
-    page.open("instances")
-    page.click("//summary[.='Answer with JSON']")
+    inspector.open("instances")
+    inspector.click("//summary[.='Answer with JSON']")
     area = "#answer textarea"
-    eventually(page.browser, lambda: page.browser.find_element("css selector", area).is_displayed())
-    page.browser.find_element("css selector", area).clear()
-    page.write(area, '{"approved": true}')
-    page.press("Send this object")
-    page.shows("#diagram .current", "details")
-    page.press("again")
-    page.shows("#diagram .current", "review")
+    eventually(inspector.browser, lambda: inspector.browser.find_element("css selector", area).is_displayed())
+    inspector.browser.find_element("css selector", area).clear()
+    inspector.write(area, '{"approved": true}')
+    inspector.press("Send this object")
+    inspector.shows("#diagram .current", "details")
+    inspector.press("again")
+    inspector.shows("#diagram .current", "review")
     # Its context has `approved` still, which the answer overrides.
-    page.press("Reject")
-    page.shows("#diagram .current", "rejected")
+    inspector.press("Reject")
+    inspector.shows("#diagram .current", "rejected")
     assert caller.read(f"/workflow-instances/{instance['id']}")["current_state"] == "rejected"
 
 
-def test_page_shows_reason_of_refused_action(page: Page, caller: Caller) -> None:
+def test_page_shows_reason_of_refused_action(inspector: Page, caller: Caller) -> None:
     room = caller.room()
-    page.open("rooms")
-    page.shows("#room-facts", room["id"])
+    inspector.open("rooms")
+    inspector.shows("#room-facts", room["id"])
     caller.delete(f"/assistants/{room['assistant_id']}")
-    page.write("#content", "Hello?")
-    page.press("Send")
-    page.shows("#problem", "was deleted")
+    inspector.write("#content", "Hello?")
+    inspector.press("Send")
+    inspector.shows("#problem", "was deleted")
 
 
-def test_page_redelivers_webhook(page: Page, caller: Caller, receiver: Receiver) -> None:
+def test_page_redelivers_webhook(inspector: Page, caller: Caller, receiver: Receiver) -> None:
     url = f"http://127.0.0.1:{receiver.server_port}/hook"
     caller.make("/webhooks", url=url, events=["room.message.created"])
     caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hello", role="system")
-    page.open("deliveries")
-    page.shows("#delivery-list", "room.message.created")
-    page.press("Redeliver")
-    eventually(page.browser, lambda: len(receiver.bodies) == 2)
+    inspector.open("deliveries")
+    inspector.shows("#delivery-list", "room.message.created")
+    inspector.press("Redeliver")
+    eventually(inspector.browser, lambda: len(receiver.bodies) == 2)
     assert receiver.bodies[0] == receiver.bodies[1]
-    eventually(page.browser, lambda: page.text("#delivery-list").count("room.message.created") == 2)
+    eventually(inspector.browser, lambda: inspector.text("#delivery-list").count("room.message.created") == 2)
 
 
 @pytest.mark.parametrize(("button", "outcome"), [("Approve", "code="), ("Deny", "error=access_denied")])
 def test_page_approves_or_denies_oauth_flow(
-    page: Page, caller: Caller, receiver: Receiver, button: str, outcome: str
+    inspector: Page, caller: Caller, receiver: Receiver, button: str, outcome: str
 ) -> None:
     back = f"http://127.0.0.1:{receiver.server_port}/back"
     flow = caller.make("/oauth/initiate", provider="google", redirect_uri=back, scopes=["calendar.read", ATTACK])
-    page.browser.get(flow["authorization_url"])
-    page.shows("main", "calendar.read")
-    page.shows("main", "<script>")
-    page.click(f"//button[.='{button}']")
-    eventually(page.browser, lambda: page.browser.current_url.startswith(back))
-    assert outcome in page.browser.current_url
-    assert flow["state"] in page.browser.current_url
+    inspector.browser.get(flow["authorization_url"])
+    inspector.shows("main", "calendar.read")
+    inspector.shows("main", "<script>")
+    inspector.click(f"//button[.='{button}']")
+    eventually(inspector.browser, lambda: inspector.browser.current_url.startswith(back))
+    assert outcome in inspector.browser.current_url
+    assert flow["state"] in inspector.browser.current_url
     if button == "Approve":
-        code = httpx.URL(page.browser.current_url).params["code"]
+        code = httpx.URL(inspector.browser.current_url).params["code"]
         caller.make("/oauth/callback", provider="google", code=code, state=flow["state"])
-        page.open("credentials")
-        page.shows("#credential-list", "google")
+        inspector.open("credentials")
+        inspector.shows("#credential-list", "google")
     else:
-        page.browser.get(flow["authorization_url"])
-        page.shows("main", "This flow is failed.")
+        inspector.browser.get(flow["authorization_url"])
+        inspector.shows("main", "This flow is failed.")
 
 
-def test_page_filters_by_namespace_and_lists_requests(page: Page, sandbox: Sandbox, caller: Caller) -> None:
+def test_page_filters_by_namespace_and_lists_requests(inspector: Page, sandbox: Sandbox, caller: Caller) -> None:
     caller.room()
     with Caller(sandbox, "user_2") as other:
         other.room(name="Other")
-    page.open("rooms")
-    eventually(page.browser, lambda: page.text("#room-list").count("room_") == 2)
-    page.click("//select[@id='namespace']/option[.='user_2']")
-    eventually(page.browser, lambda: page.text("#room-list").count("room_") == 1)
-    page.shows("#room-list", "Other")
-    page.click("//a[@href='#requests']")
-    page.shows("#request-list", "POST /api/v1/rooms")
-    assert "user_1" not in page.text("#request-list")
-    assert sandbox.client_secret not in page.text("#request-list")
+    inspector.open("rooms")
+    eventually(inspector.browser, lambda: inspector.text("#room-list").count("room_") == 2)
+    inspector.click("//select[@id='namespace']/option[.='user_2']")
+    eventually(inspector.browser, lambda: inspector.text("#room-list").count("room_") == 1)
+    inspector.shows("#room-list", "Other")
+    inspector.click("//a[@href='#requests']")
+    inspector.shows("#request-list", "POST /api/v1/rooms")
+    assert "user_1" not in inspector.text("#request-list")
+    assert sandbox.client_secret not in inspector.text("#request-list")
 
 
 def act(sandbox: Sandbox, **headers: str) -> httpx.Response:

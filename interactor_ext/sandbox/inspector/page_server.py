@@ -10,6 +10,8 @@ import inspect
 from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
 from typing import Any
 
 from starlette.requests import Request
@@ -29,15 +31,7 @@ from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.storage.state import State
 
-FILES = {
-    "page.css": "text/css",
-    "page.js": "text/javascript",
-    "rows.js": "text/javascript",
-    "dom.js": "text/javascript",
-    "diagram.js": "text/javascript",
-    "answer.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
-}
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 # The operations of the contract that the page may call.
 ACTIONS = {
     "cancel_workflow_instance",
@@ -81,9 +75,10 @@ class Inspector:
 
     async def file(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in FILES:
+        media_type = TYPES.get(PurePosixPath(name).suffix)
+        if media_type is None or name not in file_names():
             raise Problem(404, "There is nothing at this path.")
-        return Response(read_file(name), media_type=FILES[name], headers=HEADERS)
+        return Response(read_file(name), media_type=media_type, headers=HEADERS)
 
     async def state(self, request: Request) -> Response:
         self._admit_reader(request)
@@ -195,9 +190,19 @@ def _newest(journal: Journal[Any], request_id: str) -> Any:
 
 
 @lru_cache
+def file_names() -> frozenset[str]:
+    """The names of the page's files."""
+    return frozenset(each.name for each in _folder().iterdir())
+
+
+@lru_cache
 def read_file(name: str) -> str:
     """Read a file of the page."""
-    return files("interactor_ext.sandbox.inspector").joinpath("page", name).read_text(encoding="utf-8")
+    return _folder().joinpath(name).read_text(encoding="utf-8")
+
+
+def _folder() -> Traversable:
+    return files("interactor_ext.sandbox.inspector").joinpath("page")
 
 
 def _text(asked: JsonObject, name: str) -> str:

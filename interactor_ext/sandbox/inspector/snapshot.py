@@ -14,6 +14,7 @@ from interactor_ext.sandbox.http.faults import Fault
 from interactor_ext.sandbox.http.strict_json import weight
 from interactor_ext.sandbox.platform.credentials import is_pending
 from interactor_ext.sandbox.platform.engine import PLAIN_PRESENTATION
+from interactor_ext.sandbox.platform.scripts import all_replies
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord, masked
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
@@ -33,15 +34,16 @@ def snapshot(
     """Newest first. `namespace` None means all. If an id is unknown, the newest room or instance is open.
 
     `status` is the first digit of a status and `path` a part of "METHOD path operation"; both select requests.
-    `counts` has for each list how many entries match, and for each journal how many it dropped.
+    `counts` has for each list how many there are, and for each journal how many it dropped.
     """
     rooms = _newest(state, "room", namespace)
     instances = _newest(state, "workflow instance", namespace)
     flows = [each for each in _all(state, "flow", namespace) if is_pending(state, each)]
     tool_calls = [each for each in _all(state, "tool call", namespace) if each.public["status"] == "pending"]
-    faults = state.faults.snapshot()
+    faults, replies = state.faults.snapshot(), all_replies(state.store)
     deliveries = _matching(state.outbox.journal, lambda each: namespace in {None, each.namespace})
-    requests = _matching(state.requests, lambda each: _is_wanted(each, namespace, status, path.lower()))
+    kept = _matching(state.requests, lambda each: namespace in {None, each.namespace})
+    requests = [each for each in kept if _is_wanted(each, status, path.lower())]
     return {
         "namespaces": sorted(_namespaces(state)),
         "time": state.clock.stamp(),
@@ -56,16 +58,18 @@ def snapshot(
         "deliveries": [_delivery(each) for each in deliveries[:NEWEST]],
         "requests": [summary(each) for each in requests[:NEWEST]],
         "faults": [_fault(each) for each in faults[:NEWEST]],
+        "replies": [_shown(each, namespace=_clipped(each.public["namespace"])) for each in replies[:NEWEST]],
         "counts": {
             "rooms": {"all": state.store.count("room", namespace)},
             "instances": {"all": state.store.count("workflow instance", namespace)},
             "credentials": {"all": state.store.count("credential", namespace)},
             "webhooks": {"all": state.store.count("webhook", namespace)},
             "faults": {"all": len(faults)},
+            "replies": {"all": len(replies)},
             "flows": {"all": len(flows)},
             "tool_calls": {"all": len(tool_calls)},
             "deliveries": {"all": len(deliveries), "dropped": state.outbox.journal.dropped},
-            "requests": {"all": len(requests), "dropped": state.requests.dropped},
+            "requests": {"all": len(kept), "matching": len(requests), "dropped": state.requests.dropped},
         },
     }
 
@@ -93,12 +97,8 @@ def _matching(journal: Journal[T], is_wanted: Callable[[T], bool]) -> list[T]:
     return [each for each in reversed(journal.snapshot()) if is_wanted(each)]
 
 
-def _is_wanted(record: RequestRecord, namespace: str | None, status: str, path: str) -> bool:
-    return (
-        namespace in {None, record.namespace}
-        and f"{record.status}".startswith(status)
-        and path in f"{record.method} {record.path} {record.operation}".lower()
-    )
+def _is_wanted(record: RequestRecord, status: str, path: str) -> bool:
+    return f"{record.status}".startswith(status) and path in f"{record.method} {record.path} {record.operation}".lower()
 
 
 def _namespaces(state: State) -> set[str]:

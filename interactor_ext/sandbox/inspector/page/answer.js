@@ -1,6 +1,6 @@
 // What a halted workflow asks of a person: buttons, a form or a choice, as its presentation says.
 
-import { element } from "./dom.js";
+import { button, element, readJson } from "./dom.js";
 
 const SELECTED = "selection";
 
@@ -79,23 +79,12 @@ function choice(name, options) {
 function freeAnswer(send) {
   const area = element("textarea", { rows: 3, "aria-label": "Answer as JSON", spellcheck: "false" }, "{}");
   const node = element("form", {}, area, element("p", { class: "buttons" }, element("button", {}, "Send this object")));
-  area.addEventListener("input", () => area.setCustomValidity(""));
   node.addEventListener("submit", (event) => {
     event.preventDefault();
-    try {
-      send(JSON.parse(area.value));
-    } catch (error) {
-      area.setCustomValidity(error.message);
-      area.reportValidity();
-    }
+    const value = readJson(area);
+    if (value !== undefined) send(value);
   });
   return element("details", {}, element("summary", {}, "Answer with JSON"), node);
-}
-
-function button(text, action, kind = "") {
-  const node = element("button", { type: "button", class: kind }, text);
-  node.addEventListener("click", action);
-  return node;
 }
 
 function labelOf(option) {

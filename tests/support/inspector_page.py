@@ -1,0 +1,81 @@
+"""The inspector page of a sandbox in a browser, and a receiver for webhooks."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext.sandbox import Sandbox
+from tests.support.browser import eventually
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+
+class Page:
+    """The page in a browser: waits for what it is asked for."""
+
+    def __init__(self, browser: WebDriver, origin: str) -> None:
+        self.browser = browser
+        self.origin = origin
+
+    def open(self, section: str) -> None:
+        self.browser.get("about:blank")
+        self.browser.get(f"{self.origin}/_sandbox#{section}")
+
+    def text(self, selector: str) -> str:
+        # SVG has no innerText.
+        script = "const node = document.querySelector(arguments[0]); return node?.innerText ?? node?.textContent ?? ''"
+        return str(self.browser.execute_script(script, selector))
+
+    def shows(self, selector: str, text: str) -> None:
+        eventually(self.browser, lambda: text in self.text(selector))
+
+    def click(self, xpath: str) -> None:
+        def clicked() -> bool:
+            self.browser.find_element("xpath", xpath).click()
+            return True
+
+        eventually(self.browser, clicked)
+
+    def press(self, button: str) -> None:
+        self.click(f"//section[not(@hidden)]//button[normalize-space()='{button}']")
+
+    def write(self, selector: str, text: str) -> None:
+        eventually(self.browser, lambda: self.browser.find_element("css selector", selector).is_displayed())
+        self.browser.find_element("css selector", selector).send_keys(text)
+
+
+class Receiver(ThreadingHTTPServer):
+    """A webhook receiver that records bodies."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _WebhookHandler)
+        self.bodies: list[bytes] = []
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
+
+    def __enter__(self) -> Receiver:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _WebhookHandler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def origin(sandbox: Sandbox) -> str:
+    return sandbox.core_api_url.removesuffix("/api/v1")

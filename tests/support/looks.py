@@ -1,0 +1,55 @@
+"""Checks how a page looks: axe-core and the width, narrow and wide, light and dark.
+
+INTERACTOR_SCREENSHOTS=folder keeps a picture of each.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.npm import npm_package
+
+# What is wrong, and where.
+AXE = """
+const done = arguments[arguments.length - 1];
+const where = ({ nodes }) => nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`);
+axe.run().then(({ violations }) => done(violations.map((each) => [each.id, where(each)])));
+"""
+OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+class Looks:
+    """`folder` is where the pictures of one test go, within that of the variable."""
+
+    def __init__(self, request: pytest.FixtureRequest, folder: str) -> None:
+        package = npm_package(request, "axe-core@4.14.1")
+        self._axe = (package / "node_modules" / "axe-core" / "axe.min.js").read_text()
+        pictures = os.environ.get("INTERACTOR_SCREENSHOTS")
+        self._pictures = Path(pictures) / folder if pictures else None
+
+    def check(self, browser: Any, state: str) -> None:
+        """Fails for anything that axe-core finds, or if the page is wider than the window."""
+        for width, height in ((390, 844), (1280, 900)):
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width == 390}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            for scheme in ("light", "dark"):
+                features = [{"name": "prefers-color-scheme", "value": scheme}]
+                browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+                self._keep(browser, f"{state}-{width}-{scheme}.png")
+                # Of a region that scrolls, axe sees the colors of what is in view.
+                if not browser.execute_script("return 'axe' in window"):
+                    browser.execute_script(self._axe)
+                violations = browser.execute_async_script(AXE)
+                assert violations == [], (state, width, scheme)
+                assert browser.execute_script(OVERFLOW) == 0, (state, width, scheme)
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+    def _keep(self, browser: Any, name: str) -> None:
+        if self._pictures is not None:
+            self._pictures.mkdir(parents=True, exist_ok=True)
+            browser.save_screenshot(str(self._pictures / name))
