@@ -1,7 +1,5 @@
 """Tests of the help desk. The fixtures come with the SDK, and so does the sandbox that the application meets."""
 
-import pytest
-
 from help_desk import answer, router, to_reconnect
 from interactor_ext import InteractorClient
 from interactor_ext.sandbox import Sandbox
@@ -9,15 +7,14 @@ from interactor_ext.testing import WebhookFactory
 
 
 def test_question_without_an_order_is_answered(interactor_sandbox: Sandbox) -> None:
-    assert answer("alice", "When are you open?") == "Help Desk here. You said: When are you open?"
-    assert interactor_sandbox.requests[-1].namespace == "user_alice"
+    interactor_sandbox.replies.add(when="open", say="From nine to five.")
+    assert answer("alice", "When are you open?") == "From nine to five."
 
 
-@pytest.mark.usefixtures("interactor_sandbox")
-def test_assistant_looks_up_the_order_of_the_customer_alone() -> None:
-    question = '/tool order_status {"order": 17}'  # tells the sandbox's assistant what to call
-    assert "shipped" in answer("alice", question)
-    assert "unknown" in answer("bob", question)
+def test_assistant_looks_up_the_order_of_the_customer_alone(interactor_sandbox: Sandbox) -> None:
+    interactor_sandbox.replies.add(when="order 17", call=("order_status", {"order": 17}))
+    assert "shipped" in answer("alice", "Where is order 17?")
+    assert "unknown" in answer("bob", "Where is order 17?")
 
 
 def test_outage_is_an_answer_and_no_crash(interactor_sandbox: Sandbox) -> None:

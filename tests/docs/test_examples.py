@@ -25,6 +25,7 @@ from interactor_ext.webhooks import sign
 from tests.support.browser import chromium, eventually
 from tests.support.chat_driver import Chat
 from tests.support.npm import npm_package
+from tests.support.pages import blocks
 from tests.support.prism import free_port
 from tests.support.redis_server import redis_on_port
 from tests.support.waiting import eventually as eventually_here
@@ -36,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SECTION = re.compile(r"^## (?P<title>.+)\n(?P<text>(?:(?!^## ).*\n)*)", re.MULTILINE)
 COMMANDS = re.compile(r"^```sh\n(?P<install>.+)\n(?P<start>.+)\n```$", re.MULTILINE)
-FILE = re.compile(r"\]\((?P<path>[\w./]+)\)")
+FILE = re.compile(r"\]\((?P<path>\w[\w./]*)\)")
 SECRET = "whsec_example"  # of the commands
 DISTRIBUTIONS = importlib.metadata.packages_distributions()
 
@@ -107,6 +108,14 @@ def test_every_example_is_in_the_index() -> None:
     listed = {Path(match["path"]).parts[0] for text in sections().values() for match in FILE.finditer(text)}
     ignored = {"README.md", "__pycache__", "instance"}
     assert listed == {path.name for path in EXAMPLES.iterdir()} - ignored
+
+
+def test_tutorial_builds_the_support_bot() -> None:
+    built = {block.title: block.code for block in blocks(ROOT / "docs" / "tutorial.md") if block.title}
+    folder = EXAMPLES / "support_bot"
+    assert built == {
+        path.name: path.read_text() for path in folder.iterdir() if path.suffix in {".py", ".json", ".html"}
+    }
 
 
 @pytest.mark.parametrize("title", sections())
@@ -228,6 +237,22 @@ def press(browser: WebDriver, button: str) -> None:
 
 
 @pytest.mark.full
+def test_support_bot_looks_up_own_orders_and_fills_the_inbox() -> None:
+    question = (
+        f"Where is order 17? {secrets.token_hex(4)}"  # the inbox is on the disk, and keeps what earlier runs wrote
+    )
+    with chromium() as browser, started("Support bot") as url:
+        browser.get(f"{url}/")
+        for user, answer in (("Alice", "on its way"), ("Bob", "not an order of yours")):
+            signed_in(browser, user)
+            Chat(browser).write(question)
+            eventually(browser, lambda answer=answer: f'"{answer}"' in "".join(Chat(browser).messages))
+            press(browser, f"Sign out {user.lower()}")
+        lines = [f"user_{user}: {question}" for user in ("alice", "bob")]
+        eventually_here(lambda: httpx.get(f"{url}/inbox").text.splitlines()[-2:] == lines)
+
+
+@pytest.mark.full
 def test_flask_example_connects_and_asks_to_connect_again_after_the_webhook() -> None:
     with started("Flask webhook") as url, httpx.Client(base_url=url, follow_redirects=True, timeout=60) as alice:
         assert "Calendars of alice" in alice.post("/sign-in", data={"user": "alice"}).text
@@ -271,7 +296,7 @@ def test_celery_example_runs_tools_in_a_worker() -> None:
         started("Celery", REDIS_URL=f"redis://127.0.0.1:{redis}/0") as url,
         httpx.Client(base_url=url, timeout=60) as shop,
     ):
-        question = {"question": '/tool sales_report {"month": "2026-01"}'}
+        question = {"question": "How were the sales in January?"}
         asked = shop.post("/companies/acme/questions", json=question)
         assert asked.status_code == 202
         eventually_here(lambda: shop.get(asked.json()["url"]).json())

@@ -16,20 +16,25 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 BLOCK = re.compile(
     r"(?:^<!-- not run: (?P<not_run>[^\n]+) -->\n\n?)?"
-    r'^```(?P<language>\w+)(?: title="(?P<title>[^"\n]+)")?[^\n]*\n(?P<code>.*?)^```$',
+    r'^```(?P<language>\w+)(?: title="(?P<title>[^"\n]+)")?[^\n]*\n(?P<code>.*?)^```$'
+    r"(?:\n\n(?P<prints>(?:    [^\n]+\n)+))?",
     re.MULTILINE | re.DOTALL,
 )
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. `line` is the number of the line before its code; `title` the name of the file that it is."""
+    """A fenced block. `line` is the number of the line before its code; `title` the name of the file that it is.
+
+    `prints` is what the page shows below it as its output, indented.
+    """
 
     page: Path
     line: int
@@ -37,6 +42,7 @@ class Block:
     title: str | None
     code: str
     not_run: str | None
+    prints: str
 
     @property
     def runs(self) -> bool:
@@ -57,7 +63,15 @@ def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text()
     for match in BLOCK.finditer(text):
         line = text.count("\n", 0, match.start("code"))
-        yield Block(page, line, match["language"], match["title"], match["code"], match["not_run"])
+        yield Block(
+            page,
+            line,
+            match["language"],
+            match["title"],
+            match["code"],
+            match["not_run"],
+            dedent(match["prints"] or ""),
+        )
 
 
 def to_install(page: Path) -> frozenset[str]:
@@ -93,6 +107,7 @@ def run_page(page: Path, folder: Path) -> None:
                 else:
                     printed.write(run_shell(block, folder))
                 assert printed.getvalue()[before:].strip(), f"{name(page)}, line {block.line}: the block prints nothing"
+                assert block.prints in printed.getvalue()[before:], f"{name(page)}, line {block.line}: other output"
     finally:
         sys.path.remove(str(folder))
         for module in set(sys.modules) - known:

@@ -1,0 +1,41 @@
+"""The team's inbox: the platform tells by webhook what customers write."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from interactor_ext import AsyncInteractorClient
+from interactor_ext.webhooks import RoomMessageCreatedEvent, SQLiteEventStore, WebhookRouter, WebhookVerifier
+
+FOLDER = Path(__file__).parent
+SECRET = os.environ["INTERACTOR_WEBHOOK_SECRET"]
+router = WebhookRouter(WebhookVerifier(SECRET), SQLiteEventStore(FOLDER / "events.db"), name="support")
+
+
+@router.on("room.message.created")
+def receive(event: RoomMessageCreatedEvent) -> None:
+    """Runs once for each event, and again if it fails: a message that is there already changes nothing."""
+    if event.data.role == "user":
+        values = (event.data.message_id, event.namespace, event.data.content)
+        query("INSERT OR IGNORE INTO inbox VALUES (?, ?, ?)", *values)
+
+
+def messages() -> list[tuple[str, str]]:
+    """Who wrote what, oldest first."""
+    return query("SELECT customer, content FROM inbox ORDER BY rowid")
+
+
+async def subscribe(customer: AsyncInteractorClient, url: str) -> None:
+    """Let the customer's events be delivered to this URL, unless they are already."""
+    async for webhook in customer.webhooks.iterate():
+        if webhook.url == url:
+            return
+    await customer.webhooks.create(url=url, events=["room.message.created"], secret=SECRET)
+
+
+def query(sql: str, *values: str | None) -> list[Any]:
+    with closing(sqlite3.connect(FOLDER / "inbox.db")) as db, db:
+        db.execute("CREATE TABLE IF NOT EXISTS inbox (message TEXT PRIMARY KEY, customer TEXT, content TEXT)")
+        return db.execute(sql, values).fetchall()
