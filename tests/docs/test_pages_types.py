@@ -44,29 +44,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def checked(folder: Path, settings: str, text: str, *command: str) -> str:
-    """What the checker prints about the projects, each checked by itself."""
-    printed = ""
-    for project in sorted(path for path in folder.iterdir() if path.is_dir()):
-        # Settings of its own, so that none of this project's reach the checker.
-        (project / settings).write_text(text)
-        done = subprocess.run(
-            [sys.executable, "-m", *command, "."], cwd=project, capture_output=True, text=True, timeout=300
-        )
-        if done.returncode:
-            printed += f"{project.name}:\n{done.stdout}{done.stderr}"
-    return printed
+def projects(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def checked(folder: Path, settings: str, text: str, *command: str) -> subprocess.CompletedProcess[str]:
+    # Settings of its own, so that none of this project's reach the checker.
+    (folder / settings).write_text(text)
+    return subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=300)
 
 
 def test_pages_pass_mypy(folder: Path) -> None:
-    settings = (
-        f"[mypy]\nstrict = true\npython_version = 3.11\ncache_dir = {folder}/.mypy_cache\n"
-        "[mypy-boto3.*,celery.*]\nignore_missing_imports = true\n"
-    )
-    assert checked(folder, "mypy.ini", settings, "mypy", "--no-error-summary") == ""
+    settings = "[mypy]\nstrict = true\npython_version = 3.11\n[mypy-boto3.*,celery.*]\nignore_missing_imports = true\n"
+    # mypy knows one module of a name, so pages with files of their own are checked each by itself.
+    alone = [project for project in projects(folder) if len(list(project.glob("**/*.py"))) > 1]
+    together = [str(path) for project in projects(folder) if project not in alone for path in project.glob("*.py")]
+    for project, files in [(folder, together), *((project, ["."]) for project in alone)]:
+        cache = f"--cache-dir={folder}/.mypy_cache"
+        done = checked(project, "mypy.ini", settings, "mypy", "--no-error-summary", cache, *files)
+        assert (done.stdout, done.stderr, done.returncode) == ("", "", 0), project.name
 
 
 def test_pages_pass_pyright(folder: Path) -> None:
-    settings = json.dumps({"pythonVersion": "3.11", "typeCheckingMode": "standard"})
+    settings = {
+        "pythonVersion": "3.11",
+        "typeCheckingMode": "standard",
+        "executionEnvironments": [{"root": project.name} for project in projects(folder)],
+    }
     command = ("pyright", "--pythonpath", sys.executable, "--warnings")
-    assert checked(folder, "pyrightconfig.json", settings, *command) == ""
+    done = checked(folder, "pyrightconfig.json", json.dumps(settings), *command)
+    assert done.returncode == 0, done.stdout + done.stderr
