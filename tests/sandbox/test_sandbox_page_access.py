@@ -295,6 +295,19 @@ def test_focus_and_drafts_stay_while_the_page_renews_its_data(
     assert written.get_attribute("value") == '{"draft": 1}'
 
 
+def test_focus_stays_in_the_answer_when_a_workflow_moves_on(
+    inspector: Page, keyboard: Keyboard, caller: Caller
+) -> None:
+    workflow = caller.make("/workflows", **WORKFLOW)
+    caller.make("/workflow-instances", workflow_id=workflow["id"])
+    inspector.open("instances")
+    inspector.shows("#answer", "Approve the order?")
+    keyboard.write("#answer [name=note]", "yes")
+    keyboard.press("#answer button.primary")
+    inspector.shows("#instance-facts", "completed")
+    assert keyboard.is_at("#answer")
+
+
 def test_focus_goes_to_the_list_when_the_focused_row_is_gone(
     inspector: Page, keyboard: Keyboard, sandbox: Sandbox
 ) -> None:
@@ -357,4 +370,10 @@ def test_exchange_masks_secrets_and_shows_data_as_text(inspector: Page, sandbox:
     inspector.shows("#request-list details[open]", json.dumps(attack))
     shown = inspector.text("#request-list details[open]")
     assert '"authorization": "***"' in shown
+    sandbox.faults.add("list_rooms", status=503, namespace=attack)
+    sandbox.replies.add(when=attack, say=attack)
+    sandbox.add_credential(attack, namespace=attack)
+    inspector.open("control")
+    for each in ("#fault-list", "#reply-list", "#expiry select"):
+        inspector.shows(each, attack)
     assert inspector.browser.execute_script("return document.querySelectorAll('main img').length") == 0

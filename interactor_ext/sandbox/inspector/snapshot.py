@@ -6,8 +6,8 @@ headers and bodies, is a request of its own (exchange.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 from interactor_ext.sandbox.delivery.deliveries import Delivery
 from interactor_ext.sandbox.http.faults import Fault
@@ -18,8 +18,6 @@ from interactor_ext.sandbox.platform.scripts import all_replies
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord, masked
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
-
-T = TypeVar("T")
 
 # Entries of each list.
 NEWEST = 100
@@ -41,9 +39,9 @@ def snapshot(
     flows = [each for each in _all(state, "flow", namespace) if is_pending(state, each)]
     tool_calls = [each for each in _all(state, "tool call", namespace) if each.public["status"] == "pending"]
     faults, replies = state.faults.snapshot(), all_replies(state.store)
-    deliveries = _matching(state.outbox.journal, lambda each: namespace in {None, each.namespace})
-    kept = _matching(state.requests, lambda each: namespace in {None, each.namespace})
-    requests = [each for each in kept if _is_wanted(each, status, path.lower())]
+    deliveries = _within(state.outbox.journal, namespace)
+    kept = _within(state.requests, namespace)
+    requests = [each for each in kept if _is_wanted(each, status, path.lower())] if status or path else kept
     return {
         "namespaces": sorted(_namespaces(state)),
         "time": state.clock.stamp(),
@@ -93,8 +91,9 @@ def _all(state: State, kind: str, namespace: str | None) -> Iterator[Record]:
     return (each for each in reversed(list(state.store.everything(kind))) if namespace in {None, each.namespace})
 
 
-def _matching(journal: Journal[T], is_wanted: Callable[[T], bool]) -> list[T]:
-    return [each for each in reversed(journal.snapshot()) if is_wanted(each)]
+def _within(journal: Journal[Any], namespace: str | None) -> list[Any]:
+    """The entries of a namespace, newest first."""
+    return [each for each in reversed(journal.snapshot()) if namespace is None or each.namespace == namespace]
 
 
 def _is_wanted(record: RequestRecord, status: str, path: str) -> bool:
@@ -189,6 +188,8 @@ def _delivery(delivery: Delivery) -> JsonObject:
 
 def summary(record: RequestRecord) -> JsonObject:
     """A request without its headers and bodies."""
-    names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id", "fault", "time")
-    facts = {name: _clipped(getattr(record, name)) for name in names}
-    return {**facts, "milliseconds": round(record.duration * 1000)}
+    names = ("method", "operation", "client_id", "status", "request_id", "fault", "time")
+    facts = {name: getattr(record, name) for name in names}
+    # These two may be long.
+    sent = {name: _clipped(getattr(record, name)) for name in ("path", "namespace")}
+    return {**facts, **sent, "milliseconds": round(record.duration * 1000)}

@@ -44,8 +44,9 @@ export function showControl({ time, faults, replies, credentials, tool_calls: ca
   fillRows(at("reply-list"), replies, (reply) => reply.id, replyRow, "No reply is scripted.");
   tell("tool_calls", calls.length, counts.tool_calls);
   fillRows(at("tool-call-list"), calls, (each) => each.id, toolCallRow, "No tool call waits for its result.");
-  const active = credentials.filter((each) => each.status === "active");
-  fill(at("expiry").elements.credential, active, (each) => each.id, credentialOption);
+  const active = credentials.filter((each) => each.status === "active").map(credentialOption);
+  const choices = active.length > 0 ? active : [{ value: "", text: "none is active" }];
+  fill(at("expiry").elements.credential, choices, ({ value }) => value, ({ value, text }) => option(value, text));
 }
 
 function onSubmit(id, act) {
@@ -141,7 +142,7 @@ function replyRow(reply) {
 function removable(title, facts, path, form) {
   const remove = button("Remove", () => perform(() => send("DELETE", path), outcomeOf(at(form)), () => "Removed."));
   remove.setAttribute("aria-label", `Remove the ${form}: ${title}`);
-  const text = element("span", { class: "long" }, facts.filter(Boolean).join(", "));
+  const text = element("span", { class: "long" }, facts.filter(Boolean).join(" · "));
   return element("li", {}, element("div", { class: "line" }, element("strong", {}, title), text, remove));
 }
 
@@ -165,7 +166,8 @@ function toolCallRow(tool) {
 }
 
 function credentialOption(credential) {
-  return option(credential.id, [credential.provider, credential.namespace || "(none)", credential.id].join(" · "));
+  const text = [credential.provider, credential.namespace || "(none)", credential.id].join(" · ");
+  return { value: credential.id, text };
 }
 
 function expire({ credential }, outcome) {

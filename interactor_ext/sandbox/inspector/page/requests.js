@@ -50,7 +50,7 @@ async function unfold(row, request) {
 
 function exchange({ headers, request, response, ...facts }) {
   const who = facts.client_id && `client ${facts.client_id}`;
-  const ids = [facts.request_id, who, facts.fault && `fault ${facts.fault}`].filter(Boolean);
+  const ids = [facts.time, facts.request_id, who, facts.fault && `fault ${facts.fault}`].filter(Boolean);
   return [
     element("p", { class: "ids" }, ids.join(" · ")),
     ...part("Request headers", { text: pretty(headers) }),
