@@ -35,6 +35,13 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert Counter(entries(MKDOCS["nav"])) == Counter(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
 
 
+def test_start_page_links_to_every_guide() -> None:
+    """Add the page to the table of docs/index.md."""
+    guides = [page for page in entries(MKDOCS["nav"]) if page.startswith("how-to/")]
+    linked = set(re.findall(r"\]\(([^)#]+)", (DOCS / "index.md").read_text()))
+    assert [guide for guide in guides if guide not in linked] == []
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=name)
 def test_relative_links_lead_to_a_file(page: Path) -> None:
     text = BLOCK.sub("", page.read_text())
