@@ -11,11 +11,12 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import attrs
-import httpx
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule
 from interactor_ext.logs._logger import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import WAITS, Delivery, DeliveryOptions
@@ -25,6 +26,11 @@ from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredDelivery
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store, new_id
 from interactor_ext.webhooks import sign
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = LazyModule("httpx")
 
 # Real seconds after which a held delivery is sent even if none has overtaken it.
 HOLD_SECONDS = 1.0

@@ -10,10 +10,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import httpx
-
+from interactor_ext._lazy import LazyModule
 from interactor_ext.sandbox.platform.work import run_in_new_thread
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    # It is needed with the first delivery, and a sandbox has to start fast.
+    httpx = LazyModule("httpx")
 
 # Bytes of a response that are read; of a webhook's only the status matters.
 MAX_ANSWER = 1 << 20
@@ -69,7 +75,7 @@ async def _post_to(address: str, url: httpx.URL, body: bytes, headers: Mapping[s
     auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
     verify = _tls() if url.scheme == "https" else False
     async with (
-        httpx.AsyncClient(trust_env=False, verify=verify, timeout=None) as client,  # noqa: S113  # `post` has one for all of it
+        httpx.AsyncClient(trust_env=False, verify=verify, timeout=None) as client,  # `post` has one for all of it
         client.stream(
             "POST",
             url.copy_with(host=address, username=None, password=None),

@@ -6,14 +6,20 @@ import hmac
 import json
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from interactor_ext._lazy import LazyModule
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.http.problems import Problem, invalid, unauthorized
-from interactor_ext.sandbox.platform.signing import SigningKey, process_key
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import new_id
+
+if TYPE_CHECKING:
+    from interactor_ext.sandbox.platform import signing
+else:
+    # Importing cryptography takes a fifth of the time in which a sandbox starts; it is needed with the first token.
+    signing = LazyModule("interactor_ext.sandbox.platform.signing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class Accounts:
         self._grants: dict[str, Grant] = {}
         self._revoked: set[str] = set()
         self._realm = ""
-        self._key: SigningKey | None = None
+        self._key: signing.SigningKey | None = None
         self.restore()
 
     def restore(self) -> None:
@@ -74,7 +80,7 @@ class Accounts:
             self._clients = self._stored_clients()
         self._revoked = {token_id for token_id, _ in self._persistence.revoked()}
         pem, realm = self._persistence.value("signing_key"), self._persistence.value("realm")
-        self._key = SigningKey.from_pem(pem) if pem else None
+        self._key = signing.SigningKey.from_pem(pem) if pem else None
         if realm:
             self._realm = realm
         else:
@@ -197,9 +203,9 @@ class Accounts:
         clients = {client.id: client for client in stored}
         return clients if self._first is None else {**clients, self._first.id: self._first}
 
-    def _signing_key(self) -> SigningKey:
+    def _signing_key(self) -> signing.SigningKey:
         if self._key is None:
-            self._key = process_key()
+            self._key = signing.process_key()
             if self._persistence.is_durable:
                 self._persistence.set_value("signing_key", self._key.to_pem())
         return self._key
