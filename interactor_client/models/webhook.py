@@ -54,6 +54,9 @@ class Webhook(_Model):
             DecodeError: a field is missing, or not of its type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Webhook", src_dict)
+        if "enabled" in _json:
+            # Some servers call it so.
+            _json.setdefault("active", _json.pop("enabled"))
         id = _json.pop("id", ABSENT)
         if type(id) is not str:
             id = as_str("Webhook", "id", id)

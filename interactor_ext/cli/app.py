@@ -9,27 +9,35 @@ import typer
 
 from interactor_ext._version import __version__
 from interactor_ext.cli import env_file
-from interactor_ext.cli.api import api
-from interactor_ext.cli.chat import chat
-from interactor_ext.cli.doctor import doctor
 from interactor_ext.cli.output import complain, write
 from interactor_ext.cli.sandbox import needs_sandbox, sandbox
-from interactor_ext.cli.webhooks import webhooks
 
-app = typer.Typer(
-    name="interactor",
-    help="The Interactor platform from a terminal. Settings come from the variables INTERACTOR_...",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(doctor)
-app.command()(chat)
-app.command(no_args_is_help=False)(api)
-app.add_typer(webhooks, name="webhooks")
-# What follows the program's name belongs to the program.
-app.command(context_settings={"allow_interspersed_args": False})(sandbox)
+
+def command_line(*, sandbox_alone: bool = False) -> typer.Typer:
+    """All commands, or `sandbox` alone, which starts in half the time without what the others import."""
+    app = typer.Typer(
+        name="interactor",
+        help="The Interactor platform from a terminal. Settings come from the variables INTERACTOR_...",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    if not sandbox_alone:
+        from interactor_ext.cli.api import api
+        from interactor_ext.cli.chat import chat
+        from interactor_ext.cli.doctor import doctor
+        from interactor_ext.cli.webhooks import webhooks
+
+        app.command()(doctor)
+        app.command()(chat)
+        app.command(no_args_is_help=False)(api)
+        app.add_typer(webhooks, name="webhooks")
+        app.command()(demo)
+    # What follows the program's name belongs to the program.
+    app.command(context_settings={"allow_interspersed_args": False})(sandbox)
+    return app
 
 
 def run(arguments: list[str]) -> int:
@@ -37,6 +45,7 @@ def run(arguments: list[str]) -> int:
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     verbose, as_json = "--verbose" in own, "--json" in own
     try:
+        app = command_line(sandbox_alone=arguments[:1] == ["sandbox"])
         status = app([*_reordered(own), *arguments[len(own) :]], prog_name="interactor", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -65,7 +74,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
@@ -82,7 +90,6 @@ def _root(
         env_file.load(env_path)
 
 
-@app.command()
 def demo() -> None:
     """Run the quickstart against an embedded sandbox. Needs no credentials."""
     try:

@@ -36,6 +36,7 @@ except ModuleNotFoundError as error:
     raise ImportError("interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'") from error
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
+from interactor_ext.sandbox.http.dialects import Dialect
 from interactor_ext.sandbox.http.faults import Fault, Faults
 from interactor_ext.sandbox.platform.scripts import Replies, ScriptedReply
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
@@ -44,6 +45,7 @@ __all__ = [
     "Clock",
     "Delivery",
     "DeliveryOptions",
+    "Dialect",
     "Fault",
     "Faults",
     "Journal",

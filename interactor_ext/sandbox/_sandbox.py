@@ -18,6 +18,7 @@ from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.http.app import build_app
 from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
 from interactor_ext.sandbox.http.cors import origin_name
+from interactor_ext.sandbox.http.dialects import Dialect, dialects
 from interactor_ext.sandbox.http.faults import Faults
 from interactor_ext.sandbox.http.guard import host_name
 from interactor_ext.sandbox.http.problems import Problem
@@ -51,7 +52,9 @@ class Sandbox:
     All times come from `clock`. Calls with another host name than an address, a local name or one of `allowed_hosts`
     get 403: they may come from a web page by DNS rebinding. Pages of `allow_origins` (`["http://localhost:3000"]`) may
     call the API and read its streams from a browser (CORS); those of other origins can't. `faults` and `replies` say
-    what calls get, and what assistants answer.
+    what calls get, and what assistants answer. `dialect` names what to say as the
+    platform's guide does where it contradicts the contract (dialects.py): `current_page`, `whole_objects`, `enabled`,
+    `bare_signature`, `deprecation_true`. `/openapi.yaml` is the contract, with this sandbox for its servers.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
     One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded
@@ -81,6 +84,7 @@ class Sandbox:
         seed: str | os.PathLike[str] | None = None,
         allowed_hosts: Iterable[str] = (),
         allow_origins: Iterable[str] = (),
+        dialect: Iterable[Dialect] = (),
     ) -> None:
         contract = load_contract()
         self.client_id = client_id
@@ -98,6 +102,7 @@ class Sandbox:
             delivery=delivery or DeliveryOptions(),
             allowed_hosts=frozenset(map(host_name, allowed_hosts)),
             allow_origins=frozenset(map(origin_name, allow_origins)),
+            dialect=dialects(dialect),
         )
 
         def fresh(persistence: Persistence) -> State:

@@ -27,7 +27,7 @@ typer = pytest.importorskip("typer", reason="pip install typer rich")
 from rich.console import Console  # noqa: E402
 
 from interactor_ext.cli import main, operations  # noqa: E402
-from interactor_ext.cli.app import app  # noqa: E402
+from interactor_ext.cli.app import command_line  # noqa: E402
 from interactor_ext.sandbox import Sandbox  # noqa: E402
 from interactor_ext.webhooks import SQLiteEventQueue, sign  # noqa: E402
 from tests.support.odd_server import Answer, Asked, OddServer, http, js  # noqa: E402
@@ -332,7 +332,7 @@ CHECKS: dict[str, str] = {
 
 def test_every_command_has_an_output_check() -> None:
     # The demo is a program beside a sandbox, and writes for itself.
-    assert set(commands(typer.main.get_command(app))) == {"demo", *CHECKS}
+    assert set(commands(typer.main.get_command(command_line()))) == {"demo", *CHECKS}
 
 
 @pytest.mark.parametrize("check", sorted(set(CHECKS.values())))

@@ -26,6 +26,7 @@ from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredDelivery
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store, new_id
 from interactor_ext.webhooks import sign
+from interactor_ext.webhooks._headers import SIGNATURE
 
 if TYPE_CHECKING:
     import httpx
@@ -45,7 +46,14 @@ class Outbox:
     """Queues and sends deliveries. `journal` holds every attempt; `clear` restores the initial `options`."""
 
     def __init__(
-        self, store: Store, persistence: Persistence, clock: Clock, options: DeliveryOptions, history: int
+        self,
+        store: Store,
+        persistence: Persistence,
+        clock: Clock,
+        options: DeliveryOptions,
+        history: int,
+        *,
+        bare_signature: bool,
     ) -> None:
         self.journal: Journal[Delivery] = Journal(history)
         self.options = attrs.evolve(options)
@@ -53,6 +61,7 @@ class Outbox:
         self._store = store
         self._persistence = persistence
         self._clock = clock
+        self._bare_signature = bare_signature
         self._queues: dict[str, WebhookQueue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -251,6 +260,8 @@ class Outbox:
             signed = sign(body, secret, timestamp=self._clock.now(), event=event["event"])
         except (ConfigurationError, ValueError):
             return Outcome(error="not sent: nothing can be signed with this secret")
+        if self._bare_signature:
+            signed[SIGNATURE] = signed[SIGNATURE].removeprefix("sha256=")
         headers = {**signed, "X-Request-Id": request_id, "User-Agent": "Interactor-Webhooks/1.0"}
         options = self.options
         return await post(url, body, headers, timeout_seconds=options.timeout, public=options.public)

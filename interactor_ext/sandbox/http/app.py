@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from interactor_ext.sandbox.http.contract import Contract
 from interactor_ext.sandbox.http.control import Control
+from interactor_ext.sandbox.http.description import description_route
 from interactor_ext.sandbox.http.pipeline import Platform
 from interactor_ext.sandbox.http.problems import FAILED, Problem, not_stored
 from interactor_ext.sandbox.http.wire import ClientGone
@@ -51,6 +52,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
             *consent_routes(state, on_loop),
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop).routes(),
+            description_route(state),
         ],
         exception_handlers={
             Problem: refuse,

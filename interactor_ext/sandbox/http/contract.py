@@ -30,6 +30,7 @@ class ContractOperation:
     """
 
     id: str
+    tag: str
     method: str
     path: str
     path_names: tuple[str, ...]
@@ -168,6 +169,7 @@ def _operation(schemas: Schemas, document: Document, path: str, method: str, ite
     schema = request.get("content", {}).get("application/json", {}).get("schema")
     return ContractOperation(
         id=spec["operationId"],
+        tag=spec["tags"][0],
         method=method.upper(),
         path=path,
         path_names=tuple(part[1:-1] for part in path.split("/") if part.startswith("{")),

@@ -25,9 +25,9 @@ class Deprecated:
     sunset: float | None
     link: str
 
-    def headers(self) -> Iterator[tuple[bytes, bytes]]:
-        # RFC 9745 section 2: a structured date, which is `@` and an integer.
-        yield b"deprecation", b"@%d" % self.at
+    def headers(self, *, is_date: bool) -> Iterator[tuple[bytes, bytes]]:
+        # RFC 9745 section 2: a structured date, which is `@` and an integer. Drafts of it had `true`.
+        yield b"deprecation", b"@%d" % self.at if is_date else b"true"
         if self.sunset is not None:
             yield b"sunset", formatdate(self.sunset, usegmt=True).encode()
         yield b"link", f'<{self.link}>; rel="deprecation"'.encode()

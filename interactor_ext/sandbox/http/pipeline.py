@@ -19,6 +19,7 @@ from interactor_ext.sandbox.clock import http_date
 from interactor_ext.sandbox.http.connections import ConnectionCut, cut_off, is_cuttable
 from interactor_ext.sandbox.http.contract import Contract, ContractOperation
 from interactor_ext.sandbox.http.cors import cors_headers, is_preflight
+from interactor_ext.sandbox.http.dialects import read_request, speak
 from interactor_ext.sandbox.http.faults import Fault
 from interactor_ext.sandbox.http.guard import check_host
 from interactor_ext.sandbox.http.handlers import HANDLERS, STATUSES, ApiCall
@@ -230,7 +231,8 @@ class Platform:
             return None
         if not exchange.content:
             raise invalid(("", "this call needs a JSON body"))
-        return parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
+        body = parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
+        return read_request(self._state.settings.dialect, operation.tag, body)
 
     def _apply_rate_limit(self, exchange: Exchange, operation: ContractOperation, body: Any) -> None:
         """Count the request. On the account server the client is the one that the body names, if it exists."""
@@ -264,6 +266,8 @@ class Platform:
             return result
         if call.operation.stream:
             return ApiResponse(204, None)
+        if (dialect := self._state.settings.dialect) and result is not None and "data" in result:
+            result = speak(dialect, call.operation.tag, call.namespace, result, self._state.store)
         status = STATUSES.get(call.operation.id, call.operation.status)
         if result is not None and isinstance(result.get("data"), list):
             return ApiResponse(status, await encode_page(result))
@@ -281,7 +285,8 @@ class Platform:
         if is_cuttable(exchange.scope):
             headers.append((b"date", http_date(self._state.clock.now() + skew)))
         if exchange.operation and (deprecated := self._state.deprecations.of(exchange.operation.id)):
-            headers.extend(deprecated.headers())
+            is_date = "deprecation_true" not in self._state.settings.dialect
+            headers.extend(deprecated.headers(is_date=is_date))
         return headers
 
     def _record(self, exchange: Exchange, response: ApiResponse | Subscription | None) -> None:

@@ -54,6 +54,7 @@ class Settings:
     delivery: DeliveryOptions
     allowed_hosts: frozenset[str]
     allow_origins: frozenset[str]
+    dialect: frozenset[str]
 
 
 class State:
@@ -85,7 +86,8 @@ class State:
         self.responses: Journal[ResponseRecord] = Journal(RESPONSES)
         self.events: Journal[JsonObject] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
-        self.outbox = Outbox(self.store, persistence, clock, settings.delivery, settings.history)
+        bare = "bare_signature" in settings.dialect
+        self.outbox = Outbox(self.store, persistence, clock, settings.delivery, settings.history, bare_signature=bare)
         self.credential_expiry = CredentialExpiry(self.store, clock, self.publish)
         # One lock for each room and instance that has a holder or waiters: replies and steps are serialized.
         self.locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
