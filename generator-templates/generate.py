@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from browser_types import browser_types
+from openapi_python_client.strings import PythonIdentifier
 from ruamel.yaml import YAML
 
 TEMPLATES = Path(__file__).resolve().parent
@@ -28,14 +29,17 @@ TYPES = ROOT / "interactor_ext" / "relay" / "static" / "interactor-types.d.ts"
 
 def generate(specification: Path, package: Path) -> None:
     """Write the package into the folder `package`, which must not exist."""
+    document = read(specification)
     # As JSON, whose keys are strings and whose values are no dates: the generator refuses `200:` without quotes.
-    document = json.dumps(read(specification), indent=1, ensure_ascii=False, default=str) + "\n"
+    text = json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n"
     source = package.with_suffix(".json")
-    source.write_text(document, encoding="utf-8")
+    source.write_text(text, encoding="utf-8")
+    templates = shutil.copytree(TEMPLATES, package.with_name("templates"))
+    (templates / "tags.jinja").write_text(tag_descriptions(document), encoding="utf-8")
     command = [
         *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"),
         *("--path", str(source), "--config", str(TEMPLATES / "config.yaml")),
-        *("--custom-template-path", str(TEMPLATES), "--output-path", str(package)),
+        *("--custom-template-path", str(templates), "--output-path", str(package)),
     ]
     # The generator finds ruff by PATH; the one that is pinned stands beside this interpreter.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -46,7 +50,14 @@ def generate(specification: Path, package: Path) -> None:
     for module in ("base.py", "pages.py", "wire.py"):
         shutil.copyfile(TEMPLATES / module, package / module)
     (package / "py.typed").touch()
-    (package / "openapi.json").write_text(document, encoding="utf-8")
+    (package / "openapi.json").write_text(text, encoding="utf-8")
+
+
+def tag_descriptions(document: dict[str, Any]) -> str:
+    """A template with the descriptions of the tags, which the generator itself leaves out."""
+    tags = document.get("tags") or ()
+    described = {PythonIdentifier(tag["name"], "tag"): tag.get("description") or "" for tag in tags}
+    return f"{{% set TAGS = {json.dumps(described)} %}}\n"
 
 
 def read(specification: Path) -> dict[str, Any]:

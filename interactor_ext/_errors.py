@@ -219,3 +219,7 @@ class WebhookStoreError(WebhookError):
     """The store of a webhook router is unreachable, refuses, or does not answer in time: answer 503."""
 
     default_code = "WEBHOOK_STORE_ERROR"
+
+
+for _class in [each for each in globals().values() if isinstance(each, type) and issubclass(each, InteractorError)]:
+    _class.__module__ = "interactor_ext"

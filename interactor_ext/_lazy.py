@@ -25,7 +25,7 @@ def lazy_names(
         return value
 
     def __dir__() -> list[str]:  # noqa: N807
-        return sorted({*vars(sys.modules[package]), *module_of})
+        return sorted(sys.modules[package].__all__)
 
     return __getattr__, __dir__
 

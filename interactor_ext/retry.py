@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 else:
     asyncio = LazyModule("asyncio")
 
+__all__ = ["Decision", "RetryPolicy", "parse_retry_after", "with_retry"]
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

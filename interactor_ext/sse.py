@@ -12,6 +12,8 @@ from typing import NamedTuple, NoReturn
 
 from interactor_ext._errors import StreamError
 
+__all__ = ["EventTooLargeError", "SSEDecoder", "ServerSentEvent"]
+
 DEFAULT_MAX_EVENT_SIZE = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 # int() refuses longer digit strings, and the lowest limit that an interpreter can be given is 640 digits.

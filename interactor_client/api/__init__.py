@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    # Editors then complete the resources alone, and type checkers know that none can be assigned.
+    from builtins import property as cached_property
+
     from ..types import AsyncSender, Sender
     from .assistants import Assistants, AsyncAssistants
     from .credentials import AsyncCredentials, Credentials
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from .webhooks import AsyncWebhooks, Webhooks
     from .workflow_instances import AsyncWorkflowInstances, WorkflowInstances
     from .workflows import AsyncWorkflows, Workflows
+else:
+    from functools import cached_property
 
 
 class Resources:
@@ -26,60 +30,75 @@ class Resources:
 
     @cached_property
     def oauth(self) -> Oauth:
+        """Access tokens of your own application. These calls go to the account server and need no bearer token."""
         from .oauth import Oauth
 
         return Oauth(self._sender)
 
     @cached_property
     def credentials(self) -> Credentials:
+        """Connections of your users to other services. A user grants access once in the browser; the platform keeps
+        and refreshes the tokens of the service.
+        """
         from .credentials import Credentials
 
         return Credentials(self._sender)
 
     @cached_property
     def assistants(self) -> Assistants:
+        """AI assistants, each a model, a system prompt, tools and data sources."""
         from .assistants import Assistants
 
         return Assistants(self._sender)
 
     @cached_property
     def rooms(self) -> Rooms:
+        """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
         from .rooms import Rooms
 
         return Rooms(self._sender)
 
     @cached_property
     def messages(self) -> Messages:
+        """What was said in a room, by the user, the assistant, the system or a tool."""
         from .messages import Messages
 
         return Messages(self._sender)
 
     @cached_property
     def tools(self) -> Tools:
+        """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
         from .tools import Tools
 
         return Tools(self._sender)
 
     @cached_property
     def data_sources(self) -> DataSources:
+        """Files, sites and databases that assistants may consult."""
         from .data_sources import DataSources
 
         return DataSources(self._sender)
 
     @cached_property
     def workflows(self) -> Workflows:
+        """State machines. A workflow is the definition; running it makes an instance."""
         from .workflows import Workflows
 
         return Workflows(self._sender)
 
     @cached_property
     def workflow_instances(self) -> WorkflowInstances:
+        """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
         from .workflow_instances import WorkflowInstances
 
         return WorkflowInstances(self._sender)
 
     @cached_property
     def webhooks(self) -> Webhooks:
+        """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
+        endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
+        min and 2 h.
+        """
         from .webhooks import Webhooks
 
         return Webhooks(self._sender)
@@ -92,60 +111,75 @@ class AsyncResources:
 
     @cached_property
     def oauth(self) -> AsyncOauth:
+        """Access tokens of your own application. These calls go to the account server and need no bearer token."""
         from .oauth import AsyncOauth
 
         return AsyncOauth(self._sender)
 
     @cached_property
     def credentials(self) -> AsyncCredentials:
+        """Connections of your users to other services. A user grants access once in the browser; the platform keeps
+        and refreshes the tokens of the service.
+        """
         from .credentials import AsyncCredentials
 
         return AsyncCredentials(self._sender)
 
     @cached_property
     def assistants(self) -> AsyncAssistants:
+        """AI assistants, each a model, a system prompt, tools and data sources."""
         from .assistants import AsyncAssistants
 
         return AsyncAssistants(self._sender)
 
     @cached_property
     def rooms(self) -> AsyncRooms:
+        """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
         from .rooms import AsyncRooms
 
         return AsyncRooms(self._sender)
 
     @cached_property
     def messages(self) -> AsyncMessages:
+        """What was said in a room, by the user, the assistant, the system or a tool."""
         from .messages import AsyncMessages
 
         return AsyncMessages(self._sender)
 
     @cached_property
     def tools(self) -> AsyncTools:
+        """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
         from .tools import AsyncTools
 
         return AsyncTools(self._sender)
 
     @cached_property
     def data_sources(self) -> AsyncDataSources:
+        """Files, sites and databases that assistants may consult."""
         from .data_sources import AsyncDataSources
 
         return AsyncDataSources(self._sender)
 
     @cached_property
     def workflows(self) -> AsyncWorkflows:
+        """State machines. A workflow is the definition; running it makes an instance."""
         from .workflows import AsyncWorkflows
 
         return AsyncWorkflows(self._sender)
 
     @cached_property
     def workflow_instances(self) -> AsyncWorkflowInstances:
+        """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
         from .workflow_instances import AsyncWorkflowInstances
 
         return AsyncWorkflowInstances(self._sender)
 
     @cached_property
     def webhooks(self) -> AsyncWebhooks:
+        """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
+        endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
+        min and 2 h.
+        """
         from .webhooks import AsyncWebhooks
 
         return AsyncWebhooks(self._sender)

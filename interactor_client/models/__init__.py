@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .credential_response import CredentialResponse
     from .credential_revoked_data import CredentialRevokedData
     from .credential_revoked_event import CredentialRevokedEvent
-    from .credential_status import CredentialStatus
+    from .credential_status import CredentialStatus, KnownCredentialStatus
     from .credential_token import CredentialToken
     from .credential_token_response import CredentialTokenResponse
     from .data_source import DataSource
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from .data_source_response import DataSourceResponse
     from .data_source_sync import DataSourceSync
     from .data_source_sync_response import DataSourceSyncResponse
-    from .data_source_type import DataSourceType
+    from .data_source_type import DataSourceType, KnownDataSourceType
     from .error_body import ErrorBody
-    from .error_code import ErrorCode
+    from .error_code import ErrorCode, KnownErrorCode
     from .error_detail import ErrorDetail
     from .error_response import ErrorResponse
     from .failure_detail import FailureDetail
     from .halting_presentation import HaltingPresentation
-    from .halting_presentation_type import HaltingPresentationType
+    from .halting_presentation_type import HaltingPresentationType, KnownHaltingPresentationType
     from .initiate_o_auth_request import InitiateOAuthRequest
     from .json_object import JsonObject
     from .json_web_key import JsonWebKey
@@ -59,12 +59,12 @@ if TYPE_CHECKING:
     from .message_delta import MessageDelta
     from .message_list_response import MessageListResponse
     from .message_response import MessageResponse
-    from .message_role import MessageRole
+    from .message_role import KnownMessageRole, MessageRole
     from .o_auth_authorization import OAuthAuthorization
     from .o_auth_authorization_response import OAuthAuthorizationResponse
     from .o_auth_flow import OAuthFlow
     from .o_auth_flow_response import OAuthFlowResponse
-    from .o_auth_flow_status import OAuthFlowStatus
+    from .o_auth_flow_status import KnownOAuthFlowStatus, OAuthFlowStatus
     from .pagination_meta import PaginationMeta
     from .presentation_field import PresentationField
     from .revoke_token_request import RevokeTokenRequest
@@ -82,18 +82,18 @@ if TYPE_CHECKING:
     from .semantic_mapping import SemanticMapping
     from .send_message_request import SendMessageRequest
     from .send_workflow_thread_message_request import SendWorkflowThreadMessageRequest
-    from .sort_order import SortOrder
+    from .sort_order import KnownSortOrder, SortOrder
     from .start_workflow_instance_request import StartWorkflowInstanceRequest
     from .stream_error_event import StreamErrorEvent
     from .submit_tool_result_request import SubmitToolResultRequest
     from .thread_message import ThreadMessage
     from .thread_message_response import ThreadMessageResponse
-    from .thread_message_role import ThreadMessageRole
+    from .thread_message_role import KnownThreadMessageRole, ThreadMessageRole
     from .tool import Tool
     from .tool_call import ToolCall
     from .tool_call_complete import ToolCallComplete
     from .tool_call_start import ToolCallStart
-    from .tool_call_status import ToolCallStatus
+    from .tool_call_status import KnownToolCallStatus, ToolCallStatus
     from .tool_list_response import ToolListResponse
     from .tool_response import ToolResponse
     from .trigger_workflow_event_request import TriggerWorkflowEventRequest
@@ -105,12 +105,12 @@ if TYPE_CHECKING:
     from .update_tool_request import UpdateToolRequest
     from .update_webhook_request import UpdateWebhookRequest
     from .webhook import Webhook
-    from .webhook_event_type import WebhookEventType
+    from .webhook_event_type import KnownWebhookEventType, WebhookEventType
     from .webhook_list_response import WebhookListResponse
     from .webhook_response import WebhookResponse
     from .workflow import Workflow
     from .workflow_action import WorkflowAction
-    from .workflow_action_type import WorkflowActionType
+    from .workflow_action_type import KnownWorkflowActionType, WorkflowActionType
     from .workflow_halted import WorkflowHalted
     from .workflow_instance import WorkflowInstance
     from .workflow_instance_cancelled_data import WorkflowInstanceCancelledData
@@ -127,12 +127,12 @@ if TYPE_CHECKING:
     from .workflow_instance_started_event import WorkflowInstanceStartedEvent
     from .workflow_instance_state_changed_data import WorkflowInstanceStateChangedData
     from .workflow_instance_state_changed_event import WorkflowInstanceStateChangedEvent
-    from .workflow_instance_status import WorkflowInstanceStatus
+    from .workflow_instance_status import KnownWorkflowInstanceStatus, WorkflowInstanceStatus
     from .workflow_list_response import WorkflowListResponse
     from .workflow_response import WorkflowResponse
     from .workflow_state import WorkflowState
     from .workflow_state_changed import WorkflowStateChanged
-    from .workflow_state_type import WorkflowStateType
+    from .workflow_state_type import KnownWorkflowStateType, WorkflowStateType
     from .workflow_thread import WorkflowThread
     from .workflow_thread_response import WorkflowThreadResponse
     from .workflow_transition import WorkflowTransition
@@ -245,6 +245,19 @@ _MODULES = {
     "JsonObject": "json_object",
     "JsonWebKey": "json_web_key",
     "JsonWebKeySet": "json_web_key_set",
+    "KnownCredentialStatus": "credential_status",
+    "KnownDataSourceType": "data_source_type",
+    "KnownErrorCode": "error_code",
+    "KnownHaltingPresentationType": "halting_presentation_type",
+    "KnownMessageRole": "message_role",
+    "KnownOAuthFlowStatus": "o_auth_flow_status",
+    "KnownSortOrder": "sort_order",
+    "KnownThreadMessageRole": "thread_message_role",
+    "KnownToolCallStatus": "tool_call_status",
+    "KnownWebhookEventType": "webhook_event_type",
+    "KnownWorkflowActionType": "workflow_action_type",
+    "KnownWorkflowInstanceStatus": "workflow_instance_status",
+    "KnownWorkflowStateType": "workflow_state_type",
     "Message": "message",
     "MessageComplete": "message_complete",
     "MessageDelta": "message_delta",
@@ -398,6 +411,19 @@ __all__ = [
     "JsonObject",
     "JsonWebKey",
     "JsonWebKeySet",
+    "KnownCredentialStatus",
+    "KnownDataSourceType",
+    "KnownErrorCode",
+    "KnownHaltingPresentationType",
+    "KnownMessageRole",
+    "KnownOAuthFlowStatus",
+    "KnownSortOrder",
+    "KnownThreadMessageRole",
+    "KnownToolCallStatus",
+    "KnownWebhookEventType",
+    "KnownWorkflowActionType",
+    "KnownWorkflowInstanceStatus",
+    "KnownWorkflowStateType",
     "Message",
     "MessageComplete",
     "MessageDelta",

@@ -23,10 +23,15 @@ class AccessToken(_Model):
     """
 
     access_token: str = _field(repr=redacted)
+    """The token. Send it as `Authorization: Bearer <token>`, and never log it."""
     token_type: str
+    """Always `Bearer`."""
     expires_in: int | Unset = UNSET
+    """For how many seconds the token is good. When it is missing, count on 900."""
     scope: str | Unset = UNSET
+    """The scopes that were granted, separated by spaces."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

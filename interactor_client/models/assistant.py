@@ -29,14 +29,23 @@ class Assistant(_Model):
     """
 
     id: str
+    """Id of the assistant (`asst_...`)."""
     name: str
+    """Name of the assistant."""
     model: str
+    """The language model, such as `gpt-4`."""
     system_prompt: str
+    """The assistant's instructions for every conversation."""
     created_at: datetime.datetime
+    """When it was created."""
     updated_at: datetime.datetime
+    """When it last changed."""
     tools: list[Tool | str] = _field(factory=list)
+    """Tools that it may call, as ids or whole."""
     data_sources: list[DataSource | str] = _field(factory=list)
+    """Data sources that it may consult, as ids or whole."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

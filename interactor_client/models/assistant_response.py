@@ -20,7 +20,9 @@ class AssistantResponse(_Model):
     """
 
     data: Assistant
+    """An AI assistant."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

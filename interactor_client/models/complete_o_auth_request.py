@@ -21,9 +21,13 @@ class CompleteOAuthRequest(_Model):
     """
 
     provider: str
+    """The provider, such as `google`."""
     code: str = _field(repr=redacted)
+    """The `code` of the redirect. Good once."""
     state: str = _field(repr=redacted)
+    """The `state` of the redirect."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

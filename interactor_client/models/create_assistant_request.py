@@ -27,13 +27,21 @@ class CreateAssistantRequest(_Model):
     """
 
     name: str
+    """Name of the assistant. It need not be unique."""
     model: str
+    """The language model, such as `gpt-4`. It cannot be changed later."""
     system_prompt: str
+    """The assistant's instructions for every conversation."""
     tools: list[str] | None | Unset = UNSET
+    """Ids of tools that it may call. They must exist in the namespace."""
     data_sources: list[str] | None | Unset = UNSET
+    """Ids of data sources that it may consult. They must exist in the namespace."""
     temperature: float | None | Unset = UNSET
+    """How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server chooses."""
     max_tokens: int | None | Unset = UNSET
+    """How long an answer may get, in tokens of the model. Left out, the server chooses."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

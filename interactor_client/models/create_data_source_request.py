@@ -24,10 +24,15 @@ class CreateDataSourceRequest(_Model):
     """
 
     name: str
-    type: DataSourceType
+    """Name of the data source."""
+    type: KnownDataSourceType
+    """Where the data comes from, an uploaded file, a web address or a database."""
     config: JsonObject = _field(repr=redacted)
+    """A free JSON object. In Python it is a plain `dict`."""
     semantic_mappings: list[SemanticMapping] | None | Unset = UNSET
+    """What its fields mean."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
@@ -74,6 +79,6 @@ class CreateDataSourceRequest(_Model):
 
 
 # At the foot, where models that contain each other find this one defined.
-from .data_source_type import DataSourceType  # noqa: E402
+from .data_source_type import KnownDataSourceType  # noqa: E402
 from .json_object import JsonObject  # noqa: E402
 from .semantic_mapping import SemanticMapping  # noqa: E402

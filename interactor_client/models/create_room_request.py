@@ -21,8 +21,11 @@ class CreateRoomRequest(_Model):
     """
 
     assistant_id: str
+    """The assistant to talk to (`asst_...`)."""
     metadata: JsonObject | None | Unset = UNSET
+    """Data that you store with the room. The platform does not read it."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

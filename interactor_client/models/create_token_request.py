@@ -26,11 +26,19 @@ class CreateTokenRequest(_Model):
     """
 
     grant_type: Literal["client_credentials"] = "client_credentials"
+    """Always `client_credentials`."""
     client_id: str
+    """Id of your client."""
     client_secret: str = _field(repr=redacted)
+    """Secret of your client. Never log it."""
     scope: str | None | Unset = UNSET
+    """Scopes to ask for, separated by spaces. Left out, the token has every scope of the client."""
     resource: str | None | Unset = UNSET
+    """The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands for any segment of
+    its path. A server that does not know this field may ignore it, and then the scopes alone count.
+    """
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -23,10 +23,15 @@ class CreateToolRequest(_Model):
     """
 
     name: str
+    """Name by which the assistant calls it."""
     description: str
+    """What it does and when to use it, in words for the assistant."""
     parameters: JsonObject
+    """A free JSON object. In Python it is a plain `dict`."""
     callback_url: str | None | Unset = UNSET
+    """Where the platform shall post calls of this tool. Left out, they come as events alone."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

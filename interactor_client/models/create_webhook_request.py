@@ -23,10 +23,15 @@ class CreateWebhookRequest(_Model):
     """
 
     url: str
-    events: list[WebhookEventType]
+    """Where to post events. It must answer within 30 seconds."""
+    events: list[KnownWebhookEventType]
+    """The types of event to post."""
     secret: str | None | Unset = _field(default=UNSET, repr=redacted)
+    """What to sign deliveries with. Left out, the server makes one."""
     active: bool | None | Unset = UNSET
+    """Whether to post events from now on. Left out, it does."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
@@ -71,4 +76,4 @@ class CreateWebhookRequest(_Model):
 
 
 # At the foot, where models that contain each other find this one defined.
-from .webhook_event_type import WebhookEventType  # noqa: E402
+from .webhook_event_type import KnownWebhookEventType  # noqa: E402

@@ -24,10 +24,15 @@ class CreateWorkflowRequest(_Model):
     """
 
     name: str
+    """Name of the workflow."""
     states: list[WorkflowState]
+    """Its states. Their names must be unique."""
     initial_state: str
+    """Name of the state in which instances begin."""
     description: str | None | Unset = UNSET
+    """What it is for."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

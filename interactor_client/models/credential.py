@@ -28,13 +28,23 @@ class Credential(_Model):
     """
 
     id: str
+    """Id of the credential (`cred_...`)."""
     provider: str
+    """The service that the user connected, such as `google`."""
     status: CredentialStatus
+    """`active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or by the user at
+    the provider.
+    """
     created_at: datetime.datetime
+    """When the user connected."""
     updated_at: datetime.datetime
+    """When the credential last changed."""
     scopes: list[str] = _field(factory=list)
+    """What the user granted, in the provider's own words."""
     expires_at: datetime.datetime | None = None
+    """When the current token of the provider expires; null if it does not expire."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -25,12 +25,19 @@ class CredentialConnectedData(_Model):
     """
 
     credential_id: str
+    """The credential (`cred_...`)."""
     provider: str
+    """The service that the user connected, such as `google`."""
     service_id: str | Unset = UNSET
+    """The service of the provider, such as `svc_google_calendar`."""
     scopes: list[str] | Unset = UNSET
+    """What the user granted, in the provider's own words."""
     metadata: JsonObject | Unset = UNSET
+    """A free JSON object. In Python it is a plain `dict`."""
     namespace: str | Unset = UNSET
+    """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

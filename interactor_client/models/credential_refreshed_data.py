@@ -24,10 +24,15 @@ class CredentialRefreshedData(_Model):
     """
 
     credential_id: str
+    """The credential (`cred_...`)."""
     provider: str | Unset = UNSET
+    """The service that the user connected, such as `google`."""
     expires_at: datetime.datetime | None | Unset = UNSET
+    """When the new token of the provider expires; null if it does not expire."""
     namespace: str | Unset = UNSET
+    """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -20,7 +20,9 @@ class CredentialResponse(_Model):
     """
 
     data: Credential
+    """A connection of a user to another service. Its token is fetched with `get_credential_token`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

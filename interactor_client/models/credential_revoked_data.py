@@ -22,9 +22,13 @@ class CredentialRevokedData(_Model):
     """
 
     credential_id: str
+    """The credential (`cred_...`)."""
     provider: str | Unset = UNSET
+    """The service that the user connected, such as `google`."""
     namespace: str | Unset = UNSET
+    """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

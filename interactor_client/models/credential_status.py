@@ -1,11 +1,13 @@
 """`active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or by the user at
 the provider.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownCredentialStatus`.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-CredentialStatus = Literal["active", "expired", "revoked"] | str
+KnownCredentialStatus = Literal["active", "expired", "revoked"]
+CredentialStatus = KnownCredentialStatus | str

@@ -24,11 +24,17 @@ class CredentialToken(_Model):
     """
 
     access_token: str = _field(repr=redacted)
+    """The provider's token."""
     token_type: str
+    """How to send it, mostly `Bearer`."""
     expires_in: int | None = None
+    """For how many seconds the token is still good."""
     refresh_token: str | None | Unset = _field(default=UNSET, repr=redacted)
+    """The provider's refresh token, where your client may see it."""
     scope: str | None | Unset = UNSET
+    """What the token allows, separated by spaces."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

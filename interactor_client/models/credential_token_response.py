@@ -20,7 +20,9 @@ class CredentialTokenResponse(_Model):
     """
 
     data: CredentialToken
+    """A token of the provider, with which to call the provider on the user's behalf. Never log it."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

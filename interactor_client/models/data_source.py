@@ -25,11 +25,17 @@ class DataSource(_Model):
     """
 
     id: str
+    """Id of the data source (`ds_...`)."""
     name: str
+    """Name of the data source."""
     type: DataSourceType
+    """Where the data comes from, an uploaded file, a web address or a database."""
     config: JsonObject = _field(repr=redacted)
+    """A free JSON object. In Python it is a plain `dict`."""
     semantic_mappings: list[SemanticMapping] = _field(factory=list)
+    """What its fields mean. May be empty."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -21,8 +21,11 @@ class DataSourceSync(_Model):
     """
 
     id: str | None | Unset = UNSET
+    """Id of the data source (`ds_...`)."""
     sync_status: str | None | Unset = UNSET
+    """How far it has come, such as `syncing`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

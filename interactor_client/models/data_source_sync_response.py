@@ -20,7 +20,9 @@ class DataSourceSyncResponse(_Model):
     """
 
     data: DataSourceSync
+    """A synchronisation that was started. How much is said of it depends on the server's version."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

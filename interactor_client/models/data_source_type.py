@@ -1,10 +1,12 @@
 """Where the data comes from, an uploaded file, a web address or a database.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownDataSourceType`.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-DataSourceType = Literal["database", "file", "url"] | str
+KnownDataSourceType = Literal["database", "file", "url"]
+DataSourceType = KnownDataSourceType | str

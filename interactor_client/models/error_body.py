@@ -25,10 +25,17 @@ class ErrorBody(_Model):
     """
 
     code: ErrorCode
+    """What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential again;
+    `API_ERROR` is every error without a code of its own.
+    """
     message: str
+    """What went wrong, for people. The wording may change."""
     request_id: str
+    """Id of the request, to name in a support request."""
     details: list[ErrorDetail] | Unset = UNSET
+    """One entry for each field that was not acceptable. Only with `VALIDATION_ERROR`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -20,8 +20,11 @@ class ErrorDetail(_Model):
     """
 
     field: str
+    """Path of the field in the body, such as `states[0].name`, or name of a parameter."""
     message: str
+    """What is wrong with it, for people."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

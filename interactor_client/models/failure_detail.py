@@ -21,8 +21,11 @@ class FailureDetail(_Model):
     """
 
     code: str | Unset = UNSET
+    """What went wrong, for programs."""
     message: str | Unset = UNSET
+    """What went wrong, for people."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

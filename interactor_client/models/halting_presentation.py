@@ -26,11 +26,17 @@ class HaltingPresentation(_Model):
     """
 
     type: HaltingPresentationType
+    """What to show to the person whose input is awaited."""
     config: JsonObject | None | Unset = UNSET
+    """How to show it. Which keys it has depends on `type`."""
     title: str | None | Unset = UNSET
+    """A heading."""
     description: str | None | Unset = UNSET
+    """What is to be decided."""
     fields: list[PresentationField] | None | Unset = UNSET
+    """The fields of the form."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

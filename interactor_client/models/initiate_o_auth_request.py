@@ -24,10 +24,15 @@ class InitiateOAuthRequest(_Model):
     """
 
     redirect_uri: str
+    """Where the user's browser comes back to, with `code` and `state` in the query. An absolute URI."""
     provider: str | None | Unset = UNSET
+    """The provider, such as `google`."""
     service_id: str | None | Unset = UNSET
+    """A service of the provider, such as `svc_google_calendar`."""
     scopes: list[str] | None | Unset = UNSET
+    """What to ask the user for, in the provider's own words. Left out, the service's usual scopes."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

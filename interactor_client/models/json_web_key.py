@@ -28,15 +28,25 @@ class JsonWebKey(_Model):
     """
 
     kty: str
+    """Type of the key, such as `RSA` or `EC`."""
     kid: str | Unset = UNSET
+    """Id by which tokens name the key."""
     use: str | Unset = UNSET
+    """`sig` for signatures."""
     alg: str | Unset = UNSET
+    """Algorithm, such as `RS256`."""
     n: str | Unset = UNSET
+    """RSA modulus, base64url."""
     e: str | Unset = UNSET
+    """RSA exponent, base64url."""
     crv: str | Unset = UNSET
+    """Curve, such as `P-256`."""
     x: str | Unset = UNSET
+    """First coordinate, base64url."""
     y: str | Unset = UNSET
+    """Second coordinate, base64url."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

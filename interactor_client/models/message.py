@@ -27,12 +27,19 @@ class Message(_Model):
     """
 
     id: str
+    """Id of the message (`msg_...`)."""
     room_id: str
+    """The room that it was said in (`room_...`)."""
     role: MessageRole
+    """Who speaks."""
     created_at: datetime.datetime
+    """When it was said."""
     content: str = ""
+    """What was said. Empty when the message only calls tools."""
     tool_calls: list[ToolCall] | None | Unset = UNSET
+    """Tools that the assistant asks for."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -21,8 +21,11 @@ class MessageComplete(_Model):
     """
 
     type: Literal["message.complete"] = "message.complete"
+    """Always `message.complete`."""
     message: Message
+    """A message in a room."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -21,8 +21,11 @@ class MessageDelta(_Model):
     """
 
     type: Literal["message.delta"] = "message.delta"
+    """Always `message.delta`."""
     content: str = ""
+    """What to append, as it stands. May be a part of a word."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

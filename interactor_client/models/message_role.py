@@ -1,10 +1,12 @@
 """Who speaks.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownMessageRole`.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-MessageRole = Literal["assistant", "system", "tool", "user"] | str
+KnownMessageRole = Literal["assistant", "system", "tool", "user"]
+MessageRole = KnownMessageRole | str

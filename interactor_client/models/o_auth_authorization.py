@@ -22,9 +22,13 @@ class OAuthAuthorization(_Model):
     """
 
     authorization_url: str = _field(repr=redacted)
+    """Where the user grants access. Good once, and not for long."""
     state: str | Unset = _field(default=UNSET, repr=redacted)
+    """Comes back with the code. Remember it for this user, and compare."""
     flow_id: str | Unset = UNSET
+    """Id of the flow for `get_oauth_status` (`flow_...`)."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -20,7 +20,9 @@ class OAuthAuthorizationResponse(_Model):
     """
 
     data: OAuthAuthorization
+    """Where to send the user's browser, and how to recognise and follow the flow."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

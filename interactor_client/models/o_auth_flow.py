@@ -24,10 +24,17 @@ class OAuthFlow(_Model):
     """
 
     flow_id: str
+    """Id of the flow (`flow_...`)."""
     status: OAuthFlowStatus
+    """`pending` waits for the user, `completed` has its credential, `failed` was refused or went wrong, `expired`
+    was not finished in time.
+    """
     credential_id: str | None | Unset = UNSET
+    """The new credential. Only when the flow is completed."""
     error: str | None | Unset = UNSET
+    """What went wrong. Only when the flow has failed."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

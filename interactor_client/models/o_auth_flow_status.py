@@ -1,11 +1,13 @@
 """`pending` waits for the user, `completed` has its credential, `failed` was refused or went wrong, `expired`
 was not finished in time.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownOAuthFlowStatus`.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-OAuthFlowStatus = Literal["completed", "expired", "failed", "pending"] | str
+KnownOAuthFlowStatus = Literal["completed", "expired", "failed", "pending"]
+OAuthFlowStatus = KnownOAuthFlowStatus | str

@@ -27,13 +27,21 @@ class PaginationMeta(_Model):
     """
 
     page: int | Unset = UNSET
+    """Number of this page, counted from 1."""
     per_page: int | Unset = UNSET
+    """How many items a page has at most."""
     total: int | Unset = UNSET
+    """How many items there are on all pages."""
     total_pages: int | Unset = UNSET
+    """How many pages there are."""
     has_more: bool | Unset = UNSET
+    """Whether another page follows."""
     current_page: int | Unset = UNSET
+    """The other form's name for `page`."""
     total_count: int | Unset = UNSET
+    """The other form's name for `total`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -23,10 +23,15 @@ class PresentationField(_Model):
     """
 
     name: str
+    """Key of the value in the input."""
     type: str
+    """Type of the value, such as `boolean`, `text` or `number`."""
     label: str | None | Unset = UNSET
+    """What to show beside it, in words for people."""
     required: bool | None | Unset = UNSET
+    """Whether the input must have it."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

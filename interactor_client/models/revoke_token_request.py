@@ -21,9 +21,13 @@ class RevokeTokenRequest(_Model):
     """
 
     token: str = _field(repr=redacted)
+    """The access token to revoke."""
     client_id: str
+    """Id of your client."""
     client_secret: str = _field(repr=redacted)
+    """Secret of your client. Never log it."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -25,11 +25,17 @@ class Room(_Model):
     """
 
     id: str
+    """Id of the room (`room_...`)."""
     assistant_id: str
+    """The assistant that answers in it (`asst_...`)."""
     created_at: datetime.datetime
+    """When it was opened."""
     namespace: str = ""
+    """The tenant that the room belongs to. Empty for the default namespace."""
     metadata: JsonObject = _field(factory=dict)
+    """Data that you store with the room. The platform does not read it. May be empty."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -24,8 +24,13 @@ class RoomListResponse(_Model):
     """
 
     data: list[Room]
+    """The items of the page. Empty beyond the last page."""
     meta: PaginationMeta | Unset = UNSET
+    """Where a page stands in its list. Servers use one of two forms, so every field may be missing: `page`,
+    `per_page`, `total`, `total_pages`, `has_more`, or `current_page`, `per_page`, `total_count`, `total_pages`.
+    """
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

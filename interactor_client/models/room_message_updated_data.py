@@ -26,12 +26,19 @@ class RoomMessageUpdatedData(_Model):
     """
 
     message_id: str
+    """The message (`msg_...`)."""
     room_id: str
+    """The room (`room_...`)."""
     role: MessageRole | Unset = UNSET
+    """Who speaks."""
     content: str | Unset = UNSET
+    """What was said."""
     tool_calls: list[ToolCall] | None | Unset = UNSET
+    """Tools that the assistant asks for; null or empty if there are none."""
     namespace: str | Unset = UNSET
+    """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

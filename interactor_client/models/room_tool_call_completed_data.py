@@ -27,13 +27,21 @@ class RoomToolCallCompletedData(_Model):
     """
 
     tool_call_id: str
+    """The call (`tc_...`)."""
     room_id: str
+    """The room (`room_...`)."""
     tool_id: str | Unset = UNSET
+    """The tool that was run (`tool_...`)."""
     tool_name: str | Unset = UNSET
+    """Name of the tool."""
     status: ToolCallStatus | Unset = UNSET
+    """`pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and will have none."""
     result: Any | Unset = UNSET
+    """Any JSON value."""
     namespace: str | Unset = UNSET
+    """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

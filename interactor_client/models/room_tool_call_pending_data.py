@@ -25,12 +25,19 @@ class RoomToolCallPendingData(_Model):
     """
 
     tool_call_id: str
+    """The call, for `submit_tool_result` (`tc_...`)."""
     room_id: str
+    """The room (`room_...`)."""
     tool_id: str
+    """The tool to run (`tool_...`)."""
     tool_name: str
+    """Name of the tool."""
     arguments: JsonObject
+    """A free JSON object. In Python it is a plain `dict`."""
     namespace: str | Unset = UNSET
+    """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -27,12 +27,19 @@ class RoomToolCallPendingEvent(_Model):
     """
 
     id: str
+    """Id of the event (`evt_...`)."""
     event: Literal["room.tool_call.pending"] = "room.tool_call.pending"
+    """Always `room.tool_call.pending`."""
     timestamp: datetime.datetime | None
+    """When it happened. Order events by it. Null where a delivery says nothing that can be read."""
     idempotency_key: str
+    """The same in every delivery of the event: handle each key once."""
     namespace: str | None
+    """The tenant that it happened to; null for the default one."""
     data: RoomToolCallPendingData
+    """The call to answer with `submit_tool_result`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -21,9 +21,13 @@ class SemanticMapping(_Model):
     """
 
     field: str
+    """Name of the field in the data source."""
     description: str
+    """What the field means."""
     type: str
+    """Type of its values, such as `string` or `number`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

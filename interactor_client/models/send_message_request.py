@@ -23,9 +23,13 @@ class SendMessageRequest(_Model):
     """
 
     content: str
+    """What to say."""
     stream: bool | None | Unset = UNSET
-    role: MessageRole | None | Unset = UNSET
+    """True to answer at once and bring the reply through the room's stream. Left out, the call waits for it."""
+    role: KnownMessageRole | None | Unset = UNSET
+    """Who speaks. Left out, the user."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
@@ -60,4 +64,4 @@ class SendMessageRequest(_Model):
 
 
 # At the foot, where models that contain each other find this one defined.
-from .message_role import MessageRole  # noqa: E402
+from .message_role import KnownMessageRole  # noqa: E402

@@ -19,7 +19,9 @@ class SendWorkflowThreadMessageRequest(_Model):
     """
 
     content: str
+    """What to say."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

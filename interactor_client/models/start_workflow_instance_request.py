@@ -21,8 +21,11 @@ class StartWorkflowInstanceRequest(_Model):
     """
 
     workflow_id: str
+    """The workflow to run (`wf_...`)."""
     context: JsonObject | None | Unset = UNSET
+    """The data that the instance begins with. Left out, none."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

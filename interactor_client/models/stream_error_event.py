@@ -21,8 +21,11 @@ class StreamErrorEvent(_Model):
     """
 
     type: Literal["error"] = "error"
+    """Always `error`."""
     error: FailureDetail | str
+    """Why something failed, as a text or as an object, depending on the server's version."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

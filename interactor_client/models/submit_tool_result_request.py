@@ -21,8 +21,11 @@ class SubmitToolResultRequest(_Model):
     """
 
     tool_call_id: str
+    """The call that is answered (`tc_...`)."""
     result: Any
+    """Any JSON value."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -24,10 +24,15 @@ class ThreadMessage(_Model):
     """
 
     id: str
+    """Id of the message (`msg_...`)."""
     role: ThreadMessageRole
+    """Who speaks in the conversation of an instance."""
     created_at: datetime.datetime
+    """When it was said."""
     content: str = ""
+    """What was said."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -1,10 +1,12 @@
 """Who speaks in the conversation of an instance.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownThreadMessageRole`.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-ThreadMessageRole = Literal["system", "user", "workflow"] | str
+KnownThreadMessageRole = Literal["system", "user", "workflow"]
+ThreadMessageRole = KnownThreadMessageRole | str

@@ -24,11 +24,17 @@ class Tool(_Model):
     """
 
     id: str
+    """Id of the tool (`tool_...`)."""
     name: str
+    """Name by which the assistant calls it."""
     description: str
+    """What it does and when to use it, in words for the assistant."""
     parameters: JsonObject
+    """A free JSON object. In Python it is a plain `dict`."""
     callback_url: str | None | Unset = UNSET
+    """Where the platform posts the calls of this tool."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

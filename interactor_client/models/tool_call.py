@@ -25,11 +25,17 @@ class ToolCall(_Model):
     """
 
     id: str
+    """Id of the call, for `submit_tool_result` (`tc_...`)."""
     tool_id: str
+    """The tool to run (`tool_...`)."""
     status: ToolCallStatus
+    """`pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and will have none."""
     arguments: JsonObject = _field(factory=dict)
+    """What to run it with. A model wrote it, so check it against the tool's schema first."""
     result: Any | Unset = UNSET
+    """Any JSON value."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -21,8 +21,11 @@ class ToolCallComplete(_Model):
     """
 
     type: Literal["tool_call.complete"] = "tool_call.complete"
+    """Always `tool_call.complete`."""
     tool_call: ToolCall
+    """An assistant's request to run a tool."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -21,8 +21,11 @@ class TriggerWorkflowEventRequest(_Model):
     """
 
     event: str
+    """Name of the event, as a transition of the current state has it."""
     payload: JsonObject | None | Unset = UNSET
+    """Data to merge into the instance's context."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -20,7 +20,9 @@ class UnknownEvent(_Model):
     """
 
     type: str | Unset = UNSET
+    """The type of the event."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -25,12 +25,19 @@ class UpdateAssistantRequest(_Model):
     """
 
     name: str | None | Unset = UNSET
+    """Name of the assistant."""
     system_prompt: str | None | Unset = UNSET
+    """The assistant's instructions for every conversation."""
     tools: list[str] | None | Unset = UNSET
+    """Ids of tools that it may call. Replaces all of them; an empty list takes every tool away."""
     data_sources: list[str] | None | Unset = UNSET
+    """Ids of data sources that it may consult. Replaces all of them."""
     temperature: float | None | Unset = UNSET
+    """How freely the model answers, from 0 (the likeliest words) to 2."""
     max_tokens: int | None | Unset = UNSET
+    """How long an answer may get, in tokens of the model."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

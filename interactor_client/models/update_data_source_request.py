@@ -24,10 +24,15 @@ class UpdateDataSourceRequest(_Model):
     """
 
     name: str | None | Unset = UNSET
-    type: DataSourceType | None | Unset = UNSET
+    """Name of the data source."""
+    type: KnownDataSourceType | None | Unset = UNSET
+    """Where the data comes from."""
     config: JsonObject | None | Unset = _field(default=UNSET, repr=redacted)
+    """How to reach the data. Replaces the whole of it."""
     semantic_mappings: list[SemanticMapping] | None | Unset = UNSET
+    """What its fields mean. Replaces all of them."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
@@ -80,6 +85,6 @@ class UpdateDataSourceRequest(_Model):
 
 
 # At the foot, where models that contain each other find this one defined.
-from .data_source_type import DataSourceType  # noqa: E402
+from .data_source_type import KnownDataSourceType  # noqa: E402
 from .json_object import JsonObject  # noqa: E402
 from .semantic_mapping import SemanticMapping  # noqa: E402

@@ -19,7 +19,9 @@ class UpdateRoomRequest(_Model):
     """
 
     metadata: JsonObject
+    """A free JSON object. In Python it is a plain `dict`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -23,10 +23,15 @@ class UpdateToolRequest(_Model):
     """
 
     name: str | None | Unset = UNSET
+    """Name by which the assistant calls it."""
     description: str | None | Unset = UNSET
+    """What it does and when to use it, in words for the assistant."""
     parameters: JsonObject | None | Unset = UNSET
+    """JSON Schema of the arguments."""
     callback_url: str | None | Unset = UNSET
+    """Where the platform shall post calls of this tool."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -22,9 +22,13 @@ class UpdateWebhookRequest(_Model):
     """
 
     url: str | None | Unset = UNSET
-    events: list[WebhookEventType] | None | Unset = UNSET
+    """Where to post events."""
+    events: list[KnownWebhookEventType] | None | Unset = UNSET
+    """The types of event to post. Replaces all of them."""
     active: bool | None | Unset = UNSET
+    """Whether to post events."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""
@@ -67,4 +71,4 @@ class UpdateWebhookRequest(_Model):
 
 
 # At the foot, where models that contain each other find this one defined.
-from .webhook_event_type import WebhookEventType  # noqa: E402
+from .webhook_event_type import KnownWebhookEventType  # noqa: E402

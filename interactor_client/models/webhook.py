@@ -27,12 +27,19 @@ class Webhook(_Model):
     """
 
     id: str
+    """Id of the webhook (`wh_...`)."""
     url: str
+    """Where events are posted."""
     events: list[WebhookEventType]
+    """The types of event that are posted."""
     created_at: datetime.datetime
+    """When it was registered."""
     secret: str | None | Unset = _field(default=UNSET, repr=redacted)
+    """What deliveries are signed with (`whsec_...`). Only in the answers of creation and rotation. Never log it."""
     active: bool = True
+    """Whether events are posted at present."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -1,29 +1,28 @@
 """A type of event that a webhook can subscribe to.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownWebhookEventType`.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-WebhookEventType = (
-    Literal[
-        "credential.connected",
-        "credential.error",
-        "credential.expired",
-        "credential.refreshed",
-        "credential.revoked",
-        "room.message.created",
-        "room.message.updated",
-        "room.tool_call.completed",
-        "room.tool_call.pending",
-        "workflow.instance.cancelled",
-        "workflow.instance.completed",
-        "workflow.instance.failed",
-        "workflow.instance.halted",
-        "workflow.instance.started",
-        "workflow.instance.state_changed",
-    ]
-    | str
-)
+KnownWebhookEventType = Literal[
+    "credential.connected",
+    "credential.error",
+    "credential.expired",
+    "credential.refreshed",
+    "credential.revoked",
+    "room.message.created",
+    "room.message.updated",
+    "room.tool_call.completed",
+    "room.tool_call.pending",
+    "workflow.instance.cancelled",
+    "workflow.instance.completed",
+    "workflow.instance.failed",
+    "workflow.instance.halted",
+    "workflow.instance.started",
+    "workflow.instance.state_changed",
+]
+WebhookEventType = KnownWebhookEventType | str

@@ -28,13 +28,21 @@ class Workflow(_Model):
     """
 
     id: str
+    """Id of the workflow (`wf_...`)."""
     name: str
+    """Name of the workflow."""
     states: list[WorkflowState]
+    """Its states."""
     initial_state: str
+    """Name of the state in which instances begin."""
     created_at: datetime.datetime
+    """When it was created."""
     updated_at: datetime.datetime
+    """When it last changed."""
     description: str = ""
+    """What it is for. Empty if nothing was said."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

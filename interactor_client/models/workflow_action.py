@@ -20,8 +20,11 @@ class WorkflowAction(_Model):
     """
 
     type: WorkflowActionType
+    """What an action does."""
     config: JsonObject
+    """A free JSON object. In Python it is a plain `dict`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

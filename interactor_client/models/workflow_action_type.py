@@ -1,10 +1,12 @@
 """What an action does.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownWorkflowActionType`.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-WorkflowActionType = Literal["ai_process", "email", "http", "transform"] | str
+KnownWorkflowActionType = Literal["ai_process", "email", "http", "transform"]
+WorkflowActionType = KnownWorkflowActionType | str

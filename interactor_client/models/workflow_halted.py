@@ -22,8 +22,13 @@ class WorkflowHalted(_Model):
     """
 
     type: Literal["workflow.halted"] = "workflow.halted"
+    """Always `workflow.halted`."""
     presentation: HaltingPresentation
+    """What to show to the person whose input is awaited. Servers say it in `config`, or in `title`, `description`
+    and `fields`: expect either.
+    """
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -29,14 +29,25 @@ class WorkflowInstance(_Model):
     """
 
     id: str
+    """Id of the instance (`wfi_...`)."""
     workflow_id: str
+    """The workflow that it runs (`wf_...`)."""
     current_state: str
+    """Name of the state that it is in, or that it ended in."""
     status: WorkflowInstanceStatus
+    """`running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed` and `cancelled`
+    have ended.
+    """
     created_at: datetime.datetime
+    """When it was started."""
     updated_at: datetime.datetime
+    """When it last moved."""
     namespace: str = ""
+    """The tenant that it belongs to. Empty for the default namespace."""
     context: JsonObject = _field(factory=dict)
+    """Its data, from the start, from actions, from input and from events. May be empty."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

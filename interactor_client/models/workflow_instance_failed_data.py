@@ -26,12 +26,19 @@ class WorkflowInstanceFailedData(_Model):
     """
 
     instance_id: str
+    """The instance (`wfi_...`)."""
     workflow_id: str | Unset = UNSET
+    """The workflow that it runs (`wf_...`)."""
     current_state: str | Unset = UNSET
+    """Name of the state that it failed in."""
     context: JsonObject | Unset = UNSET
+    """A free JSON object. In Python it is a plain `dict`."""
     error: FailureDetail | str | Unset = UNSET
+    """Why something failed, as a text or as an object, depending on the server's version."""
     namespace: str | Unset = UNSET
+    """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -27,12 +27,21 @@ class WorkflowInstanceHaltedData(_Model):
     """
 
     instance_id: str
+    """The instance (`wfi_...`)."""
     workflow_id: str | Unset = UNSET
+    """The workflow that it runs (`wf_...`)."""
     current_state: str | Unset = UNSET
+    """Name of the state that it waits in."""
     context: JsonObject | Unset = UNSET
+    """A free JSON object. In Python it is a plain `dict`."""
     presentation: HaltingPresentation | Unset = UNSET
+    """What to show to the person whose input is awaited. Servers say it in `config`, or in `title`, `description`
+    and `fields`: expect either.
+    """
     namespace: str | Unset = UNSET
+    """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -25,12 +25,19 @@ class WorkflowInstanceStateChangedData(_Model):
     """
 
     instance_id: str
+    """The instance (`wfi_...`)."""
     workflow_id: str | Unset = UNSET
+    """The workflow that it runs (`wf_...`)."""
     previous_state: str | Unset = UNSET
+    """Name of the state that it left."""
     current_state: str | Unset = UNSET
+    """Name of the state that it is in now."""
     context: JsonObject | Unset = UNSET
+    """A free JSON object. In Python it is a plain `dict`."""
     namespace: str | Unset = UNSET
+    """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -1,11 +1,13 @@
 """`running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed` and `cancelled`
 have ended.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownWorkflowInstanceStatus`.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-WorkflowInstanceStatus = Literal["cancelled", "completed", "failed", "halted", "running"] | str
+KnownWorkflowInstanceStatus = Literal["cancelled", "completed", "failed", "halted", "running"]
+WorkflowInstanceStatus = KnownWorkflowInstanceStatus | str

@@ -20,7 +20,9 @@ class WorkflowResponse(_Model):
     """
 
     data: Workflow
+    """The definition of a state machine."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

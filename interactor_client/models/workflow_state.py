@@ -25,11 +25,17 @@ class WorkflowState(_Model):
     """
 
     name: str
+    """Name of the state, unique in the workflow."""
     type: WorkflowStateType
+    """`action` does something and moves on, `halting` waits for input, `terminal` ends the instance."""
     actions: list[WorkflowAction] | None | Unset = UNSET
+    """What it does when it is entered, in order."""
     transitions: list[WorkflowTransition] | None | Unset = UNSET
+    """Where it leads. The first one that applies is taken. A terminal state has none."""
     presentation: HaltingPresentation | None | Unset = UNSET
+    """What a halting state shows."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

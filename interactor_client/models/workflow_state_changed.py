@@ -22,9 +22,13 @@ class WorkflowStateChanged(_Model):
     """
 
     type: Literal["workflow.state_changed"] = "workflow.state_changed"
+    """Always `workflow.state_changed`."""
     state: str
+    """Name of the state that it is in now."""
     context: JsonObject = _field(factory=dict)
+    """Its data as it is now."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

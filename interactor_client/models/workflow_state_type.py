@@ -1,10 +1,12 @@
 """`action` does something and moves on, `halting` waits for input, `terminal` ends the instance.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came.
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownWorkflowStateType`.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-WorkflowStateType = Literal["action", "halting", "terminal"] | str
+KnownWorkflowStateType = Literal["action", "halting", "terminal"]
+WorkflowStateType = KnownWorkflowStateType | str

@@ -25,10 +25,15 @@ class WorkflowThread(_Model):
     """
 
     id: str
+    """Id of the thread (`thr_...`)."""
     instance_id: str
+    """The instance that it belongs to (`wfi_...`)."""
     created_at: datetime.datetime
+    """When the conversation began."""
     messages: list[ThreadMessage] = _field(factory=list)
+    """All that was said, oldest first."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

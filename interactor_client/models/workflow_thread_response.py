@@ -20,7 +20,9 @@ class WorkflowThreadResponse(_Model):
     """
 
     data: WorkflowThread
+    """The conversation that belongs to an instance."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

@@ -22,9 +22,13 @@ class WorkflowTransition(_Model):
     """
 
     to: str
+    """Name of the state that it leads to."""
     condition: str | None | Unset = UNSET
+    """An expression over the context that must hold, such as `approved == true`."""
     event: str | None | Unset = UNSET
+    """The event that takes it, from `trigger_workflow_event`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
+    """What was sent beside the documented fields."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

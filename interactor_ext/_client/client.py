@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 import httpx
@@ -29,6 +28,8 @@ from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
 from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
+    from builtins import property as cached_property  # as in interactor_client.api
+
     from interactor_ext._client import credential_auth, shared_state
     from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
     from interactor_ext._client.shared_state import AsyncSharedState, ClientOptions, SharedState
@@ -36,12 +37,16 @@ if TYPE_CHECKING:
     from interactor_ext.telemetry._events import Telemetry
     from interactor_ext.transports._circuit_breaker import CircuitBreaker
 else:
+    from functools import cached_property
+
     credential_auth = LazyModule("interactor_ext._client.credential_auth")
     shared_state = LazyModule("interactor_ext._client.shared_state")  # imports httpcore
 
 
 S = TypeVar("S", "SharedState", "AsyncSharedState")
 N = TypeVar("N", httpx.BaseTransport, httpx.AsyncBaseTransport)
+# Not `Self`, which jedi takes for the class that it is written in.
+C = TypeVar("C", bound="_Client[Any, Any]")
 
 
 class _Client(Immutable, Generic[S, N]):
@@ -93,11 +98,13 @@ class _Client(Immutable, Generic[S, N]):
         return self._config
 
     def __repr__(self) -> str:
-        namespace = "" if self._view.namespace is None else f", namespace={self._view.namespace!r}"
         closed = ", closed" if self.is_closed else ""
-        return f"{type(self).__name__}(core_api_url={self.config.core_api_url!r}{namespace}{closed})"
+        return f"{type(self).__name__}({self._view.describe()}{closed})"
 
-    def namespace(self, namespace: str) -> Self:
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_")]
+
+    def namespace(self: C, namespace: str) -> C:
         """A view whose calls all belong to this tenant.
 
         Raises:
@@ -106,7 +113,7 @@ class _Client(Immutable, Generic[S, N]):
         return self._derive(self._view.with_namespace(namespace))
 
     def with_options(
-        self,
+        self: C,
         *,
         timeout: float | None = None,
         max_retries: int | None = None,
@@ -115,7 +122,7 @@ class _Client(Immutable, Generic[S, N]):
         headers: Mapping[str, str | None] | None = None,
         query: Query | None = None,
         on_response: OnResponse | None = None,
-    ) -> Self:
+    ) -> C:
         """A view with other settings for its calls; None leaves one as it is.
 
         `timeout` and `deadline` are in seconds: for one attempt, and for a whole call. `idempotency_key` goes with each
@@ -394,3 +401,6 @@ def _settings_of(
         if fields.get("max_retries") is None:
             fields = {**fields, "max_retries": retry_policy.max_retries}
     return InteractorConfig.from_env(**fields) if config is None else config.replace(**fields)
+
+
+InteractorClient.__module__ = AsyncInteractorClient.__module__ = "interactor_ext"

@@ -1,6 +1,7 @@
 """The health check: whether the platform answers, how long it takes, and whether the token is valid."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: pydantic and `typing.get_type_hints` would look for the types of the
+# fields in `interactor_ext`, which the class names as its module.
 
 from typing import Literal, NamedTuple
 
@@ -35,3 +36,6 @@ def health_from(error: InteractorError | None, seconds: float, *, token_valid: b
     if error is None or answered:
         return Health("healthy", seconds * 1000, token_valid)
     return Health("unhealthy", seconds * 1000, token_valid and not isinstance(error, AuthenticationError), str(error))
+
+
+Health.__module__ = "interactor_ext"

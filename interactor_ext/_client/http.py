@@ -227,6 +227,9 @@ class ViewSender(_Sender):
     def __init__(self, http: ViewClient) -> None:
         self.http = http
 
+    def __repr__(self) -> str:
+        return self.http.view.describe()  # around which a resource puts its name
+
     def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
         return read_response(self.http.request(**kwargs), parse)
 
@@ -259,6 +262,9 @@ class AsyncViewSender(_Sender):
 
     def __init__(self, http: AsyncViewClient) -> None:
         self.http = http
+
+    def __repr__(self) -> str:
+        return self.http.view.describe()
 
     async def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
         return read_response(await self.http.request(**kwargs), parse)

@@ -1,6 +1,6 @@
 """ResponseInfo: what a callback of `with_options(on_response=...)` is told of each answer."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`, as `_client/health.py`.
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -53,3 +53,6 @@ def tell(callbacks: Iterable[OnResponse], request: httpx.Request, response: http
             callback(info)
         except Exception:
             logger.exception("on_response failed; the call goes on.")
+
+
+ResponseInfo.__module__ = "interactor_ext"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from interactor_ext._lazy import LazyModule
 
 if TYPE_CHECKING:
-    from interactor_client.models import OAuthFlow, WorkflowInstance, WorkflowInstanceStatus
+    from interactor_client.models import KnownWorkflowInstanceStatus, OAuthFlow, WorkflowInstance
     from interactor_ext import _effects
     from interactor_ext._client import waiting
     from interactor_ext._effects import Effects
@@ -23,7 +23,7 @@ else:
 
 T = TypeVar("T")
 
-_RESTING: frozenset[str] = frozenset({"completed", "halted"})
+_RESTING: frozenset[KnownWorkflowInstanceStatus] = frozenset({"completed", "halted"})
 
 
 class Sequences:
@@ -47,7 +47,7 @@ class Sequences:
     def wait_for_workflow(
         self,
         instance_id: str,
-        until: Collection[WorkflowInstanceStatus] = _RESTING,
+        until: Collection[KnownWorkflowInstanceStatus] = _RESTING,
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
         """The instance, as soon as its status is one of `until`; at once if it is already.
@@ -98,7 +98,7 @@ class AsyncSequences:
     async def wait_for_workflow(
         self,
         instance_id: str,
-        until: Collection[WorkflowInstanceStatus] = _RESTING,
+        until: Collection[KnownWorkflowInstanceStatus] = _RESTING,
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
         """The instance, as soon as its status is one of `until`; at once if it is already.

@@ -76,6 +76,11 @@ class View(NamedTuple):
     def of(cls, config: InteractorConfig) -> View:
         return cls(config, config.namespace, config.timeout, config.max_retries, config.deadline)
 
+    def describe(self) -> str:
+        """The server and the namespace, for reprs."""
+        namespace = "" if self.namespace is None else f", namespace={self.namespace!r}"
+        return f"core_api_url={self.config.core_api_url!r}{namespace}"
+
     def with_namespace(self, namespace: str) -> View:
         require(namespace_problem(namespace))
         return self._replace(namespace=namespace)

@@ -153,9 +153,9 @@ def workflow_wait(
 
 
 def _statuses(until: Collection[str]) -> frozenset[str]:
-    from interactor_client.models.workflow_instance_status import WorkflowInstanceStatus
+    from interactor_client.models.workflow_instance_status import KnownWorkflowInstanceStatus
 
-    known = get_args(get_args(WorkflowInstanceStatus)[0])
+    known = get_args(KnownWorkflowInstanceStatus)
     given = {until} if isinstance(until, str) else until
     advice = f"give one or several of {', '.join(map(repr, known))}, the statuses of an instance"
     if not isinstance(given, Collection) or not given:
@@ -181,3 +181,6 @@ def _describe(seen: WorkflowInstance | OAuthFlow) -> str:
     at = f" at {place!r}" if place else ""
     because = f" ({clean_text(str(problem))})" if problem else ""
     return f"{seen.status!r}{at}{because}"
+
+
+WaitTimeoutError.__module__ = UnexpectedStateError.__module__ = "interactor_ext"

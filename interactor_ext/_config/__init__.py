@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import httpx
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 else:
     misnamed = LazyModule("interactor_ext._config._misnamed")  # on the way of an error alone
 
+Environment = Literal["production", "sandbox"]
 ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
     "production": ("https://auth.interactor.com/api/v1", "https://core.interactor.com/api/v1"),
     "sandbox": ("https://sandbox-auth.interactor.com/api/v1", "https://sandbox-core.interactor.com/api/v1"),
@@ -36,7 +37,7 @@ class ConfigFields(TypedDict, total=False):
 
     client_id: str | None
     client_secret: str | None
-    environment: str | None
+    environment: Environment | None
     account_server_url: str | None
     core_api_url: str | None
     scopes: str | Sequence[str] | None
@@ -181,7 +182,7 @@ def _environment() -> dict[str, str]:
 
 
 def _check_environment(overrides: ConfigFields, variables: Mapping[str, str]) -> None:
-    environment = overrides.get("environment")
+    environment: str | None = overrides.get("environment")
     given, advice = f"environment={environment!r} is given", "leave environment out"
     if environment is None and (environment := variables.get("environment")) is not None:
         given, advice = f"INTERACTOR_ENVIRONMENT is {environment!r}", "unset INTERACTOR_ENVIRONMENT"
@@ -206,3 +207,6 @@ def _filled(fields: ConfigFields, others: Mapping[str, Any]) -> ConfigFields:
 
 def _without_slash(url: Any) -> Any:
     return url.rstrip("/") if isinstance(url, str) else url
+
+
+InteractorConfig.__module__ = validate_env.__module__ = "interactor_ext"

@@ -51,7 +51,7 @@ def examine(
 
 
 def _findings(
-    environment: str | None, namespace: str | None, needed: tuple[str, ...], allow_insecure_http: bool
+    environment: Any, namespace: str | None, needed: tuple[str, ...], allow_insecure_http: bool
 ) -> Iterator[Finding]:
     try:
         if environment is None and not allow_insecure_http:

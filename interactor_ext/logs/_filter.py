@@ -72,3 +72,6 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage()
     except Exception:  # arguments that do not fit the format; the handler would print them
         return str(record.msg)
+
+
+RedactingFilter.__module__ = "interactor_ext.logs"

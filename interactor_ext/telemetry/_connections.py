@@ -19,3 +19,6 @@ class Connections(NamedTuple):
     @classmethod
     def sum(cls, pools: Iterable[Connections]) -> Connections:
         return cls(*map(sum, zip((0, 0, 0), *pools, strict=True)))
+
+
+Connections.__module__ = "interactor_ext.telemetry"

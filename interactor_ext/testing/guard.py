@@ -154,3 +154,6 @@ def _tls_host(*args: Any, server_hostname: Any = None, **_: Any) -> Any:
 
 def _proxied_host(_: Any, origin: Any = None, **__: Any) -> Any:
     return getattr(origin, "host", None)
+
+
+PlatformRefused.__module__ = PlatformGuard.__module__ = "interactor_ext.testing"

@@ -325,3 +325,6 @@ def _clean_uri(uri: str) -> str:
 def _masked_body(request: Any) -> Any:
     body = masked_body(_body_of(request), request.headers, BodyContext.of(request.uri, sent=True))
     return _LOCAL_SERVER.sub(r"\1localhost", json.dumps(body, sort_keys=True, default=repr))
+
+
+recorder.__module__ = "interactor_ext.testing"

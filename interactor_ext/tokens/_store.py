@@ -69,3 +69,6 @@ class MemoryTokenStore:
         finally:
             if held:
                 lock.release()
+
+
+Token.__module__ = TokenStore.__module__ = MemoryTokenStore.__module__ = "interactor_ext.tokens"

@@ -18,3 +18,6 @@ class InvalidWebhookEvent(UnknownWebhookEvent):
 
     validation_error: str = ""
     raw: bytes = field(default=b"", repr=False)
+
+
+InvalidWebhookEvent.__module__ = "interactor_ext.webhooks"

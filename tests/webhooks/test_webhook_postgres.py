@@ -424,7 +424,7 @@ def test_without_the_extra_one_error_says_what_to_install(kind: str) -> None:
     code = f"import sys; sys.modules['psycopg'] = None; from interactor_ext.webhooks import {kind}; {kind}('host=a')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.splitlines()[-1] == (
-        f"interactor_ext._errors.ConfigurationError: {kind} needs an extra: pip install 'interactor-sdk[postgres]'"
+        f"interactor_ext.ConfigurationError: {kind} needs an extra: pip install 'interactor-sdk[postgres]'"
     )
 
 

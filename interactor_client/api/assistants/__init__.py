@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 
 class Assistants:
-    """The operations tagged `assistants`."""
+    """AI assistants, each a model, a system prompt, tools and data sources."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Assistant]:
         """List the assistants of a namespace.
@@ -178,12 +181,15 @@ class Assistants:
 
 
 class AsyncAssistants:
-    """The operations tagged `assistants`."""
+    """AI assistants, each a model, a system prompt, tools and data sources."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     async def list(
         self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from ...models.credential import Credential
-    from ...models.credential_status import CredentialStatus
+    from ...models.credential_status import KnownCredentialStatus
     from ...models.credential_token import CredentialToken
     from ...models.o_auth_authorization import OAuthAuthorization
     from ...models.o_auth_flow import OAuthFlow
@@ -19,18 +19,23 @@ if TYPE_CHECKING:
 
 
 class Credentials:
-    """The operations tagged `credentials`."""
+    """Connections of your users to other services. A user grants access once in the browser; the platform keeps
+    and refreshes the tokens of the service.
+    """
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
+
     def list(
         self,
         *,
         provider: str | Unset = UNSET,
-        status: CredentialStatus | Unset = UNSET,
+        status: KnownCredentialStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
         **_unknown: Never,
@@ -59,7 +64,7 @@ class Credentials:
         self,
         *,
         provider: str | Unset = UNSET,
-        status: CredentialStatus | Unset = UNSET,
+        status: KnownCredentialStatus | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
@@ -214,18 +219,23 @@ class Credentials:
 
 
 class AsyncCredentials:
-    """The operations tagged `credentials`."""
+    """Connections of your users to other services. A user grants access once in the browser; the platform keeps
+    and refreshes the tokens of the service.
+    """
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
+
     async def list(
         self,
         *,
         provider: str | Unset = UNSET,
-        status: CredentialStatus | Unset = UNSET,
+        status: KnownCredentialStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
         **_unknown: Never,
@@ -254,7 +264,7 @@ class AsyncCredentials:
         self,
         *,
         provider: str | Unset = UNSET,
-        status: CredentialStatus | Unset = UNSET,
+        status: KnownCredentialStatus | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,

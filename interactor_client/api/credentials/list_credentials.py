@@ -7,7 +7,7 @@ import httpx
 from ...client import Client
 from ...errors import DecodeError
 from ...models.credential_list_response import CredentialListResponse
-from ...models.credential_status import CredentialStatus
+from ...models.credential_status import KnownCredentialStatus
 from ...models.error_response import ErrorResponse
 from ...types import UNSET, Operation, Response, Unset
 from ...wire import decode
@@ -26,7 +26,7 @@ OPERATION = Operation(
 def _get_kwargs(
     *,
     provider: str | Unset = UNSET,
-    status: CredentialStatus | Unset = UNSET,
+    status: KnownCredentialStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -73,7 +73,7 @@ def sync(
     *,
     client: Client,
     provider: str | Unset = UNSET,
-    status: CredentialStatus | Unset = UNSET,
+    status: KnownCredentialStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -115,7 +115,7 @@ def sync_detailed(
     *,
     client: Client,
     provider: str | Unset = UNSET,
-    status: CredentialStatus | Unset = UNSET,
+    status: KnownCredentialStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -140,7 +140,7 @@ async def asyncio(
     *,
     client: Client,
     provider: str | Unset = UNSET,
-    status: CredentialStatus | Unset = UNSET,
+    status: KnownCredentialStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -182,7 +182,7 @@ async def asyncio_detailed(
     *,
     client: Client,
     provider: str | Unset = UNSET,
-    status: CredentialStatus | Unset = UNSET,
+    status: KnownCredentialStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,

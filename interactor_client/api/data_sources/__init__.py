@@ -12,24 +12,27 @@ if TYPE_CHECKING:
 
     from ...models.data_source import DataSource
     from ...models.data_source_sync import DataSourceSync
-    from ...models.data_source_type import DataSourceType
+    from ...models.data_source_type import KnownDataSourceType
     from ...models.json_object import JsonObject
     from ...models.semantic_mapping import SemanticMapping
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class DataSources:
-    """The operations tagged `data_sources`."""
+    """Files, sites and databases that assistants may consult."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
+
     def list(
         self,
         *,
-        type: DataSourceType | Unset = UNSET,
+        type: KnownDataSourceType | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
         **_unknown: Never,
@@ -52,7 +55,7 @@ class DataSources:
     def iterate(
         self,
         *,
-        type: DataSourceType | Unset = UNSET,
+        type: KnownDataSourceType | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
@@ -80,7 +83,7 @@ class DataSources:
         self,
         *,
         name: str,
-        type: DataSourceType,
+        type: KnownDataSourceType,
         config: JsonObject,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
         **_unknown: Never,
@@ -138,7 +141,7 @@ class DataSources:
         data_source_id: str,
         *,
         name: str | None | Unset = UNSET,
-        type: DataSourceType | None | Unset = UNSET,
+        type: KnownDataSourceType | None | Unset = UNSET,
         config: JsonObject | None | Unset = UNSET,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
         **_unknown: Never,
@@ -184,17 +187,20 @@ class DataSources:
 
 
 class AsyncDataSources:
-    """The operations tagged `data_sources`."""
+    """Files, sites and databases that assistants may consult."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
+
     async def list(
         self,
         *,
-        type: DataSourceType | Unset = UNSET,
+        type: KnownDataSourceType | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
         **_unknown: Never,
@@ -217,7 +223,7 @@ class AsyncDataSources:
     def iterate(
         self,
         *,
-        type: DataSourceType | Unset = UNSET,
+        type: KnownDataSourceType | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
@@ -245,7 +251,7 @@ class AsyncDataSources:
         self,
         *,
         name: str,
-        type: DataSourceType,
+        type: KnownDataSourceType,
         config: JsonObject,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
         **_unknown: Never,
@@ -307,7 +313,7 @@ class AsyncDataSources:
         data_source_id: str,
         *,
         name: str | None | Unset = UNSET,
-        type: DataSourceType | None | Unset = UNSET,
+        type: KnownDataSourceType | None | Unset = UNSET,
         config: JsonObject | None | Unset = UNSET,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
         **_unknown: Never,

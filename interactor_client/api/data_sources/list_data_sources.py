@@ -7,7 +7,7 @@ import httpx
 from ...client import Client
 from ...errors import DecodeError
 from ...models.data_source_list_response import DataSourceListResponse
-from ...models.data_source_type import DataSourceType
+from ...models.data_source_type import KnownDataSourceType
 from ...models.error_response import ErrorResponse
 from ...types import UNSET, Operation, Response, Unset
 from ...wire import decode
@@ -25,7 +25,7 @@ OPERATION = Operation(
 
 def _get_kwargs(
     *,
-    type: DataSourceType | Unset = UNSET,
+    type: KnownDataSourceType | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -65,7 +65,7 @@ def _detail(response: httpx.Response) -> Response[DataSourceListResponse | Error
 def sync(
     *,
     client: Client,
-    type: DataSourceType | Unset = UNSET,
+    type: KnownDataSourceType | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -95,7 +95,7 @@ def sync(
 def sync_detailed(
     *,
     client: Client,
-    type: DataSourceType | Unset = UNSET,
+    type: KnownDataSourceType | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -112,7 +112,7 @@ def sync_detailed(
 async def asyncio(
     *,
     client: Client,
-    type: DataSourceType | Unset = UNSET,
+    type: KnownDataSourceType | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -142,7 +142,7 @@ async def asyncio(
 async def asyncio_detailed(
     *,
     client: Client,
-    type: DataSourceType | Unset = UNSET,
+    type: KnownDataSourceType | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,

@@ -10,24 +10,27 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from ...models.message import Message
-    from ...models.message_role import MessageRole
-    from ...models.sort_order import SortOrder
+    from ...models.message_role import KnownMessageRole
+    from ...models.sort_order import KnownSortOrder
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class Messages:
-    """The operations tagged `messages`."""
+    """What was said in a room, by the user, the assistant, the system or a tool."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
+
     def list(
         self,
         room_id: str,
         *,
-        order: SortOrder | Unset = UNSET,
+        order: KnownSortOrder | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
         **_unknown: Never,
@@ -54,7 +57,7 @@ class Messages:
         self,
         room_id: str,
         *,
-        order: SortOrder | Unset = UNSET,
+        order: KnownSortOrder | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
@@ -85,7 +88,7 @@ class Messages:
         *,
         content: str,
         stream: bool | None | Unset = UNSET,
-        role: MessageRole | None | Unset = UNSET,
+        role: KnownMessageRole | None | Unset = UNSET,
         **_unknown: Never,
     ) -> Message:
         """Send a message into a room.
@@ -114,18 +117,21 @@ class Messages:
 
 
 class AsyncMessages:
-    """The operations tagged `messages`."""
+    """What was said in a room, by the user, the assistant, the system or a tool."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
+
     async def list(
         self,
         room_id: str,
         *,
-        order: SortOrder | Unset = UNSET,
+        order: KnownSortOrder | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
         **_unknown: Never,
@@ -152,7 +158,7 @@ class AsyncMessages:
         self,
         room_id: str,
         *,
-        order: SortOrder | Unset = UNSET,
+        order: KnownSortOrder | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
@@ -183,7 +189,7 @@ class AsyncMessages:
         *,
         content: str,
         stream: bool | None | Unset = UNSET,
-        role: MessageRole | None | Unset = UNSET,
+        role: KnownMessageRole | None | Unset = UNSET,
         **_unknown: Never,
     ) -> Message:
         """Send a message into a room.

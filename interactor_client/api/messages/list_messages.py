@@ -8,7 +8,7 @@ from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
 from ...models.message_list_response import MessageListResponse
-from ...models.sort_order import SortOrder
+from ...models.sort_order import KnownSortOrder
 from ...types import UNSET, Operation, Response, Unset
 from ...wire import decode, path_segment
 
@@ -26,7 +26,7 @@ OPERATION = Operation(
 def _get_kwargs(
     room_id: str,
     *,
-    order: SortOrder | Unset = UNSET,
+    order: KnownSortOrder | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -67,7 +67,7 @@ def sync(
     room_id: str,
     *,
     client: Client,
-    order: SortOrder | Unset = UNSET,
+    order: KnownSortOrder | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -104,7 +104,7 @@ def sync_detailed(
     room_id: str,
     *,
     client: Client,
-    order: SortOrder | Unset = UNSET,
+    order: KnownSortOrder | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -124,7 +124,7 @@ async def asyncio(
     room_id: str,
     *,
     client: Client,
-    order: SortOrder | Unset = UNSET,
+    order: KnownSortOrder | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -161,7 +161,7 @@ async def asyncio_detailed(
     room_id: str,
     *,
     client: Client,
-    order: SortOrder | Unset = UNSET,
+    order: KnownSortOrder | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,

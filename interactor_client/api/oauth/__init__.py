@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 class Oauth:
-    """The operations tagged `oauth`."""
+    """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     def create_token(
         self,
@@ -99,12 +102,15 @@ class Oauth:
 
 
 class AsyncOauth:
-    """The operations tagged `oauth`."""
+    """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     async def create_token(
         self,

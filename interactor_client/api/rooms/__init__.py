@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 
 class Rooms:
-    """The operations tagged `rooms`."""
+    """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     def list(
         self,
@@ -170,12 +173,15 @@ class Rooms:
 
 
 class AsyncRooms:
-    """The operations tagged `rooms`."""
+    """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     async def list(
         self,

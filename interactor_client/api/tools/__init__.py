@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 
 class Tools:
-    """The operations tagged `tools`."""
+    """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     def submit_result(self, room_id: str, *, tool_call_id: str, result: Any, **_unknown: Never) -> Message:
         """Answer a tool call of an assistant.
@@ -179,12 +182,15 @@ class Tools:
 
 
 class AsyncTools:
-    """The operations tagged `tools`."""
+    """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     async def submit_result(self, room_id: str, *, tool_call_id: str, result: Any, **_unknown: Never) -> Message:
         """Answer a tool call of an assistant.

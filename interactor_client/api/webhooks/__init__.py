@@ -11,17 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from ...models.webhook import Webhook
-    from ...models.webhook_event_type import WebhookEventType
+    from ...models.webhook_event_type import KnownWebhookEventType
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
 class Webhooks:
-    """The operations tagged `webhooks`."""
+    """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
+    endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
+    min and 2 h.
+    """
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Webhook]:
         """List the webhooks of a namespace.
@@ -67,7 +73,7 @@ class Webhooks:
         self,
         *,
         url: str,
-        events: _list[WebhookEventType],
+        events: _list[KnownWebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
         **_unknown: Never,
@@ -123,7 +129,7 @@ class Webhooks:
         webhook_id: str,
         *,
         url: str | None | Unset = UNSET,
-        events: _list[WebhookEventType] | None | Unset = UNSET,
+        events: _list[KnownWebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
         **_unknown: Never,
     ) -> Webhook:
@@ -163,12 +169,18 @@ class Webhooks:
 
 
 class AsyncWebhooks:
-    """The operations tagged `webhooks`."""
+    """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
+    endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
+    min and 2 h.
+    """
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     async def list(
         self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never
@@ -216,7 +228,7 @@ class AsyncWebhooks:
         self,
         *,
         url: str,
-        events: _list[WebhookEventType],
+        events: _list[KnownWebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
         **_unknown: Never,
@@ -274,7 +286,7 @@ class AsyncWebhooks:
         webhook_id: str,
         *,
         url: str | None | Unset = UNSET,
-        events: _list[WebhookEventType] | None | Unset = UNSET,
+        events: _list[KnownWebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
         **_unknown: Never,
     ) -> Webhook:

@@ -13,24 +13,27 @@ if TYPE_CHECKING:
     from ...models.json_object import JsonObject
     from ...models.thread_message import ThreadMessage
     from ...models.workflow_instance import WorkflowInstance
-    from ...models.workflow_instance_status import WorkflowInstanceStatus
+    from ...models.workflow_instance_status import KnownWorkflowInstanceStatus
     from ...models.workflow_thread import WorkflowThread
     from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
 
 
 class WorkflowInstances:
-    """The operations tagged `workflow_instances`."""
+    """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
+
     def list(
         self,
         *,
         workflow_id: str | Unset = UNSET,
-        status: WorkflowInstanceStatus | Unset = UNSET,
+        status: KnownWorkflowInstanceStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
         **_unknown: Never,
@@ -59,7 +62,7 @@ class WorkflowInstances:
         self,
         *,
         workflow_id: str | Unset = UNSET,
-        status: WorkflowInstanceStatus | Unset = UNSET,
+        status: KnownWorkflowInstanceStatus | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
@@ -241,18 +244,21 @@ class WorkflowInstances:
 
 
 class AsyncWorkflowInstances:
-    """The operations tagged `workflow_instances`."""
+    """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
+
     async def list(
         self,
         *,
         workflow_id: str | Unset = UNSET,
-        status: WorkflowInstanceStatus | Unset = UNSET,
+        status: KnownWorkflowInstanceStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
         **_unknown: Never,
@@ -281,7 +287,7 @@ class AsyncWorkflowInstances:
         self,
         *,
         workflow_id: str | Unset = UNSET,
-        status: WorkflowInstanceStatus | Unset = UNSET,
+        status: KnownWorkflowInstanceStatus | Unset = UNSET,
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,

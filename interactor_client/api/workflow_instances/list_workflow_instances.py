@@ -8,7 +8,7 @@ from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
 from ...models.workflow_instance_list_response import WorkflowInstanceListResponse
-from ...models.workflow_instance_status import WorkflowInstanceStatus
+from ...models.workflow_instance_status import KnownWorkflowInstanceStatus
 from ...types import UNSET, Operation, Response, Unset
 from ...wire import decode
 
@@ -26,7 +26,7 @@ OPERATION = Operation(
 def _get_kwargs(
     *,
     workflow_id: str | Unset = UNSET,
-    status: WorkflowInstanceStatus | Unset = UNSET,
+    status: KnownWorkflowInstanceStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -73,7 +73,7 @@ def sync(
     *,
     client: Client,
     workflow_id: str | Unset = UNSET,
-    status: WorkflowInstanceStatus | Unset = UNSET,
+    status: KnownWorkflowInstanceStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -115,7 +115,7 @@ def sync_detailed(
     *,
     client: Client,
     workflow_id: str | Unset = UNSET,
-    status: WorkflowInstanceStatus | Unset = UNSET,
+    status: KnownWorkflowInstanceStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -140,7 +140,7 @@ async def asyncio(
     *,
     client: Client,
     workflow_id: str | Unset = UNSET,
-    status: WorkflowInstanceStatus | Unset = UNSET,
+    status: KnownWorkflowInstanceStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,
@@ -182,7 +182,7 @@ async def asyncio_detailed(
     *,
     client: Client,
     workflow_id: str | Unset = UNSET,
-    status: WorkflowInstanceStatus | Unset = UNSET,
+    status: KnownWorkflowInstanceStatus | Unset = UNSET,
     page: int | Unset = UNSET,
     per_page: int | Unset = UNSET,
     namespace: str | Unset = UNSET,

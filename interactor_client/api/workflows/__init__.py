@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 
 class Workflows:
-    """The operations tagged `workflows`."""
+    """State machines. A workflow is the definition; running it makes an instance."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Workflow]:
         """List the workflows of a namespace.
@@ -123,12 +126,15 @@ class Workflows:
 
 
 class AsyncWorkflows:
-    """The operations tagged `workflows`."""
+    """State machines. A workflow is the definition; running it makes an instance."""
 
     __slots__ = ("_sender",)
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._sender!r})"
 
     async def list(
         self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never

@@ -87,3 +87,6 @@ class Delivery:
     @property
     def succeeded(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+
+DeliveryOptions.__module__ = Delivery.__module__ = "interactor_ext.sandbox"

@@ -238,3 +238,6 @@ def _shown(record: Record) -> ScriptedReply:
         then=public["then"],
         left=public["left"],
     )
+
+
+Replies.__module__ = ScriptedReply.__module__ = "interactor_ext.sandbox"

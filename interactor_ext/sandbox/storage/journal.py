@@ -151,3 +151,6 @@ def masked(value: Any, *secret: str) -> Any:
 
 def _is_secret(name: str, value: Any) -> bool:
     return value is not None and not isinstance(value, bool) and name != CLIENT and is_secret_name(name)
+
+
+Journal.__module__ = RequestRecord.__module__ = "interactor_ext.sandbox"

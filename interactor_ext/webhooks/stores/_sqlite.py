@@ -75,3 +75,6 @@ class SQLiteEventStore(SQLiteBacked):
     def release(self, key: str, token: str) -> None:
         with self._database.transaction() as connection:
             connection.execute(_RELEASE, {"key": key, "token": token})
+
+
+SQLiteEventStore.__module__ = "interactor_ext.webhooks"

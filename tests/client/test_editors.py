@@ -1,0 +1,238 @@
+"""What editors and the REPL show: completions with their docs, as jedi infers them, `dir()`, reprs and tracebacks."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pickle
+import subprocess
+import sys
+import traceback
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import interactor_ext
+from interactor_client.models import Assistant
+from interactor_ext import AsyncInteractorClient, InteractorClient, NotFoundError
+
+jedi = pytest.importorskip("jedi", reason="pip install --group test")
+
+ROOT = Path(__file__).parents[2]
+PUBLIC_MODULES = (
+    "interactor_ext",
+    *(
+        f"interactor_ext.{name}"
+        for name in (
+            *("deprecation", "limits", "logs", "relay", "retry", "sandbox", "sse", "telemetry", "testing", "tokens"),
+            *("tools", "transports", "webhooks", "webhooks.django"),
+        )
+    ),
+)
+VIEW = {"assistants", "rooms", "namespace", "chat", "request"}
+BOT = {"id", "name", "created_at"}
+# What is completed at the end of each line, before its last name.
+EXPECTED = {
+    "client.x": VIEW | {"close"},
+    "client.namespace('x').x": VIEW | {"close"},
+    "user.with_options(timeout=3).x": VIEW,
+    "get_client().namespace('x').x": VIEW,
+    "Sandbox().client().namespace('x').x": VIEW,
+    "    entered.namespace('x').x": VIEW,
+    "user.assistants.create(name='a', model='b', system_prompt='c').x": BOT,
+    "user.assistants.list().x": {"data", "meta"},
+    "    bot.x": BOT,
+    "    events.x": {"last_event_id", "reconnects", "raw"},
+    "        event.x": {"type", "to_dict"},
+    "    reply.x": {"text", "message"},
+    "user.wait_for_workflow('wi').x": {"status", "current_state"},
+    "user.health().x": {"status", "latency_ms"},
+    "user.rate_limit['client'].x": {"limit", "remaining"},
+    "user.credential_auth('cred').x": {"headers", "requests_auth"},
+    "user.api.x": {"get_httpx_client"},
+    "    async_user.x": (VIEW | {"aclose"}),
+    "    (await async_user.assistants.get('a')).x": BOT,
+    "        async_bot.x": BOT,
+    "WebhookVerifier('s').verify(b'', {}).x": {"id", "event"},
+}
+CODE = """
+from interactor_ext import AsyncInteractorClient, InteractorClient, get_client
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.webhooks import WebhookVerifier
+
+client = InteractorClient()
+client.x
+client.namespace('x').x
+user = client.namespace('user_123')
+user.with_options(timeout=3).x
+get_client().namespace('x').x
+Sandbox().client().namespace('x').x
+with client as entered:
+    entered.namespace('x').x
+user.x
+user.assistants.x
+user.assistants.create(name='a', model='b', system_prompt='c').x
+user.assistants.list().x
+for bot in user.assistants.iterate():
+    bot.x
+with user.rooms.stream('r') as events:
+    events.x
+    for event in events:
+        event.x
+with user.chat('r', 'Hi') as reply:
+    reply.x
+user.wait_for_workflow('wi').x
+user.health().x
+user.rate_limit['client'].x
+user.credential_auth('cred').x
+user.api.x
+async def main():
+    async_user = AsyncInteractorClient().namespace('user_123')
+    async_user.x
+    (await async_user.assistants.get('a')).x
+    async for async_bot in async_user.assistants.iterate():
+        async_bot.x
+WebhookVerifier('s').verify(b'', {}).x
+user.assistants.create(
+"""
+
+
+class Editor:
+    def __init__(self) -> None:
+        # A process of jedi's own reads compiled modules: in this one it infers less.
+        project = jedi.Project(ROOT, environment_path=sys.prefix, added_sys_path=[str(ROOT)])
+        self._script = jedi.Script(CODE, project=project)
+
+    def _place(self, line: str) -> tuple[int, int]:
+        return CODE.splitlines().index(line) + 1, len(line)
+
+    def completions(self, line: str) -> dict[str, Any]:
+        """The public names that are offered in place of the last name of the line, with what jedi says of them."""
+        number, end = self._place(line)
+        return {each.name: each for each in self._script.complete(number, end - 1) if not each.name.startswith("_")}
+
+    def keywords(self, line: str) -> set[str]:
+        offered = {each.name_with_symbols for each in self._script.complete(*self._place(line))}
+        return {name for name in offered if name.endswith("=")}
+
+    def signature(self, line: str) -> Any:
+        (signature,) = self._script.get_signatures(*self._place(line))
+        return signature
+
+
+@pytest.fixture(scope="module")
+def editor() -> Editor:
+    return Editor()
+
+
+@pytest.mark.parametrize("line", EXPECTED)
+def test_jedi_completes_the_public_surface(line: str, editor: Editor) -> None:
+    assert EXPECTED[line] <= editor.completions(line).keys()
+
+
+def test_jedi_completes_the_methods_of_a_resource_and_nothing_else_with_docs(editor: Editor) -> None:
+    methods = editor.completions("user.assistants.x")
+    assert methods.keys() == {"create", "delete", "get", "iterate", "list", "update"}
+    assert [name for name, each in methods.items() if not each.docstring(raw=True)] == []
+    assert "Create an assistant." in methods["create"].docstring()
+
+
+def test_jedi_completes_the_keywords_of_a_create_call_and_shows_their_docs(editor: Editor) -> None:
+    expected = {"name=", "model=", "system_prompt=", "tools=", "data_sources=", "temperature=", "max_tokens="}
+    assert editor.keywords("user.assistants.create(") == expected
+    signature = editor.signature("user.assistants.create(")
+    assert [each.name for each in signature.params][:3] == ["name", "model", "system_prompt"]
+    assert "system_prompt: The assistant's instructions for every conversation." in signature.docstring()
+
+
+def test_jedi_shows_the_docs_of_resources_and_of_attributes_of_models(editor: Editor) -> None:
+    assert "Conversations with one assistant." in editor.completions("user.x")["rooms"].docstring()
+    fields = editor.completions("    bot.x")
+    undocumented = [each.name for each in Assistant.__attrs_attrs__ if not fields[each.name].docstring(raw=True)]
+    assert undocumented == []
+    assert "The language model" in fields["model"].docstring()
+
+
+@pytest.fixture
+def client() -> Iterator[InteractorClient]:
+    with InteractorClient(client_id="app_1", client_secret="top-secret") as client:
+        yield client
+
+
+def test_dir_of_the_package_and_of_its_modules_shows_public_names_alone() -> None:
+    for name in PUBLIC_MODULES:
+        module = importlib.import_module(name)
+        if "__dir__" in vars(module):  # a package whose names are lazy
+            assert dir(module) == sorted(module.__all__)
+
+
+def test_dir_of_a_client_shows_public_names_alone(client: InteractorClient) -> None:
+    async_client = AsyncInteractorClient(client_id="app_1", client_secret="top-secret")
+    for one in (client, client.namespace("user_1"), async_client):
+        assert [name for name in dir(one) if name.startswith("_")] == []
+        assert {"assistants", "namespace", "with_options", "is_closed"} <= set(dir(one))
+
+
+def test_repr_of_a_resource_shows_the_namespace_and_no_secret(client: InteractorClient) -> None:
+    user = client.namespace("user_1")
+    url = client.config.core_api_url
+    assert repr(user.rooms) == f"Rooms(core_api_url={url!r}, namespace='user_1')"
+    assert repr(client.tools) == f"Tools(core_api_url={url!r})"
+    async_client = AsyncInteractorClient(client_id="app_1", client_secret="top-secret", namespace="user_2")
+    assert repr(async_client.rooms) == f"AsyncRooms(core_api_url={url!r}, namespace='user_2')"
+
+
+def test_traceback_names_the_error_as_users_import_it() -> None:
+    error = NotFoundError("No such room.")
+    assert traceback.format_exception_only(error) == ["interactor_ext.NotFoundError: No such room.\n"]
+
+
+def published() -> Iterator[tuple[str, str, Any]]:
+    """The classes and functions of the public modules."""
+    for name in PUBLIC_MODULES:
+        module = importlib.import_module(name)
+        for public in module.__all__:
+            value = getattr(module, public)
+            if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith("interactor_ext"):
+                yield name, public, value
+
+
+def test_public_names_say_the_public_module_that_they_are_imported_from() -> None:
+    """Add `<name>.__module__ = "<public module>"` at the foot of the module that defines it."""
+    wrong = [
+        f"{module}.{name} says {value.__module__}"
+        for module, name, value in published()
+        if value.__module__ not in PUBLIC_MODULES or getattr(sys.modules[value.__module__], name, None) is not value
+    ]
+    assert wrong == []
+
+
+def test_instances_say_their_public_module_where_no_name_of_the_package_was_used() -> None:
+    code = "from interactor_ext._client.client import InteractorClient as C; print(C, C.health.__module__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "<class 'interactor_ext.InteractorClient'> interactor_ext._client.client\n"
+
+
+def test_public_names_can_be_pickled_and_the_source_of_their_methods_is_found() -> None:
+    for _, _, value in published():
+        assert pickle.loads(pickle.dumps(value)) is value
+        for member in vars(value).values():
+            if inspect.isfunction(member) and member.__code__.co_filename.startswith(str(ROOT)):
+                assert inspect.getsource(member).strip()
+
+
+def test_fields_of_public_records_keep_types_that_can_be_resolved() -> None:
+    """pydantic and FastAPI resolve them, in the module that the class names."""
+    records = [
+        value
+        for module, _, value in published()
+        if module not in ("interactor_ext.sandbox", "interactor_ext.telemetry")  # for they are only read
+        and (dataclasses.is_dataclass(value) or hasattr(value, "_fields"))
+    ]
+    assert {interactor_ext.Health, interactor_ext.InteractorConfig, interactor_ext.ResponseInfo} <= {*records}
+    for record in records:
+        assert typing.get_type_hints(record)
