@@ -36,7 +36,7 @@ class FileTokenStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
+        self._path = Path(path).absolute()  # a program that changes its folder keeps its file
         self._open: set[int] = set()
         after_fork_in_child(self._release_inherited)
 

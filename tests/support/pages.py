@@ -1,6 +1,6 @@
 """Pages of the documentation: their code blocks, and what runs them. It takes the standard library alone.
 
-`python tests/support/pages.py docs/how-to/chat.md` runs a page in this environment, in a folder of its own.
+`python tests/support/pages.py docs/how-to/chat.md` runs a page in the environment and the folder of the call.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +142,4 @@ def run_shell(block: Block, folder: Path) -> str:
 
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
-        page = Path(argument).resolve()
-        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-            run_page(page, Path(folder))
+        run_page(Path(argument).resolve(), Path.cwd())

@@ -46,6 +46,18 @@ def test_saved_token_is_loaded_by_another_process(store: FileTokenStore, path: P
     assert store.load(OTHER) is None
 
 
+def test_relative_path_keeps_to_the_folder_that_the_store_was_made_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    store = FileTokenStore("tokens.json")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.save(KEY, fresh())
+    assert os.listdir() == []
+    assert (tmp_path / "tokens.json").exists()
+
+
 def test_clients_that_share_a_file_keep_their_own_tokens(store: FileTokenStore) -> None:
     store.save(KEY, fresh("one"))
     store.save(OTHER, fresh("two"))
