@@ -10,13 +10,16 @@
 | `interactor_webhook_secret` | the secret of deliveries; override it if the application has its own |
 
 Tests can't reach the real platform unless they are marked `live`; `interactor_guard = false` in the pytest settings
-disables that. Importing this module imports nothing else of the SDK, because every test run does it.
+disables that. A project that does not use the SDK is left alone: the guard, and the webhook secret in the environment,
+come with the first import of anything else of the SDK. Needs pytest 7.0 or newer.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,8 +29,81 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
     from interactor_ext.testing import PlatformGuard, WebhookFactory
 
+if not hasattr(pytest, "StashKey"):
+    raise pytest.UsageError(
+        f"the plugin of interactor-sdk needs pytest 7.0 or newer, and this is {pytest.__version__}: upgrade pytest, or "
+        "leave the plugin out by `-p no:interactor`"
+    )
+
 WEBHOOK_SECRET = "INTERACTOR_WEBHOOK_SECRET"  # noqa: S105  # the name of the variable
-GUARD_KEY: pytest.StashKey[PlatformGuard] = pytest.StashKey()
+SECRET_FOR_TESTS = "whsec_for_tests"  # noqa: S105
+_SDK = ("interactor_ext.", "interactor_client")
+# What the entry point itself imports.
+_OWN = frozenset(f"interactor_ext.{name}" for name in ("_errors", "_lazy", "_version", "pytest_plugin"))
+
+
+class _FirstUse:
+    """Waits, as an import hook, until something of the SDK is imported, and prepares the test run then."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._guard: PlatformGuard | None = None
+        self._is_lifted = False
+        self._has_set_secret = False
+        sys.meta_path.insert(0, self)
+        config.add_cleanup(self._end)
+        if any(_is_of_sdk(name) for name in sys.modules):
+            self._prepare()
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if _is_of_sdk(name):
+            self._prepare()
+
+    def _prepare(self) -> None:
+        with suppress(ValueError):  # by another thread
+            sys.meta_path.remove(self)
+        # An application may read it when it is imported.
+        if WEBHOOK_SECRET not in os.environ:
+            os.environ[WEBHOOK_SECRET] = SECRET_FOR_TESTS
+            self._has_set_secret = True
+        if self._config.getini("interactor_guard"):
+            from interactor_ext.testing.guard import PlatformGuard
+
+            self._guard = PlatformGuard()
+            if not self._is_lifted:
+                self._guard.up()
+
+    def watch(self) -> None:
+        if self._guard is not None:
+            self._guard.watch()
+
+    @contextmanager
+    def lifted(self) -> Iterator[None]:
+        """Disable the guard within the block, in which the SDK may be first imported."""
+        was_lifted, self._is_lifted = self._is_lifted, True
+        if self._guard is not None:
+            self._guard.down()
+        try:
+            yield
+        finally:
+            self._is_lifted = was_lifted
+            if self._guard is not None and not was_lifted:
+                self._guard.up()
+
+    def _end(self) -> None:
+        with suppress(ValueError):  # the SDK was used
+            sys.meta_path.remove(self)
+        if self._guard is not None:
+            self._guard.down()
+        if self._has_set_secret:
+            os.environ.pop(WEBHOOK_SECRET, None)
+
+
+FIRST_USE: pytest.StashKey[_FirstUse] = pytest.StashKey()
+
+
+def _is_of_sdk(name: str) -> bool:
+    return name.startswith(_SDK) and name not in _OWN
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,30 +112,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    _wait_for_first_use(early_config)  # a conftest may import the application
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live: may talk to the real Interactor platform")
-    if config.getini("interactor_guard"):
-        from interactor_ext.testing.guard import PlatformGuard
-
-        config.stash[GUARD_KEY] = PlatformGuard()
-        config.stash[GUARD_KEY].up()
+    _wait_for_first_use(config)
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if guard := config.stash.get(GUARD_KEY, None):
-        guard.down()
+def _wait_for_first_use(config: pytest.Config) -> None:
+    if FIRST_USE not in config.stash:
+        config.stash[FIRST_USE] = _FirstUse(config)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    guard = item.config.stash.get(GUARD_KEY, None)
-    if guard is None:
-        return (yield)
+# The old style of wrappers, which pytest 7.0 knows.
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, None]:
+    first_use = item.config.stash[FIRST_USE]
     if item.get_closest_marker("live") is None:
-        guard.watch()
-        return (yield)
-    with guard.lifted():
-        return (yield)
+        first_use.watch()
+        yield
+    else:
+        with first_use.lifted():
+            yield
 
 
 @pytest.fixture(scope="session")
@@ -122,8 +199,8 @@ def async_interactor_client(
 
 @pytest.fixture
 def interactor_webhook_secret() -> str:
-    """INTERACTOR_WEBHOOK_SECRET if it is set, else a secret for tests."""
-    return os.environ.get(WEBHOOK_SECRET) or "whsec_for_tests"
+    """INTERACTOR_WEBHOOK_SECRET: that of the environment, else a secret for tests."""
+    return os.environ.get(WEBHOOK_SECRET) or SECRET_FOR_TESTS
 
 
 @pytest.fixture
@@ -146,6 +223,5 @@ def interactor_vcr(request: pytest.FixtureRequest) -> Iterator[Any]:
 
     from interactor_ext.testing.recording import is_recording, recorder
 
-    guard = request.config.stash.get(GUARD_KEY, None)
-    with guard.lifted() if guard and is_recording() else nullcontext():
+    with request.config.stash[FIRST_USE].lifted() if is_recording() else nullcontext():
         yield recorder(request.path.parent / "cassettes")

@@ -6,12 +6,13 @@ import asyncio
 import inspect
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interactor_ext.webhooks import WebhookAnswer, parse_event, sign
 
@@ -106,15 +107,22 @@ class WebhookFactory:
         idempotency_key: str | None = None,
         timestamp: float | datetime | None = None,
         secret: str | None = None,
+        allow_unknown: bool = False,
     ) -> SignedDelivery:
         """Create a delivery of `event`, as the platform does.
 
         `data` overrides fields of the contract's example of the event, so that it need contain only what matters to the
-        test; an event that the contract doesn't have gets `data` only. `namespace` None is the default namespace.
-        `event_id` and `idempotency_key` are new each time unless given. `timestamp`, Unix seconds or an aware datetime,
-        is when it was sent, now by default: an old one makes a stale delivery that is refused. Another `secret` makes a
-        forged one.
+        test. `namespace` None is the default namespace. `event_id` and `idempotency_key` are new each time unless
+        given. `timestamp`, Unix seconds or an aware datetime, is when it was sent, now by default: an old one makes a
+        stale delivery that is refused. Another `secret` makes a forged one. With `allow_unknown`, the event and the
+        fields of its data may be such as a later version of the platform may have; an event that the contract lacks
+        has `data` only.
+
+        Raises:
+            ValueError: the contract has no such event, or its data no such field.
         """
+        if not allow_unknown and (problem := _unknown(event, data or {})):
+            raise ValueError(f"{problem}, or pass allow_unknown=True for a test of what the platform may add later")
         moment = _moment(timestamp)
         document = {
             "id": event_id or f"evt_{secrets.token_hex(8)}",
@@ -122,7 +130,7 @@ class WebhookFactory:
             "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "idempotency_key": idempotency_key or f"idem_{secrets.token_hex(8)}",
             "namespace": namespace,
-            "data": {**_examples().get(event, {}), **(data or {})},
+            "data": {**_events().get(event, _UNKNOWN).example, **(data or {})},
         }
         body = json.dumps(document, ensure_ascii=False).encode()
         headers = sign(body, self.secret if secret is None else secret, timestamp=moment, event=event)
@@ -142,16 +150,42 @@ def _moment(timestamp: float | datetime | None) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC)
 
 
+class _Event(NamedTuple):
+    """What the contract says of the data of an event: its fields, and an example."""
+
+    fields: frozenset[str]
+    example: dict[str, Any]
+
+
+_UNKNOWN = _Event(frozenset(), {})
+
+
 @lru_cache(maxsize=1)
-def _examples() -> dict[str, dict[str, Any]]:
-    """The data of the contract's example for each event type."""
+def _events() -> dict[str, _Event]:
+    """The events of the contract by type."""
     contract = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
-    examples = [
-        schema["examples"][0]
-        for schema in contract["components"]["schemas"].values()
-        if schema.get("x-event-family") == "WebhookEvent" and "const" in schema["properties"]["event"]
-    ]
-    return {example["event"]: example["data"] for example in examples}
+    schemas = contract["components"]["schemas"]
+    events = {}
+    for schema in schemas.values():
+        if schema.get("x-event-family") == "WebhookEvent" and "const" in schema["properties"]["event"]:
+            data = schemas[schema["properties"]["data"]["$ref"].rpartition("/")[2]]
+            example = schema["examples"][0]
+            events[example["event"]] = _Event(frozenset(data["properties"]), example["data"])
+    return events
+
+
+def _unknown(event: str, data: Mapping[str, Any]) -> str | None:
+    """What the contract does not have of an event or of its data."""
+    if event not in _events():
+        return f"There is no webhook event {event!r}: {_meant(event, _events())}"
+    fields = _events()[event].fields
+    unknown = next((name for name in data if name not in fields), None)
+    return None if unknown is None else f"The data of {event} has no field {unknown!r}: {_meant(unknown, fields)}"
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    similar = get_close_matches(name, known, n=1)
+    return f"write {similar[0]!r}" if similar else f"choose from {', '.join(sorted(known))}"
 
 
 def _authorities() -> ssl.SSLContext:

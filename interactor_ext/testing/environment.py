@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from interactor_ext.testing.guard import no_proxy_variables
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
 
 # Variables that the SDK reads and `Sandbox.env` does not set.
 FURTHER_VARIABLES = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES")
+# Python reads the first, other programs only the second.
+NO_PROXY = ("no_proxy", "NO_PROXY")
 
 
 def environment_of(sandbox: Sandbox) -> dict[str, str | None]:
-    """The variables to set, or to remove where the value is None."""
+    """The variables to set, or to remove where the value is None. No proxy of the shell comes before the sandbox."""
+    listed = next(filter(None, map(os.environ.get, NO_PROXY)), "")
     host = urlsplit(sandbox.core_api_url).hostname or ""
-    return {**dict.fromkeys(FURTHER_VARIABLES), **sandbox.env, **no_proxy_variables([host])}
+    no_proxy = dict.fromkeys(NO_PROXY, ",".join(filter(None, (listed, host))))
+    return {**dict.fromkeys(FURTHER_VARIABLES), **sandbox.env, **no_proxy}

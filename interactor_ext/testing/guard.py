@@ -8,16 +8,13 @@ cover libraries with their own resolver and TLS, nor unencrypted requests to a p
 from __future__ import annotations
 
 import functools
-import os
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 HOSTS = frozenset(f"{name}.interactor.com" for name in ("auth", "core", "sandbox-auth", "sandbox-core"))
-# Python reads the first, other programs only the second.
-NO_PROXY = ("no_proxy", "NO_PROXY")
 
 _INHERITED = object()
 
@@ -40,7 +37,6 @@ class PlatformGuard:
     def __init__(self) -> None:
         self._is_up = False
         self._patches: list[tuple[Any, str, Any, Any]] = []
-        self._environment: dict[str, str | None] = {}
 
     def up(self) -> None:
         if self._is_up:
@@ -51,9 +47,6 @@ class PlatformGuard:
         for name in ("connect", "connect_ex"):
             self._patch(socket.socket, name, _connected_host)
         self.watch()
-        self._environment = {name: os.environ.get(name) for name in NO_PROXY}
-        # Such requests reach the patched resolver instead of the proxy.
-        os.environ.update(no_proxy_variables(HOSTS))
 
     def watch(self) -> None:
         """Patch libraries that were imported since; the guard does so itself at each connection."""
@@ -81,11 +74,6 @@ class PlatformGuard:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
-        for name, value in self._environment.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
     @contextmanager
     def lifted(self) -> Iterator[None]:
@@ -116,13 +104,6 @@ class PlatformGuard:
 
         self._patches.append((owner, name, guarded, vars(owner).get(name, _INHERITED)))
         setattr(owner, name, guarded)
-
-
-def no_proxy_variables(hosts: Iterable[str], environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables that exempt hosts from the proxies of the environment."""
-    environment = os.environ if environment is None else environment
-    listed = next(filter(None, (environment.get(name) for name in NO_PROXY)), None)
-    return dict.fromkeys(NO_PROXY, ",".join([*([listed] if listed else []), *sorted(hosts)]))
 
 
 def _platform_host(host: Any) -> str | None:

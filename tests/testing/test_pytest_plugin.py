@@ -17,6 +17,7 @@ from interactor_ext import (
     InteractorConfig,
     get_async_client,
     get_client,
+    pytest_plugin,
     testing,
 )
 from interactor_ext._config import _VARIABLES
@@ -276,19 +277,76 @@ def test_guard_refuses_platform_except_in_live_tests(
     assert status == 0, output
 
 
-def test_plugin_imports_nothing_expensive_unless_used() -> None:
-    program = """
-import sys
-import pytest
-before = set(sys.modules)
-import interactor_ext.pytest_plugin
-from interactor_ext.testing.guard import PlatformGuard
-PlatformGuard().up()
-print(*(name for name in set(sys.modules) - before if not name.startswith("interactor_ext")))
+UNRELATED_TEST = """
+import os, sys
+def test_it():
+    print("\\nmodules:", *(name for name in sys.modules if name.startswith(("interactor_", "socket", "ssl"))))
+    print("variables:", *(name for name in os.environ if name.lower() in ("no_proxy", "interactor_webhook_secret")))
+    print("functions:", "socket" in sys.modules and sys.modules["socket"].getaddrinfo.__module__)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    # `socket` itself, and what it is made of.
-    assert set(done.stdout.split()) <= {"socket", "_socket", "selectors", "array"}
+
+
+def test_unrelated_project_gets_no_guard_no_variable_and_no_module_but_the_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY", "INTERACTOR_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    output, status = run(tmp_path, plugins="-s", test_it=UNRELATED_TEST)
+    assert status == 0, output
+    lines = dict(line.split(":", 1) for line in output.splitlines() if line.startswith(("modules", "var", "func")))
+    loaded = set(lines["modules"].split())
+    assert {name for name in loaded if name.startswith("interactor")} == {"interactor_ext", *pytest_plugin._OWN}
+    assert lines["variables"].strip() == ""
+    assert lines["functions"].strip() in ("socket", "False")
+
+
+FIRST_USE_TEST = """
+import os
+import socket
+import pytest
+@pytest.mark.live
+def test_live_imports_first():
+    from interactor_ext import InteractorClient
+    with pytest.raises(ValueError, match="asked for"):
+        socket.getaddrinfo("core.interactor.com", 443)
+def test_ordinary():
+    assert os.environ["INTERACTOR_WEBHOOK_SECRET"] == "whsec_for_tests"
+    with pytest.raises(RuntimeError, match="belongs to the real platform"):
+        socket.getaddrinfo("core.interactor.com", 443)
+"""
+
+
+def test_guard_is_up_from_the_first_import_of_the_sdk_except_in_live_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("INTERACTOR_WEBHOOK_SECRET", raising=False)
+    output, status = run(tmp_path, plugins="-p early", early=RESOLVER, test_it=FIRST_USE_TEST)
+    assert status == 0, output
+
+
+MODULE_LEVEL_APPLICATION = """
+import os
+from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
+router = WebhookRouter(WebhookVerifier(os.environ["INTERACTOR_WEBHOOK_SECRET"]), store=MemoryEventStore())
+"""
+MODULE_LEVEL_TEST = """
+from application import router
+def test_it(interactor_webhook):
+    assert interactor_webhook("credential.expired").send(router.wsgi).status == 200
+"""
+
+
+@pytest.mark.parametrize("secret", [None, "whsec_of_the_shell"])
+def test_webhook_secret_is_set_before_the_application_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str | None
+) -> None:
+    if secret is None:
+        monkeypatch.delenv("INTERACTOR_WEBHOOK_SECRET", raising=False)
+    else:
+        monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", secret)
+    files = {"application": MODULE_LEVEL_APPLICATION, "conftest": "import application", "test_it": MODULE_LEVEL_TEST}
+    output, status = run(tmp_path, **files)
+    assert status == 0, output
 
 
 def test_testing_package_exports_its_public_names() -> None:

@@ -59,8 +59,19 @@ def test_given_data_overrides_example_data(make: WebhookFactory) -> None:
     assert delivery.event.namespace == "org_ü"
 
 
+def test_unknown_event_or_field_is_refused_with_what_is_meant(make: WebhookFactory) -> None:
+    with pytest.raises(ValueError, match=r"no webhook event 'credential.expire': write 'credential.expired', or pass"):
+        make("credential.expire")
+    with pytest.raises(ValueError, match=r"no webhook event 'x': choose from credential.connected, credential.error,"):
+        make("x")
+    with pytest.raises(ValueError, match=r"credential.expired has no field 'credentialId': write 'credential_id'"):
+        make("credential.expired", {"credentialId": "cred_7"})
+    added = make("credential.expired", {"reason": "revoked"}, allow_unknown=True)
+    assert json.loads(added.body)["data"]["reason"] == "revoked"
+
+
 def test_unknown_event_type_has_only_given_data(make: WebhookFactory) -> None:
-    delivery = make("room.archived", {"room_id": "room_1"})
+    delivery = make("room.archived", {"room_id": "room_1"}, allow_unknown=True)
     assert json.loads(delivery.body)["data"] == {"room_id": "room_1"}
     assert WebhookVerifier(SECRET).verify(delivery.body, delivery.headers).event == "room.archived"
 
