@@ -1,4 +1,4 @@
-"""The testing kit in a project that has the wheel and pytest alone; and the plugin in a project that does not use it."""
+"""The testing kit in a project that has the wheel and pytest, and the plugin in a project that does not use it."""
 
 from __future__ import annotations
 
