@@ -1,6 +1,7 @@
 """The assistant of each customer, and a room to talk to it."""
 
 import asyncio
+import sys
 
 from interactor_ext import AsyncInteractorClient, get_async_client
 from orders import tools
@@ -24,7 +25,7 @@ async def main() -> None:
     async with get_async_client() as client:
         for name in ("alice", "bob"):
             customer = client.namespace(f"user_{name}")
-            async with customer.chat(await room_of(customer), "Where is order 17?", tools=tools) as reply:
+            async with customer.chat(await room_of(customer), sys.argv[1], tools=tools) as reply:
                 print(f"{name}: {(await reply.message()).content}")
 
 
