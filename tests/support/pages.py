@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import importlib
 import io
 import os
 import re
@@ -89,7 +90,8 @@ def to_set(page: Path) -> frozenset[str]:
 def run_page(page: Path, folder: Path) -> None:
     """Run the blocks in their order, in one environment: what a block defines, the next ones have.
 
-    A block with a title is written to that file in `folder`, where the others run and import it.
+    A block with a title is written to that file in `folder`, where the others run and import it; a module that none of
+    them names is imported in the end.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
     printed = io.StringIO()  # one for the page, for what one block sets up to print a later one may use
@@ -108,11 +110,27 @@ def run_page(page: Path, folder: Path) -> None:
                     printed.write(run_shell(block, folder))
                 assert printed.getvalue()[before:].strip(), f"{name(page)}, line {block.line}: the block prints nothing"
                 assert block.prints in printed.getvalue()[before:], f"{name(page)}, line {block.line}: other output"
+        for module in unnamed_modules(page):
+            importlib.import_module(module)
     finally:
         sys.path.remove(str(folder))
         for module in set(sys.modules) - known:
             if Path(getattr(sys.modules[module], "__file__", None) or "/").is_relative_to(folder):
                 del sys.modules[module]
+
+
+def unnamed_modules(page: Path) -> Iterator[str]:
+    """The modules among the files of the page that neither another block names, nor a command that serves `module:app`.
+
+    pytest imports its own.
+    """
+    text = BLOCK.sub("", page.read_text())
+    found = [block for block in blocks(page) if block.not_run is None]
+    for title in dict.fromkeys(block.title for block in found if block.title):
+        module = title.removesuffix(".py")
+        named = f"{module}:" in text or any(module in block.code for block in found if block.title != title)
+        if module.isidentifier() and not module.startswith(("test_", "conftest")) and not named:
+            yield module
 
 
 def run_python(block: Block, names: dict[str, Any], printed: io.StringIO) -> None:
