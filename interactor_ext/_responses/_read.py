@@ -44,7 +44,7 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
 }
 _ADVICE: Mapping[type[APIStatusError], str] = {
     AuthenticationError: "Check the client id and the client secret, and that they belong to this environment.",
-    PermissionDeniedError: "Check that the OAuth client has the scope that this operation needs, and may use this namespace.",
+    PermissionDeniedError: "Check that the OAuth client has the scope for this operation and may use this namespace.",
     ConflictError: "What it is now does not allow this: get it, and see its status.",
     GoneError: "This part of the API has been switched off: a newer version of the SDK may have its successor.",
     ServerError: "The platform failed: try again later; if it lasts, give the request id to its support.",
