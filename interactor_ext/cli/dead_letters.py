@@ -11,7 +11,8 @@ import typer
 
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
 from interactor_ext._redaction import clean_text
-from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.output import confirmed, counted, write, write_json
+from interactor_ext.cli.settings import AsJson
 from interactor_ext.webhooks import DeadLetter, WebhookWorker
 
 dead = typer.Typer(
@@ -27,7 +28,6 @@ Router = Annotated[
 Key = Annotated[str, typer.Argument(help="As `list` shows it.")]
 Keys = Annotated[list[str] | None, typer.Argument(help="As `list` shows them.")]
 All = Annotated[bool, typer.Option("--all", help="All dead letters of this router.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 # SQLite takes an int of 64 bits.
 _ALL = 2**63 - 1
 
@@ -72,10 +72,19 @@ def replay(router: Router, keys: Keys = None, every: All = False, as_json: AsJso
 
 
 @dead.command()
-def drop(router: Router, keys: Keys = None, every: All = False, as_json: AsJson = False) -> None:
+def drop(
+    router: Router,
+    keys: Keys = None,
+    every: All = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Drop without being asked.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Delete dead letters for good: their events count as handled. The exit status is 1 as for `replay`."""
     worker = _load(router)
-    _apply(worker.queue.discard, _chosen(worker, keys, every), "dropped", as_json)
+    letters = _chosen(worker, keys, every)
+    if letters and not yes and not confirmed(f"Dropping {_count(len(letters))} can't be undone. Go on?", "--yes"):
+        raise ConfigurationError("Nothing was dropped.")
+    _apply(worker.queue.discard, letters, "dropped", as_json)
 
 
 def _load(router: str) -> WebhookWorker:
@@ -104,7 +113,7 @@ def _chosen(worker: WebhookWorker, keys: list[str] | None, every: bool = False) 
 
 def _apply(action: Any, letters: list[DeadLetter], done: str, as_json: bool) -> None:
     count = 0
-    for letter in letters:
+    for letter in counted(letters, "dead letters", len(letters)):
         # False: someone else was faster.
         succeeded = action(letter.key)
         count += succeeded

@@ -66,6 +66,15 @@ class Described(NamedTuple):
         return " ".join(words)
 
 
+class DescribedEvent(NamedTuple):
+    """An event of webhooks."""
+
+    data: Json
+    """That of the contract's example."""
+    fields: Json
+    """The schemas of its fields."""
+
+
 @cache
 def _document() -> Json:
     document: Json = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
@@ -102,6 +111,23 @@ def operations() -> dict[str, Described]:
         for item in document["paths"].values()
         for spec in item.values()
         if isinstance(spec, dict) and "operationId" in spec
+    }
+
+
+@cache
+def events() -> dict[str, DescribedEvent]:
+    """Every event that a webhook can listen for, by its type."""
+    document = _document()
+    schemas = [
+        _resolve(document, spec["post"]["requestBody"]["content"]["application/json"]["schema"])
+        for spec in document["webhooks"].values()
+    ]
+    return {
+        schema["properties"]["event"]["const"]: DescribedEvent(
+            schema["examples"][0]["data"],
+            {name: resolve(field) for name, field in resolve(schema["properties"]["data"])["properties"].items()},
+        )
+        for schema in schemas
     }
 
 

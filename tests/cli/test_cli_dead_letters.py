@@ -107,7 +107,7 @@ def test_replay_queues_the_named_letters_with_all_attempts(dead: Callable[..., s
 
 
 def test_drop_deletes_letters_for_good(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:
-    assert lines(dead("drop", "shop:a", "shop:c", "--json")) == [
+    assert lines(dead("drop", "shop:a", "shop:c", "--json", "--yes")) == [
         {"key": "shop:a", "dropped": True},
         {"key": "shop:c", "dropped": True},
     ]
@@ -116,11 +116,19 @@ def test_drop_deletes_letters_for_good(dead: Callable[..., str], queue: SQLiteEv
     assert queue.take("t", 60) is None
 
 
+def test_drop_without_a_terminal_needs_yes(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:
+    assert "Dropping 1 dead letter can't be undone. Go on? Nobody can answer here: pass --yes." in dead(
+        "drop", "shop:a", status=1
+    )
+    assert keys(queue) == ["shop:a", "shop:b", "shop:c", "other:a"]
+
+
 @pytest.mark.parametrize("command", ["replay", "drop"])
 def test_all_letters_of_this_router_and_no_other(
     dead: Callable[..., str], queue: SQLiteEventQueue, command: str
 ) -> None:
-    assert "3 dead letters" in dead(command, "--all")
+    options = ["--yes"] if command == "drop" else []
+    assert "3 dead letters" in dead(command, "--all", *options)
     assert keys(queue) == ["other:a"]
 
 

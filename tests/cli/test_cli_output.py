@@ -198,24 +198,64 @@ def check_listen(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> No
     headers = sign(body, SECRET)
     forged = {"X-Interactor-Signature": HOSTILE_HEADER.encode("latin-1"), "X-Interactor-Timestamp": b"\x9b31m"}
 
-    def serve_two(server: WSGIServer, poll_interval: float) -> None:
-        url = f"http://127.0.0.1:{server.server_port}/"
-        with ThreadPoolExecutor(1) as pool:
-            for sent, status in ((headers, 200), (forged, 401)):
-                answer = pool.submit(httpx.post, url, content=body, headers=sent, timeout=60)
-                server.handle_request()
-                assert answer.result(60).status_code == status
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(WSGIServer, "serve_forever", serve_two)
+    deliver_then_end(monkeypatch, body, (headers, 200), (forged, 401))
     for options in ([], ["--json"]):
         run("webhooks", "listen", "--port", "0", *options)
 
 
-def test_receiver_errors_escape_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
-    from interactor_ext.cli.webhooks import _Server
+def deliver_then_end(monkeypatch: pytest.MonkeyPatch, body: bytes, *sent: tuple[Any, int]) -> None:
+    """Let each `webhooks listen` get these deliveries, with the status that answers each, and then Ctrl-C."""
+    serve_forever = WSGIServer.serve_forever
 
-    with _Server(("127.0.0.1", 0), WSGIRequestHandler) as server:
+    def deliver(url: str) -> None:
+        try:
+            for headers, status in sent:
+                assert httpx.post(url, content=body, headers=headers, timeout=60).status_code == status
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def serve(server: WSGIServer, poll_interval: float) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(deliver, f"http://127.0.0.1:{server.server_port}/")
+            serve_forever(server, poll_interval)
+            done.result(60)
+
+    monkeypatch.setattr(WSGIServer, "serve_forever", serve)
+
+
+def check_forwarding(run: Callable[..., str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    body = body_of("custom.event", data={HOSTILE: 1})
+
+    answered = {200: http(200, HOSTILE, content_type="text/plain"), 502: None}
+    for status, answer_of_the_application in answered.items():
+        with (
+            OddServer(lambda asked: answer_of_the_application) as server,  # noqa: B023
+            monkeypatch.context() as patch,
+        ):
+            deliver_then_end(patch, body, (sign(body, SECRET), status))
+            for options in ([], ["--json"]):
+                run("webhooks", "listen", "--port", "0", "--forward-to", server.url, *options)
+
+
+def check_trigger(run: Callable[..., str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    with OddServer(lambda asked: http(200, HOSTILE, content_type="text/plain"), token) as server:
+        for options in ([], ["--json"]):
+            run("webhooks", "trigger", "credential.expired", "--to", server.url, *options)
+    run("webhooks", "trigger", HOSTILE, status=1, marked=False)
+    with sandbox.client(namespace="user_1") as user:
+        user.webhooks.create(url="http://127.0.0.1:9/", events=["credential.expired"])
+    changed = ["--set", f"data.provider={HOSTILE}", "--json"]
+    run("webhooks", "trigger", "credential.expired", "-n", "user_1", *changed)
+
+
+def test_receiver_errors_escape_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    from interactor_ext.cli.receiver import Server
+
+    with Server(("127.0.0.1", 0), WSGIRequestHandler) as server:
         try:
             raise ValueError(HOSTILE)
         except ValueError:
@@ -283,6 +323,7 @@ def check_dead_letters(run: Callable[..., str], tmp_path: Path, monkeypatch: pyt
                 run("webhooks", "dead", "show", "hostile_shop:router", name, *options)
             run("webhooks", "dead", "replay", "hostile_shop:router", HOSTILE, *options, status=1)
             run("webhooks", "dead", "drop", "hostile_shop:router", HOSTILE, *options, status=1)
+            run("webhooks", "dead", "drop", "hostile_shop:router", key, *options, status=1, marked=False)
 
 
 def check_work(run: Callable[..., str]) -> None:
@@ -323,8 +364,10 @@ CHECKS: dict[str, str] = {
     "webhooks dead replay": "check_dead_letters",
     "webhooks dead show": "check_dead_letters",
     "webhooks listen": "check_listen",
+    "webhooks listen --forward-to": "check_forwarding",
     "webhooks replay": "check_replay",
     "webhooks sign": "check_sign_and_verify",
+    "webhooks trigger": "check_trigger",
     "webhooks verify": "check_sign_and_verify",
     "webhooks work": "check_work",
 }
@@ -332,7 +375,8 @@ CHECKS: dict[str, str] = {
 
 def test_every_command_has_an_output_check() -> None:
     # The demo is a program beside a sandbox, and writes for itself.
-    assert set(commands(typer.main.get_command(command_line()))) == {"demo", *CHECKS}
+    named = {name.partition(" --")[0] for name in CHECKS}
+    assert set(commands(typer.main.get_command(command_line()))) == {"demo", *named}
 
 
 @pytest.mark.parametrize("check", sorted(set(CHECKS.values())))

@@ -87,6 +87,11 @@ class Shell(Terminal):
         self.seen = ""
         self.type(line)
 
+    def until(self, *texts: str) -> None:
+        for text in texts:
+            assert self.child.expect_exact([text, "[exit "]) == 0, self.child.before
+            self.seen += self.child.before + self.child.after
+
     def ended(self, status: int = 0) -> str:
         """What the command has shown since `begin`, once it has ended with `status`."""
         self.child.expect(r"\[exit (\d+)\]\r\n")

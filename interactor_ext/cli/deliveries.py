@@ -1,0 +1,80 @@
+"""What the commands of `interactor webhooks` share: the secret, saved bodies, sending and showing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookPayloadError
+from interactor_ext._redaction import clean_text
+from interactor_ext.cli.output import write, write_json
+from interactor_ext.webhooks import parse_event
+
+SecretFile = Annotated[
+    Path | None,
+    typer.Option("--secret-file", help="Where the webhook's secret stands; otherwise INTERACTOR_WEBHOOK_SECRET."),
+]
+# Seconds. The platform waits as long for a receiver.
+PATIENCE = 30.0
+# The headers that verification needs, and the options that set them.
+SIGNED = {"x-interactor-signature": "--signature", "x-interactor-timestamp": "--timestamp"}
+
+
+def secret_of(file: Path | None) -> str:
+    secret = file.read_text(encoding="utf-8") if file else os.environ.get("INTERACTOR_WEBHOOK_SECRET", "")
+    if not secret.strip():
+        raise ConfigurationError("INTERACTOR_WEBHOOK_SECRET is not set. Set it, or name a file with --secret-file.")
+    return secret.strip()
+
+
+def read_body(name: str) -> tuple[bytes, dict[str, str]]:
+    """Read a body, and the headers of a saved delivery."""
+    raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    try:
+        kept = json.loads(raw)
+        return kept["raw"].encode("utf-8", "surrogateescape"), dict(kept["headers"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return raw, {}
+
+
+def type_of(raw: bytes) -> str | None:
+    """The event type of a body; None without one, or if no header can carry it: any body may be replayed."""
+    with suppress(WebhookPayloadError):
+        kind = parse_event(raw).event
+        return kind if kind.isascii() and kind.isprintable() else None
+    return None
+
+
+def post(client: httpx.Client, option: str, url: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
+    """Deliver to the URL that `option` names. Raises InteractorError."""
+    try:
+        return client.post(url, content=body, headers=headers)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
+        # The error may contain a part of a password.
+        raise ConfigurationError(f"{option} is no URL of a receiver, such as http://localhost:8000/webhooks") from None
+    except httpx.HTTPError as error:
+        raise APIConnectionError(f"No answer from {url}: {error or type(error).__name__}") from error
+
+
+def show_event(event: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        write_json(event, compact=True)
+        return
+    write(f"{event.get('event')} ", "bold cyan", end="")
+    write(f"{event.get('id')} of {event.get('namespace') or 'no namespace'} at {event.get('timestamp')}")
+    write_json(event.get("data"))
+
+
+def show_answer(answer: httpx.Response, as_json: bool) -> None:
+    if as_json:
+        write_json({"status": answer.status_code, "body": answer.text[:1000]}, compact=True)
+    else:
+        write(f"{answer.status_code} ", "green" if answer.is_success else "red", end="")
+        write(clean_text(answer.text))

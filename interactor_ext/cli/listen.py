@@ -1,0 +1,147 @@
+"""`interactor webhooks listen`: a receiver in the terminal, which can register itself and forward what it gets."""
+
+from __future__ import annotations
+
+import math
+import queue
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+from wsgiref.simple_server import make_server
+
+import httpx
+import typer
+
+from interactor_ext import InteractorClient
+from interactor_ext._config._checks import is_loopback
+from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext.cli import operations
+from interactor_ext.cli.deliveries import PATIENCE, SecretFile, secret_of
+from interactor_ext.cli.output import note, write
+from interactor_ext.cli.receiver import QuietRequestHandler, Receiver, Server, show_received
+from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
+from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
+
+# Ctrl-C, the end of a service, and a terminal that is closed.
+_ENDS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def listen(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    save: Annotated[
+        Path | None, typer.Option(help="A folder to keep deliveries in, refused ones too, for `replay`.")
+    ] = None,
+    forward_to: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Register a webhook meanwhile, and pass genuine deliveries on to this URL."),
+    ] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option("--event", help="With --forward-to: a type of event. May be repeated; all of them, if left out."),
+    ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="With --forward-to: where the platform reaches this port, as by a tunnel."),
+    ] = None,
+    namespace: Namespace = None,
+    environment: Environment = None,
+    insecure: Insecure = False,
+    secret_file: SecretFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Receive deliveries, verify them and show their events, until Ctrl-C or SIGTERM.
+
+    With --forward-to, a webhook is registered with the secret that the application at that URL has, and deleted at the
+    end. The application's answers go back to the platform, which delivers again after a failure.
+    """
+    if forward_to is None and (events or public_url):
+        raise typer.BadParameter("--event and --public-url go with --forward-to.")
+    secret = secret_of(secret_file)
+    router = WebhookRouter(WebhookVerifier(secret), MemoryEventStore(ttl=math.inf))
+    router.default(lambda event: show_received(event, as_json))
+    if save is not None:
+        save.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        forwarding = stack.enter_context(httpx.Client(timeout=PATIENCE)) if forward_to else None
+        receiver = Receiver(router, save, as_json, forwarding, forward_to or "")
+        server = stack.enter_context(make_server(host, port, receiver, Server, QuietRequestHandler))
+        url = f"http://{host}:{server.server_port}/"
+        ended = stack.enter_context(_signals())
+        stack.enter_context(_served(server))
+        if forward_to is not None:
+            client = stack.enter_context(InteractorClient(**settings(environment, namespace, insecure)))
+            where = public_url or _reachable(url, client)
+            stack.enter_context(_registered(client, where, events or list(operations.events()), secret, as_json))
+        if not as_json:
+            to = f", forwarding to {forward_to}" if forward_to else ""
+            write(f"Listening at {url}{to} (Ctrl-C ends it).")
+        _wait(ended)
+        if not as_json:
+            write("")
+
+
+@contextmanager
+def _signals() -> Iterator[queue.SimpleQueue[int]]:
+    """The signals that come, so that none interrupts the registration or its end."""
+    # A SimpleQueue, since its put may interrupt any other call of this thread, its own get included.
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+    before = {number: signal.signal(number, lambda number, _: ended.put(number)) for number in _ENDS}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(ended: queue.SimpleQueue[int]) -> None:
+    while True:
+        # In pieces, since on Windows no signal interrupts it.
+        with suppress(queue.Empty):
+            ended.get(timeout=1)
+            return
+
+
+@contextmanager
+def _served(server: Server) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def _reachable(url: str, client: InteractorClient) -> str:
+    if is_loopback(httpx.URL(client.config.core_api_url).host):
+        return url
+    raise ConfigurationError(
+        f"{client.config.core_api_url} can't reach {url}: name the URL of a tunnel with --public-url."
+    )
+
+
+@contextmanager
+def _registered(client: InteractorClient, url: str, events: list[str], secret: str, as_json: bool) -> Iterator[None]:
+    """A webhook that exists while the block runs."""
+    webhook = client.webhooks.create(url=url, events=events, secret=secret)
+    if not as_json:
+        of = client.config.namespace or "the default namespace"
+        write(f"Registered {webhook.id} of {of} for {_types(events)}; it is deleted at the end.", "dim")
+    try:
+        yield
+    finally:
+        try:
+            client.webhooks.delete(webhook.id)
+        except InteractorError:
+            note(f"The webhook {webhook.id} is still registered: delete it with `interactor api delete_webhook`.")
+            raise
+        if not as_json:
+            write(f"Deleted {webhook.id}.", "dim")
+
+
+def _types(events: list[str]) -> str:
+    return "all events" if len(events) == len(operations.events()) else ", ".join(events)

@@ -1,0 +1,123 @@
+"""The WSGI application of `interactor webhooks listen`, and its server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import traceback
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+import httpx
+
+from interactor_ext._errors import InteractorError, WebhookPayloadError
+from interactor_ext._redaction import clean_text
+from interactor_ext.cli.deliveries import SIGNED, post, show_answer, show_event
+from interactor_ext.cli.output import PrintableStream, write, write_json
+from interactor_ext.webhooks import InvalidWebhookEvent, WebhookAnswer, WebhookEvent, WebhookRouter, parse_event
+from interactor_ext.webhooks.answers import refused
+
+_NO_ANSWER = 502
+# Of a delivery, besides those that begin with X-.
+_FORWARDED = ("CONTENT_TYPE", "HTTP_USER_AGENT")
+
+
+def show_received(event: WebhookEvent, as_json: bool) -> None:
+    show_event(event.to_dict(), as_json)
+    if isinstance(event, InvalidWebhookEvent) and not as_json:
+        write("It does not fit its type, so typed handlers do not get it: ", "red", end="")
+        write(clean_text(event.validation_error))
+
+
+class Receiver:
+    """WSGI application around the router: shows what is refused, forwards what is genuine, and saves deliveries."""
+
+    def __init__(
+        self, router: WebhookRouter, folder: Path | None, as_json: bool, client: httpx.Client | None, forward_to: str
+    ) -> None:
+        self._router = router
+        self._folder = folder
+        self._as_json = as_json
+        self._client = client
+        self._forward_to = forward_to
+        self._numbers = itertools.count(1)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        length = min(int(environ.get("CONTENT_LENGTH") or 0), self._router.max_body + 1)
+        body = environ["wsgi.input"].read(length)
+        headers = {
+            name: environ[f"HTTP_{name.upper().replace('-', '_')}"] for name in SIGNED if self._has(environ, name)
+        }
+        answer = self._router.handle(body, headers, method=environ["REQUEST_METHOD"])
+        if answer.status >= 400:
+            self._refused(json.loads(answer.body)["error"], answer.status)
+        elif self._client is not None:
+            answer = self._forward(self._client, environ, body)
+        if self._folder is not None and environ["REQUEST_METHOD"] == "POST":
+            self._keep(self._folder, body, headers, answer.status)
+        start_response(f"{answer.status} Answered", list(answer.headers.items()))
+        return [answer.body]
+
+    def _forward(self, client: httpx.Client, environ: dict[str, Any], body: bytes) -> WebhookAnswer:
+        """The answer of the application, a redelivery's as well: what to do about that is for the application."""
+        headers = {
+            name.removeprefix("HTTP_").replace("_", "-"): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_X_") or name in _FORWARDED
+        }
+        try:
+            answer = post(client, "--forward-to", self._forward_to, body, headers)
+        except InteractorError as error:
+            self._refused({"code": error.code, "message": str(error)}, _NO_ANSWER)
+            return refused(_NO_ANSWER, "no_answer", "The application did not answer.")
+        if not self._as_json:
+            write(f"{self._forward_to} answers ", "dim", end="")
+        show_answer(answer, self._as_json)
+        return WebhookAnswer(
+            answer.content, answer.status_code, {"Content-Type": answer.headers.get("content-type", "")}
+        )
+
+    @staticmethod
+    def _has(environ: dict[str, Any], name: str) -> bool:
+        return f"HTTP_{name.upper().replace('-', '_')}" in environ
+
+    def _refused(self, error: dict[str, str], status: int) -> None:
+        if self._as_json:
+            write_json({"status": status, "error": error}, compact=True)
+        else:
+            write(f"Refused with {status}: ", "red", end="")
+            write(error["message"])
+
+    def _keep(self, folder: Path, body: bytes, headers: dict[str, str], status: int) -> None:
+        try:
+            event = parse_event(body)
+            what = f"{event.event}-{event.id}"
+        except WebhookPayloadError:
+            what = "unnamed"
+        refused = f"refused-{status}-" if status >= 400 else ""
+        name = re.sub(r"[^\w.-]", "_", f"{next(self._numbers):04}-{refused}{what}")[:120]
+        text = json.dumps({"headers": headers, "raw": body.decode("utf-8", "surrogateescape")}, indent=2)
+        file = folder / f"{name}.json"
+        file.unlink(missing_ok=True)
+        # Readable by its owner only, as it holds customers' data.
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as writable:
+            writable.write(text)
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        traceback.print_exc(file=PrintableStream())
+
+
+class QuietRequestHandler(WSGIRequestHandler):
+    def get_stderr(self) -> Any:
+        return PrintableStream()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name that it has there)
+        pass

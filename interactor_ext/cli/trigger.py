@@ -1,0 +1,135 @@
+"""`interactor webhooks trigger`: an event on demand, signed here or delivered by the sandbox."""
+
+from __future__ import annotations
+
+import copy
+import json
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from interactor_ext import InteractorClient
+from interactor_ext._errors import ConfigurationError
+from interactor_ext.cli import operations
+from interactor_ext.cli.deliveries import PATIENCE, SecretFile, post, secret_of, show_answer
+from interactor_ext.cli.fields import steps
+from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.sandbox import inspector_url
+from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
+
+
+def complete_event(incomplete: str) -> list[str]:
+    return [name for name in operations.events() if name.startswith(incomplete)]
+
+
+def trigger(
+    event: Annotated[str, typer.Argument(help="Its type, as credential.expired.", autocompletion=complete_event)],
+    namespace: Namespace = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="data.FIELD=VALUE", help="Instead of the contract's example. May be repeated."),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="URL", help="Deliver to this URL, signed with the webhook's secret.")
+    ] = None,
+    secret_file: SecretFile = None,
+    environment: Environment = None,
+    insecure: Insecure = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let an event happen: with --to at that URL, else in the sandbox, at every webhook that listens for it.
+
+    The exit status is 1 unless --to answers with a 2xx.
+    """
+    data = _data(event, namespace, changes or [])
+    if to is None:
+        options = settings(environment, namespace, insecure)
+        with InteractorClient(**options) as client:
+            _publish(client, event, data, as_json)
+        return
+    from interactor_ext.testing.deliveries import WebhookFactory
+
+    delivery = WebhookFactory(secret_of(secret_file))(event, data, namespace=namespace)
+    with httpx.Client(timeout=PATIENCE) as client:
+        answer = post(client, "--to", to, delivery.body, delivery.headers)
+    show_answer(answer, as_json)
+    if not answer.is_success:
+        raise typer.Exit(1)
+
+
+def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, Any]:
+    """The data of the contract's example with the changes. Raises ConfigurationError."""
+    known = operations.events()
+    if event not in known:
+        close = get_close_matches(event, known, n=3) or list(known)
+        raise ConfigurationError(f"There is no event {event!r}: {', '.join(close)}.")
+    data = copy.deepcopy(known[event].data)
+    if "namespace" in data:
+        data["namespace"] = namespace
+    for change in changes:
+        path, equals, text = change.partition("=")
+        root, *way = steps(path)
+        if not equals or root != "data" or not way:
+            raise ConfigurationError(f"--set {path} is not understood: write --set data.FIELD=VALUE.")
+        field = known[event].fields.get(way[0])
+        if field is None:
+            raise ConfigurationError(f"{event} has no field data.{way[0]}: it has {', '.join(known[event].fields)}.")
+        _set(data, way, _value(text, field if len(way) == 1 else {}), path)
+    return data
+
+
+def _value(text: str, schema: dict[str, Any]) -> Any:
+    """JSON, or the text as it is: where the contract has a string, 42 is one."""
+    kinds = schema.get("type", ())
+    if "string" in kinds and not (text == "null" and "null" in kinds):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _set(data: dict[str, Any], way: list[str], value: Any, path: str) -> None:
+    """Put a value into the data. Objects on the way are made, lists must be there."""
+    at: Any = data
+    for step, then in zip(way, [*way[1:], ""], strict=True):
+        if isinstance(at, list) and step.isdecimal() and int(step) < len(at):
+            key: Any = int(step)
+        elif isinstance(at, dict) and not step.isdecimal():
+            key = step
+            if then and not then.isdecimal():
+                at.setdefault(step, {})
+        else:
+            raise ConfigurationError(f"--set {path} leads nowhere: the data is {json.dumps(data, ensure_ascii=False)}")
+        if not then:
+            at[key] = value
+        else:
+            at = at.get(key) if isinstance(at, dict) else at[key]
+
+
+def _publish(client: InteractorClient, event: str, data: dict[str, Any], as_json: bool) -> None:
+    namespace = client.config.namespace or ""
+    listening = [each for each in client.webhooks.iterate() if each.active and event in each.events]
+    if not listening:
+        raise ConfigurationError(
+            f"No active webhook {f'of {namespace}' if namespace else 'without a namespace'} listens for {event}: run "
+            "`interactor webhooks listen --forward-to URL` meanwhile, register one, or pass --to URL."
+        )
+    control = inspector_url(client.config.core_api_url)
+    asked = json.dumps({"event": event, "namespace": namespace, "data": data}).encode()
+    headers = {"Content-Type": "application/json"}
+    # The sandbox is on this machine or beside it: no proxy leads there.
+    with httpx.Client(timeout=PATIENCE, trust_env=False) as direct:
+        answer = post(direct, "INTERACTOR_CORE_API_URL", f"{control}/events", asked, headers)
+    if answer.status_code != 201:
+        raise ConfigurationError(
+            f"{client.config.core_api_url} is no sandbox, which alone lets events happen on demand: pass --to URL."
+        )
+    published = answer.json()
+    if as_json:
+        write_json({"event": published, "webhooks": [each.id for each in listening]}, compact=True)
+        return
+    write(f"{event} ", "bold cyan", end="")
+    write(f"{published['id']} goes to {', '.join(each.url for each in listening)}")
