@@ -14,6 +14,7 @@ import typer
 
 from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookPayloadError
 from interactor_ext._redaction import clean_text
+from interactor_ext.cli import operations
 from interactor_ext.cli.output import write, write_json
 from interactor_ext.webhooks import parse_event
 
@@ -25,6 +26,10 @@ SecretFile = Annotated[
 PATIENCE = 30.0
 # The headers that verification needs, and the options that set them.
 SIGNED = {"x-interactor-signature": "--signature", "x-interactor-timestamp": "--timestamp"}
+
+
+def complete_event(incomplete: str) -> list[str]:
+    return [name for name in operations.events() if name.startswith(incomplete)]
 
 
 def secret_of(file: Path | None) -> str:

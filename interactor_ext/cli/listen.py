@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from wsgiref.simple_server import make_server
 
 import httpx
@@ -19,7 +19,7 @@ from interactor_ext import InteractorClient
 from interactor_ext._config._checks import is_loopback
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext.cli import operations
-from interactor_ext.cli.deliveries import PATIENCE, SecretFile, secret_of
+from interactor_ext.cli.deliveries import PATIENCE, SecretFile, complete_event, secret_of
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.receiver import QuietRequestHandler, Receiver, Server, show_received
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
@@ -41,7 +41,11 @@ def listen(
     ] = None,
     events: Annotated[
         list[str] | None,
-        typer.Option("--event", help="With --forward-to: a type of event. May be repeated; all of them, if left out."),
+        typer.Option(
+            "--event",
+            autocompletion=complete_event,
+            help="With --forward-to: a type of event. May be repeated; all of them, if left out.",
+        ),
     ] = None,
     public_url: Annotated[
         str | None,
@@ -60,6 +64,8 @@ def listen(
     """
     if forward_to is None and (events or public_url):
         raise typer.BadParameter("--event and --public-url go with --forward-to.")
+    for event in events or ():
+        operations.describe_event(event)
     secret = secret_of(secret_file)
     router = WebhookRouter(WebhookVerifier(secret), MemoryEventStore(ttl=math.inf))
     router.default(lambda event: show_received(event, as_json))
@@ -127,7 +133,8 @@ def _reachable(url: str, client: InteractorClient) -> str:
 @contextmanager
 def _registered(client: InteractorClient, url: str, events: list[str], secret: str, as_json: bool) -> Iterator[None]:
     """A webhook that exists while the block runs."""
-    webhook = client.webhooks.create(url=url, events=events, secret=secret)
+    types: list[Any] = [*events]  # a type checker knows them one by one
+    webhook = client.webhooks.create(url=url, events=types, secret=secret)
     if not as_json:
         of = client.config.namespace or "the default namespace"
         write(f"Registered {webhook.id} of {of} for {_types(events)}; it is deleted at the end.", "dim")

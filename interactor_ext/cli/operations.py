@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
@@ -131,12 +132,18 @@ def events() -> dict[str, DescribedEvent]:
     }
 
 
+def describe_event(name: str) -> DescribedEvent:
+    """The event of this type. Raises ConfigurationError if the contract has none."""
+    if name not in events():
+        close = get_close_matches(name, events(), n=3) or list(events())
+        raise ConfigurationError(f"There is no event {name!r}: {', '.join(close)}.")
+    return events()[name]
+
+
 def describe(operation_id: str) -> Described:
     """The operation with this id. Raises ConfigurationError if the contract has none."""
     found = operations().get(operation_id)
     if found is None:
-        from difflib import get_close_matches
-
         close = get_close_matches(operation_id, operations(), n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else "`interactor api` lists them all."
         raise ConfigurationError(f"There is no operation {operation_id!r}: {hint}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 import httpx
@@ -13,15 +12,11 @@ import typer
 from interactor_ext import InteractorClient
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.cli import operations
-from interactor_ext.cli.deliveries import PATIENCE, SecretFile, post, secret_of, show_answer
+from interactor_ext.cli.deliveries import PATIENCE, SecretFile, complete_event, post, secret_of, show_answer
 from interactor_ext.cli.fields import steps
 from interactor_ext.cli.output import write, write_json
 from interactor_ext.cli.sandbox import inspector_url
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
-
-
-def complete_event(incomplete: str) -> list[str]:
-    return [name for name in operations.events() if name.startswith(incomplete)]
 
 
 def trigger(
@@ -61,11 +56,8 @@ def trigger(
 
 def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, Any]:
     """The data of the contract's example with the changes. Raises ConfigurationError."""
-    known = operations.events()
-    if event not in known:
-        close = get_close_matches(event, known, n=3) or list(known)
-        raise ConfigurationError(f"There is no event {event!r}: {', '.join(close)}.")
-    data = copy.deepcopy(known[event].data)
+    described = operations.describe_event(event)
+    data = copy.deepcopy(described.data)
     if "namespace" in data:
         data["namespace"] = namespace
     for change in changes:
@@ -73,9 +65,9 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
         root, *way = steps(path)
         if not equals or root != "data" or not way:
             raise ConfigurationError(f"--set {path} is not understood: write --set data.FIELD=VALUE.")
-        field = known[event].fields.get(way[0])
+        field = described.fields.get(way[0])
         if field is None:
-            raise ConfigurationError(f"{event} has no field data.{way[0]}: it has {', '.join(known[event].fields)}.")
+            raise ConfigurationError(f"{event} has no field data.{way[0]}: it has {', '.join(described.fields)}.")
         _set(data, way, _value(text, field if len(way) == 1 else {}), path)
     return data
 

@@ -177,7 +177,7 @@ def test_listen_refuses_options_that_lead_nowhere(shown_by: Callable[..., str], 
     to = ["--forward-to", application.url]
     elsewhere = {"INTERACTOR_CORE_API_URL": "https://core.example.com/api/v1"}
     assert "with --public-url" in shown_by(*listen, *to, status=1, **elsewhere)
-    assert "events" in shown_by(*listen, *to, "--event", "nonsense", status=1)
+    assert "There is no event 'nonsense'" in shown_by(*listen, *to, "--event", "nonsense", status=1)
     assert "INTERACTOR_WEBHOOK_SECRET is not set" in shown_by(*listen, *to, status=1, INTERACTOR_WEBHOOK_SECRET="")
 
 
