@@ -54,9 +54,13 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
     if isinstance(error, httpx.DecodingError):
         problem = "was refused" if isinstance(error, BodyRefused) else "cannot be unpacked"
         return APIConnectionError(f"{what}: the answer {problem}: {text}")
+    if isinstance(error, httpx.ConnectError) and any(reason in text for reason in _NO_TLS):
+        return APIConnectionError(
+            f"{what}: what answers at this port speaks no TLS. Nothing was sent. If it is the right server, "
+            f"{url_variable(request)} begins with http://, not https://",
+            sent=False,
+        )
     advice = f". Check {url_variable(request)}" if isinstance(error, httpx.ConnectError) else ""
-    if advice and any(reason in text for reason in _NO_TLS):
-        advice += ": it begins with https://, and what answers at this port speaks no TLS, so use http:// there"
     return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
 
 

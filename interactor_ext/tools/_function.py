@@ -99,8 +99,9 @@ def _member(tool: str, parameter: inspect.Parameter, hints: dict[str, Any], desc
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise TypeError(f"{tool}({parameter}): a tool's parameters must be named one by one")
     if parameter.name not in hints:
-        hint = "; to make a method a tool, pass it bound" if parameter.name in ("self", "cls") else ""
-        raise TypeError(f"{tool}({parameter.name}) has no type hint{hint}")
+        is_method = parameter.name in ("self", "cls")
+        hint = "to make a method a tool, pass it bound" if is_method else f"write one, as in `{parameter.name}: str`"
+        raise TypeError(f"{tool}({parameter.name}) has no type hint: {hint}")
     required = parameter.default is parameter.empty
     default = MISSING if required else parameter.default
     return Member(parameter.name, hints[parameter.name], required, default, descriptions.get(parameter.name, ""))

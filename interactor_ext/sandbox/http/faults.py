@@ -27,6 +27,7 @@ import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from interactor_ext.sandbox.http.connections import ConnectionCut
@@ -134,7 +135,9 @@ class Faults:
         Raises ValueError for an unknown operation, or arguments that do not fit the kind.
         """
         if operation is not None and operation not in self._operations:
-            raise ValueError(f"operation {operation!r} is not in the contract")
+            meant = get_close_matches(operation, self._operations, n=1)
+            hint = f": did you mean {meant[0]!r}?" if meant else ""
+            raise ValueError(f"operation {operation!r} is not in the contract{hint}")
         fault = Fault(
             id=next(self._ids),
             kind=kind or ("latency" if status is None else "status"),
