@@ -42,7 +42,10 @@ def _problem(value: Any, path: str) -> str | None:
         return None if math.isfinite(value) else f"{where} is {value}, a number that JSON has not"
     if value is None or isinstance(value, int):
         return None
-    advice = "it lacks an `await`" if isinstance(value, Awaitable) else "convert it, such as with str() or list()"
+    if isinstance(value, Awaitable):
+        advice = "it lacks an `await`"
+    else:
+        advice = "pass its id" if hasattr(value, "id") else "convert it, such as with str() or list()"
     return f"{where} is of type {type(value).__name__}, which JSON has not: {advice}"
 
 

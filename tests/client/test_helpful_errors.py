@@ -165,6 +165,8 @@ def test_object_in_place_of_its_id_says_so(interactor_client: InteractorClient) 
     bot = interactor_client.assistants.create(name="Bot", model="gpt-4", system_prompt="")
     with pytest.raises(ValueError, match="assistant_id must be a string, not Assistant: pass its id"):
         interactor_client.assistants.get(bot)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="assistant_id is of type Assistant, which JSON has not: pass its id"):
+        interactor_client.rooms.create(assistant_id=bot)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])

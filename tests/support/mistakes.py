@@ -19,12 +19,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import interactor_ext
-from interactor_ext import reset_clients, webhooks
+from interactor_ext import AsyncInteractorClient, InteractorClient, ToolSet, reset_clients
 from interactor_ext._config import _checks
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import PlatformGuard, WebhookFactory, recorder
 from interactor_ext.testing.environment import environment_of
+from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "mistakes.md"
 SECRET = "whsec_for_tests"
@@ -103,12 +103,25 @@ TABLE: dict[str, tuple[Mistake, ...]] = {
     ),
 }
 
+INTRODUCTION = """\
+# Mistakes and their messages
+
+Mistakes that are made often, each with the message that it gives: search this page for the words of yours. A message
+says what happened, to which request, and what to do. `TypeError`, `ValueError` and `ConfigurationError` come before
+anything is sent.
+
+`user` is `client.namespace("user_123")`, `bot` and `room` are an assistant and a room of that namespace; `async_user`
+is the same of an `AsyncInteractorClient`. Ids, ports and paths are examples.
+"""
 NOTES = {
-    "Sync and async": [
-        "Of these, two messages are Python's own and leave it to you what is missing: `(await "
-        "async_user.assistants.list()).data`, and\n`async for bot in async_user.assistants.iterate(): ...`."
-    ]
+    "Sync and async": """
+Two of these messages are Python's own, and leave it to you what is missing:
+`(await async_user.assistants.list()).data`, and `async for bot in async_user.assistants.iterate(): ...`.
+"""
 }
+END = """
+What the errors of calls have in common, and how to catch them: [Handle errors](errors.md).
+"""
 
 # What is another in each run, and how the page has it.
 _CHANGING = (
@@ -154,15 +167,27 @@ def _names(sandbox: Sandbox, folder: Path) -> dict[str, Any]:
     client, async_client = sandbox.client(max_retries=0), sandbox.async_client(max_retries=0)
     user = client.namespace("user_123")
     bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Help.")
-    verifier, make = webhooks.WebhookVerifier(SECRET), WebhookFactory(SECRET)
+    verifier, make = WebhookVerifier(SECRET), WebhookFactory(SECRET)
     return {
-        **{name: getattr(interactor_ext, name) for name in ("AsyncInteractorClient", "InteractorClient")},
-        **{"Sandbox": Sandbox, "WebhookVerifier": webhooks.WebhookVerifier, "json": json, "os": os},
-        **{"client": client, "async_client": async_client, "sandbox": sandbox},
-        **{"user": user, "async_user": async_client.namespace("user_123")},
-        **{"bot": bot, "room": user.rooms.create(assistant_id=bot.id), "tools": interactor_ext.ToolSet()},
-        **{"verifier": verifier, "router": webhooks.WebhookRouter(verifier, store=webhooks.MemoryEventStore())},
-        **{"interactor_webhook": make, "delivery": make("credential.expired"), "interactor_vcr": recorder(folder)},
+        "AsyncInteractorClient": AsyncInteractorClient,
+        "InteractorClient": InteractorClient,
+        "Sandbox": Sandbox,
+        "WebhookVerifier": WebhookVerifier,
+        "async_client": async_client,
+        "async_user": async_client.namespace("user_123"),
+        "bot": bot,
+        "client": client,
+        "delivery": make("credential.expired"),
+        "interactor_vcr": recorder(folder),
+        "interactor_webhook": make,
+        "json": json,
+        "os": os,
+        "room": user.rooms.create(assistant_id=bot.id),
+        "router": WebhookRouter(verifier, store=MemoryEventStore()),
+        "sandbox": sandbox,
+        "tools": ToolSet(),
+        "user": user,
+        "verifier": verifier,
     }
 
 
@@ -174,26 +199,15 @@ def _cell(text: str) -> str:
     """Code in a cell of a table, in which a line break is written as such."""
     fence = "``" if "`" in text else "`"
     space = " " if "`" in text else ""
-    escaped = text.replace("|", "\\|")
-    return "<br>".join(f"{fence}{space}{line}{space}{fence}" for line in escaped.split("\n"))
+    return "<br>".join(f"{fence}{space}{line}{space}{fence}" for line in text.split("\n"))
 
 
 def page(messages: dict[Mistake, str]) -> str:
-    count = sum(map(len, TABLE.values()))
-    parts = [
-        "# Mistakes and their messages",
-        f"{count} mistakes, each with the message that it gives. Search this page for the words of yours. A message says "
-        "what happened,\nto which request, and what to do; `TypeError`, `ValueError` and `ConfigurationError` come before "
-        "anything is sent.",
-        "`user` is `client.namespace(\"user_123\")`, `bot` and `room` are an assistant and a room of that namespace; "
-        "`async_user` is\nthe same of an `AsyncInteractorClient`. Ids, ports and paths are examples.",
-    ]
+    text = INTRODUCTION
     for title, mistakes in TABLE.items():
         rows = [row(mistake, messages[mistake]) for mistake in mistakes]
-        parts += [f"## {title}", "\n".join(["| mistake | message |", "|---|---|", *rows])]
-        parts += NOTES.get(title, [])
-    parts.append("What the errors of calls have in common, and how to catch them: [Handle errors](errors.md).")
-    return "\n\n".join(parts) + "\n"
+        text += "\n".join([f"\n## {title}", "", "| mistake | message |", "|---|---|", *rows, ""]) + NOTES.get(title, "")
+    return text + END
 
 
 def main() -> None:
