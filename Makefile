@@ -87,6 +87,7 @@ bench: $(READY)
 	@$(PIP) install --group bench
 	$(BIN)/python -m tests.benchmarks
 
+# Not --quiet: it would hide the warnings from strict mode.
 docs: $(READY)
 	@$(PIP) install --group docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
