@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from interactor_ext.cli.output import note
 from interactor_ext.cli.program import run_program
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing.environment import environment_of
@@ -12,8 +13,10 @@ from interactor_ext.testing.environment import environment_of
 
 def main() -> int:
     """The exit status of the quickstart: 0 if every call had its answer."""
+    path = _quickstart()
+    note(f"This runs {path} beside a sandbox.")
     with Sandbox(word_delay=0.03).run() as sandbox:
-        return run_program([sys.executable, str(_quickstart())], environment_of(sandbox))
+        return run_program([sys.executable, str(path)], environment_of(sandbox))
 
 
 def _quickstart() -> Path:

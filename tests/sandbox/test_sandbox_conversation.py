@@ -132,10 +132,10 @@ def test_streamed_reply_continues_after_tool_result(caller: Caller) -> None:
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
         send(caller, room, "/tool a", stream=True)
         call = stream.until("tool_call.start")[0]["tool_call"]
-        given = submit(caller, room, call, 7)
+        given = submit(caller, room, call, "3 °C")
         final = stream.until("message.complete")[-1]["message"]
     assert [each["id"] for each in given["tool_calls"]] == [call["id"]]
-    assert final["content"] == "Bot here. a answered 7."
+    assert final["content"] == 'Bot here. a answered "3 °C".'
 
 
 def test_uncallable_tools_are_named_in_reply(caller: Caller) -> None:

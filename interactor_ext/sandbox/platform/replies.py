@@ -63,7 +63,7 @@ def echo_line(content: str) -> str:
 
 
 def result_line(tool: str, result: Any) -> str:
-    text = json.dumps(result, separators=(", ", ": "))
+    text = json.dumps(result, ensure_ascii=False)
     return f"{tool} answered {text if len(text) <= QUOTED else text[:QUOTED] + '...'}."
 
 
