@@ -35,7 +35,7 @@ from tests.support.conversations import (
     sync_and_async,
     under_deadline,
 )
-from tests.support.waiting import eventually
+from tests.support.waiting import collect_garbage, eventually
 
 WORDS = "one two three"
 ANSWER = f"Bot here. You said: {WORDS}"
@@ -339,7 +339,7 @@ def test_garbage_collector_closes_a_chat_in_the_closer_thread() -> None:
 
         def collect() -> None:
             with ROOMS._lock:
-                gc.collect()
+                collect_garbage()
             is_over.set()
 
         gc.disable()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
 import os
 import subprocess
@@ -32,6 +31,7 @@ from interactor_ext._config import ConfigFields
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore
 from tests.support.odd_server import ASSISTANT, OddServer, js
+from tests.support.waiting import collect_garbage
 
 both = pytest.mark.parametrize("get", [get_client, get_async_client])
 
@@ -109,7 +109,7 @@ def test_connections_close_when_their_event_loop_ends(server: OddServer) -> None
     client = AsyncInteractorClient(**server.settings)
     asyncio.run(client.assistants.list())
     eventually(lambda: not server.open_connections)
-    gc.collect()
+    collect_garbage()
     assert not client.is_closed
 
 
@@ -119,12 +119,12 @@ def test_dropped_client_closes_its_connections(server: OddServer, view: bool) ->
     user = client.namespace("a") if view else client
     user.assistants.list()
     del client
-    gc.collect()
+    collect_garbage()
     if view:
         user.assistants.list()  # a view keeps alive what it needs
         assert server.open_connections == 1
     del user
-    gc.collect()
+    collect_garbage()
     eventually(lambda: not server.open_connections)
 
 
@@ -132,10 +132,10 @@ def test_low_level_client_keeps_its_client_alive(server: OddServer) -> None:
     from interactor_client.api.assistants import list_assistants
 
     api = InteractorClient(**server.settings).namespace("a").api
-    gc.collect()
+    collect_garbage()
     assert list_assistants.sync(client=api).data[0].id == "asst_1"
     del api
-    gc.collect()
+    collect_garbage()
     eventually(lambda: not server.open_connections)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import socket
 import threading
@@ -20,6 +19,7 @@ from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._waiters import Closing
 from interactor_ext.webhooks import _fork_pause
+from tests.support.waiting import collect_garbage
 
 
 def test_inherited_sockets_are_released_and_their_descriptors_stay_taken() -> None:
@@ -54,7 +54,7 @@ def test_fork_hooks_run_while_their_object_lives(monkeypatch: pytest.MonkeyPatch
     _fork._run_hooks()
     assert ran == ["renewed"]
     del holder
-    gc.collect()
+    collect_garbage()
     assert len(_fork._hooks) == 0
 
 
@@ -69,7 +69,7 @@ def test_lock_is_free_in_a_child_and_forgotten_with_its_owner(monkeypatch: pytes
     assert lock.acquire(blocking=False)
     lock.release()
     del lock
-    gc.collect()
+    collect_garbage()
     assert len(_fork._locks) == 0
 
 
@@ -96,7 +96,7 @@ def test_pause_while_forking_is_released_after_the_fork(monkeypatch: pytest.Monk
     assert not _fork_pause._forking.locked()
     assert did == ["first pauses", "second pauses", "second resumes", "first resumes"]
     del second, holder
-    gc.collect()
+    collect_garbage()
     assert len(_fork_pause._pauses) == 1
     _fork_pause._pause_all()
     _fork_pause._forget_fork()

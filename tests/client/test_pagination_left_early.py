@@ -22,7 +22,7 @@ from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import Transport
 from tests.support.fault_server import ASSISTANT, Action, Connection, FaultServer, Request, error, reply
 from tests.support.modes import sync_and_async
-from tests.support.waiting import PATIENCE, eventually, eventually_async
+from tests.support.waiting import PATIENCE, collect_garbage, eventually, eventually_async
 
 LONG = 300.0
 """Seconds for a timeout, or a pause, that a test which passes does not wait for."""
@@ -197,7 +197,7 @@ def test_garbage_collected_iteration_cancels_its_pages_silently(by: str, monkeyp
 
             def page_of_and_collect(*arguments: Any, **more: Any) -> Any:
                 if threading.current_thread().name == "interactor-pages" and dropped.is_set():
-                    gc.collect()
+                    collect_garbage()
                     collected.set()
                 return real(*arguments, **more)
 
@@ -211,7 +211,7 @@ def test_garbage_collected_iteration_cancels_its_pages_silently(by: str, monkeyp
             del response
             dropped.set()
             if by == "the collector in the same thread":
-                gc.collect()
+                collect_garbage()
             else:
                 assert collected.wait(PATIENCE)
         finally:

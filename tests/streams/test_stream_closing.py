@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 import zlib
@@ -21,6 +20,7 @@ from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 from tests.support.raw_sse_server import Connection, RawServer, eventually
 from tests.support.stream_reader import AT_ONCE, KWARGS
+from tests.support.waiting import collect_garbage
 
 RULES = Rules(RetryPolicy())
 
@@ -248,7 +248,7 @@ async def test_dropped_stream_closes_its_connection() -> None:
         async with httpx.AsyncClient(base_url=server.url, transport=transport) as client:
             async for _ in await AsyncStream[Any](client, KWARGS, "StreamEvent", policy=AT_ONCE).__aenter__():
                 break
-            gc.collect()
+            collect_garbage()
             assert await asyncio.to_thread(closed, server)
 
 
@@ -494,7 +494,7 @@ async def test_stream_dropped_between_two_events_closes_its_connection() -> None
             stream = await AsyncStream[Any](client, KWARGS, "StreamEvent", policy=AT_ONCE).__aenter__()
             assert (await anext(stream)).content == "1"
             del stream
-            gc.collect()
+            collect_garbage()
             assert await asyncio.to_thread(closed, server)
 
 

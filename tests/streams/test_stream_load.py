@@ -20,7 +20,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.streams._state import StreamState
 from tests.support.chaos_proxy import ChaosProxy
 from tests.support.conversations import NAMESPACE
-from tests.support.waiting import eventually
+from tests.support.waiting import collect_garbage, eventually
 
 AT_ONCE = 200
 CUTS = 3
@@ -92,7 +92,7 @@ def open_sockets() -> int:
 
 
 def left_behind() -> int:
-    gc.collect()
+    collect_garbage()
     return sum(issubclass(type(thing), Reply | AsyncReply | StreamState) for thing in gc.get_objects())
 
 

@@ -20,7 +20,7 @@ from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.stream_reader import CONTEXT, KWARGS, RULES
-from tests.support.waiting import eventually
+from tests.support.waiting import collect_garbage, eventually
 
 POLICY = RetryPolicy(base_delay=0.01)
 TEXT = "".join(f"{number} " for number in range(1, 21))
@@ -83,14 +83,14 @@ def test_many_streams_survive_three_reconnects_each(mode: str, streams: int) -> 
     with RawServer(handler) as server:
         run(server.url, 5)  # loads modules first
     sockets, threads = open_sockets(), threading.active_count()
-    gc.collect()
+    collect_garbage()
     objects = len(gc.get_objects())
     with RawServer(handler) as server:
         assert run(server.url, streams) == [(TEXT, 3)] * streams
     del server
 
     def nothing_is_left() -> bool:
-        gc.collect()
+        collect_garbage()
         things = gc.get_objects()
         # Lazy objects answer isinstance by loading.
         if any(issubclass(type(thing), StreamState) for thing in things):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,21 @@ def eventually(condition: Callable[[], object], what: str = "it") -> Literal[Tru
         assert time.monotonic() < deadline, f"{what} never came true"
         time.sleep(0.002)
     return True
+
+
+def collect_garbage() -> None:
+    """A collection of all garbage in this thread: `gc.collect` alone does nothing while another thread collects."""
+    collected_by: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            collected_by.append(threading.get_ident())
+
+    gc.callbacks.append(note)
+    try:
+        eventually(lambda: gc.collect() >= 0 and threading.get_ident() in collected_by, "a collection of garbage")
+    finally:
+        gc.callbacks.remove(note)
 
 
 async def eventually_async(condition: Callable[[], object], what: str = "it") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 from interactor_ext.transports import _closer as closer
 from interactor_ext.transports._closer import close_later, close_when_dropped, start_closer
+from tests.support.waiting import collect_garbage
 
 PATIENCE = 60.0
 
@@ -62,7 +62,7 @@ def test_close_when_dropped_closes_after_an_owner_in_a_reference_cycle() -> None
     owner.__dict__["itself"] = owner
     close_when_dropped(owner, done.set)
     del owner
-    gc.collect()
+    collect_garbage()
     assert done.wait(PATIENCE)
 
 

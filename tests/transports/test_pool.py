@@ -5,7 +5,6 @@ forks, closing.
 from __future__ import annotations
 
 import asyncio
-import gc
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from interactor_ext.transports._async_transport import ConnectionPool
 from interactor_ext.transports._proxies_and_tls import origin_of
 from interactor_ext.transports._sync_transport import SyncConnection
 from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and, slow
+from tests.support.waiting import collect_garbage
 
 STREAM = Operation("stream_room", "rooms", "GET", "/x", "core", idempotency_key=False, stream=True)
 PATH = "/api/v1/assistants/asst_1"
@@ -203,7 +203,7 @@ def test_one_client_works_in_consecutive_event_loops(server: FaultServer, kind: 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert [asyncio.run(call()) for _ in range(3)] == [600] * 3
-        gc.collect()
+        collect_garbage()
     assert _soon(lambda: server.open_connections == 0)
 
 
@@ -307,7 +307,7 @@ def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pendin
         runner.run(call())
     del runner
     held.clear()
-    gc.collect()
+    collect_garbage()
     assert not unraisable
     assert not [record.getMessage() for record in caplog.records if record.name == "asyncio"]
     assert _soon(lambda: server.open_connections == 0)
@@ -329,7 +329,7 @@ def test_closed_loop_is_forgotten(server: FaultServer) -> None:
         asyncio.run(call())
         asyncio.run(transport.aclose())
         del loop
-        gc.collect()
+        collect_garbage()
     assert len(transport._pools._entries) == 0
     assert _soon(lambda: server.open_connections == 0)
 
@@ -339,7 +339,7 @@ async def test_dropped_async_transport_closes_its_connections(server: FaultServe
     await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
     assert server.open_connections == 1
     del transport
-    gc.collect()
+    collect_garbage()
     await until(lambda: server.open_connections == 0, "the connection is closed")
 
 
@@ -530,6 +530,6 @@ def test_stream_dropped_together_with_its_closed_transport_is_closed(server: Fau
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
         drop()
-        gc.collect()
+        collect_garbage()
         assert _soon(lambda: server.open_connections == 0)
     assert not caught

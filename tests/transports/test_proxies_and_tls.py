@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import gc
 import logging
 import socket
 import ssl
@@ -29,6 +28,7 @@ from interactor_ext import (
 )
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.support.fault_server import FaultServer
+from tests.support.waiting import collect_garbage
 
 TRANSPORTS = [Transport, AsyncTransport, AiohttpTransport]
 
@@ -331,7 +331,7 @@ async def test_call_cancelled_during_the_tls_handshake_leaves_no_socket_open(aut
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await transport.aclose()
-        gc.collect()
+        collect_garbage()
         deadline = time.monotonic() + 60
         while server.open_connections:
             assert time.monotonic() < deadline

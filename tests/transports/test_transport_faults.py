@@ -24,7 +24,7 @@ from interactor_ext.tokens import MemoryTokenStore, Token
 from interactor_ext.transports import AiohttpTransport, AsyncTransport
 from tests.support.fault_server import FaultServer, deaf_url, mute_url, refusing_url
 from tests.support.fault_table import CALLS, FAULTS, RETRIES, SHORT, Fault
-from tests.support.waiting import with_enough_time
+from tests.support.waiting import collect_garbage, with_enough_time
 
 POLICY = RetryPolicy(max_retries=RETRIES, base_delay=0.01, max_delay=0.05)
 SECRET = "s3cret-of-the-client"
@@ -140,7 +140,7 @@ def check(fault: Fault, call: str, outcome: str, server: FaultServer | None) -> 
 @pytest.fixture(scope="module", autouse=True)
 def _the_collector_looks_at_this_module_alone() -> None:
     """It is called after each test."""
-    gc.collect()
+    collect_garbage()
     gc.freeze()
 
 
@@ -149,7 +149,7 @@ def _nothing_comes_to_light_later(caplog: pytest.LogCaptureFixture) -> Iterator[
     """No warning when objects are collected, and no secret in any log."""
     caplog.set_level(logging.DEBUG)
     yield
-    gc.collect()
+    collect_garbage()
     assert SECRET not in caplog.text
     assert "t0ken" not in caplog.text
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import gc
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from interactor_ext import (
 from interactor_ext._threads import DaemonThreads
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport, _deadline
 from tests.support.fault_server import Connection, FaultServer, send_and
+from tests.support.waiting import collect_garbage
 
 SETTINGS: dict[str, Any] = {
     "client_id": "client",
@@ -229,7 +229,7 @@ def test_dropped_stream_is_closed_by_the_closer_thread(how: str) -> None:
     next(held)
     with transport.body.lock:
         del held
-        gc.collect()
+        collect_garbage()
         assert not transport.body.closed.is_set()
     assert transport.body.closed.wait(30)
     assert transport.body.closed_by == "interactor-closer"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import os
 import socket
@@ -40,6 +39,7 @@ from interactor_ext.webhooks import (
 from tests.support.postgres_server import PostgresServer
 from tests.support.postgres_stores import POSTGRES, OneLoop, postgres_stores
 from tests.support.redis_server import redis_server
+from tests.support.waiting import collect_garbage
 from tests.support.webhook_deliveries import SECRET, delivery
 
 pytest_plugins = ["tests.support.postgres_fixtures"]
@@ -335,7 +335,7 @@ def test_sqlite_connection_is_closed_by_collector(tmp_path: Path, kind: Any) -> 
     with store._database.transaction() as connection:
         connection.execute("SELECT 1")
     del store
-    gc.collect()
+    collect_garbage()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         connection.execute("SELECT 1")
 
@@ -343,7 +343,7 @@ def test_sqlite_connection_is_closed_by_collector(tmp_path: Path, kind: Any) -> 
 def test_sqlite_store_failing_in_init_raises_nothing_in_del(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         SQLiteEventStore(tmp_path / "events.db", timeout=-1)
-    gc.collect()  # pytest fails a test that leaves an error in a finalizer
+    collect_garbage()  # pytest fails a test that leaves an error in a finalizer
 
 
 def test_sqlite_connection_of_invalid_file_is_closed(tmp_path: Path) -> None:
@@ -434,7 +434,7 @@ def test_sqlite_survives_interrupt_in_every_line(tmp_path: Path, is_new: bool) -
                 another.close()
             if not hit:
                 break
-    gc.collect()
+    collect_garbage()
     assert number > 10
 
 
