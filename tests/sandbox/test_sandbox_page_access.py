@@ -104,7 +104,7 @@ def has_everything(sandbox: Sandbox, caller: Caller) -> dict[str, Any]:
     caller.make(f"/rooms/{room['id']}/messages", content='/tool get_weather {"city": "Oslo"}')
     workflow = caller.make("/workflows", **WORKFLOW)
     caller.make("/workflow-instances", workflow_id=workflow["id"], context={"order": "ord_1"})
-    sandbox.add_credential("google", namespace="user_1", scopes=["calendar.read"])
+    sandbox.add_credential("google", namespace="user_1", scopes=["calendar.read", "x" * 200])
     sandbox.add_credential("slack", namespace=LONG, status="expired")
     caller.get(f"/nothing/{'x' * 200}")
     sandbox.faults.add("list_rooms", status=503, times=3)
@@ -137,6 +137,12 @@ def test_inspector_and_consent_page_have_no_accessibility_violation_in_any_view(
     )
     look("credentials", "#flow-list", "google", "credentials")
     look("control", "#tool-call-list", "Oslo", "control")
+    inspector.press("Remove all faults")
+    inspector.shows("#fault .outcome.good", "No fault is in force")
+    inspector.write("#reply [name=then]", "Bye.")
+    inspector.press("Add the reply")
+    inspector.shows("#reply .outcome.bad", "a reply needs")
+    looks.check(inspector.browser, "control-outcomes")
     inspector.press("Reset…")
     inspector.shows("#reset-dialog", "Reset the sandbox?")
     looks.check(inspector.browser, "reset")
@@ -245,6 +251,36 @@ def test_control_panel_is_driven_by_the_keyboard_alone(
     assert keyboard.is_at("#reset")
 
 
+def test_every_other_section_is_driven_by_the_keyboard_alone(
+    inspector: Page, keyboard: Keyboard, sandbox: Sandbox, caller: Caller
+) -> None:
+    room = caller.room(name="Ada")
+    caller.room(name="Bea")
+    caller.make("/webhooks", url="http://127.0.0.1:1/hook", events=["room.message.created"])
+    inspector.open("rooms")
+    inspector.shows("#room-facts", "Bea")
+    keyboard.press(f"#room-list a[href$={room['id']}]")
+    inspector.shows("#room-facts", "Ada")
+    keyboard.write("#content", "Hello")
+    keyboard(ENTER)
+    inspector.shows("#messages .assistant", "You said: Hello")
+    assert keyboard.is_at("#content")
+
+    keyboard.press("#sections a[href='#deliveries']")
+    inspector.shows("#delivery-list", "room.message.created")
+    attempts = len(sandbox.deliveries)
+    keyboard.press("#delivery-list button")
+    eventually(inspector.browser, lambda: len(sandbox.deliveries) > attempts)
+
+    flow = caller.make("/oauth/initiate", provider="google", redirect_uri=f"{inspector.origin}/_sandbox")
+    inspector.open("credentials")
+    inspector.shows("#flow-list", "google")
+    keyboard.go_to("#flow-list a")
+    inspector.browser.get(flow["authorization_url"])
+    keyboard.press("button.primary")
+    eventually(inspector.browser, lambda: "code=" in inspector.browser.current_url)
+
+
 def test_refused_control_shows_the_reason_beside_its_button(inspector: Page, keyboard: Keyboard) -> None:
     inspector.open("control")
     inspector.shows("#fault select[name=kind]", "malformed")
@@ -351,15 +387,19 @@ def test_pause_stops_the_renewal_until_resumed(inspector: Page, keyboard: Keyboa
     keyboard.press("#pause")
     inspector.shows("#status", "paused")
     caller.room(name="Later")
-    # Paused, the page asks for nothing by itself.
-    asked = "return performance.getEntriesByType('resource').filter((each) => each.name.includes('state')).length"
-    count = inspector.browser.execute_script(asked)
-    wait = "const done = arguments[arguments.length - 1]; setTimeout(done, 1500)"
-    inspector.browser.execute_async_script(wait)
-    assert inspector.browser.execute_script(asked) == count
+    count = """
+        const before = window.fetch;
+        let asked = 0;
+        window.fetch = (...given) => (asked++, before(...given));
+        document.dispatchEvent(new Event("visibilitychange"));
+        window.fetch = before;
+        return asked;
+    """
+    assert inspector.browser.execute_script(count) == 0
     assert "Later" not in inspector.text("#room-list")
     keyboard(ENTER)
     inspector.shows("#room-list", "Later")
+    assert inspector.browser.execute_script(count) == 1
 
 
 def test_exchange_masks_secrets_and_shows_data_as_text(inspector: Page, sandbox: Sandbox, caller: Caller) -> None:
