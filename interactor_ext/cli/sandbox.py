@@ -84,6 +84,14 @@ def sandbox(
             metavar="ORIGIN", help="Let pages of this origin, as http://localhost:3000, call it. May be repeated."
         ),
     ] = None,
+    dialect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Speak as the platform's guide does and not as the contract: current_page, whole_objects, enabled, "
+            "bare_signature or deprecation_true. May be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
     level = log_level or (LogLevel.warning if program else LogLevel.info)
@@ -96,6 +104,7 @@ def sandbox(
         seed=seed,
         allowed_hosts=allow_host or (),
         allow_origins=allow_origin or (),
+        dialect=dialect or (),
     )
     if port is None:
         port = 0 if program else _PORT

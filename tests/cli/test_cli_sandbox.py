@@ -112,3 +112,18 @@ def test_signals_are_passed_on_without_a_terminal() -> None:
             assert process.wait(60) == 41
         finally:
             process.kill()
+
+
+def test_sandbox_speaks_the_dialects_that_are_named(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    code = (
+        "from interactor_ext import InteractorClient\n"
+        "with InteractorClient() as client:\n"
+        "    print(sorted(client.request('GET', '/rooms').json()['meta']))"
+    )
+    run = ["--dialect", "enabled", "--dialect", "current_page", "--", sys.executable, "-c", code]
+    assert main(["sandbox", *run]) == 0
+    assert "['current_page', 'per_page', 'total_count', 'total_pages']" in capfd.readouterr().out
+    assert main(["sandbox", "--dialect", "klingon"]) == 1
+    assert "unknown dialect klingon: there are current_page" in capfd.readouterr().err

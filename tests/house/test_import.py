@@ -45,6 +45,16 @@ def test_constructing_a_sync_client_loads_no_attrs_no_asyncio_no_models_and_no_b
     assert sorted(name for name in modules if name.startswith(prefixes)) == []
 
 
+def test_sandbox_command_loads_no_client_no_cryptography_and_no_other_command_before_it_serves() -> None:
+    code = (
+        "from interactor_ext.cli.app import command_line\ncommand_line(sandbox_alone=True)\n"
+        "from interactor_ext.sandbox import Sandbox\nSandbox()"
+    )
+    modules = loaded(code)
+    assert {"uvicorn", "interactor_ext.sandbox.platform.accounts"} <= modules
+    assert not modules & {"cryptography", "jwt", "httpx", "interactor_ext._client", "interactor_ext.cli.api"}
+
+
 @pytest.mark.usefixtures("interactor_sandbox")
 def test_neither_import_nor_a_call_loads_pydantic() -> None:
     call = (

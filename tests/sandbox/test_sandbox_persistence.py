@@ -316,6 +316,20 @@ def test_memory_path_raises_value_error(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == []
 
 
+def test_client_and_reply_that_cannot_be_written_are_not_added(path: Path) -> None:
+    with Sandbox(data=path).run() as sandbox:
+        connection: Any = getattr(sandbox._persistence, "_connection")  # noqa: B009  # of a data file alone
+        connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(OSError, match="can't be written"):
+            sandbox.add_client("app", "app_secret")
+        with pytest.raises(OSError, match="can't be written"):
+            sandbox.replies.add(say="Hello")
+        connection.execute("PRAGMA query_only = OFF")
+        assert len(sandbox.replies) == 0
+        body = {"grant_type": "client_credentials", "client_id": "app", "client_secret": "app_secret"}
+        problem(httpx.post(f"{sandbox.account_server_url}/oauth/token", json=body), 401, "AUTH_ERROR")
+
+
 def test_full_disk_returns_507_and_rolls_back(path: Path) -> None:
     def make(name: str, size: int) -> httpx.Response:
         return client.post("/tools", json={"name": name, "description": "d" * size, "parameters": {}})

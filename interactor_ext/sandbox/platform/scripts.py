@@ -187,7 +187,9 @@ def clear_replies(store: Store) -> None:
 
 def find_reply(store: Store, room: Record, assistant: Record, content: str) -> Record | None:
     """The reply to a message of a room, if one matches; `use_reply` counts it."""
-    return next((each for each in store.all("reply", "") if _matches(each.public, room, assistant, content)), None)
+    replies = all_replies(store)
+    folded = content.casefold() if replies else ""
+    return next((each for each in replies if _matches(each.public, room, assistant, content, folded)), None)
 
 
 def use_reply(store: Store, reply: Record) -> None:
@@ -198,14 +200,14 @@ def use_reply(store: Store, reply: Record) -> None:
         store.change(reply, {"left": left - 1})
 
 
-def _matches(script: JsonObject, room: Record, assistant: Record, content: str) -> bool:
+def _matches(script: JsonObject, room: Record, assistant: Record, content: str, folded: str) -> bool:
     if script["room"] not in (None, room.id) or script["namespace"] not in (None, room.namespace):
         return False
     if script["assistant"] not in (None, assistant.id, assistant.public["name"]):
         return False
     if script["pattern"] is not None:
         return re.search(script["pattern"], content) is not None
-    return script["when"] is None or script["when"].casefold() in content.casefold()
+    return script["when"] is None or script["when"].casefold() in folded
 
 
 def _condition(when: object) -> JsonObject:

@@ -1,9 +1,10 @@
 """DataFile: persists the sandbox's state in a SQLite file, across restarts and kills.
 
 Stored are the records of the API (messages, credentials and webhooks with their secrets, workflow instances with their
-state ...), the responses under Idempotency-Keys, the key that signs tokens, the revoked tokens, and the pending
-webhook deliveries. Not stored are journals, the events of open streams, rate limits, faults, a partly streamed reply,
-and the offset of the clock. The file is readable by its owner only, as it holds secrets.
+state ...), scripted replies and added clients, the responses under Idempotency-Keys, the key that signs tokens, the
+revoked tokens, and the pending webhook deliveries. Not stored are journals, the events of open streams, rate limits,
+faults, a partly streamed reply, a call of a `callback_url` in progress, and the offset of the clock. The file is
+readable by its owner only, as it holds secrets.
 
 A file is checked completely before anything is written to it: one that is damaged, or of another kind or version, is
 refused and unchanged. Each row has a digest, so that any damage is noticed.
