@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 from interactor_ext.sandbox.storage.records import JsonObject, Store
 
 Dialect = Literal["current_page", "whole_objects", "enabled", "bare_signature", "deprecation_true"]
+"""Something in which the sandbox speaks as the platform's guide does, not the contract; the table in dialects.py."""
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 
 WHOLE = {"tools": "tool", "data_sources": "data source"}

@@ -125,6 +125,7 @@ class Replies:
         self._on_loop(lambda: clear_replies(self._store))
 
     def snapshot(self) -> list[ScriptedReply]:
+        """The replies as they stand now; iterating does the same."""
         return self._on_loop(lambda: [_shown(record) for record in all_replies(self._store)])
 
     def __iter__(self) -> Iterator[ScriptedReply]:
