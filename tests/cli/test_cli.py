@@ -129,16 +129,26 @@ def link_of(talk: Terminal) -> str:
     return re.findall(r"http://127\.0\.0\.1:\d+/#[\w-]{43}", talk.seen)[0]
 
 
+def noting_browser(folder: Path) -> tuple[str, Path]:
+    """A value of BROWSER, and the file to which it writes the URL that it is to open."""
+    browser, opened = folder / "browser", folder / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    browser.chmod(0o700)
+    return f"{browser} %s", opened
+
+
 @pytest.mark.full
-def test_chat_in_the_browser(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
+def test_chat_in_the_browser(terminal: Callable[..., Terminal], sandbox: Sandbox, tmp_path: Path) -> None:
     with sandbox.client(namespace=NAMESPACE) as user:
         bot = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")
         room = user.rooms.create(assistant_id=bot.id).id
-    talk = terminal("chat", room, "-n", NAMESPACE, "--web", "--no-open")
+    note, opened = noting_browser(tmp_path)
+    talk = terminal("chat", room, "-n", NAMESPACE, "--web", BROWSER=note)
     link = link_of(talk)
+    eventually(opened.exists)
     said = ("Hello", "Support Bot here. You said: Hello")
     with chromium() as browser:
-        browser.get(link)
+        browser.get(opened.read_text().strip())
         chat = Chat(browser)
         chat.shows("[part=status]", "Connected")
         assert browser.current_url == link.partition("#")[0]
@@ -189,18 +199,22 @@ def test_chat_in_the_browser_opens_it_or_says_what_is_wrong(
     terminal: Callable[..., Terminal], shown_by: Callable[..., str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     room = new_room(sandbox)
-    browser, opened = tmp_path / "browser", tmp_path / "opened"
-    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
-    browser.chmod(0o700)
-    talk = terminal("chat", room, "-n", NAMESPACE, "--web", BROWSER=f"{browser} %s")
+    note, opened = noting_browser(tmp_path)
+    talk = terminal("chat", room, "-n", NAMESPACE, "--web", BROWSER=note)
     link = link_of(talk)
     eventually(opened.exists)
-    assert opened.read_text().strip() == link
+    # The arguments of a process are for everyone on the machine to see: they name a file, and it has the link.
+    page = Path(httpx.URL(opened.read_text().strip()).path)
+    assert f'content="0; url={link}"' in page.read_text()
+    assert stat.S_IMODE(page.parent.stat().st_mode) == 0o700
     port = str(httpx.URL(link).port)
     assert "in use" in shown_by("chat", room, "-n", NAMESPACE, "--web", "--no-open", "--port", port, status=1)
     assert "--web needs a namespace" in shown_by("chat", room, "--web", status=1)
     assert "go with --web" in shown_by("chat", room, "-n", NAMESPACE, "--port", port, status=2)
     assert "go with --web" in shown_by("chat", room, "-n", NAMESPACE, "--no-open", status=2)
+    talk.interrupt()
+    talk.end()
+    assert not page.parent.exists()
 
 
 def test_webhooks_listen_saves_deliveries_and_replay_sends_them(

@@ -132,7 +132,7 @@ def test_listen_registers_itself_forwards_and_removes_itself(
         WebhookVerifier(SECRET).verify(asked.body, headers)
         assert headers["x-interactor-event"] == parse_event(asked.body).event
         assert headers["content-type"] == "application/json"
-    assert len(list(kept.iterdir())) == 3
+    eventually(lambda: len(list(kept.iterdir())) == 3)
     forged = httpx.post(
         webhook.url, content=b"{}", headers={"X-Interactor-Signature": "0", "X-Interactor-Timestamp": "1"}
     )
