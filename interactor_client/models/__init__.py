@@ -147,6 +147,7 @@ if TYPE_CHECKING:
         | StreamErrorEvent
         | UnknownEvent
     )
+    """The models of the family `StreamEvent`, those of types that are not listed included."""
     WebhookEvent = (
         CredentialConnectedEvent
         | CredentialRefreshedEvent
@@ -165,6 +166,7 @@ if TYPE_CHECKING:
         | WorkflowInstanceCancelledEvent
         | UnknownWebhookEvent
     )
+    """The models of the family `WebhookEvent`, those of types that are not listed included."""
 
 EVENT_MODELS: dict[str, dict[str, str]] = {
     "StreamEvent": {

@@ -1,8 +1,5 @@
 """What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential again;
 `API_ERROR` is every error without a code of its own.
-
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownErrorCode`.
 """
 
 from __future__ import annotations
@@ -20,4 +17,13 @@ KnownErrorCode = Literal[
     "REFRESH_FAILED",
     "VALIDATION_ERROR",
 ]
+"""What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential again;
+`API_ERROR` is every error without a code of its own.
+"""
 ErrorCode = KnownErrorCode | str
+"""What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential again;
+`API_ERROR` is every error without a code of its own.
+
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownErrorCode`.
+"""

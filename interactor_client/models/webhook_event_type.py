@@ -1,8 +1,4 @@
-"""A type of event that a webhook can subscribe to.
-
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownWebhookEventType`.
-"""
+"""A type of event that a webhook can subscribe to."""
 
 from __future__ import annotations
 
@@ -25,4 +21,10 @@ KnownWebhookEventType = Literal[
     "workflow.instance.started",
     "workflow.instance.state_changed",
 ]
+"""A type of event that a webhook can subscribe to."""
 WebhookEventType = KnownWebhookEventType | str
+"""A type of event that a webhook can subscribe to.
+
+Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
+`KnownWebhookEventType`.
+"""

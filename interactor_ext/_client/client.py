@@ -125,8 +125,9 @@ class _Client(Immutable, Generic[S, N]):
     ) -> C:
         """A view with other settings for its calls; None leaves one as it is.
 
-        `timeout` and `deadline` are in seconds: for one attempt, and for a whole call. `idempotency_key` goes with each
-        call that takes one, in place of one of its own: use such a view for a single call, and to repeat that call.
+        `timeout` and `deadline` are in seconds: for one attempt, and for a whole call. `max_retries` is how often a
+        call is sent again at most, 0 for never. `idempotency_key` goes with each call that takes one, in place of one
+        of its own: use such a view for a single call, and to repeat that call.
 
         `headers` and `query` go with each request of the view, streams included, but not with the token request that
         it may need. They are added to those of the view that they are given to, where a name with None takes one out

@@ -229,6 +229,7 @@ class CredentialAuth(BearerAuth):
         return _RequestsAuth(self)
 
     def async_auth_flow(self, request: httpx.Request) -> NoReturn:
+        """Raises ConfigurationError: this auth is for `httpx.Client`."""
         raise ConfigurationError(
             "This auth is an InteractorClient's: httpx.AsyncClient takes that of an AsyncInteractorClient"
         )
@@ -267,6 +268,7 @@ class AsyncCredentialAuth(AsyncBearerAuth):
         return _headers(await self._tokens.get(self._view.ends_at(), self._fetch))
 
     def sync_auth_flow(self, request: httpx.Request) -> NoReturn:
+        """Raises ConfigurationError: this auth is for `httpx.AsyncClient`."""
         raise ConfigurationError(
             "This auth is an AsyncInteractorClient's: httpx.Client takes that of an InteractorClient"
         )

@@ -45,10 +45,12 @@ class Tier:
 
     @property
     def interval(self) -> float:
+        """Seconds from one request to the next once the burst is used up."""
         return 60 / self.per_minute
 
     @property
     def reserve(self) -> float:
+        """How few requests may be left of the burst before the next ones are spread out, at least 1."""
         return max(1.0, self.burst * _RESERVE)
 
 
@@ -62,6 +64,7 @@ class Tiers:
     tokens: Tier = Tier(20, 5)
 
     def of(self, key: Key) -> Tier:
+        """The tier of a key, which begins with its name."""
         tier: Tier = getattr(self, key[0])
         return tier
 

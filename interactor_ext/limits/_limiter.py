@@ -74,6 +74,7 @@ class RateLimiter:
     async def wait_async(
         self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None
     ) -> None:
+        """As `wait`, for tasks."""
         closing = closing or Closing()
         left = math.inf if time_left is None else time_left
         deadline = time.monotonic() + left
@@ -104,7 +105,8 @@ class RedisRateLimiter(RateLimiter):
 
     `redis` is a `redis.Redis` or `redis.RedisCluster`, or for AsyncInteractorClient one of `redis.asyncio` (a
     synchronous one is then called in a thread). An asynchronous one belongs to the event loop that uses it first: in
-    any other, as of a second `asyncio.run`, a synchronous one with its settings takes its place.
+    any other, as of a second `asyncio.run`, a synchronous one with its settings takes its place. `prefix` begins the
+    names of all keys.
 
     A call waits two seconds for Redis at most, and no longer than half the time that is left to it. While Redis does
     not answer, each process counts for itself, one call tries it again every ten seconds, and a warning says so once a

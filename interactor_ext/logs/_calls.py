@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from interactor_ext._client.view import CallInfo
 
 user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
+"""The field `user_id` of the log records of calls: `user_id.set("u_1")` holds for the task or thread that sets it."""
 
 # Larger bodies are not parsed for the id of the new resource.
 _LARGEST_BODY = 65_536

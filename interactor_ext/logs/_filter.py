@@ -35,6 +35,7 @@ class RedactingFilter(logging.Filter):
         self._secrets = tuple(sorted(set(written), key=len, reverse=True))
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the secrets of a record in place. Drops no record."""
         self._clean_message(record)
         for name, value in list(vars(record).items()):
             if name not in _OWN:

@@ -150,10 +150,12 @@ class Sandbox:
 
     @property
     def core_api_url(self) -> str:
+        """The base URL of the Core API. Raises RuntimeError while the sandbox is not served."""
         return self._url() + CORE_PREFIX
 
     @property
     def account_server_url(self) -> str:
+        """The base URL of the account server. Raises RuntimeError while the sandbox is not served."""
         return self._url() + ACCOUNT_PREFIX
 
     @property

@@ -18,6 +18,7 @@ class Connections(NamedTuple):
 
     @classmethod
     def sum(cls, pools: Iterable[Connections]) -> Connections:
+        """The connections of several pools together."""
         return cls(*map(sum, zip((0, 0, 0), *pools, strict=True)))
 
 

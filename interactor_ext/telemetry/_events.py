@@ -61,10 +61,12 @@ class Sending:
 
     @property
     def host(self) -> str:
+        """The host that it goes to."""
         return self._request.url.host
 
     @property
     def port(self) -> int:
+        """The port that it goes to, that of the scheme where the URL names none."""
         url = self._request.url
         return url.port or _DEFAULT_PORTS.get(url.scheme, 0)
 
@@ -113,6 +115,8 @@ class TokenInUse(NamedTuple):
 
 
 class StreamConnected(NamedTuple):
+    """A stream of a room or of a workflow instance has begun."""
+
     kind: StreamKind
 
 
@@ -148,6 +152,7 @@ class PoolOpened(NamedTuple):
 
 
 Event = RequestEnded | TokenRequested | TokenInUse | StreamConnected | StreamDisconnected | WebhookReceived | PoolOpened
+"""What `Telemetry.record` receives."""
 
 
 class Telemetry(Protocol):

@@ -89,6 +89,7 @@ class OpenTelemetryTelemetry:
         )
 
     def sending(self, request: Sending) -> Span:
+        """As `Telemetry.sending`."""
         attributes: dict[str, Any] = {
             **_about(request),
             "url.full": request.url,
@@ -105,6 +106,7 @@ class OpenTelemetryTelemetry:
         return span
 
     def record(self, event: Event) -> None:
+        """As `Telemetry.record`."""
         match event:
             case RequestEnded():
                 self._ended(event)

@@ -172,9 +172,10 @@ class PrometheusTelemetry:
             self._errors.labels(error, code)
 
     def sending(self, request: Sending) -> None:
-        pass
+        """As `Telemetry.sending`."""
 
     def record(self, event: Event) -> None:
+        """As `Telemetry.record`."""
         match event:
             case RequestEnded():
                 self._ended(event)

@@ -39,6 +39,7 @@ class PlatformGuard:
         self._patches: list[tuple[Any, str, Any, Any]] = []
 
     def up(self) -> None:
+        """Refuse connections to the platform from now on. Twice does no harm."""
         if self._is_up:
             return
         self._is_up = True
@@ -62,6 +63,7 @@ class PlatformGuard:
                 self._patch(getattr(httpcore, name, None), "create_connection", _proxied_host)
 
     def down(self) -> None:
+        """Let connections to the platform pass again."""
         if not self._is_up:
             return
         self._is_up = False

@@ -34,6 +34,7 @@ class BearerAuth(httpx.Auth):
         self._fetch = fetch
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Called by httpx for each request: signs it, and once more after a 401."""
         if not self._wants_token(request):
             yield request
             return
@@ -72,6 +73,7 @@ class AsyncBearerAuth(httpx.Auth):
         self._fetch = fetch
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Called by httpx for each request: signs it, and once more after a 401."""
         if not self._wants_token(request):
             yield request
             return

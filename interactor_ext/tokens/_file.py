@@ -44,10 +44,12 @@ class FileTokenStore:
         return f"FileTokenStore({str(self._path)!r})"
 
     def load(self, key: str) -> Token | None:
+        """As `TokenStore.load`."""
         tokens = self._read()
         return load_token(tokens[key]) if key in tokens else None
 
     def save(self, key: str, token: Token) -> None:
+        """As `TokenStore.save`."""
         with self._locked("lock", _WRITE_TIMEOUT) as held:
             if held:
                 self._remove_drafts()
@@ -61,6 +63,7 @@ class FileTokenStore:
             self._replace(json.dumps({"tokens": tokens}))
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
+        """As `TokenStore.lock`."""
         # One lock a client, so that the slow account server of one holds up no other.
         return self._locked(f"{key[:16]}.lock", timeout)
 

@@ -67,6 +67,7 @@ class RedisTokenStore:
         return f"RedisTokenStore(prefix={self._prefix!r})"
 
     def load(self, key: str) -> Token | None:
+        """As `TokenStore.load`."""
         try:
             value = self._redis.get(self._prefix + key)
         except Exception as error:
@@ -76,12 +77,14 @@ class RedisTokenStore:
         return None if value is None else parse_token(value)
 
     def save(self, key: str, token: Token) -> None:
+        """As `TokenStore.save`."""
         left = token.expires_at - time.time()
         if left > 0:
             self._redis.set(self._prefix + key, json.dumps(token._asdict()), px=math.ceil(left * 1000))
 
     @contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[bool]:
+        """As `TokenStore.lock`."""
         name = f"{self._prefix}{key}:lock"
         owner = secrets.token_hex(16)
         held = self._acquire(name, owner, time.monotonic() + timeout)

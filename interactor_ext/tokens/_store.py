@@ -55,13 +55,16 @@ class MemoryTokenStore:
         self._locks: dict[str, threading.Lock] = {}
 
     def load(self, key: str) -> Token | None:
+        """As `TokenStore.load`."""
         return self._tokens.get(key)
 
     def save(self, key: str, token: Token) -> None:
+        """As `TokenStore.save`."""
         self._tokens[key] = token
 
     @contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[bool]:
+        """As `TokenStore.lock`."""
         lock = self._locks.setdefault(key, threading.Lock())
         held = lock.acquire(timeout=timeout)
         try:

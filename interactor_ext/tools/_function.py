@@ -39,6 +39,7 @@ class ToolFunction:
 
     @property
     def takes_context(self) -> bool:
+        """Whether a parameter of it is a `ToolContext`."""
         return self._context is not None
 
     @classmethod

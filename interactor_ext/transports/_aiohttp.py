@@ -92,6 +92,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._sessions = PerLoop(make, _Session.aclose)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Called by httpx: send a request."""
         try:
             return await self._sessions.get().transport_to(origin_of(request.url)).handle_async_request(request)
         except Exception as error:
@@ -103,6 +104,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             raise corrected from (None if isinstance(cause, self._aiohttp.ClientResponseError) else cause)
 
     async def aclose(self) -> None:
+        """Close the connections."""
         await self._sessions.aclose()
 
     def _corrected(self, error: Exception, cause: BaseException) -> httpx.TransportError | None:

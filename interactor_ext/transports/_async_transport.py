@@ -53,6 +53,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         self._pools = PerLoop(make, ConnectionPool.aclose, after_fork=ConnectionPool.release_inherited)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Called by httpx: send a request."""
         return await self._pools.get().send(request)
 
     def connections(self) -> Connections:
@@ -60,6 +61,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         return Connections.sum(connections.connections() for connections in self._pools.values())
 
     async def aclose(self) -> None:
+        """Close the connections."""
         await self._pools.aclose()
 
 

@@ -77,6 +77,7 @@ class CircuitBreaker:
             return permit
 
     def record(self, circuit: Circuit, era: int, failed: bool | None) -> None:
+        """Record how an attempt ended; `failed` is None where that says nothing about the host (a cancellation)."""
         with self._lock:
             if era != circuit.era:
                 return  # the attempt began before the circuit last changed

@@ -111,6 +111,7 @@ class Transport(httpx.BaseTransport):
         self._dropped: deque[_Lease] = deque()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Called by httpx: send a request."""
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
         if self._dropped:

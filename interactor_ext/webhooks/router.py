@@ -235,6 +235,7 @@ class WebhookRouter:
         return answer_event(self, event)
 
     def has_handlers(self, kind: str) -> bool:
+        """Whether an event of this type would run a handler."""
         return self._default is not None or any(each.pattern.fullmatch(kind) for each in self._registrations)
 
     def run_handlers(self, event: WebhookEvent, run: HandlerRun) -> Effects[None]:

@@ -1,3 +1,5 @@
+"""Create an assistant."""
+
 from __future__ import annotations
 
 from typing import Any

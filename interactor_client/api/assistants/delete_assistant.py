@@ -1,3 +1,8 @@
+"""Delete an assistant.
+
+This cannot be undone.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Get an assistant."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""List the assistants of a namespace."""
+
 from __future__ import annotations
 
 from typing import Any

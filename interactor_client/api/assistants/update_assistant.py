@@ -1,3 +1,9 @@
+"""Change some fields of an assistant.
+
+What is left out stays as it is. `tools` and `data_sources` are replaced whole, not added to. The model is
+fixed at creation: for another model, create another assistant.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,9 @@
+"""Finish a connection with the code that the provider gave the user's browser.
+
+Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
+forged redirect. A code or state that is unknown, used or too old answers 422.
+"""
+
 from __future__ import annotations
 
 from typing import Any

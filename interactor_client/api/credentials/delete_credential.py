@@ -1,3 +1,8 @@
+"""Revoke and delete a credential.
+
+The grant is revoked at the provider as well, so the user has to connect again. This cannot be undone.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Get a credential."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,10 @@
+"""Get a token with which to call the provider on the user's behalf.
+
+The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
+says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
+has to connect again.
+"""
+
 from __future__ import annotations
 
 from typing import Any

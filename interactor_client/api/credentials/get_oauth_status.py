@@ -1,3 +1,8 @@
+"""See how far a connection has come.
+
+Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,9 @@
+"""Start connecting a user's account at a provider.
+
+Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
+answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""List the credentials of a namespace.
+
+Tokens are never part of a credential: fetch one with `get_credential_token`.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,9 @@
+"""Refresh a credential now rather than when it is next needed.
+
+Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
+has to connect again.
+"""
+
 from __future__ import annotations
 
 from typing import Any

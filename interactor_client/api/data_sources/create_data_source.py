@@ -1,3 +1,8 @@
+"""Add a data source.
+
+Nothing is read from it until `sync_data_source`.
+"""
+
 from __future__ import annotations
 
 from typing import Any

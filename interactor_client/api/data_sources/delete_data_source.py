@@ -1,3 +1,8 @@
+"""Delete a data source.
+
+Assistants that list it no longer consult it.
+"""
+
 from __future__ import annotations
 
 from typing import Any

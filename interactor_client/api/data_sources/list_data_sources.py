@@ -1,3 +1,5 @@
+"""List the data sources of a namespace."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""Read a data source anew.
+
+The call starts the synchronisation and does not wait for it.
+"""
+
 from __future__ import annotations
 
 from typing import Any

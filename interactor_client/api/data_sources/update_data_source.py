@@ -1,3 +1,8 @@
+"""Change some fields of a data source.
+
+What is left out stays as it is; `config` and `semantic_mappings` are replaced whole.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""List the messages of a room.
+
+History is kept for 90 days unless the assistant is configured otherwise.
+"""
+
 from __future__ import annotations
 
 from typing import Any

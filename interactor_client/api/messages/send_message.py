@@ -1,3 +1,11 @@
+"""Send a message into a room.
+
+Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
+many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
+through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
+its `tool_calls` wait for `submit_tool_result`.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,9 @@
+"""Exchange the client id and secret for an access token.
+
+The grant is always `client_credentials`. Cache the token until shortly before it expires: only 20 token
+requests a minute are allowed. A client cannot obtain a scope that it was not granted: that answers 403.
+"""
+
 from __future__ import annotations
 
 from typing import Any

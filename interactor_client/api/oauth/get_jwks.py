@@ -1,3 +1,9 @@
+"""Fetch the public keys that access tokens are signed with.
+
+The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
+names a `kid` that you do not know, fetch the set again before you refuse the token.
+"""
+
 from __future__ import annotations
 
 from typing import Any

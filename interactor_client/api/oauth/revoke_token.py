@@ -1,3 +1,9 @@
+"""Revoke an access token before it expires.
+
+Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
+revoked is answered like a success, as RFC 7009 asks.
+"""
+
 from __future__ import annotations
 
 from typing import Any

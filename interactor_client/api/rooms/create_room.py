@@ -1,3 +1,8 @@
+"""Open a conversation with an assistant.
+
+An `assistant_id` that does not exist in the namespace answers 422.
+"""
+
 from __future__ import annotations
 
 from typing import Any

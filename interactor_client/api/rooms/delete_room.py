@@ -1,3 +1,5 @@
+"""Delete a room and every message in it."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Get a room."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,11 @@
+"""Follow the events of a room as they happen.
+
+The connection stays open until a side closes it. The server sends a sign of life every 30 seconds: after 45
+seconds of silence the connection is dead. To go on where it broke, send `Last-Event-ID`. A backend sends
+the bearer header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set
+headers.
+"""
+
 from __future__ import annotations
 
 from typing import Any

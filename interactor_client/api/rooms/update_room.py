@@ -1,3 +1,8 @@
+"""Replace the metadata of a room.
+
+The metadata is replaced whole: a key that is left out is gone.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""Define a tool that assistants may call.
+
+A tool does nothing until an assistant lists its id in `tools`.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""Delete a tool.
+
+Assistants that list it can no longer call it.
+"""
+
 from __future__ import annotations
 
 from typing import Any

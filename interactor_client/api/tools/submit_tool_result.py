@@ -1,3 +1,9 @@
+"""Answer a tool call of an assistant.
+
+The conversation goes on once every pending call of the message has its result. A call that already has a
+result answers 409; to tell the assistant that your tool failed, submit a result that says so.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""Change some fields of a tool.
+
+What is left out stays as it is; `parameters` is replaced whole.
+"""
+
 from __future__ import annotations
 
 from typing import Any

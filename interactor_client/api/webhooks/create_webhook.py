@@ -1,3 +1,8 @@
+"""Register an endpoint for events.
+
+The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+"""
+
 from __future__ import annotations
 
 from typing import Any

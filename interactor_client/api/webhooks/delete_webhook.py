@@ -1,3 +1,5 @@
+"""Delete a webhook."""
+
 from __future__ import annotations
 
 from typing import Any

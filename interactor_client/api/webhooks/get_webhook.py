@@ -1,3 +1,8 @@
+"""Get a webhook.
+
+Without its secret.
+"""
+
 from __future__ import annotations
 
 from typing import Any

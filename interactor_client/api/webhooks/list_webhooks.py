@@ -1,3 +1,8 @@
+"""List the webhooks of a namespace.
+
+Without their secrets.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""Replace the signing secret of a webhook.
+
+Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
+"""
+
 from __future__ import annotations
 
 from typing import Any

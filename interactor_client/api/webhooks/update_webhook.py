@@ -1,3 +1,8 @@
+"""Change some fields of a webhook, or pause it.
+
+What is left out stays as it is; `events` is replaced whole. While `active` is false nothing is delivered.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""Stop an instance for good.
+
+An instance that has already ended answers 409.
+"""
+
 from __future__ import annotations
 
 from typing import Any

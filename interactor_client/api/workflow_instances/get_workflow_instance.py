@@ -1,3 +1,8 @@
+"""Get a workflow instance.
+
+Kept for 30 days after it ends.
+"""
+
 from __future__ import annotations
 
 from typing import Any

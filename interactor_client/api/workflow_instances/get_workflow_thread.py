@@ -1,3 +1,8 @@
+"""Get the conversation that belongs to an instance.
+
+All its messages, oldest first, in one answer: a thread has no pages.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""List the workflow instances of a namespace.
+
+Instances are kept for 30 days after they end.
+"""
+
 from __future__ import annotations
 
 from typing import Any

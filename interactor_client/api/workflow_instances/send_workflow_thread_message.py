@@ -1,3 +1,8 @@
+"""Write into the conversation of an instance.
+
+The message stands in the thread as the user's. An instance that has ended answers 409.
+"""
+
 from __future__ import annotations
 
 from typing import Any

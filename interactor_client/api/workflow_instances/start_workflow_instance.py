@@ -1,3 +1,9 @@
+"""Run a workflow.
+
+The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
+it halted or completed. A `workflow_id` that does not exist in the namespace answers 422.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,9 @@
+"""Give a halted instance the input that it waits for.
+
+The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
+merged into the instance's context, and the instance moves on. An instance that is not halted answers 409.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,9 @@
+"""Send an event to an instance.
+
+The instance takes the transition of its current state that names the event; `payload` is merged into its
+context. An instance that has ended, or a state without such a transition, answers 409.
+"""
+
 from __future__ import annotations
 
 from typing import Any

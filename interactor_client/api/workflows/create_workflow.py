@@ -1,3 +1,9 @@
+"""Define a workflow.
+
+Names of states must be unique, and `initial_state` and every transition must name one of them: anything
+else answers 422. A workflow cannot be changed later; define another one.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,8 @@
+"""Delete a workflow.
+
+This cannot be undone.
+"""
+
 from __future__ import annotations
 
 from typing import Any

@@ -78,14 +78,17 @@ class Delivery:
 
     @property
     def event_id(self) -> str:
+        """The `id` in its body."""
         return str(self.event["id"])
 
     @property
     def event_type(self) -> str:
+        """The `event` in its body, such as "room.message.created"."""
         return str(self.event["event"])
 
     @property
     def succeeded(self) -> bool:
+        """Whether the receiver answered with a 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
 

@@ -84,6 +84,7 @@ class Fault:
             raise Problem(self.status, self.message, code=self.code, headers=headers)
 
     def matches(self, operation: ContractOperation, namespace: str, kinds: Collection[Kind]) -> bool:
+        """Whether it is one of `kinds` and meant for this operation and namespace."""
         if self.kind not in kinds or self.operation not in (None, operation.id):
             return False
         if (self.kind == "dropped_stream" and not operation.stream) or (self.kind in OF_A_BODY and operation.stream):
@@ -91,6 +92,7 @@ class Fault:
         return self.namespace in (None, namespace)
 
     def is_drawn(self) -> bool:
+        """Whether it applies this time, by its `probability`."""
         return self.probability >= 1 or self._chance.random() < self.probability
 
     def to_json(self) -> dict[str, Any]:
@@ -130,7 +132,7 @@ class Faults:
         Without a `kind` it is `status` if one is given, else `latency`. `operation` is an operationId and None matches
         every one; so does `namespace=None`. `retry_after` is sent in the header unchanged, even if invalid. With a
         `probability` below 1 some matching requests are skipped and not counted; `seed` decides which, reproducibly.
-        `after_bytes` takes precedence over `after_events`.
+        `after_bytes` takes precedence over `after_events`. `latency` and `skew` are in seconds.
 
         Raises ValueError for an unknown operation, or arguments that do not fit the kind.
         """
@@ -184,10 +186,12 @@ class Faults:
         return found
 
     def snapshot(self) -> list[Fault]:
+        """The faults at this moment, in the order in which they were added."""
         with self._lock:
             return list(self._faults)
 
     def clear(self) -> None:
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 

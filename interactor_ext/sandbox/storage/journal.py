@@ -52,11 +52,13 @@ class Journal(Sequence[T]):
                 self.dropped += 1
 
     def clear(self) -> None:
+        """Forget all entries."""
         with self._lock:
             self._entries.clear()
             self._size = self.dropped = 0
 
     def snapshot(self) -> list[T]:
+        """The entries at this moment, the oldest first."""
         with self._lock:
             return [entry for _, entry in self._entries]
 
@@ -101,6 +103,7 @@ class RequestRecord:
 
     @property
     def size(self) -> int:
+        """Bytes of body and headers."""
         return len(self.content) + sum(len(name) + len(value) for name, value in self.raw_headers)
 
     @property

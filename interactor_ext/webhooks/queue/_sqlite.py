@@ -72,9 +72,11 @@ class SQLiteEventQueue(SQLiteBacked):
         self._next_sweep = 0.0
 
     def put(self, key: str, body: bytes) -> bool:
+        """As `EventQueue.put`."""
         return self._write(_PUT, key=key, body=body)
 
     def take(self, token: str, lease: float) -> QueuedEvent | None:
+        """As `EventQueue.take`."""
         with self._database.transaction() as connection:
             now = self._clock.now(connection)
             if now >= self._next_sweep:
@@ -88,25 +90,32 @@ class SQLiteEventQueue(SQLiteBacked):
             return QueuedEvent(key, body, attempts + 1)
 
     def complete(self, key: str, token: str) -> bool:
+        """As `EventQueue.complete`."""
         return self._write(_COMPLETE, key=key, ttl=self.ttl)
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
+        """As `EventQueue.retry`."""
         return self._put_back("open", key, token, delay, error)
 
     def put_back(self, key: str, token: str, delay: float) -> bool:
+        """As `EventQueue.put_back`."""
         return self._write(_LEAVE, key=key, token=token, delay=delay)
 
     def bury(self, key: str, token: str, error: str) -> bool:
+        """As `EventQueue.bury`."""
         return self._put_back("dead", key, token, 0.0, error)
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """As `EventQueue.dead_letters`."""
         with self._database.transaction() as connection:
             return [DeadLetter(*row) for row in connection.execute(_DEAD, {"limit": limit})]
 
     def replay(self, key: str) -> bool:
+        """As `EventQueue.replay`."""
         return self._write(_REPLAY, key=key)
 
     def discard(self, key: str) -> bool:
+        """As `EventQueue.discard`."""
         return self._write(_DISCARD, key=key, ttl=self.ttl)
 
     def _put_back(self, state: str, key: str, token: str, delay: float, error: str) -> bool:

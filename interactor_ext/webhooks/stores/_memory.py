@@ -36,6 +36,7 @@ class MemoryEventStore:
         self._claims = 0
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
+        """As `EventStore.claim`."""
         with self._lock:
             now = self._clock()
             self._claims += 1
@@ -48,6 +49,7 @@ class MemoryEventStore:
             return ClaimState.CLAIMED
 
     def complete(self, key: str, token: str) -> bool:
+        """As `EventStore.complete`."""
         with self._lock:
             now = self._clock()
             entry = self._entries.pop(key, None)
@@ -59,6 +61,7 @@ class MemoryEventStore:
             return True
 
     def release(self, key: str, token: str) -> None:
+        """As `EventStore.release`."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and not entry.completed and entry.token == token:

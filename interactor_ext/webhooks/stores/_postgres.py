@@ -324,12 +324,15 @@ class PostgresEventStore(_PostgresBacked):
         self._run(self._create)
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
+        """As `EventStore.claim`."""
         return self._run(partial(self._claim, key, token, lease))
 
     def complete(self, key: str, token: str) -> bool:
+        """As `EventStore.complete`."""
         return self._run(partial(self._complete, key, token))
 
     def release(self, key: str, token: str) -> None:
+        """As `EventStore.release`."""
         self._run(partial(self._release, key, token))
 
     def close(self) -> None:
@@ -371,12 +374,15 @@ class AsyncPostgresEventStore(_PostgresBacked):
         await self._run(self._create)
 
     async def claim(self, key: str, token: str, lease: float) -> ClaimState:
+        """As `EventStore.claim`."""
         return await self._run(partial(self._claim, key, token, lease))
 
     async def complete(self, key: str, token: str) -> bool:
+        """As `EventStore.complete`."""
         return await self._run(partial(self._complete, key, token))
 
     async def release(self, key: str, token: str) -> None:
+        """As `EventStore.release`."""
         await self._run(partial(self._release, key, token))
 
     async def aclose(self) -> None:

@@ -120,12 +120,15 @@ class RedisEventStore(_Settings):
     _takes_async = False
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
+        """As `EventStore.claim`."""
         return ClaimState(self._scripts.run(_CLAIM, self._prefix + key, token, milliseconds(lease)))
 
     def complete(self, key: str, token: str) -> bool:
+        """As `EventStore.complete`."""
         return bool(self._scripts.run(_COMPLETE, self._prefix + key, milliseconds(self.ttl)))
 
     def release(self, key: str, token: str) -> None:
+        """As `EventStore.release`."""
         self._scripts.run(_RELEASE, self._prefix + key, token)
 
 
@@ -135,12 +138,15 @@ class AsyncRedisEventStore(_Settings):
     _takes_async = True
 
     async def claim(self, key: str, token: str, lease: float) -> ClaimState:
+        """As `EventStore.claim`."""
         return ClaimState(await self._scripts.arun(_CLAIM, self._prefix + key, token, milliseconds(lease)))
 
     async def complete(self, key: str, token: str) -> bool:
+        """As `EventStore.complete`."""
         return bool(await self._scripts.arun(_COMPLETE, self._prefix + key, milliseconds(self.ttl)))
 
     async def release(self, key: str, token: str) -> None:
+        """As `EventStore.release`."""
         await self._scripts.arun(_RELEASE, self._prefix + key, token)
 
 

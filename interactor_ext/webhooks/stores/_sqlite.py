@@ -55,6 +55,7 @@ class SQLiteEventStore(SQLiteBacked):
         self._next_sweep = 0.0
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
+        """As `EventStore.claim`."""
         with self._database.transaction() as connection:
             now = self._clock.now(connection)
             if now >= self._next_sweep:
@@ -67,12 +68,14 @@ class SQLiteEventStore(SQLiteBacked):
             return ClaimState.COMPLETED if completed else ClaimState.IN_PROGRESS
 
     def complete(self, key: str, token: str) -> bool:
+        """As `EventStore.complete`."""
         with self._database.transaction() as connection:
             now = self._clock.now(connection)
             done = {"key": key, "until": now + self.ttl, "now": now}
             return connection.execute(_COMPLETE, done).rowcount > 0
 
     def release(self, key: str, token: str) -> None:
+        """As `EventStore.release`."""
         with self._database.transaction() as connection:
             connection.execute(_RELEASE, {"key": key, "token": token})
 

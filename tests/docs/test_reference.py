@@ -1,0 +1,157 @@
+"""The reference: every public name stands on its page, and has a docstring, and so has each of its public members."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import itertools
+import re
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from interactor_client import api, models
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "reference"
+MODULES = (
+    "interactor_ext",
+    "interactor_ext.deprecation",
+    "interactor_ext.limits",
+    "interactor_ext.logs",
+    "interactor_ext.relay",
+    "interactor_ext.retry",
+    "interactor_ext.sandbox",
+    "interactor_ext.sse",
+    "interactor_ext.telemetry",
+    "interactor_ext.testing",
+    "interactor_ext.tokens",
+    "interactor_ext.tools",
+    "interactor_ext.transports",
+    "interactor_ext.webhooks",
+    "interactor_ext.webhooks.django",
+)
+RESOURCES = [
+    (tag, name)
+    for tag in sorted(vars(api.Resources))
+    if isinstance(vars(api.Resources)[tag], cached_property)
+    for name in importlib.import_module(f"interactor_client.api.{tag}").__all__
+]
+
+
+def public_names() -> Iterator[tuple[str, str, Any]]:
+    for module in MODULES:
+        for name in importlib.import_module(module).__all__:
+            yield module, name, getattr(importlib.import_module(module), name)
+    for name in models.__all__:
+        yield "interactor_client.models", name, getattr(models, name)
+    for tag, name in RESOURCES:
+        module = f"interactor_client.api.{tag}"
+        yield module, name, getattr(importlib.import_module(module), name)
+
+
+def public_members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Methods and properties that a reader meets: those of private base classes too, not those of other libraries."""
+    for name in dir(cls):
+        if name.startswith("_"):
+            continue
+        owner = next(base for base in cls.__mro__ if name in vars(base))
+        member = vars(owner)[name]
+        if isinstance(member, classmethod | staticmethod):
+            member = member.__func__
+        if owner.__module__.startswith("interactor") and (
+            inspect.isfunction(member) or isinstance(member, property | cached_property)
+        ):
+            yield name, member
+
+
+DIRECTIVE = re.compile(r"^::: (?P<name>\S+)\n(?P<options>(?: {4,}\S.*\n)*)", re.MULTILINE)
+
+
+def shown() -> set[str]:
+    """The full names of what the pages show: those that they name, and the public names of the modules among them."""
+    names = set()
+    for page in PAGES.glob("*.md"):
+        for directive in DIRECTIVE.finditer(page.read_text(encoding="utf-8")):
+            name = directive["name"]
+            names.add(name)
+            filters = re.search(r"filters: (\[.*\])", directive["options"])
+            left_out = [each.removeprefix("!") for each in ast.literal_eval(filters[1])] if filters else ["^_"]
+            if name in (*MODULES, "interactor_client.models"):
+                exported = importlib.import_module(name).__all__
+                names |= {f"{name}.{each}" for each in exported if not any(re.search(out, each) for out in left_out)}
+    return names
+
+
+def resolved(name: str) -> Any:
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except AttributeError:
+        return importlib.import_module(name)
+
+
+def documented_assignments(module: ModuleType) -> set[str]:
+    """The names of a module that a string follows, which the reference and editors show."""
+    body = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")).body
+    body += [inner for each in body if isinstance(each, ast.If) for inner in each.body]  # under TYPE_CHECKING
+    return {
+        ast.unparse(each.targets[0] if isinstance(each, ast.Assign) else each.target)
+        for each, after in itertools.pairwise(body)
+        if isinstance(each, ast.Assign | ast.AnnAssign)
+        and isinstance(after, ast.Expr)
+        and isinstance(after.value, ast.Constant)
+    }
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    """Name it on a page of docs/reference/, or export it by a module that a page shows."""
+    names = shown()
+    objects = [resolved(name) for name in names]
+    missing = [
+        f"{module}.{name}"
+        for module, name, value in public_names()
+        if f"{module}.{name}" not in names
+        and not any(value is each for each in objects)
+        and not (module.startswith("interactor_client.api.") and name.startswith("Async"))  # as their twins
+    ]
+    assert missing == []
+
+
+def test_every_public_class_function_and_method_has_a_docstring() -> None:
+    missing = []
+    for module, name, value in public_names():
+        if inspect.isclass(value):
+            written = vars(value).get("__doc__") or ""
+            about = {name: "" if written.startswith(f"{name}(") else written}  # else what a NamedTuple makes up
+            about |= {f"{name}.{member}": each.__doc__ for member, each in public_members(value)}
+        else:
+            about = {name: value.__doc__} if inspect.isfunction(value) else {}
+        missing += [f"{module}.{each}" for each, text in about.items() if not text]
+    assert missing == []
+
+
+def test_every_public_constant_has_a_docstring() -> None:
+    documented: set[str] = set()
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("interactor_client", "interactor_ext")) and getattr(module, "__file__", None):
+            documented |= documented_assignments(module)
+    constants = {name for _, name, value in public_names() if not (inspect.isclass(value) or inspect.isfunction(value))}
+    assert {"UNSET", "WebhookEvent", "RULES"} <= constants
+    assert constants - documented == set()
+
+
+def test_every_parameter_of_a_resource_method_is_described() -> None:
+    missing = [
+        f"{name}.{member}: {parameter}"
+        for module, name, value in public_names()
+        if module.startswith("interactor_client.api.")
+        for member, method in public_members(value)
+        for parameter in inspect.signature(method).parameters
+        if parameter != "self" and not parameter.startswith("_") and f"    {parameter}: " not in method.__doc__
+    ]
+    assert missing == []
