@@ -46,12 +46,14 @@ def recorder(folder: str | Path, **settings: Any) -> Any:
     body, with secrets masked. Each server of this machine, such as a sandbox, is `localhost` without a port there, for
     its port is another one in the next run. Webhook deliveries of a sandbox are neither recorded nor replayed.
 
-    Raises ModuleNotFoundError without vcrpy.
+    Raises ImportError without vcrpy, or with one before 9.0.
     """
     try:
         import vcr
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("cassettes need vcrpy: pip install vcrpy", name="vcr") from error
+    if int(vcr.__version__.partition(".")[0]) < 9:
+        raise ImportError(f"cassettes need vcrpy 9 or newer, and this is {vcr.__version__}", name="vcr")
     _record_streams_as_they_come()
     recording = is_recording()
     made: Any = vcr.VCR(

@@ -314,3 +314,9 @@ def test_missing_vcrpy_names_install_command(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "vcr", None)
     with pytest.raises(ModuleNotFoundError, match="pip install vcrpy"):
         recorder(tmp_path)
+
+
+def test_old_vcrpy_names_the_version_that_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vcr.__version__", "8.2.1")
+    with pytest.raises(ImportError, match=r"cassettes need vcrpy 9 or newer, and this is 8\.2\.1"):
+        recorder(tmp_path)
