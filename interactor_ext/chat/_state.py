@@ -39,7 +39,7 @@ from interactor_ext.tools._calls import FINISHED
 
 # Seconds between lists of a room whose stream is lost, or whose list lags behind it.
 _POLL_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
-_ADVICE = "Tools are not run here: pass tools=, or hand it in by client.tools.submit_result."
+_ADVICE = "Unless the tool has a callback_url, pass tools=, or hand it in by client.tools.submit_result."
 
 
 class ReadStream(NamedTuple):
