@@ -17,6 +17,7 @@ DOCUMENT: dict[str, Any] = {
         "/things": {
             "get": {
                 "operationId": "list_things",
+                "tags": ["things"],
                 "parameters": [{"name": "deep", "in": "query", "required": True, "schema": {"type": "boolean"}}],
                 "responses": {"default": {}, "200": {}},
             }
