@@ -60,8 +60,10 @@ class _FirstUse:
             self._prepare()
 
     def _prepare(self) -> None:
-        with suppress(ValueError):  # by another thread
+        try:
             sys.meta_path.remove(self)
+        except ValueError:  # another thread prepares
+            return
         # An application may read it when it is imported.
         if WEBHOOK_SECRET not in os.environ:
             os.environ[WEBHOOK_SECRET] = SECRET_FOR_TESTS
