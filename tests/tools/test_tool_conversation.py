@@ -30,6 +30,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 from tests.support.chaos_proxy import LOST, ChaosProxy
 from tests.support.conversations import NAMESPACE, asked, chat, new_room, shorten_pauses, sync_and_async
+from tests.support.delivery_receiver import receiving
 from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.waiting import eventually
 
@@ -212,23 +213,17 @@ def test_unknown_tool_gets_an_error_result_and_a_callback_tool_is_left_alone(
 ) -> None:
     """Without a result the chat would hang; a tool with a `callback_url` gets its result from there."""
     tools = Tools()
-    with sandbox.client(namespace=NAMESPACE) as user:
-        stray = user.tools.create(name="stray", description="", parameters={})
-        hooked = user.tools.create(
-            name="hooked", description="", parameters={}, callback_url="https://example.com/tool"
-        )
-    room = new_room(sandbox, stray.id, hooked.id)
-
-    def call_back(event: Any) -> None:
-        if isinstance(event, ToolCallStart) and event.tool_call.tool_id == hooked.id:
-            with sandbox.client(namespace=NAMESPACE) as user:
-                user.tools.submit_result(room, tool_call_id=event.tool_call.id, result="from the callback")
-
-    outcome = chat(mode, sandbox, room, "/tool stray {}\n/then\n/tool hooked {}", tools=tools, during=call_back)
+    with receiving() as (receiver, url):
+        receiver.content = b'"from the callback"'
+        with sandbox.client(namespace=NAMESPACE) as user:
+            stray = user.tools.create(name="stray", description="", parameters={})
+            hooked = user.tools.create(name="hooked", description="", parameters={}, callback_url=url)
+        room = new_room(sandbox, stray.id, hooked.id)
+        outcome = chat(mode, sandbox, room, "/tool stray {}\n/then\n/tool hooked {}", tools=tools)
     refusal = json.dumps({"error": {"type": "unknown_tool", "message": "There is no tool stray here."}})
     assert outcome.text == f'Bot here. stray answered {refusal}. hooked answered "from the callback".'
     assert "stray" in caplog.text
-    assert len(list(asked(sandbox, "submit_tool_result"))) == 2
+    assert len(list(asked(sandbox, "submit_tool_result"))) == 1
 
 
 @sync_and_async
