@@ -23,7 +23,7 @@ help:
 	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/"
 	@echo "sandbox    serve the sandbox of the platform on this machine"
 	@echo "cassettes  record tests/cassettes/ anew from the sandbox"
-	@echo "bench      CPU cost of calls, as ratios within one run"
+	@echo "bench      CPU cost of calls, as ratios within one run; writes docs/benchmarks.md"
 	@echo "docs       build the documentation into site/; a broken link fails"
 	@echo "docs-serve   show the documentation at http://127.0.0.1:8000 while you write it"
 

@@ -6,6 +6,20 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """What one rival costs: CPU time a call, and how many times that of the one it is compared with."""
+
+    title: str
+    name: str
+    microseconds: float
+    ratio: float
+
+
+ROWS: list[Row] = []
+"""All that was reported so far."""
 
 
 def cpu_medians(rivals: Mapping[str, Callable[[], object]], *, rounds: int = 9) -> dict[str, float]:
@@ -27,5 +41,6 @@ def report(title: str, medians: Mapping[str, float], *, calls: int, against: str
     ratios = {name: seconds / medians[against] for name, seconds in medians.items()}
     print(title)
     for name, seconds in medians.items():
-        print(f"  {name:<36}{seconds / calls * 1e6:>12.1f} us CPU a call{ratios[name]:>9.2f} x")
+        ROWS.append(Row(title, name, seconds / calls * 1e6, ratios[name]))
+        print(f"  {name:<36}{ROWS[-1].microseconds:>12.1f} us CPU a call{ratios[name]:>9.2f} x")
     return ratios
