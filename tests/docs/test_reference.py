@@ -136,11 +136,11 @@ def test_every_public_class_function_and_method_has_a_docstring() -> None:
 
 
 def test_every_public_constant_has_a_docstring() -> None:
+    constants = {name for _, name, value in public_names() if not (inspect.isclass(value) or inspect.isfunction(value))}
     documented: set[str] = set()
-    for name, module in list(sys.modules.items()):
+    for name, module in list(sys.modules.items()):  # where they are defined has been loaded now
         if name.startswith(("interactor_client", "interactor_ext")) and getattr(module, "__file__", None):
             documented |= documented_assignments(module)
-    constants = {name for _, name, value in public_names() if not (inspect.isclass(value) or inspect.isfunction(value))}
     assert {"UNSET", "WebhookEvent", "RULES"} <= constants
     assert constants - documented == set()
 
