@@ -7,16 +7,22 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interactor_ext import InteractorClient
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.cli import description, operations
+from interactor_ext._lazy import LazyModule
 from interactor_ext.cli.answers import Answers
 from interactor_ext.cli.output import confirmed, counted, note, write, write_json
 from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
+
+if TYPE_CHECKING:
+    from interactor_ext import InteractorClient
+    from interactor_ext.cli import description, operations
+else:  # all that sends is loaded by what sends, so that --help and completion are fast
+    description = LazyModule("interactor_ext.cli.description")
+    operations = LazyModule("interactor_ext.cli.operations")
 
 
 def complete_operation(incomplete: str) -> list[tuple[str, str]]:
@@ -98,6 +104,8 @@ def api(
     answers = Answers(output=output, field=field, show_secrets=show_secret, compact=as_json)
     answers.refuse_to_lose(described.shown_once, operation)
     given = dict(_pair(each) for each in parameters or ())
+    from interactor_ext import InteractorClient
+
     with InteractorClient(**settings(environment, namespace, insecure)) as client:
         body = _completed(described, _body(data), client)
         request = operations.arguments(described, given, body)

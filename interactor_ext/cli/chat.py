@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interactor_client.models import MessageDelta, Room, ToolCallStart
-from interactor_ext import InteractorClient
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext.cli.output import complain, write, write_part
 from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
+
+if TYPE_CHECKING:
+    from interactor_client.models import Room
+    from interactor_ext import InteractorClient
 
 _HISTORY = 20
 
@@ -36,6 +38,8 @@ def chat(
     """Talk to an assistant. Tools that it wants to call are not run. /history, /room and /quit are commands."""
     if not web and (port is not None or no_open):
         raise typer.BadParameter("--port and --no-open go with --web.")
+    from interactor_ext import InteractorClient
+
     options = settings(environment, namespace, insecure)
     with InteractorClient(**options) as user:
         if web:
@@ -81,6 +85,8 @@ def _run_command_or_send(user: InteractorClient, room: Room, text: str) -> None:
 
 
 def _send(user: InteractorClient, room: Room, text: str) -> None:
+    from interactor_client.models import MessageDelta, ToolCallStart
+
     with user.chat(room.id, text) as reply:
         try:
             for event in reply:

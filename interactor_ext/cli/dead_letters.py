@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,9 @@ from interactor_ext._errors import ConfigurationError, WebhookPayloadError
 from interactor_ext._redaction import clean_text
 from interactor_ext.cli.output import confirmed, counted, write, write_json
 from interactor_ext.cli.settings import AsJson
-from interactor_ext.webhooks import DeadLetter, WebhookWorker
+
+if TYPE_CHECKING:
+    from interactor_ext.webhooks import DeadLetter, WebhookWorker
 
 dead = typer.Typer(
     help="List, show, replay and drop events whose handlers failed for good.",

@@ -7,16 +7,23 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx
 import typer
 
 from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookPayloadError
+from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_text
-from interactor_ext.cli import operations
 from interactor_ext.cli.output import write, write_json
 from interactor_ext.webhooks import parse_event
+
+if TYPE_CHECKING:
+    import httpx
+
+    from interactor_ext.cli import operations
+else:
+    httpx = LazyModule("httpx")
+    operations = LazyModule("interactor_ext.cli.operations")
 
 SecretFile = Annotated[
     Path | None,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interactor_ext.cli.examination import examine
-from interactor_ext.cli.network import Finding
 from interactor_ext.cli.output import can_show, hanging, write, write_json
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace
+
+if TYPE_CHECKING:
+    from interactor_ext.cli.network import Finding
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red"), "skipped": ("-", "dim")}
 _WORDS = {"✓": "ok  ", "!": "!   ", "✗": "FAIL", "-": "-   "}
@@ -29,6 +30,8 @@ def doctor(
 
     The exit status is 1 if a check failed.
     """
+    from interactor_ext.cli.examination import examine
+
     findings = []
     for finding in examine(environment, namespace, tuple(needs or ()), allow_insecure_http=insecure):
         findings.append(finding)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import queue
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
-from wsgiref.simple_server import make_server
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
-import httpx
 import typer
 
-from interactor_ext import InteractorClient
-from interactor_ext._config._checks import is_loopback
 from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext.cli import operations
-from interactor_ext.cli.deliveries import PATIENCE, SecretFile, complete_event, secret_of
+from interactor_ext._lazy import LazyModule
+from interactor_ext.cli.deliveries import SecretFile, complete_event, secret_of
 from interactor_ext.cli.output import note, write
-from interactor_ext.cli.receiver import QuietRequestHandler, Receiver, Server, show_received
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
-from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
+
+if TYPE_CHECKING:
+    from interactor_ext import InteractorClient
+    from interactor_ext.cli import operations, receiver
+else:
+    operations = LazyModule("interactor_ext.cli.operations")
+    receiver = LazyModule("interactor_ext.cli.receiver")
 
 # Ctrl-C, the end of a service, and a terminal that is closed.
 _ENDS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -67,18 +67,14 @@ def listen(
     for event in events or ():
         operations.describe_event(event)
     secret = secret_of(secret_file)
-    router = WebhookRouter(WebhookVerifier(secret), MemoryEventStore(ttl=math.inf))
-    router.default(lambda event: show_received(event, as_json))
     if save is not None:
         save.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
-        forwarding = stack.enter_context(httpx.Client(timeout=PATIENCE)) if forward_to else None
-        receiver = Receiver(router, save, as_json, forwarding, forward_to or "")
-        server = stack.enter_context(make_server(host, port, receiver, Server, QuietRequestHandler))
-        url = f"http://{host}:{server.server_port}/"
         ended = stack.enter_context(_signals())
-        stack.enter_context(_served(server))
+        url = stack.enter_context(receiver.served(host, port, secret, save, forward_to, as_json=as_json))
         if forward_to is not None:
+            from interactor_ext import InteractorClient
+
             client = stack.enter_context(InteractorClient(**settings(environment, namespace, insecure)))
             where = public_url or _reachable(url, client)
             stack.enter_context(_registered(client, where, events or list(operations.events()), secret, as_json))
@@ -111,19 +107,10 @@ def _wait(ended: queue.SimpleQueue[int]) -> None:
             return
 
 
-@contextmanager
-def _served(server: Server) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-
-
 def _reachable(url: str, client: InteractorClient) -> str:
-    if is_loopback(httpx.URL(client.config.core_api_url).host):
+    from interactor_ext._config._checks import is_loopback
+
+    if is_loopback(urlsplit(client.config.core_api_url).hostname or ""):
         return url
     raise ConfigurationError(
         f"{client.config.core_api_url} can't reach {url}: name the URL of a tunnel with --public-url."

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import re
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import httpx
 
 from interactor_ext._errors import InteractorError, WebhookPayloadError
 from interactor_ext._redaction import clean_text
-from interactor_ext.cli.deliveries import SIGNED, post, show_answer, show_event
+from interactor_ext.cli.deliveries import PATIENCE, SIGNED, post, show_answer, show_event
 from interactor_ext.cli.output import PrintableStream, write, write_json
-from interactor_ext.webhooks import InvalidWebhookEvent, WebhookAnswer, WebhookEvent, WebhookRouter, parse_event
+from interactor_ext.webhooks import (
+    InvalidWebhookEvent,
+    MemoryEventStore,
+    WebhookAnswer,
+    WebhookEvent,
+    WebhookRouter,
+    WebhookVerifier,
+    parse_event,
+)
 from interactor_ext.webhooks.answers import refused
 
 _NO_ANSWER = 502
@@ -26,7 +38,27 @@ _NO_ANSWER = 502
 _FORWARDED = ("CONTENT_TYPE", "HTTP_USER_AGENT")
 
 
-def show_received(event: WebhookEvent, as_json: bool) -> None:
+@contextmanager
+def served(
+    host: str, port: int, secret: str, save: Path | None, forward_to: str | None, *, as_json: bool
+) -> Iterator[str]:
+    """Receive deliveries in a thread while the block runs, which gets the URL. `save` is a folder that is there."""
+    router = WebhookRouter(WebhookVerifier(secret), MemoryEventStore(ttl=math.inf))
+    router.default(lambda event: _show_received(event, as_json))
+    with ExitStack() as stack:
+        client = stack.enter_context(httpx.Client(timeout=PATIENCE)) if forward_to else None
+        receiver = Receiver(router, save, as_json, client, forward_to or "")
+        server = stack.enter_context(make_server(host, port, receiver, Server, QuietRequestHandler))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://{host}:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _show_received(event: WebhookEvent, as_json: bool) -> None:
     show_event(event.to_dict(), as_json)
     if isinstance(event, InvalidWebhookEvent) and not as_json:
         write("It does not fit its type, so typed handlers do not get it: ", "red", end="")

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx
 import typer
 
-from interactor_ext import InteractorClient
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.cli import operations
+from interactor_ext._lazy import LazyModule
 from interactor_ext.cli.deliveries import PATIENCE, SecretFile, complete_event, post, secret_of, show_answer
 from interactor_ext.cli.fields import steps
 from interactor_ext.cli.output import write, write_json
 from interactor_ext.cli.sandbox import inspector_url
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from interactor_ext import InteractorClient
+    from interactor_ext.cli import operations
+else:
+    httpx = LazyModule("httpx")
+    operations = LazyModule("interactor_ext.cli.operations")
 
 
 def trigger(
@@ -40,6 +47,8 @@ def trigger(
     """
     data = _data(event, namespace, changes or [])
     if to is None:
+        from interactor_ext import InteractorClient
+
         options = settings(environment, namespace, insecure)
         with InteractorClient(**options) as client:
             _publish(client, event, data, as_json)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import httpx
 import typer
 
 from interactor_ext._errors import ConfigurationError, WebhookError
+from interactor_ext._lazy import LazyModule
 from interactor_ext.cli.dead_letters import dead
 from interactor_ext.cli.deliveries import (
     PATIENCE,
@@ -25,6 +25,11 @@ from interactor_ext.cli.output import counted, write, write_json
 from interactor_ext.cli.settings import AsJson
 from interactor_ext.cli.trigger import trigger
 from interactor_ext.webhooks import WebhookVerifier, sign
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = LazyModule("httpx")
 
 webhooks = typer.Typer(
     help="Receive, trigger, sign, check and repeat webhook deliveries.", no_args_is_help=True, rich_markup_mode=None
