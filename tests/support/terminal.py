@@ -27,7 +27,9 @@ class Terminal:
     echo = True
 
     def __init__(self, env: dict[str, str], *arguments: str, columns: int = 300) -> None:
-        environment = {**os.environ, "TERM": "xterm-256color", "INTERACTOR_WEBHOOK_SECRET": SECRET, **env}
+        # The size is the terminal's own.
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        environment = {**inherited, "TERM": "xterm-256color", "INTERACTOR_WEBHOOK_SECRET": SECRET, **env}
         self.child = pexpect.spawn(
             sys.executable,
             [*self.program, *arguments],
