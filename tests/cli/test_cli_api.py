@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -229,3 +230,22 @@ def test_doctor_ends_with_a_verdict_and_indents_its_lines(sandbox: Sandbox) -> N
         assert narrow.run("doctor", 1).endswith("\n\nNot ready. Failed: token.\n")
     finally:
         narrow.close()
+
+
+def test_control_characters_of_the_server_do_not_reach_the_terminal(shell: Shell, sandbox: Sandbox) -> None:
+    hostile = "a\x7fb\x9b31m\x85\u202e\u2066\u200f\x1b]0;owned\x07"
+    with sandbox.client(namespace=NAMESPACE) as user:
+        bot = user.assistants.create(name=hostile, model="gpt-4", system_prompt="Help.").id
+    sandbox.faults.add("get_assistant", status=422, message=hostile, times=2)
+    get = f"api get_assistant assistant_id={bot} -n {NAMESPACE}"
+    for line, status in (
+        (get, 1),
+        (f"{get} --json", 1),
+        (get, 0),
+        (f"{get} --json", 0),
+        (f"{get} --field data.name", 0),
+    ):
+        shown = shell.run(line, status)
+        assert "owned" in shown
+        # The terminal's own colours apart.
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", shown)
