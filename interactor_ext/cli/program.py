@@ -40,8 +40,15 @@ def run_program(command: Sequence[str], variables: Mapping[str, str | None]) -> 
             return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
         for number in early:
             program.send_signal(number)
-        status = program.wait()
+        status = _wait(program)
     return status if status >= 0 else _ENDED_BY_SIGNAL - status
+
+
+def _wait(program: subprocess.Popen[bytes]) -> int:
+    while True:
+        # In pieces: a signal that comes right before the wait would else be handled after it.
+        with suppress(subprocess.TimeoutExpired):
+            return program.wait(timeout=1)
 
 
 @contextmanager

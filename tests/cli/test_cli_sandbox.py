@@ -23,7 +23,7 @@ pytest.importorskip("typer", reason="pip install typer rich")
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtures"]
 # Ends with the number of the signals that it got, once it has seen SIGTERM.
 PROGRAM = """
-import os, signal, sys
+import os, signal, sys, time
 from interactor_ext import InteractorClient
 seen = []
 signal.signal(signal.SIGINT, lambda number, frame: (seen.append(number), print("interrupted", flush=True)))
@@ -32,7 +32,7 @@ with InteractorClient(namespace="user_1") as client:
     found = len(client.assistants.list())
 print(f"{found} assistants in", os.environ["INTERACTOR_CORE_API_URL"], sys.argv[1:], flush=True)
 while True:
-    signal.pause()
+    time.sleep(0.05)
 """
 
 
