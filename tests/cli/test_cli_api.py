@@ -247,5 +247,5 @@ def test_control_characters_of_the_server_do_not_reach_the_terminal(shell: Shell
     ):
         shown = shell.run(line, status)
         assert "owned" in shown
-        # The terminal's own colours apart.
+        # Apart from the terminal's own styles.
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", shown)

@@ -101,7 +101,7 @@ def test_unknown_keyword_of_a_method_names_a_similar_one_or_all() -> None:
     [
         ("api_key", "did you mean client_id and client_secret?"),
         ("time_out", "did you mean timeout?"),
-        ("colour", "there are client_id, client_secret, environment,"),
+        ("pool_size", "there are client_id, client_secret, environment,"),
     ],
 )
 def test_unknown_setting_names_the_one_that_is_meant(keyword: str, advice: str) -> None:
