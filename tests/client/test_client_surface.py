@@ -58,9 +58,7 @@ async def _unwrapped_later(envelope: Any) -> Any:
 
 def tour(user: Any, sandbox: Sandbox) -> Script:
     """A generator of calls: each `yield` gives one, and gets its result."""
-    tool = yield user.tools.create(
-        name="get_weather", description="Weather", parameters={"type": "object"}, callback_url="https://example.com/t"
-    )
+    tool = yield user.tools.create(name="get_weather", description="Weather", parameters={"type": "object"})
     assert tool.parameters == {"type": "object"}
     assert (yield user.tools.update(tool.id, description="The weather")).description == "The weather"
     assert (yield user.tools.get(tool.id)).id == tool.id
@@ -85,6 +83,8 @@ def tour(user: Any, sandbox: Sandbox) -> Script:
     (pending,) = asked.tool_calls
     answer = yield user.tools.submit_result(room.id, tool_call_id=pending.id, result={"degrees": [-3, 1.5, None]})
     assert answer.room_id == room.id
+    # Not before: the sandbox calls the URL of a tool that an assistant uses.
+    assert (yield user.tools.update(tool.id, callback_url="https://example.com/t")).callback_url
     assert len((yield user.messages.list(room.id, order="desc", per_page=50)).data) >= 2
 
     workflow = yield user.workflows.create(

@@ -56,7 +56,6 @@ def use_agents(user: InteractorClient) -> None:
     tool = user.tools.create(name="get_weather", description="The weather now.", parameters=parameters)
     user.tools.list(per_page=1)
     user.tools.get(tool.id)
-    user.tools.update(tool.id, description="The weather of today.", callback_url="https://app.example.com/tools")
     source = user.data_sources.create(
         name="Orders",
         type="database",
@@ -80,6 +79,8 @@ def use_agents(user: InteractorClient) -> None:
     user.assistants.get(bot.id)
     user.assistants.update(bot.id, name="Renamed", temperature=0)
     use_rooms(user, bot.id)
+    # Not before: the sandbox calls the URL of a tool that an assistant uses.
+    user.tools.update(tool.id, description="The weather of today.", callback_url="https://app.example.com/tools")
     user.assistants.delete(bot.id)
     user.tools.delete(tool.id)
     user.data_sources.delete(source.id)
