@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ pytest.importorskip("typer", reason="pip install typer rich")
 
 from interactor_ext.cli import fields, main, operations
 from interactor_ext.sandbox import Sandbox
-from tests.support.terminal import NAMESPACE, Shell
+from tests.support.terminal import NAMESPACE, Shell, pexpect
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtures"]
+BIN = str(Path(sys.executable).parent)
 HOOK = """-d '{"url": "https://app.example/hooks", "events": ["credential.expired"]}'"""
 
 
@@ -215,6 +218,24 @@ def test_completion_of_operations_and_parameters(shown_by: Callable[..., str], w
     number = str(len(words.split(" ")) - 1)
     shown = shown_by(_INTERACTOR_COMPLETE="complete_bash", COMP_CWORD=number, COMP_WORDS=words)
     assert set(shown.split()) == expected
+
+
+def test_tab_completes_operations_and_parameters_in_bash() -> None:
+    bash = shutil.which("bash")
+    if bash is None or shutil.which("interactor", path=BIN) is None:
+        pytest.skip("needs bash, and the command interactor beside this Python (pip install .)")
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "TERM": "dumb", "PS1": "ready> "}
+    shell = pexpect.spawn(bash, ["--norc", "--noprofile"], env=environment, encoding="utf-8", timeout=60)
+    try:
+        shell.expect_exact("ready> ")
+        shell.sendline('eval "$(_INTERACTOR_COMPLETE=source_bash interactor)"; echo "read"y')
+        shell.expect_exact("\r\nready\r\n")
+        shell.send("interactor api get_roo\t")
+        shell.expect_exact("get_room ")
+        shell.send("roo\t")
+        shell.expect_exact("room_id=")
+    finally:
+        shell.close(force=True)
 
 
 def test_doctor_ends_with_a_verdict_and_indents_its_lines(sandbox: Sandbox) -> None:
