@@ -164,7 +164,7 @@ def test_errors_are_json_under_json(shell: Shell, sandbox: Sandbox) -> None:
     unknown = error("api nonsense")
     assert unknown.pop("message").startswith("There is no operation 'nonsense'")
     assert unknown == {"type": "ConfigurationError", "code": "CONFIGURATION_ERROR"}
-    assert error("api get_room --nonsense", 2)["message"].startswith("No such option: --nonsense")
+    assert error("api get_room --nonsense", 2)["message"].startswith("No such option")
     assert error("nonsense", 2)["type"] == "UsageError"
     assert error("webhooks verify /nowhere")["type"] == "FileNotFoundError"
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+# Its consoles read FORCE_COLOR when they are made, and one test sets it: they are made before.
+import interactor_ext.cli.output  # noqa: F401
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
 from tests.support.terminal import Shell, Terminal
