@@ -193,7 +193,9 @@ def test_chat_example_keeps_its_users_apart(title: str, request: pytest.FixtureR
         wanted = json.loads((EXAMPLES / "react_chat" / "package.json").read_text())
         versions = {**wanted["dependencies"], **wanted["devDependencies"]}
         npm_package(request, *(f"{name}@{at}" for name, at in versions.items() if not at.startswith("file:")))
-        subprocess.run(install, shell=True, cwd=ROOT, check=True, timeout=300)
+        # They are in npm's cache now, so that no answer of the registry is waited for again.
+        environment = {**os.environ, "npm_config_prefer_offline": "true"}
+        subprocess.run(install, shell=True, cwd=ROOT, check=True, timeout=300, env=environment)
     with chromium() as browser, started(title) as url:
         browser.get(f"{url}/")
         room = signed_in(browser, "Alice")
