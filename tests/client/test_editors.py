@@ -129,6 +129,7 @@ def editor() -> Editor:
     return Editor()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("line", EXPECTED)
 def test_jedi_completes_the_public_surface(line: str, editor: Editor) -> None:
     assert EXPECTED[line] <= editor.completions(line).keys()
