@@ -334,7 +334,6 @@ def call(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return run
 
 
-@pytest.mark.full
 def test_api_calls_every_operation(call: Callable[..., Any], sandbox: Sandbox) -> None:
     reached: set[str] = set()
 

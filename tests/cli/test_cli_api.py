@@ -145,8 +145,10 @@ def test_progress_of_all_pages_is_on_the_terminal_and_never_in_a_pipe(
     shell.run(f"{listing} --field id")
     # The line of the progress is cleared before each line of the answer.
     assert f"\r1 items\x1b[K\r\x1b[K{ids[0]}\r\n" in shell.raw
-    for name, value in {**sandbox.env, "FORCE_COLOR": "1"}.items():
+    for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
+    # As FORCE_COLOR has it, which older versions of rich would keep in mind.
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
     assert main(listing.split()) == 0
     assert "items" not in "".join(capfd.readouterr())
 
@@ -165,7 +167,7 @@ def test_errors_are_json_under_json(shell: Shell, sandbox: Sandbox) -> None:
     assert unknown.pop("message").startswith("There is no operation 'nonsense'")
     assert unknown == {"type": "ConfigurationError", "code": "CONFIGURATION_ERROR"}
     assert error("api get_room --nonsense", 2)["message"].startswith("No such option")
-    assert error("nonsense", 2)["type"] == "UsageError"
+    assert error("nonsense", 2)["type"] in ("UsageError", "NoSuchCommand")  # by the version of click
     assert error("webhooks verify /nowhere")["type"] == "FileNotFoundError"
 
 

@@ -379,7 +379,6 @@ def test_every_command_has_an_output_check() -> None:
     assert set(commands(typer.main.get_command(command_line()))) == {"demo", *named}
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("check", sorted(set(CHECKS.values())))
 def test_commands_escape_control_characters_of_servers(
     check: str,

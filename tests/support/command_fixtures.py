@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-# Its consoles read FORCE_COLOR when they are made, and one test sets it: they are made before.
+# Its consoles look for a terminal when they are made, and some tests pretend that there is one: they are made before.
 import interactor_ext.cli.output  # noqa: F401
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox

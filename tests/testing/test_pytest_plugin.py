@@ -152,7 +152,6 @@ def test_it(anyio_backend_name, async_interactor_client):
 """
 
 
-@pytest.mark.full
 def test_missing_coroutine_plugin_and_trio_fail_with_what_to_do(tmp_path: Path) -> None:
     """One run for both tests, each of which has to fail in its own way."""
     without_plugin = "async def test_it(async_interactor_client): pass"
@@ -169,7 +168,6 @@ def test_missing_sandbox_extra_fails_with_what_to_install(tmp_path: Path) -> Non
     assert "pip install 'interactor-sdk[sandbox]'" in output
 
 
-@pytest.mark.full
 def test_project_can_override_fixtures(tmp_path: Path) -> None:
     conftest = """
 import pytest
@@ -213,7 +211,6 @@ def test_delivery(interactor_sandbox, interactor_webhook):
 """
 
 
-@pytest.mark.full
 def test_fixtures_ignore_settings_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERACTOR_SCOPES", "rooms:read")
     monkeypatch.setenv("INTERACTOR_ENVIRONMENT", "sandbox")
