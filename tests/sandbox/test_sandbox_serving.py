@@ -50,6 +50,26 @@ def test_sandbox_does_not_change_process_logging() -> None:
         assert [logger.handlers for logger in loggers] == before
 
 
+def test_server_stops_when_it_is_told_to_and_sleeps_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvicorn by itself sleeps 0.1 s before it looks whether to stop, and again before it does."""
+    slept: list[float] = []
+
+    class Asyncio:
+        """The module, as uvicorn sees it."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(asyncio, name)
+
+        async def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+            await asyncio.sleep(seconds)
+
+    monkeypatch.setattr("uvicorn.server.asyncio", Asyncio())
+    with Sandbox().run() as sandbox, Caller(sandbox) as caller:
+        caller.room()
+    assert slept == []
+
+
 def test_state_survives_restart_of_server() -> None:
     sandbox = Sandbox()
     with sandbox.run(), Caller(sandbox) as caller:

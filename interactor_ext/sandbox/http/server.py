@@ -91,7 +91,8 @@ class Server(uvicorn.Server):
             for task in state.tasks:
                 task.cancel()
         cut.cancel()
-        await self.lifespan.shutdown()
+        if not self.force_exit:
+            await self.lifespan.shutdown()
 
     def _cut(self) -> None:
         for connection in list(self.server_state.connections):

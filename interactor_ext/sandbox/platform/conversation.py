@@ -272,8 +272,7 @@ def _complete(state: State, room: Record, tool_call: Record, asking: Record, res
 def _plan_after(state: State, room: Record, asking: Record) -> Plan:
     """The rest of a reply after the results of a message's tool calls."""
     private = asking.private
-    # A data file of an earlier version has no `then`.
-    then = private.get("then")
+    then = private["then"]
     if then is not None and all(each["status"] == "completed" for each in asking.public["tool_calls"]):
         return Plan([], private["lines"], then=then)
     rounds = [[ToolRequest(**each) for each in later] for later in private["rounds"]]
