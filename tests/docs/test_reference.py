@@ -9,7 +9,7 @@ import itertools
 import re
 import sys
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -95,6 +95,7 @@ def resolved(name: str) -> Any:
         return importlib.import_module(name)
 
 
+@cache
 def documented_assignments(module: ModuleType) -> set[str]:
     """The names of a module that a string follows, which the reference and editors show."""
     body = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8")).body

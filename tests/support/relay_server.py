@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import httpx
-import uvicorn
 
 from interactor_ext.relay import Relay
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.http.server import listen
+from interactor_ext.sandbox.http.server import Server, listen
 from interactor_ext.sse import SSEDecoder
 
 MOUNT = "/interactor"
@@ -45,7 +44,7 @@ def _signature(namespace: str) -> str:
 
 
 class RelayServer:
-    """uvicorn in a thread of its own, with one relay mounted at MOUNT."""
+    """uvicorn, as the sandbox has it, which stops at once; in a thread of its own, with one relay mounted at MOUNT."""
 
     def __init__(self, sandbox: Sandbox, port: int, options: dict[str, Any]) -> None:
         self._client_options = options.pop("client", {})
@@ -55,23 +54,16 @@ class RelayServer:
         self.port: int = self._socket.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
         self.url = self.origin + MOUNT
-        config = uvicorn.Config(
-            self._app,
-            interface="asgi3",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=10,
-            ws="none",
-        )
-        self._server = uvicorn.Server(config)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            assert scope["type"] == "http", "without what runs before and after, which uvicorn offers first"
+            assert scope["path"].startswith(f"{MOUNT}/")
+            await self.relay({**scope, "root_path": MOUNT}, receive, send)
+
+        self._server = Server(app, before_shutdown=lambda: None)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
-
-    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
-        assert scope["path"].startswith(f"{MOUNT}/")
-        await self.relay({**scope, "root_path": MOUNT}, receive, send)
 
     def start(self) -> None:
         self._thread.start()
@@ -81,7 +73,7 @@ class RelayServer:
         """As at a restart: streams end, then the server."""
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(self.relay.aclose(), self._loop).result(60)
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join(60)
         assert not self._thread.is_alive()
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from interactor_ext.sandbox.http.connections import CuttableProtocol
 
@@ -29,7 +29,7 @@ class Server(uvicorn.Server):
     `stop` takes effect at once: uvicorn by itself looks for it ten times a second, and waits as long at shutdown.
     """
 
-    def __init__(self, app: Starlette, *, before_shutdown: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, *, before_shutdown: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
             # Based on h11, which uvicorn always installs, so that a sandbox behaves the same on every machine.

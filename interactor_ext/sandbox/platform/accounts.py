@@ -80,7 +80,7 @@ class Accounts:
             self._clients = self._stored_clients()
         self._revoked = {token_id for token_id, _ in self._persistence.revoked()}
         pem, realm = self._persistence.value("signing_key"), self._persistence.value("realm")
-        self._key = signing.SigningKey.from_pem(pem) if pem else None
+        self._key = signing.key_from_pem(pem) if pem else None
         if realm:
             self._realm = realm
         else:

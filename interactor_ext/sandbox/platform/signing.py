@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import jwt
@@ -39,13 +39,6 @@ class SigningKey:
         self.id = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         self.public: dict[str, Any] = {**core, "kid": self.id, "use": "sig", "alg": ALGORITHM}
 
-    @classmethod
-    def from_pem(cls, pem: str) -> SigningKey:
-        private = serialization.load_pem_private_key(pem.encode(), password=None)
-        if not isinstance(private, RSAPrivateKey):
-            raise ValueError("not an RSA key")
-        return cls(private)
-
     def to_pem(self) -> str:
         return self._private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -67,6 +60,15 @@ class SigningKey:
             return None
         signature = token.rpartition(".")[2].encode()
         return claims if base64url_encode(base64url_decode(signature)) == signature else None
+
+
+@lru_cache(maxsize=4)
+def key_from_pem(pem: str) -> SigningKey:
+    """The key of a data file. Loading checks it for 40 ms, and opening a file asks for it twice."""
+    private = serialization.load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(private, RSAPrivateKey):
+        raise ValueError("not an RSA key")
+    return SigningKey(private)
 
 
 @cache
