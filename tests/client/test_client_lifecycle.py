@@ -352,7 +352,7 @@ ENDINGS = {
 }
 
 
-IN_EVERY_RUN = ("left open", "async, left open", "with an exception", "forked")
+IN_EVERY_RUN = ("left open", "async, left open", "forked")
 
 
 @pytest.mark.parametrize(

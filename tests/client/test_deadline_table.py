@@ -195,7 +195,9 @@ async def measure_at_once_async(
     return found
 
 
-everybody = pytest.mark.parametrize("who", ["platform", "account server", "token store"])
+everybody = pytest.mark.parametrize(
+    "who", ["platform", *(pytest.param(each, marks=pytest.mark.full) for each in ("account server", "token store"))]
+)
 
 
 @sync_and_async

@@ -195,6 +195,7 @@ def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, rec
     assert statuses(sandbox) == [500] * 6
 
 
+@pytest.mark.full
 def test_duplicated_reordered_delayed_events_are_handled_once(
     sandbox: Sandbox, caller: Caller, application: Application
 ) -> None:

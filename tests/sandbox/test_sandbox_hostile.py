@@ -269,6 +269,7 @@ def test_command_stops_with_open_streams_and_partial_requests(
     assert "ERROR" not in said
 
 
+@pytest.mark.full
 def test_concurrent_resets_revocations_and_clock_moves_cause_no_500(sandbox: Sandbox) -> None:
     """Every response follows the contract, and the sandbox works afterwards."""
     statuses: list[int] = []

@@ -111,6 +111,7 @@ def test_idempotency_key_survives_restart(path: Path) -> None:
     assert answers[0] == answers[1]
 
 
+@pytest.mark.full
 def test_acknowledged_writes_survive_sigkill(path: Path) -> None:
     acknowledged: list[str] = []
     enough = threading.Event()

@@ -23,9 +23,10 @@ from tests.support.webhook_deliveries import SECRET, delivery
 
 prometheus_client = pytest.importorskip("prometheus_client", reason="pip install prometheus-client")
 pytest_plugins = ["tests.support.sandbox_fixtures"]
-pytestmark = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is missing: apt-get install prometheus"
-)
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing: apt-get install prometheus"),
+]
 HERE = Path(__file__).parent
 METRIC = re.compile(r"\binteractor_\w+")
 
@@ -179,7 +180,7 @@ def too_much(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
         (none_at_all, set()),
         (some_errors, {"InteractorErrorRate"}),
         (many_errors, {"InteractorErrorRate", "InteractorErrorRateCritical"}),
-        pytest.param(slowness, {"InteractorLatencyP99"}, marks=pytest.mark.full),  # which takes five seconds
+        (slowness, {"InteractorLatencyP99"}),
         (a_wrong_secret, {"InteractorTokenRefreshFailures", "InteractorErrorRate", "InteractorErrorRateCritical"}),
         (broken_handlers, {"InteractorWebhookFailures"}),
         (cut_streams, {"InteractorStreamDisconnects"}),

@@ -66,7 +66,7 @@ def workers(count: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]
     ("store_name", "task"),
     [
         ("file", "threads"),
-        ("redis", "tasks"),
+        pytest.param("redis", "tasks", marks=pytest.mark.full),
         pytest.param("redis.asyncio", "tasks", marks=pytest.mark.full),
         pytest.param("file", "tasks", marks=pytest.mark.full),
         pytest.param("redis", "threads", marks=pytest.mark.full),
