@@ -56,7 +56,7 @@ class RelayServer:
         self.url = self.origin + MOUNT
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            assert scope["type"] == "http", "without what runs before and after, which uvicorn offers first"
+            assert scope["type"] == "http"  # uvicorn offers the lifespan protocol first, and goes on without it
             assert scope["path"].startswith(f"{MOUNT}/")
             await self.relay({**scope, "root_path": MOUNT}, receive, send)
 
