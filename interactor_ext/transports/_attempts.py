@@ -233,7 +233,7 @@ class Attempts:
         """Whether the circuit breaker counts an error as a failure of the host; None where the cause is on our side."""
         if isinstance(error, (*_NEVER_RETRIED, httpx.PoolTimeout)) or self._is_out_of_time(error):
             return None
-        return True
+        return True if interrupt_behind(error) is None else None
 
     def _is_out_of_time(self, error: BaseException) -> bool:
         left = self.time_left()

@@ -101,6 +101,19 @@ def test_exception_of_signal_handler_during_a_stream_ends_it_without_reconnect(
     assert transport.calls == 1
 
 
+@pytest.mark.parametrize("translates", [False, True])
+def test_exception_of_signal_handler_during_a_call_does_not_open_the_circuit(
+    handler: type[Exception], translates: bool
+) -> None:
+    breaker = CircuitBreaker(failures=1)
+    transport = Interrupted(translates=translates)
+    with InteractorClient(**SETTINGS, transport=transport, circuit_breaker=breaker) as client:
+        for _ in range(2):
+            with pytest.raises(handler, match="too long"):
+                client.assistants.get("a")
+    assert transport.calls == 2
+
+
 def test_errors_of_the_network_are_no_interrupts(handler: type[Exception]) -> None:
     assert interrupt_behind(ValueError("x")) is None
 
