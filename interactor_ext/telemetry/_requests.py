@@ -32,10 +32,10 @@ class Measured(RequestEnded):
             self.error, self.code = _kind(status), _code(response)
         self._reporter.record(self)
 
-    def failed(self, exception: BaseException) -> None:
+    def failed(self, exception: BaseException, *, is_cancelled: bool) -> None:
         self.seconds = time.perf_counter() - self._began
         self.status, self.headers, self.exception = None, {}, exception
-        if not isinstance(exception, Exception):
+        if is_cancelled:
             self.error, self.code = "cancelled", None
         else:
             timed_out = isinstance(exception, httpx.TimeoutException)

@@ -129,11 +129,12 @@ class Attempts:
 
     def failed(self, error: BaseException) -> None:
         """Record that the attempt that began last has no response."""
+        is_cancelled = not isinstance(error, Exception) or interrupt_behind(error) is not None
         if self._permit is not None:
-            is_of_network = isinstance(error, httpx.TransportError) and not self.closing.is_set
+            is_of_network = isinstance(error, httpx.TransportError) and not is_cancelled and not self.closing.is_set
             self._permit.end(failed=self._blames_host(error) if is_of_network else None)
         if self._measured is not None:
-            self._measured.failed(error)
+            self._measured.failed(error, is_cancelled=is_cancelled)
         if logger.isEnabledFor(logging.DEBUG):
             log_attempt(self.request, error, self._made, time.monotonic() - self._began)
 
@@ -233,7 +234,7 @@ class Attempts:
         """Whether the circuit breaker counts an error as a failure of the host; None where the cause is on our side."""
         if isinstance(error, (*_NEVER_RETRIED, httpx.PoolTimeout)) or self._is_out_of_time(error):
             return None
-        return True if interrupt_behind(error) is None else None
+        return True
 
     def _is_out_of_time(self, error: BaseException) -> bool:
         left = self.time_left()

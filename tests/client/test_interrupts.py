@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from interactor_ext import InteractorClient
+from interactor_ext.telemetry import Event, RequestEnded, Sending
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._interrupts import interrupt_behind
 from tests.support.odd_server import token_answer
@@ -112,6 +113,26 @@ def test_exception_of_signal_handler_during_a_call_does_not_open_the_circuit(
             with pytest.raises(handler, match="too long"):
                 client.assistants.get("a")
     assert transport.calls == 2
+
+
+@pytest.mark.parametrize("translates", [False, True])
+def test_telemetry_counts_a_call_that_a_signal_handler_ends_as_cancelled(
+    handler: type[Exception], translates: bool
+) -> None:
+    recorded: list[object] = []
+
+    class Recording:
+        def sending(self, request: Sending) -> None:
+            pass
+
+        def record(self, event: Event) -> None:
+            recorded.append(event)
+
+    transport = Interrupted(translates=translates)
+    telemetry = Recording()
+    with InteractorClient(**SETTINGS, transport=transport, telemetry=telemetry) as client, pytest.raises(handler):
+        client.assistants.get("a")
+    assert [event.error for event in recorded if isinstance(event, RequestEnded)] == [None, "cancelled"]
 
 
 def test_errors_of_the_network_are_no_interrupts(handler: type[Exception]) -> None:
