@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext.cli.deliveries import SecretFile, complete_event, secret_of
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
+from interactor_ext.transports._waiters import ThreadWaiter
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
@@ -87,11 +87,10 @@ def listen(
 
 
 @contextmanager
-def _signals() -> Iterator[queue.SimpleQueue[int]]:
-    """The signals that come, so that none interrupts the registration or its end."""
-    # A SimpleQueue, since its put may interrupt any other call of this thread, its own get included.
-    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
-    before = {number: signal.signal(number, lambda number, _: ended.put(number)) for number in _ENDS}
+def _signals() -> Iterator[ThreadWaiter]:
+    """Woken by the signals that end the command, so that none interrupts the registration or its end."""
+    ended = ThreadWaiter()
+    before = {number: signal.signal(number, lambda *_: ended.wake()) for number in _ENDS}
     try:
         yield ended
     finally:
@@ -99,12 +98,10 @@ def _signals() -> Iterator[queue.SimpleQueue[int]]:
             signal.signal(number, handler)
 
 
-def _wait(ended: queue.SimpleQueue[int]) -> None:
-    while True:
-        # In pieces, since on Windows no signal interrupts it.
-        with suppress(queue.Empty):
-            ended.get(timeout=1)
-            return
+def _wait(ended: ThreadWaiter) -> None:
+    # In pieces, since on Windows no signal interrupts it.
+    while not ended.wait(1):
+        pass
 
 
 def _reachable(url: str, client: InteractorClient) -> str:

@@ -1,7 +1,7 @@
 """Events for threads and for tasks of any event loop, and the start of a thread, that no interrupt can tear.
 
 Ctrl-C, or a signal handler that raises, can hit a thread in any line of Python. Within `threading.Event`, `Condition`
-or `concurrent.futures.Future` it can leave their one lock taken, and everybody else waits for ever. A `SimpleQueue` is
+or `concurrent.futures.Future` it can leave their one lock taken, and everybody else waits for ever. A plain lock is
 written in C, where no handler runs, and each waiter has its own.
 """
 
@@ -11,7 +11,6 @@ import _thread
 import contextlib
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from interactor_ext._errors import ConfigurationError
@@ -41,20 +40,25 @@ class Waiter(Protocol):
 
 
 class ThreadWaiter:
-    """What one thread sleeps on until another wakes it."""
+    """What one thread sleeps on until another wakes it.
 
-    __slots__ = ("_calls",)
+    No SimpleQueue: if its wait is over before it has begun, or a signal handler outlasts it, `get` of Python 3.11 and
+    3.12 takes the time left, which is negative then, for no limit.
+    """
+
+    __slots__ = ("_asleep",)
 
     def __init__(self) -> None:
-        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._asleep = _thread.allocate_lock()
+        self._asleep.acquire()
 
     def wake(self) -> None:
-        self._calls.put(None)
+        with contextlib.suppress(RuntimeError):  # it was woken already
+            self._asleep.release()
 
-    def wait(self, seconds: float) -> None:
-        """Return when it is woken, or was already; after `seconds` at the latest."""
-        with contextlib.suppress(Empty):
-            self._calls.get(timeout=max(0.0, min(seconds, threading.TIMEOUT_MAX)))
+    def wait(self, seconds: float) -> bool:
+        """Return when it is woken, or was already; after `seconds` at the latest. True if it was woken."""
+        return self._asleep.acquire(timeout=max(0.0, min(seconds, threading.TIMEOUT_MAX)))
 
 
 class TaskWaiter:

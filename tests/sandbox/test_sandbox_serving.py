@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 
 from interactor_ext.sandbox import Clock, Journal, Sandbox
 from interactor_ext.sandbox.__main__ import main
+from interactor_ext.sandbox.http.connections import CuttableProtocol
 from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving
 from tests.support.sandbox_caller import Caller, Listener, fetch_token, listening, problem
@@ -145,6 +146,21 @@ def test_server_start_failure_raises_runtime_error(caplog: pytest.LogCaptureFixt
         serving(server, sock),
     ):
         raise AssertionError
+
+
+def test_connection_accepted_while_the_server_stops_is_closed() -> None:
+    server = Server(Starlette(), before_shutdown=lambda: None)
+
+    class StopsTheServer(CuttableProtocol):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            server._stopping.set()
+            super().__init__(*arguments, **settings)
+
+    server.config.http = StopsTheServer
+    sock = listen("127.0.0.1", 0)
+    address = sock.getsockname()
+    with serving(server, sock), socket.create_connection(address, timeout=60) as client:
+        assert client.recv(1) == b""
 
 
 async def test_async_client_works_against_threaded_server() -> None:

@@ -20,6 +20,8 @@ GRACE = 0.5
 # Seconds for tasks that continue after that. None should.
 LAST = 10
 BACKLOG = 2048
+# A connection that asyncio has just accepted is none of the server's before so many turns of the event loop.
+TURNS_OF_ACCEPT = 3
 START_TIMEOUT = 30.0
 
 
@@ -79,6 +81,8 @@ class Server(uvicorn.Server):
             server.close()
         for sock in sockets or []:
             sock.close()
+        for _ in range(TURNS_OF_ACCEPT):
+            await asyncio.sleep(0)
         state = self.server_state
         for connection in list(state.connections):
             connection.shutdown()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import reduce
@@ -21,6 +21,7 @@ from interactor_ext._redaction import escape_controls
 from interactor_ext._threads import loop_thread
 from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.logs._stderr import log_to_stderr
+from interactor_ext.transports._waiters import ThreadWaiter
 from interactor_ext.webhooks._threads import CALLER_THREADS, STORE_THREADS
 from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.worker._metrics_port import Health, MetricsPort
@@ -92,8 +93,9 @@ class WorkerProcess:
         self.worker = worker
         self._grace = grace
         self._stop = threading.Event()
-        # A SimpleQueue, since its put may interrupt any other call of this thread, its own get included.
-        self._news: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        # The numbers of signals, and None for each thread that has ended.
+        self._news: deque[int | None] = deque()
+        self._waiter = ThreadWaiter()
         self._threads = [
             threading.Thread(target=self._work, name=f"interactor-webhook-worker-{number}", daemon=True)
             for number in range(1, concurrency + 1)
@@ -132,29 +134,35 @@ class WorkerProcess:
             except BaseException:
                 # Without a time limit, handlers run in this very thread.
                 logger.exception("A webhook handler raised what would end its worker, which goes on.")
-        self._news.put(None)
+        self._tell(None)
+
+    def _tell(self, news: int | None) -> None:
+        self._news.append(news)
+        self._waiter.wake()
 
     def _wait_for_stop(self) -> int:
-        while True:
-            with suppress(queue.Empty):
-                number = self._news.get(timeout=_CHECK_SECONDS)
-                logger.info("Webhook worker %d stops (signal %s): it takes no more events.", os.getpid(), number)
-                return FINISHED
+        while not self._news:
             if self.left_behind >= _MOST_LEFT_BEHIND:
                 logger.critical(
                     "%d webhook handlers hang in threads that cannot be stopped: this worker ends, start it again.",
                     self.left_behind,
                 )
                 return EXHAUSTED
+            self._waiter.wait(_CHECK_SECONDS)
+        number = self._news.popleft()
+        logger.info("Webhook worker %d stops (signal %s): it takes no more events.", os.getpid(), number)
+        return FINISHED
 
     def _wait_for_threads(self) -> bool:
         """Whether all have ended in time, and before another signal."""
         ends_at = time.monotonic() + self._grace
         running = len(self._threads)
         while running and (left := ends_at - time.monotonic()) > 0:
-            with suppress(queue.Empty):
-                if self._news.get(timeout=min(left, threading.TIMEOUT_MAX)) is not None:
-                    return False
+            if not self._news:
+                self._waiter.wait(left)
+            elif self._news.popleft() is not None:
+                return False
+            else:
                 running -= 1
         return running == 0
 
@@ -168,7 +176,7 @@ class WorkerProcess:
                 signal.signal(number, handler)
 
     def _note(self, number: int, _: object) -> None:
-        self._news.put(number)
+        self._tell(number)
         if self.is_stopping:
             # A third one ends the process, even if the queue hangs while events are given back.
             signal.signal(number, signal.SIG_DFL)
