@@ -20,7 +20,7 @@ class Connection:
         self, sock: socket.socket, number: int, headers: dict[str, bytes], target: str, body: bytes = b""
     ) -> None:
         self.number = number
-        """From 0."""
+        """From 0, in the order in which the requests came."""
         self.headers = headers
         self.target = target
         self.body = body
@@ -69,10 +69,13 @@ class RawServer:
         self._handler = handler
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._threads: list[threading.Thread] = []
-        self._silent: set[socket.socket] = set()  # have sent no request; a browser opens some in advance
+        self._silent: set[socket.socket] = set()  # have sent no request; browsers and Node open some in advance
+        self._numbering = threading.Lock()
         self.connections: list[Connection] = []
+        """Those that sent a request."""
         self.errors: list[BaseException] = []
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.address: tuple[str, int] = self._listener.getsockname()
+        self.url = f"http://127.0.0.1:{self.address[1]}"
 
     def __enter__(self) -> Self:
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
@@ -93,22 +96,20 @@ class RawServer:
         assert not self.errors, self.errors
 
     def _accept(self) -> None:
-        number = 0
         while True:
             try:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            thread = threading.Thread(target=self._serve, args=(sock, number), daemon=True)
+            self._silent.add(sock)
+            thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
             self._threads.append(thread)
             thread.start()
-            number += 1
 
-    def _serve(self, sock: socket.socket, number: int) -> None:
+    def _serve(self, sock: socket.socket) -> None:
         sock.settimeout(60)
         with sock, contextlib.suppress(ConnectionError):
             received = b""
-            self._silent.add(sock)
             while b"\r\n\r\n" not in received:
                 data = sock.recv(65536)
                 self._silent.discard(sock)
@@ -125,8 +126,9 @@ class RawServer:
                 if not data:
                     return
                 body += data
-            connection = Connection(sock, number, headers, head[0].split()[1].decode(), body)
-            self.connections.append(connection)
+            with self._numbering:
+                connection = Connection(sock, len(self.connections), headers, head[0].split()[1].decode(), body)
+                self.connections.append(connection)
             try:
                 self._handler(connection)
             except ConnectionError:
