@@ -31,6 +31,7 @@ from interactor_ext._config import ConfigFields
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore
 from tests.support.odd_server import ASSISTANT, OddServer, js
+from tests.support.ports import free_port
 from tests.support.waiting import collect_garbage
 
 both = pytest.mark.parametrize("get", [get_client, get_async_client])
@@ -378,10 +379,10 @@ def test_process_exits_silently_with_open_clients(ending: str, server: OddServer
 def test_client_survives_a_restart_of_the_sandbox() -> None:
     """Connections that the server closed meanwhile are not used for a call that could not be repeated."""
     sandbox = Sandbox()
-    with sandbox.run() as running:
-        client = running.client()
+    port = free_port()
+    with sandbox.run(port):
+        client = sandbox.client()
         client.assistants.create(name="x", model="gpt-4", system_prompt="s")
-        port = int(running.core_api_url.split(":")[2].split("/")[0])
     with sandbox.run(port):
         client.assistants.create(name="y", model="gpt-4", system_prompt="s")
         assert len(client.assistants.list()) == 2

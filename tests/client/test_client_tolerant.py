@@ -23,6 +23,7 @@ from interactor_ext import (
     ServerError,
     ValidationError,
 )
+from tests.support.fault_server import refusing_url
 from tests.support.modes import call, sync_and_async
 from tests.support.odd_server import ASSISTANT, SECRET, Answer, Asked, Broken, OddServer, Reset, http, js, token_answer
 
@@ -316,12 +317,10 @@ def test_headers_in_unknown_encoding_are_read(mode: str) -> None:
 
 @sync_and_async
 def test_refused_connection_raises_api_connection_error(mode: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
-    with pytest.raises(APIConnectionError) as caught:
-        call(mode, {**settings, "max_retries": 0}, lambda client: client.assistants.list())
+    with refusing_url() as url:
+        settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
+        with pytest.raises(APIConnectionError) as caught:
+            call(mode, {**settings, "max_retries": 0}, lambda client: client.assistants.list())
     assert caught.value.code == "NETWORK_ERROR"
     assert "POST /oauth/token" in str(caught.value)
     assert "127.0.0.1" in str(caught.value)

@@ -25,7 +25,7 @@ from tests.support.browser import chromium, eventually
 from tests.support.chat_driver import Chat
 from tests.support.npm import npm_package
 from tests.support.pages import blocks
-from tests.support.prism import free_port
+from tests.support.ports import free_port
 from tests.support.redis_server import redis_on_port
 from tests.support.waiting import eventually as eventually_here
 

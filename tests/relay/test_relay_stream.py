@@ -14,6 +14,7 @@ import pytest
 from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient
 from interactor_ext.sandbox import Sandbox
+from tests.support.ports import free_port
 from tests.support.relay_server import Page, RelayServer, cookie_for, text_of
 from tests.support.waiting import eventually
 
@@ -199,7 +200,7 @@ def test_ids_are_good_after_a_restart_of_the_relay(
     start_relay: StartRelay, sandbox: Sandbox, new_room: NewRoom, emit: Emit
 ) -> None:
     room = new_room()
-    before = start_relay()
+    before = start_relay(port=free_port())
     with before.page() as page, page.room_events(room) as stream:
         deltas(emit, room, "1", "2")
         seen = stream.next()

@@ -12,6 +12,7 @@ import pytest
 
 from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext.sandbox import Sandbox
+from tests.support.fault_server import refusing_url
 from tests.support.node import STATIC, command_of, lines_of, run_script, run_tests
 from tests.support.raw_sse_server import Connection, RawServer
 
@@ -65,9 +66,8 @@ def test_stream_survives_split_bytes_lost_connections_and_errors_and_ends_with_2
 
 
 def test_stream_whose_server_cannot_be_reached_fails_and_waits() -> None:
-    with RawServer(lambda connection: connection.head()) as server:
-        pass
-    said = run_script(SCRIPT, server.url, json.dumps({"autoReconnect": False}))
+    with refusing_url() as url:
+        said = run_script(SCRIPT, url, json.dumps({"autoReconnect": False}))
     assert said == ["<connecting>", "<closed>", {"status": None, "isFinal": False}]
 
 

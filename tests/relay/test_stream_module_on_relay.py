@@ -11,6 +11,7 @@ from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient
 from tests.support.browser import chromium, eventually
 from tests.support.node import STATIC, command_of, lines_of, run_script
+from tests.support.ports import free_port
 from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.relay_server import RelayServer, cookie_for
 
@@ -64,7 +65,7 @@ def test_stream_resumes_after_a_restart_of_the_relay_and_repeats_nothing(
     start_relay: StartRelay, new_room: NewRoom, emit: Emit
 ) -> None:
     room = new_room()
-    before = start_relay()
+    before = start_relay(port=free_port())
     with lines_of(command_of(SCRIPT, f"{before.url}/rooms/{room}/stream", cookie_for("user_1"))) as next_said:
         assert [next_said(), next_said()] == ["<connecting>", "<open>"]
         for content in ("one", "two"):
@@ -144,7 +145,7 @@ def test_page_of_an_allowed_origin_reads_and_resumes(
         return list(browser.execute_script("return seen"))
 
     room = new_room()
-    before = start_relay(allowed_origins=[foreign])
+    before = start_relay(port=free_port(), allowed_origins=[foreign])
     read()
     eventually(browser, lambda: seen() == [401])  # by default, cookies stay with their origin
     read(credentials="include")

@@ -29,6 +29,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.__main__ import main
 from interactor_ext.sandbox.delivery import outbox
 from tests.support.delivery_receiver import receiving
+from tests.support.ports import free_port
 from tests.support.sandbox_caller import Caller, fetch_token, listening, problem, waiting_replies
 
 STATES = [
@@ -230,9 +231,9 @@ def test_stream_resumes_after_restart(path: Path) -> None:
         for word in words:
             sandbox.emit(room, {"type": "message.delta", "content": word})
 
+    port = free_port()
     with ExitStack() as client_lives:
-        with Sandbox(data=path).run() as sandbox:
-            port = httpx.URL(sandbox.core_api_url).port or 0
+        with Sandbox(data=path).run(port) as sandbox:
             with Caller(sandbox) as caller:
                 room = caller.room()["id"]
             client = client_lives.enter_context(sandbox.client(namespace="user_1"))

@@ -22,7 +22,7 @@ from starlette.routing import Mount, Route
 from interactor_ext import AsyncInteractorClient
 from interactor_ext.relay import Relay
 from tests.support.conversations import NAMESPACE
-from tests.support.prism import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+
+from tests.support.ports import free_port
 
 # The last release that runs on Node 18 and 20.
 PACKAGE = "@stoplight/prism-cli@5.14.2"
@@ -50,10 +51,3 @@ def wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path
         else:
             return
     raise AssertionError(f"Prism did not start in {START_TIMEOUT:.0f} s: {log.read_text()}")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

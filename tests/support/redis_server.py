@@ -7,11 +7,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from socket import create_server
 
 import pytest
+
+from tests.support.ports import free_port, free_ports
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def redis_server() -> Iterator[str]:
 @contextmanager
 def redis_on_port() -> Iterator[int]:
     """The port of a server, for clients that take no socket."""
-    (port,) = _free_ports(1)
+    port = free_port()
     with _running("--port", str(port)):
         yield port
 
@@ -32,7 +33,7 @@ def redis_on_port() -> Iterator[int]:
 @contextmanager
 def redis_cluster() -> Iterator[int]:
     """The port of a cluster of one node, which has all slots."""
-    port, bus = _free_ports(2)
+    port, bus = free_ports(2)
     with _running("--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus)) as socket:
         import redis
 
@@ -43,12 +44,6 @@ def redis_cluster() -> Iterator[int]:
                 assert time.monotonic() < deadline, "the cluster does not come up"
                 time.sleep(0.01)
         yield port
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [listener.getsockname()[1] for listener in listeners]
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from interactor_ext.tools._mcp import readable
 from tests.support.conversations import NAMESPACE, chat, new_room, shorten_pauses, sync_and_async, under_deadline
 from tests.support.mcp_servers import ROOT, connected, demo, server_over_http
 from tests.support.npm import npm_package
-from tests.support.prism import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import eventually, eventually_async
 
 GONE = "gave no result: the event loop of its session no longer runs here"
