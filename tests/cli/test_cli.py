@@ -71,9 +71,9 @@ def test_sandbox_command_serves_and_validates_options(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert "Can't listen" in shown_by("sandbox", "--port", port, status=1)
-    assert "0<=x<=65535" in shown_by("sandbox", "--port", "99999", status=2)
+    assert "65535" in shown_by("sandbox", "--port", "99999", status=2)
     assert "Usage: interactor sandbox " in shown_by("sandbox", "-h")
-    assert "0<=x<=65535" in shown_by("webhooks", "listen", "--port", "99999", status=2)
+    assert "65535" in shown_by("webhooks", "listen", "--port", "99999", status=2)
 
 
 def test_chat_in_a_terminal(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
