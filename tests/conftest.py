@@ -15,6 +15,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts a job in the background has it ignore Ctrl-C, and so would every process that a test starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# boto3 would ask the network that the machine stands in for credentials.
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
 # httpx gives a request 5 seconds unless told otherwise, and a busy machine may need them. It reads the certificates of
 # all authorities anew for each client, for 7 ms, and tests make thousands of clients for servers without TLS.
 authorities = httpx.create_ssl_context()
