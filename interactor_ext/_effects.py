@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from interactor_ext._errors import APITimeoutError
 from interactor_ext._lazy import LazyModule
-from interactor_ext._threads import DaemonThreads, loop_thread, remaining, timed_out, with_timeout
-from interactor_ext.transports._waiters import TaskWaiter, require_asyncio
+from interactor_ext._waiting import TaskWaiter, require_asyncio
+from interactor_ext._waiting.threads import DaemonThreads, loop_thread, remaining, timed_out, with_timeout
 
 if TYPE_CHECKING:
     import asyncio

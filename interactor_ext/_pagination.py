@@ -19,10 +19,10 @@ from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
 from interactor_ext._errors import ConfigurationError, ResponseValidationError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response, validation_error
-from interactor_ext._threads import UNBOUNDED, DaemonThreads
+from interactor_ext._waiting import require_asyncio
+from interactor_ext._waiting.closer import close_later, start_closer
+from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs._logger import logger
-from interactor_ext.transports._closer import close_later, start_closer
-from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
     import asyncio

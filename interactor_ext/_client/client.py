@@ -19,13 +19,13 @@ from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._errors import InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
+from interactor_ext._waiting import require_asyncio
 from interactor_ext.limits._observed import RateLimit
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams._url import StreamURL, room_stream, workflow_stream
 from interactor_ext.tokens._narrow import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
 from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
-from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api

@@ -22,13 +22,13 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._connection_error import connection_error
 from interactor_ext._responses._read import read_response
 from interactor_ext._version import __version__
+from interactor_ext._waiting import require_asyncio
 from interactor_ext.deprecation import warn_if_deprecated
 from interactor_ext.limits._observed import RateLimits
 from interactor_ext.logs._calls import log_answer, log_failure
 from interactor_ext.transports._cancellation import Cancellation
 from interactor_ext.transports._decoding import ACCEPT_ENCODING
 from interactor_ext.transports._interrupts import interrupt_behind
-from interactor_ext.transports._waiters import require_asyncio
 
 if TYPE_CHECKING:
     from interactor_ext import _pagination as pages

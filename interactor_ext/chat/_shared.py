@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from interactor_ext._effects import Call, Effects, Join, Pause, close_stream, open_stream, seconds_until, while_open
 from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
 from interactor_ext._redaction import clean_text
+from interactor_ext._waiting.closer import close_when_dropped, start_closer
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
 from interactor_ext.chat._state import ListMessages, ReadStream, ReplyState, RunTools, Sleep
 from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._calls import PendingCall
 from interactor_ext.tools._open_circuit import despite_open_circuit
-from interactor_ext.transports._closer import close_when_dropped, start_closer
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall

@@ -13,10 +13,10 @@ import typer
 
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
+from interactor_ext._waiting import ThreadWaiter
 from interactor_ext.cli.deliveries import SecretFile, complete_event, secret_of
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
-from interactor_ext.transports._waiters import ThreadWaiter
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient

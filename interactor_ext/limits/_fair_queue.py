@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext.transports._waiters import Closing, TaskWaiter, ThreadWaiter, Waiter
+from interactor_ext._waiting import Closing, TaskWaiter, ThreadWaiter, Waiter
 
 # A waiter checks its turn this often, because the one that should have woken it may have been interrupted.
 _CHECK_SECONDS = 0.25

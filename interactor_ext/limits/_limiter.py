@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from interactor_ext._waiting import Closing
 from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, WouldWait
 from interactor_ext.limits._fair_queue import FairQueue
 from interactor_ext.limits._redis_buckets import RedisBuckets
-from interactor_ext.transports._waiters import Closing
 
 
 class BucketStore(Protocol):

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._threads import UNBOUNDED, DaemonThreads
+from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext.logs._logger import logger
 from interactor_ext.tokens._redis import blocking, is_async

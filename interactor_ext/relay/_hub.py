@@ -24,7 +24,7 @@ from interactor_ext._errors import (
     ResponseValidationError,
     StreamError,
 )
-from interactor_ext._threads import with_timeout
+from interactor_ext._waiting.threads import with_timeout
 from interactor_ext.relay._event_ids import END, EventIds, Position
 from interactor_ext.relay._http import log_failure
 from interactor_ext.relay._public import dump, public_json

@@ -14,13 +14,13 @@ from interactor_client.types import OnReconnect
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
 from interactor_ext._responses._read import status_error
 from interactor_ext._responses._request_info import describe_request
+from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent
 from interactor_ext.streams._events import Received, event_reader
 from interactor_ext.streams._state import Action, End, Receive, StreamState
 from interactor_ext.telemetry._events import StreamConnected, StreamDisconnected, StreamKind
 from interactor_ext.transports._deadline import TimeLeft
-from interactor_ext.transports._waiters import Latch
 
 E = TypeVar("E")
 

@@ -15,16 +15,16 @@ from typing import Self, TypeVar
 
 import httpx
 
+from interactor_ext._waiting import TaskWaiter, ThreadWaiter, require_asyncio
+from interactor_ext._waiting.closer import close_later, start_closer
 from interactor_ext.sse import ServerSentEvent
 from interactor_ext.streams._events import Received
 from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
 from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
 from interactor_ext.telemetry._events import StreamDisconnected
-from interactor_ext.transports._closer import close_later, start_closer
 from interactor_ext.transports._interrupts import interrupt_behind
 from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
-from interactor_ext.transports._waiters import TaskWaiter, ThreadWaiter, require_asyncio
 
 E = TypeVar("E")
 T = TypeVar("T")

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._lazy import LazyModule
+from interactor_ext._waiting import Latch, start_thread
 from interactor_ext.logs._logger import logger
 from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import Token
-from interactor_ext.transports._waiters import Latch, start_thread
 
 if TYPE_CHECKING:
     import asyncio

@@ -13,10 +13,10 @@ from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._redaction import clean_text
+from interactor_ext._waiting import Latch, start_thread
 from interactor_ext.logs._logger import logger
 from interactor_ext.tokens._serialization import load_token
 from interactor_ext.tokens._store import Token, TokenStore
-from interactor_ext.transports._waiters import Latch, start_thread
 
 # Seconds without the store after it failed or stalled.
 _REST = 10.0

@@ -21,7 +21,7 @@ from interactor_ext._errors import (
     ServerError,
 )
 from interactor_ext._redaction import clean_text
-from interactor_ext._threads import UNBOUNDED, DaemonThreads
+from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tools._function import ToolContext, ToolFunction

@@ -27,10 +27,10 @@ from interactor_ext.transports._deadline import TimeLeft
 from interactor_ext.transports._interrupts import interrupt_behind
 
 if TYPE_CHECKING:
+    from interactor_ext._waiting import Closing
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry._requests import Measured
     from interactor_ext.transports._cancellation import Cancellation
-    from interactor_ext.transports._waiters import Closing
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RESPONSE_SIZE = 64 * 1024 * 1024

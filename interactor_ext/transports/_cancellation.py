@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
-from interactor_ext.transports._waiters import Closing
+from interactor_ext._waiting import Closing
 
 T = TypeVar("T")
 

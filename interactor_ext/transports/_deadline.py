@@ -15,7 +15,7 @@ from functools import partial
 import httpcore
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._threads import UNBOUNDED, DaemonThreads
+from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.transports._cancellation import Cancellation
 
 

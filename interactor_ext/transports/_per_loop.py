@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext.transports._waiters import TRANSPORT_CLOSED
+from interactor_ext._waiting import TRANSPORT_CLOSED
 
 T = TypeVar("T")
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from interactor_ext._lazy import LazyModule
+from interactor_ext._waiting import Closing
+from interactor_ext._waiting.closer import close_when_dropped, start_closer
 from interactor_ext.limits._buckets import WouldWait
 from interactor_ext.transports._attempts import Attempts, EndedWith, Rules, without_body
-from interactor_ext.transports._closer import close_when_dropped, start_closer
 from interactor_ext.transports._decoding import BodyBuffer, DecodedStream, inflaters_of, too_large
 from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_network
 from interactor_ext.transports._sync_transport import PooledBody
-from interactor_ext.transports._waiters import Closing
 
 if TYPE_CHECKING:
     import asyncio

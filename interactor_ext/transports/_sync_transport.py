@@ -22,11 +22,11 @@ import httpx
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._waiting import TRANSPORT_CLOSED, Closing, ThreadWaiter
+from interactor_ext._waiting.closer import Watch, closer
 from interactor_ext.telemetry._connections import Connections
-from interactor_ext.transports._closer import Watch, closer
 from interactor_ext.transports._httpx_internals import has_idle_connection, watch_network
 from interactor_ext.transports._proxies_and_tls import Certificate, Origin, Proxy, Verify, connector, origin_of
-from interactor_ext.transports._waiters import TRANSPORT_CLOSED, Closing, ThreadWaiter
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interactor_ext._threads import UNBOUNDED, DaemonThreads
+from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 
 STORE_THREADS = DaemonThreads("interactor-webhook-store")
 # If Redis hangs and its client has no timeout, each call keeps its thread.

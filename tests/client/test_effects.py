@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import APITimeoutError, ConfigurationError, ToolSet, _effects, _threads
+from interactor_ext import APITimeoutError, ConfigurationError, ToolSet, _effects
 from interactor_ext._effects import Call, Effects, Join, Pause, promise, run_async, run_sync
-from interactor_ext._threads import DaemonThreads
+from interactor_ext._waiting import threads as _threads
+from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.tools._calls import PendingCall, ToolRun
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, WebhookWorker, sign
 from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from interactor_ext import _fork
+from interactor_ext._waiting import Closing
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.limits._fair_queue import FairQueue
 from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._per_loop import PerLoop
-from interactor_ext.transports._waiters import Closing
 from interactor_ext.webhooks import _fork_pause
 from tests.support.waiting import collect_garbage
 

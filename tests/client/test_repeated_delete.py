@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient, NotFoundError
+from interactor_ext._waiting import Closing
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AiohttpTransport
 from interactor_ext.transports._attempts import Attempts, Rules
-from interactor_ext.transports._waiters import Closing
 from tests.support.contract import operations
 from tests.support.fault_server import Action, Connection, FaultServer, Request, error, send_and
 from tests.support.modes import call, sync_and_async

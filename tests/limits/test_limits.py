@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interactor_ext._waiting import Closing
 from interactor_ext.limits import RateLimiter
 from interactor_ext.limits._buckets import Bucket, Buckets, Key, Tier, Tiers, WouldWait, call_keys, observed
-from interactor_ext.transports._waiters import Closing
 
 CLIENT: tuple[Key, ...] = (("client", "c"),)
 

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient
+from interactor_ext._waiting import Closing
 from interactor_ext.limits import RateLimiter, RedisRateLimiter
 from interactor_ext.limits import _redis_buckets as shared_buckets
 from interactor_ext.limits._buckets import Buckets, Key, Tier, Tiers, WouldWait
@@ -25,7 +26,6 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport, Transport
-from interactor_ext.transports._waiters import Closing
 from tests.support.odd_server import ASSISTANT as ODD_ASSISTANT
 from tests.support.odd_server import Answer, Asked, OddServer, js
 from tests.support.rate_limit_worker import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on

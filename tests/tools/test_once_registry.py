@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
-from interactor_ext._threads import DaemonThreads
+from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.tools import _once_registry
 from interactor_ext.tools._once_registry import OnceRegistry
 

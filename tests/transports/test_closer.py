@@ -11,8 +11,8 @@ from functools import partial
 
 import pytest
 
-from interactor_ext.transports import _closer as closer
-from interactor_ext.transports._closer import close_later, close_when_dropped, start_closer
+from interactor_ext._waiting import closer
+from interactor_ext._waiting.closer import close_later, close_when_dropped, start_closer
 from tests.support.waiting import collect_garbage
 
 PATIENCE = 60.0
@@ -126,7 +126,7 @@ def test_closer_starts_later_when_no_thread_can_be_started_at_first(monkeypatch:
 def test_forked_child_starts_a_closer_thread_of_its_own() -> None:
     program = """
 import os, threading
-from interactor_ext.transports._closer import close_later, start_closer
+from interactor_ext._waiting.closer import close_later, start_closer
 start_closer()
 child = os.fork()
 start_closer()
@@ -144,7 +144,7 @@ if child:
 
 def test_watched_objects_are_closed_when_the_interpreter_exits() -> None:
     program = """
-from interactor_ext.transports._closer import close_when_dropped, start_closer
+from interactor_ext._waiting.closer import close_when_dropped, start_closer
 class Owner: pass
 owner = Owner()
 start_closer()

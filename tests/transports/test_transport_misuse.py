@@ -21,7 +21,7 @@ from interactor_ext import (
     InteractorClient,
     StreamError,
 )
-from interactor_ext._threads import DaemonThreads
+from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport, _deadline
 from tests.support.fault_server import Connection, FaultServer, send_and
 from tests.support.waiting import collect_garbage
@@ -138,7 +138,7 @@ def server() -> Iterator[FaultServer]:
 
 
 def test_stream_works_when_the_closer_thread_cannot_start(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from interactor_ext.transports import _closer as closer
+    from interactor_ext._waiting import closer
 
     base = f"{server.url}/api/v1"
     server.script = [send_and(HEAD + EVENT, lambda connection: connection.stall())]

@@ -182,7 +182,7 @@ def test_hanging_events_become_dead_letters_and_workers_go_on(
 def test_handler_blocking_its_event_loop_does_not_block_next_event(
     queue: SQLiteEventQueue, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interactor_ext._threads._CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr("interactor_ext._waiting.threads._CANCEL_SECONDS", 0.05)
     router = make(queue=queue)
     router.on("*")(hanging.blocking)
     hanging.hangs = lambda event: event.idempotency_key == "first"

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import pytest
 
-from interactor_ext import ConfigurationError, _threads
-from interactor_ext._threads import DaemonThreads
+from interactor_ext import ConfigurationError
+from interactor_ext._waiting import threads as _threads
+from interactor_ext._waiting.threads import DaemonThreads
 from tests.support.interrupts import runs_interrupted_in_each_line
 from tests.support.waiting import in_time
 
