@@ -44,14 +44,12 @@ if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
     from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
     from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
-    from interactor_ext._client.health import Health
-    from interactor_ext._client.response_info import ResponseInfo
+    from interactor_ext._client.reports import Health, RateLimit, ResponseInfo
     from interactor_ext._client.shared_clients import get_async_client, get_client, reset_clients
     from interactor_ext._client.waiting import UnexpectedStateError, WaitTimeoutError
     from interactor_ext._config import InteractorConfig, validate_env
     from interactor_ext.chat._reply import AsyncReply, Reply
     from interactor_ext.limits import RateLimiter, RedisRateLimiter
-    from interactor_ext.limits._observed import RateLimit
     from interactor_ext.retry import RetryPolicy, with_retry
     from interactor_ext.tools import ToolContext, ToolSet
     from interactor_ext.transports._circuit_breaker import CircuitBreaker
@@ -116,9 +114,7 @@ __getattr__, __dir__ = lazy_names(
         "._client.credential_auth": ("AsyncCredentialAuth", "CredentialAuth"),
         "._client.client": ("AsyncInteractorClient", "InteractorClient"),
         "._config": ("InteractorConfig", "validate_env"),
-        "._client.health": ("Health",),
-        ".limits._observed": ("RateLimit",),
-        "._client.response_info": ("ResponseInfo",),
+        "._client.reports": ("Health", "RateLimit", "ResponseInfo"),
         "._client.shared_clients": ("get_async_client", "get_client", "reset_clients"),
         "._client.waiting": ("UnexpectedStateError", "WaitTimeoutError"),
         ".limits": ("RateLimiter", "RedisRateLimiter"),

@@ -27,7 +27,7 @@ InteractorError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 
 class InteractorError(Exception):
@@ -219,6 +219,27 @@ class WebhookStoreError(WebhookError):
     """The store of a webhook router is unreachable, refuses, or does not answer in time: answer 503."""
 
     default_code = "WEBHOOK_STORE_ERROR"
+
+
+class WrongWithError(TypeError, AttributeError):
+    """`with` and `async with` were mistaken for one another."""
+
+
+class NoContextManager:
+    """Stands in for the `__aenter__` of a sync class, and for the `__enter__` of an async one: to look it up raises.
+
+    As a descriptor, so that `hasattr` is False, by which frameworks tell the one from the other.
+    """
+
+    def __init__(self, advice: str) -> None:
+        self._advice = advice
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise WrongWithError(self._advice.format(owner.__name__))
+
+
+NO_ASYNC_WITH = NoContextManager("{} is sync: write `with`, not `async with`, or use AsyncInteractorClient")
+NO_WITH = NoContextManager("{} is async: write `async with`, not `with`, or use InteractorClient")
 
 
 for _class in [each for each in globals().values() if isinstance(each, type) and issubclass(each, InteractorError)]:

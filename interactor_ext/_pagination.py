@@ -20,7 +20,6 @@ from interactor_ext._errors import ConfigurationError, ResponseValidationError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response, validation_error
 from interactor_ext._waiting import require_asyncio
-from interactor_ext._waiting.closer import close_later, start_closer
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs._logger import logger
 
@@ -200,13 +199,12 @@ def iterate(
     prefetch: int,
     on_invalid: OnInvalid | None = None,
     *,
-    cancel: Callable[[], object] = lambda: None,
     request: str = "the list",
 ) -> Iterator[T]:
     """Every item of every page, in order. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads.
 
-    An error comes after the items of the pages before it. Threads are not waited for: `cancel` is called to end those
-    that fetch when the iteration ends, soon and in another thread, for the garbage collector may be what ends it.
+    An error comes after the items of the pages before it. If the iteration is left early, the requests that run ahead
+    end by themselves, within their timeout, and nobody waits for them.
     """
 
     def start(number: int) -> Callable[[], Page[T]]:
@@ -217,21 +215,15 @@ def iterate(
 
     walk: PageWalk[T] = PageWalk(request)
     pending: deque[Callable[[], Page[T]]] = deque()
-    if prefetch:
-        start_closer()
-    try:
-        while not walk.done:
-            pending.extend(map(start, walk.to_request(1)))
-            page = pending.popleft()()
-            items = walk.take(page)
-            pending.extend(map(start, walk.to_request(prefetch)))
-            for error in _invalid(page):
-                if on_invalid is not None:
-                    on_invalid(error)
-            yield from items
-    finally:
-        if prefetch:
-            close_later(cancel)
+    while not walk.done:
+        pending.extend(map(start, walk.to_request(1)))
+        page = pending.popleft()()
+        items = walk.take(page)
+        pending.extend(map(start, walk.to_request(prefetch)))
+        for error in _invalid(page):
+            if on_invalid is not None:
+                on_invalid(error)
+        yield from items
 
 
 async def aiterate(

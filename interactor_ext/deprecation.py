@@ -22,11 +22,10 @@ from urllib.parse import urljoin
 
 import httpx
 
-from interactor_ext._headers.http_date import parse_http_date
-from interactor_ext._headers.link import Link, parse_links
+from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._redaction import clean_text
-from interactor_ext._responses._request_info import describe_request, secrets_of
 from interactor_ext.logs._logger import depth_of_caller, logger
+from interactor_ext.retry import parse_http_date
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
 
@@ -41,6 +40,13 @@ Headers = Mapping[str, str] | _HasItems | Iterable[tuple[str, str]] | Iterable[t
 Hook = Callable[[str, "Deprecation"], object]
 H = TypeVar("H", bound=Hook)
 
+_BLANK = " \t"
+# What stands before its semicolon belongs to nothing. A quoted value may lack its end.
+_PARAMETER = re.compile(
+    r"""[^;,]*; (?P<name>[^=;,]*) (?: =[ \t]* (?: "(?P<quoted>(?:[^"\\]|\\.)*+)"? | (?P<text>[^;,]*) ) )?""",
+    re.DOTALL | re.VERBOSE,
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A date of RFC 9651 has at most 15 digits, and may have parameters behind it.
 _STRUCTURED_DATE = re.compile(r"@(-?[0-9]{1,15})(?:[ \t]*;.*)?", re.DOTALL)
@@ -153,10 +159,43 @@ def _operation(response: httpx.Response) -> str:
     """The key of an operation in `_warned`. Not in the contract: the path without ids, or "other" if they are many."""
     request = response.request
     operation = describe_request(request)
-    if request.extensions.get("operation") is not None:
+    if Call.of(request).operation is not None:
         return operation
     name = _ID.sub("/{id}", operation)
     return name if name in _warned or len(_warned) < _MAX_WARNED else f"{request.method} other"
+
+
+class Link(NamedTuple):
+    target: str
+    """As in the header: it may be relative to the URL of the request."""
+    params: dict[str, str]
+    """By name, in lower case; of several with one name the first."""
+
+    @property
+    def rels(self) -> list[str]:
+        return self.params.get("rel", "").lower().split()
+
+
+def parse_links(value: str) -> list[Link]:
+    """The links of a `Link` header; several headers may be joined with commas. Anything else is skipped.
+
+    As https://www.rfc-editor.org/rfc/rfc8288#appendix-B.2 says. httpx's own parser (`Response.links`) splits at every
+    comma, also at one in a quoted title or in a URL.
+    """
+    links = []
+    at = 0
+    while (opening := value.find("<", at)) >= 0 and (closing := value.find(">", opening)) >= 0:
+        params: dict[str, str] = {}
+        at = closing + 1
+        while match := _PARAMETER.match(value, at):
+            at = match.end()
+            name, quoted, text = match.groups("")
+            params.setdefault(name.strip(_BLANK).lower(), _ESCAPED.sub(r"\1", quoted) or text.strip(_BLANK))
+        links.append(Link(value[opening + 1 : closing].strip(_BLANK), params))
+        at = value.find(",", at)
+        if at < 0:
+            break
+    return links
 
 
 def _fields(headers: object) -> Iterator[tuple[str, str]]:

@@ -10,22 +10,18 @@ import httpx
 
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._client.extras import Query, request_arguments
-from interactor_ext._client.health import Health, health_from, time_for_health
-from interactor_ext._client.low_level import AsyncViewApi, ViewApi
-from interactor_ext._client.response_info import OnResponse
+from interactor_ext._client.reports import Health, OnResponse, RateLimit, health_from
+from interactor_ext._client.sender import AsyncViewApi, AsyncViewSender, ViewApi, ViewSender
 from interactor_ext._client.sequences import AsyncSequences, Sequences
-from interactor_ext._client.view import Immutable, View
+from interactor_ext._client.view import Immutable, StreamURL, View, room_stream, workflow_stream
 from interactor_ext._config import ConfigFields, InteractorConfig
-from interactor_ext._errors import InteractorError
+from interactor_ext._errors import NO_ASYNC_WITH, NO_WITH, InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import require_asyncio
-from interactor_ext.limits._observed import RateLimit
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.streams._url import StreamURL, room_stream, workflow_stream
 from interactor_ext.tokens._narrow import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
-from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
 
 if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api
@@ -80,9 +76,7 @@ class _Client(Immutable, Generic[S, N]):
         raise NotImplementedError
 
     def _open(self, view: View) -> None:
-        self._view = view
-        self._sender: Any = self._shared.open(view)
-        self._http: Any = self._sender.http
+        raise NotImplementedError
 
     def _derive(self, view: View) -> Self:
         derived = object.__new__(type(self))
@@ -177,8 +171,14 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         ConfigurationError: settings are missing or wrong. Nothing was sent.
     """
 
+    _sender: ViewSender
+
     def _share(self, options: ClientOptions) -> SharedState:
         return shared_state.SharedState(self._config, options)
+
+    def _open(self, view: View) -> None:
+        self._view = view
+        self._sender = self._shared.open(view)
 
     @cached_property
     def api(self) -> ViewApi:
@@ -186,7 +186,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        return ViewApi(self._http)
+        return ViewApi(self._sender.http)
 
     def get_access_token(self) -> str:
         """A token that is valid now, requested if there is none. It is a secret.
@@ -204,7 +204,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         """
         started, error = time.perf_counter(), None
         try:
-            self.with_options(max_retries=0, deadline=time_for_health(self._view)).assistants.list(per_page=1)
+            self.with_options(max_retries=0, deadline=self._view.time_for_health()).assistants.list(per_page=1)
         except InteractorError as caught:
             error = caught
         return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
@@ -232,7 +232,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
                 or a body that is no JSON. Nothing was sent.
         """
         arguments = request_arguments(self._view.idempotency_key, method, path, params, json, headers)
-        return read_response(self._http.request(**arguments), _as_it_is)
+        return read_response(self._sender.http.request(**arguments), _as_it_is)
 
     def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
         """The URL of a room's events for a browser's EventSource, which can send no header. It holds a token: hand it
@@ -301,8 +301,14 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncSequences, AsyncResources):
     """The platform, for tasks: `InteractorClient` with coroutines. One client serves all event loops of a process."""
 
+    _sender: AsyncViewSender
+
     def _share(self, options: ClientOptions) -> AsyncSharedState:
         return shared_state.AsyncSharedState(self._config, options)
+
+    def _open(self, view: View) -> None:
+        self._view = view
+        self._sender = self._shared.open(view)
 
     @cached_property
     def api(self) -> AsyncViewApi:
@@ -310,7 +316,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        return AsyncViewApi(self._http)
+        return AsyncViewApi(self._sender.http)
 
     async def get_access_token(self) -> str:
         """A token that is valid now, requested if there is none. It is a secret.
@@ -329,7 +335,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         """
         started, error = time.perf_counter(), None
         try:
-            await self.with_options(max_retries=0, deadline=time_for_health(self._view)).assistants.list(per_page=1)
+            await self.with_options(max_retries=0, deadline=self._view.time_for_health()).assistants.list(per_page=1)
         except InteractorError as caught:
             error = caught
         return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
@@ -345,7 +351,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
     ) -> httpx.Response:
         """As `InteractorClient.request`."""
         arguments = request_arguments(self._view.idempotency_key, method, path, params, json, headers)
-        return read_response(await self._http.request(**arguments), _as_it_is)
+        return read_response(await self._sender.http.request(**arguments), _as_it_is)
 
     async def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
         """As `InteractorClient.room_stream_url`."""

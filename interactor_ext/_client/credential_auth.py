@@ -10,6 +10,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 import httpx
 
 from interactor_client.api.credentials import get_credential_token, refresh_credential
+from interactor_ext._call import Call
 from interactor_ext._client.shared_state import (
     AsyncSharedState,
     SharedState,
@@ -80,11 +81,8 @@ class _Credential(Generic[C]):
 
     def _send(self, request: dict[str, Any]) -> Generator[dict[str, Any], httpx.Response, httpx.Response]:
         response = yield request
-        extensions = response.request.extensions
         # No error quotes the token that the platform had given before.
-        extensions["interactor"] = extensions["interactor"]._replace(
-            secrets=extensions["interactor"].secrets + self._last
-        )
+        Call.of(response.request).secrets += self._last
         return response
 
     def _expired(self, error: APIStatusError) -> CredentialExpiredError:
@@ -113,7 +111,7 @@ class _Destinations:
     def admits(self, request: httpx.Request) -> bool:
         """Whether a request gets the token. Raises ConfigurationError for one that must not be made with it."""
         # One that is followed by hand, `client.send(response.next_request)`: httpx itself asks the auth once.
-        may_be_redirect = "token" in request.extensions
+        may_be_redirect = Call.of(request).token is not None
         if may_be_redirect and self._allowed is None:
             raise ConfigurationError(
                 f"{self._what} is for the host of the first call, but this one was sent before, and may be a redirect "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from interactor_ext._call import Call
 from interactor_ext._config import _checks as checks
-from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import is_secret_name
 
 QueryValue = str | int | float | bool
@@ -62,12 +62,12 @@ def request_arguments(
         raise ValueError(f"{problem}. Nothing was sent")
     given = {name: value for name, value in _checked_headers(headers or {}, _FOR_ONE_CALL).items() if value is not None}
     if "idempotency-key" in given:
-        require(checks.idempotency_key_problem(given["idempotency-key"]))
+        checks.require(checks.idempotency_key_problem(given["idempotency-key"]))
     elif idempotency_key is not None and method.upper() in _WITH_KEY:
         given["idempotency-key"] = idempotency_key
     query = {name: value for name, value in _checked_query(params or {}).items() if value is not None}
     arguments: dict[str, Any] = {"method": method.upper(), "url": path, "headers": given, "params": query}
-    arguments["extensions"] = {"secrets": _secrets_in(given, query)}
+    arguments["extensions"] = {"call": Call(secrets=_secrets_in(given, query))}
     if json is not None:
         arguments["json"] = json
     return arguments
@@ -83,18 +83,18 @@ def _secrets_in(*mappings: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _checked_headers(headers: object, allowed: frozenset[str] = frozenset()) -> dict[str, str | None]:
-    require(_mapping_problem("headers", headers))
+    checks.require(_mapping_problem("headers", headers))
     checked: dict[str, str | None] = {}
     for name, value in headers.items():  # type: ignore[attr-defined]
-        require(checks.header_problem(name, value, allowed))
+        checks.require(checks.header_problem(name, value, allowed))
         checked[name.lower()] = value
     return checked
 
 
 def _checked_query(query: object) -> dict[str, Any]:
-    require(_mapping_problem("query parameters", query))
+    checks.require(_mapping_problem("query parameters", query))
     for name, value in query.items():  # type: ignore[attr-defined]
-        require(checks.query_problem(name, value))
+        checks.require(checks.query_problem(name, value))
     return dict(query)  # type: ignore[call-overload, no-any-return]
 
 
@@ -102,8 +102,3 @@ def _mapping_problem(what: str, value: object) -> str | None:
     if isinstance(value, Mapping):
         return None
     return f"{what} must be a mapping of names to values, not {type(value).__name__}"
-
-
-def require(problem: str | None) -> None:
-    if problem is not None:
-        raise ConfigurationError(problem)

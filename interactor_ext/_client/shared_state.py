@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import httpx
 
-from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
-from interactor_ext._client.view import View
+from interactor_ext._client.http import AsyncViewClient, HttpContext, ViewClient
+from interactor_ext._client.sender import AsyncViewSender, ViewSender
+from interactor_ext._client.view import StreamURL, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._lazy import LazyModule
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.streams._url import StreamURL
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, deadline_of_call, is_for_core_api
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._guarded_store import GuardedStore

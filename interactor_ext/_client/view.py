@@ -1,22 +1,29 @@
-"""The settings of a view, and what they add to a request: server, namespace, idempotency key, timeout and deadline."""
+"""The settings of a view, and what they add to a request: server, namespace, idempotency key, timeout and deadline; and
+the stream URLs of a view for browsers, which can send no headers.
+"""
 
 from __future__ import annotations
 
 import functools
+import re
 import time
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 import httpx
 
-from interactor_ext._client.extras import NO_EXTRAS, Extras, Query, require
-from interactor_ext._client.response_info import OnResponse, check_callback
+from interactor_client.types import UNSET
+from interactor_ext._call import Call
+from interactor_ext._client.extras import NO_EXTRAS, Extras, Query
+from interactor_ext._client.reports import OnResponse, check_callback
 from interactor_ext._config import InteractorConfig
 from interactor_ext._config._checks import (
     idempotency_key_problem,
     namespace_problem,
     number_problem,
+    require,
     seconds_problem,
     warn_of_milliseconds,
 )
@@ -42,22 +49,6 @@ class Immutable:
                     'client.namespace("...") or client.with_options(...), or another client'
                 )
             object.__setattr__(self, name, value)
-
-
-class CallInfo(NamedTuple):
-    """What transport, logs and errors need to know of a call. It is `request.extensions["interactor"]`."""
-
-    namespace: str | None
-    path: str
-    """The path of the operation, with its ids percent-encoded and without the path of the server."""
-    max_retries: int
-    ends_at: float | None
-    """The deadline, an instant of `time.monotonic()`."""
-    secrets: tuple[str, ...]
-    """Secrets of the request, which no error message may quote."""
-
-    def __repr__(self) -> str:
-        return f"CallInfo(namespace={self.namespace!r}, max_retries={self.max_retries}, ends_at={self.ends_at})"
 
 
 class View(NamedTuple):
@@ -119,14 +110,19 @@ class View(NamedTuple):
         """The deadline of a call that begins now, an instant of `time.monotonic()`."""
         return None if self.deadline is None else time.monotonic() + self.deadline
 
+    def time_for_health(self) -> float:
+        """The deadline of a health check in seconds, with a token request if one is due."""
+        return self.timeout if self.deadline is None else min(self.timeout, self.deadline)
+
     def prepare(self, url: httpx.URL | str, arguments: dict[str, Any]) -> httpx.URL | str:
         """Complete the arguments of `httpx.Client.build_request`, and return the URL to build it with."""
         extensions = arguments.get("extensions") or {}
-        operation = extensions.get("operation")
+        call: Call = extensions.get("call") or Call(extensions.get("operation"))
+        operation = call.operation
         # The default encoding of httpx is ASCII, and a namespace may be any text.
         headers = arguments["headers"] = httpx.Headers(arguments.get("headers"), encoding="utf-8")
         server = self.config.core_api_url
-        if operation is not None and operation.server == "account":
+        if call.is_for_account_server:
             server = self.config.account_server_url
         elif "x-namespace" in headers:
             require(namespace_problem(headers["x-namespace"]))
@@ -137,7 +133,7 @@ class View(NamedTuple):
                 require(idempotency_key_problem(headers["idempotency-key"]))
             else:
                 headers["Idempotency-Key"] = self.idempotency_key or str(uuid.uuid4())
-        secrets = [self.config.client_secret, *extensions.get("secrets", ())]
+        secrets = [self.config.client_secret, *call.secrets]
         if self.extras is not NO_EXTRAS:
             for name, value in self.extras.headers.items():
                 headers.setdefault(name, value)
@@ -153,8 +149,9 @@ class View(NamedTuple):
         if isinstance(body, dict) and not _SECRET_FIELDS.isdisjoint(body):
             secrets += [body[name] for name in _SECRET_FIELDS & body.keys() if isinstance(body[name], str)]
         path = str(url)
-        call = CallInfo(headers.get("x-namespace"), path, self.max_retries, self.ends_at(), tuple(secrets))
-        arguments["extensions"] = {**extensions, "interactor": call}
+        call.namespace, call.path, call.secrets = headers.get("x-namespace"), path, tuple(secrets)
+        call.max_retries, call.ends_at = self.max_retries, self.ends_at()
+        arguments["extensions"] = {**extensions, "call": call}
         return _parsed(f"{server}{path}") if isinstance(url, str) and path.startswith("/") else url
 
 
@@ -162,3 +159,37 @@ class View(NamedTuple):
 @functools.lru_cache(maxsize=512)
 def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
+
+
+class StreamURL(NamedTuple):
+    """The URL of a stream, before there is a token to put into it: token and namespace are in its query."""
+
+    address: str
+    query: dict[str, Any]
+    scope: str
+    """The one scope that its token needs, as the contract has it."""
+    resource: str
+    """All streams of its kind, as RFC 8707 wants it: a token for each stream would soon meet the limit of the account
+    server, 20 token requests a minute.
+    """
+
+    def with_token(self, token: str) -> str:
+        return f"{self.address}?{urlencode({'token': token, **self.query})}"
+
+
+def room_stream(view: View, room_id: str) -> StreamURL:
+    from interactor_client.api.rooms.stream_room import _get_kwargs
+
+    return _stream_url(view, _get_kwargs(room_id, namespace=view.namespace or UNSET), "rooms:read")
+
+
+def workflow_stream(view: View, instance_id: str) -> StreamURL:
+    from interactor_client.api.workflow_instances.stream_workflow_instance import _get_kwargs
+
+    return _stream_url(view, _get_kwargs(instance_id, namespace=view.namespace or UNSET), "workflows:read")
+
+
+def _stream_url(view: View, kwargs: dict[str, Any], scope: str) -> StreamURL:
+    core = view.config.core_api_url
+    resource = re.sub(r"\{\w+\}", "*", kwargs["extensions"]["operation"].path)
+    return StreamURL(f"{core}{kwargs['url']}", kwargs["params"], scope, f"{core}{resource}")

@@ -1,4 +1,7 @@
-"""Validates settings: each function returns what is wrong with a value, or None. No message repeats a secret."""
+"""Validates settings: each function returns what is wrong with a value, or None. No message repeats a secret.
+
+`require` makes it an error.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs._logger import depth_of_caller
 
 _LONGEST_KEY = 255
@@ -45,6 +49,12 @@ _TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~" + string.ascii_letters + string.
 _LOCAL_IPV4 = ("0.0.0.0/32", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 _LOCAL_IPV6 = ("::/127", "fc00::/7", "fe80::/10")
 _LOCAL_NETWORKS = tuple(map(ip_network, (*_LOCAL_IPV4, *_LOCAL_IPV6)))
+
+
+def require(problem: str | None) -> None:
+    """Raise ConfigurationError if there is a problem."""
+    if problem is not None:
+        raise ConfigurationError(problem)
 
 
 def namespace_problem(value: object) -> str | None:

@@ -1,13 +1,23 @@
-"""Turns the exceptions of httpx into APIConnectionError and APITimeoutError, for requests that got no response."""
+"""Turns the exceptions of httpx into APIConnectionError and APITimeoutError, for requests that got no response.
+
+Those that a signal handler raised during a call are neither translated nor retried. The time limits of task queues are
+mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx takes for a failure of the network.
+"""
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from traceback import walk_tb
+from types import CodeType
+
 import httpx
 
+from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import APIConnectionError, APITimeoutError
 from interactor_ext._redaction import clean_text, holds_secret
-from interactor_ext._responses._request_info import describe_request, secrets_of, url_variable
-from interactor_ext.transports._decoding import BodyRefused
+from interactor_ext._responses._decoding import BodyRefused
 
 # Raised before any byte of the request is sent.
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -38,8 +48,7 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         )
     if isinstance(error, httpx.TimeoutException):
         # The `read` timeout of a stream bounds its silence after the response has begun.
-        is_stream = getattr(request.extensions.get("operation"), "stream", False)
-        waited = timeouts.get("pool" if is_stream else "read")
+        waited = timeouts.get("pool" if Call.of(request).is_stream else "read")
         return APITimeoutError(f"{what}: no answer within {waited} s. The request may have arrived.")
     if isinstance(error, httpx.LocalProtocolError):
         return APIConnectionError(f"{what}: the request breaks the rules of HTTP")
@@ -57,10 +66,10 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
     if isinstance(error, httpx.ConnectError) and any(reason in text for reason in _NO_TLS):
         return APIConnectionError(
             f"{what}: what answers at this port speaks no TLS. Nothing was sent. If it is the right server, "
-            f"{url_variable(request)} begins with http://, not https://",
+            f"{Call.of(request).url_variable} begins with http://, not https://",
             sent=False,
         )
-    advice = f". Check {url_variable(request)}" if isinstance(error, httpx.ConnectError) else ""
+    advice = f". Check {Call.of(request).url_variable}" if isinstance(error, httpx.ConnectError) else ""
     return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
 
 
@@ -76,3 +85,26 @@ def may_have_been_sent(error: httpx.TransportError) -> bool:
         and type(cause).__module__.startswith("aiohttp")
         and not isinstance(cause, TimeoutError)
     )
+
+
+def interrupt_behind(error: BaseException) -> BaseException | None:
+    """The exception of a signal handler that led to `error`, or is `error`."""
+    if threading.current_thread() is not threading.main_thread():
+        return None  # Python runs handlers nowhere else
+    handlers = set(_handlers())
+    link: BaseException | None = error
+    seen: set[int] = set()  # causes and contexts can form a circle
+    while handlers and link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
+            return link
+        link = link.__cause__ or link.__context__
+    return None
+
+
+def _handlers() -> Iterator[CodeType]:
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        code = getattr(getattr(handler, "__func__", handler), "__code__", None)
+        if code is not None:
+            yield code

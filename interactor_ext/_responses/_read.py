@@ -8,10 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import httpx
 
 from interactor_client.errors import DecodeError
+from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import (
     APIStatusError,
     AuthenticationError,
@@ -26,8 +28,6 @@ from interactor_ext._errors import (
 )
 from interactor_ext._redaction import clean_json, clean_text
 from interactor_ext._responses._error_body import OAUTH_CODES, ErrorBody, read_error_body
-from interactor_ext._responses._not_found import not_found_advice
-from interactor_ext._responses._request_info import describe_request, operation_of, secrets_of
 from interactor_ext.deprecation import sunset_notice
 from interactor_ext.retry import parse_retry_after
 
@@ -52,6 +52,7 @@ _ADVICE: Mapping[type[APIStatusError], str] = {
 # Headers that can hold a secret, and that no caller needs.
 _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
 _LONGEST_NAME = 200
+_LONGEST_VALUE = 100
 
 
 def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]) -> T:
@@ -77,7 +78,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
     if (
         status == 400
         and body.code in OAUTH_CODES
-        and getattr(operation_of(response.request), "id", "") == "create_token"
+        and getattr(Call.of(response.request).operation, "id", "") == "create_token"
     ):
         cls = AuthenticationError
     secrets = secrets_of(response.request)
@@ -139,12 +140,35 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
     if 300 <= about["status"] < 400:
         return "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
     if cls is NotFoundError:
-        return clean_text(not_found_advice(response.request), secrets_of(response.request))
+        return clean_text(_not_found_advice(response.request), secrets_of(response.request))
     if about["status"] == 501:
         return "This server does not have the operation: nothing was done, and trying again will not help."
     if cls is ConflictError and "idempotency-key" in response.request.headers:
         return "An idempotency key goes with one request body: use a new key for another."
     return _ADVICE.get(cls, "")
+
+
+def _not_found_advice(request: httpx.Request) -> str:
+    """What to check after a 404. It quotes ids and the namespace, so it must be cleaned of secrets."""
+    call = Call.of(request)
+    operation, namespace = call.operation, call.namespace
+    where = "without a namespace" if namespace is None else f"in the namespace {_short(namespace)}"
+    if operation is None:
+        return f"Check the path and its ids: this was asked for {where}."
+    if "{" not in operation.path:
+        return f"Nothing there has an id, so it is the URL: check {call.url_variable}, which ends in /api/v1."
+    steps = zip(operation.path.split("/"), call.path.partition("?")[0].split("/"), strict=False)
+    ids = [f"{name.strip('{}')} {_short(unquote(step))}" for name, step in steps if name.startswith("{")]
+    advice = (
+        "what belongs to a namespace is found in that alone, client.namespace(...)"
+        if namespace is None
+        else "check both, for what belongs to another namespace is not found"
+    )
+    return f"No {' and '.join(ids)} {where}: {advice}."
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}...")
 
 
 def described(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]:

@@ -26,26 +26,8 @@ from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext.logs._logger import logger
 
 Close = Callable[[], object]
+Watch = weakref.ref[Any]
 _SECONDS_AT_EXIT = 2.0
-
-
-class Watch(weakref.ref[Any]):
-    """Has something closed when its owner is garbage. `cancel` it after closing earlier."""
-
-    __slots__ = ("_close",)
-
-    _close: Close
-    # By identity, and in C: those of a reference are those of its referent.
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
-
-    def cancel(self) -> None:
-        closer.watches.discard(self)
-
-    def close(self) -> None:
-        if self in closer.watches:
-            self.cancel()
-            self._close()
 
 
 class _Closer:
@@ -56,10 +38,10 @@ class _Closer:
 
     def _reset(self) -> None:
         # Objects that the parent has dropped are closed by the parent, not by a forked child.
-        # Holds what is to be called, weak references whose `close` is to be called, or None for the end.
+        # Holds what is to be called, dead references of `watches`, or None for the end.
         self.queue: SimpleQueue[Any] = SimpleQueue()
-        # Held here, so that they are called back.
-        self.watches: set[Any] = set()
+        # Held here, the references are called back even where they would be garbage together with their owners.
+        self.watches: dict[Watch, Close] = {}
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -75,11 +57,13 @@ class _Closer:
 
     def _run(self, queue: SimpleQueue[Any]) -> None:
         while (item := queue.get()) is not None:
+            close = self.watches.pop(item, None) if isinstance(item, weakref.ref) else item
             try:
-                getattr(item, "close", item)()
+                if close is not None:
+                    close()
             except Exception:
                 logger.debug("A dropped object could not be closed.", exc_info=True)
-            del item  # it may hold the last reference to something large
+            del item, close  # they may hold the last reference to something large
 
     def finish(self) -> None:
         """The interpreter ends: close what is still watched as well."""
@@ -107,10 +91,14 @@ def close_later(close: Close) -> None:
 
 def close_when_dropped(owner: object, close: Close) -> Watch:
     """Have the closer thread call `close`, which must not hold `owner`, when `owner` is garbage; at the latest when the
-    interpreter exits.
+    interpreter exits. One watch an owner, which must compare by identity; `forget` it after closing earlier.
     """
     # A callback written in C: no signal handler can interrupt it, and what a handler raises cannot be lost in it.
-    watch = Watch(owner, closer.queue.put)
-    watch._close = close
-    closer.watches.add(watch)
+    watch = weakref.ref(owner, closer.queue.put)
+    closer.watches[watch] = close
     return watch
+
+
+def forget(watch: Watch) -> None:
+    """Close nothing when its owner is dropped."""
+    closer.watches.pop(watch, None)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
 from interactor_ext._effects import Effects, run_async, run_sync
+from interactor_ext._errors import NO_ASYNC_WITH, NO_WITH
 from interactor_ext._waiting.closer import close_later
 from interactor_ext.chat._shared import MOST_TOOLS_AT_ONCE, SERVING, SharedReply
 from interactor_ext.tools._calls import TOOL_THREADS
-from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from interactor_ext._effects import Call, Effects, Join, Pause, close_stream, open_stream, seconds_until, while_open
 from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
 from interactor_ext._redaction import clean_text
-from interactor_ext._waiting.closer import close_when_dropped, start_closer
+from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
 from interactor_ext.chat._state import ListMessages, ReadStream, ReplyState, RunTools, Sleep
 from interactor_ext.streams._shared import Gap
@@ -196,7 +196,7 @@ class SharedReply:
             finally:
                 if self._place is not None:
                     ROOMS.leave(self._place)
-                    self._watch.cancel()
+                    forget(self._watch)
 
     def _tool_runs(self, calls: tuple[ToolCall, ...]) -> Iterator[Effects[Any]]:
         for call in calls:

@@ -6,19 +6,15 @@ import json
 import logging
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
+from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import InteractorError
 from interactor_ext._redaction import holds_secret
 from interactor_ext._responses._read import code_of
-from interactor_ext._responses._request_info import secrets_of
 from interactor_ext.logs._logger import logger
-
-if TYPE_CHECKING:
-    from interactor_client.types import Operation
-    from interactor_ext._client.view import CallInfo
 
 user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 """The field `user_id` of the log records of calls: `user_id.set("u_1")` holds for the task or thread that sets it."""
@@ -55,7 +51,7 @@ def log_retry(
     request: httpx.Request, response: httpx.Response | None, *, delay: float, attempt: int, reason: str
 ) -> None:
     """Log an attempt that another follows, and count it for the record of the call."""
-    request.extensions["retries"] = request.extensions.get("retries", 0) + 1
+    Call.of(request).retries += 1
     if logger.isEnabledFor(logging.WARNING):
         status = request_id = None
         if response is not None:
@@ -96,23 +92,21 @@ def _log(level: int, text: str, fields: dict[str, Any], *args: object) -> None:
 
 def _fields(request: httpx.Request, status: int | None, request_id: str | None) -> dict[str, Any]:
     """The extra fields of a record: what is known of a request."""
-    extensions = request.extensions
-    operation: Operation | None = extensions.get("operation")
-    call: CallInfo | None = extensions.get("interactor")
-    endpoint = request.url.path if operation is None else operation.path
+    call = Call.of(request)
+    endpoint = request.url.path if call.operation is None else call.operation.path
     fields: dict[str, Any] = {
         "method": request.method,
         "endpoint": endpoint,
-        "namespace": None if call is None else call.namespace,
+        "namespace": call.namespace,
         "status_code": status,
         "request_id": request_id,
     }
-    if operation is not None and call is not None and (resource := _resource_id(endpoint, call.path)):
+    if call.path and (resource := _resource_id(endpoint, call.path)):
         fields["resource_id"] = resource
     if user := user_id.get():
         fields["user_id"] = user
-    if retries := extensions.get("retries"):
-        fields["retry_count"] = retries
+    if call.retries:
+        fields["retry_count"] = call.retries
     return fields
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
 from interactor_client.types import OnReconnect
+from interactor_ext._call import Call, describe_request
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
 from interactor_ext._responses._read import status_error
-from interactor_ext._responses._request_info import describe_request
 from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent
 from interactor_ext.streams._events import Received, event_reader
 from interactor_ext.streams._state import Action, End, Receive, StreamState
-from interactor_ext.telemetry._events import StreamConnected, StreamDisconnected, StreamKind
-from interactor_ext.transports._deadline import TimeLeft
+
+if TYPE_CHECKING:
+    from interactor_ext.telemetry._events import DisconnectReason, Reporter, StreamKind
 
 E = TypeVar("E")
 
@@ -70,6 +70,7 @@ class SharedStream(Generic[E]):
         self._is_new_connection = False
         self._is_entered = False
         self._is_connected = False
+        self._reporter: Reporter | None = getattr(client, "reporter", None)
         self._kind: StreamKind = "room" if kwargs["extensions"]["operation"].tag == "rooms" else "workflow"
         self._state = StreamState(
             self._reader,
@@ -120,13 +121,9 @@ class SharedStream(Generic[E]):
         request: httpx.Request = self._client.build_request(
             **{**self._kwargs, "headers": {**self._kwargs.get("headers", {}), **headers}}
         )
-        ends_at = math.inf if self._deadline is None else self._deadline
         # Our transport bounds the wait for the response by other means, so this is for the reads of its body alone.
-        request.extensions["timeout"]["read"] = TimeLeft.until(ends_at, self._idle_timeout)
-        call = request.extensions.get("interactor")
-        if call is not None:
-            # All connections share one deadline.
-            request.extensions["interactor"] = call._replace(ends_at=self._deadline)
+        request.extensions["timeout"]["read"] = self._idle_timeout
+        Call.of(request).ends_at = self._deadline  # one for all connections
         return request
 
     def _actions(self, *, until_connected: bool = False) -> Iterator[Action]:
@@ -180,7 +177,8 @@ class SharedStream(Generic[E]):
         else:
             self._state.connected(now)
             self._is_new_connection = self._is_connected = True
-            self._report(StreamConnected(self._kind))
+            if self._reporter is not None:
+                self._reporter.stream_connected(self._kind)
 
     def _on_failure(self, error: Exception) -> None:
         if isinstance(self._state.action, End):  # closed by another thread or task, which caused the error
@@ -210,19 +208,18 @@ class SharedStream(Generic[E]):
         self._announced_reconnects = number
         return self._on_reconnect(number, seconds)
 
-    def _disconnected(self) -> StreamDisconnected | None:
-        """The connection is being closed, and a later loop opens another. Returns what is to be reported."""
+    def _disconnected(self) -> DisconnectReason | None:
+        """The connection is being closed, and a later loop opens another. Returns why, if there was one."""
         was_connected, self._is_connected = self._is_connected, False
-        event = StreamDisconnected(self._kind, self._state.disconnect_reason)
+        reason = self._state.disconnect_reason
         if isinstance(self._state.action, Receive):
             self._state.woken()
-        return event if was_connected else None
+        return reason if was_connected else None
 
-    def _report(self, event: StreamConnected | StreamDisconnected | None) -> None:
-        """Report to the telemetry, which may take a lock."""
-        reporter = getattr(self._client, "reporter", None)
-        if reporter is not None and event is not None:
-            reporter.record(event)
+    def _report_end(self, reason: DisconnectReason | None) -> None:
+        """Report the end of a connection to the telemetry, which may take a lock."""
+        if self._reporter is not None and reason is not None:
+            self._reporter.stream_disconnected(self._kind, reason)
 
 
 def _is_event_stream(response: httpx.Response) -> bool:

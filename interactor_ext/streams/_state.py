@@ -13,9 +13,9 @@ price of a generator step for each chunk, is why streams do not run on `_effects
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from interactor_ext._errors import (
     APIConnectionError,
@@ -28,6 +28,9 @@ from interactor_ext._errors import (
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, Block, EventTooLargeError, SSEDecoder
 from interactor_ext.streams._events import CONTROL, EventReader, Received, stream_error
+
+if TYPE_CHECKING:
+    from interactor_ext.telemetry._events import DisconnectReason
 
 GIVE_UP_AFTER = 20
 """Failures in a row after which a stream is given up: with the default waits, some four minutes."""
@@ -106,7 +109,7 @@ class StreamState:
         return self._decoder.last_event_id
 
     @property
-    def disconnect_reason(self) -> Literal["timeout", "error", "client_close", "done"]:
+    def disconnect_reason(self) -> DisconnectReason:
         """Why the connection is being closed."""
         if self._is_closed or isinstance(self.action, Receive):
             return "client_close"
@@ -258,16 +261,14 @@ class _Seen:
     """
 
     def __init__(self) -> None:
-        self._before: dict[str | bytes, int] = {}  # events for each id on earlier connections
-        # Likewise on this one, in two generations: to drop the older one whole costs nothing per event.
-        self._newer: dict[str | bytes, int] = {}
-        self._older: dict[str | bytes, int] = {}
+        # Events for each id, the least recently used id first: on this connection, and the most on an earlier one.
+        self._here: OrderedDict[str | bytes, int] = OrderedDict()
+        self._before: OrderedDict[str | bytes, int] = OrderedDict()
         self._id: str | bytes = ""
 
     def start_connection(self) -> None:
-        self._keep(self._older)
-        self._keep(self._newer)
-        self._newer, self._older = {}, {}
+        while self._here:
+            self._leave_oldest()
         self._id = ""
 
     def is_new(self, block: Block) -> bool:
@@ -277,19 +278,17 @@ class _Seen:
         key = self._id
         if not key:
             return True
-        place = (self._newer.get(key) or self._older.get(key, 0)) + 1
-        self._newer[key] = place
-        if len(self._newer) > _REMEMBERED_IDS:
-            self._keep(self._older)
-            self._older, self._newer = self._newer, {}
-        return place > self._before.get(key, 0)
+        number = self._here.pop(key, 0) + 1
+        self._here[key] = number
+        if len(self._here) > _REMEMBERED_IDS:
+            self._leave_oldest()
+        return number > self._before.get(key, 0)
 
-    def _keep(self, counts: dict[str | bytes, int]) -> None:
-        before = self._before
-        for key, count in counts.items():
-            before[key] = max(count, before.pop(key, 0))  # moves to the end, so it is dropped last
-        for key in list(before)[: -2 * _REMEMBERED_IDS]:
-            del before[key]
+    def _leave_oldest(self) -> None:
+        key, count = self._here.popitem(last=False)
+        self._before[key] = max(count, self._before.pop(key, 0))
+        if len(self._before) > _REMEMBERED_IDS:
+            self._before.popitem(last=False)
 
 
 def _digest(text: str) -> bytes:

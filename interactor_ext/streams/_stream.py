@@ -6,15 +6,19 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import math
 import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
 
+from interactor_ext._errors import NO_ASYNC_WITH, NO_WITH
+from interactor_ext._fork import fork_safe_lock
+from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._waiting import TaskWaiter, ThreadWaiter, require_asyncio
 from interactor_ext._waiting.closer import close_later, start_closer
 from interactor_ext.sse import ServerSentEvent
@@ -22,9 +26,10 @@ from interactor_ext.streams._events import Received
 from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
 from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
-from interactor_ext.telemetry._events import StreamDisconnected
-from interactor_ext.transports._interrupts import interrupt_behind
-from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
+from interactor_ext.transports._deadline import network_deadline
+
+if TYPE_CHECKING:
+    from interactor_ext.telemetry._events import DisconnectReason
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -50,7 +55,8 @@ class Stream(SharedStream[E]):
         self._response: httpx.Response | None = None
         self._chunks: Iterator[bytes] = iter(())
         self._waiter = ThreadWaiter()
-        self._readers: dict[None, int] = {}  # the thread that does an action
+        self._lock = fork_safe_lock()
+        self._reader_thread: int | None = None  # the thread that does an action
 
     __aenter__ = NO_ASYNC_WITH
 
@@ -101,7 +107,7 @@ class Stream(SharedStream[E]):
         """End the stream. Iterating gives nothing from then on; a thread that waits for an event is woken."""
         self._state.closed()
         self._waiter.wake()
-        if not self._readers:
+        if self._reader_thread is None:
             self._disconnect()
         elif self._response is not None:
             # Another thread waits for bytes. It is woken, and closes the connection.
@@ -128,12 +134,12 @@ class Stream(SharedStream[E]):
         return self._hand_out()
 
     def _do(self, action: Action) -> None:
-        # One thread at a time: the one in `_readers`, until it clears them.
-        me = reader = threading.get_ident()
-        try:  # an interrupt right after `setdefault` must clear them as well
-            reader = self._readers.setdefault(None, me)
-            if reader != me:
-                raise two_readers()
+        me = threading.get_ident()
+        try:
+            with self._lock:
+                if self._reader_thread not in (None, me):
+                    raise two_readers()
+                self._reader_thread = me
             match action:
                 case Connect(headers):
                     self._connect(headers)
@@ -144,8 +150,8 @@ class Stream(SharedStream[E]):
                     self._client_closing.wait(max(0.0, until - time.monotonic()), self._waiter)
                     self._state.woken()
         finally:
-            if reader == me:
-                self._readers.clear()
+            if self._reader_thread == me:
+                self._reader_thread = None
         if not isinstance(self._state.action, Receive):
             self._disconnect()
 
@@ -163,7 +169,8 @@ class Stream(SharedStream[E]):
             self._on_failure_unless_interrupted(error)
 
     def _receive(self) -> None:
-        # The action is read after this thread is noted in `_readers`; `close` does both in reverse order, so one of the
+        outer = network_deadline.set(math.inf if self._deadline is None else self._deadline)
+        # The action is read after this thread is noted as the reader; `close` does both in reverse order, so one of the
         # two sees the other.
         try:
             chunk = next(self._chunks, None) if isinstance(self._state.action, Receive) else None
@@ -171,6 +178,8 @@ class Stream(SharedStream[E]):
             self._on_failure_unless_interrupted(error)
         else:
             self._on_chunk(chunk)
+        finally:
+            network_deadline.reset(outer)
 
     def _on_failure_unless_interrupted(self, error: Exception) -> None:
         if (interrupt := interrupt_behind(error)) is not None:
@@ -187,12 +196,12 @@ class Stream(SharedStream[E]):
 
     def _detach(self) -> Callable[[], None]:
         """Forget the connection. Returns what closes it."""
-        event = self._disconnected()
+        reason = self._disconnected()
         response, self._response = self._response, None
-        return functools.partial(self._close, event, response)
+        return functools.partial(self._close, reason, response)
 
-    def _close(self, event: StreamDisconnected | None, response: httpx.Response | None) -> None:
-        self._report(event)
+    def _close(self, reason: DisconnectReason | None, response: httpx.Response | None) -> None:
+        self._report_end(reason)
         if response is not None:
             response.close()
 
@@ -335,7 +344,7 @@ class AsyncStream(SharedStream[E]):
         await self._disconnect()
 
     async def _disconnect(self) -> None:
-        self._report(self._disconnected())
+        self._report_end(self._disconnected())
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.aclose()

@@ -19,7 +19,6 @@ from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
     from interactor_ext.telemetry._alerts import DASHBOARD, RULES
-    from interactor_ext.telemetry._connections import Connections
     from interactor_ext.telemetry._events import (
         Event,
         Pool,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     )
     from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
     from interactor_ext.telemetry._prometheus import PrometheusTelemetry
+    from interactor_ext.transports._pool import Connections
 
 __all__ = [
     "DASHBOARD",
@@ -62,7 +62,7 @@ __getattr__, __dir__ = lazy_names(
             "DASHBOARD",
             "RULES",
         ),
-        "._connections": ("Connections",),
+        "interactor_ext.transports._pool": ("Connections",),
         "._events": (
             "Event",
             "Pool",

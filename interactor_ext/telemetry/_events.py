@@ -10,19 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from interactor_ext._call import Call
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs._logger import logger
 
 if TYPE_CHECKING:
     import httpx
 
-    from interactor_ext.telemetry._connections import Connections
     from interactor_ext.tokens._store import Token
+    from interactor_ext.transports._pool import Connections
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 RequestError = Literal["auth", "rate_limit", "validation", "server", "network", "cancelled"]
 StreamKind = Literal["room", "workflow"]
+DisconnectReason = Literal["timeout", "error", "client_close", "done"]
 
 
 class Sending:
@@ -33,15 +35,14 @@ class Sending:
     `resends` says how many requests of the same call went before it.
     """
 
-    __slots__ = ("_request", "endpoint", "method", "namespace", "resends")
+    __slots__ = ("_call", "_request", "endpoint", "method", "namespace", "resends")
 
     def __init__(self, request: httpx.Request, resends: int) -> None:
-        extensions = request.extensions
-        operation = extensions.get("operation")
+        call = self._call = Call.of(request)
         self._request = request
         self.method: str = request.method
-        self.endpoint: str = "other" if operation is None else operation.path
-        self.namespace: str = getattr(extensions.get("interactor"), "namespace", None) or ""
+        self.endpoint: str = "other" if call.operation is None else call.operation.path
+        self.namespace: str = call.namespace or ""
         self.resends = resends
 
     def __repr__(self) -> str:
@@ -50,8 +51,7 @@ class Sending:
     @property
     def operation(self) -> str:
         """The operationId, or ""."""
-        operation = self._request.extensions.get("operation")
-        return "" if operation is None else str(operation.id)
+        return "" if self._call.operation is None else str(self._call.operation.id)
 
     @property
     def url(self) -> str:
@@ -124,7 +124,7 @@ class StreamDisconnected(NamedTuple):
     """Follows each StreamConnected. A stream that connects again by itself has several of both."""
 
     kind: StreamKind
-    reason: Literal["timeout", "error", "client_close", "done"]
+    reason: DisconnectReason
     """Silent for too long; broken, or ended by an `error` event; closed by the reader; ended by the server."""
 
 
@@ -194,6 +194,12 @@ class Reporter:
 
     def pool_opened(self, pool: Pool) -> None:
         self.record(PoolOpened(pool))
+
+    def stream_connected(self, kind: StreamKind) -> None:
+        self.record(StreamConnected(kind))
+
+    def stream_disconnected(self, kind: StreamKind, reason: DisconnectReason) -> None:
+        self.record(StreamDisconnected(kind, reason))
 
     def token_in_use(self, token: Token) -> None:
         self.record(TokenInUse(token.expires_at))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._version import __version__
-from interactor_ext.telemetry._connections import Connections
 from interactor_ext.telemetry._events import (
     Event,
     Pool,
@@ -24,6 +23,7 @@ from interactor_ext.telemetry._events import (
     TokenRequested,
     WebhookReceived,
 )
+from interactor_ext.transports._pool import Connections
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider, Observation

@@ -10,7 +10,6 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.telemetry._connections import Connections
 from interactor_ext.telemetry._events import (
     Event,
     Pool,
@@ -23,6 +22,7 @@ from interactor_ext.telemetry._events import (
     TokenRequested,
     WebhookReceived,
 )
+from interactor_ext.transports._pool import Connections
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram

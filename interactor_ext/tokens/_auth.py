@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from interactor_ext._call import Call
 from interactor_ext._config import InteractorConfig
 from interactor_ext._responses._read import read_response
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
@@ -121,8 +122,7 @@ def is_for_core_api(core_api_url: str) -> Callable[[httpx.Request], bool]:
     core = httpx.URL(core_api_url)
 
     def wants_token(request: httpx.Request) -> bool:
-        operation = request.extensions.get("operation")
-        if operation is not None and operation.server == "account":
+        if Call.of(request).is_for_account_server:
             return False
         url = request.url
         same_origin = (url.scheme, url.host, url.port) == (core.scheme, core.host, core.port)
@@ -132,7 +132,7 @@ def is_for_core_api(core_api_url: str) -> Callable[[httpx.Request], bool]:
 
 
 def deadline_of_call(request: httpx.Request) -> float | None:
-    return getattr(request.extensions.get("interactor"), "ends_at", None)
+    return Call.of(request).ends_at
 
 
 def bearer(token: Token) -> str:
@@ -142,7 +142,7 @@ def bearer(token: Token) -> str:
 
 def _signed(request: httpx.Request, token: Token) -> httpx.Request:
     request.headers["Authorization"] = bearer(token)
-    request.extensions["token"] = token
+    Call.of(request).token = token.access_token
     return request
 
 

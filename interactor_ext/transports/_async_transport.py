@@ -1,8 +1,8 @@
 """The asynchronous transport: for each event loop a pool of many httpx transports of one connection each.
 
 httpx's own pool looks at every connection and every waiting request each time a call starts or ends, so a call among a
-hundred costs several times what a call alone costs. Here an idle connection is the last of a dictionary, and a waiting
-call the first of a queue.
+hundred costs several times what a call alone costs. Here an idle connection is the last of a deque, and a waiting call
+the first of a queue.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 
 import httpx
 
+from interactor_ext._call import Call
 from interactor_ext._fork import release_inherited
-from interactor_ext.telemetry._connections import Connections
 from interactor_ext.transports._httpx_internals import has_idle_connection, watch_async_network
 from interactor_ext.transports._per_loop import PerLoop
+from interactor_ext.transports._pool import Connections, IdleConnections
 from interactor_ext.transports._proxies_and_tls import Certificate, Origin, Proxy, Verify, connector, origin_of
 
 
@@ -107,7 +108,7 @@ class ConnectionPool:
         self._call_slots = asyncio.Semaphore(max_connections)
         self._stream_slots = asyncio.Semaphore(max_streams)
         self._used: set[Connection] = set()
-        self._idle: dict[Connection, None] = {}  # the one that is idle for the longest time first
+        self._idle: IdleConnections[Connection] = IdleConnections()
         self._waiting = 0
         self._expiry_timer: asyncio.TimerHandle | None = None
         self._closing: dict[asyncio.Task[None], Connection] = {}
@@ -115,8 +116,7 @@ class ConnectionPool:
         self._closed = False
 
     async def send(self, request: httpx.Request) -> httpx.Response:
-        is_stream = getattr(request.extensions.get("operation"), "stream", False)
-        slots = self._stream_slots if is_stream else self._call_slots
+        slots = self._stream_slots if Call.of(request).is_stream else self._call_slots
         await self._acquire(slots, request)
         try:
             connection = self._take(origin_of(request.url))
@@ -149,13 +149,10 @@ class ConnectionPool:
     def _take(self, origin: Origin) -> Connection:
         if self._closed:
             raise httpx.ConnectError("the transport was closed while this call waited for a connection")
-        # The last used one first, so that the others expire. Most programs have one or two origins.
-        connection = next((idle for idle in reversed(self._idle) if idle.origin == origin), None)
-        if connection is not None:
-            del self._idle[connection]
-        else:
-            if self._idle and len(self._idle) + len(self._used) >= self._max_connections:
-                self._close_oldest()
+        connection = self._idle.take(origin)
+        if connection is None:
+            if len(self._idle) + len(self._used) >= self._max_connections and (oldest := self._idle.take_oldest()):
+                self._close_soon(oldest)
             connection = Connection(origin, self._connect(origin))
         self._used.add(connection)
         return connection
@@ -167,8 +164,7 @@ class ConnectionPool:
             self._close_soon(connection)
             return
         loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
-        self._idle[connection] = None
+        self._idle.put(connection, loop.time())
         if self._expiry_timer is None:
             self._expiry_timer = loop.call_later(self._keepalive_expiry, self._close_expired)
 
@@ -178,18 +174,12 @@ class ConnectionPool:
 
     def _close_expired(self) -> None:
         loop = asyncio.get_running_loop()
+        while expired := self._idle.take_oldest(loop.time() - self._keepalive_expiry):
+            self._close_soon(expired)
+        oldest = self._idle.oldest()
         self._expiry_timer = None
-        while self._idle:
-            expires = next(iter(self._idle)).idle_since + self._keepalive_expiry
-            if expires > loop.time():
-                self._expiry_timer = loop.call_at(expires, self._close_expired)
-                return
-            self._close_oldest()
-
-    def _close_oldest(self) -> None:
-        oldest = next(iter(self._idle))
-        del self._idle[oldest]
-        self._close_soon(oldest)
+        if oldest is not None:
+            self._expiry_timer = loop.call_at(oldest.idle_since + self._keepalive_expiry, self._close_expired)
 
     def connections(self) -> Connections:
         return Connections(len(self._used) + len(self._idle), len(self._idle), self._waiting)
@@ -210,15 +200,14 @@ class ConnectionPool:
         if self._expiry_timer is not None:
             self._expiry_timer.cancel()
             self._expiry_timer = None  # it holds the loop, which is to be forgotten
-        for connection in [*self._used, *self._idle, *self._not_closed]:
+        for connection in [*self._used, *self._idle.take_all(), *self._not_closed]:
             self._close_soon(connection)
         self._not_closed.clear()
-        self._idle.clear()
         if self._closing:
             await asyncio.wait(self._closing)
 
     def release_inherited(self) -> None:
-        release_inherited([connection.descriptor() for connection in [*self._used, *self._idle]])
+        release_inherited([connection.descriptor() for connection in [*self._used, *self._idle.take_all()]])
 
 
 class _PooledBody(httpx.AsyncByteStream):

@@ -10,27 +10,23 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import httpx
 
+from interactor_ext._call import Call, describe_request
 from interactor_ext._errors import APITimeoutError, CircuitOpenError, InteractorError
-from interactor_ext._responses._connection_error import connection_error, may_have_been_sent
+from interactor_ext._responses._connection_error import connection_error, interrupt_behind, may_have_been_sent
 from interactor_ext._responses._read import status_error
-from interactor_ext._responses._request_info import describe_request
 from interactor_ext.limits._buckets import Key, WouldWait, call_keys
 from interactor_ext.logs._calls import log_attempt, log_retry
 from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit, is_failure
-from interactor_ext.transports._deadline import TimeLeft
-from interactor_ext.transports._interrupts import interrupt_behind
 
 if TYPE_CHECKING:
     from interactor_ext._waiting import Closing
     from interactor_ext.limits._limiter import RateLimiter
-    from interactor_ext.telemetry._requests import Measured
-    from interactor_ext.transports._cancellation import Cancellation
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RESPONSE_SIZE = 64 * 1024 * 1024
@@ -43,6 +39,14 @@ _BODY_HEADERS = (b"content-", b"transfer-encoding")
 _NEVER_RETRIED = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
+class Measurement(Protocol):
+    """Measures one attempt, for the telemetry."""
+
+    def answered(self, response: httpx.Response) -> None: ...
+
+    def failed(self, exception: BaseException, *, is_cancelled: bool) -> None: ...
+
+
 class Rules(NamedTuple):
     """How the calls of one client are sent."""
 
@@ -52,71 +56,68 @@ class Rules(NamedTuple):
     client: str = ""
     """Identifies the OAuth client whose limits are counted: one limiter may serve several."""
     max_response_size: int = DEFAULT_MAX_RESPONSE_SIZE
-    measure: Callable[[httpx.Request, int], Measured] | None = None
+    measure: Callable[[httpx.Request, int], Measurement] | None = None
     """Starts the measurement of an attempt, where there is telemetry. The number counts the attempts before it."""
 
 
 class Attempts:
-    """The attempts of one call."""
+    """The attempts of one call. What comes next is the outcome, a response or an error that is raised, or a pause."""
 
     def __init__(self, request: httpx.Request, rules: Rules, closing: Closing) -> None:
-        extensions = request.extensions
-        self._cancellation: Cancellation | None = extensions.get("cancellation")
-        self.closing = closing if self._cancellation is None else self._cancellation.within(closing)
-        about = extensions.get("interactor")
-        operation = extensions.get("operation")
         self.request = request
-        self.is_stream: bool = operation is not None and operation.stream
+        self.call = call = Call.of(request)
+        self.closing = closing
         self.limiter = rules.limiter
+        self.ends_at = 0.0
+        """When the attempt that began last times out."""
         self._rules = rules
         self._policy = rules.policy
-        self._ends_at: float | None = None
-        if about is not None:
-            self._ends_at = about.ends_at
-            if about.max_retries != rules.policy.max_retries:
-                self._policy = dataclasses.replace(rules.policy, max_retries=about.max_retries)
-        self._timeouts: Mapping[str, float | None] = extensions.get("timeout") or {}
-        connect = self._timeouts.get("connect")
-        self._connect_timeout = DEFAULT_CONNECT_TIMEOUT if connect is None else connect
+        if call.max_retries is not None and call.max_retries != rules.policy.max_retries:
+            self._policy = dataclasses.replace(rules.policy, max_retries=call.max_retries)
+        self._timeouts: Mapping[str, float | None] = request.extensions.get("timeout") or {}
         self._made = 0
         self._began = 0.0
         self._permit: Permit | None = None
-        self._measured: Measured | None = None
+        self._measured: Measurement | None = None
         self._last: httpx.Response | Exception | None = None
-        # In the request, because a call whose token is refused is sent through the transport twice.
-        self._may_be_deleted: bool = extensions.get("may_be_deleted", False)
         # Another token does no harm, and without one nothing else gets through.
         self._is_repeatable = (
-            operation is not None and operation.id == "create_token"
+            call.operation is not None and call.operation.id == "create_token"
         ) or "idempotency-key" in request.headers
         if self.limiter is not None:
-            namespace = (about.namespace if about is not None else None) or ""
-            is_account = operation is not None and operation.server == "account"
-            self.keys: tuple[Key, ...] = call_keys(rules.client, namespace, account=is_account, stream=self.is_stream)
+            namespace = call.namespace or ""
+            is_account = call.is_for_account_server
+            self.keys: tuple[Key, ...] = call_keys(rules.client, namespace, account=is_account, stream=call.is_stream)
 
     def time_left(self) -> float | None:
         """Seconds until the deadline of the call; None where it has none."""
-        return None if self._ends_at is None else self._ends_at - time.monotonic()
+        return None if self.call.ends_at is None else self.call.ends_at - time.monotonic()
 
-    def begin(self) -> float:
-        """Start the next attempt. Returns the instant at which it times out."""
+    def begin(self) -> InteractorError | None:
+        """Start the next attempt. Returns why none may be sent, if so."""
         if self.closing.is_set:
             self.closing.check()
         now = time.monotonic()
         # The `read` timeout of a stream is how long it may be silent; the others say how long it may take to begin.
-        timeout = self._timeouts.get("pool" if self.is_stream else "read")
-        ends_at = now + (DEFAULT_TIMEOUT if timeout is None else timeout)
-        if self._ends_at is not None:
-            ends_at = min(ends_at, self._ends_at)
-            if now >= ends_at:
+        timeout = self._timeouts.get("pool" if self.call.is_stream else "read")
+        self.ends_at = now + (DEFAULT_TIMEOUT if timeout is None else timeout)
+        if self.call.ends_at is not None:
+            self.ends_at = min(self.ends_at, self.call.ends_at)
+            if now >= self.ends_at:
                 why = f"{self._name()} was not sent: its deadline came before its turn."
-                self.refuse(APITimeoutError(why, sent=False))
-        self._permit = self._enter_circuit()
+                return APITimeoutError(why, sent=False)
+        if self._rules.breaker is not None:
+            host = _host(self.request.url)
+            permit = self._rules.breaker.enter(host)
+            if not isinstance(permit, Permit):
+                why = f"{host} has failed too often in a row. Try again in {permit:.1f} s."
+                return CircuitOpenError(f"{self._name()} was not sent: {why}", retry_after=permit)
+            self._permit = permit
         if self._rules.measure is not None:
             self._measured = self._rules.measure(self.request, self._made)
         self._made += 1
         self._began = now
-        return ends_at
+        return None
 
     def answered(self, response: httpx.Response) -> None:
         """Record the response to the attempt that began last."""
@@ -138,97 +139,80 @@ class Attempts:
         if logger.isEnabledFor(logging.DEBUG):
             log_attempt(self.request, error, self._made, time.monotonic() - self._began)
 
-    def timeouts(self, ends_at: float) -> dict[str, float | None]:
-        """httpx's timeouts of a sync attempt: each wait for the network ends with the attempt."""
-        left = TimeLeft.until(ends_at, cancellation=self._cancellation)
-        return {"connect": TimeLeft.until(ends_at, self._connect_timeout), "read": left, "write": left, "pool": left}
+    def timeouts(self) -> dict[str, float | None]:
+        """httpx's timeouts of a sync attempt, for transports that know nothing else: no wait is longer than it."""
+        left = self.ends_at - time.monotonic()
+        return {"connect": self._connect_timeout(left), "read": left, "write": left, "pool": left}
 
-    def timeouts_async(self, ends_at: float) -> dict[str, float | None]:
+    def timeouts_async(self) -> dict[str, float | None]:
         """httpx's timeouts of an async attempt, which is cancelled as a whole: no timer for each read."""
-        left = ends_at - time.monotonic()
-        return {
-            "connect": min(left, self._connect_timeout),
-            "read": self._timeouts.get("read") if self.is_stream else None,
-            "write": None,
-            "pool": left,
-        }
+        left = self.ends_at - time.monotonic()
+        read = self._timeouts.get("read") if self.call.is_stream else None
+        return {"connect": self._connect_timeout(left), "read": read, "write": None, "pool": left}
+
+    def _connect_timeout(self, left: float) -> float:
+        timeout = self._timeouts.get("connect")
+        return min(left, DEFAULT_CONNECT_TIMEOUT if timeout is None else timeout)
 
     def restore_timeouts(self) -> None:
         """Undo `timeouts`: the reader of a stream, and a repeat with another token, need the original ones."""
         self.request.extensions["timeout"] = self._timeouts
 
-    def _enter_circuit(self) -> Permit | None:
-        breaker = self._rules.breaker
-        if breaker is None:
-            return None
-        url = self.request.url
-        host = url.host if url.port is None else f"{url.host}:{url.port}"
-        permit = breaker.enter(host)
-        if not isinstance(permit, Permit):
-            why = f"{host} has failed too often in a row. Try again in {permit:.1f} s."
-            self.refuse(CircuitOpenError(f"{self._name()} was not sent: {why}", retry_after=permit))
-        return permit
-
-    def would_wait(self, refusal: WouldWait) -> NoReturn:
-        self.refuse(
-            APITimeoutError(
-                f"{self._name()} was not sent: the rate limits would have it wait for {refusal.seconds:.1f} s, "
-                "longer than its deadline allows.",
-                retry_after=refusal.seconds,
-                sent=False,
-            )
+    def would_wait(self, refusal: WouldWait) -> InteractorError:
+        """Why no attempt may be sent where the rate limits refuse it."""
+        return APITimeoutError(
+            f"{self._name()} was not sent: the rate limits would have it wait for {refusal.seconds:.1f} s, "
+            "longer than its deadline allows.",
+            retry_after=refusal.seconds,
+            sent=False,
         )
 
-    def refuse(self, error: Exception) -> NoReturn:
-        """Raise `error`; after an attempt end the call with the outcome of that, which says more."""
-        if self._last is not None:
-            raise EndedWith(self._last)
-        raise error
+    def refused(self, error: InteractorError) -> httpx.Response:
+        """The outcome where no attempt may be sent: that of the last attempt, which says more than `error`."""
+        if isinstance(self._last, httpx.Response):
+            return self._last
+        raise self._last or error
 
-    def after_response(self, response: httpx.Response) -> float | None:
-        """Seconds until the next attempt, or None: this response is the outcome."""
+    def after_response(self, response: httpx.Response) -> httpx.Response | float:
+        """The outcome of the call, or the seconds until the next attempt."""
         status = response.status_code
-        if self.limiter is None and status not in self._policy.statuses and self._policy.retry_on is None:
-            return None
-        value = response.headers.get("retry-after")
-        retry_after = None if value is None else parse_retry_after(value, now=time.time())
-        if self.limiter is not None:
-            self.limiter.observe(self.keys, status, response.headers, retry_after)
-        if self.is_stream:
-            return None  # the reader of the stream reconnects
-        self._last = response
-        if status in _OUTCOME_UNKNOWN:
-            self._note_deletion()
-        return self._decide(status=status, retry_after=retry_after)
-
-    def outcome(self, response: httpx.Response) -> httpx.Response:
-        """The response that the caller gets: a 204 in place of a 404 to a repeated DELETE, which an earlier attempt may
-        have carried out.
-        """
-        if response.status_code != 404 or not self._may_be_deleted:
-            return response
-        logger.info("%s: the repeat answers 404, so an earlier attempt has deleted it", self._name())
-        return without_body(response, 204)
+        if self.limiter is not None or status in self._policy.statuses or self._policy.retry_on is not None:
+            value = response.headers.get("retry-after")
+            retry_after = None if value is None else parse_retry_after(value, now=time.time())
+            if self.limiter is not None:
+                self.limiter.observe(self.keys, status, response.headers, retry_after)
+            if not self.call.is_stream:  # its reader reconnects
+                self._last = response
+                if status in _OUTCOME_UNKNOWN:
+                    self._note_deletion()
+                if (delay := self._decide(status=status, retry_after=retry_after)) is not None:
+                    return delay
+        if status == 404 and self.call.may_be_deleted:
+            logger.info("%s: the repeat answers 404, so an earlier attempt has deleted it", self._name())
+            return without_body(response, 204)
+        return response
 
     def _note_deletion(self) -> None:
         if self.request.method == "DELETE":
-            self._may_be_deleted = self.request.extensions["may_be_deleted"] = True
+            self.call.may_be_deleted = True
 
-    def after_error(self, error: httpx.TransportError) -> float | None:
-        """Seconds until the next attempt, or None: this error is the outcome."""
+    def after_error(self, error: httpx.TransportError) -> float:
+        """The seconds until the next attempt. Raises the error that is the outcome."""
         if interrupt_behind(error) is not None:
-            return None
+            raise error
         self.closing.check()
         self._last = error
+        sent = may_have_been_sent(error)
         if self._is_out_of_time(error):
-            sent = may_have_been_sent(error)
             what = "It may have arrived." if sent else "Nothing was sent."
             raise APITimeoutError(f"{self._name()} had no answer when its deadline came. {what}", sent=sent) from error
-        if may_have_been_sent(error):
+        if sent:
             self._note_deletion()
-        if self.is_stream or isinstance(error, _NEVER_RETRIED) or _is_about_certificates(error):
-            return None
-        return self._decide(sent=may_have_been_sent(error))
+        if not (self.call.is_stream or isinstance(error, _NEVER_RETRIED) or _is_about_certificates(error)):
+            delay = self._decide(sent=sent)
+            if delay is not None:
+                return delay
+        raise error
 
     def _blames_host(self, error: BaseException) -> bool | None:
         """Whether the circuit breaker counts an error as a failure of the host; None where the cause is on our side."""
@@ -279,17 +263,8 @@ class Attempts:
         return describe_request(self.request)
 
 
-class EndedWith(Exception):
-    """Ends a call with the outcome of its last attempt. Not an httpx.TransportError, which would be retried."""
-
-    def __init__(self, outcome: httpx.Response | Exception) -> None:
-        super().__init__(outcome)
-        self._outcome = outcome
-
-    def response(self) -> httpx.Response:
-        if isinstance(self._outcome, httpx.Response):
-            return self._outcome
-        raise self._outcome from self._outcome.__cause__
+def _host(url: httpx.URL) -> str:
+    return url.host if url.port is None else f"{url.host}:{url.port}"
 
 
 def without_body(response: httpx.Response, status: int) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Deadlines of sync calls: each read and write gets a timeout of the time that is left.
+"""How long a sync call waits for the network: until the end of its attempt, whatever it waits for.
 
 httpx's timeouts count from one read to the next, so a server that sends a byte a second holds a call for ever. An async
 call is simply cancelled; a sync one sits in `recv`.
@@ -10,39 +10,27 @@ import math
 import re
 import socket
 import time
+from contextvars import ContextVar
 from functools import partial
 
 import httpcore
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
-from interactor_ext.transports._cancellation import Cancellation
+
+network_deadline: ContextVar[float] = ContextVar("interactor_network_deadline", default=math.inf)
+"""When each wait for the network ends: an instant of `time.monotonic()`. httpcore hands through numbers alone."""
 
 
-class TimeLeft(float):
-    """The seconds until an instant of `time.monotonic()`, but no more than `most` for one wait.
-
-    httpx takes it for the float that it was when it was made, and hands it on untouched to the network, which asks
-    again.
-    """
-
-    instant: float
-    most: float
-    cancellation: Cancellation | None
-
-    @classmethod
-    def until(cls, instant: float, most: float = math.inf, cancellation: Cancellation | None = None) -> TimeLeft:
-        left = cls(max(0.0, min(most, instant - time.monotonic())))
-        left.instant, left.most, left.cancellation = instant, most, cancellation
-        return left
-
-    def now(self, expired: type[Exception]) -> float:
-        if self.cancellation is not None:
-            self.cancellation.check()
-        left = min(self.most, self.instant - time.monotonic())
-        if left <= 0:
-            raise expired("no time is left")
-        return left
+def seconds_left(timeout: float | None, expired: type[Exception]) -> float | None:
+    """The timeout of one wait for the network: `timeout`, or what is left until the deadline. Raises `expired`."""
+    ends_at = network_deadline.get()
+    if ends_at == math.inf:
+        return timeout
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise expired("no time is left")
+    return left if timeout is None else min(timeout, left)
 
 
 _RESOLVERS = DaemonThreads("interactor-resolver", most=UNBOUNDED)

@@ -17,8 +17,8 @@ from typing import Any
 import httpcore
 import httpx
 
-from interactor_ext.transports._deadline import TimeLeft, resolve
-from interactor_ext.transports._interrupts import interrupt_behind
+from interactor_ext._responses._connection_error import interrupt_behind
+from interactor_ext.transports._deadline import resolve, seconds_left
 
 
 def watch_network(transport: httpx.BaseTransport) -> Network | None:
@@ -73,12 +73,14 @@ class Network(httpcore.NetworkBackend):
 
     def _connect_to_any(self, host: str, port: int, timeout: float | None, *options: Any) -> httpcore.NetworkStream:
         # A timeout of the socket module is for one address, and a name may have several: the time is shared out.
-        seconds = timeout.now(httpcore.ConnectTimeout) if isinstance(timeout, TimeLeft) else timeout
-        left = None if seconds is None else TimeLeft.until(time.monotonic() + seconds)
+        seconds = seconds_left(timeout, httpcore.ConnectTimeout)
+        ends_at = None if seconds is None else time.monotonic() + seconds
         addresses = resolve(host, port, seconds)
         while True:
             address = addresses.pop(0)
-            share = None if left is None else left.now(httpcore.ConnectTimeout) / (len(addresses) + 1)
+            share = None if ends_at is None else (ends_at - time.monotonic()) / (len(addresses) + 1)
+            if share is not None and share <= 0:
+                raise httpcore.ConnectTimeout("no time is left")
             try:
                 return self._inner.connect_tcp(address, port, share, *options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
@@ -109,17 +111,12 @@ class _Stream(httpcore.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if not isinstance(timeout, TimeLeft):
-            return self._inner.read(max_bytes, timeout)
-        left = timeout.now(httpcore.ReadTimeout)
-        if timeout.cancellation is None:
-            return self._inner.read(max_bytes, left)
-        return timeout.cancellation.cut(self, lambda: self._inner.read(max_bytes, left))
+        return self._inner.read(max_bytes, seconds_left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # A peer that reads slowly makes one write of much data into many: each piece gets the time that is left.
         for start in range(0, len(buffer), _PIECE):
-            left = timeout.now(httpcore.WriteTimeout) if isinstance(timeout, TimeLeft) else timeout
+            left = seconds_left(timeout, httpcore.WriteTimeout)
             self._inner.write(buffer[start : start + _PIECE], left)
 
     def close(self) -> None:
@@ -129,7 +126,7 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         # The same object, so that `opened_last` is the stream that is read, encrypted or not.
-        left = timeout.now(httpcore.ConnectTimeout) if isinstance(timeout, TimeLeft) else timeout
+        left = seconds_left(timeout, httpcore.ConnectTimeout)
         self._inner = self._inner.start_tls(ssl_context, server_hostname, left)
         return self
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from interactor_ext._lazy import LazyModule
+from interactor_ext._responses._decoding import BodyBuffer, DecodedStream, gunzip_of, too_large
 from interactor_ext._waiting import Closing
-from interactor_ext._waiting.closer import close_when_dropped, start_closer
+from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.limits._buckets import WouldWait
-from interactor_ext.transports._attempts import Attempts, EndedWith, Rules, without_body
-from interactor_ext.transports._decoding import BodyBuffer, DecodedStream, inflaters_of, too_large
+from interactor_ext.transports._attempts import Attempts, Rules, without_body
+from interactor_ext.transports._deadline import network_deadline
 from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_network
 from interactor_ext.transports._sync_transport import PooledBody
 
@@ -42,34 +43,27 @@ class CallTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules, self.closing)
         try:
-            while True:
-                try:
-                    response = self._attempt(attempts)
-                    delay = attempts.after_response(response)
-                    if delay is None:
-                        return attempts.outcome(response)
-                except httpx.TransportError as error:
-                    delay = attempts.after_error(error)
-                    if delay is None:
-                        raise
-                attempts.closing.pause(delay)
-        except EndedWith as ended:
-            return ended.response()
+            while not isinstance(outcome := self._attempt(attempts), httpx.Response):
+                self.closing.pause(outcome)
         finally:
             attempts.restore_timeouts()
+        return outcome
 
-    def _attempt(self, attempts: Attempts) -> httpx.Response:
-        request = attempts.request
+    def _attempt(self, attempts: Attempts) -> httpx.Response | float:
+        """The outcome of the call, or the seconds until the next attempt."""
         if attempts.limiter is not None:
             try:
                 attempts.limiter.wait(attempts.keys, attempts.time_left(), attempts.closing)
             except WouldWait as refusal:
-                attempts.would_wait(refusal)
-        ends_at = attempts.begin()
-        request.extensions["timeout"] = attempts.timeouts(ends_at)
+                return attempts.refused(attempts.would_wait(refusal))
+        if (why := attempts.begin()) is not None:
+            return attempts.refused(why)
+        request = attempts.request
+        request.extensions["timeout"] = attempts.timeouts()
+        outer = network_deadline.set(attempts.ends_at)
         try:
             response = self._inner.handle_request(request)
-            if attempts.is_stream and response.is_success:
+            if attempts.call.is_stream and response.is_success:
                 if not isinstance(response.stream, PooledBody):
                     response.stream = ForeignStream(response.stream)
                 try:
@@ -78,12 +72,16 @@ class CallTransport(httpx.BaseTransport):
                     response.close()
                     raise
             else:
-                response = _read(response, ends_at, self._rules.max_response_size)
+                response = _read(response, attempts.ends_at, self._rules.max_response_size)
         except BaseException as error:
             attempts.failed(error)
+            if isinstance(error, httpx.TransportError):
+                return attempts.after_error(error)
             raise
+        finally:
+            network_deadline.reset(outer)
         attempts.answered(response)
-        return response
+        return attempts.after_response(response)
 
     def close(self) -> None:
         self.closing.set()
@@ -104,37 +102,29 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules, self.closing)
         try:
-            while True:
-                try:
-                    response = await self._attempt(attempts)
-                    delay = attempts.after_response(response)
-                    if delay is None:
-                        return attempts.outcome(response)
-                except httpx.TransportError as error:
-                    delay = attempts.after_error(error)
-                    if delay is None:
-                        raise
-                await attempts.closing.pause_async(delay)
-        except EndedWith as ended:
-            return ended.response()
+            while not isinstance(outcome := await self._attempt(attempts), httpx.Response):
+                await self.closing.pause_async(outcome)
         finally:
             attempts.restore_timeouts()
+        return outcome
 
-    async def _attempt(self, attempts: Attempts) -> httpx.Response:
-        request = attempts.request
+    async def _attempt(self, attempts: Attempts) -> httpx.Response | float:
+        """The outcome of the call, or the seconds until the next attempt."""
         if attempts.limiter is not None:
             try:
                 await attempts.limiter.wait_async(attempts.keys, attempts.time_left(), attempts.closing)
             except WouldWait as refusal:
-                attempts.would_wait(refusal)
-        ends_at = attempts.begin()
-        request.extensions["timeout"] = attempts.timeouts_async(ends_at)
+                return attempts.refused(attempts.would_wait(refusal))
+        if (why := attempts.begin()) is not None:
+            return attempts.refused(why)
+        request = attempts.request
+        request.extensions["timeout"] = attempts.timeouts_async()
         response: httpx.Response | None = None
         try:
             try:
-                async with asyncio.timeout(ends_at - time.monotonic()):
+                async with asyncio.timeout(attempts.ends_at - time.monotonic()):
                     response = await self._inner.handle_async_request(request)
-                    if attempts.is_stream and response.is_success:
+                    if attempts.call.is_stream and response.is_success:
                         try:
                             _prepare_stream(response)
                         except httpx.DecodingError:
@@ -148,9 +138,11 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                 response = without_body(response, response.status_code)
         except BaseException as error:
             attempts.failed(error)
+            if isinstance(error, httpx.TransportError):
+                return attempts.after_error(error)
             raise
         attempts.answered(response)
-        return response
+        return attempts.after_response(response)
 
     async def aclose(self) -> None:
         self.closing.set()
@@ -162,8 +154,8 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
 def _prepare_stream(response: httpx.Response) -> None:
     """Leave the body to the reader of the stream, decoded in small pieces. Its connection serves no other call."""
     discard_after(response)
-    if inflaters := inflaters_of(response):
-        response.stream = DecodedStream(response.stream, inflaters)
+    if (gunzip := gunzip_of(response)) is not None:
+        response.stream = DecodedStream(response.stream, gunzip)
 
 
 class ForeignStream(httpx.SyncByteStream):
@@ -187,7 +179,7 @@ class ForeignStream(httpx.SyncByteStream):
         return next(self._chunks[0])
 
     def close(self) -> None:
-        self._watch.cancel()
+        forget(self._watch)
         self._stream.close()
 
 

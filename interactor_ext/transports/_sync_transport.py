@@ -1,10 +1,9 @@
-"""The synchronous transport: a pool of many httpx transports of one connection each, the last used free one first.
+"""The synchronous transport: a pool of many httpx transports of one connection each.
 
 A signal handler that raises (Ctrl-C, an alarm, a task queue's time limit) can end any line of Python code, and the
-garbage collector can run anybody's code in between. A pool that calls share, as httpx's, is wedged when that happens
-amid its bookkeeping. Here no two calls share any of httpx's objects. What they do share is changed by single operations
-of deques, sets and dictionaries, which are written in C: neither a handler nor the collector runs amid one. The
-connection of an interrupted call is closed by that call, or by the next one.
+garbage collector can run anybody's code in between. A pool whose bookkeeping calls share, as httpx's, is wedged when
+that happens within it. Here no two calls share any of httpx's objects, and a place in the pool is nothing but a member
+of a set: it ends with its call, or at the latest when the body of the response is dropped.
 """
 
 from __future__ import annotations
@@ -13,26 +12,24 @@ import contextlib
 import math
 import socket
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext._waiting import TRANSPORT_CLOSED, Closing, ThreadWaiter
-from interactor_ext._waiting.closer import Watch, closer
-from interactor_ext.telemetry._connections import Connections
+from interactor_ext._waiting import TRANSPORT_CLOSED, ThreadWaiter
+from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
+from interactor_ext.transports._deadline import network_deadline
 from interactor_ext.transports._httpx_internals import has_idle_connection, watch_network
+from interactor_ext.transports._pool import Connections, IdleConnections
 from interactor_ext.transports._proxies_and_tls import Certificate, Origin, Proxy, Verify, connector, origin_of
 
-T = TypeVar("T")
-
-_MOST_IDLE = 100
 # A waiting call checks so often for itself: the call that should wake it may have been interrupted.
 _CHECK_SECONDS = 0.1
+# How often expired connections are looked for, at most.
+_EXPIRY_SECONDS = 1.0
 
 
 class SyncConnection:
@@ -74,7 +71,7 @@ class Transport(httpx.BaseTransport):
     during a call (Ctrl-C, an alarm, a task queue's time limit) costs that call its connection, and nothing else.
 
     Settings as in `AsyncTransport`. `max_connections` bounds calls and streams together: each of them occupies a thread
-    of yours anyway.
+    of yours anyway. Calls that wait for a connection are served in no order.
     """
 
     def __init__(
@@ -98,240 +95,176 @@ class Transport(httpx.BaseTransport):
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._closed = False
-        self._next_expiry_check = 0.0  # for connections that were idle too long
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._release_inherited)
 
     def _reset(self) -> None:
-        # Each connection is in the lease of one call, or in one deque of idle ones, in which the last used is the last.
-        self._calls: set[_Lease] = set()
-        self._idle: dict[Origin, deque[SyncConnection]] = {}
-        self._waiting: dict[_Lease, ThreadWaiter] = {}
-        self._dropped: deque[_Lease] = deque()
+        self._used: set[_Use] = set()  # each is a place
+        self._idle: IdleConnections[SyncConnection] = IdleConnections()
+        self._waiting: dict[_Use, ThreadWaiter] = {}
+        self._next_expiry_check = 0.0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
-        if self._dropped:
-            self._close_dropped()
+        start_closer()
         body = PooledBody()
-        dropped: Callable[[Any], object] = self._dropped.append
-        is_stream = getattr(request.extensions.get("operation"), "stream", False)
-        if is_stream:
-            # Its reader may drop it, and no other call may follow for hours.
-            closer.start()
-            dropped = closer.queue.put
-        call = _Lease(body, dropped)
-        call.pool, call.connections = self, []
-        if is_stream:
-            # Python does not call back a weak reference that becomes garbage together with what it refers to: a closed
-            # client and its stream do.
-            closer.watches.add(call)
+        use = _Use(self, body)
         try:
-            if not self._has_place(call):
-                self._wait_for_place(call, request)
-            connection = self._take(origin_of(request.url), call)
-            response = connection.transport.handle_request(request)
-            body._body, body._call = response.stream, call
+            if not self._has_place(use):
+                self._wait_for_place(use, request)
+            response = self._connection(use, origin_of(request.url)).transport.handle_request(request)
+            body._body, body._use = response.stream, use
         except BaseException:
             # Interrupted at an unlucky instant, a pool of httpx may hold a connection that it will never use nor drop.
-            self.discard(call)
+            self.discard(use)
             raise
         response.stream = body
         return response
 
-    def _wait_for_place(self, call: _Lease, request: httpx.Request) -> None:
-        timeout = request.extensions.get("timeout", {}).get("pool")
-        ends_at = math.inf if timeout is None else time.monotonic() + timeout
-        cancellation: Closing | None = request.extensions.get("cancellation")
-        waiter = self._waiting[call] = ThreadWaiter()
-        while not self._has_place(call):
-            if cancellation is not None:
-                cancellation.check()
-            if self._closed:
-                raise httpx.ConnectError("the transport was closed while this call waited for a connection")
-            left = ends_at - time.monotonic()
-            if left <= 0:
-                raise httpx.PoolTimeout("every connection is in use", request=request)
-            waiter.wait(min(left, _CHECK_SECONDS))
-            self._close_dropped()
-
-    def _has_place(self, call: _Lease) -> bool:
-        """Whether no other call waits before this one and there is a place, which it then takes."""
+    def _has_place(self, use: _Use) -> bool:
         with self._lock:
-            # Copied in C: other threads may join the queue or leave it meanwhile.
-            first = [*self._waiting, call][0]
-            if first is not call or len(self._calls) >= self._max_connections:
+            if len(self._used) >= self._max_connections:
                 return False
-            self._calls.add(call)
-            self._waiting.pop(call, None)
-        if self._waiting:
-            self._wake_next()
-        return True
+            self._used.add(use)
+            return True
 
-    def _wake_next(self) -> None:
+    def _wait_for_place(self, use: _Use, request: httpx.Request) -> None:
+        timeout = request.extensions.get("timeout", {}).get("pool")
+        ends_at = min(network_deadline.get(), math.inf if timeout is None else time.monotonic() + timeout)
+        waiter = self._waiting[use] = ThreadWaiter()
+        try:
+            while not self._has_place(use):
+                if self._closed:
+                    raise httpx.ConnectError("the transport was closed while this call waited for a connection")
+                left = ends_at - time.monotonic()
+                if left <= 0:
+                    raise httpx.PoolTimeout("every connection is in use", request=request)
+                waiter.wait(min(left, _CHECK_SECONDS))
+        finally:
+            self._waiting.pop(use, None)
+
+    def _connection(self, use: _Use, origin: Origin) -> SyncConnection:
+        surplus = None
+        with self._lock:
+            connection = use.connection = self._idle.take(origin)
+            if connection is None and len(self._used) + len(self._idle) > self._max_connections:
+                surplus = self._idle.take_oldest()
+        if surplus is not None:
+            surplus.close()
+        if connection is None:
+            connection = use.connection = SyncConnection(origin, self._connect(origin))
+        if self._closed:  # asked after the connection is in use, where `close` finds it
+            raise httpx.ConnectError("the transport was closed meanwhile")
+        return connection
+
+    def release(self, use: _Use) -> None:
+        """After its response was closed: keep its connection for another call, if the response was read to the end."""
+        connection = use.connection
+        if connection is None or not connection.is_idle():
+            self.discard(use)
+            return
+        now = time.monotonic()
+        with self._lock:
+            keeps = use in self._used and not self._closed  # neither in a forked child nor after `close`
+            if keeps:
+                use.connection = None
+                self._idle.put(connection, now)
+        self.discard(use)
+        if now >= self._next_expiry_check:
+            self._next_expiry_check = now + min(_EXPIRY_SECONDS, self._keepalive_expiry)
+            self._close_expired(now - self._keepalive_expiry)
+
+    def discard(self, use: _Use) -> None:
+        """End the use of a connection, which is closed. Twice does no harm."""
+        if use.connection is not None:
+            use.connection.close()
+        use.chunks = None
+        self._used.discard(use)
+        forget(use.watch)
         for waiter in list(self._waiting.values())[:1]:
             waiter.wake()
 
-    def _take(self, origin: Origin, call: _Lease) -> SyncConnection:
-        idle = self._idle.setdefault(origin, deque())
-        if not _move(idle.pop, call.connections.extend):
-            if len(self._calls) + self._idle_count() > self._max_connections:
-                self._evict(min(list(self._idle.values()), key=_idle_since), call)
-            call.connections.append(SyncConnection(origin, self._connect(origin)))
-        if self._closed:  # asked after the connection is in the lease, where `close` finds it
-            raise httpx.ConnectError("the transport was closed meanwhile")
-        return call.connections[0]
-
-    def release(self, call: _Lease) -> None:
-        """After its response was closed: keep its connection for another call, if the response was read to the end."""
-        connection = call.connections[0]
-        idle = self._idle.get(connection.origin)  # none in a forked child
-        if idle is None or not connection.is_idle() or len(idle) >= _MOST_IDLE:
-            self.discard(call)
-            return
-        now = connection.idle_since = time.monotonic()
-        _move(call.connections.pop, idle.extend)
-        call.chunks = None
-        if now >= self._next_expiry_check:
-            self._next_expiry_check = now + min(1.0, self._keepalive_expiry)
-            for others in list(self._idle.values()):
-                while _idle_since(others) + self._keepalive_expiry < now:
-                    self._evict(others, call)
-        if self._closed:
-            self._close_idle()
-        self._end(call)
-
-    def discard(self, call: _Lease) -> None:
-        """Close the connections of a call. Twice does no harm."""
-        connections = getattr(call, "connections", [])  # it may have been interrupted before it had a list of them
-        for connection in connections:
-            connection.close()
-        connections.clear()
-        call.chunks = None
-        self._end(call)
-
-    def _end(self, call: _Lease) -> None:
-        self._calls.discard(call)
-        closer.watches.discard(call)
-        if self._waiting:
-            self._waiting.pop(call, None)
-            self._wake_next()
-
-    def _evict(self, idle: deque[SyncConnection], call: _Lease) -> None:
-        """Close the oldest of some idle connections, which is in the lease of a call meanwhile."""
-        if _move(idle.popleft, call.connections.extend):
-            call.connections[-1].close()
-            call.connections.pop()
-
-    def _close_dropped(self) -> None:
-        with self._lock:
-            while self._dropped:
-                self.discard(self._dropped[0])
-                self._dropped.popleft()
+    def _close_expired(self, idle_before: float) -> None:
+        while True:
+            with self._lock:
+                expired = self._idle.take_oldest(idle_before)
+            if expired is None:
+                return
+            expired.close()
 
     def _close_idle(self) -> None:
-        for idle in list(self._idle.values()):
-            for connection in list(idle):
-                connection.close()
-                # Not `clear`: a call may put its connection there meanwhile, and then closes it itself.
-                with contextlib.suppress(ValueError):
-                    idle.remove(connection)
-
-    def _idle_count(self) -> int:
-        return sum(map(len, list(self._idle.values())))
+        with self._lock:
+            idle = self._idle.take_all()
+        for connection in idle:
+            connection.close()
 
     def connections(self) -> Connections:
         """How many there are."""
-        self._close_dropped()
-        used, idle = sum(len(call.connections) for call in list(self._calls)), self._idle_count()
+        used, idle = len(self._used), len(self._idle)
         return Connections(used + idle, idle, len(self._waiting))
 
     def close(self) -> None:
         """Close all connections; a thread that waits for one of them gets an error, and so does every later request."""
-        # Takes no lock and waits for nothing. A call that uses a connection gets an error, and closes it.
+        # Waits for nothing. A call that uses a connection gets an error, and closes it.
         self._closed = True
-        for call in list(self._calls):
-            for connection in list(call.connections):
-                connection.shut_down()
+        for use in list(self._used):
+            if use.connection is not None:
+                use.connection.shut_down()
         self._close_idle()
         for waiter in list(self._waiting.values()):
             waiter.wake()
 
     def _release_inherited(self) -> None:
         """In a forked child: closing a socket says nothing to its peer, for the parent still holds it."""
-        for call in list(self._calls):
-            for connection in list(call.connections):
-                connection.close()
+        for use in list(self._used):
+            if use.connection is not None:
+                use.connection.close()
         self._close_idle()
         self._reset()
 
 
-def _move(take: Callable[[], T], extend: Callable[[Iterable[T]], object]) -> bool:
-    """Move one item from one container to another. False where there is none.
+class _Use:
+    """The use of a connection by a call, for as long as the body of its response lives."""
 
-    All of it happens in C, without a gap in which a signal handler could raise, so that the item would be in neither.
-    """
-    try:
-        extend(islice(iter(take, None), 1))
-    except IndexError:
-        return False
-    return True
+    __slots__ = ("chunks", "connection", "watch")
 
-
-def _idle_since(idle: deque[SyncConnection]) -> float:
-    try:
-        return idle[0].idle_since
-    except IndexError:
-        return math.inf
-
-
-class _Lease(Watch):
-    """The connections of a call, for as long as its body lives. The callback closes those of a dropped body."""
-
-    pool: Transport
-    connections: list[SyncConnection]
-    # The generators of httpx wait for locks when the collector closes them. Held here, they are not collected.
-    chunks: Iterator[bytes] | None = None
-
-    def close(self) -> None:
-        """Called by the closer thread."""
-        self.pool.discard(self)
+    def __init__(self, pool: Transport, body: PooledBody) -> None:
+        self.connection: SyncConnection | None = None
+        # The generators of httpx wait for locks when the collector closes them. Held here, they are not collected.
+        self.chunks: Iterator[bytes] | None = None
+        self.watch = close_when_dropped(body, lambda: pool.discard(self))
+        body._pool = pool
 
 
 class PooledBody(httpx.SyncByteStream):
     """The body of a response, which holds the connection until it is closed or dropped."""
 
     _body: Any = None
-    _call: _Lease | None = None
-    _is_closing = False
+    _pool: Transport
+    _use: _Use | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        call = self._call
-        if call is None:
+        use = self._use
+        if use is None:
             return iter(())
         chunks: Iterator[bytes] = iter(self._body)
-        call.chunks = chunks
+        use.chunks = chunks
         return chunks
 
     def close(self) -> None:
-        call = self._call
-        if call is None:
+        # If it is interrupted from here on, the closer thread ends the use as soon as this is dropped.
+        use, self._use = self._use, None
+        if use is None:
             return
-        # After an interrupt from here on, a second `close` discards the connection.
-        was_closing, self._is_closing = self._is_closing, True
         try:
             self._body.close()
         except BaseException:
-            call.pool.discard(call)
+            self._pool.discard(use)
             raise
-        if was_closing:
-            call.pool.discard(call)
-        else:
-            call.pool.release(call)
-        self._call = None
+        self._pool.release(use)
 
 
 Transport.__module__ = "interactor_ext.transports"

@@ -37,7 +37,7 @@ from interactor_ext import (
     WebhookStoreError,
     WebhookVerificationError,
 )
-from interactor_ext._client.view import CallInfo
+from interactor_ext._call import Call
 from interactor_ext._config._checks import credential_problem
 from interactor_ext._errors import __doc__ as drawn_tree
 from interactor_ext._redaction import clean_json, clean_text
@@ -90,7 +90,7 @@ def error_of(
         operation.method,
         f"https://core.example/api/v1{operation.path}?secret_in_query=1",
         headers={"Authorization": f"Bearer {TOKEN}"},
-        extensions={"operation": operation, "interactor": CallInfo("user_123", operation.path, 3, None, (SECRET,))},
+        extensions={"call": Call(operation, "user_123", operation.path, secrets=(SECRET,))},
     )
     response = httpx.Response(status, content=content, headers=headers, request=request)
     return status_error(response)

@@ -147,7 +147,7 @@ def test_value_of_a_refused_header_is_not_quoted(wire: Wire) -> None:
 @both
 def test_repr_of_a_view_shows_names_of_its_headers_only(cls: Any, wire: Wire) -> None:
     view = cls(**wire.settings).with_options(headers={"X-Api-Key": "abcdef123456"}, query={"q": "abcdef123456"})
-    shown = f"{view!r} {view.api!r} {view._view!r} {view._http.view}"
+    shown = f"{view!r} {view.api!r} {view._view!r} {view._sender.http.view}"
     assert "abcdef123456" not in shown
     assert "x-api-key" in shown
 

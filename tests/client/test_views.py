@@ -46,7 +46,7 @@ def namespace_of(request: httpx.Request) -> bytes | None:
 def test_namespace_is_sent_as_utf_8(mode: str, wire: Wire, namespace: str) -> None:
     call(mode, wire.settings, lambda client: client.namespace(namespace).assistants.list())
     assert namespace_of(wire.last) == namespace.encode()
-    assert wire.last.extensions["interactor"].namespace == namespace
+    assert wire.last.extensions["call"].namespace == namespace
     assert "namespace" not in wire.last.url.params
     assert namespace_of(wire.token_requests[0]) is None
 
@@ -72,7 +72,7 @@ def test_views_do_not_affect_each_other(mode: str, wire: Wire) -> None:
 
         asyncio.run(main())
     assert [namespace_of(request) for request in wire.requests] == [None, b"a", b"b", b"a", b"c", b"a", None]
-    assert [request.extensions["interactor"].max_retries for request in wire.requests] == [0, 0, 0, 2, 2, 0, 0]
+    assert [request.extensions["call"].max_retries for request in wire.requests] == [0, 0, 0, 2, 2, 0, 0]
     assert len(wire.token_requests) == 1
 
 
@@ -168,20 +168,20 @@ def test_scopes_are_sent_with_the_token_request(mode: str, wire: Wire) -> None:
 def test_deadline_counts_from_the_start_of_each_call(mode: str, wire: Wire) -> None:
     before = time.monotonic()
     call(mode, {**wire.settings, "deadline": 50}, lambda client: client.assistants.list())
-    assert before + 50 <= wire.last.extensions["interactor"].ends_at <= time.monotonic() + 50
+    assert before + 50 <= wire.last.extensions["call"].ends_at <= time.monotonic() + 50
     call(mode, wire.settings, lambda client: client.assistants.list())
-    assert wire.last.extensions["interactor"].ends_at is None
+    assert wire.last.extensions["call"].ends_at is None
 
 
 @sync_and_async
 def test_timeout_none_uses_the_default_timeout(mode: str, wire: Wire) -> None:
-    call(mode, {**wire.settings, "timeout": 7}, lambda client: client._http.get("/x", timeout=None))
+    call(mode, {**wire.settings, "timeout": 7}, lambda client: client._sender.http.get("/x", timeout=None))
     assert wire.last.extensions["timeout"] == {"connect": 5.0, "read": 7, "write": 7, "pool": 7}
 
 
 def test_repr_of_request_extensions_shows_no_secret(wire: Wire) -> None:
     InteractorClient(**wire.settings).assistants.list()
-    told = wire.last.extensions["interactor"]
+    told = wire.last.extensions["call"]
     assert told.secrets == (SECRET,)
     assert SECRET not in f"{told} {told!r} {wire.last.extensions}"
 
@@ -284,12 +284,12 @@ class TestWhereTheTokenGoes:
     )
     @sync_and_async
     def test_token_is_not_sent_to_other_urls(self, mode: str, url: str, wire: Wire) -> None:
-        call(mode, wire.settings, lambda client: client._http.get(url))
+        call(mode, wire.settings, lambda client: client._sender.http.get(url))
         assert "authorization" not in wire.last.headers
 
     @sync_and_async
     def test_token_is_sent_to_the_full_url_of_the_core_api(self, mode: str, wire: Wire) -> None:
-        call(mode, wire.settings, lambda client: client._http.get(f"{CORE}/assistants"))
+        call(mode, wire.settings, lambda client: client._sender.http.get(f"{CORE}/assistants"))
         assert wire.last.headers["authorization"] == "Bearer token_1"
 
     @sync_and_async
@@ -306,7 +306,7 @@ class TestWhereTheTokenGoes:
 
         def use(client: Any) -> Any:
             view = client.namespace("a")
-            for setting in (lambda: view._http.cookies.set("a", "b"), lambda: setattr(view._http, "cookies", {})):
+            for setting in (lambda: view._sender.http.cookies.set("a", "b"), lambda: setattr(view._sender.http, "cookies", {})):
                 with pytest.raises(ConfigurationError, match="cookies"):
                     setting()
             if mode == "sync":
@@ -335,7 +335,7 @@ class TestClosing:
             user.close()
             with user.api as api:
                 list_assistants.sync(client=api)
-            user._http.close()
+            user._sender.http.close()
             user.assistants.list()
             assert (wire.closed, client.is_closed) == (0, False)
             client.close()
@@ -353,7 +353,7 @@ class TestClosing:
         await user.aclose()
         async with user.api as api:
             await list_assistants.asyncio(client=api)
-        await user._http.aclose()
+        await user._sender.http.aclose()
         await user.assistants.list()
         assert (wire.closed, client.is_closed) == (0, False)
         await client.aclose()
@@ -608,7 +608,7 @@ def _utf8(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 def test_recorded_rate_limits_of_many_tenants_are_bounded() -> None:
-    from interactor_ext.limits._observed import RateLimits
+    from interactor_ext._client.reports import RateLimits
 
     limits = RateLimits()
     headers = {"x-ratelimit-limit": "1", "x-ratelimit-scope": "namespace"}

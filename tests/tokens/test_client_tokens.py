@@ -180,7 +180,7 @@ def test_generator_body_is_not_sent_again_after_401(mode: str) -> None:
             yield piece
 
     def use(client: Any) -> Any:
-        return client._http.request("POST", "/x", content=pieces() if mode == "sync" else pieces_async())
+        return client._sender.http.request("POST", "/x", content=pieces() if mode == "sync" else pieces_async())
 
     def answer(asked: Asked) -> Answer:
         return http(401, "{}")
@@ -195,7 +195,7 @@ def test_repeated_401s_to_generator_bodies_do_not_exhaust_the_token_rate_limit()
     began = time.monotonic()
     with OddServer(lambda asked: js(401, {})) as server, InteractorClient(**server.settings) as client:
         for _ in range(50):
-            assert client._http.request("POST", "/x", content=iter([b"a"])).status_code == 401
+            assert client._sender.http.request("POST", "/x", content=iter([b"a"])).status_code == 401
     assert len(server.token_requests) <= 6 + (time.monotonic() - began) / 3
 
 
@@ -206,11 +206,11 @@ def test_401_to_a_generator_body_gives_the_next_call_a_new_token(mode: str) -> N
 
     def use(client: Any) -> Any:
         if mode == "sync":
-            client._http.request("POST", "/x", content=iter([b"a"]))
+            client._sender.http.request("POST", "/x", content=iter([b"a"]))
             return client.assistants.list()
 
         async def main() -> Any:
-            await client._http.request("POST", "/x", content=pieces_async())
+            await client._sender.http.request("POST", "/x", content=pieces_async())
             return await client.assistants.list()
 
         return main()

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from interactor_ext._waiting import closer
-from interactor_ext._waiting.closer import close_later, close_when_dropped, start_closer
+from interactor_ext._waiting.closer import close_later, close_when_dropped, forget, start_closer
 from tests.support.waiting import collect_garbage
 
 PATIENCE = 60.0
@@ -66,18 +66,9 @@ def test_close_when_dropped_closes_after_an_owner_in_a_reference_cycle() -> None
     assert done.wait(PATIENCE)
 
 
-def test_one_owner_may_have_several_watches() -> None:
-    owner, first, second = Owner(), threading.Event(), threading.Event()
-    close_when_dropped(owner, first.set)
-    close_when_dropped(owner, second.set)
-    del owner
-    assert first.wait(PATIENCE)
-    assert second.wait(PATIENCE)
-
-
-def test_cancelled_watch_closes_nothing() -> None:
+def test_forgotten_watch_closes_nothing() -> None:
     owner, closed, later = Owner(), threading.Event(), threading.Event()
-    close_when_dropped(owner, closed.set).cancel()
+    forget(close_when_dropped(owner, closed.set))
     del owner
     close_later(later.set)
     assert later.wait(PATIENCE)

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 import warnings
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -20,8 +19,6 @@ import pytest
 from interactor_client.types import Operation
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from interactor_ext.transports._async_transport import ConnectionPool
-from interactor_ext.transports._proxies_and_tls import origin_of
-from interactor_ext.transports._sync_transport import SyncConnection
 from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and, slow
 from tests.support.waiting import collect_garbage
 
@@ -498,22 +495,17 @@ async def test_second_cancellation_while_a_body_is_closed_leaves_no_dead_connect
         assert not connections(client)._used
 
 
-def test_connection_that_becomes_idle_while_the_transport_closes_is_closed() -> None:
-    """Whoever puts it there after `close` has looked finds the pool closed, and closes it."""
-    pool = Transport()
-    origin = origin_of(httpx.URL("http://127.0.0.1:9"))
-    early, late = (SyncConnection(origin, httpx.HTTPTransport()) for _ in range(2))
-
-    class Idle(deque[SyncConnection]):
-        def __iter__(self) -> Iterator[SyncConnection]:
-            yield from list(super().__iter__())
-            self.append(late)
-
-    pool._idle[origin] = Idle([early])
-    pool._close_idle()
-    pool._idle[origin] = deque(deque.__iter__(pool._idle[origin]))
-    assert pool._idle[origin] == deque([late])
-    assert early._network.closed
+def test_connection_that_becomes_idle_after_the_transport_closed_is_closed(server: FaultServer) -> None:
+    transport = Transport()
+    response = transport.handle_request(httpx.Request("GET", f"{server.url}{PATH}"))
+    body = response.stream
+    assert isinstance(body, httpx.SyncByteStream)
+    for _ in body:
+        pass
+    transport.close()
+    body.close()
+    assert transport.connections() == (0, 0, 0)
+    assert _soon(lambda: server.open_connections == 0)
 
 
 def test_stream_dropped_together_with_its_closed_transport_is_closed(server: FaultServer) -> None:

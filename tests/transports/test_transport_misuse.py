@@ -171,7 +171,7 @@ def test_second_thread_reading_a_stream_raises_stream_error(server: FaultServer)
         read: list[Any] = []
         reader = threading.Thread(target=lambda: read.append(next(stream)))
         reader.start()
-        while not stream._readers:  # type: ignore[attr-defined]
+        while stream._reader_thread != reader.ident:  # type: ignore[attr-defined]
             assert reader.is_alive()
         with pytest.raises(StreamError, match=r"one reader at a time.*queue\.Queue"):
             next(stream)

@@ -1,0 +1,74 @@
+"""What is known of one call. It travels with the request, as `request.extensions["call"]`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+
+    from interactor_client.types import Operation
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call, from its view to its response: what it is, and how far it has come."""
+
+    operation: Operation | None = None
+    namespace: str | None = None
+    path: str = ""
+    """The path of the operation, with its ids percent-encoded and without the path of the server."""
+    max_retries: int | None = None
+    """None: as the retry policy of the client says."""
+    ends_at: float | None = None
+    """The deadline, an instant of `time.monotonic()`."""
+    secrets: tuple[str, ...] = ()
+    """Secrets of the request, which no error message may quote."""
+    token: str | None = None
+    """The access token that it was last sent with."""
+    retries: int = 0
+    """How many attempts were followed by another."""
+    may_be_deleted: bool = False
+    """Whether an earlier attempt of this DELETE may have been carried out."""
+
+    @classmethod
+    def of(cls, request: httpx.Request) -> Call:
+        """The call of a request; a new one for a request that no view has built."""
+        call: Call | None = request.extensions.get("call")
+        if call is None:
+            call = request.extensions["call"] = cls(request.extensions.get("operation"))
+        return call
+
+    def __repr__(self) -> str:
+        name = None if self.operation is None else self.operation.id
+        return f"Call({name!r}, namespace={self.namespace!r}, ends_at={self.ends_at})"  # no secrets
+
+    @property
+    def is_stream(self) -> bool:
+        return self.operation is not None and self.operation.stream
+
+    @property
+    def is_for_account_server(self) -> bool:
+        return self.operation is not None and self.operation.server == "account"
+
+    @property
+    def url_variable(self) -> str:
+        """The environment variable of the server that it goes to."""
+        return "INTERACTOR_ACCOUNT_SERVER_URL" if self.is_for_account_server else "INTERACTOR_CORE_API_URL"
+
+
+def describe_request(request: httpx.Request) -> str:
+    """The name of a request, such as `POST /rooms/{room_id}/messages`: a URL may hold what logs must not."""
+    operation = Call.of(request).operation
+    return f"{request.method} {operation.path if operation is not None else request.url.path}"
+
+
+def secrets_of(request: httpx.Request) -> tuple[str, ...]:
+    """The secrets that were sent with a request: the client secret, secret fields of its body, and its token."""
+    call = Call.of(request)
+    # Not from the headers: this is asked for each log record, and would be the slowest part of it.
+    if call.token is not None:
+        return (*call.secrets, call.token)
+    by_hand = request.headers.get("authorization", "").partition(" ")[2]
+    return (*call.secrets, by_hand) if by_hand else call.secrets

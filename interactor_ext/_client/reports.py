@@ -1,0 +1,135 @@
+"""What a client tells of itself and of its calls: `Health`, `ResponseInfo` and `RateLimit`."""
+
+# Without `from __future__ import annotations`: pydantic and `typing.get_type_hints` would look for the types of the
+# fields in `interactor_ext`, which the classes name as their module.
+
+import contextlib
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, NamedTuple
+
+import httpx
+
+from interactor_ext._call import Call, secrets_of
+from interactor_ext._errors import APIStatusError, AuthenticationError, ConfigurationError, InteractorError
+from interactor_ext._responses._read import described
+from interactor_ext.logs._logger import logger
+
+# A server may name any number of scopes, and a process may serve any number of tenants.
+_MOST_KEPT = 10_000
+# A platform that answers so is up and accepts the token. Every other error status is a fault of the platform, or of a
+# proxy in front of it.
+_HEALTHY_STATUSES = frozenset({403, 404, 429})
+
+
+class Health(NamedTuple):
+    """The result of `health()`."""
+
+    status: Literal["healthy", "unhealthy"]
+    latency_ms: float
+    """How long the request took, with a token request if one was due."""
+    token_valid: bool
+    error: str | None = None
+    """The error message, if the check failed."""
+
+
+def health_from(error: InteractorError | None, seconds: float, *, token_valid: bool) -> Health:
+    # Without a token it was the account server that answered.
+    answered = isinstance(error, APIStatusError) and error.status in _HEALTHY_STATUSES and token_valid
+    if error is None or answered:
+        return Health("healthy", seconds * 1000, token_valid)
+    return Health("unhealthy", seconds * 1000, token_valid and not isinstance(error, AuthenticationError), str(error))
+
+
+class ResponseInfo(NamedTuple):
+    """The answer to a call, of any status; to a stream, once for each connection."""
+
+    operation: str
+    """The operationId, such as "create_room"; "" for a call of `client.request`."""
+    status: int
+    headers: Mapping[str, str]
+    """Of the response, looked up without regard to case. Secrets are masked."""
+    request_id: str | None
+    elapsed: float
+    """Seconds that the call took, with its token request, its waits and its retries; of a stream, to its first byte."""
+    retries: int
+    """How many attempts of the call went before the one that was answered."""
+
+
+OnResponse = Callable[[ResponseInfo], object]
+
+
+def check_callback(callback: object) -> None:
+    if not callable(callback) or inspect.iscoroutinefunction(callback):
+        raise ConfigurationError("on_response must be a function that is no coroutine function, in both clients")
+
+
+def tell(callbacks: Iterable[OnResponse], request: httpx.Request, response: httpx.Response, elapsed: float) -> None:
+    call = Call.of(request)
+    about = described(response, secrets_of(request))
+    info = ResponseInfo(
+        "" if call.operation is None else call.operation.id,
+        response.status_code,
+        about["headers"],
+        about["request_id"],
+        elapsed,
+        call.retries,
+    )
+    for callback in callbacks:
+        try:
+            callback(info)
+        except Exception:
+            logger.exception("on_response failed; the call goes on.")
+
+
+class RateLimit(NamedTuple):
+    """The `X-RateLimit-*` headers of a response; None where one was missing or unreadable."""
+
+    scope: str
+    """"client", "namespace" or another word of the server's."""
+    limit: int | None
+    remaining: int | None
+    reset: float | None
+    """Unix time at which the window starts anew."""
+
+
+class RateLimits:
+    """The last rate limits of each scope, and of each namespace for the scope "namespace"."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str | None], RateLimit] = {}
+
+    def observe(self, headers: Mapping[str, str], namespace: str | None) -> None:
+        limit, remaining = headers.get("x-ratelimit-limit"), headers.get("x-ratelimit-remaining")
+        reset = headers.get("x-ratelimit-reset")
+        if limit is None and remaining is None and reset is None:
+            return
+        scope = headers.get("x-ratelimit-scope", "").strip().lower()[:64] or "client"
+        seen = RateLimit(scope, _count(limit), _count(remaining), _time(reset))
+        if seen[1:] == (None, None, None):
+            return
+        if len(self._seen) >= _MOST_KEPT:
+            # Another thread may do the same: then one too many is dropped, or none.
+            with contextlib.suppress(RuntimeError, StopIteration):
+                self._seen.pop(next(iter(self._seen)), None)
+        self._seen[scope, namespace if scope == "namespace" else None] = seen
+
+    def seen(self, namespace: str | None) -> dict[str, RateLimit]:
+        return {scope: limit for (scope, whose), limit in self._seen.copy().items() if whose in (None, namespace)}
+
+
+def _count(text: str | None) -> int | None:
+    text = (text or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _time(text: str | None) -> float | None:
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+Health.__module__ = ResponseInfo.__module__ = RateLimit.__module__ = "interactor_ext"

@@ -1,0 +1,114 @@
+"""Reads and unpacks bodies up to a limit: a few kilobytes of gzip may unpack to more than the memory."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+ACCEPT_ENCODING = "gzip"
+"""The one coding that is asked for. Its decoder can stop within a chunk, and every server has it."""
+_PIECE = 64 * 1024
+
+
+class BodyRefused(httpx.DecodingError):
+    """The body is too large, or has a coding that was not asked for."""
+
+
+class BodyBuffer:
+    """The decoded body of a response, collected up to a limit.
+
+    Raises httpx.DecodingError where it cannot be unpacked, or may not.
+    """
+
+    def __init__(self, response: httpx.Response, limit: int) -> None:
+        self._began = time.perf_counter()
+        self._response = response
+        self._gunzip = gunzip_of(response)
+        self._limit = limit
+        self._size = 0
+        self._chunks: list[bytes] = []
+
+    def add(self, chunk: bytes) -> None:
+        for piece in (chunk,) if self._gunzip is None else self._gunzip.pieces(chunk):
+            self._size += len(piece)
+            if self._size > self._limit:
+                raise too_large(self._limit)
+            self._chunks.append(piece)
+
+    def finish(self) -> None:
+        """Give the response its body."""
+        self._response.stream = httpx.ByteStream(b"".join(self._chunks))
+        self._response.read()
+        # httpx sets it when it reads a body itself.
+        self._response.elapsed = timedelta(seconds=time.perf_counter() - self._began)
+
+
+class DecodedStream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a compressed stream, in pieces of which each is small."""
+
+    def __init__(self, stream: Any, gunzip: Gunzip) -> None:
+        self._stream = stream
+        self._gunzip = gunzip
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._stream:
+            yield from self._gunzip.pieces(chunk)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            for piece in self._gunzip.pieces(chunk):
+                yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class Gunzip:
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    def pieces(self, packed: bytes) -> Iterator[bytes]:
+        while True:
+            try:
+                piece = self._inflate.decompress(packed, _PIECE)
+            except zlib.error as error:
+                raise httpx.DecodingError(str(error)) from error
+            if piece:
+                yield piece
+            packed = self._inflate.unconsumed_tail
+            if not packed and len(piece) < _PIECE:
+                return
+
+
+def gunzip_of(response: httpx.Response) -> Gunzip | None:
+    """What unpacks a body, where it is packed. Takes the header away: httpx would unpack it as well.
+
+    Raises BodyRefused for another coding than gzip.
+    """
+    # To look up a header in httpx's way costs three times as much.
+    if not any(len(name) == 16 and name.lower() == b"content-encoding" for name, _ in response.headers.raw):
+        return None
+    coding = response.headers.pop("content-encoding").strip().lower()
+    if coding in ("", "identity"):
+        return None
+    if coding not in ("gzip", "x-gzip"):
+        raise BodyRefused(
+            f"it is packed as {coding[:40]!r}, which was not asked for. Make the server, or the proxy in front of it, "
+            f"obey the request's `Accept-Encoding: {ACCEPT_ENCODING}`"
+        )
+    return Gunzip()
+
+
+def too_large(limit: int) -> BodyRefused:
+    return BodyRefused(
+        f"it has more than {limit} bytes, which is max_response_size. Ask for less at once, by a smaller per_page "
+        "for instance, or raise max_response_size= of the client if you trust the server"
+    )

@@ -1,0 +1,76 @@
+"""What the pools of both transports are made of. Knows no socket, no clock and no lock."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from interactor_ext.transports._proxies_and_tls import Origin
+
+
+class Connections(NamedTuple):
+    """The numbers of a pool of connections."""
+
+    open: int
+    """Used or not."""
+    idle: int
+    """Those of them that no request uses."""
+    waiting: int
+    """Requests for which no connection is free."""
+
+    @classmethod
+    def sum(cls, pools: Iterable[Connections]) -> Connections:
+        """The connections of several pools together."""
+        return cls(*map(sum, zip((0, 0, 0), *pools, strict=True)))
+
+
+class Connection(Protocol):
+    """A transport of httpx with at most one socket."""
+
+    origin: Origin
+    idle_since: float
+
+
+C = TypeVar("C", bound=Connection)
+
+
+class IdleConnections(Generic[C]):
+    """The idle connections by origin. The one that was used last is taken first, so that the others expire."""
+
+    def __init__(self) -> None:
+        self._by_origin: dict[Origin, deque[C]] = {}  # the one that is idle for the longest time first
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_origin.values()))
+
+    def put(self, connection: C, now: float) -> None:
+        connection.idle_since = now
+        self._by_origin.setdefault(connection.origin, deque()).append(connection)
+
+    def take(self, origin: Origin) -> C | None:
+        """A connection to this origin, if one is idle."""
+        idle = self._by_origin.get(origin)
+        return idle.pop() if idle else None
+
+    def oldest(self) -> C | None:
+        """The one that is idle for the longest time."""
+        return min((idle[0] for idle in self._by_origin.values() if idle), key=_idle_since, default=None)
+
+    def take_oldest(self, idle_before: float = math.inf) -> C | None:
+        """The one that is idle for the longest time, if it has been since before that instant."""
+        oldest = self.oldest()
+        if oldest is None or oldest.idle_since > idle_before:
+            return None
+        return self._by_origin[oldest.origin].popleft()
+
+    def take_all(self) -> list[C]:
+        """All of them."""
+        taken = [connection for idle in self._by_origin.values() for connection in idle]
+        self._by_origin.clear()
+        return taken
+
+
+def _idle_since(connection: Connection) -> float:
+    return connection.idle_since
