@@ -10,8 +10,9 @@ import httpx
 
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._client.extras import Query, request_arguments
+from interactor_ext._client.http import AsyncViewSender, ViewSender
+from interactor_ext._client.low_level import AsyncViewApi, ViewApi
 from interactor_ext._client.reports import Health, OnResponse, RateLimit, health_from
-from interactor_ext._client.sender import AsyncViewApi, AsyncViewSender, ViewApi, ViewSender
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, StreamURL, View, room_stream, workflow_stream
 from interactor_ext._config import ConfigFields, InteractorConfig

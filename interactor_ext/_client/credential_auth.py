@@ -22,7 +22,7 @@ from interactor_ext._config._checks import is_loopback, url_problem
 from interactor_ext._errors import APIStatusError, ConfigurationError, CredentialExpiredError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._redaction import clean_text
-from interactor_ext._responses._read import status_error
+from interactor_ext._responses._status_error import status_error
 from interactor_ext._waiting import Closing, require_asyncio
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, bearer, token_from
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache

@@ -1,16 +1,20 @@
-"""The httpx clients of a view, which send and record each request.
+"""The HTTP side of a view: what its resource classes call, and the httpx client that sends and records each request.
 
 What every call needs happens here or below, so that endpoint functions called with `user.api` get it as well.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 import httpx
 
+from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
 from interactor_ext._call import Call
 from interactor_ext._client.reports import RateLimits, tell
 from interactor_ext._client.view import View
@@ -18,21 +22,32 @@ from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._connection_error import connection_error, interrupt_behind
-from interactor_ext._responses._decoding import ACCEPT_ENCODING
+from interactor_ext._responses._read import ACCEPT_ENCODING, read_response
 from interactor_ext._version import __version__
 from interactor_ext._waiting import require_asyncio
 from interactor_ext.logs._calls import log_answer, log_failure
+from interactor_ext.logs._logger import logger
 
 if TYPE_CHECKING:
+    from interactor_ext import _pagination as pages
     from interactor_ext import deprecation
     from interactor_ext._client import unsendable
+    from interactor_ext._config import _misnamed as misnamed
     from interactor_ext.retry import RetryPolicy
+    from interactor_ext.streams import _stream
     from interactor_ext.telemetry._events import Reporter
     from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 else:
+    # Most programs use no lists or no streams, and a stream imports asyncio and the models of its events.
+    pages = LazyModule("interactor_ext._pagination")
+    _stream = LazyModule("interactor_ext.streams._stream")
     # On the way of an error or of a deprecated operation alone.
+    misnamed = LazyModule("interactor_ext._config._misnamed")
     deprecation = LazyModule("interactor_ext.deprecation")
     unsendable = LazyModule("interactor_ext._client.unsendable")
+
+T = TypeVar("T")
+KwargsOf = Callable[[int], dict[str, Any]]
 
 # A host that accepts no connection within this time is down; it is the response that may take long.
 _CONNECT_TIMEOUT = 5.0
@@ -186,13 +201,109 @@ def record_response(
         # httpx makes a reference cycle of a response and its stream. To leave these cycles, with what they hold of the
         # connection, to the garbage collector costs a third of the time of a call.
         response.stream = _READ
-    # Of the call: it may name another namespace than its view.
-    client.context.limits.observe(response.headers, Call.of(request).namespace)
-    log_answer(request, response, began)
+    headers = response.headers
+    if "x-ratelimit-limit" in headers or "x-ratelimit-remaining" in headers or "x-ratelimit-reset" in headers:
+        # Of the call: it may name another namespace than its view.
+        client.context.limits.observe(headers, Call.of(request).namespace)
+    if logger.isEnabledFor(logging.INFO if response.is_success else logging.WARNING):
+        log_answer(request, response, began)
     if client.view.on_response:
         tell(client.view.on_response, request, response, time.perf_counter() - began)
-    if "deprecation" in response.headers or "sunset" in response.headers:
+    if "deprecation" in headers or "sunset" in headers:
         deprecation.warn_if_deprecated(response)
 
 
 _READ = httpx.ByteStream(b"")
+
+
+class _Sender:
+    """What the senders of sync and async views have in common."""
+
+    def unknown_keyword(self, method: Callable[..., Any], given: Mapping[str, object]) -> TypeError:
+        return misnamed.unknown_keyword(method, given)
+
+
+class ViewSender(_Sender):
+    """What the resource classes of a sync view call."""
+
+    def __init__(self, http: ViewClient) -> None:
+        self.http = http
+
+    def __repr__(self) -> str:
+        return self.http.view.describe()  # around which a resource puts its name
+
+    def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
+        return read_response(self.http.request(**kwargs), parse)
+
+    def page(self, kwargs: dict[str, Any], parse: pages.ParseList[T]) -> Page[T]:
+        params = kwargs.get("params", {})
+        pages.check_paging(params)
+        return pages.read_page(self.http.request(**kwargs), parse, params)
+
+    def iterate(
+        self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
+    ) -> Iterator[T]:
+        request = _checked_list_request(get_kwargs(1), prefetch)
+        read = pages.read_page if on_invalid is None else pages.read_partial_page
+
+        def fetch(number: int) -> Page[T]:
+            kwargs = get_kwargs(number)
+            return read(self.http.request(**kwargs), parse, kwargs.get("params", {}))
+
+        return pages.iterate(fetch, prefetch, on_invalid, request=request)
+
+    def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> EventStream[Any]:
+        return _stream.Stream(self.http, kwargs, family, **options, **_stream_settings(self.http))
+
+
+class AsyncViewSender(_Sender):
+    """What the resource classes of an async view call."""
+
+    def __init__(self, http: AsyncViewClient) -> None:
+        self.http = http
+
+    def __repr__(self) -> str:
+        return self.http.view.describe()
+
+    async def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
+        return read_response(await self.http.request(**kwargs), parse)
+
+    async def page(self, kwargs: dict[str, Any], parse: pages.ParseList[T]) -> Page[T]:
+        params = kwargs.get("params", {})
+        pages.check_paging(params)
+        return pages.read_page(await self.http.request(**kwargs), parse, params)
+
+    def iterate(
+        self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
+    ) -> AsyncIterator[T]:
+        request = _checked_list_request(get_kwargs(1), prefetch)
+        read = pages.read_page if on_invalid is None else pages.read_partial_page
+
+        async def fetch(number: int) -> Page[T]:
+            kwargs = get_kwargs(number)
+            return read(await self.http.request(**kwargs), parse, kwargs.get("params", {}))
+
+        return pages.aiterate(fetch, prefetch, on_invalid, request=request)
+
+    def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> AsyncEventStream[Any]:
+        return _stream.AsyncStream(self.http, kwargs, family, **options, **_stream_settings(self.http))
+
+
+def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
+    """The name of a list request, such as `GET /assistants`.
+
+    Raises ValueError when `iterate` is called, not when the iterator is first used.
+    """
+    pages.check_paging(kwargs.get("params", {}))
+    pages.check_prefetch(prefetch)
+    operation = kwargs["extensions"]["operation"]
+    return f"{operation.method} {operation.path}"
+
+
+def _stream_settings(http: ViewClient | AsyncViewClient) -> dict[str, Any]:
+    view = http.view
+    return {
+        "policy": dataclasses.replace(http.context.policy, max_retries=view.max_retries),
+        "deadline": view.ends_at(),
+        "max_event_size": max(1, view.config.max_response_size // 4),
+    }

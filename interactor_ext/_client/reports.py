@@ -13,7 +13,7 @@ import httpx
 
 from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import APIStatusError, AuthenticationError, ConfigurationError, InteractorError
-from interactor_ext._responses._read import described
+from interactor_ext._responses._status_error import described
 from interactor_ext.logs._logger import logger
 
 # A server may name any number of scopes, and a process may serve any number of tenants.
@@ -103,8 +103,6 @@ class RateLimits:
     def observe(self, headers: Mapping[str, str], namespace: str | None) -> None:
         limit, remaining = headers.get("x-ratelimit-limit"), headers.get("x-ratelimit-remaining")
         reset = headers.get("x-ratelimit-reset")
-        if limit is None and remaining is None and reset is None:
-            return
         scope = headers.get("x-ratelimit-scope", "").strip().lower()[:64] or "client"
         seen = RateLimit(scope, _count(limit), _count(remaining), _time(reset))
         if seen[1:] == (None, None, None):

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import httpx
 
-from interactor_ext._client.http import AsyncViewClient, HttpContext, ViewClient
-from interactor_ext._client.sender import AsyncViewSender, ViewSender
+from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
 from interactor_ext._client.view import StreamURL, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError

@@ -17,7 +17,7 @@ import httpx
 from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import APIConnectionError, APITimeoutError
 from interactor_ext._redaction import clean_text, holds_secret
-from interactor_ext._responses._decoding import BodyRefused
+from interactor_ext._responses._read import BodyRefused
 
 # Raised before any byte of the request is sent.
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)

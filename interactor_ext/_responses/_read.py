@@ -1,58 +1,128 @@
-"""Reads a response: returns the model of a success, or raises the typed error for its status or its body.
+"""From a response to a model: reads and unpacks the body up to a limit, and parses it, or raises the typed error.
 
-What an error quotes of the server is cleaned of secrets and control characters.
+A few kilobytes of gzip may unpack to more than the memory.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import httpx
 
 from interactor_client.errors import DecodeError
-from interactor_ext._call import Call, describe_request, secrets_of
-from interactor_ext._errors import (
-    APIStatusError,
-    AuthenticationError,
-    ConflictError,
-    GoneError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    ResponseValidationError,
-    ServerError,
-    ValidationError,
-)
-from interactor_ext._redaction import clean_json, clean_text
-from interactor_ext._responses._error_body import OAUTH_CODES, ErrorBody, read_error_body
-from interactor_ext.deprecation import sunset_notice
-from interactor_ext.retry import parse_retry_after
+from interactor_ext._call import describe_request, secrets_of
+from interactor_ext._errors import ResponseValidationError
+from interactor_ext._responses._status_error import described, status_error
 
 T = TypeVar("T")
 
-_CLASSES: Mapping[int, type[APIStatusError]] = {
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
-    409: ConflictError,
-    410: GoneError,
-    422: ValidationError,
-    429: RateLimitError,
-}
-_ADVICE: Mapping[type[APIStatusError], str] = {
-    AuthenticationError: "Check the client id and the client secret, and that they belong to this environment.",
-    PermissionDeniedError: "Check that the OAuth client has the scope for this operation and may use this namespace.",
-    ConflictError: "What it is now does not allow this: get it, and see its status.",
-    GoneError: "This part of the API has been switched off: a newer version of the SDK may have its successor.",
-    ServerError: "The platform failed: try again later; if it lasts, give the request id to its support.",
-}
-# Headers that can hold a secret, and that no caller needs.
-_WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
-_LONGEST_NAME = 200
-_LONGEST_VALUE = 100
+ACCEPT_ENCODING = "gzip"
+"""The one coding that is asked for. Its decoder can stop within a chunk, and every server has it."""
+_PIECE = 64 * 1024
+
+
+class BodyRefused(httpx.DecodingError):
+    """The body is too large, or has a coding that was not asked for."""
+
+
+class BodyBuffer:
+    """The decoded body of a response, collected up to a limit.
+
+    Raises httpx.DecodingError where it cannot be unpacked, or may not.
+    """
+
+    def __init__(self, response: httpx.Response, limit: int) -> None:
+        self._began = time.perf_counter()
+        self._response = response
+        self._gunzip = gunzip_of(response)
+        self._limit = limit
+        self._size = 0
+        self._chunks: list[bytes] = []
+
+    def add(self, chunk: bytes) -> None:
+        for piece in (chunk,) if self._gunzip is None else self._gunzip.pieces(chunk):
+            self._size += len(piece)
+            if self._size > self._limit:
+                raise too_large(self._limit)
+            self._chunks.append(piece)
+
+    def finish(self) -> None:
+        """Give the response its body."""
+        self._response.stream = httpx.ByteStream(b"".join(self._chunks))
+        self._response.read()
+        # httpx sets it when it reads a body itself.
+        self._response.elapsed = timedelta(seconds=time.perf_counter() - self._began)
+
+
+class DecodedStream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a compressed stream, in pieces of which each is small."""
+
+    def __init__(self, stream: Any, gunzip: Gunzip) -> None:
+        self._stream = stream
+        self._gunzip = gunzip
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._stream:
+            yield from self._gunzip.pieces(chunk)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            for piece in self._gunzip.pieces(chunk):
+                yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class Gunzip:
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    def pieces(self, packed: bytes) -> Iterator[bytes]:
+        while True:
+            try:
+                piece = self._inflate.decompress(packed, _PIECE)
+            except zlib.error as error:
+                raise httpx.DecodingError(str(error)) from error
+            if piece:
+                yield piece
+            packed = self._inflate.unconsumed_tail
+            if not packed and len(piece) < _PIECE:
+                return
+
+
+def gunzip_of(response: httpx.Response) -> Gunzip | None:
+    """What unpacks a body, where it is packed. Takes the header away: httpx would unpack it as well.
+
+    Raises BodyRefused for another coding than gzip.
+    """
+    # To look up a header in httpx's way costs three times as much.
+    for name, _ in response.headers.raw:
+        if len(name) == 16 and name.lower() == b"content-encoding":
+            coding = response.headers.pop("content-encoding").strip().lower()
+            if coding in ("gzip", "x-gzip"):
+                return Gunzip()
+            if coding not in ("", "identity"):
+                raise BodyRefused(
+                    f"it is packed as {coding[:40]!r}, which was not asked for. Make the server, or the proxy in front "
+                    f"of it, obey the request's `Accept-Encoding: {ACCEPT_ENCODING}`"
+                )
+            break
+    return None
+
+
+def too_large(limit: int) -> BodyRefused:
+    return BodyRefused(
+        f"it has more than {limit} bytes, which is max_response_size. Ask for less at once, by a smaller per_page "
+        "for instance, or raise max_response_size= of the client if you trust the server"
+    )
 
 
 def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]) -> T:
@@ -70,44 +140,6 @@ def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]
         raise validation_error(response, error) from error
 
 
-def status_error(response: httpx.Response) -> APIStatusError:
-    """The error for a response that is no success. The body of a stream must have been read before."""
-    status = response.status_code
-    body = read_error_body(response.content)
-    cls = class_for(status)
-    if (
-        status == 400
-        and body.code in OAUTH_CODES
-        and getattr(Call.of(response.request).operation, "id", "") == "create_token"
-    ):
-        cls = AuthenticationError
-    secrets = secrets_of(response.request)
-    about = described(response, secrets)
-    about["code"] = _code(body, cls, secrets)
-    about["details"] = clean_json(body.details, secrets)
-    if body.request_id:
-        about["request_id"] = clean_text(body.request_id, secrets)[:_LONGEST_NAME]
-    message = clean_text(body.message, secrets) if body.message else f"The server answered {status}"
-    sentence = _sentence(message, describe_request(response.request), about, _advice(cls, about, response))
-    if cls is GoneError:
-        sentence += sunset_notice(response)
-    return cls(sentence, **about)
-
-
-def code_of(response: httpx.Response) -> str:
-    """The `code` of the error for a response, for the log."""
-    body = read_error_body(response.content if response.is_closed else b"")
-    return _code(body, class_for(response.status_code), secrets_of(response.request))
-
-
-def _code(body: ErrorBody, cls: type[APIStatusError], secrets: tuple[str, ...]) -> str:
-    return clean_text(body.code, secrets)[:_LONGEST_NAME] if body.code else cls.default_code
-
-
-def class_for(status: int) -> type[APIStatusError]:
-    return _CLASSES.get(status) or (ServerError if 500 <= status <= 599 else APIStatusError)
-
-
 def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
     """The error for a success whose body, or one item of it, does not fit its model. It does not quote the body."""
     about = described(response, secrets_of(response.request))
@@ -115,71 +147,3 @@ def validation_error(response: httpx.Response, error: DecodeError, item: Any = N
     if about["request_id"]:
         message += f" (request id {about['request_id']})"
     return ResponseValidationError(message, model=error.model, field=error.field, path=error.path, item=item, **about)
-
-
-def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str) -> str:
-    fields = [
-        f"{detail['field']}: {detail.get('message')}" if detail.get("field") else str(detail.get("message"))
-        for detail in about["details"][:5]
-        if not (str(detail.get("message")) in message and str(detail.get("field") or "") in message)
-    ]
-    if fields:
-        message = clean_text(f"{message.rstrip('.:')}: {'; '.join(fields)}")
-    known = f"{about['status']} {about['code']}"
-    if about["request_id"]:
-        known += f", request id {about['request_id']}"
-    return f"{message.rstrip('.')} ({request}: {known})." + (f" {advice}" if advice else "")
-
-
-def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
-    """The advice at the end of an error message."""
-    if about["code"] == "REFRESH_FAILED":
-        return "The user must connect the credential again."
-    if cls is RateLimitError and about["retry_after"] is not None:
-        return f"The next request is welcome in {about['retry_after']:g} s."
-    if 300 <= about["status"] < 400:
-        return "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
-    if cls is NotFoundError:
-        return clean_text(_not_found_advice(response.request), secrets_of(response.request))
-    if about["status"] == 501:
-        return "This server does not have the operation: nothing was done, and trying again will not help."
-    if cls is ConflictError and "idempotency-key" in response.request.headers:
-        return "An idempotency key goes with one request body: use a new key for another."
-    return _ADVICE.get(cls, "")
-
-
-def _not_found_advice(request: httpx.Request) -> str:
-    """What to check after a 404. It quotes ids and the namespace, so it must be cleaned of secrets."""
-    call = Call.of(request)
-    operation, namespace = call.operation, call.namespace
-    where = "without a namespace" if namespace is None else f"in the namespace {_short(namespace)}"
-    if operation is None:
-        return f"Check the path and its ids: this was asked for {where}."
-    if "{" not in operation.path:
-        return f"Nothing there has an id, so it is the URL: check {call.url_variable}, which ends in /api/v1."
-    steps = zip(operation.path.split("/"), call.path.partition("?")[0].split("/"), strict=False)
-    ids = [f"{name.strip('{}')} {_short(unquote(step))}" for name, step in steps if name.startswith("{")]
-    advice = (
-        "what belongs to a namespace is found in that alone, client.namespace(...)"
-        if namespace is None
-        else "check both, for what belongs to another namespace is not found"
-    )
-    return f"No {' and '.join(ids)} {where}: {advice}."
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}...")
-
-
-def described(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]:
-    """The attributes of an error that tell of its response."""
-    headers = httpx.Headers(
-        [(name, clean_text(value, secrets)) for name, value in response.headers.multi_items() if name not in _WITHHELD],
-        encoding="utf-8",
-    )
-    return {
-        "status": response.status_code,
-        "request_id": headers.get("x-request-id", "")[:_LONGEST_NAME] or None,
-        "headers": headers,
-        "retry_after": parse_retry_after(headers.get("retry-after"), now=time.time()),
-    }

@@ -42,18 +42,18 @@ class _Closer:
         self.queue: SimpleQueue[Any] = SimpleQueue()
         # Held here, the references are called back even where they would be garbage together with their owners.
         self.watches: dict[Watch, Close] = {}
-        self._thread: threading.Thread | None = None
+        self.thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if self._thread is None:
+        if self.thread is None:
             with self._lock:
-                if self._thread is None:
+                if self.thread is None:
                     thread = threading.Thread(
                         target=self._run, args=(self.queue,), name="interactor-closer", daemon=True
                     )
                     with contextlib.suppress(RuntimeError):  # no thread can be had now: the next one to ask tries again
                         thread.start()
-                        self._thread = thread
+                        self.thread = thread
 
     def _run(self, queue: SimpleQueue[Any]) -> None:
         while (item := queue.get()) is not None:
@@ -67,11 +67,11 @@ class _Closer:
 
     def finish(self) -> None:
         """The interpreter ends: close what is still watched as well."""
-        if self._thread is not None:
+        if self.thread is not None:
             for watch in list(self.watches):
                 self.queue.put(watch)
             self.queue.put(None)
-            self._thread.join(_SECONDS_AT_EXIT)
+            self.thread.join(_SECONDS_AT_EXIT)
 
 
 closer = _Closer()

@@ -13,7 +13,7 @@ import httpx
 from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import InteractorError
 from interactor_ext._redaction import holds_secret
-from interactor_ext._responses._read import code_of
+from interactor_ext._responses._status_error import code_of
 from interactor_ext.logs._logger import logger
 
 user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
@@ -28,8 +28,6 @@ def log_answer(request: httpx.Request, response: httpx.Response, began: float) -
     """Log a call that was answered. `began` is an instant of `time.perf_counter()`."""
     failed = not response.is_success
     level = logging.WARNING if failed else logging.INFO
-    if not logger.isEnabledFor(level):
-        return
     status = response.status_code
     fields = _fields(request, status, _loggable_id(request, response.headers.get("x-request-id")))
     if failed:

@@ -12,7 +12,7 @@ import httpx
 from interactor_client.types import OnReconnect
 from interactor_ext._call import Call, describe_request
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
-from interactor_ext._responses._read import status_error
+from interactor_ext._responses._status_error import status_error
 from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent

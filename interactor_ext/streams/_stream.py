@@ -26,7 +26,7 @@ from interactor_ext.streams._events import Received
 from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
 from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
-from interactor_ext.transports._deadline import network_deadline
+from interactor_ext.transports._httpx_internals import network_deadline
 
 if TYPE_CHECKING:
     from interactor_ext.telemetry._events import DisconnectReason

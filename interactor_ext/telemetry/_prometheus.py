@@ -225,7 +225,7 @@ class PrometheusTelemetry:
             self._codes.add(code)
             return code
         # A webhook receiver, which makes one of these as well, does not need it.
-        from interactor_ext._responses._read import class_for
+        from interactor_ext._responses._status_error import class_for
 
         return class_for(event.status).default_code
 

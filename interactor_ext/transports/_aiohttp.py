@@ -12,14 +12,13 @@ import httpx
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.transports._per_loop import PerLoop
+from interactor_ext.transports._pool import Origin, origin_of
 from interactor_ext.transports._proxies_and_tls import (
     Certificate,
-    Origin,
     Proxy,
     Verify,
     checked_proxy,
     environment_proxy,
-    origin_of,
     tls_context,
 )
 

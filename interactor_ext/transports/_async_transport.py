@@ -18,8 +18,8 @@ from interactor_ext._call import Call
 from interactor_ext._fork import release_inherited
 from interactor_ext.transports._httpx_internals import has_idle_connection, watch_async_network
 from interactor_ext.transports._per_loop import PerLoop
-from interactor_ext.transports._pool import Connections, IdleConnections
-from interactor_ext.transports._proxies_and_tls import Certificate, Origin, Proxy, Verify, connector, origin_of
+from interactor_ext.transports._pool import Connections, IdleConnections, Origin, origin_of
+from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
 
 
 class AsyncTransport(httpx.AsyncBaseTransport):

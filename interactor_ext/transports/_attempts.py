@@ -17,12 +17,12 @@ import httpx
 from interactor_ext._call import Call, describe_request
 from interactor_ext._errors import APITimeoutError, CircuitOpenError, InteractorError
 from interactor_ext._responses._connection_error import connection_error, interrupt_behind, may_have_been_sent
-from interactor_ext._responses._read import status_error
+from interactor_ext._responses._status_error import status_error
 from interactor_ext.limits._buckets import Key, WouldWait, call_keys
 from interactor_ext.logs._calls import log_attempt, log_retry
 from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy, parse_retry_after
-from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit, is_failure
+from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 
 if TYPE_CHECKING:
     from interactor_ext._waiting import Closing
@@ -74,7 +74,11 @@ class Attempts:
         self._policy = rules.policy
         if call.max_retries is not None and call.max_retries != rules.policy.max_retries:
             self._policy = dataclasses.replace(rules.policy, max_retries=call.max_retries)
-        self._timeouts: Mapping[str, float | None] = request.extensions.get("timeout") or {}
+        self.is_stream = call.is_stream
+        self.own_timeouts: Mapping[str, float | None] = request.extensions.get("timeout") or {}
+        """Those that httpx set: the reader of a stream, and a repeat with another token, need them again."""
+        connect = self.own_timeouts.get("connect")
+        self._connect_timeout = DEFAULT_CONNECT_TIMEOUT if connect is None else connect
         self._made = 0
         self._began = 0.0
         self._permit: Permit | None = None
@@ -87,7 +91,7 @@ class Attempts:
         if self.limiter is not None:
             namespace = call.namespace or ""
             is_account = call.is_for_account_server
-            self.keys: tuple[Key, ...] = call_keys(rules.client, namespace, account=is_account, stream=call.is_stream)
+            self.keys: tuple[Key, ...] = call_keys(rules.client, namespace, account=is_account, stream=self.is_stream)
 
     def time_left(self) -> float | None:
         """Seconds until the deadline of the call; None where it has none."""
@@ -99,7 +103,7 @@ class Attempts:
             self.closing.check()
         now = time.monotonic()
         # The `read` timeout of a stream is how long it may be silent; the others say how long it may take to begin.
-        timeout = self._timeouts.get("pool" if self.call.is_stream else "read")
+        timeout = self.own_timeouts.get("pool" if self.is_stream else "read")
         self.ends_at = now + (DEFAULT_TIMEOUT if timeout is None else timeout)
         if self.call.ends_at is not None:
             self.ends_at = min(self.ends_at, self.call.ends_at)
@@ -107,7 +111,8 @@ class Attempts:
                 why = f"{self._name()} was not sent: its deadline came before its turn."
                 return APITimeoutError(why, sent=False)
         if self._rules.breaker is not None:
-            host = _host(self.request.url)
+            url = self.request.url
+            host = url.host if url.port is None else f"{url.host}:{url.port}"
             permit = self._rules.breaker.enter(host)
             if not isinstance(permit, Permit):
                 why = f"{host} has failed too often in a row. Try again in {permit:.1f} s."
@@ -122,7 +127,8 @@ class Attempts:
     def answered(self, response: httpx.Response) -> None:
         """Record the response to the attempt that began last."""
         if self._permit is not None:
-            self._permit.end(failed=is_failure(response.status_code))
+            # A status beyond 599 means nothing to a breaker, but shows life.
+            self._permit.end(failed=500 <= response.status_code <= 599)
         if self._measured is not None:
             self._measured.answered(response)
         if logger.isEnabledFor(logging.DEBUG):
@@ -142,21 +148,13 @@ class Attempts:
     def timeouts(self) -> dict[str, float | None]:
         """httpx's timeouts of a sync attempt, for transports that know nothing else: no wait is longer than it."""
         left = self.ends_at - time.monotonic()
-        return {"connect": self._connect_timeout(left), "read": left, "write": left, "pool": left}
+        return {"connect": min(left, self._connect_timeout), "read": left, "write": left, "pool": left}
 
     def timeouts_async(self) -> dict[str, float | None]:
         """httpx's timeouts of an async attempt, which is cancelled as a whole: no timer for each read."""
         left = self.ends_at - time.monotonic()
-        read = self._timeouts.get("read") if self.call.is_stream else None
-        return {"connect": self._connect_timeout(left), "read": read, "write": None, "pool": left}
-
-    def _connect_timeout(self, left: float) -> float:
-        timeout = self._timeouts.get("connect")
-        return min(left, DEFAULT_CONNECT_TIMEOUT if timeout is None else timeout)
-
-    def restore_timeouts(self) -> None:
-        """Undo `timeouts`: the reader of a stream, and a repeat with another token, need the original ones."""
-        self.request.extensions["timeout"] = self._timeouts
+        read = self.own_timeouts.get("read") if self.is_stream else None
+        return {"connect": min(left, self._connect_timeout), "read": read, "write": None, "pool": left}
 
     def would_wait(self, refusal: WouldWait) -> InteractorError:
         """Why no attempt may be sent where the rate limits refuse it."""
@@ -181,7 +179,7 @@ class Attempts:
             retry_after = None if value is None else parse_retry_after(value, now=time.time())
             if self.limiter is not None:
                 self.limiter.observe(self.keys, status, response.headers, retry_after)
-            if not self.call.is_stream:  # its reader reconnects
+            if not self.is_stream:  # its reader reconnects
                 self._last = response
                 if status in _OUTCOME_UNKNOWN:
                     self._note_deletion()
@@ -208,7 +206,7 @@ class Attempts:
             raise APITimeoutError(f"{self._name()} had no answer when its deadline came. {what}", sent=sent) from error
         if sent:
             self._note_deletion()
-        if not (self.call.is_stream or isinstance(error, _NEVER_RETRIED) or _is_about_certificates(error)):
+        if not (self.is_stream or isinstance(error, _NEVER_RETRIED) or _is_about_certificates(error)):
             delay = self._decide(sent=sent)
             if delay is not None:
                 return delay
@@ -261,10 +259,6 @@ class Attempts:
 
     def _name(self) -> str:
         return describe_request(self.request)
-
-
-def _host(url: httpx.URL) -> str:
-    return url.host if url.port is None else f"{url.host}:{url.port}"
 
 
 def without_body(response: httpx.Response, status: int) -> httpx.Response:

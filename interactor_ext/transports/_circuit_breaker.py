@@ -29,11 +29,6 @@ class Circuit:
         return self.probe is not None and self.probe() is not None
 
 
-def is_failure(status: int) -> bool:
-    """Whether a response counts as a failed attempt. A status beyond 599 means nothing to a breaker, but shows life."""
-    return 500 <= status <= 599
-
-
 class CircuitBreaker:
     """Refuses calls to a host after `failures` failed attempts in a row, for `cool_down` seconds; then one call probes
     it.
@@ -63,7 +58,7 @@ class CircuitBreaker:
         """A permit for one attempt, or in how many seconds to try again."""
         with self._lock:
             circuit = self._circuits[host]
-            permit = Permit(self, circuit)
+            permit = Permit(self, circuit, circuit.era)
             if circuit.probe_at is None:
                 return permit
             seconds = circuit.probe_at - self._clock()
@@ -96,15 +91,13 @@ class CircuitBreaker:
         self._circuits: defaultdict[str, Circuit] = defaultdict(Circuit)
 
 
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Permit:
     """Allows one attempt."""
 
-    __slots__ = ("__weakref__", "_breaker", "_circuit", "era")
-
-    def __init__(self, breaker: CircuitBreaker, circuit: Circuit) -> None:
-        self._breaker = breaker
-        self._circuit = circuit
-        self.era = circuit.era
+    _breaker: CircuitBreaker
+    _circuit: Circuit
+    era: int
 
     def end(self, *, failed: bool | None) -> None:
         """Record the outcome; `failed` is None where it says nothing of the host, as when the attempt is cancelled."""

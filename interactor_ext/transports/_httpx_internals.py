@@ -1,24 +1,41 @@
 """The private attributes of httpx, httpcore, h11 and anyio that this package depends on. No other module touches any.
 
 httpx has no setting for the network backend of its pools, so a pool is given ours directly: it knows the socket of each
-connection, and bounds each read and write by the deadline of the call. Nor has it a word for bytes that follow the end
-of a response; those are looked up step by step. tests/transports/test_httpx_internals.py fails when one of the
-attributes is gone or means something else.
+connection, and bounds each read and write by the deadline of the call. httpx's timeouts count from one read to the
+next, so a server that sends a byte a second would hold a call for ever; an async call is simply cancelled, a sync one
+sits in `recv`. Nor has httpx a word for bytes that follow the end of a response; those are looked up step by step.
+tests/transports/test_httpx_internals.py fails when one of the attributes is gone or means something else.
 """
 
 from __future__ import annotations
 
+import math
 import ssl
 import threading
 import time
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any
 
 import httpcore
 import httpx
 
 from interactor_ext._responses._connection_error import interrupt_behind
-from interactor_ext.transports._deadline import resolve, seconds_left
+from interactor_ext.transports._resolver import resolve
+
+network_deadline: ContextVar[float] = ContextVar("interactor_network_deadline", default=math.inf)
+"""When each wait for the network ends: an instant of `time.monotonic()`. httpcore hands through numbers alone."""
+
+
+def seconds_left(timeout: float | None, expired: type[Exception]) -> float | None:
+    """The timeout of one wait for the network: `timeout`, or what is left until the deadline. Raises `expired`."""
+    ends_at = network_deadline.get()
+    if ends_at == math.inf:
+        return timeout
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise expired("no time is left")
+    return left if timeout is None else min(timeout, left)
 
 
 def watch_network(transport: httpx.BaseTransport) -> Network | None:

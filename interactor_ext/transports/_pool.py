@@ -7,7 +7,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from interactor_ext.transports._proxies_and_tls import Origin
+import httpx
+
+Origin = tuple[str, str, int | None]
+
+
+def origin_of(url: httpx.URL) -> Origin:
+    return url.scheme, url.host, url.port
 
 
 class Connections(NamedTuple):
@@ -74,3 +80,6 @@ class IdleConnections(Generic[C]):
 
 def _idle_since(connection: Connection) -> float:
     return connection.idle_since
+
+
+Connections.__module__ = "interactor_ext.telemetry"

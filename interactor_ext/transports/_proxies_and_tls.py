@@ -15,10 +15,10 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext.transports._pool import Origin
 
 T = TypeVar("T")
 
-Origin = tuple[str, str, int | None]
 Proxy = httpx.Proxy | httpx.URL | str
 Verify = ssl.SSLContext | str | bool
 Certificate = str | tuple[str, str] | tuple[str, str, str]
@@ -45,10 +45,6 @@ def connector(
         return make(verify=context, limits=one, proxy=chosen)
 
     return connect
-
-
-def origin_of(url: httpx.URL) -> Origin:
-    return url.scheme, url.host, url.port
 
 
 def environment_proxy(origin: Origin) -> str | None:

@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from interactor_ext._lazy import LazyModule
-from interactor_ext._responses._decoding import BodyBuffer, DecodedStream, gunzip_of, too_large
+from interactor_ext._responses._read import BodyBuffer, DecodedStream, gunzip_of, too_large
 from interactor_ext._waiting import Closing
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.limits._buckets import WouldWait
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
-from interactor_ext.transports._deadline import network_deadline
-from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_network
+from interactor_ext.transports._httpx_internals import (
+    discard_after,
+    discard_if_desynchronised,
+    network_deadline,
+    watch_network,
+)
 from interactor_ext.transports._sync_transport import PooledBody
 
 if TYPE_CHECKING:
@@ -46,7 +50,7 @@ class CallTransport(httpx.BaseTransport):
             while not isinstance(outcome := self._attempt(attempts), httpx.Response):
                 self.closing.pause(outcome)
         finally:
-            attempts.restore_timeouts()
+            request.extensions["timeout"] = attempts.own_timeouts
         return outcome
 
     def _attempt(self, attempts: Attempts) -> httpx.Response | float:
@@ -63,7 +67,7 @@ class CallTransport(httpx.BaseTransport):
         outer = network_deadline.set(attempts.ends_at)
         try:
             response = self._inner.handle_request(request)
-            if attempts.call.is_stream and response.is_success:
+            if attempts.is_stream and response.is_success:
                 if not isinstance(response.stream, PooledBody):
                     response.stream = ForeignStream(response.stream)
                 try:
@@ -105,7 +109,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
             while not isinstance(outcome := await self._attempt(attempts), httpx.Response):
                 await self.closing.pause_async(outcome)
         finally:
-            attempts.restore_timeouts()
+            request.extensions["timeout"] = attempts.own_timeouts
         return outcome
 
     async def _attempt(self, attempts: Attempts) -> httpx.Response | float:
@@ -124,7 +128,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
             try:
                 async with asyncio.timeout(attempts.ends_at - time.monotonic()):
                     response = await self._inner.handle_async_request(request)
-                    if attempts.call.is_stream and response.is_success:
+                    if attempts.is_stream and response.is_success:
                         try:
                             _prepare_stream(response)
                         except httpx.DecodingError:

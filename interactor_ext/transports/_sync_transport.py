@@ -12,7 +12,10 @@ import contextlib
 import math
 import socket
 import time
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -20,11 +23,10 @@ import httpx
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._waiting import TRANSPORT_CLOSED, ThreadWaiter
-from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
-from interactor_ext.transports._deadline import network_deadline
-from interactor_ext.transports._httpx_internals import has_idle_connection, watch_network
-from interactor_ext.transports._pool import Connections, IdleConnections
-from interactor_ext.transports._proxies_and_tls import Certificate, Origin, Proxy, Verify, connector, origin_of
+from interactor_ext._waiting.closer import Watch, closer
+from interactor_ext.transports._httpx_internals import has_idle_connection, network_deadline, watch_network
+from interactor_ext.transports._pool import Connections, IdleConnections, Origin, origin_of
+from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
 
 # A waiting call checks so often for itself: the call that should wake it may have been interrupted.
 _CHECK_SECONDS = 0.1
@@ -109,14 +111,16 @@ class Transport(httpx.BaseTransport):
         """Called by httpx: send a request."""
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
-        start_closer()
+        if closer.thread is None:
+            closer.start()
         body = PooledBody()
-        use = _Use(self, body)
+        use = _Use(weakref.ref(body, closer.queue.put))
+        closer.watches[use.watch] = partial(self.discard, use)
         try:
             if not self._has_place(use):
                 self._wait_for_place(use, request)
             response = self._connection(use, origin_of(request.url)).transport.handle_request(request)
-            body._body, body._use = response.stream, use
+            body._pool, body._body, body._use = self, response.stream, use
         except BaseException:
             # Interrupted at an unlucky instant, a pool of httpx may hold a connection that it will never use nor drop.
             self.discard(use)
@@ -183,7 +187,7 @@ class Transport(httpx.BaseTransport):
             use.connection.close()
         use.chunks = None
         self._used.discard(use)
-        forget(use.watch)
+        closer.watches.pop(use.watch, None)
         for waiter in list(self._waiting.values())[:1]:
             waiter.wake()
 
@@ -226,24 +230,22 @@ class Transport(httpx.BaseTransport):
         self._reset()
 
 
+@dataclass(slots=True, eq=False)
 class _Use:
-    """The use of a connection by a call, for as long as the body of its response lives."""
+    """The use of a connection by a call, for as long as the body of its response lives: a place in the pool."""
 
-    __slots__ = ("chunks", "connection", "watch")
-
-    def __init__(self, pool: Transport, body: PooledBody) -> None:
-        self.connection: SyncConnection | None = None
-        # The generators of httpx wait for locks when the collector closes them. Held here, they are not collected.
-        self.chunks: Iterator[bytes] | None = None
-        self.watch = close_when_dropped(body, lambda: pool.discard(self))
-        body._pool = pool
+    watch: Watch
+    """Ends it where the body is dropped without being closed."""
+    connection: SyncConnection | None = None
+    chunks: Iterator[bytes] | None = None
+    """The generators of httpx wait for locks when the collector closes them. Held here, they are not collected."""
 
 
 class PooledBody(httpx.SyncByteStream):
     """The body of a response, which holds the connection until it is closed or dropped."""
 
-    _body: Any = None
     _pool: Transport
+    _body: Any = None
     _use: _Use | None = None
 
     def __iter__(self) -> Iterator[bytes]:

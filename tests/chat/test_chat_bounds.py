@@ -21,8 +21,8 @@ from interactor_ext import (
     PermissionDeniedError,
     ServerError,
     ToolSet,
-    _threads,
 )
+from interactor_ext._waiting import threads as _threads
 from interactor_ext.chat._room_queue import ROOMS
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import (

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from interactor_client.api.assistants import list_assistants
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext import deprecation as module
-from interactor_ext._responses._read import status_error
+from interactor_ext._responses._status_error import status_error
 from interactor_ext.deprecation import (
     Deprecation,
     InteractorDeprecationWarning,

@@ -41,7 +41,7 @@ from interactor_ext._call import Call
 from interactor_ext._config._checks import credential_problem
 from interactor_ext._errors import __doc__ as drawn_tree
 from interactor_ext._redaction import clean_json, clean_text
-from interactor_ext._responses._read import status_error
+from interactor_ext._responses._status_error import status_error
 
 SECRET = "secret_8f3a61c9d2"
 TOKEN = "tok_51a7"

@@ -362,7 +362,7 @@ def test_request_is_repeated_only_where_that_does_no_harm(
 @sync_and_async
 @pytest.mark.parametrize(("options", "query"), [({"headers": {"X-A": "1"}}, "a=b"), ({"query": {"c": 1}}, "c=1&a=b")])
 def test_extras_keep_the_query_of_a_url(mode: str, options: Any, query: str, wire: Wire) -> None:
-    call(mode, wire.settings, lambda client: client.with_options(**options)._http.get("/things?a=b"))
+    call(mode, wire.settings, lambda client: client.with_options(**options)._sender.http.get("/things?a=b"))
     assert str(wire.last.url.params) == query
 
 

@@ -17,7 +17,7 @@ from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
 from interactor_ext import _pagination as _pages
 from interactor_ext._pagination import PageWalk, aiterate, check_paging, check_prefetch, iterate, page_of
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import PATIENCE
 
 MOST_EMPTY_PAGES = 100
 Fetch = Callable[[int], Page[Any]]
@@ -273,39 +273,6 @@ def test_error_of_a_page_is_raised_after_the_items_before_it(mode: str, prefetch
     with pytest.raises(LookupError):
         consume() if mode == "sync" else asyncio.run(consume_async())
     assert found == ["1", "2"]
-
-
-def test_dropped_iteration_cancels_pages_in_the_closer_thread() -> None:
-    cancelled_by: list[threading.Thread] = []
-    cancelled = threading.Event()
-    fetching = threading.Semaphore(0)
-
-    def fetch(number: int) -> Page[Any]:
-        if number > 1:
-            fetching.release()
-            assert cancelled.wait(30)
-        return page(items(f"{number}"))
-
-    def cancel() -> None:
-        cancelled_by.append(threading.current_thread())
-        cancelled.set()
-
-    def page_threads() -> list[threading.Thread]:
-        return [thread for thread in threading.enumerate() if thread.name == "interactor-pages"]
-
-    iterator = iterate(fetch, 4, cancel=cancel)
-    assert next(iterator).id == "1"
-    for _ in range(4):
-        assert fetching.acquire(timeout=30)
-    eventually(lambda: len(page_threads()) == 4)
-    threads = page_threads()
-    assert all(thread.daemon for thread in threads)
-    del iterator
-    assert cancelled.wait(30)
-    assert cancelled_by[0] is not threading.main_thread()
-    for thread in threads:
-        thread.join(30)
-    eventually(lambda: not page_threads())
 
 
 def test_without_threads_pages_are_fetched_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:

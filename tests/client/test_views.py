@@ -306,7 +306,10 @@ class TestWhereTheTokenGoes:
 
         def use(client: Any) -> Any:
             view = client.namespace("a")
-            for setting in (lambda: view._sender.http.cookies.set("a", "b"), lambda: setattr(view._sender.http, "cookies", {})):
+            for setting in (
+                lambda: view._sender.http.cookies.set("a", "b"),
+                lambda: setattr(view._sender.http, "cookies", {}),
+            ):
                 with pytest.raises(ConfigurationError, match="cookies"):
                     setting()
             if mode == "sync":

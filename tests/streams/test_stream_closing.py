@@ -374,7 +374,7 @@ def test_close_in_another_thread_ends_reading(packed: bool) -> None:
         thread = threading.Thread(target=read, daemon=True)
         thread.start()
         assert waiting.wait(60)
-        eventually(lambda: stream._readers)
+        eventually(lambda: stream._reader_thread == thread.ident)
         stream.close()
         thread.join(60)
         assert seen == ["1", "the end"]
@@ -550,23 +550,3 @@ async def test_aclose_while_a_broken_connection_is_being_closed_ends_reading() -
         await is_closing.wait()
         await asyncio.wait_for(stream.aclose(), 30)
         assert await asyncio.wait_for(reading, 30) is None
-
-
-def test_interrupt_before_an_action_leaves_no_connection_open() -> None:
-    class Interrupted(dict[None, int]):
-        def setdefault(self, *arguments: Any) -> Any:
-            super().setdefault(*arguments)
-            raise KeyboardInterrupt
-
-    transport = Transport(trust_env=False)
-    with (
-        RawServer(endless) as server,
-        httpx.Client(base_url=server.url, transport=CallTransport(transport, RULES)) as client,
-    ):
-        stream: Stream[Any] = Stream(client, KWARGS, "StreamEvent", policy=AT_ONCE)
-        stream.__enter__()
-        stream._readers = Interrupted()
-        with pytest.raises(KeyboardInterrupt):
-            next(stream)
-        stream.close()
-        assert transport.connections().open == 0

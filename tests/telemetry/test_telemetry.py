@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
@@ -30,6 +30,7 @@ from interactor_ext import (
     InteractorError,
     RetryPolicy,
 )
+from interactor_ext._call import Call
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import (
     Event,
@@ -392,14 +393,8 @@ def test_namespace_label_can_be_disabled_or_hashed(sandbox: Sandbox, label: Any,
         PrometheusTelemetry(registry)
 
 
-class Namespaced(NamedTuple):
-    """The part of a `Call` that telemetry reads."""
-
-    namespace: str
-
-
 def ended(namespace: str = "", status: int = 200, code: str | None = None) -> RequestEnded:
-    request = httpx.Request("GET", "https://core.test", extensions={"interactor": Namespaced(namespace)})
+    request = httpx.Request("GET", "https://core.test", extensions={"call": Call(namespace=namespace)})
     error: Any = None if code is None else "server"
     return RequestEnded(Sending(request, 0), None, 0.01, status, error, code, {}, None)
 

@@ -56,26 +56,17 @@ def answer(content: bytes) -> Action:
     return act
 
 
-def packed_zeros(coding: str, megabytes: int) -> bytes:
+def bomb(megabytes: int) -> bytes:
     """So many zeros, as a few kilobytes."""
-    packer = zlib.compressobj(9, wbits=31 if coding == "gzip" else 15)
+    packer = zlib.compressobj(9, wbits=31)
     zeros = bytes(MEGABYTE)
     return b"".join([*(packer.compress(zeros) for _ in range(megabytes)), packer.flush()])
 
 
-CODINGS = ["gzip", "deflate", "gzip, gzip"]
-
-
-def bomb(coding: str, megabytes: int) -> bytes:
-    return (
-        gzip.compress(packed_zeros("gzip", megabytes), 9) if coding == "gzip, gzip" else packed_zeros(coding, megabytes)
-    )
-
-
 @sync_and_async
-@pytest.mark.parametrize("coding", ["", *CODINGS])
+@pytest.mark.parametrize("coding", ["", "gzip"])
 def test_success_beyond_max_response_size_raises_with_advice(server: FaultServer, mode: str, coding: str) -> None:
-    server.script = [answer(response(bomb(coding, 2) if coding else bytes(2 * MEGABYTE), coding))]
+    server.script = [answer(response(bomb(2) if coding else bytes(2 * MEGABYTE), coding))]
     with pytest.raises(APIConnectionError, match=r"more than 1048576 bytes.*max_response_size=") as caught:
         call(mode, settings(server, max_response_size=MEGABYTE), lambda client: client.assistants.get("a"))
     assert caught.value.sent
@@ -83,37 +74,30 @@ def test_success_beyond_max_response_size_raises_with_advice(server: FaultServer
 
 
 @sync_and_async
-@pytest.mark.parametrize("coding", ["", *CODINGS, "br"])
+@pytest.mark.parametrize("coding", ["", "gzip", "br"])
 def test_error_beyond_max_response_size_raises_the_error_of_its_status(
     server: FaultServer, mode: str, coding: str
 ) -> None:
-    body = bomb("gzip" if coding == "br" else coding, 2) if coding else bytes(2 * MEGABYTE)
+    body = bomb(2) if coding else bytes(2 * MEGABYTE)
     server.script = [answer(response(body, coding, 404))]
     with pytest.raises(NotFoundError):
         call(mode, settings(server, max_response_size=MEGABYTE), lambda client: client.assistants.get("a"))
 
 
 @sync_and_async
-@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br", "made-up"])
-def test_content_encodings_without_bounded_decoder_are_refused(server: FaultServer, mode: str, coding: str) -> None:
+@pytest.mark.parametrize("coding", ["br", "zstd", "deflate", "gzip, gzip", "made-up"])
+def test_codings_that_were_not_asked_for_are_refused(server: FaultServer, mode: str, coding: str) -> None:
     server.script = [answer(response(b"whatever", coding))]
     with pytest.raises(APIConnectionError, match="which was not asked for"):
         call(mode, settings(server), lambda client: client.assistants.get("a"))
-    assert {request.headers["accept-encoding"] for request in server.seen} == {"gzip, deflate"}
+    assert {request.headers["accept-encoding"] for request in server.seen} == {"gzip"}
 
 
 @sync_and_async
-@pytest.mark.parametrize("coding", [*CODINGS, "raw deflate", "identity", "x-gzip"])
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "identity"])
 def test_compressed_responses_within_the_limit_are_decoded(server: FaultServer, mode: str, coding: str) -> None:
-    packed = {
-        "gzip": gzip.compress(GOOD_BODY),
-        "x-gzip": gzip.compress(GOOD_BODY),
-        "gzip, gzip": gzip.compress(gzip.compress(GOOD_BODY)),
-        "deflate": zlib.compress(GOOD_BODY),
-        "raw deflate": zlib.compress(GOOD_BODY)[2:-4],
-        "identity": GOOD_BODY,
-    }[coding]
-    server.script = [answer(response(packed, coding.removeprefix("raw ")))]
+    packed = GOOD_BODY if coding == "identity" else gzip.compress(GOOD_BODY)
+    server.script = [answer(response(packed, coding))]
     options = settings(server, max_response_size=len(GOOD_BODY))
     assert call(mode, options, lambda client: client.assistants.get("a")).id == "asst_1"
 
@@ -174,7 +158,7 @@ print(json.dumps([outcomes, peak // 1024]))
 def test_decompression_bombs_take_little_memory(server: FaultServer, kind: str) -> None:
     """Of 256 MB each: successes, errors and streams, in one process of 250 MB at most."""
     # What brotli and zstd would unpack to does not matter: they are refused before they are unpacked.
-    bombs = {"gzip": packed_zeros("gzip", 256), "br": b"\x5b\xff\xff\xff" * 600, "zstd": b"\x28\xb5\x2f\xfd" * 600}
+    bombs = {"gzip": bomb(256), "br": b"\x5b\xff\xff\xff" * 600, "zstd": b"\x28\xb5\x2f\xfd" * 600}
     bodies = [(coding, body, status) for status in (200, 404) for coding, body in bombs.items()]
     server.script = [answer(response(body, coding, status)) for coding, body, status in bodies]
     for coding, body in bombs.items():

@@ -22,7 +22,7 @@ from interactor_ext import (
     StreamError,
 )
 from interactor_ext._waiting.threads import DaemonThreads
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport, _deadline
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport, _resolver
 from tests.support.fault_server import Connection, FaultServer, send_and
 from tests.support.waiting import collect_garbage
 
@@ -111,7 +111,7 @@ def refuse_threads(*arguments: object) -> None:
 
 def test_no_thread_for_the_resolver_raises_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:
     # The pool of the process may have an idle thread of another test.
-    monkeypatch.setattr(_deadline, "_RESOLVERS", DaemonThreads("interactor-resolver"))
+    monkeypatch.setattr(_resolver, "_RESOLVERS", DaemonThreads("interactor-resolver"))
     monkeypatch.setattr(_thread, "start_new_thread", refuse_threads)
     settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
     with (

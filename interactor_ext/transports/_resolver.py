@@ -1,16 +1,9 @@
-"""How long a sync call waits for the network: until the end of its attempt, whatever it waits for.
-
-httpx's timeouts count from one read to the next, so a server that sends a byte a second holds a call for ever. An async
-call is simply cancelled; a sync one sits in `recv`.
-"""
+"""Looks up the addresses of a host within a time limit, which the system's resolver does not know."""
 
 from __future__ import annotations
 
-import math
 import re
 import socket
-import time
-from contextvars import ContextVar
 from functools import partial
 
 import httpcore
@@ -18,27 +11,12 @@ import httpcore
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 
-network_deadline: ContextVar[float] = ContextVar("interactor_network_deadline", default=math.inf)
-"""When each wait for the network ends: an instant of `time.monotonic()`. httpcore hands through numbers alone."""
-
-
-def seconds_left(timeout: float | None, expired: type[Exception]) -> float | None:
-    """The timeout of one wait for the network: `timeout`, or what is left until the deadline. Raises `expired`."""
-    ends_at = network_deadline.get()
-    if ends_at == math.inf:
-        return timeout
-    left = ends_at - time.monotonic()
-    if left <= 0:
-        raise expired("no time is left")
-    return left if timeout is None else min(timeout, left)
-
-
 _RESOLVERS = DaemonThreads("interactor-resolver", most=UNBOUNDED)
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.%]*")
 
 
 def resolve(host: str, port: int, seconds: float | None) -> list[str]:
-    """The addresses of a host. The system's resolver knows no timeout, so where there is one a thread waits for it."""
+    """The addresses of a host. Where there is a limit, a thread waits for them."""
     if seconds is None or _ADDRESS.fullmatch(host):
         return _look_up(host, port)
     try:
