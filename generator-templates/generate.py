@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,46 +17,71 @@ from pathlib import Path
 from typing import Any
 
 from browser_types import browser_types
-from openapi_python_client.strings import PythonIdentifier
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from plan import Api
 from ruamel.yaml import YAML
+from specification import SpecificationError, parse
 
 TEMPLATES = Path(__file__).resolve().parent
 ROOT = TEMPLATES.parent
 SPECIFICATION = ROOT / "openapi.yaml"
 TYPES = ROOT / "interactor_ext" / "relay" / "static" / "interactor-types.d.ts"
+# Isolated and without a cache: the text of the package must not depend on the folder it is written to.
+RUFF = ("--isolated", "--no-cache", "--target-version=py311", "--line-length=120", "--quiet")
+LINT = ("check", ".", *RUFF, "--select=F401,I,UP", "--fix", "--config=lint.isort.split-on-trailing-comma=false")
+FORMAT = ("format", ".", *RUFF, "--config=format.skip-magic-trailing-comma=true")
 
 
 def generate(specification: Path, package: Path) -> None:
     """Write the package into the folder `package`, which must not exist."""
-    document = read(specification)
-    # As JSON, whose keys are strings and whose values are no dates: the generator refuses `200:` without quotes.
-    text = json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n"
-    source = package.with_suffix(".json")
-    source.write_text(text, encoding="utf-8")
-    templates = shutil.copytree(TEMPLATES, package.with_name("templates"))
-    (templates / "tags.jinja").write_text(tag_descriptions(document), encoding="utf-8")
-    command = [
-        *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--fail-on-warning"),
-        *("--path", str(source), "--config", str(TEMPLATES / "config.yaml")),
-        *("--custom-template-path", str(templates), "--output-path", str(package)),
-    ]
-    # The generator finds ruff by PATH; the one that is pinned stands beside this interpreter.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - made above
-    if run.returncode:
-        sys.exit(f"{run.stdout}{run.stderr}\n{specification.name} gave warnings or errors; nothing was written.")
-    for module in ("base.py", "pages.py", "wire.py"):
-        shutil.copyfile(TEMPLATES / module, package / module)
+    # As JSON, whose keys are strings and whose values are no dates: the parser refuses `200:` without quotes.
+    text = json.dumps(read(specification), indent=1, ensure_ascii=False, default=str) + "\n"
+    try:
+        files = render(parse(json.loads(text)))
+    except SpecificationError as error:
+        sys.exit(f"{error}\n{specification.name} gave warnings or errors; nothing was written.")
+    for name, content in files.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(content, encoding="utf-8")
+    for arguments in (LINT, FORMAT):
+        # The version that is pinned stands beside this interpreter.
+        command = [sys.executable, "-m", "ruff", *arguments]
+        run = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)  # noqa: S603 - made above
+        if run.returncode:
+            sys.exit(f"{run.stdout}{run.stderr}\nruff does not take the generated code; nothing was written.")
+    shutil.copytree(TEMPLATES / "package", package, dirs_exist_ok=True)
     (package / "py.typed").touch()
     (package / "openapi.json").write_text(text, encoding="utf-8")
 
 
-def tag_descriptions(document: dict[str, Any]) -> str:
-    """A template with the descriptions of the tags, which the generator itself leaves out."""
-    tags = document.get("tags") or ()
-    described = {PythonIdentifier(tag["name"], "tag"): tag.get("description") or "" for tag in tags}
-    return f"{{% set TAGS = {json.dumps(described)} %}}\n"
+def render(api: Api) -> dict[str, str]:
+    """The text of every module that is made by a template, by its path within the package."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - it is no HTML
+    )
+    environment.globals["api"] = api
+
+    def text(template: str, **values: Any) -> str:
+        return environment.get_template(f"{template}.jinja").render(values)
+
+    return {
+        "__init__.py": text("package_init.py"),
+        "models/__init__.py": text("models_init.py"),
+        **{f"models/{model.module}.py": text("model.py", model=model) for model in api.models},
+        **{f"models/{enum.module}.py": text("literal_enum.py", enum=enum) for enum in api.enums},
+        "api/__init__.py": text("api_init.py"),
+        **{f"api/{tag.name}/__init__.py": text("endpoint_init.py", tag=tag) for tag in api.tags},
+        **{
+            f"api/{tag.name}/{operation.id}.py": text("endpoint_module.py", operation=operation)
+            for tag in api.tags
+            for operation in tag.operations
+        },
+    }
 
 
 def read(specification: Path) -> dict[str, Any]:

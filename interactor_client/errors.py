@@ -28,8 +28,8 @@ class ApiError(Exception):
 class DecodeError(ValueError):
     """A success body that does not fit its model.
 
-    `model` and `field` name the innermost model concerned; `field` is "" where the body itself is at fault. `path` leads
-    there from the outermost model, `root`: for example `data[3].id` from `AssistantListResponse`.
+    `model` and `field` name the innermost model concerned; `field` is "" where the body itself is at fault. `path`
+    leads there from the outermost model, `root`: for example `data[3].id` from `AssistantListResponse`.
     """
 
     def __init__(self, model: str, field: str, problem: str) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 import httpx
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from interactor_ext import _pagination as pages
     from interactor_ext import deprecation
     from interactor_ext._client import unsendable
-    from interactor_ext._config import _misnamed as misnamed
     from interactor_ext.retry import RetryPolicy
     from interactor_ext.streams import _stream
     from interactor_ext.telemetry._events import Reporter
@@ -42,7 +41,6 @@ else:
     pages = LazyModule("interactor_ext._pagination")
     _stream = LazyModule("interactor_ext.streams._stream")
     # On the way of an error or of a deprecated operation alone.
-    misnamed = LazyModule("interactor_ext._config._misnamed")
     deprecation = LazyModule("interactor_ext.deprecation")
     unsendable = LazyModule("interactor_ext._client.unsendable")
 
@@ -216,14 +214,7 @@ def record_response(
 _READ = httpx.ByteStream(b"")
 
 
-class _Sender:
-    """What the senders of sync and async views have in common."""
-
-    def unknown_keyword(self, method: Callable[..., Any], given: Mapping[str, object]) -> TypeError:
-        return misnamed.unknown_keyword(method, given)
-
-
-class ViewSender(_Sender):
+class ViewSender:
     """What the resource classes of a sync view call."""
 
     def __init__(self, http: ViewClient) -> None:
@@ -256,7 +247,7 @@ class ViewSender(_Sender):
         return _stream.Stream(self.http, kwargs, family, **options, **_stream_settings(self.http))
 
 
-class AsyncViewSender(_Sender):
+class AsyncViewSender:
     """What the resource classes of an async view call."""
 
     def __init__(self, http: AsyncViewClient) -> None:

@@ -5,18 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 import httpx
 
 from interactor_ext._config import _checks as checks
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
-
-if TYPE_CHECKING:
-    from interactor_ext._config import _misnamed as misnamed
-else:
-    misnamed = LazyModule("interactor_ext._config._misnamed")  # on the way of an error alone
 
 Environment = Literal["production", "sandbox"]
 ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
@@ -25,6 +19,8 @@ ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
 }
 """The account server and the Core API of each."""
 
+# What other clients call a setting that has two names here.
+_OTHER_NAMES = {"api_key": "client_id and client_secret", "base_url": "core_api_url and account_server_url"}
 _URLS = ("account_server_url", "core_api_url")
 _REQUIRED = ("client_id", "client_secret")
 _VARIABLES: Mapping[str, str] = {
@@ -85,7 +81,7 @@ class InteractorConfig:
     def __init__(self, **fields: Unpack[ConfigFields]) -> None:
         unknown = fields.keys() - ConfigFields.__annotations__.keys()
         if unknown:
-            raise misnamed.unknown_setting(min(unknown), ConfigFields.__annotations__)
+            raise _unknown_setting(min(unknown))
         # None means the default, never "no limit": so a value that is missing switches off no timeout.
         given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
         if isinstance(scopes := given.get("scopes"), Sequence):
@@ -173,6 +169,12 @@ def validate_env() -> None:
     if missing:
         raise ConfigurationError(f"not set in the environment: {', '.join(missing)}")
     InteractorConfig.from_env()
+
+
+def _unknown_setting(name: str) -> TypeError:
+    meant = _OTHER_NAMES.get(name)
+    advice = f"did you mean {meant}?" if meant else f"there are {', '.join(ConfigFields.__annotations__)}"
+    return TypeError(f"There is no setting {name!r}: {advice}")
 
 
 def _environment() -> dict[str, str]:

@@ -55,7 +55,7 @@ SHAPES = {
         "description": 'Holds \\ and """ and ends with a "quote"',
         **record(
             "id type",
-            **dict.fromkeys(("id", "type", "from", "self", "field", "e", "d", "with-dash", 'quo"te'), TEXT),
+            **dict.fromkeys(("id", "type", "from", "self", "field", "e", "d", "with-dash", 'quo"te', "{br}ace"), TEXT),
             **{"list": {"type": "array", "items": TEXT}, "pass": {**TEXT, "format": "password"}},
             level=reference("Level"),
             ratio={"type": "number"},
@@ -97,6 +97,7 @@ DOCUMENT = {
                     "204": {"description": "d"},
                     **answers(reference("Missing"), "404"),
                     **answers(reference("Oops"), "4XX"),
+                    **answers(reference("Part"), "default"),
                 },
             },
         },
@@ -347,6 +348,7 @@ def test_value_of_every_shape_is_decoded(shapes: ModuleType, field: str, value: 
         ("parts_or_text", [{"name": "p", "parts": [{}]}], "parts_or_text[0].parts[0].name", "is missing"),
         ("maybe_part", {"name": "p", "whole": {"id": "x"}}, "maybe_part.whole.type", "is missing"),
         ("pet", "cat", "pet", "must be an object, not a string"),
+        ("{br}ace", 5, "{br}ace", "must be a string, not an integer"),
     ],
 )
 def test_invalid_value_raises_decode_error_with_its_path(
@@ -375,6 +377,7 @@ def test_success_is_parsed_by_its_status(shapes: ModuleType) -> None:
     assert endpoint._parse_response(httpx.Response(404, json={"missing": "m"})) == models.Missing(missing="m")
     assert endpoint._parse_response(httpx.Response(409, json={"oops": "o"})) == models.Oops(oops="o")
     assert endpoint._parse_response(httpx.Response(409, text="oops")) is None
+    assert endpoint._parse_response(httpx.Response(500, json={"name": "p"})) == models.Part(name="p")
 
 
 def test_body_without_model_is_parsed_as_documented(shapes: ModuleType) -> None:

@@ -176,7 +176,7 @@ def test_no_method_takes_token_namespace_or_idempotency_key(tag: str) -> None:
         assert ("token" in given) == ((tag, name) == ("oauth", "revoke_token"))
         positional = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
         assert all(each.endswith("_id") for each in positional)
-        assert parameters.pop().kind is inspect.Parameter.VAR_KEYWORD
+        assert not [each for each in parameters if each.kind is each.VAR_KEYWORD]
         for each in parameters:
             assert each.default in (each.empty, UNSET, None, "", 0, "client_credentials")
 

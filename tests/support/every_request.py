@@ -43,7 +43,7 @@ def arguments(function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
     """An argument for each parameter without a default."""
     args, kwargs = [], {}
     for name, parameter in list(inspect.signature(function).parameters.items()):
-        if parameter.default is not parameter.empty or name in ("self", "client", "_unknown"):
+        if parameter.default is not parameter.empty or name in ("self", "client"):
             continue
         value = ARGUMENTS.get(name, [] if "list[" in str(parameter.annotation) else "x")
         if parameter.kind is parameter.KEYWORD_ONLY:

@@ -114,10 +114,17 @@ anything is sent.
 is the same of an `AsyncInteractorClient`. Ids, ports and paths are examples.
 """
 NOTES = {
+    "Namespaces and ids": """
+For a keyword that a method does not take, the message is Python's own. A namespace makes a view, which has the same
+methods: `client.namespace("user_123").assistants.create(...)`.
+""",
     "Sync and async": """
 Two of these messages are Python's own, and leave it to you what is missing:
 `(await async_user.assistants.list()).data`, and `async for bot in async_user.assistants.iterate(): ...`.
-"""
+""",
+    "Calls and pages": """
+`list` takes `per_page`. Options such as `timeout` make a view: `user.with_options(timeout=5).assistants.list()`.
+""",
 }
 END = """
 What the errors of calls have in common, and how to catch them: [Handle errors](errors.md).

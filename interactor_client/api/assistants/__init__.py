@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from ...types import UNSET
 
@@ -25,26 +25,19 @@ class Assistants:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Assistant]:
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Assistant]:
         """List the assistants of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_assistants as _endpoint
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self,
-        *,
-        per_page: int | Unset = UNSET,
-        prefetch: int = 0,
-        on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> Iterator[Assistant]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -54,8 +47,6 @@ class Assistants:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_assistants as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -73,7 +64,6 @@ class Assistants:
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Assistant:
         """Create an assistant.
 
@@ -87,8 +77,6 @@ class Assistants:
                 chooses.
             max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_assistant_request import CreateAssistantRequest
         from . import create_assistant as _endpoint
 
@@ -107,19 +95,17 @@ class Assistants:
             _endpoint._parse_success,
         ).data
 
-    def get(self, assistant_id: str, **_unknown: Never) -> Assistant:
+    def get(self, assistant_id: str) -> Assistant:
         """Get an assistant.
 
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_assistant as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success).data
 
-    def delete(self, assistant_id: str, **_unknown: Never) -> None:
+    def delete(self, assistant_id: str) -> None:
         """Delete an assistant.
 
         This cannot be undone.
@@ -127,8 +113,6 @@ class Assistants:
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_assistant as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success)
@@ -143,7 +127,6 @@ class Assistants:
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Assistant:
         """Change some fields of an assistant.
 
@@ -159,8 +142,6 @@ class Assistants:
             temperature: How freely the model answers, from 0 (the likeliest words) to 2.
             max_tokens: How long an answer may get, in tokens of the model.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_assistant_request import UpdateAssistantRequest
         from . import update_assistant as _endpoint
 
@@ -191,28 +172,19 @@ class AsyncAssistants:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    async def list(
-        self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never
-    ) -> Page[Assistant]:
+    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Assistant]:
         """List the assistants of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_assistants as _endpoint
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self,
-        *,
-        per_page: int | Unset = UNSET,
-        prefetch: int = 0,
-        on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> AsyncIterator[Assistant]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -222,8 +194,6 @@ class AsyncAssistants:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_assistants as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -241,7 +211,6 @@ class AsyncAssistants:
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Assistant:
         """Create an assistant.
 
@@ -255,8 +224,6 @@ class AsyncAssistants:
                 chooses.
             max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_assistant_request import CreateAssistantRequest
         from . import create_assistant as _endpoint
 
@@ -277,19 +244,17 @@ class AsyncAssistants:
             )
         ).data
 
-    async def get(self, assistant_id: str, **_unknown: Never) -> Assistant:
+    async def get(self, assistant_id: str) -> Assistant:
         """Get an assistant.
 
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_assistant as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success)).data
 
-    async def delete(self, assistant_id: str, **_unknown: Never) -> None:
+    async def delete(self, assistant_id: str) -> None:
         """Delete an assistant.
 
         This cannot be undone.
@@ -297,8 +262,6 @@ class AsyncAssistants:
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_assistant as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(assistant_id), _endpoint._parse_success)
@@ -313,7 +276,6 @@ class AsyncAssistants:
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Assistant:
         """Change some fields of an assistant.
 
@@ -329,8 +291,6 @@ class AsyncAssistants:
             temperature: How freely the model answers, from 0 (the likeliest words) to 2.
             max_tokens: How long an answer may get, in tokens of the model.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_assistant_request import UpdateAssistantRequest
         from . import update_assistant as _endpoint
 

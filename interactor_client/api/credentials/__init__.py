@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from ...types import UNSET
 
@@ -38,7 +38,6 @@ class Credentials:
         status: KnownCredentialStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
-        **_unknown: Never,
     ) -> Page[Credential]:
         """List the credentials of a namespace.
 
@@ -51,8 +50,6 @@ class Credentials:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_credentials as _endpoint
 
         return self._sender.page(
@@ -68,7 +65,6 @@ class Credentials:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> Iterator[Credential]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -81,8 +77,6 @@ class Credentials:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_credentials as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -90,19 +84,17 @@ class Credentials:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    def get(self, credential_id: str, **_unknown: Never) -> Credential:
+    def get(self, credential_id: str) -> Credential:
         """Get a credential.
 
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_credential as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success).data
 
-    def delete(self, credential_id: str, **_unknown: Never) -> None:
+    def delete(self, credential_id: str) -> None:
         """Revoke and delete a credential.
 
         The grant is revoked at the provider as well, so the user has to connect again. This cannot be undone.
@@ -110,13 +102,11 @@ class Credentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_credential as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)
 
-    def get_token(self, credential_id: str, **_unknown: Never) -> CredentialToken:
+    def get_token(self, credential_id: str) -> CredentialToken:
         """Get a token with which to call the provider on the user's behalf.
 
         The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
@@ -126,13 +116,11 @@ class Credentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get_token, _unknown)
         from . import get_credential_token as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success).data
 
-    def refresh(self, credential_id: str, **_unknown: Never) -> Credential:
+    def refresh(self, credential_id: str) -> Credential:
         """Refresh a credential now rather than when it is next needed.
 
         Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
@@ -141,8 +129,6 @@ class Credentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.refresh, _unknown)
         from . import refresh_credential as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success).data
@@ -154,7 +140,6 @@ class Credentials:
         provider: str | None | Unset = UNSET,
         service_id: str | None | Unset = UNSET,
         scopes: _list[str] | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> OAuthAuthorization:
         """Start connecting a user's account at a provider.
 
@@ -168,8 +153,6 @@ class Credentials:
             service_id: A service of the provider, such as `svc_google_calendar`.
             scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.initiate_oauth, _unknown)
         from ...models.initiate_o_auth_request import InitiateOAuthRequest
         from . import initiate_oauth as _endpoint
 
@@ -182,7 +165,7 @@ class Credentials:
             _endpoint._parse_success,
         ).data
 
-    def complete_oauth(self, *, provider: str, code: str, state: str, **_unknown: Never) -> Credential:
+    def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
         Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
@@ -193,8 +176,6 @@ class Credentials:
             code: The `code` of the redirect. Good once.
             state: The `state` of the redirect.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.complete_oauth, _unknown)
         from ...models.complete_o_auth_request import CompleteOAuthRequest
         from . import complete_oauth as _endpoint
 
@@ -203,7 +184,7 @@ class Credentials:
             _endpoint._parse_success,
         ).data
 
-    def get_oauth_status(self, flow_id: str, **_unknown: Never) -> OAuthFlow:
+    def get_oauth_status(self, flow_id: str) -> OAuthFlow:
         """See how far a connection has come.
 
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
@@ -211,8 +192,6 @@ class Credentials:
         Args:
             flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get_oauth_status, _unknown)
         from . import get_oauth_status as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(flow_id), _endpoint._parse_success).data
@@ -238,7 +217,6 @@ class AsyncCredentials:
         status: KnownCredentialStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
-        **_unknown: Never,
     ) -> Page[Credential]:
         """List the credentials of a namespace.
 
@@ -251,8 +229,6 @@ class AsyncCredentials:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_credentials as _endpoint
 
         return await self._sender.page(
@@ -268,7 +244,6 @@ class AsyncCredentials:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> AsyncIterator[Credential]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -281,8 +256,6 @@ class AsyncCredentials:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_credentials as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -290,19 +263,17 @@ class AsyncCredentials:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    async def get(self, credential_id: str, **_unknown: Never) -> Credential:
+    async def get(self, credential_id: str) -> Credential:
         """Get a credential.
 
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_credential as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)).data
 
-    async def delete(self, credential_id: str, **_unknown: Never) -> None:
+    async def delete(self, credential_id: str) -> None:
         """Revoke and delete a credential.
 
         The grant is revoked at the provider as well, so the user has to connect again. This cannot be undone.
@@ -310,13 +281,11 @@ class AsyncCredentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_credential as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)
 
-    async def get_token(self, credential_id: str, **_unknown: Never) -> CredentialToken:
+    async def get_token(self, credential_id: str) -> CredentialToken:
         """Get a token with which to call the provider on the user's behalf.
 
         The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
@@ -326,13 +295,11 @@ class AsyncCredentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get_token, _unknown)
         from . import get_credential_token as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)).data
 
-    async def refresh(self, credential_id: str, **_unknown: Never) -> Credential:
+    async def refresh(self, credential_id: str) -> Credential:
         """Refresh a credential now rather than when it is next needed.
 
         Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
@@ -341,8 +308,6 @@ class AsyncCredentials:
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.refresh, _unknown)
         from . import refresh_credential as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)).data
@@ -354,7 +319,6 @@ class AsyncCredentials:
         provider: str | None | Unset = UNSET,
         service_id: str | None | Unset = UNSET,
         scopes: _list[str] | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> OAuthAuthorization:
         """Start connecting a user's account at a provider.
 
@@ -368,8 +332,6 @@ class AsyncCredentials:
             service_id: A service of the provider, such as `svc_google_calendar`.
             scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.initiate_oauth, _unknown)
         from ...models.initiate_o_auth_request import InitiateOAuthRequest
         from . import initiate_oauth as _endpoint
 
@@ -384,7 +346,7 @@ class AsyncCredentials:
             )
         ).data
 
-    async def complete_oauth(self, *, provider: str, code: str, state: str, **_unknown: Never) -> Credential:
+    async def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
         Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
@@ -395,8 +357,6 @@ class AsyncCredentials:
             code: The `code` of the redirect. Good once.
             state: The `state` of the redirect.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.complete_oauth, _unknown)
         from ...models.complete_o_auth_request import CompleteOAuthRequest
         from . import complete_oauth as _endpoint
 
@@ -407,7 +367,7 @@ class AsyncCredentials:
             )
         ).data
 
-    async def get_oauth_status(self, flow_id: str, **_unknown: Never) -> OAuthFlow:
+    async def get_oauth_status(self, flow_id: str) -> OAuthFlow:
         """See how far a connection has come.
 
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
@@ -415,8 +375,6 @@ class AsyncCredentials:
         Args:
             flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get_oauth_status, _unknown)
         from . import get_oauth_status as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(flow_id), _endpoint._parse_success)).data

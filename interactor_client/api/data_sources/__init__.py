@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from ...types import UNSET
 
@@ -30,12 +30,7 @@ class DataSources:
         return f"{type(self).__name__}({self._sender!r})"
 
     def list(
-        self,
-        *,
-        type: KnownDataSourceType | Unset = UNSET,
-        page: int | Unset = UNSET,
-        per_page: int | Unset = UNSET,
-        **_unknown: Never,
+        self, *, type: KnownDataSourceType | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
     ) -> Page[DataSource]:
         """List the data sources of a namespace.
 
@@ -44,8 +39,6 @@ class DataSources:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_data_sources as _endpoint
 
         return self._sender.page(
@@ -59,7 +52,6 @@ class DataSources:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> Iterator[DataSource]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -70,8 +62,6 @@ class DataSources:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_data_sources as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -86,7 +76,6 @@ class DataSources:
         type: KnownDataSourceType,
         config: JsonObject,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> DataSource:
         """Add a data source.
 
@@ -98,8 +87,6 @@ class DataSources:
             config: A free JSON object. In Python it is a plain `dict`.
             semantic_mappings: What its fields mean.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_data_source_request import CreateDataSourceRequest
         from . import create_data_source as _endpoint
 
@@ -110,19 +97,17 @@ class DataSources:
             _endpoint._parse_success,
         ).data
 
-    def get(self, data_source_id: str, **_unknown: Never) -> DataSource:
+    def get(self, data_source_id: str) -> DataSource:
         """Get a data source.
 
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_data_source as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success).data
 
-    def delete(self, data_source_id: str, **_unknown: Never) -> None:
+    def delete(self, data_source_id: str) -> None:
         """Delete a data source.
 
         Assistants that list it no longer consult it.
@@ -130,8 +115,6 @@ class DataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_data_source as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
@@ -144,7 +127,6 @@ class DataSources:
         type: KnownDataSourceType | None | Unset = UNSET,
         config: JsonObject | None | Unset = UNSET,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> DataSource:
         """Change some fields of a data source.
 
@@ -157,8 +139,6 @@ class DataSources:
             config: How to reach the data. Replaces the whole of it.
             semantic_mappings: What its fields mean. Replaces all of them.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_data_source_request import UpdateDataSourceRequest
         from . import update_data_source as _endpoint
 
@@ -170,7 +150,7 @@ class DataSources:
             _endpoint._parse_success,
         ).data
 
-    def sync(self, data_source_id: str, **_unknown: Never) -> DataSourceSync | None:
+    def sync(self, data_source_id: str) -> DataSourceSync | None:
         """Read a data source anew.
 
         The call starts the synchronisation and does not wait for it.
@@ -178,8 +158,6 @@ class DataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.sync, _unknown)
         from . import sync_data_source as _endpoint
 
         _envelope = self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
@@ -198,12 +176,7 @@ class AsyncDataSources:
         return f"{type(self).__name__}({self._sender!r})"
 
     async def list(
-        self,
-        *,
-        type: KnownDataSourceType | Unset = UNSET,
-        page: int | Unset = UNSET,
-        per_page: int | Unset = UNSET,
-        **_unknown: Never,
+        self, *, type: KnownDataSourceType | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
     ) -> Page[DataSource]:
         """List the data sources of a namespace.
 
@@ -212,8 +185,6 @@ class AsyncDataSources:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_data_sources as _endpoint
 
         return await self._sender.page(
@@ -227,7 +198,6 @@ class AsyncDataSources:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> AsyncIterator[DataSource]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -238,8 +208,6 @@ class AsyncDataSources:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_data_sources as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -254,7 +222,6 @@ class AsyncDataSources:
         type: KnownDataSourceType,
         config: JsonObject,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> DataSource:
         """Add a data source.
 
@@ -266,8 +233,6 @@ class AsyncDataSources:
             config: A free JSON object. In Python it is a plain `dict`.
             semantic_mappings: What its fields mean.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_data_source_request import CreateDataSourceRequest
         from . import create_data_source as _endpoint
 
@@ -282,19 +247,17 @@ class AsyncDataSources:
             )
         ).data
 
-    async def get(self, data_source_id: str, **_unknown: Never) -> DataSource:
+    async def get(self, data_source_id: str) -> DataSource:
         """Get a data source.
 
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_data_source as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)).data
 
-    async def delete(self, data_source_id: str, **_unknown: Never) -> None:
+    async def delete(self, data_source_id: str) -> None:
         """Delete a data source.
 
         Assistants that list it no longer consult it.
@@ -302,8 +265,6 @@ class AsyncDataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_data_source as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)
@@ -316,7 +277,6 @@ class AsyncDataSources:
         type: KnownDataSourceType | None | Unset = UNSET,
         config: JsonObject | None | Unset = UNSET,
         semantic_mappings: _list[SemanticMapping] | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> DataSource:
         """Change some fields of a data source.
 
@@ -329,8 +289,6 @@ class AsyncDataSources:
             config: How to reach the data. Replaces the whole of it.
             semantic_mappings: What its fields mean. Replaces all of them.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_data_source_request import UpdateDataSourceRequest
         from . import update_data_source as _endpoint
 
@@ -346,7 +304,7 @@ class AsyncDataSources:
             )
         ).data
 
-    async def sync(self, data_source_id: str, **_unknown: Never) -> DataSourceSync | None:
+    async def sync(self, data_source_id: str) -> DataSourceSync | None:
         """Read a data source anew.
 
         The call starts the synchronisation and does not wait for it.
@@ -354,8 +312,6 @@ class AsyncDataSources:
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.sync, _unknown)
         from . import sync_data_source as _endpoint
 
         _envelope = await self._sender.send(_endpoint._get_kwargs(data_source_id), _endpoint._parse_success)

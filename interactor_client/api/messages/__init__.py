@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from ...types import UNSET
 
@@ -33,7 +33,6 @@ class Messages:
         order: KnownSortOrder | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
-        **_unknown: Never,
     ) -> Page[Message]:
         """List the messages of a room.
 
@@ -45,8 +44,6 @@ class Messages:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_messages as _endpoint
 
         return self._sender.page(
@@ -61,7 +58,6 @@ class Messages:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> Iterator[Message]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -73,8 +69,6 @@ class Messages:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_messages as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -89,7 +83,6 @@ class Messages:
         content: str,
         stream: bool | None | Unset = UNSET,
         role: KnownMessageRole | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Message:
         """Send a message into a room.
 
@@ -105,8 +98,6 @@ class Messages:
                 waits for it.
             role: Who speaks. Left out, the user.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.send, _unknown)
         from ...models.send_message_request import SendMessageRequest
         from . import send_message as _endpoint
 
@@ -134,7 +125,6 @@ class AsyncMessages:
         order: KnownSortOrder | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
-        **_unknown: Never,
     ) -> Page[Message]:
         """List the messages of a room.
 
@@ -146,8 +136,6 @@ class AsyncMessages:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_messages as _endpoint
 
         return await self._sender.page(
@@ -162,7 +150,6 @@ class AsyncMessages:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> AsyncIterator[Message]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -174,8 +161,6 @@ class AsyncMessages:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_messages as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -190,7 +175,6 @@ class AsyncMessages:
         content: str,
         stream: bool | None | Unset = UNSET,
         role: KnownMessageRole | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Message:
         """Send a message into a room.
 
@@ -206,8 +190,6 @@ class AsyncMessages:
                 waits for it.
             role: Who speaks. Left out, the user.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.send, _unknown)
         from ...models.send_message_request import SendMessageRequest
         from . import send_message as _endpoint
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Never
+from typing import TYPE_CHECKING, Literal
 
 from ...types import UNSET
 
@@ -31,7 +31,6 @@ class Oauth:
         client_secret: str,
         scope: str | None | Unset = UNSET,
         resource: str | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> AccessToken:
         """Exchange the client id and secret for an access token.
 
@@ -47,8 +46,6 @@ class Oauth:
                 for any segment of its path. A server that does not know this field may ignore it, and then the
                 scopes alone count.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create_token, _unknown)
         from ...models.create_token_request import CreateTokenRequest
         from . import create_token as _endpoint
 
@@ -65,7 +62,7 @@ class Oauth:
             _endpoint._parse_success,
         ).data
 
-    def revoke_token(self, *, token: str, client_id: str, client_secret: str, **_unknown: Never) -> None:
+    def revoke_token(self, *, token: str, client_id: str, client_secret: str) -> None:
         """Revoke an access token before it expires.
 
         Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
@@ -76,8 +73,6 @@ class Oauth:
             client_id: Id of your client.
             client_secret: Secret of your client. Never log it.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.revoke_token, _unknown)
         from ...models.revoke_token_request import RevokeTokenRequest
         from . import revoke_token as _endpoint
 
@@ -88,14 +83,12 @@ class Oauth:
             _endpoint._parse_success,
         )
 
-    def get_jwks(self, **_unknown: Never) -> JsonWebKeySet:
+    def get_jwks(self) -> JsonWebKeySet:
         """Fetch the public keys that access tokens are signed with.
 
         The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
         names a `kid` that you do not know, fetch the set again before you refuse the token.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get_jwks, _unknown)
         from . import get_jwks as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(), _endpoint._parse_success)
@@ -120,7 +113,6 @@ class AsyncOauth:
         client_secret: str,
         scope: str | None | Unset = UNSET,
         resource: str | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> AccessToken:
         """Exchange the client id and secret for an access token.
 
@@ -136,8 +128,6 @@ class AsyncOauth:
                 for any segment of its path. A server that does not know this field may ignore it, and then the
                 scopes alone count.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create_token, _unknown)
         from ...models.create_token_request import CreateTokenRequest
         from . import create_token as _endpoint
 
@@ -156,7 +146,7 @@ class AsyncOauth:
             )
         ).data
 
-    async def revoke_token(self, *, token: str, client_id: str, client_secret: str, **_unknown: Never) -> None:
+    async def revoke_token(self, *, token: str, client_id: str, client_secret: str) -> None:
         """Revoke an access token before it expires.
 
         Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
@@ -167,8 +157,6 @@ class AsyncOauth:
             client_id: Id of your client.
             client_secret: Secret of your client. Never log it.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.revoke_token, _unknown)
         from ...models.revoke_token_request import RevokeTokenRequest
         from . import revoke_token as _endpoint
 
@@ -179,14 +167,12 @@ class AsyncOauth:
             _endpoint._parse_success,
         )
 
-    async def get_jwks(self, **_unknown: Never) -> JsonWebKeySet:
+    async def get_jwks(self) -> JsonWebKeySet:
         """Fetch the public keys that access tokens are signed with.
 
         The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
         names a `kid` that you do not know, fetch the set again before you refuse the token.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get_jwks, _unknown)
         from . import get_jwks as _endpoint
 
         return await self._sender.send(_endpoint._get_kwargs(), _endpoint._parse_success)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from ...types import UNSET
 
@@ -27,12 +27,7 @@ class Rooms:
         return f"{type(self).__name__}({self._sender!r})"
 
     def list(
-        self,
-        *,
-        assistant_id: str | Unset = UNSET,
-        page: int | Unset = UNSET,
-        per_page: int | Unset = UNSET,
-        **_unknown: Never,
+        self, *, assistant_id: str | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
     ) -> Page[Room]:
         """List the rooms of a namespace.
 
@@ -41,8 +36,6 @@ class Rooms:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_rooms as _endpoint
 
         return self._sender.page(
@@ -56,7 +49,6 @@ class Rooms:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> Iterator[Room]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -67,8 +59,6 @@ class Rooms:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_rooms as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -76,7 +66,7 @@ class Rooms:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET, **_unknown: Never) -> Room:
+    def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.
@@ -85,8 +75,6 @@ class Rooms:
             assistant_id: The assistant to talk to (`asst_...`).
             metadata: Data that you store with the room. The platform does not read it.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_room_request import CreateRoomRequest
         from . import create_room as _endpoint
 
@@ -95,31 +83,27 @@ class Rooms:
             _endpoint._parse_success,
         ).data
 
-    def get(self, room_id: str, **_unknown: Never) -> Room:
+    def get(self, room_id: str) -> Room:
         """Get a room.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_room as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success).data
 
-    def delete(self, room_id: str, **_unknown: Never) -> None:
+    def delete(self, room_id: str) -> None:
         """Delete a room and every message in it.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_room as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success)
 
-    def update(self, room_id: str, *, metadata: JsonObject, **_unknown: Never) -> Room:
+    def update(self, room_id: str, *, metadata: JsonObject) -> Room:
         """Replace the metadata of a room.
 
         The metadata is replaced whole: a key that is left out is gone.
@@ -128,8 +112,6 @@ class Rooms:
             room_id: Id of the room, such as `room_4Kd9`.
             metadata: A free JSON object. In Python it is a plain `dict`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_room_request import UpdateRoomRequest
         from . import update_room as _endpoint
 
@@ -144,7 +126,6 @@ class Rooms:
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
-        **_unknown: Never,
     ) -> EventStream[StreamEvent]:
         """Follow the events of a room as they happen.
 
@@ -159,8 +140,6 @@ class Rooms:
             max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.stream, _unknown)
         from . import stream_room as _endpoint
 
         return self._sender.stream(
@@ -184,12 +163,7 @@ class AsyncRooms:
         return f"{type(self).__name__}({self._sender!r})"
 
     async def list(
-        self,
-        *,
-        assistant_id: str | Unset = UNSET,
-        page: int | Unset = UNSET,
-        per_page: int | Unset = UNSET,
-        **_unknown: Never,
+        self, *, assistant_id: str | Unset = UNSET, page: int | Unset = UNSET, per_page: int | Unset = UNSET
     ) -> Page[Room]:
         """List the rooms of a namespace.
 
@@ -198,8 +172,6 @@ class AsyncRooms:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_rooms as _endpoint
 
         return await self._sender.page(
@@ -213,7 +185,6 @@ class AsyncRooms:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> AsyncIterator[Room]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -224,8 +195,6 @@ class AsyncRooms:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_rooms as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -233,9 +202,7 @@ class AsyncRooms:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    async def create(
-        self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET, **_unknown: Never
-    ) -> Room:
+    async def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.
@@ -244,8 +211,6 @@ class AsyncRooms:
             assistant_id: The assistant to talk to (`asst_...`).
             metadata: Data that you store with the room. The platform does not read it.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_room_request import CreateRoomRequest
         from . import create_room as _endpoint
 
@@ -256,31 +221,27 @@ class AsyncRooms:
             )
         ).data
 
-    async def get(self, room_id: str, **_unknown: Never) -> Room:
+    async def get(self, room_id: str) -> Room:
         """Get a room.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_room as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success)).data
 
-    async def delete(self, room_id: str, **_unknown: Never) -> None:
+    async def delete(self, room_id: str) -> None:
         """Delete a room and every message in it.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_room as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(room_id), _endpoint._parse_success)
 
-    async def update(self, room_id: str, *, metadata: JsonObject, **_unknown: Never) -> Room:
+    async def update(self, room_id: str, *, metadata: JsonObject) -> Room:
         """Replace the metadata of a room.
 
         The metadata is replaced whole: a key that is left out is gone.
@@ -289,8 +250,6 @@ class AsyncRooms:
             room_id: Id of the room, such as `room_4Kd9`.
             metadata: A free JSON object. In Python it is a plain `dict`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_room_request import UpdateRoomRequest
         from . import update_room as _endpoint
 
@@ -307,7 +266,6 @@ class AsyncRooms:
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
-        **_unknown: Never,
     ) -> AsyncEventStream[StreamEvent]:
         """Follow the events of a room as they happen.
 
@@ -322,8 +280,6 @@ class AsyncRooms:
             max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.stream, _unknown)
         from . import stream_room as _endpoint
 
         return self._sender.stream(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from ...types import UNSET
 
@@ -26,7 +26,7 @@ class Tools:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    def submit_result(self, room_id: str, *, tool_call_id: str, result: Any, **_unknown: Never) -> Message:
+    def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
         """Answer a tool call of an assistant.
 
         The conversation goes on once every pending call of the message has its result. A call that already has a
@@ -37,8 +37,6 @@ class Tools:
             tool_call_id: The call that is answered (`tc_...`).
             result: Any JSON value.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.submit_result, _unknown)
         from ...models.submit_tool_result_request import SubmitToolResultRequest
         from . import submit_tool_result as _endpoint
 
@@ -47,26 +45,19 @@ class Tools:
             _endpoint._parse_success,
         ).data
 
-    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Tool]:
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Tool]:
         """List the tools of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_tools as _endpoint
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self,
-        *,
-        per_page: int | Unset = UNSET,
-        prefetch: int = 0,
-        on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> Iterator[Tool]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -76,8 +67,6 @@ class Tools:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_tools as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -86,13 +75,7 @@ class Tools:
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def create(
-        self,
-        *,
-        name: str,
-        description: str,
-        parameters: JsonObject,
-        callback_url: str | None | Unset = UNSET,
-        **_unknown: Never,
+        self, *, name: str, description: str, parameters: JsonObject, callback_url: str | None | Unset = UNSET
     ) -> Tool:
         """Define a tool that assistants may call.
 
@@ -104,8 +87,6 @@ class Tools:
             parameters: A free JSON object. In Python it is a plain `dict`.
             callback_url: Where the platform shall post calls of this tool. Left out, they come as events alone.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_tool_request import CreateToolRequest
         from . import create_tool as _endpoint
 
@@ -118,19 +99,17 @@ class Tools:
             _endpoint._parse_success,
         ).data
 
-    def get(self, tool_id: str, **_unknown: Never) -> Tool:
+    def get(self, tool_id: str) -> Tool:
         """Get a tool.
 
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_tool as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success).data
 
-    def delete(self, tool_id: str, **_unknown: Never) -> None:
+    def delete(self, tool_id: str) -> None:
         """Delete a tool.
 
         Assistants that list it can no longer call it.
@@ -138,8 +117,6 @@ class Tools:
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_tool as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success)
@@ -152,7 +129,6 @@ class Tools:
         description: str | None | Unset = UNSET,
         parameters: JsonObject | None | Unset = UNSET,
         callback_url: str | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Tool:
         """Change some fields of a tool.
 
@@ -165,8 +141,6 @@ class Tools:
             parameters: JSON Schema of the arguments.
             callback_url: Where the platform shall post calls of this tool.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint
 
@@ -192,7 +166,7 @@ class AsyncTools:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    async def submit_result(self, room_id: str, *, tool_call_id: str, result: Any, **_unknown: Never) -> Message:
+    async def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
         """Answer a tool call of an assistant.
 
         The conversation goes on once every pending call of the message has its result. A call that already has a
@@ -203,8 +177,6 @@ class AsyncTools:
             tool_call_id: The call that is answered (`tc_...`).
             result: Any JSON value.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.submit_result, _unknown)
         from ...models.submit_tool_result_request import SubmitToolResultRequest
         from . import submit_tool_result as _endpoint
 
@@ -215,26 +187,19 @@ class AsyncTools:
             )
         ).data
 
-    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Tool]:
+    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Tool]:
         """List the tools of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_tools as _endpoint
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self,
-        *,
-        per_page: int | Unset = UNSET,
-        prefetch: int = 0,
-        on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> AsyncIterator[Tool]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -244,8 +209,6 @@ class AsyncTools:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_tools as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -254,13 +217,7 @@ class AsyncTools:
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def create(
-        self,
-        *,
-        name: str,
-        description: str,
-        parameters: JsonObject,
-        callback_url: str | None | Unset = UNSET,
-        **_unknown: Never,
+        self, *, name: str, description: str, parameters: JsonObject, callback_url: str | None | Unset = UNSET
     ) -> Tool:
         """Define a tool that assistants may call.
 
@@ -272,8 +229,6 @@ class AsyncTools:
             parameters: A free JSON object. In Python it is a plain `dict`.
             callback_url: Where the platform shall post calls of this tool. Left out, they come as events alone.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_tool_request import CreateToolRequest
         from . import create_tool as _endpoint
 
@@ -288,19 +243,17 @@ class AsyncTools:
             )
         ).data
 
-    async def get(self, tool_id: str, **_unknown: Never) -> Tool:
+    async def get(self, tool_id: str) -> Tool:
         """Get a tool.
 
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_tool as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success)).data
 
-    async def delete(self, tool_id: str, **_unknown: Never) -> None:
+    async def delete(self, tool_id: str) -> None:
         """Delete a tool.
 
         Assistants that list it can no longer call it.
@@ -308,8 +261,6 @@ class AsyncTools:
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_tool as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(tool_id), _endpoint._parse_success)
@@ -322,7 +273,6 @@ class AsyncTools:
         description: str | None | Unset = UNSET,
         parameters: JsonObject | None | Unset = UNSET,
         callback_url: str | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Tool:
         """Change some fields of a tool.
 
@@ -335,8 +285,6 @@ class AsyncTools:
             parameters: JSON Schema of the arguments.
             callback_url: Where the platform shall post calls of this tool.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from ...types import UNSET
 
@@ -29,7 +29,7 @@ class Webhooks:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Webhook]:
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Webhook]:
         """List the webhooks of a namespace.
 
         Without their secrets.
@@ -38,19 +38,12 @@ class Webhooks:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_webhooks as _endpoint
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self,
-        *,
-        per_page: int | Unset = UNSET,
-        prefetch: int = 0,
-        on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> Iterator[Webhook]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -60,8 +53,6 @@ class Webhooks:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_webhooks as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -76,7 +67,6 @@ class Webhooks:
         events: _list[KnownWebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Webhook:
         """Register an endpoint for events.
 
@@ -88,8 +78,6 @@ class Webhooks:
             secret: What to sign deliveries with. Left out, the server makes one.
             active: Whether to post events from now on. Left out, it does.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
@@ -98,7 +86,7 @@ class Webhooks:
             _endpoint._parse_success,
         ).data
 
-    def get(self, webhook_id: str, **_unknown: Never) -> Webhook:
+    def get(self, webhook_id: str) -> Webhook:
         """Get a webhook.
 
         Without its secret.
@@ -106,20 +94,16 @@ class Webhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_webhook as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success).data
 
-    def delete(self, webhook_id: str, **_unknown: Never) -> None:
+    def delete(self, webhook_id: str) -> None:
         """Delete a webhook.
 
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_webhook as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)
@@ -131,7 +115,6 @@ class Webhooks:
         url: str | None | Unset = UNSET,
         events: _list[KnownWebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
 
@@ -143,8 +126,6 @@ class Webhooks:
             events: The types of event to post. Replaces all of them.
             active: Whether to post events.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 
@@ -153,7 +134,7 @@ class Webhooks:
             _endpoint._parse_success,
         ).data
 
-    def rotate_secret(self, webhook_id: str, **_unknown: Never) -> Webhook:
+    def rotate_secret(self, webhook_id: str) -> Webhook:
         """Replace the signing secret of a webhook.
 
         Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
@@ -161,8 +142,6 @@ class Webhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.rotate_secret, _unknown)
         from . import rotate_webhook_secret as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success).data
@@ -182,9 +161,7 @@ class AsyncWebhooks:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    async def list(
-        self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never
-    ) -> Page[Webhook]:
+    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Webhook]:
         """List the webhooks of a namespace.
 
         Without their secrets.
@@ -193,19 +170,12 @@ class AsyncWebhooks:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_webhooks as _endpoint
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self,
-        *,
-        per_page: int | Unset = UNSET,
-        prefetch: int = 0,
-        on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> AsyncIterator[Webhook]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -215,8 +185,6 @@ class AsyncWebhooks:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_webhooks as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -231,7 +199,6 @@ class AsyncWebhooks:
         events: _list[KnownWebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Webhook:
         """Register an endpoint for events.
 
@@ -243,8 +210,6 @@ class AsyncWebhooks:
             secret: What to sign deliveries with. Left out, the server makes one.
             active: Whether to post events from now on. Left out, it does.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
@@ -255,7 +220,7 @@ class AsyncWebhooks:
             )
         ).data
 
-    async def get(self, webhook_id: str, **_unknown: Never) -> Webhook:
+    async def get(self, webhook_id: str) -> Webhook:
         """Get a webhook.
 
         Without its secret.
@@ -263,20 +228,16 @@ class AsyncWebhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_webhook as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)).data
 
-    async def delete(self, webhook_id: str, **_unknown: Never) -> None:
+    async def delete(self, webhook_id: str) -> None:
         """Delete a webhook.
 
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_webhook as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)
@@ -288,7 +249,6 @@ class AsyncWebhooks:
         url: str | None | Unset = UNSET,
         events: _list[KnownWebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
-        **_unknown: Never,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
 
@@ -300,8 +260,6 @@ class AsyncWebhooks:
             events: The types of event to post. Replaces all of them.
             active: Whether to post events.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.update, _unknown)
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 
@@ -312,7 +270,7 @@ class AsyncWebhooks:
             )
         ).data
 
-    async def rotate_secret(self, webhook_id: str, **_unknown: Never) -> Webhook:
+    async def rotate_secret(self, webhook_id: str) -> Webhook:
         """Replace the signing secret of a webhook.
 
         Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
@@ -320,8 +278,6 @@ class AsyncWebhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.rotate_secret, _unknown)
         from . import rotate_webhook_secret as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success)).data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from ...types import UNSET
 
@@ -36,7 +36,6 @@ class WorkflowInstances:
         status: KnownWorkflowInstanceStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
-        **_unknown: Never,
     ) -> Page[WorkflowInstance]:
         """List the workflow instances of a namespace.
 
@@ -49,8 +48,6 @@ class WorkflowInstances:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_workflow_instances as _endpoint
 
         return self._sender.page(
@@ -66,7 +63,6 @@ class WorkflowInstances:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> Iterator[WorkflowInstance]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -79,8 +75,6 @@ class WorkflowInstances:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_workflow_instances as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -88,9 +82,7 @@ class WorkflowInstances:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    def start(
-        self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET, **_unknown: Never
-    ) -> WorkflowInstance:
+    def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.
 
         The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
@@ -100,8 +92,6 @@ class WorkflowInstances:
             workflow_id: The workflow to run (`wf_...`).
             context: The data that the instance begins with. Left out, none.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.start, _unknown)
         from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
         from . import start_workflow_instance as _endpoint
 
@@ -110,7 +100,7 @@ class WorkflowInstances:
             _endpoint._parse_success,
         ).data
 
-    def get(self, instance_id: str, **_unknown: Never) -> WorkflowInstance:
+    def get(self, instance_id: str) -> WorkflowInstance:
         """Get a workflow instance.
 
         Kept for 30 days after it ends.
@@ -118,13 +108,11 @@ class WorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_workflow_instance as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
 
-    def submit_input(self, instance_id: str, *, body: JsonObject, **_unknown: Never) -> WorkflowInstance:
+    def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.
 
         The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
@@ -134,14 +122,12 @@ class WorkflowInstances:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             body: A free JSON object. In Python it is a plain `dict`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.submit_input, _unknown)
         from . import submit_workflow_input as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success).data
 
     def trigger_event(
-        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET, **_unknown: Never
+        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET
     ) -> WorkflowInstance:
         """Send an event to an instance.
 
@@ -153,8 +139,6 @@ class WorkflowInstances:
             event: Name of the event, as a transition of the current state has it.
             payload: Data to merge into the instance's context.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.trigger_event, _unknown)
         from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
         from . import trigger_workflow_event as _endpoint
 
@@ -163,7 +147,7 @@ class WorkflowInstances:
             _endpoint._parse_success,
         ).data
 
-    def cancel(self, instance_id: str, **_unknown: Never) -> None:
+    def cancel(self, instance_id: str) -> None:
         """Stop an instance for good.
 
         An instance that has already ended answers 409.
@@ -171,13 +155,11 @@ class WorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.cancel, _unknown)
         from . import cancel_workflow_instance as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)
 
-    def get_thread(self, instance_id: str, **_unknown: Never) -> WorkflowThread:
+    def get_thread(self, instance_id: str) -> WorkflowThread:
         """Get the conversation that belongs to an instance.
 
         All its messages, oldest first, in one answer: a thread has no pages.
@@ -185,13 +167,11 @@ class WorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get_thread, _unknown)
         from . import get_workflow_thread as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
 
-    def send_thread_message(self, instance_id: str, *, content: str, **_unknown: Never) -> ThreadMessage:
+    def send_thread_message(self, instance_id: str, *, content: str) -> ThreadMessage:
         """Write into the conversation of an instance.
 
         The message stands in the thread as the user's. An instance that has ended answers 409.
@@ -200,8 +180,6 @@ class WorkflowInstances:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             content: What to say.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.send_thread_message, _unknown)
         from ...models.send_workflow_thread_message_request import SendWorkflowThreadMessageRequest
         from . import send_workflow_thread_message as _endpoint
 
@@ -217,7 +195,6 @@ class WorkflowInstances:
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
-        **_unknown: Never,
     ) -> EventStream[StreamEvent]:
         """Follow an instance as it moves.
 
@@ -230,8 +207,6 @@ class WorkflowInstances:
             max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.stream, _unknown)
         from . import stream_workflow_instance as _endpoint
 
         return self._sender.stream(
@@ -261,7 +236,6 @@ class AsyncWorkflowInstances:
         status: KnownWorkflowInstanceStatus | Unset = UNSET,
         page: int | Unset = UNSET,
         per_page: int | Unset = UNSET,
-        **_unknown: Never,
     ) -> Page[WorkflowInstance]:
         """List the workflow instances of a namespace.
 
@@ -274,8 +248,6 @@ class AsyncWorkflowInstances:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_workflow_instances as _endpoint
 
         return await self._sender.page(
@@ -291,7 +263,6 @@ class AsyncWorkflowInstances:
         per_page: int | Unset = UNSET,
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
     ) -> AsyncIterator[WorkflowInstance]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -304,8 +275,6 @@ class AsyncWorkflowInstances:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_workflow_instances as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -313,9 +282,7 @@ class AsyncWorkflowInstances:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    async def start(
-        self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET, **_unknown: Never
-    ) -> WorkflowInstance:
+    async def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.
 
         The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
@@ -325,8 +292,6 @@ class AsyncWorkflowInstances:
             workflow_id: The workflow to run (`wf_...`).
             context: The data that the instance begins with. Left out, none.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.start, _unknown)
         from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
         from . import start_workflow_instance as _endpoint
 
@@ -337,7 +302,7 @@ class AsyncWorkflowInstances:
             )
         ).data
 
-    async def get(self, instance_id: str, **_unknown: Never) -> WorkflowInstance:
+    async def get(self, instance_id: str) -> WorkflowInstance:
         """Get a workflow instance.
 
         Kept for 30 days after it ends.
@@ -345,13 +310,11 @@ class AsyncWorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_workflow_instance as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
 
-    async def submit_input(self, instance_id: str, *, body: JsonObject, **_unknown: Never) -> WorkflowInstance:
+    async def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.
 
         The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
@@ -361,14 +324,12 @@ class AsyncWorkflowInstances:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             body: A free JSON object. In Python it is a plain `dict`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.submit_input, _unknown)
         from . import submit_workflow_input as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success)).data
 
     async def trigger_event(
-        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET, **_unknown: Never
+        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET
     ) -> WorkflowInstance:
         """Send an event to an instance.
 
@@ -380,8 +341,6 @@ class AsyncWorkflowInstances:
             event: Name of the event, as a transition of the current state has it.
             payload: Data to merge into the instance's context.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.trigger_event, _unknown)
         from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
         from . import trigger_workflow_event as _endpoint
 
@@ -392,7 +351,7 @@ class AsyncWorkflowInstances:
             )
         ).data
 
-    async def cancel(self, instance_id: str, **_unknown: Never) -> None:
+    async def cancel(self, instance_id: str) -> None:
         """Stop an instance for good.
 
         An instance that has already ended answers 409.
@@ -400,13 +359,11 @@ class AsyncWorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.cancel, _unknown)
         from . import cancel_workflow_instance as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)
 
-    async def get_thread(self, instance_id: str, **_unknown: Never) -> WorkflowThread:
+    async def get_thread(self, instance_id: str) -> WorkflowThread:
         """Get the conversation that belongs to an instance.
 
         All its messages, oldest first, in one answer: a thread has no pages.
@@ -414,13 +371,11 @@ class AsyncWorkflowInstances:
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get_thread, _unknown)
         from . import get_workflow_thread as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
 
-    async def send_thread_message(self, instance_id: str, *, content: str, **_unknown: Never) -> ThreadMessage:
+    async def send_thread_message(self, instance_id: str, *, content: str) -> ThreadMessage:
         """Write into the conversation of an instance.
 
         The message stands in the thread as the user's. An instance that has ended answers 409.
@@ -429,8 +384,6 @@ class AsyncWorkflowInstances:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             content: What to say.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.send_thread_message, _unknown)
         from ...models.send_workflow_thread_message_request import SendWorkflowThreadMessageRequest
         from . import send_workflow_thread_message as _endpoint
 
@@ -448,7 +401,6 @@ class AsyncWorkflowInstances:
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
-        **_unknown: Never,
     ) -> AsyncEventStream[StreamEvent]:
         """Follow an instance as it moves.
 
@@ -461,8 +413,6 @@ class AsyncWorkflowInstances:
             max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.stream, _unknown)
         from . import stream_workflow_instance as _endpoint
 
         return self._sender.stream(

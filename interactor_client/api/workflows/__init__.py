@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 from ...types import UNSET
 
@@ -26,26 +26,19 @@ class Workflows:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never) -> Page[Workflow]:
+    def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Workflow]:
         """List the workflows of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_workflows as _endpoint
 
         return self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self,
-        *,
-        per_page: int | Unset = UNSET,
-        prefetch: int = 0,
-        on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> Iterator[Workflow]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -55,8 +48,6 @@ class Workflows:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_workflows as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -65,13 +56,7 @@ class Workflows:
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     def create(
-        self,
-        *,
-        name: str,
-        states: _list[WorkflowState],
-        initial_state: str,
-        description: str | None | Unset = UNSET,
-        **_unknown: Never,
+        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | None | Unset = UNSET
     ) -> Workflow:
         """Define a workflow.
 
@@ -84,8 +69,6 @@ class Workflows:
             initial_state: Name of the state in which instances begin.
             description: What it is for.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_workflow_request import CreateWorkflowRequest
         from . import create_workflow as _endpoint
 
@@ -98,19 +81,17 @@ class Workflows:
             _endpoint._parse_success,
         ).data
 
-    def get(self, workflow_id: str, **_unknown: Never) -> Workflow:
+    def get(self, workflow_id: str) -> Workflow:
         """Get a workflow.
 
         Args:
             workflow_id: Id of the workflow, such as `wf_2Gt7`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_workflow as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success).data
 
-    def delete(self, workflow_id: str, **_unknown: Never) -> None:
+    def delete(self, workflow_id: str) -> None:
         """Delete a workflow.
 
         This cannot be undone.
@@ -118,8 +99,6 @@ class Workflows:
         Args:
             workflow_id: Id of the workflow, such as `wf_2Gt7`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_workflow as _endpoint
 
         self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success)
@@ -136,28 +115,19 @@ class AsyncWorkflows:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    async def list(
-        self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET, **_unknown: Never
-    ) -> Page[Workflow]:
+    async def list(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Workflow]:
         """List the workflows of a namespace.
 
         Args:
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.list, _unknown)
         from . import list_workflows as _endpoint
 
         return await self._sender.page(_endpoint._get_kwargs(page=page, per_page=per_page), _endpoint._parse_success)
 
     def iterate(
-        self,
-        *,
-        per_page: int | Unset = UNSET,
-        prefetch: int = 0,
-        on_invalid: OnInvalid | None = None,
-        **_unknown: Never,
+        self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> AsyncIterator[Workflow]:
         """Every item of every page, in order, as `list` gives them.
 
@@ -167,8 +137,6 @@ class AsyncWorkflows:
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
                 The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.iterate, _unknown)
         from . import list_workflows as _endpoint
 
         def _page_kwargs(_page: int) -> dict[str, Any]:
@@ -177,13 +145,7 @@ class AsyncWorkflows:
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
     async def create(
-        self,
-        *,
-        name: str,
-        states: _list[WorkflowState],
-        initial_state: str,
-        description: str | None | Unset = UNSET,
-        **_unknown: Never,
+        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | None | Unset = UNSET
     ) -> Workflow:
         """Define a workflow.
 
@@ -196,8 +158,6 @@ class AsyncWorkflows:
             initial_state: Name of the state in which instances begin.
             description: What it is for.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.create, _unknown)
         from ...models.create_workflow_request import CreateWorkflowRequest
         from . import create_workflow as _endpoint
 
@@ -212,19 +172,17 @@ class AsyncWorkflows:
             )
         ).data
 
-    async def get(self, workflow_id: str, **_unknown: Never) -> Workflow:
+    async def get(self, workflow_id: str) -> Workflow:
         """Get a workflow.
 
         Args:
             workflow_id: Id of the workflow, such as `wf_2Gt7`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.get, _unknown)
         from . import get_workflow as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success)).data
 
-    async def delete(self, workflow_id: str, **_unknown: Never) -> None:
+    async def delete(self, workflow_id: str) -> None:
         """Delete a workflow.
 
         This cannot be undone.
@@ -232,8 +190,6 @@ class AsyncWorkflows:
         Args:
             workflow_id: Id of the workflow, such as `wf_2Gt7`.
         """
-        if _unknown:
-            raise self._sender.unknown_keyword(self.delete, _unknown)
         from . import delete_workflow as _endpoint
 
         await self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success)

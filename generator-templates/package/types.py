@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
@@ -157,10 +157,6 @@ class AsyncEventStream(Protocol[E_co]):
 class Sender(Protocol):
     """What the resource classes call. `kwargs` are those of `httpx.Client.request`, by an endpoint's `_get_kwargs`."""
 
-    def unknown_keyword(self, method: Callable[..., Any], given: Mapping[str, object]) -> TypeError:
-        """The error for keywords that a method does not take."""
-        ...
-
     def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T: ...
 
     def page(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], ListEnvelope[T]]) -> Page[T]: ...
@@ -191,10 +187,6 @@ class Sender(Protocol):
 
 class AsyncSender(Protocol):
     """`Sender`, for the asynchronous resource classes."""
-
-    def unknown_keyword(self, method: Callable[..., Any], given: Mapping[str, object]) -> TypeError:
-        """The error for keywords that a method does not take."""
-        ...
 
     async def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T: ...
 

@@ -1,0 +1,262 @@
+"""What the templates print: an API as plain values, in which every decision is made.
+
+Strings are safe where they are printed: names and types as code, `key`, `path`, `url`, `server` and what their comment
+calls quoted within double quotes, `title`, `version`, `summary` and `description` within a docstring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+Imports = frozenset[tuple[str, str]]
+"""Names of the models, each with the module that it is imported from; "" is the package of the models."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objects:
+    """How the object variants of a union are told apart. Variants are named by their classes."""
+
+    models: tuple[str, ...]
+    free: bool
+    """Objects without a model are among them."""
+    discriminator: str
+    """The property whose constant tells them apart, quoted; "" if there is none: they are tried in their order."""
+    by_constant: dict[str, str]
+    """By the constant, quoted."""
+    fallback: str
+    """The variant for constants that are not listed; "" if there is none: the object is kept as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variants:
+    """How the variants of a union are told apart: by the type of the JSON value, which no two kinds of them share."""
+
+    objects: Objects | None
+    array: Type | None
+    time: Type | None
+    plain: tuple[str, ...]
+    """The Python types of values that are taken as they are."""
+    expected: str
+    """What a value may be, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Type:
+    """The type of a value."""
+
+    kind: str
+    """any, bool, bytes, const, date, datetime, dict, int, list, model, null, number, str or union.
+
+    An object of which no property is documented is a dict.
+    """
+    annotation: str
+    """Without Unset. An enum is closed in what is sent, and open in what is received."""
+    imports: Imports = frozenset()
+    nullable: bool = False
+    const: str = ""
+    """The literal, of a const."""
+    item: Type | None = None
+    """Of a list."""
+    only: Type | None = None
+    """Of a union whose other variant is null."""
+    variants: Variants | None = None
+    """Of other unions. None where anything is among them: then nothing is checked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A parameter, a body, or a property of a model."""
+
+    key: str
+    """Its name in the specification."""
+    name: str
+    variable: str
+    """Its name as a local variable, which hides no builtin."""
+    type: Type
+    required: bool
+    description: str
+    absent: str = ""
+    """`x-absent`: what it reads as if it is null or left out, so that readers meet its own type alone; "" for UNSET."""
+    secret: bool = False
+    """It is never shown."""
+    numeric_string: bool = False
+    """`x-numeric-string`: some servers send the number as text."""
+
+    @property
+    def annotation(self) -> str:
+        if not self.absent:
+            return self.type.annotation if self.required else f"{self.type.annotation} | Unset"
+        return self.type.annotation if self.absent == "None" else self.type.annotation.removesuffix(" | None")
+
+    @property
+    def default(self) -> str:
+        """ "" if it must be given."""
+        return self.absent or (self.type.const if self.required else "UNSET")
+
+    @property
+    def factory(self) -> str:
+        """What makes the default where that is mutable."""
+        return {"[]": "list", "{}": "dict"}.get(self.absent, "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A schema of an object."""
+
+    name: str
+    module: str
+    description: str
+    free: bool
+    """No property is documented, so it is a dict."""
+    is_request: bool
+    """Nobody but the caller makes one, and what is None in it is meant to be left out."""
+    fields: tuple[Field, ...]
+    bare: bool
+    """`x-bare`: some servers send what belongs into this envelope without it."""
+    other_names: dict[str, str]
+    """`x-other-names`: what some servers call a field, by its key; quoted."""
+
+    @property
+    def imports(self) -> Imports:
+        return frozenset(each for each in imports_of(self.fields) if each[1] != self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enumeration:
+    """A schema with a list of values."""
+
+    name: str
+    module: str
+    description: str
+    literals: tuple[str, ...]
+    value_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """The body of a request."""
+
+    field: Field
+    argument: str
+    """Of httpx: json, data, files or content."""
+    model: tuple[str, str] | None
+    """The module and the name of the model whose fields are keywords of the method; None if the body is one keyword."""
+    fields: tuple[Field, ...]
+    """Those keywords."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A documented response with a body."""
+
+    statuses: tuple[int, int] | None
+    """The first and the last; None of a default response."""
+    source: str
+    """The code of its value; "" if that is read from its JSON."""
+    type: Type
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What an operation answers with; nothing of a stream."""
+
+    successes: tuple[Answer, ...]
+    errors: tuple[Answer, ...]
+    optional: bool
+    """There is a success without a body."""
+
+    @property
+    def success(self) -> str:
+        """The type of a parsed success."""
+        return _either([each.type.annotation for each in self.successes] + ["None"] * self.optional)
+
+    @property
+    def parsed(self) -> str:
+        """The type of any parsed response."""
+        success = [self.success] if self.successes else []
+        return _either(success + [each.type.annotation for each in self.errors]) or "None"
+
+    @staticmethod
+    def by_status(answers: Sequence[Answer]) -> list[Answer]:
+        """Those of another type than the last one, which is read whatever else the status is."""
+        return [each for each in answers if each.type.annotation != answers[-1].type.annotation]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """An operation, as the functions of its module and as a method of the resource class of its tag."""
+
+    id: str
+    tag: str
+    http_method: str
+    path: str
+    """With the names of its parameters in braces."""
+    url: str
+    """The f-string of it; without parameters, the string."""
+    server: str
+    summary: str
+    description: str
+    path_fields: tuple[Field, ...]
+    query_fields: tuple[Field, ...]
+    header_fields: tuple[Field, ...]
+    body: Body | None
+    answers: Answers
+
+    method: str
+    keywords: tuple[Field, ...]
+    """The query and header parameters of the method, without those that the view around it supplies."""
+    outcome: str
+    """How the method hands out a success: stream, page, data (the envelope is taken off), whole or none."""
+    result: Type
+    """What it hands out: of a page the list of items, of a stream an event."""
+
+    @property
+    def imports(self) -> Imports:
+        body = (self.body.field,) if self.body else ()
+        taken = (*self.path_fields, *self.query_fields, *self.header_fields, *body)
+        return imports_of((*taken, *self.answers.successes, *self.answers.errors))
+
+    @property
+    def body_fields(self) -> tuple[Field, ...]:
+        """Those of the body that are keywords of the method."""
+        return self.body.fields if self.body else ()
+
+    @property
+    def method_imports(self) -> Imports:
+        return self.result.imports | imports_of((*self.path_fields, *self.body_fields, *self.keywords))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tag:
+    """The operations of a tag."""
+
+    name: str
+    class_name: str
+    description: str
+    operations: tuple[Operation, ...]
+
+    @property
+    def imports(self) -> Imports:
+        return frozenset().union(*(each.method_imports for each in self.operations))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """An API."""
+
+    title: str
+    version: str
+    tags: tuple[Tag, ...]
+    models: tuple[Model, ...]
+    enums: tuple[Enumeration, ...]
+    families: dict[str, dict[str, str]]
+    """By family of events, the model for each constant, quoted; under "" the model for those that are not listed."""
+
+
+def imports_of(typed: Iterable[Field | Answer]) -> Imports:
+    return frozenset().union(*(each.type.imports for each in typed))
+
+
+def _either(annotations: list[str]) -> str:
+    return " | ".join(dict.fromkeys(annotations))
