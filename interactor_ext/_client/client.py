@@ -23,7 +23,7 @@ from interactor_ext._waiting import require_asyncio
 from interactor_ext.limits._observed import RateLimit
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams._url import StreamURL, room_stream, workflow_stream
-from interactor_ext.tokens._narrow import NotNarrowedError
+from interactor_ext.tokens._requests import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
 from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
 

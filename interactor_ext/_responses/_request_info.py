@@ -8,7 +8,6 @@ import httpx
 
 if TYPE_CHECKING:
     from interactor_client.types import Operation
-    from interactor_ext.tokens._store import Token
 
 
 def describe_request(request: httpx.Request) -> str:
@@ -33,8 +32,8 @@ def secrets_of(request: httpx.Request) -> tuple[str, ...]:
     """The secrets that were sent with a request: the client secret, secret fields of its body, and its token."""
     secrets: tuple[str, ...] = getattr(request.extensions.get("interactor"), "secrets", ())
     # Not from the headers: this is asked for each log record, and would be the slowest part of it.
-    token: Token | None = request.extensions.get("token")
+    token: str | None = request.extensions.get("token")
     if token is not None:
-        return (*secrets, token.access_token)
+        return (*secrets, token)
     by_hand = request.headers.get("authorization", "").partition(" ")[2]
     return (*secrets, by_hand) if by_hand else secrets
