@@ -14,10 +14,10 @@ from interactor_client.api.rooms import stream_room
 from interactor_client.api.workflow_instances import stream_workflow_instance
 from interactor_ext import AuthenticationError, ConfigurationError
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.tokens import MemoryTokenStore
 from tests.support.modes import call, in_turn, sync_and_async
 from tests.support.odd_server import Asked, OddServer, js, token_answer
 from tests.support.sandbox_caller import DOCUMENT, Caller, problem
+from tests.support.token_stores import RecordedStore
 from tests.support.waiting import eventually
 
 KINDS = {
@@ -76,11 +76,12 @@ def test_each_kind_of_stream_url_has_one_token_with_its_scope(mode: str) -> None
 def test_shared_token_store_keeps_narrow_and_broad_tokens_apart(mode: str) -> None:
     # The client itself has the scope of a stream URL, and no other.
     with OddServer(never) as server:
-        settings = {**server.settings, "scopes": ["rooms:read"], "token_store": MemoryTokenStore()}
+        store = RecordedStore()
+        settings = {**server.settings, "scopes": ["rooms:read"], "token_store": store}
         for _ in range(2):
             own, *urls = in_turn(mode, settings, lambda client: client.get_access_token(), *map(url, KINDS))
             assert [own, *map(token_in, urls)] == ["token_1", "token_2", "token_3"]
-            eventually(lambda: len(settings["token_store"]._tokens) == 3)
+            eventually(lambda: len(store.saved) == 3)
     assert len(server.token_requests) == 3
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from interactor_ext import ConfigurationError, InteractorClient
-from interactor_ext.tokens import MemoryTokenStore, Token
+from interactor_ext.tokens import Token
 from tests.support.fault_server import FaultServer, fine, slow
 from tests.support.modes import call, sync_and_async
 from tests.support.odd_server import ASSISTANT, Asked, OddServer, js
 from tests.support.redis_server import redis_cluster, redis_server
+from tests.support.token_stores import RecordedStore
 from tests.support.token_worker import THREADS, open_store, settings
 from tests.support.waiting import PATIENCE, eventually
 
@@ -90,36 +91,29 @@ def test_clients_with_one_store_share_a_token_until_it_is_refused(mode: str) -> 
         return js(401, {}) if asked.token in refused else js(200, {"data": ASSISTANT})
 
     refused: set[str] = set()
-    store = MemoryTokenStore()
+    store = RecordedStore()
     with OddServer(answer) as server:
         for _ in range(2):
             for _ in range(3):
                 call(mode, server.settings | {"token_store": store}, lambda client: client.assistants.get("x"))
-                eventually(lambda: [saved.access_token for saved in store._tokens.values()] == [server.calls[-1].token])
+                eventually(lambda: store.saved[-1] == server.calls[-1].token)
             refused.add("token_1")
     assert [asked.token for asked in server.calls] == ["token_1"] * 4 + ["token_2"] * 3
 
 
-class Keys(MemoryTokenStore):
-    """Knows the key that it was asked for last."""
-
-    def load(self, key: str) -> Token | None:
-        self.key = key
-        return super().load(key)
-
-
 def test_lock_of_a_killed_process_is_released(store_name: str, server: FaultServer) -> None:
-    keys = Keys()
-    with InteractorClient(**settings(keys, server.url)) as client:
+    store = RecordedStore()
+    with InteractorClient(**settings(store, server.url)) as client:
         client.get_access_token()
+    key = store.keys[0]
     with (
         InteractorClient(**settings(open_store(store_name), server.url)) as client,
-        workers(1, "hold", store_name, keys.key) as (holder,),
+        workers(1, "hold", store_name, key) as (holder,),
     ):
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held True\n"
         holder.kill()
-        with open_store(store_name).lock(keys.key, PATIENCE) as held:
+        with open_store(store_name).lock(key, PATIENCE) as held:
             assert held
         client.assistants.get("asst_1")
     assert len(server.token_requests()) == 2

@@ -21,12 +21,13 @@ from interactor_ext import APIConnectionError, APITimeoutError, AsyncInteractorC
 from interactor_ext.tokens import MemoryTokenStore, RedisTokenStore, Token, TokenStore, _shared_store
 from tests.support.modes import call, sync_and_async
 from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, js
+from tests.support.token_stores import RecordedStore
 from tests.support.waiting import PATIENCE, eventually, in_time
 
 STEPS = ["load", "lock", "load again", "save", "unlock"]
 
 
-class Steps(MemoryTokenStore):
+class Steps(RecordedStore):
     """A store that does something else in one of its steps."""
 
     def __init__(self, step: str, act: Callable[[], object]) -> None:
@@ -34,15 +35,13 @@ class Steps(MemoryTokenStore):
         self.step = step
         self.act = act
         self.is_locked = False
-        self._loads = 0
 
     def _come_to(self, step: str) -> None:
         if step == self.step:
             self.act()
 
     def load(self, key: str) -> Token | None:
-        self._loads += 1
-        self._come_to("load" if self._loads == 1 else "load again")
+        self._come_to("load again" if self.keys else "load")
         return super().load(key)
 
     def save(self, key: str, token: Token) -> None:
@@ -124,7 +123,7 @@ def test_stalled_store_costs_a_warning_and_a_token_request(
     store.go_on.set()
     eventually(is_unused)
     assert not store.is_locked  # a lock that was taken late is released
-    assert [token.access_token for token in store._tokens.values()] == ["token_1"]
+    assert store.saved == ["token_1"]
     if step not in {"save", "unlock"}:  # nobody waits for these
         assert "Stalls did not answer within" in caplog.text
 
@@ -184,20 +183,18 @@ def test_stalled_store_is_asked_again_after_ten_seconds(
         patch.setattr(_shared_store, "_PATIENCE", 0.05)
         in_time(lambda: client.assistants.get("x"))
         store.step = ""
-        store.go_on.set()
-        eventually(is_unused)
-        store._tokens.clear()
         patch.undo()
 
         server.revoked.add("token_1")
         in_time(lambda: client.assistants.get("x"))
-        assert store._tokens == {}
+        assert len(store.keys) == 0
 
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 10)
         monkeypatch.setattr(_shared_store, "time", later)
         server.revoked.add("token_2")
         in_time(lambda: client.assistants.get("x"))
-        eventually(lambda: [token.access_token for token in store._tokens.values()] == ["token_3"])
+        eventually(lambda: store.saved == ["token_3"])
+    store.go_on.set()
     assert caplog.text.count("did not answer within") == 1
 
 
@@ -240,9 +237,9 @@ def test_callers_get_their_token_before_it_is_saved(mode: str, server: Server) -
     store = Stalls("save")
     assert use(mode, server, store).id == "asst_1"
     eventually(lambda: store.stalled)
-    assert store._tokens == {}
+    assert store.saved == []
     store.go_on.set()
-    eventually(lambda: store._tokens)
+    eventually(lambda: store.saved)
 
 
 @sync_and_async
@@ -252,7 +249,7 @@ def test_failed_token_request_releases_the_lock(mode: str) -> None:
         use(mode, server, store)
     eventually(is_unused)
     assert not store.is_locked
-    assert store._tokens == {}
+    assert store.saved == []
 
 
 def test_async_token_store_uses_no_thread_of_the_default_executor(server: Server) -> None:
