@@ -21,7 +21,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import require_asyncio
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.tokens._narrow import NotNarrowedError
+from interactor_ext.tokens._requests import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ from interactor_ext._fork import fork_safe_lock
 from interactor_ext._redaction import clean_text
 from interactor_ext._responses._status_error import status_error
 from interactor_ext._waiting import Closing, require_asyncio
-from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, bearer, token_from
+from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, bearer
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
-from interactor_ext.tokens._narrow import TokenPlan
+from interactor_ext.tokens._requests import TokenPlan, token_from
 from interactor_ext.tokens._store import Token
 
 C = TypeVar("C", bound=TokenCache | AsyncTokenCache)

@@ -19,8 +19,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, deadline_of_call, is_for_core_api
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
-from interactor_ext.tokens._guarded_store import GuardedStore
-from interactor_ext.tokens._narrow import NarrowToken, TokenPlan, own_token
+from interactor_ext.tokens._requests import NarrowToken, TokenPlan, own_token
 from interactor_ext.tokens._store import Token, TokenStore
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._circuit_breaker import CircuitBreaker
@@ -32,13 +31,16 @@ if TYPE_CHECKING:
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry import _events, _requests
     from interactor_ext.telemetry._events import Telemetry
+    from interactor_ext.tokens import _shared_store
+    from interactor_ext.tokens._shared_store import SharedStore
     from interactor_ext.transports import _async_transport
 else:
     _async_transport = LazyModule("interactor_ext.transports._async_transport")  # imports asyncio
-    # Most programs use no telemetry and no limiter.
+    # Most programs use no telemetry, no limiter and no token store.
     _events = LazyModule("interactor_ext.telemetry._events")
     _limiter = LazyModule("interactor_ext.limits._limiter")
     _requests = LazyModule("interactor_ext.telemetry._requests")
+    _shared_store = LazyModule("interactor_ext.tokens._shared_store")
 
 T = TypeVar("T")
 C = TypeVar("C", TokenCache, AsyncTokenCache)
@@ -77,7 +79,7 @@ class _SharedState(Generic[C]):
         self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)
         self._context = HttpContext.of(config, policy, self._reporter)
         self.limits = self._context.limits
-        self._store = None if options.token_store is None else GuardedStore(options.token_store, config)
+        self._store = None if options.token_store is None else _shared_store.SharedStore(options.token_store, config)
         if options.rate_limiter is not None:
             require_kind("rate_limiter", options.rate_limiter, _limiter.RateLimiter)
         identity = f"{config.account_server_url} {config.client_id}"
@@ -100,15 +102,15 @@ class _SharedState(Generic[C]):
             narrow.check()
         return found
 
-    def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> C:
+    def _cache(self, plan: Callable[[], TokenPlan], store: SharedStore | None) -> C:
         raise NotImplementedError
 
     def _narrow(self, url: StreamURL) -> NarrowToken:
         found = self._narrow_tokens.get(url.resource)
         return found or self._narrow_tokens.setdefault(url.resource, NarrowToken(self._config, url.scope, url.resource))
 
-    def _store_of(self, narrow: NarrowToken) -> GuardedStore | None:
-        return None if self._store is None else GuardedStore(self._store.store, narrow.config, narrow.resource)
+    def _store_of(self, narrow: NarrowToken) -> SharedStore | None:
+        return None if self._store is None else self._store.of(narrow.config, narrow.resource)
 
 
 class SharedState(_SharedState[TokenCache]):
@@ -130,7 +132,7 @@ class SharedState(_SharedState[TokenCache]):
             if isinstance(network, Transport):
                 reporter.pool_opened(network)
 
-    def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> TokenCache:
+    def _cache(self, plan: Callable[[], TokenPlan], store: SharedStore | None) -> TokenCache:
         fetch = fetch_with(self._account, plan)
         watched = fetch if self._reporter is None else self._reporter.watch(fetch)
         return TokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
@@ -161,7 +163,7 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
             if isinstance(network, _async_transport.AsyncTransport):
                 reporter.pool_opened(network)
 
-    def _cache(self, plan: Callable[[], TokenPlan], store: GuardedStore | None) -> AsyncTokenCache:
+    def _cache(self, plan: Callable[[], TokenPlan], store: SharedStore | None) -> AsyncTokenCache:
         fetch = fetch_with_async(self._account, plan)
         watched = fetch if self._reporter is None else self._reporter.watch_async(fetch)
         return AsyncTokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)

@@ -26,7 +26,7 @@ from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, Status, reach
 from interactor_ext.cli.settings import CREDENTIALS, WITHOUT_ACCOUNT
 from interactor_ext.retry import parse_http_date
-from interactor_ext.tokens._auth import token_request
+from interactor_ext.tokens._requests import token_request
 
 # List operations for the read call; the first that the scopes allow is used.
 _LISTS = ("list_assistants", "list_rooms", "list_credentials", "list_workflows", "list_webhooks", "list_tools")

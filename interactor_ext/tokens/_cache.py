@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import math
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -26,38 +25,32 @@ from interactor_ext.tokens._store import Token
 if TYPE_CHECKING:
     import asyncio
 
-    from interactor_ext.tokens._guarded_store import GuardedStore, StoreSession
+    from interactor_ext.tokens._shared_store import SharedStore
 else:
     asyncio = LazyModule("asyncio")
 
 F = TypeVar("F")
 
 _CHECK_SECONDS = 1.0
-# Of the time until a caller's deadline. A store that stalls leaves the rest to the token request and to the call.
-_SHARE_OF_STORE = 0.5
 
 
 class PendingFetch:
-    """A token request under way, which any number of callers wait for."""
+    """A token request under way, which any number of callers wait for. `fetch` makes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, fetch: Any) -> None:
+        self.fetch = fetch
         self.done = Latch()
         self.outcome: Token | Exception | None = None
         """None if the request was abandoned: then a waiter starts another."""
-        self.fetch: Any = None
-        """What makes the request."""
         self.started_at = time.monotonic()
         self.running = threading.Lock()
         """Held by the thread that makes the request. An asynchronous request has a `task` instead."""
-        self.task: asyncio.Task[None] | None = None
-        self.session: StoreSession | None = None
-        self.skips_store = False
+        self.task: asyncio.Task[Token] | None = None
 
-    def skip_store(self) -> None:
-        """Make the request now, without waiting for the store any longer."""
-        self.skips_store = True
-        if self.session is not None:
-            self.session.give_up()
+    def issued(self, seconds: float) -> Token | None:
+        """The token that the request brings within so many seconds."""
+        self.done.wait(seconds)
+        return self.outcome if isinstance(self.outcome, Token) else None
 
 
 class _Cache(Generic[F]):
@@ -68,7 +61,7 @@ class _Cache(Generic[F]):
         fetch: F | None,
         *,
         buffer: float,
-        store: GuardedStore | None = None,
+        store: SharedStore | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._fetch = fetch
@@ -121,11 +114,10 @@ class _Cache(Generic[F]):
             token = self._state.valid(now)
             if token is not None and not self._state.due(now):
                 return token
-            pending = self._pending
-            starts = pending is None or self._is_abandoned(pending)
-            if pending is None or starts:
-                pending = self._pending = PendingFetch()
-                pending.fetch = fetch or self._fetch
+            pending, starts = self._pending, False
+            if pending is None or self._is_abandoned(pending):
+                pending, starts = PendingFetch(fetch or self._fetch), True
+                self._pending = pending
         if starts:
             self._start(pending)
         return token or pending
@@ -145,8 +137,6 @@ class _Cache(Generic[F]):
             if not pending.done.is_set:
                 pending.outcome = outcome
         pending.done.set()
-        if pending.session is not None:
-            pending.session.finish(token)
         if token is not None:
             if self.on_token is not None:
                 self.on_token(token)
@@ -171,12 +161,9 @@ class _Cache(Generic[F]):
         Raises:
             APITimeoutError: the caller's deadline has come.
         """
-        began = time.monotonic()
-        ends_at = math.inf if ends_at is None else ends_at
-        skip_store_at = began + (ends_at - began) * _SHARE_OF_STORE
         while True:
-            now = time.monotonic()
-            if now >= ends_at:
+            seconds = _CHECK_SECONDS if ends_at is None else min(_CHECK_SECONDS, ends_at - time.monotonic())
+            if seconds <= 0:
                 raise APITimeoutError(
                     "The deadline came before there was an access token. The call was not sent.", sent=False
                 )
@@ -184,10 +171,7 @@ class _Cache(Generic[F]):
                 self.complete(pending, None)
             if pending.done.is_set:
                 return
-            if now >= skip_store_at:
-                pending.skip_store()
-                skip_store_at = math.inf
-            yield min(skip_store_at, ends_at, now + _CHECK_SECONDS) - now
+            yield seconds
 
     def _result(self, pending: PendingFetch) -> Token | None:
         """The token that a request brought, or the old one if it failed; None if it was given up. Raises its error."""
@@ -200,17 +184,9 @@ class _Cache(Generic[F]):
         # Each caller raises a copy: a traceback grows with every raise.
         raise (copy.copy(outcome) if isinstance(outcome, InteractorError) else outcome) from outcome.__cause__
 
-    def _open_store(self, pending: PendingFetch) -> StoreSession | None:
-        """Begin to look for a token in the store, if there is one that can be asked now."""
-
-        def adopt(stored: Token | None) -> Token | None:
-            with self._lock:
-                return self._state.adopt(stored, self._clock())
-
-        pending.session = None if self._store is None else self._store.begin(adopt)
-        if pending.session is not None and pending.skips_store:
-            pending.session.give_up()
-        return pending.session
+    def _adopt(self, stored: Token | None) -> Token | None:
+        with self._lock:
+            return self._state.adopt(stored, self._clock())
 
 
 class TokenCache(_Cache[Callable[[], Token]]):
@@ -241,30 +217,22 @@ class TokenCache(_Cache[Callable[[], Token]]):
                 return  # its start took so long that it was taken for abandoned
             try:
                 outcome = self._obtain(pending)
-            except Exception as error:
-                # Any other error in a caller's thread is an interrupt, of that caller alone.
+            except BaseException as error:
+                # Any other error in a caller's thread is an interrupt, of that caller alone: another tries again.
                 if not in_own_thread and not isinstance(error, InteractorError):
                     raise
-                outcome = error
-            except BaseException as error:
-                # Other callers do not try again: what ended this thread would end theirs as well.
-                if in_own_thread:
-                    reason = type(error).__name__
-                    outcome = APIConnectionError(f"The token request was given up: {reason}", sent=False)
-                raise
+                # One that is no Exception, such as that of `pytest.fail` in a transport, would come with each try.
+                given_up = APIConnectionError(f"The token request was given up: {type(error).__name__}", sent=False)
+                outcome = error if isinstance(error, Exception) else given_up
             finally:
                 self.complete(pending, outcome)
-        if in_own_thread and pending.session is not None:
-            pending.session.check_end()
 
     def _is_running(self, pending: PendingFetch) -> bool:
         return pending.running.locked()
 
     def _obtain(self, pending: PendingFetch) -> Token:
-        session = self._open_store(pending)
-        if session is not None:
-            session.found.wait(session.patience)
-        return (None if session is None else session.conclude()) or pending.fetch()
+        found = None if self._store is None else self._store.search(self._adopt, pending.issued)
+        return found or pending.fetch()
 
 
 class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
@@ -289,37 +257,26 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
         for narrow in list(self.narrower.values()):
             await narrow.aclose()
         task = None if self._pending is None else self._pending.task
-        if task is None:
-            return
-        if task.get_loop() is asyncio.get_running_loop():
+        if task is not None and task.get_loop() is asyncio.get_running_loop():
             task.cancel()
             await asyncio.wait({task})
-        elif task.get_loop().is_running():
-            task.get_loop().call_soon_threadsafe(task.cancel)
 
     def _start(self, pending: PendingFetch) -> None:
-        pending.task = asyncio.get_running_loop().create_task(self._run(pending))
-        # A task that is cancelled before its first step runs no `finally` of its own.
-        pending.task.add_done_callback(lambda task: self.complete(pending, None))
+        pending.task = asyncio.get_running_loop().create_task(self._obtain(pending))
+        # Also of a task that is cancelled before its first step.
+        pending.task.add_done_callback(functools.partial(self._ended, pending))
 
-    async def _run(self, pending: PendingFetch) -> None:
-        pending.task = asyncio.current_task()  # its creator may have been interrupted before it stored it
-        outcome: Token | Exception | None = None
-        try:
-            outcome = await self._obtain(pending)
-        except Exception as error:
-            outcome = error
-        finally:
-            self.complete(pending, outcome)
-        if pending.session is not None:
-            asyncio.get_running_loop().call_later(pending.session.patience, pending.session.check_end, 0.0)
+    def _ended(self, pending: PendingFetch, task: asyncio.Task[Token]) -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None:
+            self.complete(pending, task.result())
+        else:  # one that is no Exception is an interrupt, of this event loop alone
+            self.complete(pending, error if isinstance(error, Exception) else None)
 
     def _is_running(self, pending: PendingFetch) -> bool:
         task = pending.task
         return task is not None and not task.done() and task.get_loop().is_running()
 
     async def _obtain(self, pending: PendingFetch) -> Token:
-        session = self._open_store(pending)
-        if session is not None:
-            await session.found.wait_async(session.patience)
-        return (None if session is None else session.conclude()) or await pending.fetch()
+        found = None if self._store is None else await self._store.search_async(self._adopt, pending.issued)
+        return found or await pending.fetch()

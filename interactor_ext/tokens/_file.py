@@ -15,8 +15,7 @@ from typing import Any
 
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext.logs._logger import logger
-from interactor_ext.tokens._serialization import load_token
-from interactor_ext.tokens._store import Token
+from interactor_ext.tokens._store import Token, load_token
 
 _POLL = 0.02
 _WRITE_TIMEOUT = 5.0

@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.tokens._serialization import parse_token
-from interactor_ext.tokens._store import Token
+from interactor_ext.tokens._store import Token, parse_token
 
 _POLL = 0.05
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it

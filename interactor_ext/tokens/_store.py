@@ -1,11 +1,22 @@
-"""The access token, the `TokenStore` protocol, and the store in memory."""
+"""The access token and how it is read from JSON, the `TokenStore` protocol, and the store in memory."""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
+
+from interactor_client.errors import DecodeError
+
+# What the platform's guides name as its shortest lifetime.
+_DEFAULT_LIFETIME = 900.0
+_SENDABLE = re.compile(r"[\x21-\x7e]+")  # what a header can carry
+_FAR_FUTURE = 1e12
+"""No time and no lifetime is beyond it, in seconds, and NaN is not below it."""
 
 
 class Token(NamedTuple):
@@ -25,10 +36,10 @@ class TokenStore(Protocol):
     """The protocol of `token_store=`. A store may be shared by threads, event loops, clients and processes.
 
     `key` identifies the account server, the client id, the scopes of a token and, for that of stream URLs, what it
-    opens; it is fit for a file name. The methods may block: they are called in a thread of their own. What they raise
-    costs a warning and a token request, never a call. So does a store that does not answer within three seconds, or
-    within half of the time until a call's deadline; it is not asked for the next ten seconds. A token is saved after
-    the calls that waited for it have gone on.
+    opens; it is fit for a file name. The methods may block: they are called in a thread of their own, the same for all
+    that a token request needs of the store. What they raise costs a warning and a token request, never a call. So does
+    a store that does not answer within two seconds; it is not asked for the next ten. A token is saved after the calls
+    that waited for it have gone on.
     """
 
     def load(self, key: str) -> Token | None:
@@ -72,6 +83,67 @@ class MemoryTokenStore:
         finally:
             if held:
                 lock.release()
+
+
+def read_token(content: bytes, issued_at: float, model: str = "AccessToken") -> Token:
+    """The token in the body of a token response, with or without the `data` envelope.
+
+    `issued_at` is when it was asked for, in Unix time: to count its life from there errs on the safe side. `model` is
+    the error's name for the body.
+
+    Raises:
+        DecodeError: there is no token in it, or one that no header can carry.
+    """
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        raise DecodeError(model, "", "is not JSON that can be read") from None
+    if not isinstance(body, Mapping):
+        raise DecodeError(model, "", "must be an object")
+    data = body.get("data")
+    fields = data if isinstance(data, Mapping) else body
+    access_token = fields.get("access_token")
+    if not isinstance(access_token, str) or not access_token:
+        problem = "is missing" if access_token is None else "must be a string that is not empty"
+        raise DecodeError(model, "access_token", problem)
+    if not _SENDABLE.fullmatch(access_token):
+        raise DecodeError(model, "access_token", "holds a character that no header can carry")
+    lifetime = _lifetime(fields.get("expires_in"))
+    return Token(access_token, issued_at + lifetime, lifetime)
+
+
+def _lifetime(expires_in: object) -> float:
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float | str):
+        return _DEFAULT_LIFETIME
+    try:
+        seconds = float(expires_in)
+    except (ValueError, OverflowError):
+        return _DEFAULT_LIFETIME
+    # Some servers say 0 or -1 of a token that does not expire; taken at its word, it would be replaced for every call.
+    return seconds if math.isfinite(seconds) and seconds >= 1 else _DEFAULT_LIFETIME
+
+
+def load_token(value: object) -> Token:
+    """The token of a store, from its fields. Raises ValueError, which does not quote it, if it is no token."""
+    fields = value if isinstance(value, Mapping) else {}
+    access_token, expires_at, lifetime = (fields.get(name) for name in Token._fields)
+    if not isinstance(access_token, str) or not _SENDABLE.fullmatch(access_token):
+        raise ValueError("what is stored is no token: its access_token is missing or unusable")
+    return Token(access_token, _number("expires_at", expires_at), _number("lifetime", lifetime))
+
+
+def parse_token(text: str | bytes) -> Token:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("what is stored is no JSON") from None
+    return load_token(value)
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _FAR_FUTURE:
+        return float(value)
+    raise ValueError(f"what is stored is no token: its {name} is missing or unusable")
 
 
 Token.__module__ = TokenStore.__module__ = MemoryTokenStore.__module__ = "interactor_ext.tokens"

@@ -29,3 +29,20 @@ def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:
             return await result if inspect.isawaitable(result) else result
 
     return asyncio.run(main())
+
+
+def in_turn(mode: str, settings: dict[str, Any], *uses: Callable[[Any], Any]) -> list[Any]:
+    """What each of `uses` returns for one client, awaited, one after the other."""
+
+    def work(client: Any) -> Any:
+        if mode == "sync":
+            return [use(client) for use in uses]
+
+        async def main() -> list[Any]:
+            results = (use(client) for use in uses)
+            return [await result if inspect.isawaitable(result) else result for result in results]
+
+        return main()
+
+    found: list[Any] = call(mode, settings, work)
+    return found

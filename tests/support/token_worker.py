@@ -9,8 +9,7 @@ import time
 from typing import Any
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from interactor_ext.tokens import FileTokenStore, RedisTokenStore, TokenStore
-from interactor_ext.tokens import _guarded_store as guarded
+from interactor_ext.tokens import FileTokenStore, RedisTokenStore, TokenStore, _shared_store
 
 THREADS = 50
 
@@ -69,7 +68,7 @@ def hold_the_lock(store: TokenStore, key: str) -> None:
 if __name__ == "__main__":
     task, name, argument = sys.argv[1:]
     # On a busy machine, so many processes may take longer than a client waits for a lock.
-    guarded._PATIENCE = 60.0
+    _shared_store._PATIENCE = 60.0
     print("ready", flush=True)
     sys.stdin.readline()
     if task == "threads":

@@ -14,7 +14,7 @@ import pytest
 
 from interactor_ext import AsyncInteractorClient, AuthenticationError, InteractorClient, ServerError
 from interactor_ext.sandbox import Sandbox
-from tests.support.modes import call, sync_and_async
+from tests.support.modes import call, in_turn, sync_and_async
 from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, Reset, http, js, token_answer
 
 
@@ -56,21 +56,14 @@ async def test_tasks_of_a_new_client_make_one_token_request(sandbox: Sandbox, ta
 
 @sync_and_async
 def test_401_replaces_the_token_and_repeats_the_call(mode: str, sandbox: Sandbox) -> None:
-    def use(client: Any) -> Any:
-        if mode == "sync":
-            client.assistants.list()
-            sandbox.revoke_tokens()
-            return client.namespace("a").assistants.create(name="Bot", model="gpt-4", system_prompt="x")
-
-        async def main() -> Any:
-            await client.assistants.list()
-            sandbox.revoke_tokens()
-            return await client.namespace("a").assistants.create(name="Bot", model="gpt-4", system_prompt="x")
-
-        return main()
-
-    settings = {**sandbox._with_connection({}), "max_retries": 0}
-    assert call(mode, settings, use).name == "Bot"
+    *_, bot = in_turn(
+        mode,
+        {**sandbox._with_connection({}), "max_retries": 0},
+        lambda client: client.assistants.list(),
+        lambda client: sandbox.revoke_tokens(),
+        lambda client: client.namespace("a").assistants.create(name="Bot", model="gpt-4", system_prompt="x"),
+    )
+    assert bot.name == "Bot"
     assert token_requests(sandbox) == 2
     assert calls(sandbox) == {200: 1, 401: 1, 201: 1}
     first, second = [record for record in sandbox.requests if record.operation == "create_assistant"]
@@ -147,77 +140,44 @@ def test_due_token_is_used_while_refresh_fails(mode: str, failure: bytes) -> Non
     def answer_token(asked: Asked) -> Answer:
         return token_answer("token_1", 3600) if len(server.token_requests) == 1 else failure
 
+    def become_due(client: Any) -> None:
+        client._shared.tokens._state.due_at = 0.0
+
     def use(client: Any) -> Any:
-        source = client._shared.tokens
-        if mode == "sync":
-            client.assistants.list()
-            source._state.due_at = 0.0
-            return [client.assistants.list() for _ in range(5)]
-
-        async def main() -> Any:
-            await client.assistants.list()
-            source._state.due_at = 0.0
-            return [await client.assistants.list() for _ in range(5)]
-
-        return main()
+        return client.assistants.list()
 
     began = time.monotonic()
     with OddServer(lambda asked: js(200, {"data": [ASSISTANT]}), answer_token) as server:
-        assert len(call(mode, server.settings, use)) == 5
+        in_turn(mode, server.settings, use, become_due, *[use] * 5)
+        assert len(server.calls) == 6
     assert {asked.token for asked in server.calls} == {"token_1"}
     # One attempt in five seconds, while it fails.
     assert len(server.token_requests) <= 2 + (time.monotonic() - began) / 5
 
 
+def post_from_generator(client: Any) -> Any:
+    async def pieces() -> Any:
+        yield b"a"
+
+    if isinstance(client, InteractorClient):
+        return client.api.get_httpx_client().post("/x", content=iter([b"a"]))
+    return client.api.get_async_httpx_client().post("/x", content=pieces())
+
+
 @sync_and_async
-def test_generator_body_is_not_sent_again_after_401(mode: str) -> None:
-    def pieces() -> Iterator[bytes]:
-        yield b'{"a": '
-        yield b"1}"
-
-    async def pieces_async() -> Any:
-        for piece in pieces():
-            yield piece
-
-    def use(client: Any) -> Any:
-        return client._sender.http.request("POST", "/x", content=pieces() if mode == "sync" else pieces_async())
-
+def test_generator_body_is_not_sent_again_after_401_but_the_next_call_has_a_new_token(mode: str) -> None:
     def answer(asked: Asked) -> Answer:
-        return http(401, "{}")
+        return js(401, {}) if asked.token == "token_1" else js(200, {"data": [ASSISTANT]})
 
     with OddServer(answer) as server:
-        response = call(mode, server.settings, use)
-    assert response.status_code == 401
-    assert len(server.token_requests) == 1
+        refused, _ = in_turn(mode, server.settings, post_from_generator, lambda client: client.assistants.list())
+    assert refused.status_code == 401
+    assert [asked.token for asked in server.calls] == ["token_1", "token_2"]
 
 
 def test_repeated_401s_to_generator_bodies_do_not_exhaust_the_token_rate_limit() -> None:
     began = time.monotonic()
     with OddServer(lambda asked: js(401, {})) as server, InteractorClient(**server.settings) as client:
         for _ in range(50):
-            assert client._sender.http.request("POST", "/x", content=iter([b"a"])).status_code == 401
+            assert post_from_generator(client).status_code == 401
     assert len(server.token_requests) <= 6 + (time.monotonic() - began) / 3
-
-
-@sync_and_async
-def test_401_to_a_generator_body_gives_the_next_call_a_new_token(mode: str) -> None:
-    async def pieces_async() -> Any:
-        yield b"a"
-
-    def use(client: Any) -> Any:
-        if mode == "sync":
-            client._sender.http.request("POST", "/x", content=iter([b"a"]))
-            return client.assistants.list()
-
-        async def main() -> Any:
-            await client._sender.http.request("POST", "/x", content=pieces_async())
-            return await client.assistants.list()
-
-        return main()
-
-    def answer(asked: Asked) -> Answer:
-        return js(401, {}) if asked.token == "token_1" else js(200, {"data": [ASSISTANT]})
-
-    with OddServer(answer) as server:
-        call(mode, server.settings, use)
-    assert [asked.token for asked in server.calls] == ["token_1", "token_2"]

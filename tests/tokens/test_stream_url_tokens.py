@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,10 +14,11 @@ from interactor_client.api.rooms import stream_room
 from interactor_client.api.workflow_instances import stream_workflow_instance
 from interactor_ext import AuthenticationError, ConfigurationError
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.tokens import MemoryTokenStore
-from tests.support.modes import call, sync_and_async
+from tests.support.modes import call, in_turn, sync_and_async
 from tests.support.odd_server import Asked, OddServer, js, token_answer
 from tests.support.sandbox_caller import DOCUMENT, Caller, problem
+from tests.support.token_stores import RecordedStore
+from tests.support.waiting import eventually
 
 KINDS = {
     "room_stream_url": ("rooms:read", stream_room.OPERATION),
@@ -31,27 +32,19 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def urls(client: Any, *names: str, **options: Any) -> Any:
+def url(name: str, **options: Any) -> Callable[[Any], Any]:
+    """A call of a client for a stream URL."""
+    return lambda client: getattr(client, name)("x", **options)
+
+
+def token_in(url: str) -> str:
+    [token] = parse_qs(urlsplit(url).query)["token"]
+    return token
+
+
+def tokens_of(mode: str, server: OddServer, *names: str, **options: Any) -> list[str]:
     """The tokens in these stream URLs, one after the other."""
-
-    def token_of(url: str) -> str:
-        [token] = parse_qs(urlsplit(url).query)["token"]
-        return token
-
-    if "Async" not in type(client).__name__:
-        return [token_of(getattr(client, name)("x", **options)) for name in names]
-
-    async def main() -> list[str]:
-        return [token_of(await getattr(client, name)("x", **options)) for name in names]
-
-    return main()
-
-
-def tokens_of(mode: str, server: OddServer, *names: str, settings: Any = None, **options: Any) -> list[str]:
-    found: list[str] = call(
-        mode, {**server.settings, **(settings or {})}, lambda client: urls(client, *names, **options)
-    )
-    return found
+    return [token_in(found) for found in in_turn(mode, server.settings, *(url(name, **options) for name in names))]
 
 
 def never(asked: Asked) -> None:
@@ -81,22 +74,14 @@ def test_each_kind_of_stream_url_has_one_token_with_its_scope(mode: str) -> None
 
 @sync_and_async
 def test_shared_token_store_keeps_narrow_and_broad_tokens_apart(mode: str) -> None:
-    store = MemoryTokenStore()
-
-    def use(client: Any) -> Any:
-        if mode == "sync":
-            return [client.get_access_token(), *urls(client, *KINDS)]
-
-        async def main() -> list[str]:
-            return [await client.get_access_token(), *await urls(client, *KINDS)]
-
-        return main()
-
     # The client itself has the scope of a stream URL, and no other.
     with OddServer(never) as server:
+        store = RecordedStore()
         settings = {**server.settings, "scopes": ["rooms:read"], "token_store": store}
-        tokens = [call(mode, settings, use) for _ in range(2)]
-    assert tokens == [["token_1", "token_2", "token_3"]] * 2
+        for _ in range(2):
+            own, *urls = in_turn(mode, settings, lambda client: client.get_access_token(), *map(url, KINDS))
+            assert [own, *map(token_in, urls)] == ["token_1", "token_2", "token_3"]
+            eventually(lambda: len(store.saved) == 3)
     assert len(server.token_requests) == 3
 
 
@@ -153,9 +138,8 @@ def test_allow_broad_token_gives_the_own_token_and_asks_once(mode: str) -> None:
 
 @sync_and_async
 def test_allow_broad_token_changes_nothing_where_the_server_narrows(mode: str, sandbox: Sandbox) -> None:
-    settings = sandbox._with_connection({})
-    [token] = call(mode, settings, lambda client: urls(client, "room_stream_url", allow_broad_token=True))
-    with Caller(sandbox, token=token) as caller:
+    found = call(mode, sandbox._with_connection({}), url("room_stream_url", allow_broad_token=True))
+    with Caller(sandbox, token=token_in(found)) as caller:
         problem(caller.get("/rooms"), 403, "FORBIDDEN")
 
 
@@ -182,27 +166,12 @@ def test_wrong_secret_is_an_authentication_error(mode: str, refusal: tuple[int, 
 
 @sync_and_async
 def test_401_to_the_own_token_replaces_the_tokens_of_stream_urls(mode: str, sandbox: Sandbox) -> None:
-    def use(client: Any) -> Any:
-        if mode == "sync":
-            client.rooms.list()
-            [before] = urls(client, "room_stream_url")
-            sandbox.revoke_tokens()
-            client.rooms.list()
-            return [before, *urls(client, "room_stream_url")]
-
-        async def main() -> list[str]:
-            await client.rooms.list()
-            [before] = await urls(client, "room_stream_url")
-            sandbox.revoke_tokens()
-            await client.rooms.list()
-            return [before, *await urls(client, "room_stream_url")]
-
-        return main()
-
-    before, after = call(mode, sandbox._with_connection({}), use)
-    assert before != after
-    url = f"{sandbox.core_api_url}/rooms/x/stream"
-    assert [httpx.get(url, params={"token": token}).status_code for token in (before, after)] == [401, 404]
+    rooms = lambda client: client.rooms.list()  # noqa: E731
+    stream = url("room_stream_url")
+    revoke = lambda client: sandbox.revoke_tokens()  # noqa: E731
+    _, before, _, _, after = in_turn(mode, sandbox._with_connection({}), rooms, stream, revoke, rooms, stream)
+    assert token_in(before) != token_in(after)
+    assert [httpx.get(each).status_code for each in (before, after)] == [401, 404]
 
 
 @pytest.mark.full
@@ -211,16 +180,16 @@ def test_401_to_the_own_token_replaces_the_tokens_of_stream_urls(mode: str, sand
 def test_token_of_stream_url_opens_nothing_but_its_streams_in_the_sandbox(
     mode: str, name: str, sandbox: Sandbox
 ) -> None:
-    [token] = call(mode, sandbox._with_connection({}), lambda client: urls(client, name))
+    found = call(mode, sandbox._with_connection({}), url(name))
     opened = KINDS[name][1].id
-    headers = {"authorization": f"Bearer {token}"}
+    headers = {"authorization": f"Bearer {token_in(found)}"}
     refused = 0
     for path, item in DOCUMENT["paths"].items():
         for method, operation in item.items():
             if method not in {"get", "post", "put", "patch", "delete"} or operation.get("security") == []:
                 continue
-            url = sandbox.core_api_url + path.replace("{", "").replace("}", "")
-            status = httpx.request(method, url, headers=headers).status_code
+            address = sandbox.core_api_url + path.replace("{", "").replace("}", "")
+            status = httpx.request(method, address, headers=headers).status_code
             assert status == (404 if operation["operationId"] == opened else 403), operation["operationId"]
             refused += status == 403
     assert refused > 50

@@ -1,9 +1,8 @@
-"""One token for several processes, in a file or in Redis: concurrent starts, a killed lock holder, a failing store."""
+"""One token for several clients and processes, in a file or in Redis: concurrent starts, a killed lock holder."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import subprocess
 import sys
 import time
@@ -13,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from interactor_ext import ConfigurationError, InteractorClient
-from interactor_ext.tokens import Token, TokenStore
-from interactor_ext.tokens._guarded_store import GuardedStore
-from tests.support.fault_server import FaultServer, fine, slow, token
+from interactor_ext.tokens import Token
+from tests.support.fault_server import FaultServer, fine, slow
+from tests.support.modes import call, sync_and_async
+from tests.support.odd_server import ASSISTANT, Asked, OddServer, js
 from tests.support.redis_server import redis_cluster, redis_server
+from tests.support.token_stores import RecordedStore
 from tests.support.token_worker import THREADS, open_store, settings
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, eventually
 
 PROCESSES = 2
 KEY = "k" * 32
@@ -84,19 +85,38 @@ def test_processes_that_start_at_once_make_one_token_request(store_name: str, se
     assert len(server.calls()) == PROCESSES * THREADS
 
 
+@sync_and_async
+def test_clients_with_one_store_share_a_token_until_it_is_refused(mode: str) -> None:
+    def answer(asked: Asked) -> bytes:
+        return js(401, {}) if asked.token in refused else js(200, {"data": ASSISTANT})
+
+    refused: set[str] = set()
+    store = RecordedStore()
+    with OddServer(answer) as server:
+        for _ in range(2):
+            for _ in range(3):
+                call(mode, server.settings | {"token_store": store}, lambda client: client.assistants.get("x"))
+                eventually(lambda: store.saved[-1] == server.calls[-1].token)
+            refused.add("token_1")
+    assert [asked.token for asked in server.calls] == ["token_1"] * 4 + ["token_2"] * 3
+
+
 def test_lock_of_a_killed_process_is_released(store_name: str, server: FaultServer) -> None:
-    store = open_store(store_name)
-    client = InteractorClient(**settings(store, server.url))
-    key = GuardedStore(store, client.config).key
-    with workers(1, "hold", store_name, key) as (holder,):
+    store = RecordedStore()
+    with InteractorClient(**settings(store, server.url)) as client:
+        client.get_access_token()
+    key = store.keys[0]
+    with (
+        InteractorClient(**settings(open_store(store_name), server.url)) as client,
+        workers(1, "hold", store_name, key) as (holder,),
+    ):
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held True\n"
         holder.kill()
         with open_store(store_name).lock(key, PATIENCE) as held:
             assert held
         client.assistants.get("asst_1")
-    client.close()
-    assert len(server.token_requests()) == 1
+    assert len(server.token_requests()) == 2
 
 
 def test_expired_redis_lock_is_not_released_by_its_former_holder() -> None:
@@ -200,47 +220,3 @@ def test_async_redis_cluster_or_sentinel_raises_configuration_error() -> None:
     for client in (RedisCluster(host="127.0.0.1"), Sentinel([("127.0.0.1", 1)]).master_for("x")):
         with pytest.raises(ConfigurationError, match="synchronous twin"):
             RedisTokenStore(client)
-
-
-class Broken:
-    """A store whose methods all raise."""
-
-    def load(self, key: str) -> Token | None:
-        raise RuntimeError("cannot load s3cret")
-
-    def save(self, key: str, token: Token) -> None:
-        raise RuntimeError("cannot save")
-
-    def lock(self, key: str, timeout: float) -> contextlib.AbstractContextManager[bool]:
-        raise RuntimeError("cannot lock")
-
-
-def unreachable_redis() -> TokenStore:
-    redis = pytest.importorskip("redis")
-    from interactor_ext.tokens import RedisTokenStore
-
-    return RedisTokenStore(redis.Redis(unix_socket_path="/nonexistent/redis.sock", retry=None))
-
-
-def rubbish(tmp_path: Path) -> TokenStore:
-    from interactor_ext.tokens import FileTokenStore
-
-    path = tmp_path / "tokens.json"
-    path.write_text("rubbish")
-    return FileTokenStore(path)
-
-
-@pytest.mark.parametrize("kind", ["broken", "redis", "rubbish"])
-def test_failing_store_of_a_client_costs_a_warning_and_a_token_request(
-    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = {"broken": Broken, "redis": unreachable_redis, "rubbish": lambda: rubbish(tmp_path)}[kind]()
-    with (
-        FaultServer(token_script=[token()]) as server,
-        caplog.at_level(logging.WARNING),
-        InteractorClient(**settings(store, server.url)) as client,
-    ):
-        client.assistants.get("asst_1")
-        assert len(server.token_requests()) == 1
-    assert "token store" in caplog.text
-    assert "t0ken" not in caplog.text

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from interactor_client.errors import DecodeError
 from interactor_ext.tokens import Token
-from interactor_ext.tokens._serialization import read_token
 from interactor_ext.tokens._state import TokenState
+from interactor_ext.tokens._store import read_token
 
 NOW = 1_000_000.0
 

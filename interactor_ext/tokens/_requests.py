@@ -1,4 +1,4 @@
-"""The token of stream URLs: one scope and one kind of stream, where the client's own token may open everything."""
+"""Token requests: for the client's own token, and for those of stream URLs, with one scope for one kind of stream."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import httpx
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import APIStatusError, ConfigurationError
-from interactor_ext.tokens._auth import token_from, token_request
-from interactor_ext.tokens._store import Token
+from interactor_ext._responses._read import read_response
+from interactor_ext.tokens._store import Token, read_token
 
 TokenPlan = Generator[dict[str, Any], httpx.Response, Token]
 """Yields the arguments of token requests, gets their responses, and returns the token."""
@@ -25,6 +25,28 @@ _OTHER_REASONS = frozenset({"invalid_client", "invalid_grant", "unauthorized_cli
 
 class NotNarrowedError(ConfigurationError):
     """The account server gives no token with fewer rights than the client has."""
+
+
+def token_request(config: InteractorConfig, resource: str | None = None) -> dict[str, Any]:
+    """The arguments of `httpx.Client.request` for a token request."""
+    from interactor_client.api.oauth import create_token
+
+    body = {"grant_type": "client_credentials", "client_id": config.client_id, "client_secret": config.client_secret}
+    if config.scopes:
+        body["scope"] = " ".join(config.scopes)
+    if resource is not None:
+        body["resource"] = resource
+    return {
+        "method": create_token.OPERATION.method,
+        "url": create_token.OPERATION.path,
+        "json": body,
+        "extensions": {"operation": create_token.OPERATION},
+    }
+
+
+def token_from(response: httpx.Response, asked_at: float, model: str = "AccessToken") -> Token:
+    """The token of a token response, or the error that it is."""
+    return read_response(response, lambda response: read_token(response.content, asked_at, model))
 
 
 def own_token(config: InteractorConfig) -> TokenPlan:

@@ -1,0 +1,152 @@
+"""How a client uses its token store: one that fails or stalls costs a warning and a token request, but no call."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from concurrent import futures
+
+from interactor_ext._config import InteractorConfig
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._redaction import clean_text
+from interactor_ext._waiting import Latch
+from interactor_ext._waiting.threads import DaemonThreads
+from interactor_ext.logs._logger import logger
+from interactor_ext.tokens._store import Token, TokenStore, load_token
+
+Adopt = Callable[[Token | None], Token | None]
+"""Takes what was found in a store. Returns the token that makes a new one unnecessary, if there is one."""
+
+# Seconds that a token request waits for the store; then it is made without it.
+_PATIENCE = 2.0
+# So that a lock which another process holds is given up before the store is taken to stall.
+_SHARE_OF_LOCK = 0.75
+# Seconds without the store after it failed or stalled.
+_REST = 10.0
+# After it the lock is released, even if the token request has not ended.
+_LONGEST_REQUEST = 120.0
+# A thread that hangs cannot be ended: with so many of them, the store is waited for and skipped each time.
+_MOST_THREADS = 4
+_MOST_AT_EXIT = 1.0
+
+_in_use: set[futures.Future[None]] = set()
+
+
+class Search(Latch):
+    """The search for a token in the store: set when it is over, with the `token` that was found."""
+
+    token: Token | None = None
+
+
+class SharedStore:
+    """The store of one client, for one of that client's tokens. Failures of the store are warnings.
+
+    Raises:
+        ConfigurationError: the store is none.
+    """
+
+    def __init__(self, store: TokenStore, config: InteractorConfig, resource: str | None = None) -> None:
+        if not all(callable(getattr(store, method, None)) for method in ("load", "save", "lock")):
+            kind = type(store).__name__
+            raise ConfigurationError(f"token_store must have the methods `load`, `save` and `lock`, which {kind} lacks")
+        self._store = store
+        self._name = type(store).__name__
+        self._key = _key(config, resource)
+        self._threads = DaemonThreads("interactor-token-store", most=_MOST_THREADS, idle=0.0)
+        self._rests_until = -math.inf
+
+    def of(self, config: InteractorConfig, resource: str) -> SharedStore:
+        """The same store, for the token of stream URLs."""
+        return SharedStore(self._store, config, resource)
+
+    def search(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Token | None:
+        """The token of the store, if `adopt` accepts it and it is found in time.
+
+        Without one the store is locked until `issued`, called in the store's thread with a number of seconds to wait,
+        returns the token that was requested. That is saved.
+        """
+        if (search := self._begin(adopt, issued)) is None:
+            return None
+        search.wait(_PATIENCE)
+        return self._result(search)
+
+    async def search_async(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Token | None:
+        """As `search`."""
+        if (search := self._begin(adopt, issued)) is None:
+            return None
+        await search.wait_async(_PATIENCE)
+        return self._result(search)
+
+    def _begin(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Search | None:
+        if time.monotonic() < self._rests_until:
+            return None
+        search = Search()
+        try:
+            future = self._threads.submit(self._use, search, adopt, issued)
+        except ConfigurationError as error:  # no thread can be had
+            self._failed(error)
+            return None
+        _in_use.add(future)
+        future.add_done_callback(_in_use.discard)
+        return search
+
+    def _use(self, search: Search, adopt: Adopt, issued: Callable[[float], Token | None]) -> None:
+        """All that a token request needs of the store. One that answers late is used to the end."""
+        try:
+            if self._finds(search, adopt):
+                return
+            timeout = _PATIENCE * _SHARE_OF_LOCK
+            with self._store.lock(self._key, timeout) as held:
+                if not held:
+                    logger.warning("no lock of the token store within %.3g s: going on without it", timeout)
+                if self._finds(search, adopt):  # another process was quicker
+                    return
+                search.set()
+                token = issued(_LONGEST_REQUEST)
+                if token is not None:
+                    self._store.save(self._key, token)
+        except BaseException as error:  # `sys.exit()` in this thread would end nothing else
+            self._failed(error)
+        finally:
+            search.set()
+
+    def _finds(self, search: Search, adopt: Adopt) -> bool:
+        try:
+            stored = self._store.load(self._key)
+            fields = stored._asdict() if isinstance(stored, Token) else {}
+            search.token = adopt(None if stored is None else load_token(fields))
+        except ValueError as error:  # its content is no token
+            self._failed(error)
+        return search.token is not None
+
+    def _result(self, search: Search) -> Token | None:
+        if not search.is_set:
+            self._rests_until = time.monotonic() + _REST
+            logger.warning(
+                "the token store %s did not answer within %g s: going on without it for now", self._name, _PATIENCE
+            )
+        return search.token
+
+    def _failed(self, error: BaseException) -> None:
+        # An unreachable Redis may take seconds to fail, each time. Unreadable content is replaced by the next token.
+        if not isinstance(error, ValueError):
+            self._rests_until = time.monotonic() + _REST
+        reason = f"{type(error).__name__}: {clean_text(str(error))}"
+        logger.warning("the token store %s failed: %s", self._name, reason)
+
+
+@atexit.register
+def _finish() -> None:
+    # Callers have their token before it is saved, and a short program may be done by then.
+    futures.wait(_in_use, _MOST_AT_EXIT)
+
+
+def _key(config: InteractorConfig, resource: str | None) -> str:
+    identity = [config.account_server_url, config.client_id, sorted(config.scopes)]
+    if resource is not None:  # a client may have the scope of a stream URL, and no other
+        identity.append(resource)
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
