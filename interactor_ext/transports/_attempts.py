@@ -18,7 +18,6 @@ from interactor_ext._errors import APITimeoutError, CircuitOpenError, Interactor
 from interactor_ext._responses._connection_error import connection_error, may_have_been_sent
 from interactor_ext._responses._read import status_error
 from interactor_ext._responses._request_info import describe_request
-from interactor_ext.limits._buckets import Key, WouldWait, call_keys
 from interactor_ext.logs._calls import log_attempt, log_retry
 from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy, parse_retry_after
@@ -28,6 +27,7 @@ from interactor_ext.transports._interrupts import interrupt_behind
 
 if TYPE_CHECKING:
     from interactor_ext._waiting import Closing
+    from interactor_ext.limits._buckets import Key
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry._requests import Measured
     from interactor_ext.transports._cancellation import Cancellation
@@ -92,7 +92,9 @@ class Attempts:
         if self.limiter is not None:
             namespace = (about.namespace if about is not None else None) or ""
             is_account = operation is not None and operation.server == "account"
-            self.keys: tuple[Key, ...] = call_keys(rules.client, namespace, account=is_account, stream=self.is_stream)
+            self.keys: tuple[Key, ...] = self.limiter.keys_of(
+                rules.client, namespace, account=is_account, stream=self.is_stream
+            )
 
     def time_left(self) -> float | None:
         """Seconds until the deadline of the call; None where it has none."""
@@ -169,12 +171,12 @@ class Attempts:
             self.refuse(CircuitOpenError(f"{self._name()} was not sent: {why}", retry_after=permit))
         return permit
 
-    def would_wait(self, refusal: WouldWait) -> NoReturn:
+    def would_wait(self, seconds: float) -> NoReturn:
         self.refuse(
             APITimeoutError(
-                f"{self._name()} was not sent: the rate limits would have it wait for {refusal.seconds:.1f} s, "
+                f"{self._name()} was not sent: the rate limits would have it wait for {seconds:.1f} s, "
                 "longer than its deadline allows.",
-                retry_after=refusal.seconds,
+                retry_after=seconds,
                 sent=False,
             )
         )

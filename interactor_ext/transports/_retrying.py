@@ -17,7 +17,6 @@ import httpx
 from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import Closing
 from interactor_ext._waiting.closer import close_when_dropped, start_closer
-from interactor_ext.limits._buckets import WouldWait
 from interactor_ext.transports._attempts import Attempts, EndedWith, Rules, without_body
 from interactor_ext.transports._decoding import BodyBuffer, DecodedStream, inflaters_of, too_large
 from interactor_ext.transports._httpx_internals import discard_after, discard_if_desynchronised, watch_network
@@ -61,10 +60,9 @@ class CallTransport(httpx.BaseTransport):
     def _attempt(self, attempts: Attempts) -> httpx.Response:
         request = attempts.request
         if attempts.limiter is not None:
-            try:
-                attempts.limiter.wait(attempts.keys, attempts.time_left(), attempts.closing)
-            except WouldWait as refusal:
-                attempts.would_wait(refusal)
+            too_long = attempts.limiter.wait(attempts.keys, attempts.time_left(), attempts.closing)
+            if too_long is not None:
+                attempts.would_wait(too_long)
         ends_at = attempts.begin()
         request.extensions["timeout"] = attempts.timeouts(ends_at)
         try:
@@ -123,10 +121,9 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
     async def _attempt(self, attempts: Attempts) -> httpx.Response:
         request = attempts.request
         if attempts.limiter is not None:
-            try:
-                await attempts.limiter.wait_async(attempts.keys, attempts.time_left(), attempts.closing)
-            except WouldWait as refusal:
-                attempts.would_wait(refusal)
+            too_long = await attempts.limiter.wait_async(attempts.keys, attempts.time_left(), attempts.closing)
+            if too_long is not None:
+                attempts.would_wait(too_long)
         ends_at = attempts.begin()
         request.extensions["timeout"] = attempts.timeouts_async(ends_at)
         response: httpx.Response | None = None
