@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from interactor_ext._effects import Effects
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 
 Key = tuple[str, ...]
@@ -22,14 +23,6 @@ _MAX_BUCKETS = 10_000
 _RESERVE = 0.2
 # The limits are by the minute. A longer Retry-After holds for the call that got it alone, by the retry policy.
 _LONGEST_REFUSAL = 60.0
-
-
-class WouldWait(Exception):
-    """A call would have to wait `seconds` for the rate limits, longer than its deadline allows."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,21 +149,16 @@ class LocalBuckets:
         self._reset()
         after_fork_in_child(self._reset)
 
-    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> tuple[float, bool]:
+    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> Effects[tuple[float, bool]]:
         with self._lock:
             return self._buckets.reserve(keys, self._clock(), max_wait)
+        yield  # a generator as those of other stores, without an effect
 
-    async def reserve_async(
-        self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf
-    ) -> tuple[float, bool]:
-        return self.reserve(keys, max_wait)
-
-    def give_back(self, keys: Sequence[Key]) -> None:
+    def give_back(self, keys: Sequence[Key]) -> Effects[None]:
         with self._lock:
             self._buckets.give_back(keys, self._clock())
-
-    async def give_back_async(self, keys: Sequence[Key]) -> None:
-        self.give_back(keys)
+        return
+        yield
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
         affected, remaining, closed_for = observed(keys, status, headers, retry_after)
@@ -194,17 +182,6 @@ _SCOPES: Mapping[str, str] = {
     "token": "tokens",
     "tokens": "tokens",
 }
-
-
-def call_keys(client: str, namespace: str, *, account: bool, stream: bool) -> tuple[Key, ...]:
-    """The buckets that a call counts against."""
-    if account:
-        return (("tokens", client),)
-    if stream:
-        return (("streams", client),)
-    if not namespace:
-        return (("client", client),)
-    return (("client", client), ("namespace", client, namespace))
 
 
 def observed(

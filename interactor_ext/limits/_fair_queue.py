@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Hashable
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext._waiting import Closing, TaskWaiter, ThreadWaiter, Waiter
+from interactor_ext._waiting import Waiter
 
-# A waiter checks its turn this often, because the one that should have woken it may have been interrupted.
-_CHECK_SECONDS = 0.25
+CHECK_SECONDS = 0.25
+"""A waiter checks its turn this often, because the one that should have woken it may have been interrupted."""
+
+
+class Place:
+    """A place in the queue of a key. The queue holds it weakly: that of an interrupted waiter goes with it."""
+
+    __slots__ = ("__weakref__", "key", "waiter")
+
+    def __init__(self, key: Hashable, waiter: Waiter) -> None:
+        self.key = key
+        self.waiter = waiter
 
 
 class FairQueue:
-    """One turn for each key at a time. A waiter that is cancelled, interrupted or out of time leaves the queue."""
+    """One turn for each key at a time, until its holder leaves. Nothing here waits."""
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
@@ -23,70 +31,27 @@ class FairQueue:
         after_fork_in_child(self._reset)
 
     def _reset(self) -> None:
-        # The first of a queue has the turn. Waiters hold their places; that of an interrupted one goes with it.
-        self._queues: dict[Hashable, dict[weakref.ref[_Place], Waiter]] = {}
+        # The first of a queue has the turn.
+        self._queues: dict[Hashable, dict[weakref.ref[Place], Waiter]] = {}
 
     def is_busy(self, key: Hashable) -> bool:
         return key in self._queues
 
-    @contextmanager
-    def turn(self, key: Hashable, timeout: float | None, closing: Closing) -> Iterator[None]:
-        """Wait for the turn and hold it. TimeoutError after `timeout` seconds, ConfigurationError if the client is
-        closed meanwhile.
-        """
-        place, waiter, left = _Place(), ThreadWaiter(), _countdown(timeout)
-        try:
-            while not self._has_turn(key, place, waiter):
-                closing.wait(left(), waiter)
-                closing.check()
-            yield
-        finally:
-            self._leave(key, place)
-
-    @asynccontextmanager
-    async def turn_async(self, key: Hashable, timeout: float | None, closing: Closing) -> AsyncIterator[None]:
-        place, waiter, left = _Place(), TaskWaiter(), _countdown(timeout)
-        try:
-            while not self._has_turn(key, place, waiter):
-                await closing.wait_async(left(), waiter)
-                closing.check()
-            yield
-        finally:
-            self._leave(key, place)
-
-    def _has_turn(self, key: Hashable, place: _Place, waiter: Waiter) -> bool:
+    def has_turn(self, place: Place) -> bool:
         """Whether it is the first of its queue, which it joins if it has not yet."""
         with self._lock:
-            queue = self._queues.setdefault(key, {})
-            queue.setdefault(weakref.ref(place), waiter)
+            queue = self._queues.setdefault(place.key, {})
+            queue.setdefault(weakref.ref(place), place.waiter)
             while (first := next(iter(queue)))() is None:
                 del queue[first]
             return first() is place
 
-    def _leave(self, key: Hashable, place: _Place) -> None:
+    def leave(self, place: Place) -> None:
+        """Let the next one have the turn."""
         with self._lock:
-            queue = self._queues.get(key, {})
+            queue = self._queues.get(place.key, {})
             queue.pop(weakref.ref(place), None)
             if queue:
                 next(iter(queue.values())).wake()
             else:
-                self._queues.pop(key, None)
-
-
-class _Place:
-    __slots__ = ("__weakref__",)
-
-
-def _countdown(timeout: float | None) -> Callable[[], float]:
-    """Returns the seconds of the next wait; raises TimeoutError once `timeout` seconds are over."""
-    if timeout is None:
-        return lambda: _CHECK_SECONDS
-    ends_at = time.monotonic() + timeout
-
-    def left() -> float:
-        seconds = ends_at - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError
-        return min(seconds, _CHECK_SECONDS)
-
-    return left
+                self._queues.pop(place.key, None)

@@ -7,26 +7,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from interactor_ext._waiting import Closing
-from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, WouldWait
-from interactor_ext.limits._fair_queue import FairQueue
+from interactor_ext._effects import Call, Effects, run_async, run_sync
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._waiting import Closing, TaskWaiter, ThreadWaiter
+from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers
+from interactor_ext.limits._fair_queue import CHECK_SECONDS, FairQueue, Place
 from interactor_ext.limits._redis_buckets import RedisBuckets
+from interactor_ext.tokens._redis import is_async
 
 
 class BucketStore(Protocol):
     """Token buckets, in this process or in Redis."""
 
-    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float) -> tuple[float, bool]:
+    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float) -> Effects[tuple[float, bool]]:
         """The wait in seconds, and whether a token is reserved: not if the wait is longer than `max_wait`. Must return
         within `time_left` seconds.
         """
         ...
 
-    async def reserve_async(self, keys: Sequence[Key], max_wait: float, time_left: float) -> tuple[float, bool]: ...
-
-    def give_back(self, keys: Sequence[Key]) -> None: ...
-
-    async def give_back_async(self, keys: Sequence[Key]) -> None: ...
+    def give_back(self, keys: Sequence[Key]) -> Effects[None]: ...
 
     def observe(
         self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None
@@ -47,57 +46,70 @@ class RateLimiter:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._tiers!r})"
 
-    def wait(self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None) -> None:
-        """Wait until a call that counts against `keys` may start. WouldWait if that is more than `time_left` seconds
-        away, ConfigurationError as soon as the client is closed.
+    def keys_of(self, client: str, namespace: str, *, account: bool, stream: bool) -> tuple[Key, ...]:
+        """The buckets that a call counts against: of an OAuth client, and of a namespace, "" for none."""
+        if account:
+            return (("tokens", client),)
+        if stream:
+            return (("streams", client),)
+        return (("client", client), ("namespace", client, namespace)) if namespace else (("client", client),)
+
+    def wait(self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None) -> float | None:
+        """Wait until a call that counts against `keys` may start. Where that is more than `time_left` seconds away,
+        return at once how many.
+
+        Raises ConfigurationError as soon as the client is closed.
         """
         closing = closing or Closing()
-        left = math.inf if time_left is None else time_left
-        deadline = time.monotonic() + left
-        queue = keys[-1]
-        if not self._queue.is_busy(queue) and self._buckets.reserve(keys, 0.0, left)[1]:
-            return
-        try:
-            with self._queue.turn(queue, time_left, closing):
-                left = deadline - time.monotonic()
-                delay, reserved = self._buckets.reserve(keys, left, left)
-                if not reserved:
-                    raise WouldWait(delay)
-                try:
-                    closing.pause(delay)
-                except BaseException:
-                    self._buckets.give_back(keys)
-                    raise
-        except TimeoutError as error:
-            raise WouldWait(time_left or 0.0) from error
+        place = Place(keys[-1], ThreadWaiter())
+        return run_sync(self._wait(keys, time_left, place, closing, closing.wait, closing.pause))
 
     async def wait_async(
         self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None
-    ) -> None:
+    ) -> float | None:
         """As `wait`, for tasks."""
         closing = closing or Closing()
-        left = math.inf if time_left is None else time_left
-        deadline = time.monotonic() + left
-        queue = keys[-1]
-        if not self._queue.is_busy(queue) and (await self._buckets.reserve_async(keys, 0.0, left))[1]:
-            return
-        try:
-            async with self._queue.turn_async(queue, time_left, closing):
-                left = deadline - time.monotonic()
-                delay, reserved = await self._buckets.reserve_async(keys, left, left)
-                if not reserved:
-                    raise WouldWait(delay)
-                try:
-                    await closing.pause_async(delay)
-                except BaseException:
-                    await self._buckets.give_back_async(keys)
-                    raise
-        except TimeoutError as error:
-            raise WouldWait(time_left or 0.0) from error
+        place = Place(keys[-1], TaskWaiter())
+        return await run_async(self._wait(keys, time_left, place, closing, closing.wait_async, closing.pause_async))
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
         """Take over the rate limits in a response. Does no I/O."""
         self._buckets.observe(keys, status, headers, retry_after)
+
+    def _wait(
+        self,
+        keys: Sequence[Key],
+        time_left: float | None,
+        place: Place,
+        closing: Closing,
+        wait: Callable[..., Any],
+        pause: Callable[..., Any],
+    ) -> Effects[float | None]:
+        left = math.inf if time_left is None else time_left
+        deadline = time.monotonic() + left
+        if not self._queue.is_busy(place.key) and (yield from self._buckets.reserve(keys, 0.0, left))[1]:
+            return None
+        try:
+            while not self._queue.has_turn(place):
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return time_left
+                yield Call(wait, (min(left, CHECK_SECONDS), place.waiter))
+                closing.check()
+            left = deadline - time.monotonic()
+            delay, reserved = yield from self._buckets.reserve(keys, left, left)
+            if not reserved:
+                return delay
+            try:
+                yield Call(pause, (delay,))
+            except GeneratorExit:  # no driver is left to perform another effect
+                raise
+            except BaseException:
+                yield from self._buckets.give_back(keys)
+                raise
+        finally:
+            self._queue.leave(place)
+        return None
 
 
 class RedisRateLimiter(RateLimiter):
@@ -116,6 +128,15 @@ class RedisRateLimiter(RateLimiter):
     def __init__(self, redis: Any, tiers: Tiers | None = None, *, prefix: str = "interactor:limits:") -> None:
         super().__init__(tiers)
         self._buckets = RedisBuckets(redis, prefix, self._tiers)
+        self._is_async = is_async(redis)
+
+    def wait(self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None) -> float | None:
+        """As `RateLimiter.wait`."""
+        if self._is_async:
+            raise ConfigurationError(
+                "A redis.asyncio client serves AsyncInteractorClient only: pass a redis.Redis here."
+            )
+        return super().wait(keys, time_left, closing)
 
 
 RateLimiter.__module__ = RedisRateLimiter.__module__ = "interactor_ext"

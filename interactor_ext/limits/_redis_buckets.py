@@ -8,10 +8,9 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._effects import Call, Effects
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext.logs._logger import logger
@@ -86,53 +85,20 @@ class RedisBuckets:
         self._warns_at = -math.inf
         self._rests_until: float | None = None
 
-    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> tuple[float, bool]:
-        if self._is_async:
-            raise ConfigurationError(
-                "A redis.asyncio client serves AsyncInteractorClient only: pass a redis.Redis here."
-            )
-        if self._may_ask():
-            with self._failures_noted():
-                return _reservation(self._eval(keys, max_wait, 1, time_left))
-        return self._local.reserve(keys, max_wait)
-
-    async def reserve_async(
-        self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf
-    ) -> tuple[float, bool]:
+    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> Effects[tuple[float, bool]]:
         if self._may_ask():
             redis = self._redis_here()
             with self._failures_noted():
-                return _reservation(await self._eval_async(redis, keys, max_wait, 1, time_left))
-        return self._local.reserve(keys, max_wait)
+                return _reservation((yield _eval(redis, self._script(keys, max_wait, 1), time_left)))
+        return (yield from self._local.reserve(keys, max_wait))
 
-    def give_back(self, keys: Sequence[Key]) -> None:
+    def give_back(self, keys: Sequence[Key]) -> Effects[None]:
         if self._rests:
-            self._local.give_back(keys)
-            return
-        with self._failures_noted():
-            self._eval(keys, 0.0, -1, math.inf)
-
-    async def give_back_async(self, keys: Sequence[Key]) -> None:
-        if self._rests:
-            self._local.give_back(keys)
+            yield from self._local.give_back(keys)
             return
         redis = self._redis_here()
         with self._failures_noted():
-            await self._eval_async(redis, keys, 0.0, -1, math.inf)
-
-    def _eval(self, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
-        return _THREADS.call(partial(self._redis.eval, *self._script(keys, max_wait, take)), _patience(time_left))
-
-    async def _eval_async(self, redis: Any, keys: Sequence[Key], max_wait: float, take: int, time_left: float) -> Any:
-        script = self._script(keys, max_wait, take)
-        async with asyncio.timeout(_patience(time_left)):
-            if is_async(redis):
-                return await redis.eval(*script)
-            future = _THREADS.submit(redis.eval, *script)
-            try:
-                return await asyncio.wrap_future(future)
-            finally:
-                _THREADS.abandon(future)
+            yield _eval(redis, self._script(keys, 0.0, -1), math.inf)
 
     def _redis_here(self) -> Any:
         """An asynchronous client belongs to the event loop that uses it first. Other loops, as a second `asyncio.run`
@@ -195,6 +161,7 @@ def _reservation(reply: Sequence[Any]) -> tuple[float, bool]:
     return max(0.0, float(wait)), bool(taken)
 
 
-def _patience(time_left: float) -> float:
+def _eval(redis: Any, script: list[Any], time_left: float) -> Call:
     # A call that waited for Redis must have time left to be made.
-    return min(_PATIENCE, max(0.0, time_left) / 2)
+    patience = min(_PATIENCE, max(0.0, time_left) / 2)
+    return Call(redis.eval, tuple(script), threads=None if is_async(redis) else _THREADS, timeout=patience)

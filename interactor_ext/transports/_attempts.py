@@ -18,7 +18,6 @@ from interactor_ext._call import Call, describe_request
 from interactor_ext._errors import APITimeoutError, CircuitOpenError, InteractorError
 from interactor_ext._responses._connection_error import connection_error, interrupt_behind, may_have_been_sent
 from interactor_ext._responses._status_error import status_error
-from interactor_ext.limits._buckets import Key, WouldWait, call_keys
 from interactor_ext.logs._calls import log_attempt, log_retry
 from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy, parse_retry_after
@@ -26,6 +25,7 @@ from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 
 if TYPE_CHECKING:
     from interactor_ext._waiting import Closing
+    from interactor_ext.limits._buckets import Key
     from interactor_ext.limits._limiter import RateLimiter
 
 DEFAULT_TIMEOUT = 30.0
@@ -89,9 +89,9 @@ class Attempts:
             call.operation is not None and call.operation.id == "create_token"
         ) or "idempotency-key" in request.headers
         if self.limiter is not None:
-            namespace = call.namespace or ""
-            is_account = call.is_for_account_server
-            self.keys: tuple[Key, ...] = call_keys(rules.client, namespace, account=is_account, stream=self.is_stream)
+            self.keys: tuple[Key, ...] = self.limiter.keys_of(
+                rules.client, call.namespace or "", account=call.is_for_account_server, stream=self.is_stream
+            )
 
     def time_left(self) -> float | None:
         """Seconds until the deadline of the call; None where it has none."""
@@ -156,12 +156,12 @@ class Attempts:
         read = self.own_timeouts.get("read") if self.is_stream else None
         return {"connect": min(left, self._connect_timeout), "read": read, "write": None, "pool": left}
 
-    def would_wait(self, refusal: WouldWait) -> InteractorError:
-        """Why no attempt may be sent where the rate limits refuse it."""
+    def would_wait(self, seconds: float) -> InteractorError:
+        """Why no attempt may be sent where the rate limits allow one only in so many seconds."""
         return APITimeoutError(
-            f"{self._name()} was not sent: the rate limits would have it wait for {refusal.seconds:.1f} s, "
+            f"{self._name()} was not sent: the rate limits would have it wait for {seconds:.1f} s, "
             "longer than its deadline allows.",
-            retry_after=refusal.seconds,
+            retry_after=seconds,
             sent=False,
         )
 

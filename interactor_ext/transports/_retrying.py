@@ -18,7 +18,6 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import BodyBuffer, DecodedStream, gunzip_of, too_large
 from interactor_ext._waiting import Closing
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
-from interactor_ext.limits._buckets import WouldWait
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
 from interactor_ext.transports._httpx_internals import (
     discard_after,
@@ -56,10 +55,9 @@ class CallTransport(httpx.BaseTransport):
     def _attempt(self, attempts: Attempts) -> httpx.Response | float:
         """The outcome of the call, or the seconds until the next attempt."""
         if attempts.limiter is not None:
-            try:
-                attempts.limiter.wait(attempts.keys, attempts.time_left(), attempts.closing)
-            except WouldWait as refusal:
-                return attempts.refused(attempts.would_wait(refusal))
+            seconds = attempts.limiter.wait(attempts.keys, attempts.time_left(), attempts.closing)
+            if seconds is not None:
+                return attempts.refused(attempts.would_wait(seconds))
         if (why := attempts.begin()) is not None:
             return attempts.refused(why)
         request = attempts.request
@@ -115,10 +113,9 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
     async def _attempt(self, attempts: Attempts) -> httpx.Response | float:
         """The outcome of the call, or the seconds until the next attempt."""
         if attempts.limiter is not None:
-            try:
-                await attempts.limiter.wait_async(attempts.keys, attempts.time_left(), attempts.closing)
-            except WouldWait as refusal:
-                return attempts.refused(attempts.would_wait(refusal))
+            seconds = await attempts.limiter.wait_async(attempts.keys, attempts.time_left(), attempts.closing)
+            if seconds is not None:
+                return attempts.refused(attempts.would_wait(seconds))
         if (why := attempts.begin()) is not None:
             return attempts.refused(why)
         request = attempts.request

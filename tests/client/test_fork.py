@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from interactor_ext import _fork
-from interactor_ext._waiting import Closing
+from interactor_ext._waiting import ThreadWaiter
 from interactor_ext.limits import RateLimiter, Tier, Tiers
-from interactor_ext.limits._fair_queue import FairQueue
+from interactor_ext.limits._fair_queue import FairQueue, Place
 from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._per_loop import PerLoop
@@ -131,8 +131,8 @@ async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit() -> No
     assert isinstance(permit, Permit)
     permit.end(failed=True)
     queue = FairQueue()
-    turn = queue.turn("key", None, Closing())
-    turn.__enter__()
+    place = Place("key", ThreadWaiter())
+    assert queue.has_turn(place)
     limiter = RateLimiter(Tiers(client=Tier(1, 1)))
     limiter.wait((("client", "c"),))
     breaker._reset()
@@ -141,7 +141,7 @@ async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit() -> No
     assert isinstance(breaker.enter("host"), Permit)
     assert not queue.is_busy("key")
     limiter.wait((("client", "c"),), 0.1)
-    turn.__exit__(None, None, None)
+    queue.leave(place)
 
 
 def test_child_closes_inherited_file_locks(tmp_path: Path) -> None:
