@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from interactor_ext.testing.masking import BodyContext, cleaned_body, masked_body, masked_headers, masked_uri
+from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_uri
 from tests.support.linear_time import assert_linear_time
 
 CORE = "https://core.interactor.com/api/v1"
@@ -16,11 +16,11 @@ JSON = {"content-type": "application/json"}
 
 
 def sent(body: Any, path: str = "/rooms") -> Any:
-    return masked_body(json.dumps(body), JSON, BodyContext.of(CORE + path, sent=True))
+    return BodyMasker(CORE + path, is_sent=True).masked(json.dumps(body), JSON)
 
 
 def read(body: Any, path: str = "/rooms") -> Any:
-    return masked_body(json.dumps(body), JSON, BodyContext.of(CORE + path, sent=False))
+    return BodyMasker(CORE + path, is_sent=False).masked(json.dumps(body), JSON)
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,14 @@ def test_provider_key_prefixes_are_masked_anywhere(key: str) -> None:
     for text in (key, f"the key {key}, or ({key})", f"a={key}&b", f'{{"a": "{key}"}}', f"x%3D{key} \\n{key}"):
         for place in ("/rooms", "/data-sources"):
             assert key not in str(read({"a": [text], key: {"b": text}}, place))
-        assert key not in str(masked_body(text, {}, BodyContext()))
+        assert key not in str(BodyMasker().masked(text, {}))
         assert key not in str(
-            masked_body(f"a={key}&b=1", {"content-type": "application/x-www-form-urlencoded"}, BodyContext())
+            BodyMasker().masked(f"a={key}&b=1", {"content-type": "application/x-www-form-urlencoded"})
         )
         assert key not in masked_uri(f"https://x.test/{key}/y?q={key}#{key}")
         assert key not in str(masked_headers({"X-Upstream": text}, frozenset()))
         stream = f"data: {text}\ndata: {json.dumps({'a': text})}\n\n"
-        assert key not in masked_body(stream, {"content-type": "text/event-stream"}, BodyContext()).decode()
+        assert key not in BodyMasker().masked(stream, {"content-type": "text/event-stream"}).decode()
 
 
 def test_whsec_secrets_keep_their_prefix() -> None:
@@ -192,7 +192,7 @@ def test_pem_block_in_event_stream_leaves_other_events() -> None:
     block = "data: -----BEGIN PRIVATE KEY-----\ndata: MIIE\ndata: -----END PRIVATE KEY-----\n\n"
     cut = 'data: {"content": "-----BEGIN PRIVATE KEY-----MIIE"}\n\n'
     body = f'data: {{"n": 1}}\n\n{block}{cut}data: {{"n": 2}}\n\n'
-    clean = cleaned_body(body, {"content-type": "text/event-stream"}, BodyContext())
+    clean = BodyMasker().cleaned(body, {"content-type": "text/event-stream"})
     assert clean.decode() == 'data: {"n": 1}\n\ndata: MASKED\n\ndata: {"content": "MASKED"}\n\ndata: {"n": 2}\n\n'
 
 
@@ -206,9 +206,7 @@ def test_event_stream_keeps_its_structure() -> None:
         'id: 1\r\ndata: {"a": "\u2028", "state": "x"}\r\n\r\n'
         'data:{"arguments": "{\\"password\\": \\"p\\"}"}\n\n: token=t\n'
     )
-    clean = cleaned_body(
-        body.encode(), {"content-type": "text/event-stream"}, BodyContext.of(CORE, sent=False)
-    ).decode()
+    clean = BodyMasker(CORE, is_sent=False).cleaned(body.encode(), {"content-type": "text/event-stream"}).decode()
     assert clean == (
         'id: 1\r\ndata: {"a": "\u2028", "state": "x"}\r\n\r\n'
         'data: {"arguments": "{\\"password\\": \\"MASKED\\"}"}\n\n: token=MASKED\n'
@@ -230,11 +228,11 @@ def test_event_stream_keeps_its_structure() -> None:
     ],
 )
 def test_body_is_rewritten_only_when_masked(body: Any, clean: Any) -> None:
-    assert cleaned_body(body, JSON, BodyContext()) == clean
+    assert BodyMasker().cleaned(body, JSON) == clean
 
 
 def test_multipart_form_is_masked_completely() -> None:
-    assert cleaned_body(b"--x ...", {"Content-Type": ["multipart/form-data; boundary=x"]}, BodyContext()) == b"MASKED"
+    assert BodyMasker().cleaned(b"--x ...", {"Content-Type": ["multipart/form-data; boundary=x"]}) == b"MASKED"
 
 
 @pytest.mark.parametrize(
@@ -260,6 +258,6 @@ def test_multipart_form_is_masked_completely() -> None:
 def test_masking_takes_linear_time(part: str) -> None:
     def task(size: int) -> Callable[[], object]:
         text = (part * size)[:size]
-        return lambda: masked_body(text, {}, BodyContext())
+        return lambda: BodyMasker().masked(text, {})
 
     assert_linear_time(task, 3_000)
