@@ -1,6 +1,10 @@
-"""Masks secrets and removes control characters in log records and in what error messages quote of a server.
+"""Masks secrets and removes control characters: in log records, in what error messages quote of a server, on cassettes
+and in the sandbox's journals.
 
-Servers echo what they were sent ("invalid client_secret 'abc'"), and error messages end in logs and bug reports.
+A secret is recognized by its name (`client_secret`, `X-Api-Key`, `dbPassword`, `credentials`), by its form (a signed
+token, a key with the prefix of its provider, a PEM block, `user:password@` in a URL), or because the caller knows it.
+Masking what is masked changes nothing. Servers echo what they were sent ("invalid client_secret 'abc'"), and error
+messages end in logs and bug reports.
 """
 
 from __future__ import annotations
@@ -15,25 +19,9 @@ from typing import Any
 MASK = "***"
 # C0 without tab and line break, DEL, C1, line and paragraph separators, bidirectional marks, lone surrogates.
 CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+# Parameters that a browser carries from the provider to the application. They are secrets in some places only.
+OAUTH_NAMES = frozenset({"code", "state"})
 
-_SECRET_KEYS = frozenset(
-    {
-        "access_token",
-        "api_key",
-        "apikey",
-        "authorization",
-        "client_secret",
-        "cookie",
-        "id_token",
-        "password",
-        "proxy_authorization",
-        "refresh_token",
-        "secret",
-        "set_cookie",
-        "token",
-        "x_api_key",
-    }
-)
 # Far more than is kept, so that no part of a secret is left at the cut.
 _LONGEST_READ = 16_384
 _LONGEST_TEXT = 1_000
@@ -50,9 +38,32 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
+# Names. `max_tokens` and the like count tokens of a language model.
+_KEYS = "(?:api|access|private|secret|account|shared|signing|signature|encryption|master|subscription)[_-]?key"
+_ONE = (
+    f"token|secret|password|passwd|passphrase|pwd|dsn|authorization|cookie|{_KEYS}|connection[_-]?string|"
+    "code[_-]?verifier|x-(?:amz|goog)-(?:credential|signature)|aws[_-]?access[_-]?key[_-]?id|google[_-]?access[_-]?id|"
+    "key[_-]?pair[_-]?id"
+)
+_SEVERAL = (
+    "secrets|passwords|passphrases|credentials|cookies|dsns|connection[_-]?strings|"
+    f"{_KEYS}s|(?:access|refresh|api|auth|bearer|session|csrf|xsrf|device|oauth|client|user|secret|security|id)[_-]?tokens"
+)
+# `password2`, `passwordConfirmation`, `tokens[0]`, `user[password]`
+_NAME_END = r"(?:[_-]?(?:\d{1,3}|confirm|confirmation|again))?(?:\]|\[\w{0,40}\])*\Z"
+_SECRET_NAME = rf"(?i)(?:{_ONE}|{_SEVERAL}|\A(?:tokens|signature|sig)){_NAME_END}"
+# A number under one of these names is a count.
+_COUNTED_NAME = r"(?i)(?:tokens|secrets|credentials|cookies|keys)\Z"
+# What follows one of these is a secret in a sentence, too: "password: hunter" is one, "token: malformed" is none.
+_CERTAIN_NAME = (
+    r"(?i)(?:client[_-]?secret|(?:access|refresh|id)[_-]?token|api[_-]?key|authorization|passw(?:or)?d|passphrase)"
+    + _NAME_END
+)
+
 # No pattern may take more than linear time, whatever the text: a repetition that can fail at its end is either bounded,
 # or cannot begin within a run that it has looked at already.
 
+# Forms.
 # No letter or digit of another word, unless it ends an escape sequence: of Python or JSON, of a URL, of a terminal.
 _WORD_START = (
     r"(?:(?<!\w)|(?<=\\[abfnrtv])|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2})"
@@ -70,7 +81,7 @@ _JWT = (
 _PEM = r"""-----BEGIN[^-\n]{1,60}-----[^"'<>{}]*?(?:-----END[^-\n]{1,60}-----|(?=\\{0,8}["'<>{}])|\Z)"""
 # Passwords are found unescaped in URLs. Behind the colon of a host there is a port, and then no @ of a password.
 _USER_INFO = (
-    r"""(?i)\b([a-z][a-z0-9+.-]{1,20}:/{1,3})(?:[^\s/?#"'<>\\]*@|"""
+    r"""(?i)\b([a-z][a-z0-9+.-]{1,30}:/{1,3})(?:[^\s/?#"'<>\\]*@|"""
     r"""[^\s/?#:@"'<>\\]*:(?!\d{1,5}(?:[/?#\s"'<>]|\Z))(?:(?!://)[^\s"'<>])*@)"""
 )
 # Of providers that give their keys a prefix so that they are found where they should not be. Each alternative begins
@@ -84,42 +95,76 @@ _PREFIXED_KEY = (
     r"|hf_(?=[a-zA-Z_]{0,100}\d)\w{8,}|gsk_(?=[a-zA-Z_]{0,100}\d)\w{8,}|npm_(?=[a-zA-Z_]{0,100}\d)\w{8,}"
     r"|dop_v1_\w{8,}|lin_api_\w{8,}|(?P<ours>whsec_|secret_|sk_)(?=[a-zA-Z_]{0,100}\d)\w{6,}"
 )
-_SIGNED_URL = (
-    r"""(?i)((?:(?<![\w.-])|(?<=%26)|(?<=%3f))"""
-    r"""(?:x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|googleaccessid|key-pair-id)"""
-    r"""(?:=|%3d))(?:(?!%26)[^&#\s"'<>;,\\])+"""
-)
 
-# The brackets and the b are those of lists and of bytes, as Python shows them.
-_ASSIGNED = r"""(["']?\s*[:=]\s*[\[(]?(?:b?["'])?|\s+["'])"""
-# "password: is required" says what is wrong with one.
-_PROSE = (
-    "null|none|true|false|is|are|was|has|must|may|or|and|should|cannot|not|too|does|needs|contains|in|with|of|for|"
-    "required|missing|invalid|expired|wrong"
-)
+# Names with values, in any text: `name=value`, and the same within the value of another parameter, where ?, & and = are
+# %3F, %26 and %3D; `name: value`, and in JSON and Python's reprs; "the name 'value'".
 _NAMED = (
-    r"(?i)\b(client_secret|access_token|refresh_token|id_token|api_?key|authorization|password)"
-    + _ASSIGNED
-    + rf"(?!(?:{_PROSE})\b)"
-    + r"""[^\s"'&,;}]+"""
+    r"(?i)(?:(?P<query>[?&#]|%26|%3f)|(?<![\w.-]))(?P<name>[\w.-]++(?:\[\w{0,40}\]){0,5})"
+    r"""(?P<quote>\\*["'])?(?:(?P<assigned>=(?![ \t])|%3d)|[ \t]*[:=][ \t]*|[ \t]+(?=["']))"""
+)
+# "password: is required" says what is wrong with one, and what follows "Authorization: Basic" is masked by its form.
+_NO_PROSE = (
+    r"(?!(?:null|none|true|false|is|are|was|has|must|may|or|and|should|cannot|not|too|does|needs|contains|in|with|of|"
+    r"for|at|it|required|missing|invalid|expired|wrong|bearer|basic)(?![^\s.,;:!?)\]}&\"']))"
 )
 # "token: malformed" tells what is wrong; "token: 8f3a..." is the token. Those that are made by machines hold a digit.
-_NAMED_LOOSELY = r"(?i)\b(secret|token)" + _ASSIGNED + r"""(?=[^\s"'&,;}\d]{0,100}\d)[^\s"'&,;}]{6,}"""
+_RANDOM = r"""(?=[^\s"'&,;}\d]{0,100}\d)(?=[^\s"'&,;}]{6})"""
+_VALUE = (
+    r"""(?i)b?(?P<open>\\*["'])%s(?P<quoted>(?:(?!(?P=open))(?:\\.|[^\\\n]))*+)(?P=open)?"""
+    r"""|(?P<container>[\[{(](?=b?["']?%s)[^][(){}]*[])}]?)"""
+    r"""|%s(?P<bare>(?<=%%3d)(?:(?!%%26)[^&\s"'<>,;\\}])+|[^&\s"'<>,;\\}]+)"""
+)
+_CERTAIN_VALUE = _VALUE % ("", "", _NO_PROSE)
+_RANDOM_VALUE = _VALUE % (_RANDOM, _RANDOM, _RANDOM)
 # C0, DEL and C1 would let a server forge log lines or drive a terminal, and marks of direction show a text in another
 # order than it has; lone surrogates cannot be written at all.
 _CONTROL = f"[{CONTROLS}]"
 _UNPRINTABLE = rf"[\n\t{CONTROLS}]+"
 
 
-def mask_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without any of `secrets` and without what looks like a secret."""
+def is_secret_name(name: object) -> bool:
+    if isinstance(name, bytes):
+        name = name.decode("latin-1")
+    return isinstance(name, str) and _compiled(_SECRET_NAME).search(name) is not None
+
+
+def is_secret(name: object, value: object) -> bool:
+    """Whether `value` is a secret for its name. A flag is none, nor is a count: `"tokens": 512`."""
+    if value is None or isinstance(value, bool) or not is_secret_name(name):
+        return False
+    return not (isinstance(value, int | float) and _compiled(_COUNTED_NAME).search(str(name)))
+
+
+def mask_text(
+    text: str, secrets: Iterable[str] = (), *, mask: str = MASK, in_queries: frozenset[str] = frozenset()
+) -> str:
+    """`text` without any of `secrets`, without what looks like a secret, and without the values of secret names.
+
+    `in_queries` has further names whose values are masked where they are parameters of a URL.
+    """
     # The longest first, for one may begin like another.
     for secret in sorted(secrets, key=len, reverse=True):
         if holds_secret(text, (secret,)):
-            text = _whole(secret).sub(MASK, text)
-    text = mask_forms(text)
-    text = _compiled(_NAMED).sub(rf"\1\2{MASK}", text)
-    return _compiled(_NAMED_LOOSELY).sub(rf"\1\2{MASK}", text)
+            text = _whole(secret).sub(mask, text)
+    return _mask_named(mask_forms(text, mask), mask, in_queries)
+
+
+def _mask_named(text: str, mask: str, in_queries: frozenset[str]) -> str:
+    parts, at, end = [], 0, 0
+    for found in _compiled(_NAMED).finditer(text):
+        name = found["name"]
+        if found.end() < end or not (is_secret_name(name) or (found["query"] and name.lower() in in_queries)):
+            continue
+        is_certain = found["assigned"] or found["quote"] or _compiled(_CERTAIN_NAME).search(name)
+        value = _compiled(_CERTAIN_VALUE if is_certain else _RANDOM_VALUE).match(text, found.end())
+        if value is None or ((value["bare"] or "").isdigit() and _compiled(_COUNTED_NAME).search(name)):
+            continue
+        kind, end = str(value.lastgroup), value.end()
+        # In JSON, what is no string becomes one.
+        quote = "" if kind == "quoted" else found["quote"] or ('"' if kind == "container" else "")
+        parts += [text[at : value.start(kind)], f"{quote}{mask}{quote}"]
+        at = value.end(kind)
+    return "".join([*parts, text[at:]])
 
 
 def holds_secret(text: str, secrets: Iterable[str]) -> bool:
@@ -148,8 +193,6 @@ def mask_forms(text: str, mask: str = MASK) -> str:
         lambda match: match[0] if _is_prose(match) else f"{match[1]}{match[2]}{mask}", text
     )
     text = _compiled(_JWT).sub(rf"\1{mask}", text)
-    if "=" in text or "%3" in text:
-        text = _compiled(_SIGNED_URL).sub(rf"\1{mask}", text)
     return _compiled(_PREFIXED_KEY).sub(lambda match: _masked_key(match, mask), text)
 
 
@@ -197,7 +240,7 @@ def clean_json(value: Any, secrets: Iterable[str] = ()) -> Any:
 
     It is cut where it is deep or wide.
     """
-    return _Cleaner(lambda text: clean_text(text, secrets), _WIDEST).clean(value)
+    return Masker(lambda text: clean_text(text, secrets), deepest=_DEEPEST, widest=_WIDEST).clean(value)
 
 
 def mask_value(name: str, value: Any, secrets: Iterable[str] = ()) -> Any:
@@ -205,19 +248,16 @@ def mask_value(name: str, value: Any, secrets: Iterable[str] = ()) -> Any:
 
     A mapping that holds a secret becomes a `dict`; what holds none stays what it is. It is cut where it is deep.
     """
-    cleaned = _Cleaner(lambda text: mask_text(text, secrets), None).named(name, value)
+    cleaned = Masker(lambda text: mask_text(text, secrets), deepest=_DEEPEST).item({}, name, value)
     return value if cleaned == value else cleaned
 
 
-def is_secret_name(name: object) -> bool:
-    if isinstance(name, bytes):
-        name = name.decode("latin-1")
-    return isinstance(name, str) and name.lower().replace("-", "_") in _SECRET_KEYS
+class Masker:
+    """Masks a value and all that it holds: its texts by `text`, and whole what is named like a secret."""
 
-
-class _Cleaner:
-    def __init__(self, text: Callable[[str], str], widest: int | None) -> None:
+    def __init__(self, text: Callable[[str], str], *, deepest: int | None = None, widest: int | None = None) -> None:
         self._text = text
+        self._deepest = deepest
         self._widest = widest
 
     def clean(self, value: Any, around: tuple[int, ...] = ()) -> Any:
@@ -230,14 +270,14 @@ class _Cleaner:
             return self._shown(value)
         if not isinstance(value, Mapping | list | tuple | set | frozenset):
             return value
-        if len(around) == _DEEPEST or id(value) in around:
+        if len(around) == self._deepest or id(value) in around:
             return "…"
         around = (*around, id(value))
         if isinstance(value, Mapping):
             items = list(islice(value.items(), self._widest))
-            return {self._shown(key): self.named(key, item, around) for key, item in items}
+            return {self._shown(key): self.item(value, key, item, around) for key, item in items}
         if isinstance(value, list | tuple) and len(value) == 2:
-            cleaned = [self.clean(value[0], around), self.named(value[0], value[1], around)]
+            cleaned = [self.clean(value[0], around), self.item({}, value[0], value[1], around)]
         else:
             cleaned = [self.clean(item, around) for item in islice(value, self._widest)]
         for kind in (tuple, set, frozenset):
@@ -245,8 +285,9 @@ class _Cleaner:
                 return kind(cleaned)
         return cleaned
 
-    def named(self, name: object, value: Any, around: tuple[int, ...] = ()) -> Any:
-        return MASK if value is not None and is_secret_name(name) else self.clean(value, around)
+    def item(self, parent: Mapping[Any, Any], name: object, value: Any, around: tuple[int, ...] = ()) -> Any:
+        """What becomes of the value that `parent` has under a name."""
+        return MASK if is_secret(name, value) else self.clean(value, around)
 
     def _shown(self, value: Any) -> Any:
         """What is no text itself, as it is, unless its text has to be cleaned."""

@@ -1,4 +1,4 @@
-"""Configures vcrpy for cassettes to commit: no secret that masking.py knows reaches the file, whatever else a
+"""Configures vcrpy for cassettes to commit: no secret that masking.py recognizes reaches the file, whatever else a
 test configures. And so that event streams can be recorded, which vcrpy would read to their end before anybody else.
 """
 
@@ -15,14 +15,7 @@ from typing import Any
 
 import httpx
 
-from interactor_ext.testing.masking import (
-    BodyContext,
-    cleaned_body,
-    masked_body,
-    masked_headers,
-    masked_uri,
-    masked_value,
-)
+from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_uri
 
 RECORD = "INTERACTOR_RECORD"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "idempotency-key"})
@@ -105,7 +98,7 @@ class _Persister:
             "responses": [_clean_response(*each) for each in zip(requests, responses, strict=True)],
         }
         if metadata:
-            clean["metadata"] = masked_value(metadata, BodyContext())
+            clean["metadata"] = BodyMasker().clean(metadata)
         FilesystemPersister.save_cassette(path, clean, serializer)
         _recorded.add(key)
 
@@ -290,13 +283,13 @@ class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 def _clean_request(request: Any) -> Any:
-    body = cleaned_body(_body_of(request), request.headers, BodyContext.of(request.uri, sent=True))
+    body = BodyMasker(request.uri).cleaned(_body_of(request), request.headers)
     return type(request)(request.method, _clean_uri(request.uri), body, _clean_headers(request.headers))
 
 
 def _clean_response(request: Any, response: dict[str, Any]) -> dict[str, Any]:
-    context = BodyContext.of(request.uri, sent=False)
-    body = {**response["body"], "string": cleaned_body(response["body"].get("string"), response["headers"], context)}
+    clean = BodyMasker(request.uri, is_sent=False).cleaned(response["body"].get("string"), response["headers"])
+    body = {**response["body"], "string": clean}
     return {**response, "headers": _clean_headers(response["headers"]), "body": body}
 
 
@@ -325,7 +318,7 @@ def _clean_uri(uri: str) -> str:
 
 
 def _masked_body(request: Any) -> Any:
-    body = masked_body(_body_of(request), request.headers, BodyContext.of(request.uri, sent=True))
+    body = BodyMasker(request.uri).masked(_body_of(request), request.headers)
     return _LOCAL_SERVER.sub(r"\1localhost", json.dumps(body, sort_keys=True, default=repr))
 
 

@@ -9,15 +9,14 @@ from interactor_ext.sandbox.http.strict_json import parse_json
 from interactor_ext.sandbox.inspector.snapshot import summary
 from interactor_ext.sandbox.storage.journal import (
     CODE,
-    MASK,
     MAX_RESPONSE,
     RESPONSES,
     RequestRecord,
     ResponseRecord,
     masked,
+    masked_text,
 )
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.testing.masking import masked_text
 
 LARGE = f"Larger than {MAX_RESPONSE // 1024} KiB, so it is not shown."
 
@@ -46,7 +45,7 @@ def _text(content: bytes, *secret: str) -> str:
     try:
         return json.dumps(masked(parse_json(text), *secret), indent=2, ensure_ascii=False)
     except ValueError:
-        return masked_text(text, MASK)
+        return masked_text(text)
 
 
 def _absent(contract: Contract, record: RequestRecord) -> JsonObject:

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
+from interactor_ext._redaction import MASK, OAUTH_NAMES, Masker, is_secret_name, mask_text
 from interactor_ext.sandbox.http.strict_json import parse_json
-from interactor_ext.testing.masking import is_secret_name, masked_text
 
 T = TypeVar("T")
 
-MASK = "***"
 # Bytes of a journal.
 MAX_SIZE = 64 * 1024 * 1024
 # Bytes of an entry without its contents.
@@ -23,8 +22,6 @@ MAX_RESPONSE = 64 * 1024
 RESPONSES = 500
 # The code of an OAuth flow, in the callback's body.
 CODE = "code"
-# Not masked: readers of a journal want to know which client sent a request.
-CLIENT = "client_id"
 
 
 class Journal(Sequence[T]):
@@ -110,7 +107,7 @@ class RequestRecord:
     def headers(self) -> dict[str, str]:
         """Lower-case names; secrets are masked."""
         decoded = ((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in self.raw_headers)
-        return {name: MASK if is_secret_name(name) else masked_text(value, MASK) for name, value in decoded}
+        return {name: MASK if is_secret_name(name) else masked_text(value) for name, value in decoded}
 
     @property
     def body(self) -> Any:
@@ -140,20 +137,13 @@ class ResponseRecord:
 
 def masked(value: Any, *secret: str) -> Any:
     """JSON with secrets masked; `secret` are further names that are secret on the first level."""
-    if isinstance(value, str):
-        return masked_text(value, MASK)
-    if isinstance(value, list):
-        return [masked(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        masked_text(name, MASK): MASK if _is_secret(name, item) or name in secret else masked(item)
-        for name, item in value.items()
-    }
+    if isinstance(value, dict):
+        value = {name: MASK if name in secret else item for name, item in value.items()}
+    return Masker(masked_text).clean(value)
 
 
-def _is_secret(name: str, value: Any) -> bool:
-    return value is not None and not isinstance(value, bool) and name != CLIENT and is_secret_name(name)
+def masked_text(text: str) -> str:
+    return mask_text(text, in_queries=OAUTH_NAMES)
 
 
 Journal.__module__ = RequestRecord.__module__ = "interactor_ext.sandbox"
