@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from IPython.lib.pretty import pretty
 from rich.pretty import pretty_repr
 
 from interactor_client import models
 from interactor_client.types import Page, PageMeta
-from tests.support.json_schema import COMPONENTS
+from tests.support.cases import for_each
+from tests.support.json_schema import COMPONENTS, MODELS
 
-SHOWN = [pytest.param(pretty_repr, id="rich"), pytest.param(pretty, id="IPython")]
+SHOWN = [pretty_repr, pretty]
 TOOL = {"id": "tool_1", "name": "look_up", "description": "Looks up.", "parameters": {"type": "object"}}
 ASSISTANT: dict[str, Any] = {
     "id": "asst_1",
@@ -23,30 +23,41 @@ ASSISTANT: dict[str, Any] = {
     "created_at": "2025-01-15T10:30:00Z",
     "updated_at": "2025-01-15T10:30:00Z",
 }
+# Hidden by their names wherever they occur, and by `x-secret` of their schemas.
+SECRET_NAMES = {"access_token", "refresh_token", "client_secret", "secret", "token"}
+MARKED = {
+    ("DataSource", "config"),
+    ("CreateDataSourceRequest", "config"),
+    ("UpdateDataSourceRequest", "config"),
+    ("OAuthAuthorization", "authorization_url"),
+    ("OAuthAuthorization", "state"),
+    ("CompleteOAuthRequest", "state"),
+}
+SECRETS = MARKED | {(name, field) for name in MODELS for field in SECRET_NAMES & set(COMPONENTS[name]["properties"])}
 
 
-@pytest.mark.parametrize("show", SHOWN)
-def test_fields_that_are_unset_are_not_shown(show: Any) -> None:
-    call = models.OAuthFlow.from_dict({"flow_id": "flow_1", "status": "pending"})
-    assert show(call) == "OAuthFlow(flow_id='flow_1', status='pending')"
-
-
-@pytest.mark.parametrize("show", SHOWN)
-def test_long_model_is_one_field_a_line_with_models_indented_within(show: Any) -> None:
+@for_each(SHOWN)
+def test_long_model_is_one_set_field_a_line_with_models_indented_within(show: Any) -> None:
     lines = show(models.Assistant.from_dict(ASSISTANT)).splitlines()
     assert len(lines) > 7
     assert "    name='Support Bot'," in lines
     assert any(line.startswith(" " * 8) and "name='look_up'" in line for line in lines)
+    call = models.OAuthFlow.from_dict({"flow_id": "flow_1", "status": "pending"})
+    assert show(call) == "OAuthFlow(flow_id='flow_1', status='pending')"
 
 
-@pytest.mark.parametrize("show", SHOWN)
-@pytest.mark.parametrize(
-    ("name", "field"),
-    [("CredentialToken", "access_token"), ("CredentialToken", "refresh_token"), ("Webhook", "secret")],
-)
-def test_secrets_and_undocumented_values_are_not_shown(show: Any, name: str, field: str) -> None:
-    model = getattr(models, name).from_dict({**COMPONENTS[name]["examples"][0], field: "s3cr3t", "new": "s3cr3t"})
-    for shown in (show(model), show(Page([model], PageMeta(1, 20, None, None, has_more=False)))):
+def test_specification_marks_what_is_secret_without_being_called_so() -> None:
+    assert {(name, field) for name in MODELS for field in COMPONENTS[name].get("x-secret", ())} == MARKED
+
+
+@for_each(sorted(SECRETS))
+def test_secrets_and_undocumented_values_are_not_shown(name: str, field: str) -> None:
+    value = {"dsn": "postgres://bob:s3cr3t@db/x"} if field == "config" else "s3cr3t"
+    example = COMPONENTS[name]["examples"][0]
+    model = getattr(models, name).from_dict({**example, field: value, "new": "s3cr3t"})
+    assert getattr(model, field) == value
+    page = Page([model], PageMeta(1, 20, None, None, has_more=False))
+    for shown in (repr(model), str(model), f"{[model]}", *(show(each) for show in SHOWN for each in (model, page))):
         assert "s3cr3t" not in shown
         assert f"{field}='***'" in shown
         assert "additional_properties={'new': ...}" in shown
