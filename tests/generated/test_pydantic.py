@@ -12,13 +12,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from interactor_client import UNSET, models
 from interactor_client.types import Page, PageMeta
-from tests.support.json_schema import COMPONENTS, MODELS, in_the_contracts_notation
+from tests.support.cases import for_each
+from tests.support.json_schema import COMPONENTS, EXAMPLES, MODELS, in_the_contracts_notation
 
-EXAMPLES = [
-    pytest.param(name, example, id=f"{name}-{number}")
-    for name in MODELS
-    for number, example in enumerate(COMPONENTS[name].get("examples", []))
-]
 ASSISTANT = COMPONENTS["Assistant"]["examples"][0]
 META = PageMeta(1, 20, None, 1, has_more=False)
 
@@ -42,20 +38,15 @@ def errors_of(target: Any, value: Any) -> list[tuple[tuple[int | str, ...], str]
     return [(error["loc"], error["msg"]) for error in caught.value.errors()]
 
 
-@pytest.mark.parametrize("mode", ["validation", "serialization"])
-@pytest.mark.parametrize("name", MODELS)
-def test_json_schema_of_a_model_is_the_component_of_the_contract(name: str, mode: Any) -> None:
-    schema = TypeAdapter(getattr(models, name)).json_schema(mode=mode)
-    definitions = schema.pop("$defs", {})
-    assert in_the_contracts_notation(schema) == COMPONENTS[name]
-    for other, definition in definitions.items():
-        assert in_the_contracts_notation(definition) == COMPONENTS[other]
-
-
-def test_json_schema_has_a_definition_for_each_component_that_is_referred_to() -> None:
-    schema = TypeAdapter(models.AssistantListResponse).json_schema()
-    referred = {part.partition('"')[0] for part in json.dumps(schema).split('"#/$defs/')[1:]}
-    assert {"Assistant", "Tool", "DataSourceType", "PaginationMeta"} <= referred == set(schema["$defs"])
+@for_each(MODELS)
+def test_json_schema_of_a_model_has_the_components_of_the_contract(name: str) -> None:
+    adapter = TypeAdapter(getattr(models, name))
+    schema = adapter.json_schema(mode="validation")
+    assert schema == adapter.json_schema(mode="serialization")
+    found = {name: schema, **schema.pop("$defs", {})}
+    assert in_the_contracts_notation(found) == {each: COMPONENTS[each] for each in found}
+    referred = {part.partition('"')[0] for part in json.dumps(found).split('"#/$defs/')[1:]}
+    assert referred <= set(found)
 
 
 def test_model_and_those_it_refers_to_share_definitions_in_a_users_schema() -> None:
@@ -80,7 +71,7 @@ def test_subclass_has_the_schema_of_its_model_under_a_name_of_its_own() -> None:
     assert (type(both.helper), type(both.assistant)) == (Helper, models.Assistant)
 
 
-@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+@for_each(EXAMPLES)
 def test_example_round_trips_as_python_and_as_json(name: str, example: dict[str, Any]) -> None:
     adapter = TypeAdapter(getattr(models, name))
     model = getattr(models, name).from_dict({**example, "brand_new": [1]})
@@ -126,13 +117,8 @@ def test_field_that_does_not_fit_is_an_error_at_its_place() -> None:
 
 
 def test_error_quotes_no_value() -> None:
-    values = [
-        {"access_token": "s3cr3t", "token_type": ["s3cr3t"]},
-        {"access_token": "s3cr3t"},
-        ["s3cr3t"],
-        "s3cr3t",
-        deeply_nested("s3cr3t"),
-    ]
+    token: Any = {"access_token": "s3cr3t"}
+    values = [{**token, "token_type": ["s3cr3t"]}, token, ["s3cr3t"], "s3cr3t", deeply_nested("s3cr3t")]
     for value in values:
         with pytest.raises(ValidationError) as caught:
             TypeAdapter(models.CredentialToken).validate_python(value)
@@ -157,7 +143,7 @@ def test_strict_mode_takes_models_in_python_and_objects_in_json() -> None:
         Strict.model_validate({"assistant": ASSISTANT})
 
 
-@pytest.mark.parametrize("family", models.EVENT_MODELS)
+@for_each(models.EVENT_MODELS)
 def test_union_of_events_takes_the_model_of_the_type(family: str) -> None:
     adapter = TypeAdapter(getattr(models, family))
     for name in models.EVENT_MODELS[family].values():
