@@ -21,26 +21,15 @@ from interactor_client import UNSET, ApiError, AuthenticatedClient, Client, Deco
 from interactor_client.api.assistants import create_assistant, delete_assistant, get_assistant, list_assistants
 from interactor_client.api.credentials import list_credentials
 from interactor_client.api.oauth import create_token, get_jwks, revoke_token
-from interactor_client.api.rooms import stream_room, update_room
+from interactor_client.api.rooms import stream_room
 from interactor_client.api.tools import submit_tool_result
 from interactor_client.api.workflow_instances import submit_workflow_input
-from interactor_client.models.create_assistant_request import CreateAssistantRequest
-from interactor_client.models.error_response import ErrorResponse
-from interactor_client.models.submit_tool_result_request import SubmitToolResultRequest
-from interactor_client.models.update_room_request import UpdateRoomRequest
+from interactor_client.models import Assistant, CreateAssistantRequest, ErrorResponse, SubmitToolResultRequest
 from tests.support.cases import for_each
+from tests.support.json_schema import COMPONENTS
 
-ASSISTANT: dict[str, Any] = {
-    "id": "asst_1",
-    "name": "Bot",
-    "model": "gpt-4",
-    "system_prompt": "Be kind.",
-    "tools": [],
-    "data_sources": [],
-    "created_at": "2025-01-15T10:30:00Z",
-    "updated_at": "2025-01-15T10:30:00Z",
-}
-ERROR = {"error": {"code": "NOT_FOUND", "message": "No such assistant.", "request_id": "req_1"}}
+ASSISTANT: dict[str, Any] = COMPONENTS["Assistant"]["examples"][0]
+BODY: dict[str, Any] = {"name": "Bot", "model": "gpt-4", "system_prompt": "Be kind.", "temperature": 0}
 
 
 class Platform(httpx.MockTransport):
@@ -58,6 +47,10 @@ class Platform(httpx.MockTransport):
         self.requests.append(request)
         return httpx.Response(self.status, content=self.body, headers={"X-Request-Id": "req_1"})
 
+    @property
+    def lines(self) -> list[str]:
+        return [f"{request.method} {request.url.raw_path.decode()}" for request in self.requests]
+
 
 @pytest.fixture
 def platform() -> Platform:
@@ -67,10 +60,6 @@ def platform() -> Platform:
 @pytest.fixture
 def client(platform: Platform) -> Client:
     return AuthenticatedClient("https://core.example/api/v1", "s3cr3t", httpx_args={"transport": platform})
-
-
-def lines(platform: Platform) -> list[str]:
-    return [f"{request.method} {request.url.raw_path.decode()}" for request in platform.requests]
 
 
 def operations() -> dict[str, ModuleType]:
@@ -88,64 +77,46 @@ OPERATIONS = operations()
 # What is sent
 
 
-def test_request_has_path_token_headers_and_body(platform: Platform, client: Client) -> None:
+async def test_sync_and_async_functions_send_the_same_request(platform: Platform, client: Client) -> None:
     platform.answer(201, {"data": ASSISTANT})
-    body = CreateAssistantRequest(name="Bot", model="gpt-4", system_prompt="Be kind.", temperature=0)
-    answer = create_assistant.sync(client=client, body=body, x_namespace="user_1", idempotency_key="key_1")
-    assert answer.data.id == "asst_1"
-    assert lines(platform) == ["POST /api/v1/assistants"]
-    [request] = platform.requests
-    sent = {"authorization": "Bearer s3cr3t", "x-namespace": "user_1", "idempotency-key": "key_1"}
-    assert request.headers.items() >= (sent | {"content-type": "application/json"}).items()
-    assert json.loads(request.content) == {
-        "name": "Bot",
-        "model": "gpt-4",
-        "system_prompt": "Be kind.",
-        "temperature": 0,
-    }
-
-
-async def test_async_endpoint_function_sends_the_same_request(platform: Platform, client: Client) -> None:
-    platform.answer(201, {"data": ASSISTANT})
-    body = CreateAssistantRequest(name="Bot", model="gpt-4", system_prompt="Be kind.")
-    answers = [
-        create_assistant.sync(client=client, body=body, x_namespace="user_1"),
-        await create_assistant.asyncio(client=client, body=body, x_namespace="user_1"),
-        (await create_assistant.asyncio_detailed(client=client, body=body, x_namespace="user_1")).parsed,
-    ]
-    assert answers == answers[:1] * 3
-    assert lines(platform) == ["POST /api/v1/assistants"] * 3
-    assert len({(request.content, request.headers["x-namespace"]) for request in platform.requests}) == 1
+    arguments: Any = {"client": client, "body": CreateAssistantRequest(**BODY), "x_namespace": "user_1"}
+    arguments["idempotency_key"] = "key_1"
+    answers = [create_assistant.sync(**arguments), create_assistant.sync_detailed(**arguments).parsed]
+    answers.append(await create_assistant.asyncio(**arguments))
+    answers.append((await create_assistant.asyncio_detailed(**arguments)).parsed)
+    assert [answer.data for answer in answers] == [Assistant.from_dict(ASSISTANT)] * 4  # type: ignore[union-attr]
+    assert platform.lines == ["POST /api/v1/assistants"] * 4
+    headers = {"authorization": "Bearer s3cr3t", "x-namespace": "user_1", "idempotency-key": "key_1"}
+    headers["content-type"] = "application/json"
+    for request in platform.requests:
+        assert request.headers.items() >= headers.items()
+        assert json.loads(request.content) == BODY
 
 
 def test_unset_parameters_are_not_sent(platform: Platform, client: Client) -> None:
     platform.answer(200, {"data": []})
     list_credentials.sync(client=client)
     list_credentials.sync(client=client, status="active", page=2, per_page=50, provider=UNSET)
-    assert lines(platform) == [
-        "GET /api/v1/credentials",
-        "GET /api/v1/credentials?status=active&page=2&per_page=50",
-    ]
+    assert platform.lines == ["GET /api/v1/credentials", "GET /api/v1/credentials?status=active&page=2&per_page=50"]
     assert "x-namespace" not in platform.requests[0].headers
 
 
 def test_free_json_is_sent_as_the_body(platform: Platform, client: Client) -> None:
     platform.answer(500)
     submit_workflow_input.sync_detailed("wfi_1", client=client, body={"approved": True, "by": {"id": 1}})
-    update_room.sync_detailed("room_1", client=client, body=UpdateRoomRequest(metadata={}))
     results: list[Any] = [{"ok": [1, None]}, None, "text", 5, []]
     for result in results:
         body = SubmitToolResultRequest(tool_call_id="call_1", result=result)
         submit_tool_result.sync_detailed("room_1", client=client, body=body)
-    bodies = [json.loads(request.content) for request in platform.requests]
-    assert bodies[:2] == [{"approved": True, "by": {"id": 1}}, {"metadata": {}}]
-    assert [body["result"] for body in bodies[2:]] == results
+    first, *others = [json.loads(request.content) for request in platform.requests]
+    assert first == {"approved": True, "by": {"id": 1}}
+    assert [body["result"] for body in others] == results
 
 
 def test_path_id_is_quoted_as_one_segment(platform: Platform, client: Client) -> None:
     platform.answer(204)
     delete_assistant.sync("a/../b?c#d e%2F", client=client)
-    assert lines(platform) == ["DELETE /api/v1/assistants/a%2F..%2Fb%3Fc%23d%20e%252F"]
+    assert platform.lines == ["DELETE /api/v1/assistants/a%2F..%2Fb%3Fc%23d%20e%252F"]
 
 
 @for_each(OPERATIONS)
@@ -159,8 +130,9 @@ def test_arguments_of_a_request_come_from_the_operation(name: str) -> None:
     assert kwargs["extensions"] == {"operation": operation}
     assert kwargs["method"] == operation.method
     assert kwargs["url"] == operation.path.replace("{", "id_").replace("}", "")
+    assert operation.server == ("account" if name in ("create_token", "revoke_token", "get_jwks") else "core")
     assert operation.idempotency_key == ("idempotency_key" in names)
-    assert operation.stream == (not hasattr(OPERATIONS[name], "sync"))
+    assert operation.stream == (not hasattr(OPERATIONS[name], "sync")) == name.startswith("stream_")
     assert {*kwargs} <= {"method", "url", "params", "headers", "json", "extensions"}
     for number, each in enumerate(ids):
         for unusable in ("", ".", "..", None, 5, UNSET):
@@ -170,38 +142,26 @@ def test_arguments_of_a_request_come_from_the_operation(name: str) -> None:
                 get_kwargs(*values, **body)
 
 
-def test_operations_have_stream_idempotency_and_server_of_the_specification() -> None:
-    server_of = {name: endpoint.OPERATION.server for name, endpoint in OPERATIONS.items()}
-    account = {name for name, server in server_of.items() if server == "account"}
-    assert account == {"create_token", "revoke_token", "get_jwks"}
-    streams = {name for name, endpoint in OPERATIONS.items() if endpoint.OPERATION.stream}
-    assert streams == {"stream_room", "stream_workflow_instance"}
-    keyed = {name for name, endpoint in OPERATIONS.items() if endpoint.OPERATION.idempotency_key}
-    assert {"create_assistant", "create_room", "send_message", "start_workflow_instance", "create_webhook"} == keyed
+def test_stream_takes_token_and_namespace_in_the_query() -> None:
     assert stream_room._get_kwargs("r", token="t", namespace="n&m")["params"] == {"token": "t", "namespace": "n&m"}
 
 
 # What comes back
 
 
-def test_success_without_body_returns_none(platform: Platform, client: Client) -> None:
-    platform.answer(204)
-    body: Any = {"token": "t", "client_id": "c", "client_secret": "s"}
-    answers: list[object] = [delete_assistant.sync("asst_1", client=client)]  # type: ignore[func-returns-value]
-    platform.answer(200, b"anything")
-    answers.append(revoke_token.sync(client=client, body=body))  # type: ignore[func-returns-value]
-    assert answers == [None, None]
-
-
-def test_any_2xx_status_is_a_success(platform: Platform, client: Client) -> None:
+def test_success_is_parsed_with_and_without_body_and_envelope(platform: Platform, client: Client) -> None:
     for status in (200, 201, 202, 203, 299):
         platform.answer(status, {"data": ASSISTANT})
-        assert get_assistant.sync("asst_1", client=client).data.id == "asst_1"
-
-
-def test_body_without_envelope_is_parsed(platform: Platform, client: Client) -> None:
+        assert get_assistant.sync("asst_1", client=client).data == Assistant.from_dict(ASSISTANT)
     platform.answer(200, {"keys": [{"kty": "RSA", "kid": "k1"}]})
     assert get_jwks.sync(client=client).keys[0].kid == "k1"
+    body: Any = {"token": "t", "client_id": "c", "client_secret": "s"}
+    platform.answer(200, b"anything")
+    assert revoke_token.sync(client=client, body=body) is None  # type: ignore[func-returns-value]
+    platform.answer(204)
+    assert delete_assistant.sync("asst_1", client=client) is None  # type: ignore[func-returns-value]
+    deleted = delete_assistant.sync_detailed("asst_1", client=client)
+    assert (deleted.status_code, deleted.parsed) == (204, None)
 
 
 @for_each([301, 400, 401, 404, 409, 422, 429, 500, 503, 520, 599, 600, 999])
@@ -228,22 +188,18 @@ def test_sync_detailed_returns_any_response(status: int, platform: Platform, cli
             assert response.headers["x-request-id"] == "req_1"
 
 
-def test_sync_detailed_parses_documented_responses(platform: Platform, client: Client) -> None:
-    platform.answer(404, ERROR)
-    response = get_assistant.sync_detailed("asst_1", client=client)
-    assert isinstance(response.parsed, ErrorResponse)
-    assert response.parsed.error.code == "NOT_FOUND"
-    platform.answer(204)
-    deleted = delete_assistant.sync_detailed("asst_1", client=client)
-    assert (deleted.status_code, deleted.parsed) == (204, None)
-
-
-async def test_asyncio_detailed_returns_any_response(platform: Platform, client: Client) -> None:
-    platform.answer(520, b"<html>")
-    response = await get_assistant.asyncio_detailed("asst_1", client=client)
-    assert (response.status_code, response.parsed) == (520, None)
+async def test_asyncio_raises_and_asyncio_detailed_parses_a_documented_error(
+    platform: Platform, client: Client
+) -> None:
+    platform.answer(404, COMPONENTS["ErrorResponse"]["examples"][0])
     with pytest.raises(ApiError):
         await get_assistant.asyncio("asst_1", client=client)
+    for response in (
+        get_assistant.sync_detailed("asst_1", client=client),
+        await get_assistant.asyncio_detailed("asst_1", client=client),
+    ):
+        assert isinstance(response.parsed, ErrorResponse)
+        assert response.parsed.error.code == "VALIDATION_ERROR"
 
 
 def test_invalid_success_body_raises_decode_error(platform: Platform, client: Client) -> None:
@@ -276,23 +232,18 @@ def test_repr_of_client_shows_no_secret() -> None:
 
 
 def test_with_headers_cookies_and_timeout_return_a_new_client() -> None:
-    client = Client("https://core.example", headers={"X-One": "1"}, timeout=60)
+    client = Client("https://core.example", headers={"X-One": "1"})
     live = client.get_httpx_client()
     others = (client.with_headers({"X-Two": "2"}), client.with_cookies({"c": "3"}), client.with_timeout(7))
     first, second, third = (other.get_httpx_client() for other in others)
     assert client.get_httpx_client() is live
-    assert (live.headers["x-one"], live.headers.get("x-two"), live.timeout) == ("1", None, httpx.Timeout(60))
+    assert (live.headers["x-one"], live.headers.get("x-two"), live.timeout) == ("1", None, httpx.Timeout(30))
     assert not live.cookies
     assert (first.headers["x-one"], first.headers["x-two"]) == ("1", "2")
     assert second.cookies["c"] == "3"
     assert third.timeout == httpx.Timeout(7)
     for each in (live, first, second, third):
         each.close()
-
-
-def test_default_timeout_is_30_seconds() -> None:
-    with Client("https://example.com") as client:
-        assert client.get_httpx_client().timeout == httpx.Timeout(30)
 
 
 def test_concurrent_threads_share_one_httpx_client() -> None:
@@ -309,29 +260,19 @@ def test_concurrent_threads_share_one_httpx_client() -> None:
         found.close()
 
 
-async def test_given_httpx_client_is_used() -> None:
-    def handle(request: httpx.Request) -> httpx.Response:
-        assert request.extensions["operation"].id == "get_assistant"
-        return httpx.Response(200, json={"data": ASSISTANT})
-
-    transport = httpx.MockTransport(handle)
-    with httpx.Client(base_url="https://example.com/api/v1", transport=transport) as own:
-        client = Client("https://elsewhere.example").set_httpx_client(own)
-        assert get_assistant.sync("asst_1", client=client).data.name == "Bot"
-    async with httpx.AsyncClient(base_url="https://example.com/api/v1", transport=transport) as own_async:
-        client.set_async_httpx_client(own_async)
-        assert (await get_assistant.asyncio("asst_1", client=client)).data.name == "Bot"
-
-
-def test_subclass_of_client_can_raise_its_own_errors() -> None:
+async def test_given_httpx_client_is_used_and_a_subclass_can_raise_its_own_errors(platform: Platform) -> None:
     class Lenient(Client):
         def read(self, response: httpx.Response, parse: Any) -> Any:
             return response.status_code
 
-    transport = httpx.MockTransport(lambda _: httpx.Response(418))
-    with httpx.Client(base_url="https://example.com", transport=transport) as own:
-        answer: Any = get_assistant.sync("asst_1", client=Lenient("https://x.example").set_httpx_client(own))
-    assert answer == 418
+    platform.answer(418)
+    client = Lenient("https://elsewhere.example")
+    with httpx.Client(base_url="https://own.example", transport=platform) as own:
+        answers: list[Any] = [get_assistant.sync("asst_1", client=client.set_httpx_client(own))]
+    async with httpx.AsyncClient(base_url="https://own.example", transport=platform) as own_async:
+        answers.append(await get_assistant.asyncio("asst_1", client=client.set_async_httpx_client(own_async)))
+    assert answers == [418, 418]
+    assert {request.url.host for request in platform.requests} == {"own.example"}
 
 
 def test_operations_are_comparable_and_hashable() -> None:
