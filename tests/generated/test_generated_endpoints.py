@@ -115,8 +115,8 @@ def test_free_json_is_sent_as_the_body(platform: Platform, client: Client) -> No
 
 def test_path_id_is_quoted_as_one_segment(platform: Platform, client: Client) -> None:
     platform.answer(204)
-    delete_assistant.sync("a/../b?c#d e%2F", client=client)
-    assert platform.lines == ["DELETE /api/v1/assistants/a%2F..%2Fb%3Fc%23d%20e%252F"]
+    delete_assistant.sync("a/../b?c#d e%2Fü", client=client)
+    assert platform.lines == ["DELETE /api/v1/assistants/a%2F..%2Fb%3Fc%23d%20e%252F%C3%BC"]
 
 
 @for_each(OPERATIONS)
@@ -135,7 +135,7 @@ def test_arguments_of_a_request_come_from_the_operation(name: str) -> None:
     assert operation.stream == (not hasattr(OPERATIONS[name], "sync")) == name.startswith("stream_")
     assert {*kwargs} <= {"method", "url", "params", "headers", "json", "extensions"}
     for number, each in enumerate(ids):
-        for unusable in ("", ".", "..", None, 5, UNSET):
+        for unusable in ("", ".", "..", None, 5, UNSET, "\ud800"):
             values: list[Any] = ["id_1"] * len(ids)
             values[number] = unusable
             with pytest.raises(ValueError, match=each):

@@ -13,16 +13,7 @@ from tests.support.cases import for_each
 from tests.support.json_schema import COMPONENTS, MODELS
 
 SHOWN = [pretty_repr, pretty]
-TOOL = {"id": "tool_1", "name": "look_up", "description": "Looks up.", "parameters": {"type": "object"}}
-ASSISTANT: dict[str, Any] = {
-    "id": "asst_1",
-    "name": "Support Bot",
-    "model": "gpt-4",
-    "system_prompt": "You are helpful, and you answer in one sentence.",
-    "tools": [TOOL],
-    "created_at": "2025-01-15T10:30:00Z",
-    "updated_at": "2025-01-15T10:30:00Z",
-}
+ASSISTANT = {**COMPONENTS["Assistant"]["examples"][0], "tools": COMPONENTS["Tool"]["examples"]}
 # Hidden by their names wherever they occur, and by `x-secret` of their schemas.
 SECRET_NAMES = {"access_token", "refresh_token", "client_secret", "secret", "token"}
 MARKED = {
@@ -41,7 +32,7 @@ def test_long_model_is_one_set_field_a_line_with_models_indented_within(show: An
     lines = show(models.Assistant.from_dict(ASSISTANT)).splitlines()
     assert len(lines) > 7
     assert "    name='Support Bot'," in lines
-    assert any(line.startswith(" " * 8) and "name='look_up'" in line for line in lines)
+    assert any(line.startswith(" " * 8) and "name='get_calendar_events'" in line for line in lines)
     call = models.OAuthFlow.from_dict({"flow_id": "flow_1", "status": "pending"})
     assert show(call) == "OAuthFlow(flow_id='flow_1', status='pending')"
 
