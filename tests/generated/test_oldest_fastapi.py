@@ -17,8 +17,8 @@ OLDEST = ("fastapi==0.100.0", "pydantic==2.0.2", "attrs", "httpx", "python-dateu
 @pytest.mark.full
 def test_models_work_in_the_oldest_fastapi_and_pydantic(request: pytest.FixtureRequest) -> None:
     python = python_with(request, *OLDEST)
-    tests = [HERE / "test_pydantic.py", HERE / "test_fastapi.py"]
-    command = [python, "-m", "pytest", "-q", "--noconftest", "-c", os.devnull, "-p", "no:cacheprovider", *tests]
+    options = ["-q", "--noconftest", "-c", os.devnull, "-p", "no:cacheprovider"]
+    command = [python, "-m", "pytest", *options, HERE / "test_fastapi.py"]
     run = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": str(HERE.parents[1])}, capture_output=True, text=True, check=False
     )
