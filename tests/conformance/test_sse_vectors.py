@@ -59,10 +59,6 @@ def test_decoder_matches_vector_in_chunks_of_every_size(vector: dict[str, Any]) 
         assert decoder.last_event_id == vector["expected_last_event_id"]
 
 
-def test_vector_file_has_31_vectors() -> None:
-    assert len(VECTORS) == 31
-
-
 def test_decoder_of_the_browser_matches_every_vector() -> None:
     assert run_script(BROWSER, str(FILE)) == [sum(len(data_of(vector)) + 3 for vector in VECTORS)]
 

@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support.browser import chromium, eventually
+from tests.support.cases import for_each
 from tests.support.chat_driver import Chat
 from tests.support.npm import npm_package
 from tests.support.pages import blocks
@@ -110,7 +111,7 @@ def test_tutorial_builds_the_support_bot() -> None:
     }
 
 
-@pytest.mark.parametrize("title", sections())
+@for_each(sections())
 def test_install_command_names_everything_that_the_example_needs(title: str) -> None:
     install, start = commands(title)
     install = install.partition(" && ")[0].removeprefix("pip install ").replace("'.[", "'interactor-sdk[")
