@@ -6,16 +6,10 @@ import re
 
 from tests.support.llms import DOCS, FILE, text
 
-FORMAT = re.compile(r"# .+\n\n> .+\n\n(## .+\n\n(- \[[^]]+\]\([^)]+\): .+\n)+\n?)+")
-
 
 def outline(listing: str) -> list[str]:
     """Sections and links, in their order."""
     return [found[1] or found[0] for found in re.finditer(r"^## .+|^- \[.+?\]\((.+?)\)", listing, re.MULTILINE)]
-
-
-def test_llms_txt_has_the_format_of_llmstxt_org() -> None:
-    assert FORMAT.fullmatch(FILE.read_text(encoding="utf-8"))
 
 
 def test_llms_txt_lists_the_pages_of_the_navigation_in_its_order() -> None:
