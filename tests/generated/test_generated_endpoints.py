@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import inspect
 import json
 import pickle
-import pkgutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
+from importlib import import_module
 from typing import Any
 
 import httpx
 import pytest
 
-import interactor_client.api
 from interactor_client import UNSET, ApiError, AuthenticatedClient, Client, DecodeError
 from interactor_client.api.assistants import create_assistant, delete_assistant, get_assistant, list_assistants
 from interactor_client.api.credentials import list_credentials
@@ -26,6 +23,7 @@ from interactor_client.api.tools import submit_tool_result
 from interactor_client.api.workflow_instances import submit_workflow_input
 from interactor_client.models import Assistant, CreateAssistantRequest, ErrorResponse, SubmitToolResultRequest
 from tests.support.cases import for_each
+from tests.support.contract import operations
 from tests.support.json_schema import COMPONENTS
 
 ASSISTANT: dict[str, Any] = COMPONENTS["Assistant"]["examples"][0]
@@ -62,16 +60,7 @@ def client(platform: Platform) -> Client:
     return AuthenticatedClient("https://core.example/api/v1", "s3cr3t", httpx_args={"transport": platform})
 
 
-def operations() -> dict[str, ModuleType]:
-    found = {}
-    for module in pkgutil.walk_packages(interactor_client.api.__path__, "interactor_client.api."):
-        if not module.ispkg:
-            endpoint = importlib.import_module(module.name)
-            found[endpoint.OPERATION.id] = endpoint
-    return found
-
-
-OPERATIONS = operations()
+OPERATIONS = {each.id: import_module(f"interactor_client.api.{each.tag}.{each.id}") for each in operations()}
 
 
 # What is sent
