@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -18,9 +21,11 @@ from interactor_client import UNSET, models
 from interactor_client.types import Page, PageMeta
 from tests.support.cases import for_each
 from tests.support.json_schema import COMPONENTS, EXAMPLES, MODELS, in_the_contracts_notation
+from tests.support.pip import python_with
 
 INSTANCES = {name: getattr(models, name).from_dict(example) for name, example in reversed(EXAMPLES)}
 ASSISTANT, TOOL = INSTANCES["Assistant"], INSTANCES["Tool"]
+OLDEST = ("fastapi==0.100.0", "pydantic==2.0.2", "attrs", "httpx", "python-dateutil", "pytest")
 META = PageMeta(1, 20, None, 1, has_more=False)
 
 
@@ -279,3 +284,13 @@ def test_users_model_with_a_model_inside_is_a_body_and_a_response() -> None:
     assert refused["detail"][0]["loc"] == ["body", "assistant", "tools", 0, "id"]
     schemas = get(app, "/openapi.json")["components"]["schemas"]
     assert in_the_contracts_notation(schemas["Assistant"]) == without_nulls(COMPONENTS["Assistant"])
+
+
+@pytest.mark.full
+def test_models_work_in_the_oldest_fastapi_and_pydantic(request: pytest.FixtureRequest) -> None:
+    python = python_with(request, *OLDEST)
+    options = ["-q", "--noconftest", "-c", os.devnull, "-p", "no:cacheprovider", "-m", "not full"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    run = subprocess.run([python, "-m", "pytest", *options, __file__], env=env, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-1000:]
+    assert "skipped" not in run.stdout

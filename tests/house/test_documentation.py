@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from tests.support import llms
 from tests.support.cases import for_each
 from tests.support.pages import BLOCK, DOCS, ROOT, blocks, pages
 
@@ -69,3 +70,12 @@ def test_code_of_a_page_is_read_by_the_tests_and_stands_below_what_it_needs(page
     first = next((block.line for block in code if block.runs or block.title), 0)
     above = "\n".join(text.splitlines()[:first])
     assert not first or re.search(r"^> Needs .*`pip install ", above, re.MULTILINE)
+
+
+def test_llms_txt_lists_the_pages_of_the_navigation_in_its_order() -> None:
+    """Run `python -m tests.support.llms`."""
+    listed, expected = (
+        re.findall(r"^## .+|\(\S+?\.html\)", listing, re.MULTILINE)
+        for listing in (llms.FILE.read_text(encoding="utf-8"), llms.text())
+    )
+    assert listed == expected
