@@ -20,11 +20,11 @@ RIVALS = ("httpx", "aiohttp", "openai", "standardwebhooks")
 WIDTH, LINE, LABELS = 760, 18, 280
 
 
-def write(rows: Sequence[Row], docs: Path = DOCS) -> None:
-    page = docs / "benchmarks.md"
+def write(rows: Sequence[Row]) -> None:
+    page = DOCS / "benchmarks.md"
     by_hand = page.read_text(encoding="utf-8").partition(MARK)[0]
     page.write_text(f"{by_hand}{MARK}\n{table(rows)}", encoding="utf-8")
-    (docs / "benchmarks.svg").write_text(plot(rows), encoding="utf-8")
+    (DOCS / "benchmarks.svg").write_text(plot(rows), encoding="utf-8")
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import traceback
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 
 from interactor_ext import APIConnectionError, APIStatusError, InteractorError, ResponseInfo
 from interactor_ext.telemetry import Event, RequestEnded, Sending
+from tests.support.cases import for_each
 from tests.support.every_request import NEED_A_TOKEN, ROWS, Row
 from tests.support.modes import call, sync_and_async
 
@@ -35,7 +35,6 @@ class Platform(httpx.MockTransport):
     def __init__(self, failure: type[httpx.TransportError] | None = None) -> None:
         super().__init__(self._handle)
         self._failure = failure
-        self._lock = threading.Lock()
         self.requests: list[httpx.Request] = []
         self.token_requests: list[httpx.Request] = []
 
@@ -43,17 +42,16 @@ class Platform(httpx.MockTransport):
         if request.url.path.endswith("/oauth/token") and b"client_x" in request.content:
             self.token_requests.append(request)
             return httpx.Response(200, json={"access_token": TOKEN, "expires_in": 900})
-        with self._lock:
-            self.requests.append(request)
-        if self._failure is not None:
-            raise self._failure(f"{request.headers.get('authorization')} {GATEWAY}")
+        self.requests.append(request)
         heard = f"{request.headers.get('authorization')} {request.headers.get('x-gateway-key')} {SECRET}"
+        if self._failure is not None:
+            raise self._failure(heard)
         error = {"code": "TEAPOT", "message": heard, "details": [{"field": "x", "message": heard}], "request_id": heard}
         return httpx.Response(418, json={"error": error}, headers={"X-Echo": heard, "X-Request-Id": heard})
 
 
 class Recorder:
-    """A telemetry, and a callback for `on_response`."""
+    """A telemetry, and what `on_response` was told."""
 
     def __init__(self) -> None:
         self.ended: list[RequestEnded] = []
@@ -66,9 +64,6 @@ class Recorder:
         if isinstance(event, RequestEnded):
             self.ended.append(event)
 
-    def on_response(self, info: ResponseInfo) -> None:
-        self.told.append(info)
-
 
 def outcome(mode: str, row: Row, platform: Platform, recorder: Recorder) -> Any:
     """What the row returns, or the error that it raises."""
@@ -76,7 +71,7 @@ def outcome(mode: str, row: Row, platform: Platform, recorder: Recorder) -> Any:
     def use(client: Any) -> Any:
         headers = {"X-Trace": "trace 1", "X-Gateway-Key": GATEWAY}
         view = client.namespace("user_1").with_options(headers=headers, query={"dry_run": True})
-        return row.use(view.with_options(on_response=recorder.on_response))
+        return row.use(view.with_options(on_response=recorder.told.append))
 
     try:
         return call(mode, {**SETTINGS, "transport": platform, "telemetry": recorder}, use)
@@ -91,10 +86,11 @@ def names_of(request: httpx.Request) -> tuple[str, str, str]:
 
 
 @sync_and_async
-@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+@for_each(ROWS)
 def test_every_request_has_the_extras_of_its_view_is_told_of_and_shows_no_secret(
-    mode: str, row: Row, caplog: pytest.LogCaptureFixture
+    row: Row, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.clear()
     caplog.set_level(logging.DEBUG, "interactor")
     platform, recorder = Platform(), Recorder()
     result = outcome(mode, row, platform, recorder)
@@ -126,24 +122,22 @@ def test_every_request_has_the_extras_of_its_view_is_told_of_and_shows_no_secret
         assert not [text for text in shown if secret in text]
 
 
-WITHOUT_ANSWER = [row for row in ROWS if row.name not in NEED_A_TOKEN and "timeout=" not in row.name]
+# A wait calls again.
+ONCE = [row for row in ROWS if row.name not in NEED_A_TOKEN and not row.name.startswith("wait_for_")]
 
 
 @sync_and_async
-@pytest.mark.parametrize(("failure", "sent"), [(httpx.ConnectError, False), (httpx.ReadError, True)])
+@for_each((row, failure) for row in ONCE for failure in (httpx.ConnectError, httpx.ReadError))
 def test_every_request_without_an_answer_says_whether_it_was_sent(
-    mode: str, failure: type[httpx.TransportError], sent: bool, monkeypatch: pytest.MonkeyPatch
+    row: Row, failure: type[httpx.TransportError], mode: str
 ) -> None:
-    monkeypatch.setattr("interactor_ext._client.waiting._MOST_FAILURES", 0)
-    wrong = []
-    for row in WITHOUT_ANSWER:
-        recorder = Recorder()
-        result = outcome(mode, row, Platform(failure), recorder)
-        if row.returns:
-            assert result.status == "unhealthy"
-        elif not isinstance(result, APIConnectionError) or result.sent is not sent:
-            wrong.append(f"{row.name}: {result!r}")
-        assert recorder.told == []
-        assert recorder.ended[-1].error == "network"
-        assert TOKEN not in f"{result} {result.__cause__ if isinstance(result, Exception) else ''}"
-    assert wrong == []
+    recorder = Recorder()
+    result = outcome(mode, row, Platform(failure), recorder)
+    if row.returns:
+        assert result.status == "unhealthy"
+    else:
+        assert isinstance(result, APIConnectionError)
+        assert result.sent is (failure is httpx.ReadError)
+    assert recorder.told == []
+    assert recorder.ended[-1].error == "network"
+    assert TOKEN not in f"{result} {result.__cause__ if isinstance(result, Exception) else ''}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
 import schemathesis
 
-from interactor_ext._config._checks import idempotency_key_problem
+VALID_KEY = re.compile("(?! )[ -~]{1,255}(?<! )")
 
 
 @schemathesis.hook
@@ -17,6 +18,5 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     fault.
     """
     headers = case.headers or {}
-    key = headers.get("Idempotency-Key")
-    if key is not None and idempotency_key_problem(key) is None:
+    if VALID_KEY.fullmatch(str(headers.get("Idempotency-Key", ""))):
         headers["Idempotency-Key"] = str(uuid.uuid4())

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support.browser import chromium, eventually
+from tests.support.cases import for_each
 from tests.support.chat_driver import Chat
 from tests.support.npm import npm_package
 from tests.support.pages import blocks
+from tests.support.part_of_environment import required
 from tests.support.ports import free_port
 from tests.support.redis_server import redis_on_port
 from tests.support.waiting import eventually as eventually_here
@@ -110,11 +111,12 @@ def test_tutorial_builds_the_support_bot() -> None:
     }
 
 
-@pytest.mark.parametrize("title", sections())
+@for_each(sections())
 def test_install_command_names_everything_that_the_example_needs(title: str) -> None:
     install, start = commands(title)
     install = install.partition(" && ")[0].removeprefix("pip install ").replace("'.[", "'interactor-sdk[")
-    available = installed_by(install.replace("'", "").split())
+    wanted = frozenset(install.replace("'", "").split())
+    available = {canonicalize_name(found.name) for found in required(wanted)}
     path = EXAMPLES / next(iter(FILE.finditer(sections()[title])))["path"]
     files = [path] if path.is_file() else list(path.rglob("*.py"))
     own = {each.name.removesuffix(".py") for file in files for each in file.parent.iterdir()}
@@ -131,23 +133,6 @@ def imported(file: Path) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.partition(".")[0]
-
-
-def installed_by(wanted: list[str]) -> set[str]:
-    """The distributions that pip installs for these requirements, by what stands in their metadata."""
-    found: set[str] = set()
-    pending = [(each.name, extra) for each in map(Requirement, wanted) for extra in ("", *each.extras)]
-    seen = set(pending)
-    while pending:
-        name, extra = pending.pop()
-        found.add(canonicalize_name(name))
-        for line in importlib.metadata.requires(name) or ():
-            needed = Requirement(line)
-            if needed.marker is None or needed.marker.evaluate({"extra": extra}):
-                new = {(needed.name, each) for each in ("", *needed.extras)} - seen
-                seen |= new
-                pending += new
-    return found
 
 
 @pytest.mark.full

@@ -1,8 +1,13 @@
-"""Every block of README and docs/ runs as it stands, in the order written, against the sandbox."""
+"""Every block of README and docs/ runs as it stands, in the order written, against the sandbox.
+
+With `-m full` also where only what the page says to install is installed.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +16,9 @@ import pytest
 
 from interactor_ext import reset_clients
 from interactor_ext.sandbox import Sandbox
-from tests.support.pages import blocks, name, pages, run_page, to_set
+from tests.support import pages as support
+from tests.support.pages import blocks, name, pages, run_page, to_install, to_set
+from tests.support.part_of_environment import python_with_only
 
 RUNNING = {page: {block.language for block in blocks(page) if block.runs} for page in pages()}
 PAGES = [
@@ -49,6 +56,19 @@ def variables(page: Path, sandbox: Sandbox) -> dict[str, str]:
 @pytest.mark.parametrize("page", PAGES)
 def test_blocks_of_the_page_run_and_print(page: Path, tmp_path: Path) -> None:
     run_page(page, tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("page", PAGES)
+def test_page_says_all_that_its_blocks_need(page: Path, tmp_path: Path) -> None:
+    python = python_with_only(tmp_path / "environment", to_install(page))
+    folder = tmp_path / "project"
+    folder.mkdir()
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("INTERACTOR_")}
+    with Sandbox().run() as sandbox:
+        command, env = [python, "-P", support.__file__, page], settings | variables(page, sandbox)
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
 
 
 def test_readme_shows_code_within_thirty_lines() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from interactor_client import api, models
+from tests.support.contract import operations
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "reference"
@@ -34,24 +34,15 @@ MODULES = (
     "interactor_ext.transports",
     "interactor_ext.webhooks",
     "interactor_ext.webhooks.django",
+    "interactor_client.models",
+    *sorted({f"interactor_client.api.{operation.tag}" for operation in operations()}),
 )
-RESOURCES = [
-    (tag, name)
-    for tag in sorted(vars(api.Resources))
-    if isinstance(vars(api.Resources)[tag], cached_property)
-    for name in importlib.import_module(f"interactor_client.api.{tag}").__all__
-]
 
 
 def public_names() -> Iterator[tuple[str, str, Any]]:
-    for module in MODULES:
-        for name in importlib.import_module(module).__all__:
-            yield module, name, getattr(importlib.import_module(module), name)
-    for name in models.__all__:
-        yield "interactor_client.models", name, getattr(models, name)
-    for tag, name in RESOURCES:
-        module = f"interactor_client.api.{tag}"
-        yield module, name, getattr(importlib.import_module(module), name)
+    for module in map(importlib.import_module, MODULES):
+        for name in module.__all__:
+            yield module.__name__, name, getattr(module, name)
 
 
 def public_members(cls: type) -> Iterator[tuple[str, Any]]:
@@ -81,7 +72,7 @@ def shown() -> set[str]:
             names.add(name)
             filters = re.search(r"filters: (\[.*\])", directive["options"])
             left_out = [each.removeprefix("!") for each in ast.literal_eval(filters[1])] if filters else ["^_"]
-            if name in (*MODULES, "interactor_client.models"):
+            if name in MODULES:
                 exported = importlib.import_module(name).__all__
                 names |= {f"{name}.{each}" for each in exported if not any(re.search(out, each) for out in left_out)}
     return names

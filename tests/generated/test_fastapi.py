@@ -1,31 +1,176 @@
-"""Models in FastAPI: typed and untyped responses, bodies, OpenAPI. Also run with the oldest FastAPI for pydantic 2."""
+"""Models as types of pydantic and of FastAPI. Also run with the oldest versions of both."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import pytest
+from attrs import define
 from fastapi import Body, FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from interactor_client import models
+from interactor_client import UNSET, models
 from interactor_client.types import Page, PageMeta
-from tests.support.json_schema import COMPONENTS, MODELS, in_the_contracts_notation
+from tests.support.cases import for_each
+from tests.support.json_schema import COMPONENTS, EXAMPLES, MODELS, in_the_contracts_notation
+from tests.support.pip import python_with
 
-EXAMPLES = {name: getattr(models, name).from_dict(COMPONENTS[name]["examples"][0]) for name in MODELS}
-ASSISTANT = EXAMPLES["Assistant"]
+INSTANCES = {name: getattr(models, name).from_dict(example) for name, example in reversed(EXAMPLES)}
+ASSISTANT, TOOL = INSTANCES["Assistant"], INSTANCES["Tool"]
+OLDEST = ("fastapi==0.100.0", "pydantic==2.0.2", "attrs", "httpx", "python-dateutil", "pytest")
 META = PageMeta(1, 20, None, 1, has_more=False)
-META_JSON = {"page": 1, "per_page": 20, "total": None, "total_pages": 1, "has_more": False}
 
 
 class Desk(BaseModel):
     """A model of a user's."""
 
     assistant: models.Assistant
+    tools: list[models.Tool] = []
     token: models.CredentialToken | None = None
+
+
+@define(kw_only=True)
+class Helper(models.Assistant):
+    """A subclass of a user's."""
+
+
+# pydantic
+
+
+@for_each(MODELS)
+def test_json_schema_of_a_model_has_the_components_of_the_contract(name: str) -> None:
+    adapter = TypeAdapter(getattr(models, name))
+    schema = adapter.json_schema(mode="validation")
+    assert schema == adapter.json_schema(mode="serialization")
+    found = {name: schema, **schema.pop("$defs", {})}
+    assert in_the_contracts_notation(found) == {each: COMPONENTS[each] for each in found}
+    referred = {part.partition('"')[0] for part in json.dumps(found).split('"#/$defs/')[1:]}
+    assert referred <= set(found)
+
+
+@for_each(EXAMPLES)
+def test_example_round_trips_as_python_and_as_json(name: str, example: dict[str, Any]) -> None:
+    adapter = TypeAdapter(getattr(models, name))
+    model = getattr(models, name).from_dict({**example, "brand_new": [1]})
+    assert adapter.validate_python(model) is model
+    assert adapter.dump_python(model) == adapter.dump_python(model, mode="json") == model.to_dict()
+    assert json.loads(adapter.dump_json(model)) == model.to_dict()
+    assert adapter.validate_python(adapter.dump_python(model)) == model
+    assert adapter.validate_json(adapter.dump_json(model)) == model
+
+
+def test_users_model_with_models_inside_round_trips_and_shares_their_definitions() -> None:
+    desk = Desk(assistant=ASSISTANT, tools=[TOOL.to_dict()])
+    assert Desk.model_validate(desk.model_dump()) == Desk.model_validate_json(desk.model_dump_json()) == desk
+    assert desk.tools[0].callback_url is UNSET
+    assert desk.model_dump(include={"assistant": {"id"}}) == {"assistant": {"id": ASSISTANT.id}}
+    assert "tools" not in desk.model_dump(exclude={"assistant": {"tools"}})["assistant"]
+    schema = Desk.model_json_schema()
+    reference = {"$ref": "#/$defs/Assistant"}
+    assert schema["properties"]["assistant"] in (reference, {"allOf": [reference]})
+    assert schema["properties"]["tools"]["items"] == {"$ref": "#/$defs/Tool"}
+    for name, definition in schema["$defs"].items():
+        assert in_the_contracts_notation(definition) == COMPONENTS[name]
+
+
+def test_subclass_has_the_schema_of_its_model_under_a_name_of_its_own() -> None:
+    class Both(BaseModel):
+        helper: Helper
+        assistant: models.Assistant
+
+    definitions = Both.model_json_schema()["$defs"]
+    assert definitions["Helper"] == definitions["Assistant"]
+    both = Both.model_validate({"helper": ASSISTANT.to_dict(), "assistant": ASSISTANT.to_dict()})
+    assert (type(both.helper), type(both.assistant)) == (Helper, models.Assistant)
+
+
+def test_reading_is_as_tolerant_as_that_of_responses_and_takes_models_within_a_dict() -> None:
+    values = {"access_token": "t", "token_type": "Bearer", "expires_in": "3600", "new": 1}
+    token = TypeAdapter(models.AccessToken).validate_python(values)
+    assert (token.expires_in, token.additional_properties) == (3600, {"new": 1})
+    assistant = TypeAdapter(models.Assistant).validate_python({**ASSISTANT.to_dict(), "tools": [TOOL, "tool_2"]})
+    assert assistant.tools == [TOOL, "tool_2"]
+
+
+@for_each(
+    [
+        (models.Assistant, {"name": 5}, ("name",), "Assistant.name must be a string, not an integer"),
+        (
+            Desk,
+            {"tools": ["tool_1", {"id": "tool_2"}]},
+            ("assistant", "tools", 1, "name"),
+            "Tool.name is missing (at tools[1].name of Assistant)",
+        ),
+        (Desk, "asst_1", ("assistant",), "Assistant must be an object, not a string"),
+        (models.Assistant, TOOL, (), "Assistant must be an object, not Tool"),
+    ]
+)
+def test_field_that_does_not_fit_is_an_error_at_its_place(target: Any, wrong: Any, place: Any, message: str) -> None:
+    value = {**ASSISTANT.to_dict(), **wrong} if isinstance(wrong, dict) else wrong
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(target).validate_python({"assistant": value} if target is Desk else value)
+    assert [(error["loc"], error["msg"]) for error in caught.value.errors()] == [(place, message)]
+
+
+def test_error_quotes_no_value() -> None:
+    token: Any = {"access_token": "s3cr3t"}
+    values = [{**token, "token_type": ["s3cr3t"]}, token, ["s3cr3t"], "s3cr3t", deeply_nested("s3cr3t")]
+    for value in values:
+        with pytest.raises(ValidationError) as caught:
+            TypeAdapter(models.CredentialToken).validate_python(value)
+        assert "s3cr3t" not in f"{caught.value}{caught.value.errors()}{caught.value.json()}"
+
+
+def deeply_nested(value: Any) -> Any:
+    for _ in range(100_000):
+        value = {"access_token": value}
+    return value
+
+
+def test_strict_mode_takes_models_in_python_and_objects_in_json() -> None:
+    class Strict(BaseModel):
+        model_config = ConfigDict(strict=True)
+        assistant: models.Assistant
+
+    body = {"assistant": ASSISTANT.to_dict()}
+    assert Strict(assistant=ASSISTANT) == Strict.model_validate_json(json.dumps(body))
+    with pytest.raises(ValidationError):
+        Strict.model_validate(body)
+
+
+@for_each(models.EVENT_MODELS)
+def test_union_of_events_takes_the_model_of_the_type(family: str) -> None:
+    adapter = TypeAdapter(getattr(models, family))
+    for name in models.EVENT_MODELS[family].values():
+        event = getattr(models, name).from_dict(COMPONENTS[name]["examples"][0])
+        assert adapter.validate_python(event) is event
+        assert adapter.validate_python(event.to_dict()) == adapter.validate_json(adapter.dump_json(event)) == event
+    schema = adapter.json_schema()
+    assert in_the_contracts_notation(schema["anyOf"]) == COMPONENTS[family]["anyOf"]
+
+
+def test_page_round_trips_and_is_described_by_its_items_and_meta() -> None:
+    adapter = TypeAdapter(Page[models.Assistant])
+    page = Page([ASSISTANT], META)
+    assert adapter.validate_python(page) == page
+    assert adapter.dump_python(page) == page.to_dict() == {"data": [page.data[0].to_dict()], "meta": asdict(META)}
+    assert adapter.validate_json(adapter.dump_json(page)) == page
+    schema = adapter.json_schema()
+    assert schema["properties"]["data"]["items"] == {"$ref": "#/$defs/Assistant"}
+    assert schema["properties"]["meta"] == {"$ref": "#/$defs/PageMeta"}
+    assert schema["$defs"]["PageMeta"]["properties"].keys() == asdict(META).keys()
+    assert in_the_contracts_notation(schema["$defs"]["Assistant"]) == COMPONENTS["Assistant"]
+
+
+# FastAPI
 
 
 def get(app: FastAPI, path: str) -> Any:
@@ -42,10 +187,8 @@ def send(app: FastAPI, method: str, path: str, status: int, body: object = None)
     return response.json()
 
 
-def app_returning(value: object, **route: Any) -> FastAPI:
-    app = FastAPI()
-    app.get("/", **route)(lambda: value)
-    return app
+def returning(value: object) -> Callable[[], object]:
+    return lambda: value
 
 
 def without_nulls(schema: Any) -> Any:
@@ -55,69 +198,49 @@ def without_nulls(schema: Any) -> Any:
     return [without_nulls(each) for each in schema] if isinstance(schema, list) else schema
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_typed_response_is_the_models_json(name: str) -> None:
-    model = EXAMPLES[name]
-    assert get(app_returning(model, response_model=type(model)), "/") == model.to_dict()
+PAGE = {"data": [ASSISTANT.to_dict()], "meta": asdict(META)}
+RESPONSES = {
+    **{name: (model, type(model), model.to_dict()) for name, model in INSTANCES.items()},
+    "list": ([ASSISTANT, ASSISTANT], list[models.Assistant], [ASSISTANT.to_dict()] * 2),
+    "page": (Page([ASSISTANT], META), Page[models.Assistant], PAGE),
+    "page of tools": (Page([TOOL], META), Page[models.Tool], {**PAGE, "data": [TOOL.to_dict()]}),
+    "empty page": (Page([], META), Page[models.Assistant], {**PAGE, "data": []}),
+}
+TYPED, UNTYPED = FastAPI(), FastAPI()
+for name, (value, kind, _) in RESPONSES.items():
+    TYPED.get(f"/{name}", response_model=kind)(returning(value))
+    UNTYPED.get(f"/{name}")(returning(value))
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_untyped_response_is_the_models_json(name: str) -> None:
-    assert get(app_returning(EXAMPLES[name]), "/") == EXAMPLES[name].to_dict()
-
-
-def test_return_annotation_is_the_type_of_the_response() -> None:
-    app = FastAPI()
-
-    @app.get("/")
-    def assistant() -> models.Assistant:
-        return ASSISTANT  # type: ignore[no-any-return]
-
-    assert get(app, "/") == ASSISTANT.to_dict()
-    ok = get(app, "/openapi.json")["paths"]["/"]["get"]["responses"]["200"]
-    assert ok["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Assistant"}
-
-
-@pytest.mark.parametrize("route", [{"response_model": list[models.Assistant]}, {}], ids=["typed", "untyped"])
-def test_list_of_models_is_a_response(route: dict[str, Any]) -> None:
-    assert get(app_returning([ASSISTANT, ASSISTANT], **route), "/") == [ASSISTANT.to_dict()] * 2
-
-
-@pytest.mark.parametrize("route", [{"response_model": Page[models.Assistant]}, {}], ids=["typed", "untyped"])
-@pytest.mark.parametrize("items", [[], [ASSISTANT]])
-def test_page_is_a_response(route: dict[str, Any], items: list[models.Assistant]) -> None:
-    expected = {"data": [item.to_dict() for item in items], "meta": META_JSON}
-    assert get(app_returning(Page(items, META), **route), "/") == expected
-
-
-def test_page_is_the_list_response_of_the_contract() -> None:
-    app = app_returning(Page([ASSISTANT], META), response_model=models.AssistantListResponse)
-    meta = {name: value for name, value in META_JSON.items() if value is not None}
-    assert get(app, "/") == {"data": [ASSISTANT.to_dict()], "meta": meta}
+@for_each(RESPONSES)
+def test_typed_and_untyped_response_is_the_json(name: str) -> None:
+    assert get(TYPED, f"/{name}") == get(UNTYPED, f"/{name}") == RESPONSES[name][2]
 
 
 def test_pages_of_different_models_have_schemas_of_their_own() -> None:
-    app = FastAPI()
-    app.get("/Assistant", response_model=Page[models.Assistant])(lambda: None)
-    app.get("/Tool", response_model=Page[models.Tool])(lambda: None)
-    document = get(app, "/openapi.json")
-    for name in ("Assistant", "Tool"):
-        ok = document["paths"][f"/{name}"]["get"]["responses"]["200"]
+    document = get(TYPED, "/openapi.json")
+    for path, name in (("/page", "Assistant"), ("/page of tools", "Tool")):
+        ok = document["paths"][path]["get"]["responses"]["200"]
         schema = ok["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         properties = document["components"]["schemas"][schema]["properties"]
         assert properties["data"]["items"] == {"$ref": f"#/components/schemas/{name}"}
         assert properties["meta"] == {"$ref": "#/components/schemas/PageMeta"}
 
 
-def test_response_can_be_cut_to_some_fields() -> None:
-    only = app_returning(ASSISTANT, response_model=models.Assistant, response_model_include={"id", "name"})
-    assert get(only, "/") == {"id": ASSISTANT.id, "name": ASSISTANT.name}
+def test_response_can_be_cut_to_some_fields_and_a_page_be_the_list_response_of_the_contract() -> None:
+    app = FastAPI()
+    cut: Any = {"response_model": models.Assistant, "response_model_include": {"id", "name"}}
+    app.get("/cut", **cut)(lambda: ASSISTANT)
+    app.get("/list", response_model=models.AssistantListResponse)(lambda: Page([ASSISTANT], META))
+    assert get(app, "/cut") == {"id": ASSISTANT.id, "name": ASSISTANT.name}
+    meta = {name: value for name, value in asdict(META).items() if value is not None}
+    assert get(app, "/list") == {**PAGE, "meta": meta}
 
 
 def test_openapi_schemas_are_the_components_of_the_contract() -> None:
     """Each model both as a body and as a response, so that they do not fall apart into an input and an output."""
     app = FastAPI()
-    for name, model in EXAMPLES.items():
+    for name, model in INSTANCES.items():
 
         def echo(body: Any) -> Any:
             return body
@@ -127,12 +250,11 @@ def test_openapi_schemas_are_the_components_of_the_contract() -> None:
     document = get(app, "/openapi.json")
     schemas = document["components"]["schemas"]
     assert schemas.keys() - COMPONENTS.keys() == {"HTTPValidationError", "ValidationError"}
-    for name in EXAMPLES:
-        assert in_the_contracts_notation(schemas[name]) == without_nulls(COMPONENTS[name])
-    for name in schemas.keys() & COMPONENTS.keys():
-        assert in_the_contracts_notation(schemas[name]) == without_nulls(COMPONENTS[name])
-    for name, model in EXAMPLES.items():
-        assert send(app, "POST", f"/{name}", 200, model.to_dict()) == model.to_dict()
+    assert INSTANCES.keys() <= schemas.keys()
+    described = {name: in_the_contracts_notation(schemas[name]) for name in schemas.keys() & COMPONENTS.keys()}
+    assert described == {name: without_nulls(COMPONENTS[name]) for name in described}
+    echoed = {name: send(app, "POST", f"/{name}", 200, model.to_dict()) for name, model in INSTANCES.items()}
+    assert echoed == {name: model.to_dict() for name, model in INSTANCES.items()}
 
 
 def test_body_that_does_not_fit_is_a_422_that_names_the_field_and_quotes_nothing() -> None:
@@ -141,9 +263,8 @@ def test_body_that_does_not_fit_is_a_422_that_names_the_field_and_quotes_nothing
     @app.post("/")
     def create(body: Annotated[models.CreateTokenRequest, Body()]) -> None: ...
 
-    refused = send(
-        app, "POST", "/", 422, {"grant_type": "client_credentials", "client_id": 1, "client_secret": "s3cr3t"}
-    )
+    body = {"grant_type": "client_credentials", "client_id": 1, "client_secret": "s3cr3t"}
+    refused = send(app, "POST", "/", 422, body)
     [error] = refused["detail"]
     assert error["loc"] == ["body", "client_id"]
     assert error["msg"] == "CreateTokenRequest.client_id must be a string, not an integer"
@@ -157,11 +278,19 @@ def test_users_model_with_a_model_inside_is_a_body_and_a_response() -> None:
     def echo(desk: Desk) -> Desk:
         return desk
 
-    assert send(app, "POST", "/", 200, {"assistant": ASSISTANT.to_dict()}) == {
-        "assistant": ASSISTANT.to_dict(),
-        "token": None,
-    }
+    desk = {"assistant": ASSISTANT.to_dict(), "tools": [TOOL.to_dict()], "token": None}
+    assert send(app, "POST", "/", 200, desk) == desk
     refused = send(app, "POST", "/", 422, {"assistant": {**ASSISTANT.to_dict(), "tools": [{"id": 1}]}})
     assert refused["detail"][0]["loc"] == ["body", "assistant", "tools", 0, "id"]
     schemas = get(app, "/openapi.json")["components"]["schemas"]
     assert in_the_contracts_notation(schemas["Assistant"]) == without_nulls(COMPONENTS["Assistant"])
+
+
+@pytest.mark.full
+def test_models_work_in_the_oldest_fastapi_and_pydantic(request: pytest.FixtureRequest) -> None:
+    python = python_with(request, *OLDEST)
+    options = ["-q", "--noconftest", "-c", os.devnull, "-p", "no:cacheprovider", "-m", "not full"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    run = subprocess.run([python, "-m", "pytest", *options, __file__], env=env, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-1000:]
+    assert "skipped" not in run.stdout

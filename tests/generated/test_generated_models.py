@@ -2,69 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
-from importlib.resources import files
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from IPython.lib.pretty import pretty
+from rich.pretty import pretty_repr
 
 from interactor_client import UNSET, DecodeError, Unset, models
-from interactor_client.models.assistant import Assistant
-from interactor_client.models.credential import Credential
-from interactor_client.models.credential_token import CredentialToken
-from interactor_client.models.message_delta import MessageDelta
-from interactor_client.models.pagination_meta import PaginationMeta
-from interactor_client.models.room import Room
-from interactor_client.models.tool import Tool
-from interactor_client.models.update_assistant_request import UpdateAssistantRequest
-from interactor_client.models.webhook import Webhook
+from interactor_client.models import Assistant, Credential, CredentialToken, MessageDelta, Room, Tool
 from interactor_client.types import Page, PageMeta
-from interactor_client.wire import as_datetime, decode, path_segment, to_json
+from interactor_client.wire import as_datetime, decode, to_json
+from tests.support.cases import for_each
+from tests.support.json_schema import COMPONENTS, EXAMPLES, MODELS
 
-SCHEMAS: dict[str, dict[str, Any]] = json.loads(files("interactor_client").joinpath("openapi.json").read_bytes())[
-    "components"
-]["schemas"]
-EXAMPLES = [
-    pytest.param(name, example, id=f"{name}-{number}")
-    for name, schema in SCHEMAS.items()
-    if "properties" in schema
-    for number, example in enumerate(schema.get("examples", []))
-]
-MODELS = [name for name, schema in SCHEMAS.items() if "properties" in schema]
-WRONG: list[Any] = [
-    None,
-    True,
-    5,
-    1.5,
-    "text",
-    "",
-    [],
-    [1],
-    [None],
-    {},
-    {"type": []},
-    float("nan"),
-    float("inf"),
-    10**400,
-]
-
-ASSISTANT: dict[str, Any] = {
-    "id": "asst_1",
-    "name": "Support Bot",
-    "model": "gpt-4",
-    "system_prompt": "You are helpful.",
-    "tools": [],
-    "data_sources": [],
-    "created_at": "2025-01-15T10:30:00Z",
-    "updated_at": "2025-01-15T10:30:00Z",
-}
-TOOL = {"id": "tool_1", "name": "look_up", "description": "Looks up.", "parameters": {"type": "object"}}
+ASSISTANT, TOOL = COMPONENTS["Assistant"]["examples"][0], COMPONENTS["Tool"]["examples"][0]
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -92,22 +51,16 @@ def refusal(name: str, body: Any) -> DecodeError | None:
     return None
 
 
-def test_specification_has_examples_of_models() -> None:
-    assert len(EXAMPLES) >= 40
-
-
-@pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_example_round_trips_through_its_model(name: str, example: dict[str, Any]) -> None:
+@for_each(EXAMPLES)
+def test_example_round_trips_through_its_model_which_can_be_copied_and_pickled(name: str, example: Any) -> None:
     before = copy.deepcopy(example)
     model = getattr(models, name).from_dict(example)
     assert example == before
     assert without_time_notation(model.to_dict()) == without_time_notation(example)
-    assert set(model.additional_properties) == set(example) - set(SCHEMAS[name]["properties"])
-
-
-@pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_model_can_be_copied_and_pickled(name: str, example: dict[str, Any]) -> None:
+    assert vars(model) == model.to_dict()
+    assert set(model.additional_properties) == set(example) - set(COMPONENTS[name]["properties"])
     model = getattr(models, name).from_dict({**example, "brand_new": {"a": [1]}})
+    assert model.additional_properties["brand_new"] == model.to_dict()["brand_new"] == {"a": [1]}
     for twin in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert twin == model
         assert twin.to_dict() == model.to_dict()
@@ -121,54 +74,36 @@ def test_page_can_be_copied_and_pickled_and_is_plain_json() -> None:
     assert json.loads(json.dumps(page.to_dict())) == {"data": [page.data[0].to_dict()], "meta": meta}
 
 
-def test_vars_of_a_model_are_its_json() -> None:
-    for name in MODELS:
-        model = getattr(models, name).from_dict(SCHEMAS[name]["examples"][0])
-        assert vars(model) == model.to_dict()
+OF_ANY_TYPE: list[Any] = [None, True, 5, 1.5, "text", "", [], [1], [None], {}, {"type": []}, 10**400]
+OF_ANY_TYPE += [float("nan"), float("inf")]
 
 
-@pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_field_of_any_type_is_decoded_or_raises_error_that_names_it(name: str, example: dict[str, Any]) -> None:
+@for_each(EXAMPLES)
+def test_value_that_does_not_fit_is_decoded_or_raises_error_that_names_its_field(name: str, example: Any) -> None:
     for field in example:
-        for wrong in WRONG:
-            error = refusal(name, {**example, field: wrong})
+        for value in OF_ANY_TYPE:
+            error = refusal(name, {**example, field: value})
             assert error is None or (error.root == name and error.path.startswith(field))
-
-
-@pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_field_of_undocumented_type_raises_decode_error(name: str, example: dict[str, Any]) -> None:
     others = {"string": 5, "integer": "x", "number": "x", "boolean": "true", "array": "x", "object": []}
-    for field, schema in SCHEMAS[name]["properties"].items():
+    for field, schema in COMPONENTS[name]["properties"].items():
         if str(schema.get("type")) in others and schema.get("format") != "date-time":
             error = refusal(name, {**example, field: others[schema["type"]]})
             assert error is not None
             assert (error.model, error.field) == (name, field)
-
-
-@pytest.mark.parametrize("name", [name for name in MODELS if "x-bare" not in SCHEMAS[name]])
-def test_missing_required_field_raises_error_that_names_it(name: str) -> None:
-    example = next((example for example in SCHEMAS[name].get("examples", [])), None)
-    if example is None:
-        pytest.skip("no example to take it from")
-    for field in SCHEMAS[name].get("required", []):
-        with pytest.raises(DecodeError) as caught:
-            getattr(models, name).from_dict({key: value for key, value in example.items() if key != field})
-        assert (caught.value.model, caught.value.field, caught.value.problem) == (name, field, "is missing")
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_value_that_is_no_object_raises_decode_error(name: str) -> None:
-    nothing: list[Any] = ["text", None, [], 5, UNSET]
-    for wrong in nothing:
-        with pytest.raises(DecodeError) as caught:
-            getattr(models, name).from_dict(wrong)
-        assert (caught.value.model, caught.value.field) == (name, "")
+    for field in COMPONENTS[name].get("required", []) if "x-bare" not in COMPONENTS[name] else []:
+        error = refusal(name, {key: value for key, value in example.items() if key != field})
+        assert error is not None
+        assert (error.model, error.field, error.problem) == (name, field, "is missing")
+    for body in ("text", None, [], 5, UNSET):
+        error = refusal(name, body)
+        assert error is not None
+        assert (error.model, error.field) == (name, "")
 
 
 @settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(MODELS), data=st.data())
 def test_any_json_is_decoded_or_raises_decode_error(name: str, data: st.DataObject) -> None:
-    fields = list(SCHEMAS[name]["properties"])
+    fields = list(COMPONENTS[name]["properties"])
     body = data.draw(st.dictionaries(st.sampled_from(fields) | st.text(max_size=3), json_values, max_size=6))
     error = refusal(name, body)
     assert error is None or error.root == name
@@ -177,35 +112,16 @@ def test_any_json_is_decoded_or_raises_decode_error(name: str, data: st.DataObje
 # What is nearly right
 
 
-def test_unknown_fields_are_kept_and_serialized() -> None:
-    assistant = Assistant.from_dict({**ASSISTANT, "brand_new": {"deep": 1}})
-    assert assistant.additional_properties == {"brand_new": {"deep": 1}}
-    assert assistant.to_dict()["brand_new"] == {"deep": 1}
-
-
 def test_unknown_enum_value_is_kept() -> None:
-    credential = {
-        "id": "cred_1",
-        "provider": "google",
-        "status": "paused",
-        "scopes": [],
-        "created_at": 1736937000,
-        "updated_at": "2025-01-15T10:30:00",
-        "expires_at": None,
-    }
-    assert Credential.from_dict(credential).status == "paused"
+    credential = Credential.from_dict({**COMPONENTS["Credential"]["examples"][0], "status": "paused"})
+    assert credential.status == credential.to_dict()["status"] == "paused"
 
 
-def test_null_in_optional_field_becomes_unset() -> None:
-    meta = PaginationMeta.from_dict({"page": None, "total": 3})
-    assert meta.page is UNSET
-    assert meta.to_dict() == {"total": 3}
-
-
-def test_null_in_nullable_field_is_kept() -> None:
+def test_null_is_kept_in_a_nullable_field_and_unset_in_an_optional_one() -> None:
+    meta = models.PaginationMeta.from_dict({"page": None, "total": 3})
+    assert (meta.page, meta.to_dict()) == (UNSET, {"total": 3})
     tool = Tool.from_dict({**TOOL, "callback_url": None})
-    assert tool.callback_url is None
-    assert tool.to_dict()["callback_url"] is None
+    assert tool.callback_url is tool.to_dict()["callback_url"] is None
     assert Tool.from_dict(TOOL).callback_url is UNSET
 
 
@@ -231,13 +147,14 @@ ABSENT = {
 }
 
 
-@pytest.mark.parametrize(("model", "field"), [(model, field) for model, fields in ABSENT.items() for field in fields])
-def test_fields_that_creation_makes_optional_may_be_null_or_absent_in_responses(model: str, field: str) -> None:
+@for_each((model, field, value) for model, fields in ABSENT.items() for field, value in fields.items())
+def test_fields_that_creation_makes_optional_may_be_null_or_absent_in_responses(
+    model: str, field: str, expected: Any
+) -> None:
     cls = getattr(models, model)
-    example = SCHEMAS[model]["examples"][0]
+    example = COMPONENTS[model]["examples"][0]
     absent = cls.from_dict({name: value for name, value in example.items() if name != field})
     null = cls.from_dict({**example, field: None})
-    expected = ABSENT[model][field]
     assert getattr(absent, field) == expected
     assert getattr(null, field) == (None if expected is UNSET else expected)
     # And what was read can be written, and read again.
@@ -245,26 +162,13 @@ def test_fields_that_creation_makes_optional_may_be_null_or_absent_in_responses(
         assert cls.from_dict(json.loads(json.dumps(read.to_dict()))) == read
 
 
-def test_default_values_are_not_shared_between_models() -> None:
+def test_free_json_is_a_plain_dict_of_its_own() -> None:
     body = {"id": "r", "assistant_id": "a", "created_at": 0}
-    Room.from_dict(body).metadata["email"] = "x"
-    assert Room.from_dict(body).metadata == {}
-
-
-def test_none_in_a_request_is_not_sent() -> None:
-    request = models.CreateWorkflowRequest(
-        name="Order", description=None, initial_state="a", states=[models.WorkflowState(name="a", type="terminal")]
-    )
-    assert set(request.to_dict()) == {"name", "initial_state", "states"}
-    assert UpdateAssistantRequest(name=None, temperature=0).to_dict() == {"temperature": 0}
-    assert models.SubmitToolResultRequest(tool_call_id="tc_1", result=None).to_dict()["result"] is None
-
-
-def test_free_json_is_a_plain_dict() -> None:
-    body = {"id": "r", "assistant_id": "a", "namespace": "n", "created_at": 0, "metadata": {"email": "x", "n": [1]}}
-    room = Room.from_dict(body)
+    room = Room.from_dict({**body, "metadata": {"email": "x", "n": [1]}})
     assert type(room.metadata) is dict
     assert room.metadata == {"email": "x", "n": [1]}
+    Room.from_dict(body).metadata["email"] = "x"
+    assert Room.from_dict(body).metadata == {}
 
 
 def test_union_of_id_and_object_is_decoded_by_json_type() -> None:
@@ -282,14 +186,14 @@ def test_integer_accepts_whole_float_and_refuses_boolean() -> None:
             CredentialToken.from_dict({**token, "expires_in": wrong})
 
 
-@pytest.mark.parametrize(("sent", "read"), [(900, 900), ("900", 900), (None, UNSET), (UNSET, UNSET)])
+@for_each([(900, 900), ("900", 900), (None, UNSET), (UNSET, UNSET)])
 def test_token_is_decoded_with_and_without_envelope(sent: Any, read: Any) -> None:
     token = {"access_token": "t", "token_type": "Bearer"} | ({} if sent is UNSET else {"expires_in": sent})
     for body in (token, {"data": token}):
         assert models.AccessTokenResponse.from_dict(body).data.expires_in == read
 
 
-@pytest.mark.parametrize("text", ["soon", "", "9.5", "-1", "٤", "9" * 5000])
+@for_each(["soon", "", "9.5", "-1", "٤", "9" * 5000])
 def test_expires_in_that_is_no_number_raises_decode_error(text: str) -> None:
     with pytest.raises(DecodeError, match=r"AccessToken\.expires_in must be an integer, not a string"):
         models.AccessToken.from_dict({"access_token": "t", "token_type": "Bearer", "expires_in": text})
@@ -314,8 +218,7 @@ def test_decode_error_names_the_path_and_not_the_value() -> None:
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
+@for_each(
     [
         (b"", "is not JSON that can be read"),
         (b"<html>", "is not JSON that can be read"),
@@ -324,7 +227,7 @@ def test_decode_error_names_the_path_and_not_the_value() -> None:
         (b"[" * 200_000, "is nested too deeply"),
         (b"[]", "must be an object, not an array"),
         (b"null", "must be an object, not null"),
-    ],
+    ]
 )
 def test_body_that_is_no_object_raises_decode_error(content: bytes, problem: str) -> None:
     with pytest.raises(DecodeError) as caught:
@@ -335,24 +238,15 @@ def test_body_that_is_no_object_raises_decode_error(content: bytes, problem: str
 # Requests
 
 
-def test_patch_request_holds_only_set_fields() -> None:
-    assert UpdateAssistantRequest(name="New").to_dict() == {"name": "New"}
-    assert UpdateAssistantRequest().to_dict() == {}
-    assert UpdateAssistantRequest(tools=[], temperature=0).to_dict() == {"tools": [], "temperature": 0}
-
-
-def test_none_is_sent_only_for_nullable_fields() -> None:
-    assert UpdateAssistantRequest(name=None).to_dict() == {}  # type: ignore[arg-type]
-    credential = Credential(
-        id="cred_1",
-        provider="google",
-        status="active",
-        scopes=[],
-        expires_at=None,
-        created_at=datetime(2025, 1, 1, tzinfo=UTC),
-        updated_at=datetime(2025, 1, 1, tzinfo=UTC),
-    )
-    assert credential.to_dict()["expires_at"] is None
+def test_request_holds_only_set_fields_and_none_only_where_it_is_a_value() -> None:
+    update = models.UpdateAssistantRequest
+    assert update(name="New").to_dict() == {"name": "New"}
+    assert update().to_dict() == update(name=None).to_dict() == {}  # type: ignore[arg-type]
+    assert update(tools=[], temperature=0).to_dict() == {"tools": [], "temperature": 0}
+    state = models.WorkflowState(name="a", type="terminal")
+    request = models.CreateWorkflowRequest(name="Order", description=None, initial_state="a", states=[state])
+    assert set(request.to_dict()) == {"name", "initial_state", "states"}
+    assert models.SubmitToolResultRequest(tool_call_id="tc_1", result=None).to_dict()["result"] is None
 
 
 def test_times_are_serialized_as_iso_8601() -> None:
@@ -360,96 +254,42 @@ def test_times_are_serialized_as_iso_8601() -> None:
     assert to_json({"at": [moment, moment.date()]}) == {"at": ["2025-01-02T03:04:05.600000+02:00", "2025-01-02"]}
 
 
-@pytest.mark.parametrize("value", ["", ".", "..", 5, None, UNSET, "\ud800"])
-def test_invalid_path_segment_raises_error_that_names_it(value: Any) -> None:
-    with pytest.raises(ValueError, match="room_id"):
-        path_segment("room_id", value)
-
-
-@pytest.mark.parametrize(
-    ("value", "segment"),
-    [
-        ("room_1", "room_1"),
-        ("a/b", "a%2Fb"),
-        ("../x", "..%2Fx"),
-        ("a?b#c", "a%3Fb%23c"),
-        ("%2e", "%252e"),
-        ("ü", "%C3%BC"),
-    ],
-)
-def test_path_segment_is_percent_encoded(value: str, segment: str) -> None:
-    assert path_segment("room_id", value) == segment
-
-
 # Times
 
-READ_AS = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "2025-01-15T10:30:00Z",
-        "2025-01-15T10:30:00",
-        "2025-01-15 10:30:00",
-        "2025-01-15T10:30",
-        "2025-01-15T10:30:00.0Z",
-        "2025-01-15T10:30:00.000000000000Z",
-        "2025-01-15T12:30:00+02:00",
-        "2025-01-15T12:30:00+0200",
-        "2025-01-15t10:30:00z",
-        "20250115T103000Z",
-        "2025-015T10:30:00Z",
-        "Wed, 15 Jan 2025 10:30:00 GMT",
-        "2025-01-15 10:30:00 UTC",
-        1736937000,
-        1736937000.0,
-        "1736937000",
-        "1736937000.0",
-        datetime(2025, 1, 15, 10, 30),
-        READ_AS,
+HALF_PAST_TEN = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
+SECONDS = 1736937000
+NOTATIONS = {
+    HALF_PAST_TEN: [
+        *("2025-01-15T10:30:00Z", "2025-01-15T10:30:00", "2025-01-15 10:30:00", "2025-01-15T10:30"),
+        *("2025-01-15T10:30:00.0Z", "2025-01-15T10:30:00.000000000000Z", "2025-01-15t10:30:00z", "20250115T103000Z"),
+        *("2025-01-15T12:30:00+02:00", "2025-01-15T12:30:00+0200", "2025-015T10:30:00Z", "2025-01-15 10:30:00 UTC"),
+        *("Wed, 15 Jan 2025 10:30:00 GMT", datetime(2025, 1, 15, 10, 30), HALF_PAST_TEN),
+        *(SECONDS, float(SECONDS), str(SECONDS), f"{SECONDS}.0"),
+        *(SECONDS * 10**3, SECONDS * 10**6, SECONDS * 10**9, f"{SECONDS}000", f"{SECONDS}000000"),
     ],
-)
-def test_time_in_every_notation_is_decoded_with_a_zone(value: Any) -> None:
-    moment = as_datetime("Model", "created_at", value)
-    assert moment == READ_AS
-    assert moment.utcoffset() is not None
-    assert pickle.loads(pickle.dumps(moment)) == moment
+    datetime(2025, 1, 15, tzinfo=UTC): ["2025-01-15", "20250115", "2025-01-14T24:00:00Z"],
+    datetime(2025, 1, 15, 10, 30, 0, 100_000, tzinfo=UTC): ["2025-01-15T10:30:00.1Z"],
+    datetime(2025, 1, 15, 10, 30, 0, 123_456, tzinfo=UTC): ["2025-01-15T10:30:00.123456789Z"],
+    # A leap second becomes the second before.
+    datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC): ["2016-12-31T23:59:60Z"],
+}
 
 
-def test_date_alone_becomes_midnight_utc() -> None:
-    assert as_datetime("M", "f", "2025-01-15") == as_datetime("M", "f", "20250115") == datetime(2025, 1, 15, tzinfo=UTC)
+@for_each((value, moment) for moment, values in NOTATIONS.items() for value in values)
+def test_time_in_every_notation_is_decoded_with_a_zone(value: Any, moment: datetime) -> None:
+    decoded = as_datetime("Model", "created_at", value)
+    assert decoded == moment
+    assert decoded.utcoffset() is not None
+    assert pickle.loads(pickle.dumps(decoded)) == decoded
 
 
-def test_24_00_becomes_midnight_of_the_next_day() -> None:
-    assert as_datetime("M", "f", "2025-01-14T24:00:00Z") == datetime(2025, 1, 15, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000, 1_000_000_000])
-def test_unix_time_in_milli_micro_and_nanoseconds_is_decoded(unit: int) -> None:
-    seconds = int(READ_AS.timestamp())
-    assert as_datetime("M", "f", seconds * unit) == as_datetime("M", "f", str(seconds * unit)) == READ_AS
-
-
-def test_leap_second_becomes_the_second_before() -> None:
-    assert as_datetime("M", "f", "2016-12-31T23:59:60Z") == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
-    with pytest.raises(DecodeError):
-        as_datetime("M", "f", "2016-12-31T23:60:00Z")
-
-
-def test_fraction_of_any_length_is_read_to_the_microsecond() -> None:
-    assert as_datetime("M", "f", "2025-01-15T10:30:00.1Z").microsecond == 100_000
-    assert as_datetime("M", "f", "2025-01-15T10:30:00.123456789Z").microsecond == 123_456
-
-
-@pytest.mark.parametrize(
-    "value",
+@for_each(
     [
         *(None, True, [], {}, "", " ", "soon", "10:30", "January", "nan", "inf", "-inf", "1e300", "9" * 400),
         *(float("nan"), float("inf"), -float("inf"), 1e300, 10**400, -(10**30), "2025-13-45T99:99:99Z"),
         *("2025-01-15T10:30:00 PST", "2025-01-15T10:30:00+99:99", "0000-00-00T00:00:00Z", "2025-01-15T10:30:00Zjunk"),
-        *("\ud800", "1\x00", "((((", "1e1e1", "-", "2025-"),
-    ],
+        *("\ud800", "1\x00", "((((", "1e1e1", "-", "2025-", "2016-12-31T23:60:00Z"),
+    ]
 )
 def test_invalid_time_raises_decode_error(value: Any) -> None:
     with pytest.raises(DecodeError) as caught:
@@ -460,15 +300,65 @@ def test_invalid_time_raises_decode_error(value: Any) -> None:
 @settings(max_examples=300, deadline=None)
 @given(value=st.text(alphabet=st.sampled_from("0123456789-:+.TZ ewJanUTCPM/,()\u00e9"), max_size=30) | json_values)
 def test_any_value_becomes_a_time_with_zone_or_raises_decode_error(value: Any) -> None:
-    try:
+    with contextlib.suppress(DecodeError):
         moment = as_datetime("Model", "created_at", value)
-    except DecodeError:
-        return
-    assert moment.utcoffset() is not None
-    moment.isoformat()
+        assert moment.utcoffset() is not None
+        moment.isoformat()
 
 
-# UNSET, repr, and what is loaded
+# How models look in rich and IPython, and what they show of secrets
+
+SHOWN = [pretty_repr, pretty]
+# Hidden by their names wherever they occur, and by `x-secret` of their schemas.
+SECRET_NAMES = {"access_token", "refresh_token", "client_secret", "secret", "token"}
+MARKED = {
+    ("DataSource", "config"),
+    ("CreateDataSourceRequest", "config"),
+    ("UpdateDataSourceRequest", "config"),
+    ("OAuthAuthorization", "authorization_url"),
+    ("OAuthAuthorization", "state"),
+    ("CompleteOAuthRequest", "state"),
+}
+SECRETS = MARKED | {(name, field) for name in MODELS for field in SECRET_NAMES & set(COMPONENTS[name]["properties"])}
+
+
+@for_each(SHOWN)
+def test_long_model_is_one_set_field_a_line_with_models_indented_within(show: Any) -> None:
+    lines = show(Assistant.from_dict({**ASSISTANT, "tools": [TOOL]})).splitlines()
+    assert len(lines) > 7
+    assert "    name='Support Bot'," in lines
+    assert any(line.startswith(" " * 8) and "name='get_calendar_events'" in line for line in lines)
+    call = models.OAuthFlow.from_dict({"flow_id": "flow_1", "status": "pending"})
+    assert show(call) == "OAuthFlow(flow_id='flow_1', status='pending')"
+
+
+def test_specification_marks_what_is_secret_without_being_called_so() -> None:
+    assert {(name, field) for name in MODELS for field in COMPONENTS[name].get("x-secret", ())} == MARKED
+
+
+@for_each(sorted(SECRETS))
+def test_secrets_and_undocumented_values_are_not_shown(name: str, field: str) -> None:
+    value = {"dsn": "postgres://bob:s3cr3t@db/x"} if field == "config" else "s3cr3t"
+    example = COMPONENTS[name]["examples"][0]
+    model = getattr(models, name).from_dict({**example, field: value, "new": "s3cr3t"})
+    assert getattr(model, field) == value
+    page = Page([model], PageMeta(1, 20, None, None, has_more=False))
+    for shown in (repr(model), str(model), f"{[model]}", *(show(each) for show in SHOWN for each in (model, page))):
+        assert "s3cr3t" not in shown
+        assert f"{field}='***'" in shown
+        assert "additional_properties={'new': ...}" in shown
+
+
+def test_model_within_itself_ends_in_ipython() -> None:
+    loop = models.UnknownWebhookEvent.from_dict(
+        {"id": "evt_1", "event": "new", "timestamp": None, "idempotency_key": "i", "namespace": None, "data": None}
+    )
+    loop.data = [loop]
+    assert "data=[UnknownWebhookEvent(...)]" in pretty(loop)
+    assert "data=[...]" in pretty_repr(loop)
+
+
+# UNSET, and what is loaded
 
 
 def test_unset_is_a_falsy_singleton() -> None:
@@ -479,59 +369,13 @@ def test_unset_is_a_falsy_singleton() -> None:
     assert isinstance(UNSET, Unset)
 
 
-SECRET_FIELDS = ("access_token", "refresh_token", "client_secret", "secret", "token")
-
-
-@pytest.mark.parametrize(
-    ("name", "field"),
-    [(name, field) for name in MODELS for field in SCHEMAS[name]["properties"] if field in SECRET_FIELDS],
-)
-def test_repr_of_models_shows_no_secret(name: str, field: str) -> None:
-    body: dict[str, Any] = dict.fromkeys(SCHEMAS[name].get("required", []), "text")
-    body |= {"grant_type": "client_credentials", "expires_in": 1, "events": [], "active": True, "created_at": 0}
-    model = getattr(models, name).from_dict({**body, field: "s3cr3t", "unknown_field": "s3cr3t"})
-    for shown in (repr(model), str(model), f"{[model]}"):
-        assert "s3cr3t" not in shown
-        assert f"{field}='***'" in shown
-    assert model.additional_properties["unknown_field"] == "s3cr3t"
-
-
-@pytest.mark.parametrize(
-    ("name", "field", "value"),
-    [
-        ("DataSource", "config", {"password": "s3cr3t", "dsn": "postgres://bob:s3cr3t@db/x"}),
-        ("CreateDataSourceRequest", "config", {"api_key": "s3cr3t"}),
-        ("UpdateDataSourceRequest", "config", {"api_key": "s3cr3t"}),
-        ("OAuthAuthorization", "authorization_url", "https://accounts.example.com/authorize?state=s3cr3t"),
-        ("OAuthAuthorization", "state", "s3cr3t"),
-        ("CompleteOAuthRequest", "state", "s3cr3t"),
-    ],
-)
-def test_repr_hides_every_field_marked_secret(name: str, field: str, value: Any) -> None:
-    assert field in SCHEMAS[name]["x-secret"]
-    body: dict[str, Any] = dict.fromkeys(SCHEMAS[name].get("required", []), "text")
-    body |= {"type": "url", "config": {}, "semantic_mappings": []}
-    body = {key: body[key] for key in SCHEMAS[name]["properties"] if key in body}
-    model = getattr(models, name).from_dict({**body, field: value})
-    assert "s3cr3t" not in repr(model)
-    assert getattr(model, field) == value
-
-
-def test_specification_marks_the_known_secret_fields() -> None:
-    with_secrets = {name for name in MODELS for field in SCHEMAS[name]["properties"] if field in SECRET_FIELDS}
-    assert {"CreateTokenRequest", "RevokeTokenRequest", "CredentialToken", "Webhook"} <= with_secrets
-    assert "secret=UNSET" in repr(
-        Webhook(id="w", url="https://x", events=[], active=True, created_at=datetime(2025, 1, 1, tzinfo=UTC))
-    )
-
-
 def test_every_event_type_has_a_model_and_every_family_a_fallback() -> None:
     for family, members in models.EVENT_MODELS.items():
         assert "" in members
         for constant, class_name in members.items():
             assert class_name in models.__all__
-            assert SCHEMAS[class_name]["x-event-family"] == family
-            assert not constant or constant in json.dumps(SCHEMAS[class_name]["properties"])
+            assert COMPONENTS[class_name]["x-event-family"] == family
+            assert not constant or constant in json.dumps(COMPONENTS[class_name]["properties"])
         assert len(getattr(models, family).__args__) == len(members)
     assert len(models.EVENT_MODELS["StreamEvent"]) == 8
 

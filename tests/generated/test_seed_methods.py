@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 import pytest
 
 import interactor_ext
 from interactor_ext import AsyncInteractorClient, InteractorClient
+from tests.support.cases import for_each
 from tests.support.pages import DOCS
 from tests.support.reference_clients import PYTHON_ASYNC, PYTHON_SYNC
 
@@ -53,35 +55,31 @@ def test_every_name_of_the_old_clients_is_in_one_row() -> None:
     assert all(cells[2] for cells in rows())
 
 
-@pytest.mark.parametrize("call", calls())
-def test_new_method_exists_and_takes_the_arguments_of_the_table(call: str) -> None:
+@pytest.fixture
+def clients() -> Iterator[list[Any]]:
+    with InteractorClient(client_id="a", client_secret="b") as client:
+        yield [client, AsyncInteractorClient(client_id="a", client_secret="b")]
+
+
+@for_each(calls())
+def test_new_method_exists_and_takes_the_arguments_of_the_table(call: str, clients: list[Any]) -> None:
     name, arguments = re.fullmatch(r"(?:await )?([\w.]+)\((.*)\)", call).groups()  # type: ignore[union-attr]
     words = arguments.split(", ") if arguments else []
     positional = [word for word in words if not word.endswith("=")]
     keywords = {word[:-1]: None for word in words if word.endswith("=")}
-    for method in found(name):
-        inspect.signature(method).bind(*positional, **keywords)
+    for method in found(name, clients):
+        signature = inspect.signature(method)
+        signature.bind(*positional, **keywords)
+        if name.startswith("user."):
+            named = {each.name for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD}
+            assert named == {*positional, *keywords}, "the table has all that the method takes"
 
 
-def found(target: str) -> Iterator[Callable[..., Any]]:
+def found(target: str, clients: list[Any]) -> list[Callable[..., Any]]:
     """The method that a name in the table stands for, sync and async."""
     owner, *path = target.split(".")
     if owner not in ("client", "user"):
-        yield getattr(interactor_ext, target)
-        return
-    with InteractorClient(client_id="a", client_secret="b") as client:
-        for start in (client, AsyncInteractorClient(client_id="a", client_secret="b")):
-            value: Any = start
-            for step in path:
-                value = getattr(value, step, None)
-            if value is not None or target not in ("client.close", "client.aclose"):
-                yield value
-
-
-def test_arguments_of_the_table_are_all_that_the_method_takes() -> None:
-    for call in calls():
-        name, arguments = call.removesuffix(")").split("(")
-        if name.startswith("user."):
-            taken = inspect.signature(next(found(name))).parameters.values()
-            named = {parameter.name for parameter in taken if parameter.kind is not parameter.VAR_KEYWORD}
-            assert {word.removesuffix("=") for word in arguments.split(", ")} == named
+        return [getattr(interactor_ext, target)]
+    if path in (["close"], ["aclose"]):
+        clients = [client for client in clients if hasattr(client, *path)]
+    return [attrgetter(".".join(path))(client) for client in clients]

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from tests.support.pages import BLOCK, DOCS, ROOT, blocks, name, pages
+from tests.support import llms
+from tests.support.cases import for_each
+from tests.support.pages import BLOCK, DOCS, ROOT, blocks, pages
 
 MKDOCS = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
 
@@ -42,7 +43,7 @@ def test_start_page_links_to_every_guide() -> None:
     assert [guide for guide in guides if guide not in linked] == []
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=name)
+@for_each(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))
 def test_relative_links_lead_to_a_file_and_a_heading(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", page.read_text())):
         path, _, anchor = link.partition("#")
@@ -58,17 +59,23 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", pages(), ids=name)
-def test_every_fence_of_code_is_read_by_the_tests(page: Path) -> None:
-    """A fence stands at the start of its line, names its language, and is closed."""
-    fences = len(re.findall(r"^[ >]*(?:```|~~~)", page.read_text(), re.MULTILINE))
-    assert fences == 2 * len(list(blocks(page)))
+@for_each(pages())
+def test_code_of_a_page_is_read_by_the_tests_and_stands_below_what_it_needs(page: Path) -> None:
+    """A fence stands at the start of its line, names its language, and is closed.
+
+    Below the title: "> Needs `pip install ...`, `INTERACTOR_...` and `INTERACTOR_...`."
+    """
+    text, code = page.read_text(), list(blocks(page))
+    assert len(re.findall(r"^[ >]*(?:```|~~~)", text, re.MULTILINE)) == 2 * len(code)
+    first = next((block.line for block in code if block.runs or block.title), 0)
+    above = "\n".join(text.splitlines()[:first])
+    assert not first or re.search(r"^> Needs .*`pip install ", above, re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", pages(), ids=name)
-def test_blocks_stand_below_what_they_need(page: Path) -> None:
-    """Below the title: "> Needs `pip install ...`, `INTERACTOR_...` and `INTERACTOR_...`."""
-    first = next((block.line for block in blocks(page) if block.runs or block.title), None)
-    if first is not None:
-        above = "\n".join(page.read_text().splitlines()[:first])
-        assert re.search(r"^> Needs .*`pip install ", above, re.MULTILINE)
+def test_llms_txt_lists_the_pages_of_the_navigation_in_its_order() -> None:
+    """Run `python -m tests.support.llms`."""
+    listed, expected = (
+        re.findall(r"^## .+|\(\S+?\.html\)", listing, re.MULTILINE)
+        for listing in (llms.FILE.read_text(encoding="utf-8"), llms.text())
+    )
+    assert listed == expected

@@ -26,11 +26,11 @@ EXTRA_ROOMS = {
     "webhooks/django.py": {"django"},
 }
 
-
-CLIENTS = {
-    f"interactor_ext.{name}"
-    for name in ("InteractorClient", "AsyncInteractorClient", "get_client", "get_async_client", "reset_clients")
-}
+CLIENT = (
+    *("interactor_ext._client", "interactor_ext.tokens._auth", "interactor_ext.InteractorClient"),
+    *("interactor_ext.AsyncInteractorClient", "interactor_ext.get_client", "interactor_ext.get_async_client"),
+    "interactor_ext.reset_clients",
+)
 
 
 def modules(package: str) -> list[Path]:
@@ -70,36 +70,26 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def importing(package: str, name: str | tuple[str, ...], **how: bool) -> dict[str, str]:
+    """The modules of a package that import something whose name begins so, and its name."""
+    return {named(path): each for path in modules(package) for each in imports(path, **how) if each.startswith(name)}
+
+
 def test_interactor_client_does_not_import_interactor_ext() -> None:
-    offending = {
-        named(path): name
-        for path in modules("interactor_client")
-        for name in imports(path)
-        if name.startswith("interactor_ext")
-    }
-    assert offending == {}
+    assert importing("interactor_client", "interactor_ext") == {}
 
 
 @pytest.mark.parametrize("room", ["webhooks", "sandbox"])
 def test_webhooks_and_sandbox_do_not_import_the_client(room: str) -> None:
-    offending = {
-        named(path): name
-        for path in modules(f"interactor_ext/{room}")
-        # Within functions too; a sandbox makes clients of itself for those who ask.
-        for name in imports(path, top_level_only=room == "sandbox")
-        if name.startswith(("interactor_ext._client", "interactor_ext.tokens._auth")) or name in CLIENTS
-    }
+    # Within functions too; a sandbox makes clients of itself for those who ask.
+    offending = importing(f"interactor_ext/{room}", CLIENT, top_level_only=room == "sandbox")
     assert offending == {}, "see `Who may import what` in CONTRIBUTING.md"
 
 
 def test_only_the_command_line_imports_the_relay() -> None:
-    offending = {
-        named(path): name
-        for path in modules("interactor_ext")
-        for name in imports(path, typing_too=True)
-        if name.startswith("interactor_ext.relay") and path.relative_to(ROOT).parts[1] not in {"relay", "cli"}
-    }
-    assert offending == {}, "see `Who may import what` in CONTRIBUTING.md"
+    found = importing("interactor_ext", "interactor_ext.relay", typing_too=True)
+    offending = [path for path in found if not path.startswith(("interactor_ext/relay/", "interactor_ext/cli/"))]
+    assert offending == [], "see `Who may import what` in CONTRIBUTING.md"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

@@ -10,6 +10,7 @@ COMPONENTS: dict[str, dict[str, Any]] = json.loads(files("interactor_client").jo
     "components"
 ]["schemas"]
 MODELS = [name for name, schema in COMPONENTS.items() if "properties" in schema]
+EXAMPLES = [(name, example) for name in MODELS for example in COMPONENTS[name]["examples"]]
 
 
 def in_the_contracts_notation(schema: Any) -> Any:

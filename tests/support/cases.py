@@ -1,0 +1,39 @@
+"""One test for a table of cases. Its failure names each case that fails."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+
+def for_each(cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make one test of a function: it is called with each case, or with its parts if it is a tuple.
+
+    Its further parameters are fixtures, which the cases share.
+    """
+    table = [case if type(case) is tuple else (case,) for case in cases]
+    assert table, "no case"
+
+    def decorate(check: Callable[..., None]) -> Callable[..., None]:
+        def test(**fixtures: Any) -> None:
+            errors, names = [], {}
+            for case in table:
+                try:
+                    check(*case, **fixtures)
+                except (Exception, pytest.fail.Exception) as error:
+                    error.add_note(f"case: {case!r:.500}")
+                    errors.append(error)
+                    names[f"{case[0]!r:.80}"] = None
+            if errors:
+                raise BaseExceptionGroup(f"{len(errors)} of {len(table)} cases: {', '.join(names)}", errors)
+
+        signature = inspect.signature(check)
+        fixtures = list(signature.parameters.values())[len(table[0]) :]
+        test.__signature__ = signature.replace(parameters=fixtures)  # type: ignore[attr-defined]
+        test.__name__, test.__doc__, test.__module__ = check.__name__, check.__doc__, check.__module__
+        return test
+
+    return decorate
