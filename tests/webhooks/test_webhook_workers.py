@@ -30,7 +30,7 @@ from tests.support.redis_server import redis_server
 from tests.support.webhook_deliveries import SECRET, body_of
 from tests.support.webhook_fleet import NAME, Fleet, receive, work
 
-pytest_plugins = ["tests.support.postgres_fixtures"]
+pytest_plugins = ["tests.support.server_fixtures"]
 
 Open = Callable[[], Any]
 
