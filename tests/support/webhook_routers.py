@@ -54,6 +54,17 @@ class BlockingHandler:
         while not self.started.is_set():
             await asyncio.sleep(0.001)
 
+    def when_started(self, end: Callable[[asyncio.AbstractEventLoop], object], goes_on_after: float = 0.03) -> None:
+        """Call `end` once the handler runs, which goes on some seconds later."""
+
+        async def wait() -> None:
+            await self.has_started()
+            loop = asyncio.get_running_loop()
+            end(loop)
+            loop.call_later(goes_on_after, self.go_on.set)
+
+        self._waiting = asyncio.create_task(wait())
+
     async def check_that_it_counts_as_handled(self) -> None:
         assert status(await self.router.ahandle(*delivery())) == (200, "duplicate")
         assert self.runs == 1
