@@ -38,17 +38,21 @@ class Abort(BaseException):
 
 
 class BlockingHandler:
-    """A synchronous handler that runs until `go_on` is set."""
+    """A synchronous handler that runs until `go_on` is set, or an asynchronous one that runs without end."""
 
-    def __init__(self, store: Any) -> None:
-        self.router, self.runs = make(store), 0
+    def __init__(self, store: Any, *, queue: Any = None, is_async: bool = False) -> None:
+        self.router, self.runs = make(store, queue=queue), 0
         self.started, self.go_on = threading.Event(), threading.Event()
-        self.router.on("*")(self._handle)
+        self.router.on("*")(self._ahandle if is_async else self._handle)
 
     def _handle(self, event: Any) -> None:
         self.runs += 1
         self.started.set()
         assert self.go_on.wait(60)
+
+    async def _ahandle(self, event: Any) -> None:
+        self.started.set()
+        await asyncio.Event().wait()
 
     async def has_started(self) -> None:
         while not self.started.is_set():

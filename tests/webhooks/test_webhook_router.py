@@ -281,10 +281,13 @@ async def cancelled_twice(handler: BlockingHandler) -> None:
 
 
 async def timed_out(handler: BlockingHandler) -> None:
-    with pytest.raises(TimeoutError):
+    async def limited() -> None:
         async with asyncio.timeout(None) as limit:
             handler.when_started(lambda loop: limit.reschedule(loop.time()))
             await handler.router.ahandle(*delivery())
+
+    with pytest.raises(TimeoutError):
+        await limited()
 
 
 async def with_failing_sibling(handler: BlockingHandler) -> None:
@@ -293,10 +296,13 @@ async def with_failing_sibling(handler: BlockingHandler) -> None:
         asyncio.get_running_loop().call_later(0.02, handler.go_on.set)
         raise LookupError("sibling")
 
-    with pytest.raises(ExceptionGroup):
+    async def grouped() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(fail())
             await handler.router.ahandle(*delivery())
+
+    with pytest.raises(ExceptionGroup):
+        await grouped()
 
 
 async def in_cancelled_scope(handler: BlockingHandler) -> None:

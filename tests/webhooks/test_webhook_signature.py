@@ -306,7 +306,9 @@ ODD: dict[str, tuple[bytes, dict[str, Any]]] = {
     "the newer dialect": (
         body_of(
             **dict.fromkeys(OLDER_FIELDS, ...),
-            id="evt_9", type="room.message.created", created_at=int(NOW),
+            id="evt_9",
+            type="room.message.created",
+            created_at=int(NOW),
             data=DATA["room.message.created"],
         ),
         {"id": "evt_9", "idempotency_key": "evt_9", "namespace": None, "timestamp": MOMENT},
