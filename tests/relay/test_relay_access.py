@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import RelayServer, cookie_for
@@ -44,20 +43,6 @@ def nothing_upstream(sandbox: Sandbox) -> Iterator[None]:
     before = len(sandbox.requests)
     yield
     assert [each.path for each in list(sandbox.requests)[before:]] == []
-
-
-@pytest.fixture
-def new_instance(backend: InteractorClient) -> Callable[[str], str]:
-    def new_instance(namespace: str) -> str:
-        user = backend.namespace(namespace)
-        states = [
-            WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
-            WorkflowState(name="end", type="terminal"),
-        ]
-        workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
-        return user.workflow_instances.start(workflow_id=workflow.id).id
-
-    return new_instance
 
 
 def raw(relay: RelayServer, method: str, target: str, *headers: str, body: bytes = b"") -> tuple[int, bytes]:
