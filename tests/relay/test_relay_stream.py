@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from interactor_client.models import WorkflowState
 from interactor_ext import InteractorClient
 from interactor_ext.sandbox import Sandbox
 from tests.support.ports import free_port
@@ -266,6 +268,31 @@ def test_stream_that_the_platform_says_is_over_gets_204(start_relay: StartRelay)
         page.room_events("room_1") as stream,
     ):
         assert stream.status == 204
+
+
+def test_stream_of_a_halted_workflow_begins_with_its_question(relay: RelayServer, backend: InteractorClient) -> None:
+    question = {"type": "approval", "title": "Approve the order?", "config": {"total": 600}}
+    states = [
+        {"name": "review", "type": "halting", "presentation": question, "transitions": [{"to": "wait"}]},
+        {"name": "wait", "type": "halting", "transitions": [{"to": "done", "event": "go_on"}]},
+        {"name": "done", "type": "terminal"},
+    ]
+    user = backend.namespace("user_1")
+    made = [WorkflowState.from_dict(each) for each in states]
+    workflow = user.workflows.create(name="Order", initial_state="review", states=made)
+    instance = user.workflow_instances.start(workflow_id=workflow.id).id
+
+    def asked() -> Any:
+        with relay.page() as page, page.events(f"/workflow-instances/{instance}/stream") as stream:
+            first = stream.next()
+            return first["type"], first["presentation"]
+
+    assert asked() == ("workflow.halted", question)
+    user.workflow_instances.submit_input(instance, body={})
+    assert asked() == ("workflow.halted", {"type": "form"})
+    # Of a workflow that was deleted the question is not known any more.
+    user.workflows.delete(workflow.id)
+    assert asked() == ("workflow.halted", {"type": "form"})
 
 
 def test_error_event_has_fixed_words_and_ends_the_stream(relay: RelayServer, new_room: NewRoom, emit: Emit) -> None:
