@@ -232,25 +232,9 @@ def test_page_by_https_behind_a_proxy_that_takes_off_the_tls_is_the_relays_own(
 
 
 BAD_IDS = [
-    "..",
-    ".",
-    "%2e%2e",
-    "a%2fb",
-    "a%2Fb",
-    "..%2f..%2fassistants",
-    "a%5cb",
-    "a%252fb",
-    "%00",
-    "a%0ab",
-    "a%0d%0aX-Namespace:%20user_2",
-    "a%20b",
-    "a..b",
-    "",
-    "%c3%bc",
-    "a" * 129,
-    "a%3fnamespace=user_2",
-    "a%23",
-    "*",
+    *("", ".", "..", "a..b", "*", "a" * 129, "%2e%2e", "%00", "a%20b", "%c3%bc"),
+    *("a%2fb", "a%2Fb", "a%252fb", "a%5cb", "..%2f..%2fassistants", "a%3fnamespace=user_2", "a%23"),
+    *("a%0ab", "a%0d%0aX-Namespace:%20user_2"),
 ]
 
 
@@ -266,28 +250,18 @@ def test_path_that_holds_no_plain_id_gets_404_and_sends_nothing_upstream(
 
 
 @pytest.mark.parametrize(
-    "target",
+    "path",
     [
-        "/interactor/",
-        "/interactor//rooms/room_1/messages",
-        "/interactor/rooms/room_1/messages/",
-        "/interactor/rooms",
-        "/interactor/assistants",
-        "/interactor/rooms/room_1",
-        "/interactor/rooms/room_1/tool-results",
-        "/interactor/static/../_http.py",
-        "/interactor/static/..%2f_http.py",
-        "/interactor/static/package.json",
-        "/interactor/static/",
-        "/interactor/workflow-instances/wfi_1/cancel",
-        "/interactor/rooms/../workflow-instances/wfi_1",
-        "/interactor/rooms/%2e%2e/workflow-instances/wfi_1",
+        *("", "rooms", "assistants", "rooms/room_1", "rooms/room_1/tool-results", "workflow-instances/wfi_1/cancel"),
+        *("/rooms/room_1/messages", "rooms/room_1/messages/"),
+        *("rooms/../workflow-instances/wfi_1", "rooms/%2e%2e/workflow-instances/wfi_1"),
+        *("static/", "static/package.json", "static/../_http.py", "static/..%2f_http.py"),
     ],
 )
-def test_unknown_path_gets_404_and_sends_nothing_upstream(sandbox: Sandbox, relay: RelayServer, target: str) -> None:
+def test_unknown_path_gets_404_and_sends_nothing_upstream(sandbox: Sandbox, relay: RelayServer, path: str) -> None:
     with nothing_upstream(sandbox):
         for method in ("GET", "POST"):
-            assert raw(relay, method, target) == (404, NOT_FOUND)
+            assert raw(relay, method, f"/interactor/{path}") == (404, NOT_FOUND)
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "HEAD"])
