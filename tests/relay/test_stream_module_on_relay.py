@@ -94,15 +94,6 @@ def test_stream_of_a_workflow_instance_is_asked_for_once_after_its_end(
     assert run_script(SCRIPT, url, cookie_for("user_1")) == ["<connecting>", "<closed>"]
 
 
-@pytest.mark.parametrize(("namespace", "status"), [("user_2", 404), (None, 401)])
-def test_stream_that_the_relay_refuses_is_closed(
-    relay: RelayServer, new_room: NewRoom, namespace: str | None, status: int
-) -> None:
-    cookie = "" if namespace is None else cookie_for(namespace)
-    said = run_script(SCRIPT, f"{relay.url}/rooms/{new_room()}/stream", cookie)
-    assert said == ["<connecting>", "<closed>", status]
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[WebDriver]:
     with chromium() as browser:

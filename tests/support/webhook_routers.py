@@ -37,11 +37,29 @@ class Abort(BaseException):
     """A BaseException, as some libraries define."""
 
 
+class Failing:
+    """A store or a queue of which some methods raise so many times, `math.inf` being for good."""
+
+    def __init__(self, inner: Any, **failures: float) -> None:
+        self.inner, self.failures = inner, failures
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.inner, name)
+
+        def call(*args: Any) -> Any:
+            if self.failures.get(name, 0) > 0:
+                self.failures[name] -= 1
+                raise ConnectionError("redis://:hunter2@db:6379 is out of reach")
+            return value(*args)
+
+        return call if callable(value) else value
+
+
 class BlockingHandler:
     """A synchronous handler that runs until `go_on` is set, or an asynchronous one that runs without end."""
 
-    def __init__(self, store: Any, *, queue: Any = None, is_async: bool = False) -> None:
-        self.router, self.runs = make(store, queue=queue), 0
+    def __init__(self, store: Any, *, is_async: bool = False, **options: Any) -> None:
+        self.router, self.runs = make(store, **options), 0
         self.started, self.go_on = threading.Event(), threading.Event()
         self.router.on("*")(self._ahandle if is_async else self._handle)
 

@@ -27,7 +27,7 @@ from interactor_ext.webhooks import (
     sign,
 )
 from tests.support.webhook_deliveries import DATA, SECRET, body_of, delivery, timestamp
-from tests.support.webhook_routers import Handle, status
+from tests.support.webhook_routers import Failing, Handle, status
 from tests.support.webhook_routers import make as make_router
 from tests.support.webhook_stores import Clock
 
@@ -343,24 +343,8 @@ def test_event_text_cannot_break_a_log_line(deliver: Deliver, caplog: pytest.Log
 # Stores that fail for a moment
 
 
-class FailsAtFirst:
-    """A store or queue whose `complete` fails a number of times."""
-
-    def __init__(self, inner: Any, failures: int) -> None:
-        self.inner, self.failures = inner, failures
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def complete(self, key: str, token: str) -> Any:
-        if self.failures:
-            self.failures -= 1
-            raise ConnectionError("for a moment")
-        return self.inner.complete(key, token)
-
-
 def test_store_complete_is_retried_after_failure(deliver: Deliver, caplog: pytest.LogCaptureFixture) -> None:
-    router, got = make(FailsAtFirst(MemoryEventStore(), 1)), []
+    router, got = make(Failing(MemoryEventStore(), complete=1)), []
     router.on("*")(got.append)
     assert status(deliver(router, body_of())) == (200, "handled")
     assert status(deliver(router, body_of())) == (200, "duplicate")
@@ -372,7 +356,7 @@ def test_store_complete_is_retried_after_failure(deliver: Deliver, caplog: pytes
 def test_queue_complete_is_retried_after_failure(
     queue: SQLiteEventQueue, work: Work, failures: int, is_recorded: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    router = make(queue=FailsAtFirst(queue, failures))
+    router = make(queue=Failing(queue, complete=failures))
     router.on("*")(lambda event: None)
     router.handle(*delivery())
     assert work(router)

@@ -13,7 +13,7 @@ import pytest
 from interactor_ext import WebhookBusyError, WebhookPayloadError
 from interactor_ext.webhooks import ClaimState, InvalidWebhookEvent, MemoryEventStore, WebhookRouter, sign
 from tests.support.webhook_deliveries import SECRET, body_of, delivery
-from tests.support.webhook_routers import Handle, make, status
+from tests.support.webhook_routers import Failing, Handle, make, status
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 
@@ -155,11 +155,7 @@ def test_event_that_is_being_handled_raises_busy_error_until_the_lease_ends(run:
 
 
 def test_store_out_of_reach_raises_busy_error_and_runs_no_handler(run: Run) -> None:
-    class Down(MemoryEventStore):
-        def claim(self, key: str, token: str, lease: float) -> ClaimState:
-            raise ConnectionError("redis://:hunter2@db")
-
-    router, got = make(Down()), []
+    router, got = make(Failing(MemoryEventStore(), claim=1)), []
     router.on("*")(got.append)
     with pytest.raises(WebhookBusyError, match="out of reach") as caught:
         run(router, body_of())

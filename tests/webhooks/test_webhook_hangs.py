@@ -192,20 +192,6 @@ def test_handler_blocking_its_event_loop_does_not_block_next_event(queue: SQLite
     assert len(queue.dead_letters()) == 1
 
 
-def test_hanging_event_is_retried_after_waiting_events(queue: SQLiteEventQueue, hanging: Hanging) -> None:
-    router = make(queue=queue)
-    router.on("*")(hanging.sync)
-    for key in ("first", "second", "third"):
-        router.handle(*delivery(key=key))
-    assert WebhookWorker(router, handler_timeout=SHORT, retry_delays=(0,)).run_once()
-    hanging.hangs = lambda event: False
-    worker = WebhookWorker(router, handler_timeout=PATIENCE, retry_delays=(0,))
-    while worker.run_once():
-        pass
-    assert hanging.runs[-3:] == ["second", "third", "first"]
-    assert queue.dead_letters() == []
-
-
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, type("Abort", (BaseException,), {})])
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_handler_raising_base_exception_fails_its_event_only(
@@ -265,7 +251,7 @@ def hangs(event):
     threading.Event().wait()
 
 router.handle(*delivery())
-worker = WebhookWorker(router{options})
+worker, stop = WebhookWorker(router{options}), threading.Event()
 {run}
 """
 STOPS_AT = "signal.signal(signal.SIGTERM, lambda *_: {})\nworker.run({})"
@@ -275,12 +261,7 @@ ENDINGS = {
     "SIGTERM": ("worker.run()", "", signal.SIGTERM, -signal.SIGTERM),
     "SIGTERM that exits": (STOPS_AT.format("sys.exit(3)", ""), "", signal.SIGTERM, 3),
     "Ctrl-C": ("worker.run()", "", signal.SIGINT, -signal.SIGINT),
-    "SIGTERM that stops": (
-        f"stop = threading.Event()\n{STOPS_AT.format('stop.set()', 'stop')}",
-        SOON,
-        signal.SIGTERM,
-        0,
-    ),
+    "SIGTERM that stops": (STOPS_AT.format("stop.set()", "stop"), SOON, signal.SIGTERM, 0),
     "Ctrl-C in asyncio": ("asyncio.run(worker.arun())", SOON, signal.SIGINT, -signal.SIGINT),
     "the end of the program": (IN_A_THREAD, "", None, 0),
 }

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any
 
 import anyio
 import pytest
@@ -26,11 +26,13 @@ from interactor_ext.webhooks import (
     sign,
 )
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
+from tests.support.waiting import eventually_async
 from tests.support.webhook_deliveries import SECRET, body_of, delivery
-from tests.support.webhook_routers import Abort, BlockingHandler, Handle, make, status
+from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, make, status
 from tests.support.webhook_stores import Clock
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
+NAN, INF = math.nan, math.inf
 
 
 class AsyncStore:
@@ -367,31 +369,14 @@ def test_ahandle_under_trio_raises_configuration_error() -> None:
 
 
 async def test_hanging_handlers_do_not_block_store_calls() -> None:
-    go_on, running = threading.Event(), []
-
-    class InThreads(MemoryEventStore):
-        threads: ClassVar[set[threading.Thread]] = set()
-
-        def claim(self, key: str, token: str, lease: float) -> ClaimState:
-            self.threads.add(threading.current_thread())
-            return super().claim(key, token, lease)
-
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
-    router = make(InThreads())
-
-    @router.on("*")
-    def hangs(event: Any) -> None:
-        running.append(event)
-        assert go_on.wait(60)
-
-    hanging = [asyncio.create_task(router.ahandle(*delivery(key=key))) for key in "ab"]
-    while len(running) < 2:
-        await asyncio.sleep(0.001)
+    handler = BlockingHandler(None)
+    hanging = [asyncio.create_task(handler.router.ahandle(*delivery(key=key))) for key in "ab"]
+    await eventually_async(lambda: handler.runs == 2)
     async with asyncio.timeout(60):
-        assert status(await router.ahandle(*delivery(key="a"))) == (503, "in_progress")
-    go_on.set()
+        assert status(await handler.router.ahandle(*delivery(key="a"))) == (503, "in_progress")
+    handler.go_on.set()
     assert [status(answer) for answer in await asyncio.gather(*hanging)] == [(200, "handled")] * 2
-    assert all(thread.daemon for thread in InThreads.threads)
 
 
 @pytest.fixture
@@ -414,29 +399,20 @@ def test_duplicate_of_event_in_progress_returns_503(handle: Handle, in_handler: 
 
 
 def test_duplicate_waits_for_outcome_of_first_delivery(handle: Handle) -> None:
-    started, copy_waits, runs = threading.Event(), threading.Event(), []
-
     class Watched(MemoryEventStore):
         def claim(self, key: str, token: str, lease: float) -> ClaimState:
             state = super().claim(key, token, lease)
             if state is ClaimState.IN_PROGRESS:
-                copy_waits.set()
+                handler.go_on.set()
             return state
 
-    router = make(Watched(), duplicate_wait=60)
-
-    @router.on("*")
-    def slow(event: Any) -> None:
-        runs.append(event)
-        started.set()
-        assert copy_waits.wait(60)
-
+    handler = BlockingHandler(Watched(), duplicate_wait=60)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(router.handle, *delivery())
-        assert started.wait(60)
-        copy = pool.submit(handle, router, *delivery())
+        first = pool.submit(handler.router.handle, *delivery())
+        assert handler.started.wait(60)
+        copy = pool.submit(handle, handler.router, *delivery())
         assert [status(first.result())[1], status(copy.result())[1]] == ["handled", "duplicate"]
-    assert len(runs) == 1
+    assert handler.runs == 1
 
 
 def test_concurrent_duplicates_run_one_handler() -> None:
@@ -512,18 +488,6 @@ def test_parsed_body_raises_type_error(handle: Handle) -> None:
             handle(make(), body, {})
 
 
-class Broken(MemoryEventStore):
-    """A store of which some methods raise ConnectionError."""
-
-    def __init__(self, *methods: str) -> None:
-        super().__init__()
-        for method in methods:
-            setattr(self, method, self._fail)
-
-    def _fail(self, *args: Any) -> Any:
-        raise ConnectionError("redis://:hunter2@db:6379 is out of reach")
-
-
 def test_falsy_empty_store_is_used(handle: Handle) -> None:
     class Sized(MemoryEventStore):
         def __len__(self) -> int:
@@ -547,7 +511,7 @@ def test_falsy_empty_store_is_used(handle: Handle) -> None:
 def test_store_that_fails_costs_the_answer_or_a_warning(
     handle: Handle, method: str, key: str, answered: tuple[int, str], logged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    router, ran = make(Broken(method)), []
+    router, ran = make(Failing(MemoryEventStore(), **{method: INF})), []
 
     @router.on("*")
     def handler(event: Any) -> None:
@@ -596,7 +560,6 @@ def test_contradictory_settings_raise_configuration_error(queue: SQLiteEventQueu
             construct()
 
 
-NAN, INF = math.nan, math.inf
 WRONG = {
     "lease": [0, -1, NAN, INF, "60", True],
     "max_body": [-1, "1M"],
@@ -611,20 +574,21 @@ WRONG_OF_WORKERS = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
-def test_setting_of_router_out_of_range_raises_configuration_error(name: str, value: Any) -> None:
-    with pytest.raises(ConfigurationError):
-        make(**{name: value})
-
-
 @pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in WRONG_OF_WORKERS.items() for value in values]
+    ("kind", "name", "value"),
+    [
+        (kind, name, value)
+        for kind, settings in (("router", WRONG), ("worker", WRONG_OF_WORKERS))
+        for name, values in settings.items()
+        for value in values
+    ],
 )
-def test_setting_of_worker_out_of_range_raises_configuration_error(
-    queue: SQLiteEventQueue, name: str, value: Any
+def test_setting_out_of_range_raises_configuration_error(
+    queue: SQLiteEventQueue, kind: str, name: str, value: Any
 ) -> None:
+    construct = make if kind == "router" else functools.partial(WebhookWorker, make(queue=queue))
     with pytest.raises(ConfigurationError):
-        WebhookWorker(make(queue=queue), **{name: value})
+        construct(**{name: value})
 
 
 def test_least_settings_are_taken() -> None:

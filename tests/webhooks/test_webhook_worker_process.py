@@ -17,7 +17,7 @@ import pytest
 from interactor_ext.webhooks import SQLiteEventQueue, WebhookWorker
 from tests.support.waiting import PATIENCE, eventually
 from tests.support.webhook_deliveries import body_of
-from tests.support.webhook_routers import make
+from tests.support.webhook_routers import Failing, make
 
 if sys.platform == "win32":
     pytest.skip("processes are ended by SIGTERM", allow_module_level=True)
@@ -318,7 +318,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "odd_shop.py").write_text("from tests.support.webhook_routers import make\nalone = make()\n")
+    (tmp_path / "odd_shop.py").write_text("from tests.support.webhook_routers import Failing, make\nalone = make()\n")
     yield lambda *arguments: (main(["webhooks", "work", *arguments]), capsys.readouterr().err)
     sys.modules.pop("odd_shop", None)
 
@@ -365,16 +365,10 @@ def test_worker_takes_handler_timeout_of_its_router(queue: SQLiteEventQueue) -> 
     assert [letter.key for letter in queue.dead_letters()] == ["shop:k1"]
 
 
-class LosingQueue(SQLiteEventQueue):
-    def put_back(self, key: str, token: str, delay: float) -> bool:
-        raise OSError("the disk is gone")
-
-
-def test_give_back_without_queue_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with LosingQueue(tmp_path / "queue.db") as queue:
-        router = make(queue=queue)
-        worker = WebhookWorker(router)
-        router.on("*")(lambda event: worker.give_back())
-        queue.put("shop:k1", body_of(key="k1"))
-        assert worker.run_once()
+def test_give_back_without_queue_is_logged(queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture) -> None:
+    router = make(queue=Failing(queue, put_back=1))
+    worker = WebhookWorker(router)
+    router.on("*")(lambda event: worker.give_back())
+    queue.put("shop:k1", body_of(key="k1"))
+    assert worker.run_once()
     assert "could not be given back" in caplog.text
