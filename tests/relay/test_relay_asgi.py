@@ -131,3 +131,49 @@ async def test_websocket_is_closed(app: Relay) -> None:
     connect = {"type": "websocket.connect"}
     sent = await answer(app, {"type": "websocket", "path": "/rooms/room_1/stream"}, connect)
     assert sent == [{"type": "websocket.close", "code": 1000}]
+
+
+NONE, OWN, ALLOWED, FOREIGN = "not said", "the page's own", "allowed", "foreign"
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "scheme", "found"),
+    [
+        (None, "app.example", "https", NONE),
+        ("https://app.example", "app.example", "https", OWN),
+        ("https://APP.example", "app.example:443", "https", OWN),
+        ("https://app.example:443", "app.example", "https", OWN),
+        ("https://app.example", "app.example", "http", OWN),
+        ("http://app.example", "app.example:80", "http", OWN),
+        ("http://127.0.0.1:8000", "127.0.0.1:8000", "http", OWN),
+        ("http://[::1]:8000", "[::1]:8000", "http", OWN),
+        ("http://app.example", "app.example", "https", FOREIGN),
+        ("https://app.example:8443", "app.example", "https", FOREIGN),
+        ("https://app.example.evil", "app.example", "https", FOREIGN),
+        ("https://evil@app.example", "app.example", "https", FOREIGN),
+        ("https://app.example, https://app.example", "app.example", "https", FOREIGN),
+        ("null", "null", "https", FOREIGN),
+        ("", "", "https", FOREIGN),
+        ("https://", "", "https", FOREIGN),
+        ("https://other.example", "app.example", "https", ALLOWED),
+        ("http://other.example", "app.example", "https", FOREIGN),
+    ],
+)
+async def test_origin_is_own_allowed_or_foreign(
+    sandbox: Sandbox, origin: str | None, host: str, scheme: str, found: str
+) -> None:
+    headers = [(b"host", host.encode()), (b"cookie", cookie_for("user_1").encode())]
+    headers += [] if origin is None else [(b"origin", origin.encode())]
+    async with sandbox.async_client() as client:
+        relay = Relay(client, authorize=authorize, allowed_origins=["https://other.example"])
+        request = {"scheme": scheme, "path": "/rooms/none/messages", "headers": headers}
+        read, write = [(await answer(relay, scope("", method) | request))[0] for method in ("GET", "POST")]
+        await relay.aclose()
+    assert (read["status"], write["status"]) == {NONE: (404, 403), FOREIGN: (403, 403)}.get(found, (404, 415))
+    assert (b"access-control-allow-origin" in dict(read["headers"])) is (found == ALLOWED)
+
+
+@pytest.mark.parametrize("name", ["room_4Kd9", "7", "0b1c-4f", "a.b", "a~b:c", "a" * 128])
+async def test_plain_id_is_asked_for_upstream(app: Relay, sandbox: Sandbox, name: str) -> None:
+    await answer(app, scope(f"/rooms/{name}/messages"))
+    assert [each.path for each in sandbox.requests if name in each.path] != []

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from interactor_client.models import WorkflowState, WorkflowTransition
-from interactor_ext import InteractorClient, ToolSet
+from interactor_ext import ConfigurationError, InteractorClient, ToolSet
 from interactor_ext.relay import Relay
-from interactor_ext.relay._static import FOLDER
 from interactor_ext.sandbox import Sandbox
+from tests.support.node import STATIC
 from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.relay_server import RelayServer, authorize, text_of
 from tests.support.waiting import eventually
@@ -69,19 +69,13 @@ def test_only_the_content_of_a_message_is_passed_on(relay: RelayServer, new_room
     assert sent.content == b'{"content":"Hi","stream":true}'
 
 
-def test_halted_workflow_takes_its_input(relay: RelayServer, backend: InteractorClient) -> None:
-    user = backend.namespace("user_1")
-    states = [
-        WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
-        WorkflowState(name="end", type="terminal"),
-    ]
-    workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
-    instance = user.workflow_instances.start(workflow_id=workflow.id)
+def test_halted_workflow_takes_its_input(relay: RelayServer, new_instance: Callable[[], str]) -> None:
+    instance = new_instance()
     with relay.page() as page:
-        halted = page.get(f"/workflow-instances/{instance.id}").json()["data"]
-        moved = page.post(f"/workflow-instances/{instance.id}/input", json={"approved": True})
-        ended = page.post(f"/workflow-instances/{instance.id}/input", json={"approved": True})
-    assert (halted["status"], halted["id"]) == ("halted", instance.id)
+        halted = page.get(f"/workflow-instances/{instance}").json()["data"]
+        moved = page.post(f"/workflow-instances/{instance}/input", json={"approved": True})
+        ended = page.post(f"/workflow-instances/{instance}/input", json={"approved": True})
+    assert (halted["status"], halted["id"]) == ("halted", instance)
     assert "namespace" not in halted
     assert moved.json()["data"]["context"] == {"approved": True}
     assert ended.status_code in {409, 422}
@@ -141,8 +135,6 @@ def test_message_with_tools_that_the_platform_refuses_is_answered_with_its_statu
 def test_closing_the_relay_cancels_the_tools_that_run(
     start_relay: StartRelay, sandbox: Sandbox, new_room: NewRoom, backend: InteractorClient
 ) -> None:
-    import asyncio
-
     running, cancelled = threading.Event(), threading.Event()
 
     async def wait() -> str:
@@ -200,7 +192,7 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
         answer = page.get(f"/static/{name}")
         head = page.head(f"/static/{name}")
         again = page.get(f"/static/{name}", headers={"if-none-match": answer.headers["etag"]})
-    assert answer.content == (FOLDER / name).read_bytes()
+    assert answer.content == (STATIC / name).read_bytes()
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert (head.content, head.headers["content-length"]) == (b"", str(len(answer.content)))
     assert (again.status_code, again.content) == (304, b"")
@@ -210,11 +202,10 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
 @pytest.mark.parametrize(
     "options",
     [
-        {"allowed_origins": "https://app.example"},
-        {"allowed_origins": ["*"]},
-        {"allowed_origins": ["https://app.example/"]},
-        {"allowed_origins": ["app.example"]},
-        {"allowed_origins": [7]},
+        *(
+            {"allowed_origins": each}
+            for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"], [7])
+        ),
         {"authorize": "user_1"},
         {"rooms": ["room_1"]},
         {"grace": -1},
@@ -227,7 +218,5 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
     ],
 )
 def test_option_out_of_range_raises_configuration_error(sandbox: Sandbox, options: dict[str, Any]) -> None:
-    from interactor_ext import ConfigurationError
-
     with pytest.raises(ConfigurationError):
         Relay(sandbox.async_client(), **{"authorize": authorize, **options})

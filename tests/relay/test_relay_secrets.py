@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import httpx
 
-from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient, ToolSet
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import Page, RelayServer
@@ -57,6 +56,7 @@ def test_whole_session_with_faults_shows_no_token_no_secret_and_no_word_of_the_p
     start_relay: Callable[..., RelayServer],
     new_room: Callable[..., str],
     emit: Callable[..., None],
+    new_instance: Callable[[], str],
     backend: InteractorClient,
 ) -> None:
     tools = ToolSet()
@@ -66,14 +66,8 @@ def test_whole_session_with_faults_shows_no_token_no_secret_and_no_word_of_the_p
         """The weather."""
         return f"rain in {city}"
 
-    user = backend.namespace("user_1")
-    room = new_room(tools=[tool.id for tool in tools.register(user)])
-    states = [
-        WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
-        WorkflowState(name="end", type="terminal"),
-    ]
-    workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
-    instance = user.workflow_instances.start(workflow_id=workflow.id).id
+    room = new_room(tools=[tool.id for tool in tools.register(backend.namespace("user_1"))])
+    instance = new_instance()
     recorder = Recorder()
     requests: list[tuple[str, str, str, Any]] = [
         ("list_messages", "GET", f"/rooms/{room}/messages", None),

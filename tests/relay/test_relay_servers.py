@@ -2,123 +2,58 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import MOUNT, Page, text_of
+from tests.support.served import GUNICORN, HYPERCORN, UVICORN, Served, needs
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.full  # starts each server as a process
 
-ROOT = Path(__file__).parents[2]
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
+
 APPS = "tests.support.relay_apps"
-UVICORN = [
-    sys.executable,
-    "-m",
-    "uvicorn",
-    "--fd",
-    "{fd}",
-    "--log-level",
-    "warning",
-    "--timeout-graceful-shutdown",
-    "1",
-]
-HYPERCORN = [sys.executable, "-m", "hypercorn", "--bind", "fd://{fd}", "--graceful-timeout", "1"]
-GUNICORN = [
-    *(sys.executable, "-m", "gunicorn", "--bind", "fd://{fd}", "--no-control-socket", "--graceful-timeout", "1"),
-    *("--worker-class", "gthread", "--threads", "8"),
-]
+ENDS_SOON = "--timeout-graceful-shutdown", "1"
+GRACE = "--graceful-timeout", "1"
+BY_UVICORN, BY_HYPERCORN = [*UVICORN, *ENDS_SOON], [*HYPERCORN, *GRACE]
+BY_GUNICORN = [*GUNICORN, *GRACE, "--worker-class", "gthread", "--threads", "8"]
 # The packages and the command of each.
 SERVERS = {
-    "bare ASGI, uvicorn": (["uvicorn"], [*UVICORN, f"{APPS}:bare_asgi"]),
-    "bare ASGI, hypercorn": (["hypercorn"], [*HYPERCORN, f"{APPS}:bare_asgi"]),
-    "Starlette, uvicorn": (["starlette"], [*UVICORN, "--factory", f"{APPS}:starlette_app"]),
-    "FastAPI, two workers": (["fastapi"], [*UVICORN, "--workers", "2", "--factory", f"{APPS}:fastapi_app"]),
-    "FastAPI, hypercorn": (["fastapi", "hypercorn"], [*HYPERCORN, f"{APPS}:fastapi_app()"]),
-    "Django ASGI": (["django"], [*UVICORN, "--factory", f"{APPS}:django_asgi"]),
-    "Django WSGI": (["django", "gunicorn"], [*GUNICORN, f"{APPS}:django_wsgi()"]),
-    "Flask, two workers": (["flask", "gunicorn"], [*GUNICORN, "--workers", "2", f"{APPS}:flask_wsgi()"]),
+    "bare ASGI, uvicorn": (["uvicorn"], [*BY_UVICORN, f"{APPS}:bare_asgi"]),
+    "bare ASGI, hypercorn": (["hypercorn"], [*BY_HYPERCORN, f"{APPS}:bare_asgi"]),
+    "Starlette, uvicorn": (["starlette"], [*BY_UVICORN, "--factory", f"{APPS}:starlette_app"]),
+    "FastAPI, two workers": (["fastapi"], [*BY_UVICORN, "--workers", "2", "--factory", f"{APPS}:fastapi_app"]),
+    "FastAPI, hypercorn": (["fastapi", "hypercorn"], [*BY_HYPERCORN, f"{APPS}:fastapi_app()"]),
+    "Django ASGI": (["django"], [*BY_UVICORN, "--factory", f"{APPS}:django_asgi"]),
+    "Django WSGI": (["django", "gunicorn"], [*BY_GUNICORN, f"{APPS}:django_wsgi()"]),
+    "Flask, two workers": (["flask", "gunicorn"], [*BY_GUNICORN, "--workers", "2", f"{APPS}:flask_wsgi()"]),
 }
 
 
-class RelayProcess:
-    """A server process that takes the connections of a listening socket."""
+class RelayProcess(Served):
+    """A server with one of the applications."""
 
-    def __init__(self, sandbox: Sandbox, log: Path, command: list[str]) -> None:
-        self._log = log
-        environment = os.environ | sandbox.env | {"PYTHONPATH": str(ROOT)}
-        # The server inherits it, so that nobody can take its port.
-        with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as file:
-            self.port = listener.getsockname()[1]
-            self._process = subprocess.Popen(
-                [part.format(fd=listener.fileno()) for part in command],
-                cwd=ROOT,
-                env=environment,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                pass_fds=[listener.fileno()],
-            )
-        self.origin = f"http://127.0.0.1:{self.port}"
+    def __init__(self, sandbox: Sandbox, folder: Path, command: list[str]) -> None:
+        super().__init__(command, sandbox.env, folder)
+        self.wait_until_it_answers(f"{MOUNT}/static/interactor-stream.js")
 
     def page(self, namespace: str | None = "user_1", **headers: str) -> Page:
         return Page(self.origin + MOUNT, self.origin, namespace, headers)
 
-    def printed(self) -> str:
-        return self._log.read_text()
 
-    def wait_until_it_answers(self) -> None:
-        with self.page(None) as page:
-            try:
-                assert page.get("/static/interactor-stream.js").status_code == 200, self.printed()
-            except httpx.TransportError:
-                pytest.fail(self.printed())
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(60)
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox().run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(
-    scope="module",
-    params=list(SERVERS),
-)
+@pytest.fixture(scope="module", params=list(SERVERS))
 def server(
-    request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, sandbox_server: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RelayProcess]:
     packages, command = SERVERS[request.param]
-    for package in packages:
-        pytest.importorskip(package, reason=f"needs the Python package {package} (pip install {package})")
-    process = RelayProcess(sandbox, tmp_path_factory.mktemp("relay") / "log", command)
-    try:
-        process.wait_until_it_answers()
+    needs(packages)
+    with closing(RelayProcess(sandbox_server, tmp_path_factory.mktemp("relay"), command)) as process:
         yield process
-    finally:
-        process.close()
-
-
-@pytest.fixture
-def new_room(sandbox: Sandbox) -> Callable[[], str]:
-    def new_room(namespace: str = "user_1") -> str:
-        with sandbox.client() as client:
-            user = client.namespace(namespace)
-            bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Help.")
-            return user.rooms.create(assistant_id=bot.id).id
-
-    return new_room
 
 
 def test_message_is_answered_on_the_stream_and_stands_in_the_history(
@@ -184,8 +119,7 @@ def test_foreign_user_foreign_origin_and_hidden_slash_are_refused(
 
 def test_server_shuts_down_with_streams_open(sandbox: Sandbox, new_room: Callable[[], str], tmp_path: Path) -> None:
     """Within the time that it was given for what is open."""
-    process = RelayProcess(sandbox, tmp_path / "log", SERVERS["FastAPI, two workers"][1])
-    process.wait_until_it_answers()
+    process = RelayProcess(sandbox, tmp_path, SERVERS["FastAPI, two workers"][1])
     with process.page() as page, page.room_events(new_room()):
         process.close()
     eventually(lambda: sandbox.open_streams == 0)

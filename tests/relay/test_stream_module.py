@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext.sandbox import Sandbox
 from tests.support.fault_server import refusing_url
 from tests.support.node import STATIC, command_of, lines_of, run_script, run_tests
 from tests.support.raw_sse_server import Connection, RawServer
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
 
 # It ends by itself if nothing is left running once the stream is closed.
 SCRIPT = f"""
@@ -79,25 +80,19 @@ def test_stream_asks_once_when_refused(status: int) -> None:
     assert len(server.connections) == 1
 
 
-def test_disconnect_closes_the_connection() -> None:
+@pytest.mark.parametrize(
+    ("sent", "on_event"),
+    [(delta("Hello", 1), "stream.disconnect()"), (b'data: {"type": "done"}\n\n', "undefined")],
+    ids=["disconnect", "done"],
+)
+def test_end_of_the_stream_closes_the_connection_even_if_the_server_does_not(sent: bytes, on_event: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
-        connection.send(delta("Hello", 1))
+        connection.send(sent)
         assert connection.wait_for_client_to_leave()
 
     with RawServer(handler) as server:
-        said = run_script(SCRIPT.replace("say(event.content ?? event)", "stream.disconnect()"), server.url)
-    assert said == ["<connecting>", "<open>", "<closed>"]
-
-
-def test_done_closes_the_connection_even_if_the_server_does_not() -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(b'data: {"type": "done"}\n\n')
-        assert connection.wait_for_client_to_leave()
-
-    with RawServer(handler) as server:
-        said = run_script(SCRIPT, server.url)
+        said = run_script(SCRIPT.replace("say(event.content ?? event)", on_event), server.url)
     assert said == ["<connecting>", "<open>", "<closed>"]
 
 
@@ -105,8 +100,8 @@ def until_open(next_said: Callable[[], Any]) -> None:
     assert [next_said(), next_said()] == ["<connecting>", "<open>"]
 
 
-def test_stream_reads_an_answer_from_a_stream_url_of_the_platform() -> None:
-    with Sandbox().run() as sandbox, sandbox.client(namespace="user 1/ü&b=c") as user:
+def test_stream_reads_an_answer_from_a_stream_url_of_the_platform(sandbox: Sandbox) -> None:
+    with sandbox.client(namespace="user 1/ü&b=c") as user:
         bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
         room = user.rooms.create(assistant_id=bot.id).id
         with lines_of(command_of(SCRIPT, user.room_stream_url(room))) as next_said:
@@ -118,23 +113,22 @@ def test_stream_reads_an_answer_from_a_stream_url_of_the_platform() -> None:
     assert (said["type"], said["message"]["id"], text) == ("message.complete", answer.id, answer.content)
 
 
-def test_stream_ends_with_the_workflow_instance_and_resumes_before() -> None:
-    with Sandbox().run() as sandbox, sandbox.client(namespace="user_1") as user:
-        states = [
-            WorkflowState(name="review", type="halting", transitions=[WorkflowTransition(to="shipped")]),
-            WorkflowState(name="shipped", type="terminal"),
-        ]
-        workflow = user.workflows.create(name="Order approval", initial_state="review", states=states)
-        instance = user.workflow_instances.start(workflow_id=workflow.id)
-        with lines_of(command_of(SCRIPT, user.workflow_stream_url(instance.id))) as next_said:
-            until_open(next_said)
-            sandbox.emit(instance.id, {"type": "message.delta", "content": "one"})
-            assert next_said() == "one"
-            sandbox.disconnect_streams()
-            sandbox.emit(instance.id, {"type": "message.delta", "content": "two"})
-            while (said := next_said()) != "<open>":
-                assert said in ("<waiting>", "<connecting>", {"status": None, "isFinal": False})
-            assert next_said() == "two"
-            user.workflow_instances.submit_input(instance.id, body={})
-            assert next_said() == {"type": "workflow.state_changed", "state": "shipped", "context": {}}
-            assert next_said() == "<closed>"
+def test_stream_ends_with_the_workflow_instance_and_resumes_before(
+    sandbox: Sandbox, new_instance: Callable[[], str]
+) -> None:
+    instance = new_instance()
+    with (
+        sandbox.client(namespace="user_1") as user,
+        lines_of(command_of(SCRIPT, user.workflow_stream_url(instance))) as next_said,
+    ):
+        until_open(next_said)
+        sandbox.emit(instance, {"type": "message.delta", "content": "one"})
+        assert next_said() == "one"
+        sandbox.disconnect_streams()
+        sandbox.emit(instance, {"type": "message.delta", "content": "two"})
+        while (said := next_said()) != "<open>":
+            assert said in ("<waiting>", "<connecting>", {"status": None, "isFinal": False})
+        assert next_said() == "two"
+        user.workflow_instances.submit_input(instance, body={})
+        assert next_said() == {"type": "workflow.state_changed", "state": "end", "context": {}}
+        assert next_said() == "<closed>"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient
 from tests.support.browser import chromium, eventually
 from tests.support.node import STATIC, command_of, lines_of, run_script
@@ -82,32 +81,17 @@ def test_stream_resumes_after_a_restart_of_the_relay_and_repeats_nothing(
 
 
 def test_stream_of_a_workflow_instance_is_asked_for_once_after_its_end(
-    relay: RelayServer, backend: InteractorClient
+    relay: RelayServer, backend: InteractorClient, new_instance: Callable[[], str]
 ) -> None:
-    user = backend.namespace("user_1")
-    states = [
-        WorkflowState(name="review", type="halting", transitions=[WorkflowTransition(to="shipped")]),
-        WorkflowState(name="shipped", type="terminal"),
-    ]
-    workflow = user.workflows.create(name="Order approval", initial_state="review", states=states)
-    instance = user.workflow_instances.start(workflow_id=workflow.id)
-    url = f"{relay.url}/workflow-instances/{instance.id}/stream"
+    instance = new_instance()
+    url = f"{relay.url}/workflow-instances/{instance}/stream"
     with lines_of(command_of(SCRIPT, url, cookie_for("user_1"))) as next_said:
         assert next_said() == "<connecting>"
         assert next_said() == "<open>"
-        user.workflow_instances.submit_input(instance.id, body={})
+        backend.namespace("user_1").workflow_instances.submit_input(instance, body={})
         while (said := next_said()) != "<closed>":
             assert said in ("<waiting>", "<connecting>") or said["type"].startswith("workflow.")
     assert run_script(SCRIPT, url, cookie_for("user_1")) == ["<connecting>", "<closed>"]
-
-
-@pytest.mark.parametrize(("namespace", "status"), [("user_2", 404), (None, 401)])
-def test_stream_that_the_relay_refuses_is_closed(
-    relay: RelayServer, new_room: NewRoom, namespace: str | None, status: int
-) -> None:
-    cookie = "" if namespace is None else cookie_for(namespace)
-    said = run_script(SCRIPT, f"{relay.url}/rooms/{new_room()}/stream", cookie)
-    assert said == ["<connecting>", "<closed>", status]
 
 
 @pytest.fixture(scope="module")

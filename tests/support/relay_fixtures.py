@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import RelayServer, relaying
@@ -47,7 +48,22 @@ def emit(sandbox: Sandbox) -> Callable[..., None]:
     """Has the platform send an event on the stream of a room or of a workflow instance."""
 
     def emit(stream: str, event_type: str, **fields: Any) -> None:
-        event = {"type": event_type, **fields}
-        sandbox._on_loop(lambda: sandbox._state.streams.emit(stream, event))
+        sandbox.emit(stream, {"type": event_type, **fields})
 
     return emit
+
+
+@pytest.fixture
+def new_instance(backend: InteractorClient) -> Callable[..., str]:
+    """Starts a workflow that asks, and ends with the input."""
+
+    def new_instance(namespace: str = "user_1") -> str:
+        user = backend.namespace(namespace)
+        states = [
+            WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
+            WorkflowState(name="end", type="terminal"),
+        ]
+        workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
+        return user.workflow_instances.start(workflow_id=workflow.id).id
+
+    return new_instance

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -69,22 +69,17 @@ class RelayServer:
         self._thread.start()
         assert self._ready.wait(60)
 
-    def stop(self) -> None:
-        """As at a restart: streams end, then the server."""
+    def close_relay(self) -> None:
+        """End the streams; the server goes on."""
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(self.relay.aclose(), self._loop).result(60)
+
+    def stop(self) -> None:
+        """As at a restart: streams end, then the server."""
+        self.close_relay()
         self._server.stop()
         self._thread.join(60)
         assert not self._thread.is_alive()
-
-    def call(self, function: Callable[[], Any]) -> Any:
-        """What a function returns in the thread of the server's loop."""
-        assert self._loop is not None
-
-        async def called() -> Any:
-            return function()
-
-        return asyncio.run_coroutine_threadsafe(called(), self._loop).result(60)
 
     def page(self, namespace: str | None = "user_1", **headers: str) -> Page:
         return Page(self.url, self.origin, namespace, headers)
@@ -153,15 +148,19 @@ class Events:
         self.response.close()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        while (event := self.next()) is not None:
-            yield event
+        while self._ready or self.read():
+            if self._ready:
+                yield self._ready.pop(0)
 
-    def next(self) -> dict[str, Any] | None:
-        """The next event, with its id under `id`; None at the end."""
-        while not self._ready:
-            if not self._read():
-                return None
-        return self._ready.pop(0)
+    def next(self) -> dict[str, Any]:
+        """The next event, with its id under `id`."""
+        for event in self:
+            return event
+        raise AssertionError("the stream ended")
+
+    def contents(self, count: int) -> list[str]:
+        """The contents of so many events, which are pieces of answers."""
+        return [self.next()["content"] for _ in range(count)]
 
     def until(self, event_type: str) -> list[dict[str, Any]]:
         """The events up to the first of this type."""
@@ -175,10 +174,11 @@ class Events:
     def until_id(self) -> str:
         """The id of what has been received, as soon as there is one, although no event has come."""
         while not self._decoder.last_event_id:
-            assert self._read(), "the stream ended"
+            assert self.read(), "the stream ended"
         return self._decoder.last_event_id
 
-    def _read(self) -> bool:
+    def read(self) -> bool:
+        """Receive more; False at the end."""
         chunk = next(self._chunks, None)
         if chunk is None:
             return False

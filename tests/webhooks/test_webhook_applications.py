@@ -9,9 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from interactor_ext.webhooks import (
-    WebhookRouter,
-)
+from interactor_ext.webhooks import WebhookRouter
 from tests.support.webhook_deliveries import delivery
 from tests.support.webhook_routers import Handle, make, status
 
@@ -31,52 +29,59 @@ async def ask_asgi(router: WebhookRouter, messages: list[dict[str, Any]], **scop
     return sent
 
 
+def body_in_chunks(body: bytes, size: int) -> list[dict[str, Any]]:
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    return [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+
+
 async def test_asgi_joins_body_chunks() -> None:
     router, got = make(), []
     router.on("*")(lambda event: got.append(event.id))
     body, headers = delivery()
-    chunks = [{"type": "http.request", "body": body[i : i + 7], "more_body": True} for i in range(0, len(body), 7)]
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    start, content = await ask_asgi(router, [*chunks, {"type": "http.request"}], headers=raw)
+    messages = [*body_in_chunks(body, 7), {"type": "http.request"}]
+    start, content = await ask_asgi(router, messages, headers=raw)
     assert (start["status"], content["body"]) == (200, b'{"status": "handled"}')
     assert (b"content-type", b"application/json") in start["headers"]
     assert got == ["evt_idem_1"]
 
 
-async def test_asgi_stops_reading_at_max_body() -> None:
-    messages = [{"type": "http.request", "body": b"x" * 60, "more_body": True} for _ in range(9)]
-    start, _ = await ask_asgi(make(max_body=100), messages)
-    assert start["status"] == 413
-    assert len(messages) == 7
-
-
-async def test_asgi_sends_nothing_after_disconnect() -> None:
-    assert await ask_asgi(make(), [{"type": "http.disconnect"}]) == []
-
-
-async def test_asgi_returns_405_without_reading_body() -> None:
-    start, _ = await ask_asgi(make(), [], method="GET")
-    assert start["status"] == 405
-
-
-async def test_asgi_handles_lifespan() -> None:
-    sent = await ask_asgi(make(), [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}], type="lifespan")
-    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-
-
-async def test_asgi_closes_websocket() -> None:
-    assert await ask_asgi(make(), [], type="websocket") == [{"type": "websocket.close", "code": 1000}]
+@pytest.mark.parametrize(
+    ("scope", "messages", "answers", "unread"),
+    [
+        ({}, body_in_chunks(b"x" * 540, 60), [413, None], 7),
+        ({"method": "GET"}, [{"type": "http.request"}], [405, None], 1),
+        ({}, [{"type": "http.disconnect"}], [], 0),
+        (
+            {"type": "lifespan"},
+            [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}],
+            ["lifespan.startup.complete", "lifespan.shutdown.complete"],
+            0,
+        ),
+        ({"type": "websocket"}, [], ["websocket.close"], 0),
+    ],
+    ids=["too large", "another method", "gone", "lifespan", "websocket"],
+)
+async def test_asgi_answers_what_is_no_delivery(
+    scope: dict[str, Any], messages: list[dict[str, Any]], answers: list[Any], unread: int
+) -> None:
+    messages = list(messages)
+    sent = await ask_asgi(make(max_body=100), messages, **scope)
+    assert [each.get("status") if "http" in each["type"] else each["type"] for each in sent] == answers
+    assert len(messages) == unread
 
 
 class Input:
-    """A WSGI input that gives out a few bytes a read, and notes how many were asked for."""
+    """A WSGI input that gives out a few bytes a read, and notes how many were asked for; None breaks off."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes | None) -> None:
         self.body = body
         self.asked = 0
 
     def read(self, size: int) -> bytes:
         self.asked += size
+        if self.body is None:
+            raise ConnectionResetError
         chunk, self.body = self.body[: min(size, 10)], self.body[min(size, 10) :]
         return chunk
 
@@ -97,29 +102,59 @@ def environ_of(headers: dict[str, str]) -> dict[str, str]:
     return {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
 
 
-def test_wsgi_joins_short_reads() -> None:
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_wsgi_joins_short_reads(is_chunked: bool) -> None:
     router, got = make(), []
     router.on("*")(lambda event: got.append(event.id))
     body, headers = delivery()
-    line, answered, content = ask_wsgi(router, Input(body), CONTENT_LENGTH=str(len(body)), **environ_of(headers))
+    length: dict[str, Any] = {"wsgi.input_terminated": True} if is_chunked else {"CONTENT_LENGTH": str(len(body))}
+    line, answered, content = ask_wsgi(router, Input(body), **length, **environ_of(headers))
     assert (line, content) == ("200 OK", b'{"status": "handled"}')
     assert answered["Content-Type"] == "application/json"
     assert got == ["evt_idem_1"]
 
 
-def test_wsgi_reads_chunked_body_with_input_terminated() -> None:
-    body, headers = delivery()
-    line, _, _ = ask_wsgi(make(), Input(body), **{"wsgi.input_terminated": True}, **environ_of(headers))
-    assert line == "200 OK"
+REFUSED_BY_WSGI: dict[str, tuple[dict[str, Any], bytes | None, int]] = {
+    **{
+        f"Content-Length {length!r}": ({"CONTENT_LENGTH": length}, b"x" * 100, 411)
+        for length in ("", "-1", "1_0", "\u0661", "x")
+    },
+    "101 bytes": ({"CONTENT_LENGTH": "101"}, b"x" * 200, 413),
+    "9999... bytes": ({"CONTENT_LENGTH": "9" * 5000}, b"x" * 200, 413),
+    "connection that breaks": ({"CONTENT_LENGTH": "5"}, None, 400),
+    "another method": ({"REQUEST_METHOD": "GET"}, b"x" * 100, 405),
+}
 
 
-@pytest.mark.parametrize("length", ["", "-1", "1_0", "\u0661", "x"])
-def test_wsgi_without_content_length_returns_411_unread(length: str) -> None:
-    stream = Input(b"x" * 100)
-    line, _, content = ask_wsgi(make(), stream, CONTENT_LENGTH=length)
-    assert line == "411 Length Required"
-    assert b"Content-Length" in content
-    assert stream.asked == 0
+class Recording:
+    """A Telemetry that records events."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def sending(self, request: Any) -> None: ...
+
+    def record(self, event: Any) -> None:
+        self.events.append((event.event, event.status))
+
+
+@pytest.mark.parametrize(("environ", "body", "answer"), REFUSED_BY_WSGI.values(), ids=REFUSED_BY_WSGI)
+def test_wsgi_refuses_unread_what_is_no_delivery_and_records_it(
+    environ: dict[str, Any], body: bytes | None, answer: int
+) -> None:
+    stream, telemetry = Input(body), Recording()
+    line, headers, content = ask_wsgi(make(max_body=100, telemetry=telemetry), stream, **environ)
+    assert int(line.split()[0]) == answer
+    assert stream.asked == 0 or body is None
+    assert headers.get("Allow") == ("POST" if answer == 405 else None)
+    assert b"Content-Length" in content or answer != 411
+    assert telemetry.events == ([] if answer == 405 else [("unknown", "failed")])
+
+
+async def test_telemetry_records_a_body_that_asgi_refuses() -> None:
+    telemetry = Recording()
+    await ask_asgi(make(max_body=100, telemetry=telemetry), body_in_chunks(b"x" * 101, 101))
+    assert telemetry.events == [("unknown", "failed")]
 
 
 def test_wsgi_chunked_body_without_input_terminated_returns_411() -> None:
@@ -145,50 +180,3 @@ def test_wsgi_and_asgi_treat_repeated_timestamp_header_alike(handle: Handle) -> 
     environ = environ_of(headers)
     environ["HTTP_X_INTERACTOR_TIMESTAMP"] += "," + environ["HTTP_X_INTERACTOR_TIMESTAMP"]
     assert ask_wsgi(make(), Input(body), CONTENT_LENGTH=str(len(body)), **environ)[0] == "200 OK"
-
-
-class Recording:
-    """A Telemetry that records events."""
-
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-
-    def sending(self, request: Any) -> None: ...
-
-    def record(self, event: Any) -> None:
-        self.events.append(event)
-
-
-async def test_telemetry_records_deliveries_refused_unread() -> None:
-    class Breaks:
-        def read(self, size: int) -> bytes:
-            raise ConnectionResetError
-
-    telemetry = Recording()
-    router = make(max_body=100, telemetry=telemetry)
-    assert (await ask_asgi(router, [{"type": "http.request", "body": b"x" * 101}]))[0]["status"] == 413
-    assert ask_wsgi(router, Input(b""), CONTENT_LENGTH="101")[0].startswith("413 ")
-    assert ask_wsgi(router, Input(b""))[0].startswith("411 ")
-    assert ask_wsgi(router, Breaks(), CONTENT_LENGTH="5")[0].startswith("400 ")
-    assert ask_wsgi(router, None, REQUEST_METHOD="GET")[0].startswith("405 ")
-    assert [(event.event, event.status) for event in telemetry.events] == [("unknown", "failed")] * 4
-
-
-@pytest.mark.parametrize("length", ["101", "9" * 5000])
-def test_wsgi_content_length_over_limit_returns_413_unread(length: str) -> None:
-    stream = Input(b"x" * 200)
-    assert ask_wsgi(make(max_body=100), stream, CONTENT_LENGTH=length)[0].startswith("413 ")
-    assert stream.asked == 0
-
-
-def test_wsgi_broken_connection_returns_400() -> None:
-    class Breaks:
-        def read(self, size: int) -> bytes:
-            raise ConnectionResetError
-
-    assert ask_wsgi(make(), Breaks(), CONTENT_LENGTH="5")[0] == "400 Bad Request"
-
-
-def test_wsgi_returns_405_without_reading_body() -> None:
-    line, headers, _ = ask_wsgi(make(), None, REQUEST_METHOD="GET")
-    assert (line, headers["Allow"]) == ("405 Method Not Allowed", "POST")

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +14,11 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import SQLiteEventStore
 from tests.support import lambda_events
+from tests.support.served import GUNICORN, ROOT, UVICORN, Served, needs
 from tests.support.webhook_deliveries import SECRET
 from tests.support.webhook_routers import make
 from tests.support.webhook_table import Delivery, table
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "webhooks.md"
 PATH = lambda_events.PATH
 
@@ -57,19 +53,17 @@ settings.configure(
 )
 asgi, wsgi = get_asgi_application(), get_wsgi_application()
 """
-UVICORN = [sys.executable, "-m", "uvicorn", "--fd", "{fd}", "--log-level", "warning"]
-GUNICORN = [sys.executable, "-m", "gunicorn", "--bind", "fd://{fd}", "--workers", "2", "--no-control-socket"]
 # What is served, and the packages and the server that it takes.
 SERVED = {
     "FastAPI": (["fastapi"], [*UVICORN, "fastapi_recipe:app"]),
     "Starlette": (["flask"], [*UVICORN, "starlette_app:app"]),
-    "Flask": (["flask", "gunicorn"], [*GUNICORN, "flask_recipe:app"]),
-    "Django, WSGI": (["django", "gunicorn"], [*GUNICORN, "django_project:wsgi"]),
+    "Flask": (["flask", "gunicorn"], [*GUNICORN, "--workers", "2", "flask_recipe:app"]),
+    "Django, WSGI": (["django", "gunicorn"], [*GUNICORN, "--workers", "2", "django_project:wsgi"]),
     "Django, ASGI": (["django"], [*UVICORN, "django_project:asgi"]),
-    "Django, async view, WSGI": (["django", "gunicorn"], [*GUNICORN, "django_async_project:wsgi"]),
+    "Django, async view, WSGI": (["django", "gunicorn"], [*GUNICORN, "--workers", "2", "django_async_project:wsgi"]),
     "Django, async view, ASGI": (["django"], [*UVICORN, "django_async_project:asgi"]),
     "ASGI alone": (["flask"], [*UVICORN, "bare:asgi"]),
-    "WSGI alone": (["flask", "gunicorn"], [*GUNICORN, "bare:wsgi"]),
+    "WSGI alone": (["flask", "gunicorn"], [*GUNICORN, "--workers", "2", "bare:wsgi"]),
 }
 IN_QUICK_RUNS = {"FastAPI", *lambda_events.FRONT_ENDS}
 
@@ -87,30 +81,12 @@ def recipe(name: str) -> str:
     return found[1]
 
 
-class ServedReceiver:
-    """A server process that was started in a folder of its own, and what it printed."""
+class ServedReceiver(Served):
+    """A framework with a recipe's router."""
 
     def __init__(self, folder: Path, command: list[str]) -> None:
-        self._log = folder / "log"
-        environment = os.environ | {
-            "INTERACTOR_WEBHOOK_SECRET": SECRET,
-            "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
-        }
-        # The server inherits it, so that nobody can take its port.
-        with socket.create_server(("127.0.0.1", 0)) as listener, self._log.open("wb") as log:
-            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            self._process = subprocess.Popen(
-                [part.format(fd=listener.fileno()) for part in command],
-                cwd=folder,
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=[listener.fileno()],
-            )
-        self.client = httpx.Client(base_url=self.url, timeout=60)
-
-    def printed(self) -> str:
-        return self._log.read_text()
+        super().__init__(command, {"INTERACTOR_WEBHOOK_SECRET": SECRET}, folder)
+        self.client = httpx.Client(base_url=self.origin, timeout=60)
 
     def deliver(self, delivery: Delivery) -> tuple[int, dict[str, str], bytes]:
         headers = [
@@ -120,17 +96,9 @@ class ServedReceiver:
         answer = self.client.request(delivery.method, PATH, content=content, headers=headers)
         return answer.status_code, dict(answer.headers), answer.content
 
-    def wait_until_it_answers(self) -> None:
-        """Connections wait in the listening socket while the server starts, and fail if it exits."""
-        try:
-            self.client.get(PATH, timeout=60)
-        except httpx.TransportError:
-            pytest.fail(self.printed())
-
     def close(self) -> None:
         self.client.close()
-        self._process.terminate()
-        self._process.wait(60)
+        super().close()
 
 
 class LambdaReceiver:
@@ -171,8 +139,7 @@ def receiver(
         yield LambdaReceiver(request.param, folder)
         return
     packages, command = SERVED[request.param]
-    for package in packages:
-        pytest.importorskip(package, reason=f"needs the Python package {package} (pip install {package})")
+    needs(packages)
     for name in ("FastAPI", "Flask", "Django"):
         (folder / f"{name.lower()}_recipe.py").write_text(recipe(name))
     (folder / "django_async_recipe.py").write_text(recipe("Django").replace("webhook_view", "awebhook_view"))
@@ -182,7 +149,7 @@ def receiver(
     (folder / "bare.py").write_text(BARE)
     receiver = ServedReceiver(folder, command)
     try:
-        receiver.wait_until_it_answers()
+        receiver.wait_until_it_answers(PATH)
         yield receiver
     finally:
         receiver.close()
@@ -228,7 +195,7 @@ def test_the_table_has_sixty_deliveries_of_every_kind() -> None:
 def test_sandbox_delivery_is_handled_and_rotated_secret_returns_401(receiver: ServedReceiver) -> None:
     with Sandbox().run() as sandbox, sandbox.client() as client:
         user = client.namespace("user_123")
-        webhook = user.webhooks.create(url=receiver.url + PATH, events=["credential.expired"], secret=SECRET)
+        webhook = user.webhooks.create(url=receiver.origin + PATH, events=["credential.expired"], secret=SECRET)
         genuine = expire_a_credential(sandbox, user)
         user.webhooks.rotate_secret(webhook.id)
         forged = expire_a_credential(sandbox, user)

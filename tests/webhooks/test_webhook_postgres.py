@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import os
-import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -24,13 +21,13 @@ from interactor_ext.webhooks import (
     WebhookRouter,
     WebhookVerifier,
 )
-from interactor_ext.webhooks.stores import _postgres
+from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.postgres_server import PostgresServer
-from tests.support.postgres_stores import POSTGRES, Make, postgres_stores
 from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import SECRET, delivery
+from tests.support.webhook_stores import POSTGRES, Stores
 
-pytest_plugins = ["tests.support.postgres_fixtures"]
+pytest_plugins = ["tests.support.server_fixtures"]
 
 CLAIMED, IN_PROGRESS, COMPLETED = ClaimState.CLAIMED, ClaimState.IN_PROGRESS, ClaimState.COMPLETED
 COUNT = "SELECT count(*) FROM interactor_webhook_claims"
@@ -38,21 +35,26 @@ OTHERS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <>
 
 
 @pytest.fixture(params=POSTGRES)
-def make(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Make]:
-    with postgres_stores(request.param, postgres.dsn) as make:
-        yield make
+def make(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Stores]:
+    with ExitStack() as stack:
+        yield Stores(request.param, postgres.dsn, stack)
 
 
-@pytest.fixture(params=["postgres", "async postgres"])
-def make_with_dsn(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Make]:
-    with postgres_stores(request.param, postgres.dsn) as make:
-        yield make
+@pytest.fixture
+def store(make: Stores) -> Any:
+    """A store whose table is there."""
+    store = make()
+    store.create()
+    return store
+
+
+with_dsn = pytest.mark.parametrize("make", ["postgres", "async postgres"], indirect=True)
 
 
 # The table
 
 
-def test_without_create_each_method_says_to_call_it_and_the_router_answers_503(make: Make) -> None:
+def test_without_create_each_method_says_to_call_it_and_the_router_answers_503(make: Stores) -> None:
     store = make()
     for call in (
         lambda: store.claim("k", "t", 60),
@@ -68,14 +70,6 @@ def test_without_create_each_method_says_to_call_it_and_the_router_answers_503(m
     assert router.handle(*delivery()).status == 200
 
 
-def test_create_keeps_what_is_stored(make: Make) -> None:
-    store = make()
-    store.create()
-    assert store.complete("k", "t") is True
-    store.create()
-    assert store.claim("k", "u", 60) == COMPLETED
-
-
 def test_table_is_created_by_many_at_once(postgres: PostgresServer) -> None:
     with ThreadPoolExecutor(6) as pool, PostgresEventStore(postgres.dsn) as store:
         for _ in range(5):
@@ -88,22 +82,8 @@ def test_table_is_created_by_many_at_once(postgres: PostgresServer) -> None:
 
             list(pool.map(create, range(6)))
             assert store.claim("k", "t", 60) == CLAIMED
-
-
-def test_create_waits_for_another_that_creates(make: Make, postgres: PostgresServer) -> None:
-    import psycopg
-
-    store = make(timeout=60)
-    waiting = f"SELECT wait_event {OTHERS} AND wait_event_type = 'Lock'"
-    with psycopg.connect(postgres.dsn) as other, ThreadPoolExecutor(1) as pool:
-        other.execute(_postgres._CREATE)
-        creating = pool.submit(store.create)
-        eventually(lambda: postgres.run(waiting), "the wait for the lock")
-        # Not for the other's table, which would end in an error.
-        assert postgres.run(waiting) == [("advisory",)]
-        other.commit()
-        creating.result()
-    assert store.claim("k", "t", 60) == CLAIMED
+            store.create()  # which keeps what is stored
+            assert store.claim("k", "u", 60) == IN_PROGRESS
 
 
 def test_role_without_the_right_to_create_tables_can_call_create_and_use_the_table(postgres: PostgresServer) -> None:
@@ -122,47 +102,26 @@ def test_role_without_the_right_to_create_tables_can_call_create_and_use_the_tab
     postgres.run("DROP OWNED BY app")
 
 
-def test_expired_rows_are_swept_in_portions_by_claims(
-    postgres: PostgresServer, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_postgres, "_SWEEP_AT_MOST", 10)
-    store = make()
-    store.create()
+def test_expired_rows_are_swept_by_a_claim(postgres: PostgresServer, store: Any) -> None:
     postgres.run(
         "INSERT INTO interactor_webhook_claims SELECT 'old' || n, '', now() - interval '1 s', n % 2 = 0 "
         "FROM generate_series(1, 25) AS n"
     )
-    for left in (16, 7, 3, 4):
-        assert store.claim(f"{left}", "t", 60) == CLAIMED
-        assert postgres.run(COUNT) == [(left,)]
+    assert store.claim("new", "t", 60) == CLAIMED
+    assert postgres.run(COUNT) == [(1,)]
 
 
-@pytest.mark.parametrize("seconds", [1e15, 1e300, math.inf])
-def test_huge_ttl_and_lease_are_kept(postgres: PostgresServer, make: Make, seconds: float) -> None:
-    store = make(ttl=seconds)
-    store.create()
-    assert store.claim("leased", "t", seconds) == CLAIMED
-    assert store.complete("done", "t") is True
-    assert postgres.run(f"{COUNT} WHERE until > now() + interval '90 years'") == [(2,)]
+# Servers that go away
 
 
-# What may be sent twice, as the answer gets lost when the server goes away
-
-
-def test_repeated_call_with_the_same_token_has_the_same_result(make: Make) -> None:
-    store = make()
-    store.create()
-    for _ in range(2):
-        assert store.claim("k", "one", 60) == CLAIMED
-    assert store.claim("k", "two", 60) == IN_PROGRESS
+def test_completion_whose_answer_got_lost_can_be_repeated(store: Any) -> None:
     for _ in range(2):
         assert store.complete("k", "one") is True
     assert store.complete("k", "two") is False
-    assert store.claim("k", "one", 60) == COMPLETED
 
 
 @pytest.mark.full
-def test_store_works_after_the_server_was_killed_and_started_again(make: Make, postgres: PostgresServer) -> None:
+def test_store_works_after_the_server_was_killed_and_started_again(make: Stores, postgres: PostgresServer) -> None:
     store = make(timeout=60)
     store.create()
     assert store.claim("k", "t", 60) == CLAIMED
@@ -173,11 +132,8 @@ def test_store_works_after_the_server_was_killed_and_started_again(make: Make, p
         assert store.claim("k", "u", 60) == COMPLETED
 
 
-def test_unreachable_server_raises_and_the_next_call_connects_again(
-    make_with_dsn: Make, postgres: PostgresServer
-) -> None:
-    store = make_with_dsn()
-    store.create()
+@with_dsn
+def test_unreachable_server_raises_and_the_next_call_connects_again(store: Any, postgres: PostgresServer) -> None:
     postgres.kill()
     try:
         with pytest.raises(WebhookStoreError, match=r"The webhook store in PostgreSQL failed: .*connection"):
@@ -188,40 +144,24 @@ def test_unreachable_server_raises_and_the_next_call_connects_again(
 
 
 def test_connection_to_a_server_that_became_read_only_is_replaced(postgres: PostgresServer) -> None:
-    with PostgresEventStore(postgres.dsn) as store:
+    from psycopg_pool import ConnectionPool
+
+    with ConnectionPool(postgres.dsn, min_size=1, max_size=1, open=True) as pool:
+        store = PostgresEventStore(pool)
         store.create()
-        [connection] = store._connections._idle  # type: ignore[attr-defined]
-        connection.execute("SET default_transaction_read_only = on")
+        with pool.connection() as connection:
+            connection.execute("SET default_transaction_read_only = on")
         assert store.claim("k", "t", 60) == CLAIMED
 
 
 # Time limits
 
 
-@pytest.fixture
-def silent_server() -> Iterator[str]:
-    """The dsn of a server that accepts and never answers."""
-    with tempfile.TemporaryDirectory(prefix="postgres-") as folder, socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"{folder}/.s.PGSQL.5432")
-        server.listen(200)
-        yield f"host={folder} user=postgres"
-
-
-@pytest.mark.parametrize("kind", ["postgres", "async postgres"])
-def test_server_that_never_answers_raises_after_timeout(silent_server: str, kind: str) -> None:
-    with postgres_stores(kind, silent_server) as make:
-        store = make(timeout=0.1)
-        for call in (lambda: store.claim("k", "t", 60), lambda: store.complete("k", "t"), store.create):
-            with pytest.raises(WebhookStoreError, match=r"PostgreSQL did not answer within 0\.1 s"):
-                call()
-        router = WebhookRouter(WebhookVerifier(SECRET), store, name="shop")
-        router.on("*")(print)
-        assert router.handle(*delivery()).status == 503
-
-
-@pytest.mark.full
+@pytest.mark.parametrize(
+    "make", [POSTGRES[0], *(pytest.param(each, marks=pytest.mark.full) for each in POSTGRES[1:])], indirect=True
+)
 def test_server_that_hangs_in_a_call_raises_after_timeout_and_later_calls_work(
-    make: Make, postgres: PostgresServer
+    make: Stores, postgres: PostgresServer
 ) -> None:
     import psycopg
 
@@ -233,18 +173,6 @@ def test_server_that_hangs_in_a_call_raises_after_timeout_and_later_calls_work(
             with pytest.raises(WebhookStoreError, match=r"within 0\.2 s|after 0\.20 s"):
                 store.claim(f"k{number}", "t", 60)
     assert patient.claim("new", "t", 60) == CLAIMED
-
-
-def test_threads_end_after_a_timeout(postgres: PostgresServer) -> None:
-    import psycopg
-
-    with PostgresEventStore(postgres.dsn, timeout=0.2) as store, psycopg.connect(postgres.dsn) as other:
-        store.create()
-        other.execute("LOCK TABLE interactor_webhook_claims")
-        with pytest.raises(WebhookStoreError):
-            store.claim("k", "t", 60)
-        # Although the server still waits for the lock.
-        eventually(lambda: _postgres.POSTGRES_THREADS._abandoned == 0, "the end of the thread")
 
 
 async def test_cancelled_call_ends_at_once_and_later_calls_work(postgres: PostgresServer) -> None:
@@ -284,28 +212,12 @@ def test_store_serves_one_event_loop_after_the_other(postgres: PostgresServer) -
 # Forks
 
 
-def ends_well_in_child(work: Any) -> bool:
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if work() else 2
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-in_threads = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-
-
+@with_dsn
 @needs_fork
 @in_threads
 def test_store_with_dsn_works_in_forked_child_whose_end_leaves_the_parents_connection(
-    make_with_dsn: Make, postgres: PostgresServer
+    store: Any, postgres: PostgresServer
 ) -> None:
-    store = make_with_dsn()
-    store.create()
     assert store.claim("parent", "t", 60) == CLAIMED
     connections = postgres.run(f"SELECT pid {OTHERS}")
     assert len(connections) == 1
@@ -320,7 +232,7 @@ def test_store_with_dsn_works_in_forked_child_whose_end_leaves_the_parents_conne
         with store:
             return store.claim("parent", "u", 60) == IN_PROGRESS and store.claim("child", "t", 60) == CLAIMED
 
-    assert ends_well_in_child(work)
+    assert ended_well(in_child(work))
     eventually(lambda: postgres.run(f"SELECT pid {OTHERS}") == connections, "the parent's connection alone")
     assert store.complete("parent", "t") is True
     assert set(postgres.run(f"SELECT pid {OTHERS}")) >= set(connections)
@@ -341,7 +253,7 @@ def test_pool_that_was_opened_before_a_fork_raises_in_the_child(postgres: Postgr
                 store.claim("k", "t", 60)
             return True
 
-        assert ends_well_in_child(work)
+        assert ended_well(in_child(work))
         assert store.claim("k", "t", 60) == CLAIMED
 
 
@@ -356,22 +268,6 @@ def test_error_of_the_server_is_named(postgres: PostgresServer) -> None:
         store.claim("k", "t", 60)
     assert "\n" not in str(caught.value)
     assert caught.value.code == "WEBHOOK_STORE_ERROR"
-
-
-@pytest.mark.parametrize("key", ["a\0b", "\ud800"])
-def test_key_that_no_text_column_takes_raises_webhook_store_error(make: Make, key: str) -> None:
-    store = make()
-    store.create()
-    with pytest.raises(WebhookStoreError):
-        store.claim(key, "t", 60)
-    assert store.claim("k", "t", 60) == CLAIMED
-
-
-def test_closed_pool_raises_webhook_store_error(postgres: PostgresServer) -> None:
-    from psycopg_pool import ConnectionPool
-
-    with pytest.raises(WebhookStoreError, match="is not open yet"):
-        PostgresEventStore(ConnectionPool(postgres.dsn, open=False)).claim("k", "t", 60)
 
 
 @pytest.mark.parametrize(
@@ -389,34 +285,6 @@ def test_invalid_dsn_raises_configuration_error_that_does_not_quote_it(kind: Any
         kind(dsn).claim("k", "t", 60)
     assert "s3cret" not in repr(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
-
-
-def test_setting_of_the_dsn_goes_before_that_of_the_store(postgres: PostgresServer) -> None:
-    with PostgresEventStore(f"{postgres.dsn} connect_timeout=77") as store:
-        assert store._settings(f"{postgres.dsn} connect_timeout=77")["connect_timeout"] == "77"
-        assert store._settings(postgres.dsn)["connect_timeout"] == 10
-
-
-def test_database_of_another_kind_raises_configuration_error(postgres: PostgresServer) -> None:
-    from psycopg_pool import AsyncConnectionPool, ConnectionPool
-
-    for wrong in (
-        lambda: PostgresEventStore(AsyncConnectionPool(postgres.dsn, open=False)),  # type: ignore[arg-type]
-        lambda: AsyncPostgresEventStore(ConnectionPool(postgres.dsn, open=False)),  # type: ignore[arg-type]
-        lambda: PostgresEventStore(None),  # type: ignore[arg-type]
-        lambda: AsyncPostgresEventStore(object()),  # type: ignore[arg-type]
-    ):
-        with pytest.raises(ConfigurationError, match="takes a dsn or a psycopg_pool"):
-            wrong()
-
-
-@pytest.mark.parametrize("value", [0, -1, math.nan, "5"])
-@pytest.mark.parametrize("setting", ["ttl", "timeout"])
-@pytest.mark.parametrize("kind", [PostgresEventStore, AsyncPostgresEventStore])
-def test_invalid_setting_raises_configuration_error(kind: Any, setting: str, value: Any) -> None:
-    pytest.importorskip("psycopg")
-    with pytest.raises(ConfigurationError, match=setting):
-        kind("host=nowhere", **{setting: value})
 
 
 @pytest.mark.parametrize("kind", ["PostgresEventStore", "AsyncPostgresEventStore"])

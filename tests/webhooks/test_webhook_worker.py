@@ -6,27 +6,21 @@ import asyncio
 import logging
 import math
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from interactor_ext.webhooks import (
-    QueuedEvent,
     SQLiteEventQueue,
     WebhookWorker,
     sign,
 )
+from tests.support.waiting import in_time
 from tests.support.webhook_deliveries import body_of, delivery
-from tests.support.webhook_routers import Abort, BlockingHandler, Handle, make, status
+from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, make, status
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
-
-
-@pytest.fixture(autouse=True)
-def no_record_retry_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interactor_ext.webhooks.router._RECORD_RETRY_DELAYS", (0.0, 0.0, 0.0))
 
 
 def work(worker: WebhookWorker, mode: str) -> bool:
@@ -101,40 +95,19 @@ def test_unreadable_queued_body_becomes_dead_letter_at_once(mode: str, queue: SQ
     assert queue.dead_letters()[0].error.startswith("WebhookPayloadError")
 
 
-def test_keyboard_interrupt_in_worker_releases_event(queue: SQLiteEventQueue) -> None:
-    router, runs = make(queue=queue), []
-
-    @router.on("*")
-    def interrupted_once(event: Any) -> None:
-        runs.append(event)
-        if len(runs) == 1:
-            raise KeyboardInterrupt
-
-    router.handle(*delivery())
-    worker = WebhookWorker(router, handler_timeout=math.inf)
-    with pytest.raises(KeyboardInterrupt):
-        worker.run_once()
-    assert worker.run_once()
-    assert len(runs) == 2
-
-
 class Garbled(Exception):
     def __str__(self) -> str:
         raise LookupError
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (ValueError("no namespace \ud800"), "ValueError: no namespace \\ud800"),
-        (Garbled(), "Garbled"),
-    ],
+    ("error", "said"), [(ValueError("surrogate \ud800"), "ValueError: surrogate \\ud800"), (Garbled(), "Garbled")]
 )
 def test_error_text_not_storable_in_database_is_escaped(
-    mode: str, queue: SQLiteEventQueue, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+    mode: str, queue: SQLiteEventQueue, error: Exception, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     # pytest-xdist cannot carry a captured line with such a character to its parent.
-    monkeypatch.setattr(logging.getLogger("interactor.webhooks"), "disabled", True)
+    caplog.set_level(logging.CRITICAL, "interactor.webhooks")
     router = make(queue=queue)
 
     @router.on("*")
@@ -147,160 +120,74 @@ def test_error_text_not_storable_in_database_is_escaped(
     assert [letter.error for letter in queue.dead_letters()] == [said]
 
 
-class UnreachableQueue(SQLiteEventQueue):
-    """A queue whose `retry` and `complete` raise once `is_gone` is set."""
-
-    is_gone = False
-
-    def retry(self, *args: Any) -> bool:
-        if self.is_gone:
-            raise ConnectionError("gone")
-        return super().retry(*args)
-
-    def complete(self, *args: Any) -> bool:
-        if self.is_gone:
-            raise ConnectionError("gone")
-        return super().complete(*args)
-
-
-@pytest.fixture
-def losing_queue(tmp_path: Path) -> Iterator[UnreachableQueue]:
-    with UnreachableQueue(tmp_path / "losing.db") as queue:
-        yield queue
-
-
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, Abort])
-def test_interrupt_propagates_from_worker_that_cannot_release_event(
-    losing_queue: UnreachableQueue, error: type[BaseException], caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("failures", [0, 1])
+def test_interrupted_worker_releases_its_event_if_it_can(
+    queue: SQLiteEventQueue, error: type[BaseException], failures: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    router = make(queue=losing_queue)
+    router, runs = make(queue=Failing(queue, retry=failures)), []
 
     @router.on("*")
-    def interrupted(event: Any) -> None:
-        losing_queue.is_gone = True
-        raise error
+    def interrupted_once(event: Any) -> None:
+        runs.append(event)
+        if len(runs) == 1:
+            raise error
 
     router.handle(*delivery())
+    worker = WebhookWorker(router, handler_timeout=math.inf, poll_interval=0.01)
     with pytest.raises(error):
-        WebhookWorker(router, handler_timeout=math.inf, poll_interval=0.01).run()
-    assert "until its lease runs out" in caplog.text
+        worker.run()
+    assert ("until its lease runs out" in caplog.text) is bool(failures)
+    assert worker.run_once() is not bool(failures)
 
 
-@pytest.mark.parametrize("handler_mode", ["sync", "async"])
-async def test_cancelled_worker_ends_with_unreachable_queue(losing_queue: UnreachableQueue, handler_mode: str) -> None:
-    router, started = make(queue=losing_queue), threading.Event()
-    go_on = threading.Event()
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_cancelled_worker_ends_with_unreachable_queue(queue: SQLiteEventQueue, is_async: bool) -> None:
+    failing = Failing(queue)
+    handler = BlockingHandler(None, queue=failing, is_async=is_async)
+    await handler.router.ahandle(*delivery())
+    worker = asyncio.create_task(WebhookWorker(handler.router, poll_interval=0.01).arun())
 
-    def blocks(event: Any) -> None:
-        started.set()
-        assert go_on.wait(60)
+    def end(_: Any) -> None:
+        failing.failures |= {"retry": math.inf, "complete": math.inf}
+        worker.cancel()
 
-    async def waits(event: Any) -> None:
-        started.set()
-        await asyncio.Event().wait()
-
-    router.on("*")(blocks if handler_mode == "sync" else waits)
-    await router.ahandle(*delivery())
-    worker = asyncio.create_task(WebhookWorker(router, poll_interval=0.01).arun())
-    while not started.is_set():
-        await asyncio.sleep(0.001)
-    losing_queue.is_gone = True
-    worker.cancel()
-    await asyncio.sleep(0)
-    go_on.set()
+    handler.when_started(end)
     await asyncio.wait([worker], timeout=60)
     assert worker.cancelled()
 
 
 async def test_worker_cancelled_in_sync_handler_records_completion(queue: SQLiteEventQueue) -> None:
-    handler = BlockingHandler(None)
-    router = make(queue=queue)
-    router.on("*")(handler._handle)
-    await router.ahandle(*delivery())
-    worker = asyncio.create_task(WebhookWorker(router).arun_once())
-    await handler.has_started()
-    worker.cancel()
-    await asyncio.sleep(0)
-    handler.go_on.set()
+    handler = BlockingHandler(None, queue=queue)
+    await handler.router.ahandle(*delivery())
+    worker = asyncio.create_task(WebhookWorker(handler.router).arun_once())
+    handler.when_started(lambda _: worker.cancel())
     await asyncio.wait([worker], timeout=60)
     assert worker.cancelled()
     assert queue.complete("shop:idem_1", "another") is False
 
 
-def test_running_worker_drains_queue_and_stops(queue: SQLiteEventQueue) -> None:
-    router, stop, got = make(queue=queue), threading.Event(), []
+def test_running_worker_drains_a_queue_that_was_unreachable_at_first(
+    mode: str, queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    router, stop, got = make(queue=Failing(queue, take=2)), threading.Event(), []
+    worker = WebhookWorker(router, poll_interval=0.01)
 
     @router.on("*")
     def last_one_stops(event: Any) -> None:
-        got.append(event.id)
+        got.append(event.idempotency_key)
         if len(got) == 5:
             stop.set()
 
+    async def run_until_stopped() -> None:
+        running = asyncio.create_task(worker.arun())
+        await asyncio.to_thread(stop.wait, 60)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
     for key in "abcde":
         router.handle(*delivery(key=key))
-    worker = threading.Thread(target=WebhookWorker(router, poll_interval=0.01).run, args=(stop,))
-    worker.start()
-    worker.join(60)
-    assert not worker.is_alive()
-    assert len(got) == 5
-
-
-async def test_running_async_worker_drains_queue_until_cancelled(queue: SQLiteEventQueue) -> None:
-    router, done, got = make(queue=queue), asyncio.Event(), []
-
-    @router.on("*")
-    async def note(event: Any) -> None:
-        got.append(event.id)
-        if len(got) == 5:
-            done.set()
-
-    for key in "abcde":
-        await router.ahandle(*delivery(key=key))
-    worker = asyncio.create_task(WebhookWorker(router, poll_interval=0.01).arun())
-    await asyncio.wait_for(done.wait(), 60)
-    worker.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await worker
-    assert len(got) == 5
-
-
-class FlakyQueue(SQLiteEventQueue):
-    """A queue whose first two `take` calls raise."""
-
-    failures = 2
-
-    def take(self, token: str, lease: float) -> QueuedEvent | None:
-        if self.failures:
-            self.failures -= 1
-            raise ConnectionError("gone")
-        return super().take(token, lease)
-
-
-@pytest.fixture
-def flaky_queue(tmp_path: Path) -> Iterator[FlakyQueue]:
-    with FlakyQueue(tmp_path / "flaky.db") as queue:
-        yield queue
-
-
-def test_worker_survives_unreachable_queue(flaky_queue: FlakyQueue, caplog: pytest.LogCaptureFixture) -> None:
-    router, stop = make(queue=flaky_queue), threading.Event()
-    router.on("*")(lambda event: stop.set())
-    router.handle(*delivery())
-    WebhookWorker(router, poll_interval=0.01).run(stop)
-    assert stop.is_set()
+    in_time(lambda: worker.run(stop) if mode == "sync" else asyncio.run(run_until_stopped()))
+    assert got == list("abcde")
     assert caplog.text.count("out of reach; trying again") == 2
-
-
-async def test_async_worker_survives_unreachable_queue(flaky_queue: FlakyQueue) -> None:
-    router, done = make(queue=flaky_queue), asyncio.Event()
-
-    @router.on("*")
-    async def note(event: Any) -> None:
-        done.set()
-
-    await router.ahandle(*delivery())
-    worker = asyncio.create_task(WebhookWorker(router, poll_interval=0.01).arun())
-    await asyncio.wait_for(done.wait(), 60)
-    worker.cancel()
-    await asyncio.wait([worker])
-    assert flaky_queue.failures == 0

@@ -14,18 +14,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from interactor_ext import ConfigurationError
 from interactor_ext.webhooks import SQLiteEventQueue, WebhookWorker
-from interactor_ext.webhooks.worker._process import load_worker, main
 from tests.support.waiting import PATIENCE, eventually
 from tests.support.webhook_deliveries import body_of
-from tests.support.webhook_routers import make
+from tests.support.webhook_routers import Failing, make
 
 if sys.platform == "win32":
     pytest.skip("processes are ended by SIGTERM", allow_module_level=True)
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 
+Work = Callable[..., tuple[int, str]]
 ROOT = Path(__file__).parents[2]
 WORKER = "interactor_ext.webhooks.worker"
 # Its handlers run until a file with the name of the event's key is there.
@@ -242,7 +241,7 @@ def test_worker_with_too_many_hanging_handlers_exits_4(shop: Shop, event: str) -
 
 
 def test_event_without_handler_stays_in_queue_and_is_logged_once_per_type(shop: Shop) -> None:
-    shop.start("--concurrency", "1")
+    shop.start("--concurrency", "1", more="\nclass app:\n    router = router\n", name="app.router")
     shop.put("k1", "custom.one")
     shop.put("k2", "custom.one")
     shop.put("k3", "custom.two")
@@ -312,25 +311,16 @@ def test_metrics_without_prometheus_client_name_the_extra(shop: Shop) -> None:
 
 
 @pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], WebhookWorker]]:
-    """Load a name of modules in a folder of their own, which is the working directory."""
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Work]:
+    """The exit status and the errors of the command that works on a name, in a folder of its own."""
+    pytest.importorskip("typer", reason="pip install typer rich")
+    from interactor_ext.cli import main
+
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
-    (tmp_path / "odd_shop.py").write_text(
-        "from tests.support.webhook_routers import make\nfrom interactor_ext.webhooks import SQLiteEventQueue\n"
-        "class app:\n    router = make(queue=SQLiteEventQueue('queue.db'))\nalone = make()\n"
-    )
-    (tmp_path / "broken_shop.py").write_text("import no_such_dependency\n")
-    yield load_worker
-    for name in ("odd_shop", "broken_shop"):
-        sys.modules.pop(name, None)
-
-
-def test_router_is_loaded_from_the_working_directory_and_through_attributes(
-    load: Callable[[str], WebhookWorker], tmp_path: Path
-) -> None:
-    worker = load("odd_shop:app.router")
-    assert worker.router.key_prefix == "shop:"
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "odd_shop.py").write_text("from tests.support.webhook_routers import Failing, make\nalone = make()\n")
+    yield lambda *arguments: (main(["webhooks", "work", *arguments]), capsys.readouterr().err)
+    sys.modules.pop("odd_shop", None)
 
 
 @pytest.mark.parametrize(
@@ -345,28 +335,24 @@ def test_router_is_loaded_from_the_working_directory_and_through_attributes(
         ("odd_shop:alone", "queue="),
     ],
 )
-def test_name_that_is_no_router_is_one_clear_error_and_exit_1(
-    load: Callable[[str], WebhookWorker], name: str, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(ConfigurationError, match=re.escape(said)):
-        load(name)
-    assert main([name]) == 1
-    assert said in capsys.readouterr().err
-
-
-def test_missing_import_of_the_users_module_is_raised_as_it_is(load: Callable[[str], WebhookWorker]) -> None:
-    with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
-        load("broken_shop:router")
+def test_name_that_is_no_router_is_one_clear_error_and_exit_1(work: Work, name: str, said: str) -> None:
+    status, errors = work(name)
+    assert status == 1
+    assert said in errors
 
 
 @pytest.mark.parametrize(
-    "options",
-    [["--concurrency", "0"], ["--grace", "-1"], ["--grace", "nan"], ["--metrics-port", "70000"]],
+    "options", [["--concurrency", "0"], ["--grace", "-1"], ["--grace", "nan"], ["--metrics-port", "70000"]]
 )
-def test_option_out_of_range_exits_2(options: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["shop:router", *options])
-    assert ended.value.code == 2
+def test_option_out_of_range_exits_2(work: Work, options: list[str]) -> None:
+    assert work("shop:router", *options)[0] == 2
+
+
+def test_missing_import_of_the_users_module_is_raised_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "broken_shop.py").write_text("import no_such_dependency\n")
+    command = [sys.executable, "-m", WORKER, "broken_shop:router"]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE)
+    assert done.stderr.splitlines()[-1] == b"ModuleNotFoundError: No module named 'no_such_dependency'"
 
 
 def test_worker_takes_handler_timeout_of_its_router(queue: SQLiteEventQueue) -> None:
@@ -379,16 +365,10 @@ def test_worker_takes_handler_timeout_of_its_router(queue: SQLiteEventQueue) -> 
     assert [letter.key for letter in queue.dead_letters()] == ["shop:k1"]
 
 
-class LosingQueue(SQLiteEventQueue):
-    def put_back(self, key: str, token: str, delay: float) -> bool:
-        raise OSError("the disk is gone")
-
-
-def test_give_back_without_queue_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with LosingQueue(tmp_path / "queue.db") as queue:
-        router = make(queue=queue)
-        worker = WebhookWorker(router)
-        router.on("*")(lambda event: worker.give_back())
-        queue.put("shop:k1", body_of(key="k1"))
-        assert worker.run_once()
+def test_give_back_without_queue_is_logged(queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture) -> None:
+    router = make(queue=Failing(queue, put_back=1))
+    worker = WebhookWorker(router)
+    router.on("*")(lambda event: worker.give_back())
+    queue.put("shop:k1", body_of(key="k1"))
+    assert worker.run_once()
     assert "could not be given back" in caplog.text

@@ -4,10 +4,11 @@ completed once.
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,14 @@ from interactor_ext.webhooks import (
     sign,
 )
 from tests.support.postgres_server import PostgresServer
-from tests.support.redis_server import redis_server
 from tests.support.webhook_deliveries import SECRET, body_of
 from tests.support.webhook_fleet import NAME, Fleet, receive, work
 
-pytest_plugins = ["tests.support.postgres_fixtures"]
+pytest_plugins = ["tests.support.server_fixtures"]
 
 Open = Callable[[], Any]
+# How many events, deliveries and killed processes the long forms have; `make nightly` sets INTERACTOR_EXAMPLES.
+EVENTS, DELIVERIES, VICTIMS = (6000, 10_000, 40) if "INTERACTOR_EXAMPLES" in os.environ else (300, 600, 4)
 
 
 def open_redis(socket: str) -> RedisEventStore:
@@ -47,38 +49,19 @@ def open_postgres(dsn: str) -> PostgresEventStore:
     return PostgresEventStore(dsn)
 
 
-@pytest.fixture
-def redis_socket() -> Iterator[str]:
-    with redis_server() as socket:
-        yield socket
-
-
 @pytest.fixture(params=["redis", "sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
-    kind: str = request.param
-    if kind == "postgres":
-        return kind, with_table(request.getfixturevalue("postgres"))
-    return kind, request.getfixturevalue("redis_socket") if kind == "redis" else str(tmp_path / "webhooks.db")
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    if request.param == "sqlite":
+        return partial(SQLiteEventStore, tmp_path / "webhooks.db", timeout=30)
+    if request.param == "redis":
+        return partial(open_redis, request.getfixturevalue("redis_socket"))
+    return with_table(request.getfixturevalue("postgres"))
 
 
-def with_table(server: PostgresServer) -> str:
+def with_table(server: PostgresServer) -> Open:
     with PostgresEventStore(server.dsn) as store:
         store.create()
-    return server.dsn
-
-
-def opener(place: tuple[str, str]) -> Open:
-    kind, where = place
-    if kind == "postgres":
-        return partial(open_postgres, where)
-    return partial(open_redis, where) if kind == "redis" else partial(SQLiteEventStore, where, timeout=30)
-
-
-@contextmanager
-def closing_if_it_can(store: Any) -> Iterator[Any]:
-    yield store
-    if isinstance(store, SQLiteEventStore | PostgresEventStore):
-        store.close()
+    return partial(open_postgres, server.dsn)
 
 
 def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
@@ -89,18 +72,17 @@ def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
 
 
 def check_deliveries(
-    place: tuple[str, str],
+    open_store: Open,
     *,
-    events: int,
-    total: int,
-    victims: int,
-    lease: float,
-    size: int,
+    events: int = EVENTS,
+    total: int = DELIVERIES,
+    victims: int = VICTIMS,
+    lease: float = 20,
+    size: int = 4,
     meanwhile: Callable[[int], None] = lambda completions: None,
 ) -> None:
     chance = random.Random(events)
     keys = [f"idem_{number}" for number in range(events)]
-    open_store = opener(place)
     doomed = chance.sample(keys, victims)
     fleet = Fleet(receive, open_store, size=size, lease=lease, victims=doomed)
 
@@ -115,23 +97,19 @@ def check_deliveries(
     assert fleet.completions == Counter(keys)
     assert fleet.runs == Counter(keys) + fleet.kills
     assert set(fleet.answers) <= {200, 503}
-    with closing_if_it_can(open_store()) as store:
+    store = open_store()
+    with closing(store) if hasattr(store, "close") else nullcontext():
         assert {store.claim(f"{NAME}:{key}", "late", 60) for key in keys} == {ClaimState.COMPLETED}
 
 
 @pytest.mark.full
-def test_every_event_is_completed_once_by_processes(place: tuple[str, str]) -> None:
-    check_deliveries(place, events=60, total=120, victims=0, lease=600, size=3)
+def test_every_event_is_completed_once_by_processes(open_store: Open) -> None:
+    check_deliveries(open_store, events=60, total=120, victims=0, lease=600, size=3)
 
 
 @pytest.mark.full
-def test_every_event_is_completed_once_with_killed_processes(place: tuple[str, str]) -> None:
-    check_deliveries(place, events=300, total=600, victims=4, lease=15, size=4 if place[0] == "sqlite" else 8)
-
-
-@pytest.mark.full
-def test_ten_thousand_deliveries_are_completed_once(place: tuple[str, str]) -> None:
-    check_deliveries(place, events=6000, total=10_000, victims=40, lease=20, size=4 if place[0] == "sqlite" else 8)
+def test_every_event_is_completed_once_with_killed_processes(open_store: Open) -> None:
+    check_deliveries(open_store)
 
 
 @pytest.mark.full
@@ -149,8 +127,7 @@ def test_every_event_is_completed_once_with_killed_processes_and_killed_server(p
             else:
                 postgres.kill_connection(postgres.run(connections)[0][0])
 
-    place = "postgres", with_table(postgres)
-    check_deliveries(place, events=300, total=600, victims=4, lease=30, size=8, meanwhile=kill)
+    check_deliveries(with_table(postgres), events=300, total=600, victims=4, lease=30, size=8, meanwhile=kill)
     assert to_come == []
 
 
