@@ -18,10 +18,8 @@ from interactor_ext import (
     InteractorClient,
     NotFoundError,
 )
+from tests.support.modes import sync_and_async
 from tests.support.raw_sse_server import Connection, Handler, RawServer
-from tests.support.stream_reader import MODES
-
-sync_and_async = pytest.mark.parametrize("mode", MODES)
 
 
 class Platform:

@@ -25,10 +25,9 @@ from interactor_client.models import (
 )
 from interactor_ext._errors import InteractorError, ResponseValidationError, StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent
+from tests.support.modes import sync_and_async
 from tests.support.raw_sse_server import Connection, RawServer
-from tests.support.stream_reader import MODES, Outcome, collect
-
-sync_and_async = pytest.mark.parametrize("mode", MODES)
+from tests.support.stream_reader import Outcome, collect
 
 DONE = b'data: {"type":"done"}\n\n'
 MESSAGE = {

@@ -24,11 +24,10 @@ from interactor_ext._errors import (
     StreamError,
 )
 from interactor_ext.retry import RetryPolicy
+from tests.support.modes import sync_and_async
 from tests.support.raw_sse_server import Connection, RawServer
-from tests.support.stream_reader import MODES, collect
+from tests.support.stream_reader import collect
 from tests.support.waiting import with_enough_time
-
-sync_and_async = pytest.mark.parametrize("mode", MODES)
 
 DONE = b'data: {"type":"done"}\n\n'
 
@@ -175,7 +174,7 @@ def test_last_event_id_of_the_caller_is_sent_first(mode: str) -> None:
 
 def test_silence_reconnects_and_a_comment_resets_the_idle_timeout() -> None:
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(comment_and_fall_silent, MODES))
+        list(threads.map(comment_and_fall_silent, ("sync", "async")))
 
 
 def comment_and_fall_silent(mode: str) -> None:
@@ -201,7 +200,7 @@ def comment_and_fall_silent(mode: str) -> None:
 
 def test_missing_response_is_waited_for_no_longer_than_the_timeout() -> None:
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(wait_for_a_response, MODES))
+        list(threads.map(wait_for_a_response, ("sync", "async")))
 
 
 def wait_for_a_response(mode: str) -> None:

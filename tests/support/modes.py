@@ -1,10 +1,12 @@
-"""Runs one test body with the sync and the async client: `use` says what to do with a client."""
+"""Runs one test body with the sync and the async client."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -29,3 +31,60 @@ def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:
             return await result if inspect.isawaitable(result) else result
 
     return asyncio.run(main())
+
+
+class Awaited:
+    """A sync client, or what it gave, with the names of its async twin: `await`, `async with` and `async for` do what
+    they do, and nothing else runs meanwhile.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._value, "close" if name == "aclose" else name)
+        if callable(found):
+            return lambda *args, **kwargs: Awaited(found(*args, **kwargs))
+        return Awaited(found) if type(found).__module__.startswith("interactor_client.api.") else found
+
+    def __await__(self) -> Any:
+        return self._value
+        yield  # what makes it a generator
+
+    async def __aenter__(self) -> Awaited:
+        return Awaited(self._value.__enter__())
+
+    async def __aexit__(self, *exc_info: Any) -> Any:
+        return self._value.__exit__(*exc_info)
+
+    def __aiter__(self) -> Awaited:
+        return Awaited(iter(self._value))
+
+    async def __anext__(self) -> Any:
+        try:
+            return next(self._value)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    def __repr__(self) -> str:
+        return repr(self._value)
+
+
+@asynccontextmanager
+async def opened(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
+    """A client to be used as an async one."""
+    if mode == "sync":
+        with InteractorClient(**settings) as client:
+            yield Awaited(client)
+    else:
+        async with AsyncInteractorClient(**settings) as client:
+            yield client
+
+
+async def at_once(mode: str, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The results of coroutines that use a client of `opened`, each in a thread or in a task of its own."""
+    if mode == "async":
+        return await asyncio.gather(*coroutines)
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(len(coroutines)) as pool:
+        return await asyncio.gather(*(loop.run_in_executor(pool, asyncio.run, each) for each in coroutines))
