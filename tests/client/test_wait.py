@@ -26,8 +26,12 @@ from interactor_ext import (
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from tests.support.chaos_proxy import ChaosProxy
-from tests.support.conversations import NAMESPACE, asked, shorten_pauses, sync_and_async
+from tests.support.conversations import NAMESPACE, asked
+from tests.support.modes import sync_and_async
 from tests.support.waiting import eventually
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 STATES = [
     WorkflowState(
@@ -47,23 +51,6 @@ STATES = [
     WorkflowState(name="broken", type="action", transitions=[WorkflowTransition(to="shipped", condition="x == 1")]),
     WorkflowState(name="shipped", type="terminal"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_pauses(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with Sandbox().run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
 
 
 def started(sandbox: Sandbox) -> str:

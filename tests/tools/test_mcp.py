@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,11 +31,15 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.tools import _mcp
 from interactor_ext.tools._calls import PendingCall, ToolFailedError, ToolRun
 from interactor_ext.tools._mcp import readable
-from tests.support.conversations import NAMESPACE, chat, new_room, shorten_pauses, sync_and_async, under_deadline
+from tests.support.conversations import NAMESPACE, chat, room_with, under_deadline
 from tests.support.mcp_servers import ROOT, connected, demo, server_over_http
+from tests.support.modes import sync_and_async
 from tests.support.npm import npm_package
 from tests.support.ports import free_port
 from tests.support.waiting import eventually, eventually_async
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 GONE = "gave no result: the event loop of its session no longer runs here"
 EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
@@ -53,28 +56,6 @@ def combinations(names: str, quick: list[tuple[str, ...]], *values: tuple[str, .
 MODES, TRANSPORTS = ("sync", "async"), ("stdio", "http")
 # Those before 2026-07-28, and since.
 PROTOCOLS = ("legacy", "auto")
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_pauses(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with Sandbox().run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
-
-
-def room_with(sandbox: Sandbox, tools: ToolSet) -> str:
-    with sandbox.client(namespace=NAMESPACE) as user:
-        return new_room(sandbox, *[tool.id for tool in tools.register(user)])
 
 
 def run(tools: ToolSet, name: str, arguments: Any = None) -> Any:

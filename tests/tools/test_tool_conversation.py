@@ -7,7 +7,6 @@ import contextvars
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal
@@ -29,10 +28,14 @@ from interactor_ext import (
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 from tests.support.chaos_proxy import LOST, ChaosProxy
-from tests.support.conversations import NAMESPACE, asked, chat, new_room, shorten_pauses, sync_and_async
+from tests.support.conversations import NAMESPACE, asked, chat, new_room
 from tests.support.delivery_receiver import receiving
+from tests.support.modes import sync_and_async
 from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.waiting import eventually
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 FIVE_CALLS = """/tool get_weather {"city": "Oslo"}
 /tool get_weather {"city": "Rome", "unit": "F"}
@@ -89,23 +92,6 @@ class Tools(ToolSet):
             """Adds two numbers."""
             self.runs["add"] += 1
             return a + b
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_pauses(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with Sandbox().run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
 
 
 def registered(sandbox: Sandbox, tools: ToolSet) -> list[str]:
