@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from tests.support.chaos_proxy import ChaosProxy
 from tests.support.conversations import NAMESPACE, asked
-from tests.support.modes import sync_and_async
+from tests.support.modes import call, sync_and_async
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
@@ -67,15 +66,7 @@ def trigger(sandbox: Sandbox, instance_id: str, event: str) -> None:
 
 
 def waited(mode: str, sandbox: Sandbox, wait: Callable[[Any], Any], **settings: Any) -> Any:
-    if mode == "sync":
-        with sandbox.client(namespace=NAMESPACE, **settings) as user:
-            return wait(user)
-
-    async def main() -> Any:
-        async with sandbox.async_client(namespace=NAMESPACE, **settings) as user:
-            return await wait(user)
-
-    return asyncio.run(main())
+    return call(mode, sandbox._with_connection({"namespace": NAMESPACE, **settings}), wait)
 
 
 def timed_out(mode: str, sandbox: Sandbox, wait: Callable[[Any, float], Any]) -> WaitTimeoutError:

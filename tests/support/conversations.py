@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from interactor_client.models import Message, MessageDelta
 from interactor_ext import APITimeoutError, InteractorError, ToolSet
 from interactor_ext.sandbox import Sandbox
-from tests.support.modes import Awaited
+from tests.support.modes import opened
 
 NAMESPACE = "user_1"
 T = TypeVar("T")
@@ -35,13 +35,8 @@ class Outcome:
 @contextlib.asynccontextmanager
 async def user_of(sandbox: Sandbox, mode: str, **settings: Any) -> AsyncIterator[Any]:
     """A client of the sandbox, to be used as an async one."""
-    settings = {"namespace": NAMESPACE, **settings}
-    if mode == "sync":
-        with sandbox.client(**settings) as client:
-            yield Awaited(client)
-    else:
-        async with sandbox.async_client(**settings) as async_client:
-            yield async_client
+    async with opened(mode, sandbox._with_connection({"namespace": NAMESPACE, **settings})) as user:
+        yield user
 
 
 def chat(

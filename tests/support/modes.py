@@ -71,14 +71,20 @@ class Awaited:
 
 
 @asynccontextmanager
-async def opened(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
-    """A client to be used as an async one."""
+async def client_of(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
     if mode == "sync":
         with InteractorClient(**settings) as client:
-            yield Awaited(client)
-    else:
-        async with AsyncInteractorClient(**settings) as client:
             yield client
+    else:
+        async with AsyncInteractorClient(**settings) as async_client:
+            yield async_client
+
+
+@asynccontextmanager
+async def opened(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
+    """A client to be used as an async one."""
+    async with client_of(mode, settings) as client:
+        yield Awaited(client) if mode == "sync" else client
 
 
 async def at_once(mode: str, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:

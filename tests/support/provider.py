@@ -6,14 +6,13 @@ import asyncio
 import inspect
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from typing import Any, Self
 
 import httpx
 
-from interactor_ext import AsyncInteractorClient, InteractorClient
 from tests.support.odd_server import Answer, Asked, OddServer, js
 from tests.support.waiting import PATIENCE
 
@@ -114,16 +113,6 @@ class World:
         auth = user.credential_auth(credential_id, **options)
         auth._tokens._clock = self.clock
         return auth
-
-
-@asynccontextmanager
-async def client_of(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
-    if mode == "sync":
-        with InteractorClient(**settings) as client:
-            yield client
-    else:
-        async with AsyncInteractorClient(**settings) as async_client:
-            yield async_client
 
 
 async def done(result: Any) -> Any:
