@@ -14,6 +14,8 @@ import pytest
 from interactor_ext import AsyncInteractorClient, InteractorClient
 
 sync_and_async = pytest.mark.parametrize("mode", ["sync", "async"])
+# Where the classes of resources and of other parts of clients are defined.
+PARTS = ("interactor_client.api.", "interactor_ext._client.")
 
 
 def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:
@@ -45,7 +47,7 @@ class Awaited:
         found = getattr(self._value, "close" if name == "aclose" else name)
         if callable(found):
             return lambda *args, **kwargs: Awaited(found(*args, **kwargs))
-        return Awaited(found) if type(found).__module__.startswith("interactor_client.api.") else found
+        return Awaited(found) if type(found).__module__.startswith(PARTS) else found
 
     def __await__(self) -> Any:
         return self._value
@@ -85,6 +87,11 @@ async def opened(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
     """A client to be used as an async one."""
     async with client_of(mode, settings) as client:
         yield Awaited(client) if mode == "sync" else client
+
+
+async def done(result: Any) -> Any:
+    """What a sync method returned, or a coroutine of an async one returns."""
+    return await result if inspect.isawaitable(result) else result
 
 
 async def at_once(mode: str, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -113,11 +112,6 @@ class World:
         auth = user.credential_auth(credential_id, **options)
         auth._tokens._clock = self.clock
         return auth
-
-
-async def done(result: Any) -> Any:
-    """What a sync method returned, or a coroutine of an async one returns."""
-    return await result if inspect.isawaitable(result) else result
 
 
 async def send(auth: Any, method: str, url: str, **arguments: Any) -> httpx.Response:
