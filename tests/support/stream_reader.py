@@ -19,6 +19,7 @@ from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 from tests.support.modes import Awaited
+from tests.support.raw_sse_server import Connection, Handler, RawServer
 
 RULES = Rules(RetryPolicy())
 # To make one takes longer than most of what is tested here.
@@ -36,6 +37,7 @@ class Outcome:
     reconnects: int = 0
     last_event_id: str = ""
     waits: list[tuple[int, float]] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -86,4 +88,12 @@ def collect(mode: str, url: str, *, raw: bool = False, timeout: float = 60.0, **
             outcome.reconnects, outcome.last_event_id = stream.reconnects, stream.last_event_id
 
     asyncio.run(main())
+    return outcome
+
+
+def read_from(handler: Handler, mode: str, **options: Any) -> Outcome:
+    """As `collect`, from a server of its own."""
+    with RawServer(handler) as server:
+        outcome = collect(mode, server.url, **options)
+    outcome.connections = server.connections
     return outcome
