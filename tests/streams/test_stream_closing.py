@@ -12,10 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext.streams._stream import AsyncStream
 from tests.support.modes import at_once, sync_and_async
 from tests.support.raw_sse_server import Connection, RawServer
-from tests.support.stream_reader import AT_ONCE, KWARGS, connected, stream_of, streaming
+from tests.support.stream_reader import connected, stream_of, streaming
 from tests.support.waiting import collect_garbage, eventually_async
 
 
@@ -413,7 +412,7 @@ async def test_aclose_while_a_broken_connection_is_being_closed_ends_reading() -
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=BreaksOff())
 
     async with httpx.AsyncClient(base_url="http://localhost", transport=httpx.MockTransport(respond)) as client:
-        stream: AsyncStream[Any] = AsyncStream(client, KWARGS, "StreamEvent", policy=AT_ONCE)
+        stream = stream_of(client)
         await stream.__aenter__()
         reading = asyncio.ensure_future(anext(stream, None))
         await is_closing.wait()

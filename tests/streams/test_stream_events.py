@@ -23,7 +23,7 @@ from interactor_client.models import (
     WorkflowHalted,
     WorkflowStateChanged,
 )
-from interactor_ext._errors import InteractorError, ResponseValidationError, StreamError
+from interactor_ext import InteractorError, ResponseValidationError, StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent
 from tests.support.modes import sync_and_async
 from tests.support.raw_sse_server import Connection

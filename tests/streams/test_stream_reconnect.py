@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from interactor_client.models import MessageDelta
-from interactor_ext._errors import (
+from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
     AuthenticationError,

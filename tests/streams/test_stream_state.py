@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext._errors import (
+from interactor_ext import (
     APIConnectionError,
     CircuitOpenError,
     InteractorError,

@@ -28,8 +28,6 @@ from interactor_ext import (
     ValidationError,
 )
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.tools._calls import ToolFailedError
-from interactor_ext.tools._mcp import readable
 from tests.support.conversations import NAMESPACE, chat, room_with, under_deadline
 from tests.support.mcp_servers import ROOT, connected, demo, server_over_http
 from tests.support.modes import sync_and_async
@@ -259,8 +257,10 @@ class Hanging:
     ended: threading.Event
 
 
-def lowlevel(pages: list[list[str]], *, cursors: list[str] | None = None) -> Server:
-    """A server whose list has pages."""
+def lowlevel(
+    pages: list[list[str]], *, cursors: list[str] | None = None, result: types.CallToolResult | None = None
+) -> Server:
+    """A server whose list has pages, and whose tools give this result, or their arguments."""
     cursors = cursors or [str(number) for number in range(1, len(pages))]
 
     async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
@@ -279,7 +279,9 @@ def lowlevel(pages: list[list[str]], *, cursors: list[str] | None = None) -> Ser
                 await asyncio.Event().wait()
             finally:
                 Hanging.ended.set()
-        return types.CallToolResult(content=[types.TextContent(type="text", text=json.dumps(params.arguments))])
+        return result or types.CallToolResult(
+            content=[types.TextContent(type="text", text=json.dumps(params.arguments))]
+        )
 
     return Server("paged", on_list_tools=list_tools, on_call_tool=call_tool)
 
@@ -409,6 +411,13 @@ BLOB_RESOURCE = types.EmbeddedResource(
 LINK_SHOWN = {"type": "resource_link", "uri": "file:///a.txt", "name": "a.txt"}
 
 
+async def result_of(result: types.CallToolResult) -> Any:
+    tools = ToolSet()
+    async with Client(lowlevel([["a"]], result=result)) as client:
+        await tools.add_mcp(client)
+        return await asyncio.to_thread(run, tools, "a")
+
+
 def text(value: str) -> types.TextContent:
     return types.TextContent(type="text", text=value)
 
@@ -433,8 +442,10 @@ def text(value: str) -> types.TextContent:
     ],
     ids=str,
 )
-def test_result_of_a_server_is_made_readable(content: list[Any], structured: dict[str, Any], expected: Any) -> None:
-    assert readable(types.CallToolResult(content=content, **structured)) == expected
+async def test_result_of_a_server_is_made_readable(
+    content: list[Any], structured: dict[str, Any], expected: Any
+) -> None:
+    assert await result_of(types.CallToolResult(content=content, **structured)) == expected
 
 
 @pytest.mark.parametrize(
@@ -446,10 +457,9 @@ def test_result_of_a_server_is_made_readable(content: list[Any], structured: dic
     ],
     ids=str,
 )
-def test_error_of_a_server_is_the_message_of_the_result(content: list[Any], message: str) -> None:
-    with pytest.raises(ToolFailedError) as caught:
-        readable(types.CallToolResult(content=content, is_error=True))
-    assert str(caught.value) == message
+async def test_error_of_a_server_is_the_message_of_the_result(content: list[Any], message: str) -> None:
+    refused = await result_of(types.CallToolResult(content=content, is_error=True))
+    assert refused == {"error": {"type": "tool_failed", "message": message}}
 
 
 def shop() -> ToolSet:
