@@ -279,9 +279,8 @@ def lowlevel(
                 await asyncio.Event().wait()
             finally:
                 Hanging.ended.set()
-        return result or types.CallToolResult(
-            content=[types.TextContent(type="text", text=json.dumps(params.arguments))]
-        )
+        arguments = types.TextContent(type="text", text=json.dumps(params.arguments))
+        return result or types.CallToolResult(content=[arguments])
 
     return Server("paged", on_list_tools=list_tools, on_call_tool=call_tool)
 
@@ -451,7 +450,7 @@ async def test_result_of_a_server_is_made_readable(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([text("No."), text("Never.")], "No.\nNever."),
+        ([text("No."), text("Never.")], "No. Never."),
         ([LINK], json.dumps({"name": "a.txt", "uri": "file:///a.txt", "type": "resource_link"})),
         ([], "The tool failed, and does not say why."),
     ],
