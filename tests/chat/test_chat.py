@@ -15,47 +15,29 @@ import pytest
 from interactor_client.models import Message, MessageComplete, MessageDelta, UnknownEvent
 from interactor_ext import (
     APITimeoutError,
-    InteractorClient,
     NotFoundError,
     PermissionDeniedError,
     StreamError,
     ValidationError,
 )
-from interactor_ext.chat._room_queue import ROOMS
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform import conversation
 from tests.support.chaos_proxy import LOST, ChaosProxy
-from tests.support.conversations import (
-    NAMESPACE,
-    Outcome,
-    asked,
-    chat,
-    new_room,
-    shorten_pauses,
-    sync_and_async,
-    under_deadline,
-)
-from tests.support.waiting import eventually
+from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, under_deadline, user_of
+from tests.support.modes import at_once, sync_and_async
+from tests.support.waiting import eventually, eventually_async
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 WORDS = "one two three four five six seven"
 ANSWER = f"Bot here. You said: {WORDS}"
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_pauses(monkeypatch)
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
+def sandbox_server() -> Iterator[Sandbox]:
     with Sandbox(word_delay=0.01).run() as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
 
 
 @pytest.fixture
@@ -71,6 +53,10 @@ def go_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     monkeypatch.setattr(conversation, "asyncio", SimpleNamespace(sleep=sleep, Lock=asyncio.Lock))
     yield event
     event.set()
+
+
+async def text_of(reply: Any) -> str:
+    return "".join([word async for word in reply.text()])
 
 
 @sync_and_async
@@ -165,43 +151,19 @@ def test_rest_of_the_text_can_be_read_after_the_stream_failed(
 ) -> None:
     room = new_room(sandbox)
 
-    def text_in_two_parts(user: InteractorClient) -> list[str]:
-        with user.chat(room, WORDS) as reply:
-            words = reply.text()
-            text = next(words)
-            sandbox.faults.add("stream_room", status=403, times=None)
-            sandbox.disconnect_streams()
-            go_on.set()
-            try:
-                for word in words:
-                    text += word
-            except PermissionDeniedError:
-                pass
-            else:
-                raise AssertionError("the stream had failed")
-            return [text, reply.message().content, "".join(reply.text())]
-
-    async def text_in_two_parts_async() -> list[str]:
-        async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, WORDS) as reply:
-            words = reply.text()
+    async def text_in_two_parts() -> list[str]:
+        async with user_of(sandbox, mode) as user, user.chat(room, WORDS) as reply:
+            words = aiter(reply.text())
             text = await anext(words)
             sandbox.faults.add("stream_room", status=403, times=None)
             sandbox.disconnect_streams()
             go_on.set()
-            try:
+            with pytest.raises(PermissionDeniedError):  # noqa: PT012
                 async for word in words:
                     text += word
-            except PermissionDeniedError:
-                pass
-            else:
-                raise AssertionError("the stream had failed")
-            return [text, (await reply.message()).content, "".join([word async for word in reply.text()])]
+            return [text, (await reply.message()).content, await text_of(reply)]
 
-    if mode == "sync":
-        with sandbox.client(namespace=NAMESPACE) as user:
-            first, whole, rest = text_in_two_parts(user)
-    else:
-        first, whole, rest = asyncio.run(text_in_two_parts_async())
+    first, whole, rest = asyncio.run(text_in_two_parts())
     assert whole == ANSWER
     assert whole.startswith(first)
     assert rest in ("", whole[len(first) :])
@@ -241,62 +203,45 @@ def test_room_deleted_during_chat_raises_not_found(mode: str, sandbox: Sandbox, 
 
 
 @sync_and_async
-def test_done_event_before_the_answer_is_complete_still_gives_the_answer(
-    mode: str, sandbox: Sandbox, go_on: threading.Event
+@pytest.mark.parametrize(
+    ("events", "unknown"),
+    [
+        ([{"type": "done"}], 0),
+        ([{"type": "message.thinking"}, {"type": "message.complete", "message": {"id": 5}}], 1),
+    ],
+    ids=["done", "unknown and invalid"],
+)
+def test_done_unknown_and_invalid_events_do_not_end_the_chat(
+    mode: str, events: list[dict[str, Any]], unknown: int, sandbox: Sandbox, go_on: threading.Event
 ) -> None:
-    room = new_room(sandbox)
-
-    def end(event: Any) -> None:
-        if event is None:
-            sandbox.emit(room, {"type": "done"})
-            go_on.set()
-
-    outcome = chat(mode, sandbox, room, WORDS, during=end)
-    assert outcome.error is None
-    assert outcome.text == ANSWER
-
-
-@sync_and_async
-def test_unknown_and_invalid_events_are_tolerated(mode: str, sandbox: Sandbox, go_on: threading.Event) -> None:
     room = new_room(sandbox)
 
     def say(event: Any) -> None:
         if event is None:
-            sandbox.emit(room, {"type": "message.thinking", "content": "hm"})
-            sandbox.emit(room, {"type": "message.complete", "message": {"id": 5}})
+            for each in events:
+                sandbox.emit(room, each)
             go_on.set()
 
     outcome = chat(mode, sandbox, room, WORDS, during=say)
-    assert outcome.error is None
-    assert [type(event) for event in outcome.events].count(UnknownEvent) == 1
-    assert outcome.text == ANSWER
+    assert (outcome.error, outcome.text) == (None, ANSWER)
+    assert [type(event) for event in outcome.events].count(UnknownEvent) == unknown
 
 
 @sync_and_async
 def test_chat_repeated_with_its_idempotency_key_gives_the_same_answer(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
-    def answers() -> list[Message]:
-        with sandbox.client(namespace=NAMESPACE) as client:
+    async def answers() -> list[Message]:
+        messages = []
+        async with user_of(sandbox, mode) as client:
             user = client.with_options(idempotency_key="chat-1")
-            messages = []
-            for _ in range(2):
-                with user.chat(room, WORDS) as reply:
-                    assert "".join(reply.text()) == ANSWER
-                    messages.append(reply.message())
-            return messages
-
-    async def answers_async() -> list[Message]:
-        async with sandbox.async_client(namespace=NAMESPACE) as client:
-            user = client.with_options(idempotency_key="chat-1")
-            messages = []
             for _ in range(2):
                 async with user.chat(room, WORDS) as reply:
-                    assert "".join([word async for word in reply.text()]) == ANSWER
+                    assert await text_of(reply) == ANSWER
                     messages.append(await reply.message())
-            return messages
+        return messages
 
-    first, second = answers() if mode == "sync" else asyncio.run(answers_async())
+    first, second = asyncio.run(answers())
     assert first == second
     with sandbox.client(namespace=NAMESPACE) as user:
         assert len(user.messages.list(room).data) == 2
@@ -304,29 +249,15 @@ def test_chat_repeated_with_its_idempotency_key_gives_the_same_answer(mode: str,
 
 @sync_and_async
 @pytest.mark.usefixtures("go_on")
-def test_leaving_the_block_early_closes_the_stream(mode: str, sandbox: Sandbox) -> None:
+async def test_leaving_the_block_early_closes_the_stream(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
-    if mode == "sync":
-        with sandbox.client(namespace=NAMESPACE) as user:
-            with user.chat(room, WORDS) as reply:
-                assert next(reply.text())
-                assert sandbox.open_streams == 1
-            assert eventually(lambda: sandbox.open_streams == 0)
-            with pytest.raises(StreamError, match="left"):
-                reply.message()
-    else:
-
-        async def main() -> None:
-            async with sandbox.async_client(namespace=NAMESPACE) as user:
-                async with user.chat(room, WORDS) as reply:
-                    async for _ in reply.text():
-                        break
-                    assert sandbox.open_streams == 1
-                assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
-                with pytest.raises(StreamError, match="left"):
-                    await reply.message()
-
-        asyncio.run(main())
+    async with user_of(sandbox, mode) as user:
+        async with user.chat(room, WORDS) as reply:
+            assert await anext(aiter(reply.text()))
+            assert sandbox.open_streams == 1
+        await eventually_async(lambda: sandbox.open_streams == 0)
+        with pytest.raises(StreamError, match="left"):
+            await reply.message()
 
 
 async def test_cancelled_task_closes_the_stream(sandbox: Sandbox) -> None:
@@ -338,11 +269,11 @@ async def test_cancelled_task_closes_the_stream(sandbox: Sandbox) -> None:
                 await reply.message()
 
         task = asyncio.create_task(follow())
-        assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 1)
+        await eventually_async(lambda: sandbox.open_streams == 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
+        await eventually_async(lambda: sandbox.open_streams == 0)
 
 
 async def test_wait_for_within_the_block_loses_nothing(sandbox: Sandbox, go_on: threading.Event) -> None:
@@ -352,7 +283,7 @@ async def test_wait_for_within_the_block_loses_nothing(sandbox: Sandbox, go_on: 
             await asyncio.wait_for(reply.message(), 0.03)
         go_on.set()
         assert (await reply.message()).content == ANSWER
-        assert "".join([word async for word in reply.text()]) == ANSWER
+        assert await text_of(reply) == ANSWER
 
 
 async def test_many_short_wait_for_find_the_answer_although_the_stream_breaks(sandbox: Sandbox) -> None:
@@ -375,36 +306,27 @@ async def test_many_short_wait_for_find_the_answer_although_the_stream_breaks(sa
 
 
 @sync_and_async
-def test_close_ends_a_pending_message_call_with_stream_error(mode: str) -> None:
-    with Sandbox(word_delay=0.01).run() as sandbox:
-        room = new_room(sandbox)
-        content = "word " * 2000
+async def test_close_ends_a_pending_message_call_with_stream_error(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
 
-        def leave_in_another_thread() -> None:
-            with sandbox.client(namespace=NAMESPACE) as user, ThreadPoolExecutor(1) as pool:
-                reply = user.chat(room, content).__enter__()
-                waiting = pool.submit(reply.message)
-                assert eventually(lambda: bool(reply._state.events))
-                reply.close()
-                with pytest.raises(StreamError, match="left"):
-                    waiting.result(60)
+    async def wait_for_the_message(reply: Any) -> None:
+        with pytest.raises(StreamError, match="left"):
+            await reply.message()
 
-        async def leave_in_another_task() -> None:
-            async with sandbox.async_client(namespace=NAMESPACE) as user:
-                reply = await user.chat(room, content).__aenter__()
-                waiting = asyncio.create_task(reply.message())
-                assert await asyncio.to_thread(eventually, lambda: bool(reply._state.events))
-                await reply.aclose()
-                with pytest.raises(StreamError, match="left"):
-                    await asyncio.wait_for(waiting, 60)
+    async def leave(reply: Any) -> None:
+        # It reads the answer, or is about to.
+        await asyncio.sleep(0.05)
+        await reply.aclose()
 
-        if mode == "sync":
-            leave_in_another_thread()
-        else:
-            asyncio.run(leave_in_another_task())
-        assert eventually(lambda: sandbox.open_streams == 0)
+    async with user_of(sandbox, mode) as user, user.chat(room, "word " * 2000) as reply:
+        await asyncio.wait_for(at_once(mode, wait_for_the_message(reply), leave(reply)), 60)
+        await eventually_async(lambda: sandbox.open_streams == 0)
         assert len(list(asked(sandbox, "stream_room"))) == 1
-        assert not [place for place in ROOMS._last if place.id == room]  # type: ignore[attr-defined]
+        # The room is free for others.
+        sandbox.reset()
+        room = new_room(sandbox)
+        async with user.chat(room, WORDS) as reply:
+            assert (await reply.message()).content == ANSWER
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3, *(pytest.param(each, marks=pytest.mark.full) for each in (2, 4, 5))])
@@ -428,7 +350,7 @@ async def test_second_cancellation_while_closing_releases_the_room(turns: int, s
         await asyncio.wait([task])
         async with asyncio.timeout(60), user.chat(room, "again") as reply:
             assert (await reply.message()).content == "Bot here. You said: again"
-        assert await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
+        await eventually_async(lambda: sandbox.open_streams == 0)
 
 
 @sync_and_async
@@ -445,99 +367,47 @@ def test_deadline_limits_the_wait_for_the_answer_of_an_earlier_chat(mode: str) -
 
 
 @sync_and_async
-def test_concurrent_chats_in_one_room_get_their_own_answers(mode: str, sandbox: Sandbox) -> None:
+async def test_concurrent_chats_in_one_room_get_their_own_answers(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     contents = [f"{number} {WORDS}" for number in range(3)]
 
-    async def main() -> list[tuple[str, Message]]:
-        async with sandbox.async_client(namespace=NAMESPACE) as user:
+    async def follow(user: Any, content: str) -> tuple[str, str]:
+        async with user.chat(room, content) as reply:
+            return await text_of(reply), (await reply.message()).content
 
-            async def follow(content: str) -> tuple[str, Message]:
-                async with user.chat(room, content) as reply:
-                    return "".join([word async for word in reply.text()]), await reply.message()
-
-            return await asyncio.gather(*map(follow, contents))
-
-    def follow(user: InteractorClient, content: str) -> tuple[str, Message]:
-        with user.chat(room, content) as reply:
-            return "".join(reply.text()), reply.message()
-
-    if mode == "sync":
-        with sandbox.client(namespace=NAMESPACE) as user, ThreadPoolExecutor() as pool:
-            outcomes = list(pool.map(lambda content: follow(user, content), contents))
-    else:
-        outcomes = asyncio.run(main())
-    for content, (text, message) in zip(contents, outcomes, strict=True):
-        assert text == message.content == f"Bot here. You said: {content}"
+    async with user_of(sandbox, mode) as user:
+        outcomes = await at_once(mode, *(follow(user, content) for content in contents))
+    assert outcomes == [(f"Bot here. You said: {content}",) * 2 for content in contents]
 
 
 @sync_and_async
-def test_nested_chats_in_one_room_do_not_deadlock(mode: str, sandbox: Sandbox) -> None:
+async def test_nested_chats_in_one_room_do_not_deadlock(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
-
-    def nested() -> list[str]:
-        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, "A") as a, user.chat(room, "B") as b:
-            return [b.message().content, "".join(b.text()), a.message().content, "".join(a.text())]
-
-    async def nested_async() -> list[str]:
-        async with (
-            sandbox.async_client(namespace=NAMESPACE) as user,
-            user.chat(room, "A") as a,
-            user.chat(room, "B") as b,
-        ):
-            second, first = await asyncio.gather(b.message(), a.message())
-            return [
-                second.content,
-                "".join([word async for word in b.text()]),
-                first.content,
-                "".join([word async for word in a.text()]),
-            ]
-
-    answers = nested() if mode == "sync" else asyncio.run(nested_async())
-    assert answers == ["Bot here. You said: B"] * 2 + ["Bot here. You said: A"] * 2
+    async with user_of(sandbox, mode) as user, user.chat(room, "A") as a, user.chat(room, "B") as b:
+        for reply, content in ((b, "B"), (a, "A")):
+            assert (await reply.message()).content == await text_of(reply) == f"Bot here. You said: {content}"
 
 
 @sync_and_async
-def test_deadline_limits_the_wait_for_a_chat_of_the_same_thread_or_task(mode: str) -> None:
+async def test_deadline_limits_the_wait_for_a_chat_of_the_same_thread_or_task(mode: str) -> None:
     """It is read to its end first, and never comes to one."""
     with Sandbox(word_delay=0.1).run() as sandbox:
         room = new_room(sandbox)
-
-        def nested() -> None:
-            with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, "word " * 2000):
-                user.with_options(deadline=0.05).chat(room, "x").__enter__()
-
-        async def nested_async() -> None:
-            async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, "word " * 2000):
+        async with user_of(sandbox, mode) as user, user.chat(room, "word " * 2000):
+            with pytest.raises(APITimeoutError, match="another chat"):
                 await user.with_options(deadline=0.05).chat(room, "x").__aenter__()
-
-        with pytest.raises(APITimeoutError, match="another chat"):
-            nested() if mode == "sync" else asyncio.run(nested_async())
         assert len(list(asked(sandbox, "send_message"))) == 1
 
 
 @sync_and_async
-def test_chat_after_one_that_was_left_early_gets_its_own_answer(mode: str, sandbox: Sandbox) -> None:
+async def test_chat_after_one_that_was_left_early_gets_its_own_answer(mode: str, sandbox: Sandbox) -> None:
     """The rest of the first answer is still on its way, and its deltas name no message."""
     room = new_room(sandbox)
-
-    def leave_and_ask() -> str:
-        with sandbox.client(namespace=NAMESPACE) as user:
-            with user.chat(room, WORDS) as reply:
-                next(reply.text())
-            with user.chat(room, "And now?") as reply:
-                return "".join(reply.text())
-
-    async def leave_and_ask_async() -> str:
-        async with sandbox.async_client(namespace=NAMESPACE) as user:
-            async with user.chat(room, WORDS) as reply:
-                async for _ in reply.text():
-                    break
-            async with user.chat(room, "And now?") as reply:
-                return "".join([word async for word in reply.text()])
-
-    answer = leave_and_ask() if mode == "sync" else asyncio.run(leave_and_ask_async())
-    assert answer == "Bot here. You said: And now?"
+    async with user_of(sandbox, mode) as user:
+        async with user.chat(room, WORDS) as reply:
+            await anext(aiter(reply.text()))
+        async with user.chat(room, "And now?") as reply:
+            assert await text_of(reply) == "Bot here. You said: And now?"
 
 
 async def test_chat_cancelled_in_the_room_queue_is_skipped(sandbox: Sandbox, go_on: threading.Event) -> None:

@@ -17,34 +17,24 @@ from typing import Any
 
 import pytest
 
-from interactor_client.models import MessageDelta
-from interactor_ext import AsyncInteractorClient, InteractorClient, ToolSet
-from interactor_ext.chat import _room_queue as room_queue
-from interactor_ext.chat._shared import SharedReply
+from interactor_ext import ToolSet
 from interactor_ext.sandbox import Sandbox
-from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, shorten_pauses, sync_and_async
-from tests.support.waiting import with_enough_time
+from tests.support.chaos_proxy import ChaosProxy
+from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, user_of
+from tests.support.modes import sync_and_async
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 several_rounds = pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.full)])
 WORDS = "one two three four five six seven eight"
 WORD_DELAY = 0.01
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_pauses(monkeypatch)
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
+def sandbox_server() -> Iterator[Sandbox]:
     with Sandbox(word_delay=WORD_DELAY).run() as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
 
 
 def elsewhere(sandbox: Sandbox) -> dict[str, str]:
@@ -60,25 +50,17 @@ def is_answer_to(outcome: Outcome, content: str) -> bool:
     return outcome.message is not None and outcome.text == outcome.message.content == answer_to(content)
 
 
-def leave_early(mode: str, sandbox: Sandbox, room: str, content: str) -> None:
+async def leave_early(mode: str, sandbox: Sandbox, room: str, content: str) -> None:
     """Read the first event of an answer and leave the chat."""
-    if mode == "sync":
-        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, content) as reply:
-            next(reply.text())
-        return
-
-    async def main() -> None:
-        async with sandbox.async_client(namespace=NAMESPACE) as user, user.chat(room, content) as reply:
-            await anext(aiter(reply.text()))
-
-    asyncio.run(main())
+    async with user_of(sandbox, mode) as user, user.chat(room, content) as reply:
+        await anext(aiter(reply.text()))
 
 
 @sync_and_async
 def test_chat_waits_for_the_answer_to_a_chat_left_in_another_process(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
     for number in range(2):
-        leave_early(mode, sandbox, room, f"{number} {WORDS}")
+        asyncio.run(leave_early(mode, sandbox, room, f"{number} {WORDS}"))
         content = f"And {number}?"
         outcome = chat(mode, sandbox, room, content, **elsewhere(sandbox))
         assert is_answer_to(outcome, content)
@@ -113,28 +95,32 @@ def test_chat_waits_for_the_answer_to_a_chat_of_a_child_process(sandbox: Sandbox
 
 
 @pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both of two chats have found the room quiet before either sends its message."""
+def at_once(sandbox: Sandbox) -> Iterator[list[dict[str, str]]]:
+    """The settings of two clients, in two processes, that send their messages when both have found the room quiet."""
     barrier = threading.Barrier(2, timeout=30)
-    send = SharedReply._send_message
 
-    def wait_and_send(self: Any, view: Any) -> Any:
-        barrier.wait()
-        return send(self, view)
+    def wait_for_the_other(request: str, number: int) -> None:
+        if request.startswith("POST ") and request.endswith("/messages"):
+            barrier.wait()
 
-    monkeypatch.setattr(SharedReply, "_send_message", wait_and_send)
+    with (
+        ChaosProxy(sandbox.core_api_url, wait_for_the_other) as one,
+        ChaosProxy(sandbox.core_api_url, wait_for_the_other) as other,
+    ):
+        yield [{"core_api_url": proxy.url} for proxy in (one, other)]
 
 
-@pytest.mark.usefixtures("at_once")
 @several_rounds
 @sync_and_async
-def test_simultaneous_messages_get_their_own_answers(mode: str, rounds: int, sandbox: Sandbox) -> None:
+def test_simultaneous_messages_get_their_own_answers(
+    mode: str, rounds: int, sandbox: Sandbox, at_once: list[dict[str, str]]
+) -> None:
     room = new_room(sandbox)
     for number in range(rounds):
         contents = [f"{number} A {WORDS}", f"{number} B {WORDS}"]
         with ThreadPoolExecutor(2) as pool:
-            here = pool.submit(chat, mode, sandbox, room, contents[0])
-            there = pool.submit(partial(chat, mode, sandbox, room, contents[1], **elsewhere(sandbox)))
+            here = pool.submit(partial(chat, mode, sandbox, room, contents[0], **at_once[0]))
+            there = pool.submit(partial(chat, mode, sandbox, room, contents[1], **at_once[1]))
             assert is_answer_to(here.result(30), contents[0])
             assert is_answer_to(there.result(30), contents[1])
 
@@ -151,10 +137,11 @@ class Tools(ToolSet):
             return f"{key} {name}"
 
 
-@pytest.mark.usefixtures("at_once")
 @several_rounds
 @sync_and_async
-def test_simultaneous_messages_run_only_their_own_tool_calls(mode: str, rounds: int, sandbox: Sandbox) -> None:
+def test_simultaneous_messages_run_only_their_own_tool_calls(
+    mode: str, rounds: int, sandbox: Sandbox, at_once: list[dict[str, str]]
+) -> None:
     """Each process runs the calls of its own message only, and gets its own answer or a StreamError."""
     tools = [Tools("here"), Tools("there")]
     with sandbox.client(namespace=NAMESPACE) as user:
@@ -164,8 +151,8 @@ def test_simultaneous_messages_run_only_their_own_tool_calls(mode: str, rounds: 
     for number in range(rounds):
         contents = [f'/tool look_up {{"key": "{number} {where}"}}' for where in ("here", "there")]
         with ThreadPoolExecutor(2) as pool:
-            here = pool.submit(partial(chat, mode, sandbox, room, contents[0], tools=tools[0]))
-            there = pool.submit(partial(chat, mode, sandbox, room, contents[1], tools=tools[1], **elsewhere(sandbox)))
+            here = pool.submit(partial(chat, mode, sandbox, room, contents[0], tools=tools[0], **at_once[0]))
+            there = pool.submit(partial(chat, mode, sandbox, room, contents[1], tools=tools[1], **at_once[1]))
             outcomes = [here.result(30), there.result(30)]
         for outcome, where in zip(outcomes, ("here", "there"), strict=True):
             if outcome.message is None:
@@ -194,8 +181,7 @@ def test_message_of_another_process_is_answered_while_a_tool_runs(mode: str, san
         assert go_on.wait(30)
         return "done"
 
-    with sandbox.client(namespace=NAMESPACE) as user:
-        room = new_room(sandbox, *(tool.id for tool in tools.register(user)))
+    room = room_with(sandbox, tools)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(partial(chat, mode, sandbox, room, "/tool wait {}", tools=tools))
         assert started.wait(30)
@@ -205,23 +191,6 @@ def test_message_of_another_process_is_answered_while_a_tool_runs(mode: str, san
     assert is_answer_to(between, WORDS)
     assert outcome.message is not None
     assert outcome.text == outcome.message.content == 'Bot here. wait answered "done".'
-
-
-@sync_and_async
-def test_chat_waits_while_the_stream_brings_events_of_an_earlier_answer(
-    mode: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room_queue, "_POLL_PAUSES", (0.01,))
-    monkeypatch.setattr(room_queue, "_LATER_POLL_PAUSE", 0.05)
-
-    def attempt(seconds: float) -> None:
-        sandbox.reset()
-        room = new_room(sandbox)
-        leave_early(mode, sandbox, room, "word " * int(seconds / WORD_DELAY))
-        assert is_answer_to(chat(mode, sandbox, room, "TWO", **elsewhere(sandbox)), "TWO")
-        assert len(list(asked(sandbox, "stream_room"))) > 3
-
-    with_enough_time(attempt, 0.4, 3, 12)
 
 
 @sync_and_async
@@ -254,34 +223,23 @@ def test_garbage_collected_chat_releases_the_room(sandbox: Sandbox) -> None:
             assert is_answer_to(pool.submit(chat, "sync", sandbox, room, "TWO").result(30), "TWO")
 
 
-async def ask(user: AsyncInteractorClient, room: str, content: str) -> str:
-    async with user.chat(room, content) as reply:
-        return "".join([event.content async for event in reply if isinstance(event, MessageDelta)])
-
-
-def ask_sync(user: InteractorClient, room: str, content: str) -> str:
-    with user.chat(room, content) as reply:
-        return "".join(reply.text())
-
-
 @pytest.mark.full
 @sync_and_async
 def test_many_chats_of_two_processes_get_their_own_answers(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
 
-    def talk(name: str, settings: dict[str, Any]) -> list[tuple[str, str]]:
-        contents = [f"{name} {number} {WORDS}" for number in range(12)]
-        if mode == "sync":
-            with sandbox.client(namespace=NAMESPACE, **settings) as user:
-                return [(content, ask_sync(user, room, content)) for content in contents]
+    async def talk(name: str, settings: dict[str, Any]) -> list[tuple[str, str]]:
+        answers = []
+        async with user_of(sandbox, mode, **settings) as user:
+            for content in [f"{name} {number} {WORDS}" for number in range(12)]:
+                async with user.chat(room, content) as reply:
+                    answers.append((content, "".join([text async for text in reply.text()])))
+        return answers
 
-        async def main() -> list[tuple[str, str]]:
-            async with sandbox.async_client(namespace=NAMESPACE, **settings) as user:
-                return [(content, await ask(user, room, content)) for content in contents]
-
-        return asyncio.run(main())
+    def run(name: str, settings: dict[str, Any]) -> list[tuple[str, str]]:
+        return asyncio.run(talk(name, settings))
 
     with ThreadPoolExecutor(2) as pool:
-        talks = [pool.submit(talk, "A", {}), pool.submit(talk, "B", elsewhere(sandbox))]
+        talks = [pool.submit(run, "A", {}), pool.submit(run, "B", elsewhere(sandbox))]
         for content, answer in [pair for each in talks for pair in each.result(300)]:
             assert answer == answer_to(content)

@@ -22,47 +22,18 @@ from interactor_ext import (
     ServerError,
     ToolSet,
 )
-from interactor_ext._waiting import threads as _threads
-from interactor_ext.chat._room_queue import ROOMS
 from interactor_ext.sandbox import Sandbox
-from tests.support.conversations import (
-    NAMESPACE,
-    Outcome,
-    asked,
-    chat,
-    new_room,
-    shorten_pauses,
-    sync_and_async,
-    under_deadline,
-)
+from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, under_deadline
+from tests.support.modes import sync_and_async
 from tests.support.waiting import collect_garbage, eventually
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 WORDS = "one two three"
 ANSWER = f"Bot here. You said: {WORDS}"
 # Far more than all deadlines here together, and than a busy machine needs.
 LONG = 120.0
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_pauses(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with Sandbox().run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
-
-
-def room_with(sandbox: Sandbox, tools: ToolSet) -> str:
-    with sandbox.client(namespace=NAMESPACE) as user:
-        return new_room(sandbox, *(tool.id for tool in tools.register(user)))
 
 
 class SlowTools(ToolSet):
@@ -201,10 +172,7 @@ async def test_cancelled_tools_run_does_not_wait_for_the_thread(sandbox: Sandbox
     assert tools.runs == 1
 
 
-@pytest.mark.parametrize("is_async", [False, True])
-def test_tool_without_a_thread_gives_an_error_result(
-    is_async: bool, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tool_without_a_thread_gives_an_error_result(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     tools = ToolSet()
 
     @tools.tool
@@ -212,6 +180,7 @@ def test_tool_without_a_thread_gives_an_error_result(
         """Does nothing."""
 
     room = room_with(sandbox, tools)
+    assert eventually(lambda: "interactor-tools" not in {thread.name for thread in threading.enumerate()})
 
     async def main() -> Any:
         async with sandbox.async_client(namespace=NAMESPACE) as user:
@@ -221,7 +190,7 @@ def test_tool_without_a_thread_gives_an_error_result(
             def refuse(*_: Any) -> None:
                 raise RuntimeError("can't start new thread")
 
-            monkeypatch.setattr(_threads, "start_thread", refuse)
+            monkeypatch.setattr("_thread.start_new_thread", refuse)
             return await tools.run(user, asking.tool_calls[0], room_id=room)
 
     assert "No thread could be started" in asyncio.run(main()).content
@@ -328,45 +297,23 @@ def words(user: InteractorClient, room: str) -> Iterator[str]:
         yield from reply.text()
 
 
-def test_garbage_collector_closes_a_chat_in_the_closer_thread() -> None:
-    """It may run while the same thread holds a lock that closing needs."""
-    with Sandbox(word_delay=0.01).run() as sandbox, sandbox.client(namespace=NAMESPACE) as user:
-        room = new_room(sandbox)
+def test_garbage_collector_closes_a_chat_without_a_deadlock(sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    with sandbox.client(namespace=NAMESPACE) as user:
         cycle: list[Any] = [words(user, room)]
         next(cycle[0])
         cycle.append(cycle)
-        is_over = threading.Event()
-
-        def collect() -> None:
-            with ROOMS._lock:
-                collect_garbage()
-            is_over.set()
-
         gc.disable()
         try:
             del cycle
-            threading.Thread(target=collect, daemon=True).start()
-            assert is_over.wait(30)
+            collector = threading.Thread(target=collect_garbage, daemon=True)
+            collector.start()
+            collector.join(LONG)
+            assert not collector.is_alive()
         finally:
             gc.enable()
         assert eventually(lambda: sandbox.open_streams == 0)
-        assert eventually(lambda: room not in [place.id for place in ROOMS._last])  # type: ignore[attr-defined]
-
-
-def test_interrupt_while_joining_the_queue_releases_the_room(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
-    room, join = new_room(sandbox), ROOMS.join
-
-    def join_interrupted(*arguments: Any) -> None:
-        join(*arguments)
-        raise KeyboardInterrupt
-
-    with sandbox.client(namespace=NAMESPACE) as user:
-        with monkeypatch.context() as patch:
-            patch.setattr(ROOMS, "join", join_interrupted)
-            with pytest.raises(KeyboardInterrupt):
-                user.chat(room, WORDS).__enter__()
-        with user.with_options(deadline=30).chat(room, WORDS) as reply:
-            assert reply.message().content == ANSWER
+        assert chat("sync", sandbox, room, WORDS).text == ANSWER
 
 
 def test_closed_generator_around_a_chat_releases_the_room(sandbox: Sandbox) -> None:

@@ -13,9 +13,7 @@ from interactor_client.models import (
     MessageComplete,
     MessageDelta,
     ToolCall,
-    ToolCallComplete,
     ToolCallStart,
-    UnknownEvent,
 )
 from interactor_ext import APIConnectionError, APITimeoutError, NotFoundError, StreamError
 from interactor_ext.chat._state import Done, ListMessages, ReadStream, ReplyState, RunTools, Sleep
@@ -53,14 +51,6 @@ def text(state: ReplyState) -> str:
     return "".join(event.content for event in state.events if isinstance(event, MessageDelta))
 
 
-def test_deltas_and_then_the_complete_message_end_the_chat() -> None:
-    state = asked()
-    for event in (MessageDelta(content="Hello "), MessageDelta(content="there"), MessageComplete(message=ANSWER)):
-        state.received(event)
-    assert (state.message, state.action, text(state)) == (ANSWER, Done(), "Hello there")
-    assert len(state.events) == 3
-
-
 def test_missing_text_is_added_as_a_delta_before_the_complete_message() -> None:
     state = asked()
     state.received(MessageDelta(content="Hello "))
@@ -95,17 +85,6 @@ def test_empty_answer_in_the_response_is_waited_for() -> None:
     state.resumed("")
     state.listed([ANSWER, QUESTION])
     assert (state.message, state.action) == (ANSWER, Done())
-
-
-def test_events_other_than_the_answer_are_handed_out() -> None:
-    state = asked()
-    echo = MessageComplete(message=message("msg_1", "Hello?", "user"))
-    result = MessageComplete(message=message("msg_2", "3", "tool"))
-    new = UnknownEvent(type="message.thinking")
-    for event in (echo, result, new):
-        state.received(event)
-    assert list(state.events) == [echo, result, new]
-    assert state.action == ReadStream()
 
 
 def test_tool_calls_of_one_message_run_together() -> None:
@@ -159,50 +138,6 @@ def test_tool_calls_within_a_complete_message_run() -> None:
     assert text(state) == "Let me see.Let me see. Three."
 
 
-def test_tool_calls_are_not_run_without_tools() -> None:
-    state = asked(runs_tools=False)
-    asking = message("msg_2", "", "assistant", call("tc_1"))
-    state.received(ToolCallStart(tool_call=call("tc_1")))
-    state.listed([asking, QUESTION])
-    state.received(MessageComplete(message=asking))
-    assert state.action == ReadStream()
-    state.received(ToolCallComplete(tool_call=call("tc_1", "completed")))
-    state.received(MessageComplete(message=ANSWER))
-    state.listed([ANSWER, RESULT, message("msg_2", "", "assistant", call("tc_1", "completed")), QUESTION])
-    assert state.message == ANSWER
-
-
-def test_reconnect_with_last_event_id_loses_no_text() -> None:
-    state = asked()
-    state.received(MessageDelta(content="Hello "))
-    state.resumed("5")
-    assert state.action == ListMessages()
-    state.listed([QUESTION])
-    assert state.action == ReadStream()
-    state.received(MessageDelta(content="there"))
-    assert text(state) == "Hello there"
-
-
-def test_reconnect_without_last_event_id_takes_the_text_from_the_message() -> None:
-    """Without an id deltas may be missing, so the text comes from the complete message."""
-    state = asked()
-    state.received(MessageDelta(content="He"))
-    state.resumed("")
-    state.list_failed(APIConnectionError("away"))
-    assert state.action == ReadStream()
-    state.received(MessageDelta(content="there"))
-    assert text(state) == "He"
-    state.received(MessageComplete(message=ANSWER))
-    assert text(state) == "Hello there"
-
-
-def test_answer_that_came_during_a_reconnect_is_found_in_the_list() -> None:
-    state = asked()
-    state.resumed("")
-    state.listed([ANSWER, QUESTION, message("msg_0", "An older answer.")])
-    assert (state.message, text(state)) == (ANSWER, "Hello there")
-
-
 def test_older_answers_and_unknown_messages_are_ignored() -> None:
     state = asked()
     state.missed()
@@ -232,27 +167,6 @@ def test_rejected_list_ends_the_chat_with_its_error() -> None:
     assert not state.go_without_stream()
 
 
-def test_without_a_stream_messages_are_polled() -> None:
-    state = asked()
-    state.stream_failed(StreamError("broken"))
-    assert state.action == Done()
-    assert state.go_without_stream()
-    assert state.action == ListMessages()
-    state.listed([QUESTION])
-    assert isinstance(state.action, Sleep)
-    state.woken()
-    state.list_failed(APIConnectionError("away"))
-    assert isinstance(state.action, Sleep)
-    state.woken()
-    state.listed([message("msg_2", "", "assistant", call("tc_1")), QUESTION])
-    assert state.action == RunTools((call("tc_1"),))
-    state.ran()
-    assert isinstance(state.action, Sleep)
-    state.woken()
-    state.listed([ANSWER, message("msg_2", "", "assistant", call("tc_1", "completed")), QUESTION])
-    assert (state.message, state.error, state.action) == (ANSWER, None, Done())
-
-
 def test_without_a_stream_polling_ends_after_some_seconds() -> None:
     state = asked()
     state.ended()
@@ -276,31 +190,6 @@ def test_without_a_stream_a_rejected_list_ends_the_chat() -> None:
     state.list_failed(NotFoundError("gone"))
     assert state.action == Done()
     assert "broken" in str(state.reason)
-
-
-def test_stream_that_ends_before_the_message_gives_the_listed_answer() -> None:
-    state = asked()
-    state.received(MessageDelta(content="Hello "))
-    state.ended()
-    state.listed([ANSWER, QUESTION])
-    assert (state.message, state.error, text(state)) == (ANSWER, None, "Hello there")
-
-
-def test_deadline_of_the_stream_ends_the_chat() -> None:
-    state = asked()
-    state.stream_failed(APITimeoutError("too late"))
-    assert not state.go_without_stream()
-
-
-def test_close_ends_the_chat_and_keeps_an_answer() -> None:
-    state = asked()
-    state.closed()
-    assert state.action == Done()
-    assert not state.go_without_stream()
-    answered = asked()
-    answered.received(MessageComplete(message=ANSWER))
-    answered.closed()
-    assert (answered.message, answered.error) == (ANSWER, None)
 
 
 def test_reports_after_close_are_ignored() -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from interactor_client.models import Message
-from interactor_ext import APITimeoutError
 from interactor_ext._effects import Effects, run_sync
 from interactor_ext.chat import _room_queue as room_queue
-from interactor_ext.chat._room_queue import Place, Room, RoomQueue
+from interactor_ext.chat._room_queue import Room, RoomQueue
 
 ROOM = Room("http://localhost", "user_1", "room_1")
 
@@ -98,37 +95,3 @@ def test_message_unanswered_for_minutes_is_not_waited_for() -> None:
     old = message("msg_2", "user", timedelta(minutes=6))
     assert looks(RoomQueue(), [[old]]) == 1
     assert looks(RoomQueue(), [[message("msg_4", "assistant"), message("msg_3", "user"), old]]) == 1
-
-
-def test_deadline_ends_the_wait_for_a_quiet_room() -> None:
-    with pytest.raises(APITimeoutError, match="Nothing was sent"):
-        looks(RoomQueue(), [asked()], ends_at=time.monotonic() + 0.1)
-
-
-@pytest.mark.usefixtures("no_pauses")
-def test_number_of_remembered_rooms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_queue, "_MOST_GIVEN_UP", 3)
-    queue = RoomQueue()
-    for number in range(5):
-        queue._give_up(ROOM._replace(id=f"room_{number}"), "msg_1")
-    assert [room.id for room in queue._given_up] == ["room_2", "room_3", "room_4"]  # type: ignore[attr-defined]
-
-
-def joined(queue: RoomQueue, name: str) -> Place:
-    place = Place(partial(str, name), ROOM, name)
-    queue.join(place)
-    return place
-
-
-def test_chats_that_left_the_queue_are_skipped() -> None:
-    queue = RoomQueue()
-    first, second, third = (joined(queue, name) for name in ("first", "second", "third"))
-    queue.leave(third)
-    fourth = joined(queue, "fourth")
-    assert [place.chat() for place in fourth.those_ahead()] == ["second", "first"]
-    queue.leave(second)
-    queue.leave(first)
-    queue.leave(first)
-    queue.leave(fourth)
-    assert not queue._last
-    assert list(joined(queue, "fifth").those_ahead()) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -12,11 +12,9 @@ import pytest
 import interactor_client.models
 from interactor_client.models import MessageComplete, WorkflowState, WorkflowTransition
 from interactor_client.types import Page
-from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext.sandbox import Sandbox
 from tests.support.contract import operations
-
-Script = Generator[Any, Any, None]
+from tests.support.modes import client_of, opened, sync_and_async
 
 
 class LowLevel:
@@ -41,53 +39,48 @@ class LowLevel:
             if "body" in parameters and "body" not in fields:
                 model = getattr(interactor_client.models, str(parameters["body"].annotation))
                 fields = {"body": model(**fields)}
-            result = function(*ids, client=self._user.api, **fields)
-            return _unwrapped_later(result) if inspect.isawaitable(result) else _unwrapped(result)
+            return _unwrapped(function(*ids, client=self._user.api, **fields))
 
         return call
 
 
-def _unwrapped(envelope: Any) -> Any:
+async def _unwrapped(result: Any) -> Any:
+    envelope = await result if inspect.isawaitable(result) else result
     data = getattr(envelope, "data", envelope)
     return Page(data, None) if isinstance(data, list) and hasattr(envelope, "meta") else data  # type: ignore[arg-type]
 
 
-async def _unwrapped_later(envelope: Any) -> Any:
-    return _unwrapped(await envelope)
-
-
-def tour(user: Any, sandbox: Sandbox) -> Script:
-    """A generator of calls: each `yield` gives one, and gets its result."""
-    tool = yield user.tools.create(name="get_weather", description="Weather", parameters={"type": "object"})
+async def tour(user: Any, sandbox: Sandbox) -> None:
+    tool = await user.tools.create(name="get_weather", description="Weather", parameters={"type": "object"})
     assert tool.parameters == {"type": "object"}
-    assert (yield user.tools.update(tool.id, description="The weather")).description == "The weather"
-    assert (yield user.tools.get(tool.id)).id == tool.id
-    assert tool.id in [item.id for item in (yield user.tools.list(per_page=100))]
+    assert (await user.tools.update(tool.id, description="The weather")).description == "The weather"
+    assert (await user.tools.get(tool.id)).id == tool.id
+    assert tool.id in [item.id for item in (await user.tools.list(per_page=100))]
 
-    source = yield user.data_sources.create(name="Docs", type="url", config={"url": "https://example.com"})
-    assert (yield user.data_sources.get(source.id)).type == "url"
-    assert (yield user.data_sources.update(source.id, name="Guides")).name == "Guides"
-    assert [item.id for item in (yield user.data_sources.list(type="url"))] == [source.id]
-    assert (yield user.data_sources.sync(source.id)).sync_status == "syncing"
+    source = await user.data_sources.create(name="Docs", type="url", config={"url": "https://example.com"})
+    assert (await user.data_sources.get(source.id)).type == "url"
+    assert (await user.data_sources.update(source.id, name="Guides")).name == "Guides"
+    assert [item.id for item in (await user.data_sources.list(type="url"))] == [source.id]
+    assert (await user.data_sources.sync(source.id)).sync_status == "syncing"
 
-    bot = yield user.assistants.create(name="Bot", model="gpt-4", system_prompt="x", tools=[tool.id])
-    assert (yield user.assistants.get(bot.id)).name == "Bot"
-    assert (yield user.assistants.update(bot.id, name="Renamed", temperature=0.5)).name == "Renamed"
-    assert [item.id for item in (yield user.assistants.list(page=1, per_page=5))] == [bot.id]
+    bot = await user.assistants.create(name="Bot", model="gpt-4", system_prompt="x", tools=[tool.id])
+    assert (await user.assistants.get(bot.id)).name == "Bot"
+    assert (await user.assistants.update(bot.id, name="Renamed", temperature=0.5)).name == "Renamed"
+    assert [item.id for item in (await user.assistants.list(page=1, per_page=5))] == [bot.id]
 
-    room = yield user.rooms.create(assistant_id=bot.id, metadata={"email": "john@example.com"})
-    assert (yield user.rooms.update(room.id, metadata={"vip": True})).metadata == {"vip": True}
-    assert (yield user.rooms.get(room.id)).id == room.id
-    assert [item.id for item in (yield user.rooms.list(assistant_id=bot.id))] == [room.id]
-    asked = yield user.messages.send(room.id, content='/tool get_weather {"city": "Oslo"}')
+    room = await user.rooms.create(assistant_id=bot.id, metadata={"email": "john@example.com"})
+    assert (await user.rooms.update(room.id, metadata={"vip": True})).metadata == {"vip": True}
+    assert (await user.rooms.get(room.id)).id == room.id
+    assert [item.id for item in (await user.rooms.list(assistant_id=bot.id))] == [room.id]
+    asked = await user.messages.send(room.id, content='/tool get_weather {"city": "Oslo"}')
     (pending,) = asked.tool_calls
-    answer = yield user.tools.submit_result(room.id, tool_call_id=pending.id, result={"degrees": [-3, 1.5, None]})
+    answer = await user.tools.submit_result(room.id, tool_call_id=pending.id, result={"degrees": [-3, 1.5, None]})
     assert answer.room_id == room.id
     # Not before: the sandbox calls the URL of a tool that an assistant uses.
-    assert (yield user.tools.update(tool.id, callback_url="https://example.com/t")).callback_url
-    assert len((yield user.messages.list(room.id, order="desc", per_page=50)).data) >= 2
+    assert (await user.tools.update(tool.id, callback_url="https://example.com/t")).callback_url
+    assert len((await user.messages.list(room.id, order="desc", per_page=50)).data) >= 2
 
-    workflow = yield user.workflows.create(
+    workflow = await user.workflows.create(
         name="Approval",
         initial_state="review",
         states=[
@@ -102,44 +95,44 @@ def tour(user: Any, sandbox: Sandbox) -> Script:
             WorkflowState(name="done", type="terminal"),
         ],
     )
-    assert (yield user.workflows.get(workflow.id)).initial_state == "review"
-    assert [item.id for item in (yield user.workflows.list())] == [workflow.id]
+    assert (await user.workflows.get(workflow.id)).initial_state == "review"
+    assert [item.id for item in (await user.workflows.list())] == [workflow.id]
     started = []
     for number in range(3):
-        instance = yield user.workflow_instances.start(workflow_id=workflow.id, context={"order": number})
+        instance = await user.workflow_instances.start(workflow_id=workflow.id, context={"order": number})
         started.append(instance.id)
     first, second, third = started
-    assert (yield user.workflow_instances.get(first)).status == "halted"
-    assert len((yield user.workflow_instances.list(workflow_id=workflow.id, status="halted")).data) == 3
-    assert (yield user.workflow_instances.submit_input(first, body={"approved": True})).status == "completed"
-    assert (yield user.workflow_instances.trigger_event(second, event="forced")).status == "completed"
-    message = yield user.workflow_instances.send_thread_message(third, content="How long?")
+    assert (await user.workflow_instances.get(first)).status == "halted"
+    assert len((await user.workflow_instances.list(workflow_id=workflow.id, status="halted")).data) == 3
+    assert (await user.workflow_instances.submit_input(first, body={"approved": True})).status == "completed"
+    assert (await user.workflow_instances.trigger_event(second, event="forced")).status == "completed"
+    message = await user.workflow_instances.send_thread_message(third, content="How long?")
     assert message.content == "How long?"
-    assert (yield user.workflow_instances.get_thread(third)).messages[-1].id
-    assert (yield user.workflow_instances.cancel(third)) is None
+    assert (await user.workflow_instances.get_thread(third)).messages[-1].id
+    assert (await user.workflow_instances.cancel(third)) is None
 
-    webhook = yield user.webhooks.create(url="https://example.com/hook", events=["credential.expired"])
-    assert (yield user.webhooks.update(webhook.id, active=False)).active is False
-    assert (yield user.webhooks.get(webhook.id)).url == "https://example.com/hook"
-    assert [item.id for item in (yield user.webhooks.list())] == [webhook.id]
-    assert (yield user.webhooks.rotate_secret(webhook.id)).secret != webhook.secret
+    webhook = await user.webhooks.create(url="https://example.com/hook", events=["credential.expired"])
+    assert (await user.webhooks.update(webhook.id, active=False)).active is False
+    assert (await user.webhooks.get(webhook.id)).url == "https://example.com/hook"
+    assert [item.id for item in (await user.webhooks.list())] == [webhook.id]
+    assert (await user.webhooks.rotate_secret(webhook.id)).secret != webhook.secret
 
-    flow = yield user.credentials.initiate_oauth(
+    flow = await user.credentials.initiate_oauth(
         provider="google", scopes=["calendar"], redirect_uri="https://example.com/back"
     )
     redirected = sandbox.decide(flow.flow_id)
     code = redirected.split("code=")[1].split("&")[0]
-    credential = yield user.credentials.complete_oauth(provider="google", code=code, state=flow.state)
-    assert (yield user.credentials.get_oauth_status(flow.flow_id)).credential_id == credential.id
-    assert (yield user.credentials.get(credential.id)).provider == "google"
-    assert (yield user.credentials.get_token(credential.id)).access_token
-    assert (yield user.credentials.refresh(credential.id)).status == "active"
-    assert [item.id for item in (yield user.credentials.list(provider="google", status="active"))] == [credential.id]
+    credential = await user.credentials.complete_oauth(provider="google", code=code, state=flow.state)
+    assert (await user.credentials.get_oauth_status(flow.flow_id)).credential_id == credential.id
+    assert (await user.credentials.get(credential.id)).provider == "google"
+    assert (await user.credentials.get_token(credential.id)).access_token
+    assert (await user.credentials.refresh(credential.id)).status == "active"
+    assert [item.id for item in (await user.credentials.list(provider="google", status="active"))] == [credential.id]
 
-    assert (yield user.oauth.get_jwks()).keys[0].alg == "RS256"
+    assert (await user.oauth.get_jwks()).keys[0].alg == "RS256"
     secret = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
-    token = yield user.oauth.create_token(grant_type="client_credentials", **secret)
-    assert (yield user.oauth.revoke_token(token=token.access_token, **secret)) is None
+    token = await user.oauth.create_token(grant_type="client_credentials", **secret)
+    assert (await user.oauth.revoke_token(token=token.access_token, **secret)) is None
 
     for delete, name in (
         (user.credentials.delete, credential.id),
@@ -150,47 +143,46 @@ def tour(user: Any, sandbox: Sandbox) -> Script:
         (user.data_sources.delete, source.id),
         (user.tools.delete, tool.id),
     ):
-        assert (yield delete(name)) is None
+        assert (await delete(name)) is None
 
 
-def walk_lists(user: Any) -> Script:
+async def walk_lists(user: Any) -> None:
     """The lists of the namespace of the other calls, as iterators."""
+
+    async def all_of(iterator: Any) -> list[Any]:
+        return [item async for item in iterator]
+
     for number in range(5):
-        bot = yield user.assistants.create(name=f"Bot {number}", model="gpt-4", system_prompt="x")
-    room = yield user.rooms.create(assistant_id=bot.id)
-    yield user.messages.send(room.id, content="Hello")
-    found = yield user.assistants.iterate(per_page=2, prefetch=2)
+        bot = await user.assistants.create(name=f"Bot {number}", model="gpt-4", system_prompt="x")
+    room = await user.rooms.create(assistant_id=bot.id)
+    await user.messages.send(room.id, content="Hello")
+    found = await all_of(user.assistants.iterate(per_page=2, prefetch=2))
     assert [bot.name for bot in found] == [f"Bot {number}" for number in range(5)]
-    first, *_ = yield user.messages.iterate(room.id, order="asc")
+    first, *_ = await all_of(user.messages.iterate(room.id, order="asc"))
     assert first.content == "Hello"
     for resource in (user.tools, user.data_sources, user.workflows, user.workflow_instances, user.webhooks):
-        assert (yield resource.iterate(per_page=1)) == []
-    assert len((yield user.rooms.iterate(assistant_id=bot.id))) == 1
-    assert (yield user.credentials.iterate(provider="google")) == []
+        assert await all_of(resource.iterate(per_page=1)) == []
+    assert len(await all_of(user.rooms.iterate(assistant_id=bot.id))) == 1
+    assert await all_of(user.credentials.iterate(provider="google")) == []
 
 
-def drive(script: Script) -> None:
-    result = None
-    while True:
-        try:
-            result = script.send(result)
-        except StopIteration:
-            return
-        if isinstance(result, Iterator):
-            result = list(result)
-
-
-async def drive_async(script: Script) -> None:
-    result = None
-    while True:
-        try:
-            result = script.send(result)
-        except StopIteration:
-            return
-        if isinstance(result, AsyncIterator):
-            result = [item async for item in result]
-        elif inspect.isawaitable(result):
-            result = await result
+async def stream_both(user: Any) -> None:
+    bot = await user.assistants.create(name="Bot", model="gpt-4", system_prompt="x")
+    room = await user.rooms.create(assistant_id=bot.id)
+    async with user.rooms.stream(room.id) as stream:
+        await user.messages.send(room.id, content="Hello", stream=True)
+        while not isinstance(await anext(stream), MessageComplete):
+            pass
+    states = [
+        WorkflowState(name="wait", type="halting", transitions=[WorkflowTransition(to="done", event="go")]),
+        WorkflowState(name="done", type="terminal"),
+    ]
+    workflow = await user.workflows.create(name="W", initial_state="wait", states=states)
+    instance = await user.workflow_instances.start(workflow_id=workflow.id)
+    async with user.workflow_instances.stream(instance.id) as stream:
+        await user.workflow_instances.trigger_event(instance.id, event="go")
+        while getattr(await anext(stream), "state", "") != "done":
+            pass
 
 
 @pytest.fixture
@@ -208,77 +200,18 @@ def called(sandbox: Sandbox) -> set[str | None]:
 PLAIN = {operation.id for operation in operations() if operation.method_name != "stream"}
 
 
-def test_every_operation_works_as_sync_method(sandbox: Sandbox) -> None:
-    with sandbox.client() as client:
-        drive(tour(client.namespace("a"), sandbox))
-        drive(walk_lists(client.namespace("b")))
+@sync_and_async
+async def test_every_operation_works_as_a_method(mode: str, sandbox: Sandbox) -> None:
+    async with opened(mode, sandbox._with_connection({})) as client:
+        await tour(client.namespace("a"), sandbox)
+        await walk_lists(client.namespace("b"))
+        assert called(sandbox) == PLAIN
+        await stream_both(client.namespace("c"))
+        assert called(sandbox) == PLAIN | {"stream_room", "stream_workflow_instance"}
+
+
+@sync_and_async
+async def test_every_operation_works_as_an_endpoint_function(mode: str, sandbox: Sandbox) -> None:
+    async with client_of(mode, sandbox._with_connection({})) as client:
+        await tour(LowLevel(client.namespace("a"), "sync" if mode == "sync" else "asyncio"), sandbox)
     assert called(sandbox) == PLAIN
-
-
-async def test_every_operation_works_as_async_method(sandbox: Sandbox) -> None:
-    async with sandbox.async_client() as client:
-        await drive_async(tour(client.namespace("a"), sandbox))
-        await drive_async(walk_lists(client.namespace("b")))
-    assert called(sandbox) == PLAIN
-
-
-def test_every_operation_works_as_sync_endpoint_function(sandbox: Sandbox) -> None:
-    with sandbox.client() as client:
-        drive(tour(LowLevel(client.namespace("a"), "sync"), sandbox))
-    assert called(sandbox) == PLAIN
-
-
-async def test_every_operation_works_as_async_endpoint_function(sandbox: Sandbox) -> None:
-    async with sandbox.async_client() as client:
-        await drive_async(tour(LowLevel(client.namespace("a"), "asyncio"), sandbox))
-    assert called(sandbox) == PLAIN
-
-
-def test_room_and_workflow_streams_work_sync(sandbox: Sandbox) -> None:
-    with sandbox.client() as client:
-        stream_both(client)
-    assert {"stream_room", "stream_workflow_instance"} <= called(sandbox)
-
-
-def stream_both(client: InteractorClient) -> None:
-    user = client.namespace("a")
-    bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="x")
-    room = user.rooms.create(assistant_id=bot.id)
-    with user.rooms.stream(room.id) as stream:
-        user.messages.send(room.id, content="Hello", stream=True)
-        while not isinstance(next(iter(stream)), MessageComplete):
-            pass
-    workflow = user.workflows.create(name="W", initial_state="wait", states=STATES)
-    instance = user.workflow_instances.start(workflow_id=workflow.id)
-    with user.workflow_instances.stream(instance.id) as stream:
-        user.workflow_instances.trigger_event(instance.id, event="go")
-        while getattr(next(iter(stream)), "state", "") != "done":
-            pass
-
-
-STATES = [
-    WorkflowState(name="wait", type="halting", transitions=[WorkflowTransition(to="done", event="go")]),
-    WorkflowState(name="done", type="terminal"),
-]
-
-
-async def test_room_and_workflow_streams_work_async(sandbox: Sandbox) -> None:
-    async with sandbox.async_client() as client:
-        await stream_both_async(client)
-    assert {"stream_room", "stream_workflow_instance"} <= called(sandbox)
-
-
-async def stream_both_async(client: AsyncInteractorClient) -> None:
-    user = client.namespace("a")
-    bot = await user.assistants.create(name="Bot", model="gpt-4", system_prompt="x")
-    room = await user.rooms.create(assistant_id=bot.id)
-    async with user.rooms.stream(room.id) as stream:
-        await user.messages.send(room.id, content="Hello", stream=True)
-        while not isinstance(await anext(aiter(stream)), MessageComplete):
-            pass
-    workflow = await user.workflows.create(name="W", initial_state="wait", states=STATES)
-    instance = await user.workflow_instances.start(workflow_id=workflow.id)
-    async with user.workflow_instances.stream(instance.id) as stream:
-        await user.workflow_instances.trigger_event(instance.id, event="go")
-        while getattr(await anext(aiter(stream)), "state", "") != "done":
-            pass

@@ -7,22 +7,18 @@ import contextlib
 import json
 import logging
 import threading
-import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from interactor_ext import APITimeoutError, ConfigurationError, ToolSet, _effects
-from interactor_ext._effects import Call, Effects, Join, Pause, promise, run_async, run_sync
-from interactor_ext._waiting import threads as _threads
+from interactor_ext import ToolSet
+from interactor_ext._effects import Call, Effects, run_sync
 from interactor_ext._waiting.threads import DaemonThreads
-from interactor_ext.tools._calls import PendingCall, ToolRun
-from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, WebhookWorker, sign
-from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
-from tests.support.modes import sync_and_async
+from interactor_ext.webhooks import SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker, sign
+from tests.support.tool_runs import run as run_tool
 
 WATCHDOG = 30.0
 
@@ -51,84 +47,6 @@ def run(function: Callable[..., Any]) -> Any:
     thread.join(WATCHDOG)
     assert outcome, "a synchronous caller hangs"
     return outcome[0]
-
-
-def drive(mode: str, effects: Effects[Any]) -> Any:
-    return run_sync(effects) if mode == "sync" else asyncio.run(run_async(effects))
-
-
-@sync_and_async
-def test_results_and_errors_are_sent_into_the_generator(mode: str) -> None:
-    async def double(number: int) -> int:
-        return 2 * number
-
-    def effects() -> Effects[list[Any]]:
-        results = [(yield Call(int, ("7",))), (yield Call(int, ("8",), THREADS)), (yield Call(double, (3,)))]
-        try:
-            yield Call(int, ("x",), THREADS)
-        except ValueError as error:
-            results.append(type(error))
-        results.append((yield Pause(0)))
-        return results
-
-    assert drive(mode, effects()) == [7, 8, 6, ValueError, None]
-
-
-@sync_and_async
-def test_call_that_exceeds_its_timeout_raises_timeout_error(mode: str) -> None:
-    go_on = threading.Event()
-
-    def effects(function: Callable[..., Any]) -> Effects[Any]:
-        return (yield Call(function, (WATCHDOG,), THREADS, 0.01))
-
-    for function in (go_on.wait, asyncio.sleep):
-        with pytest.raises(TimeoutError, match="did not end within"):
-            drive(mode, effects(function))
-    go_on.set()
-
-
-@sync_and_async
-def test_join_raises_api_timeout_error_at_the_deadline(mode: str) -> None:
-    def effects(ends_at: float | None) -> Effects[None]:
-        yield Join(future, ends_at, "others worked")
-
-    future: Future[None] = promise()
-    with pytest.raises(APITimeoutError, match="while others worked"):
-        drive(mode, effects(time.monotonic() + 0.01))
-    future.set_result(None)
-    drive(mode, effects(time.monotonic() + WATCHDOG))
-    drive(mode, effects(None))
-
-
-async def test_cancelled_task_waits_for_a_thread_and_gets_its_result_first() -> None:
-    started, go_on, seen = threading.Event(), threading.Event(), list[Any]()
-
-    def work() -> str:
-        started.set()
-        assert go_on.wait(WATCHDOG)
-        return "result"
-
-    async def record(what: Any) -> None:
-        await asyncio.sleep(0)
-        seen.append(what)
-
-    def effects() -> Effects[None]:
-        seen.append((yield Call(work, threads=THREADS)))
-        yield Call(record, ("shielded",), shielded=True)
-        try:
-            yield Call(record, ("not called",))
-        except asyncio.CancelledError:
-            seen.append("cancelled")
-            raise
-
-    task = asyncio.create_task(run_async(effects()))
-    await asyncio.to_thread(started.wait, WATCHDOG)
-    task.cancel()
-    await asyncio.sleep(0)
-    go_on.set()
-    await asyncio.wait([task], timeout=WATCHDOG)
-    assert task.cancelled()
-    assert seen == ["result", "shielded", "cancelled"]
 
 
 async def answer() -> str:
@@ -212,41 +130,11 @@ def test_loop_that_is_stopped_serves_the_other_callers(
         assert "SystemExit" in str(record.exc_info)
 
 
-def test_coroutine_without_a_thread_raises_configuration_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(_effects, "loop_thread", _threads.LoopThread())
-
-    def refuse(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        for _ in range(2):
-            with pytest.raises(ConfigurationError, match="thread"):
-                run_sync(effects_of(answer))
-    assert run(answer) == "answer"
-
-
-def test_closed_loop_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop_thread = _threads.LoopThread()
-    monkeypatch.setattr(_effects, "loop_thread", loop_thread)
-    assert run(answer) == "answer"
-    loop, thread = loop_thread._loop, loop_thread._thread
-    assert loop is not None
-    assert thread is not None
-    monkeypatch.setattr(loop, "run_forever", loop.close)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(WATCHDOG)
-    assert run(answer) == "answer"
-
-
 @pytest.mark.parametrize("is_async", [False, True])
 def test_system_exit_of_a_tool_becomes_an_error_result(is_async: bool) -> None:
     tools = ToolSet()
     tools.tool(name="quit", description="")(exits if is_async else lambda: exec("raise SystemExit(3)"))
-    call = PendingCall("tc_1", "room_1", "tool_1", None, {}, None)
-    result = run(lambda: run_sync(ToolRun(tools["quit"], "quit", call).result()))
+    result = run(lambda: run_tool(tools["quit"], {}))
     assert result == {"error": {"type": "tool_failed", "message": "SystemExit: 3"}}
     assert run(answer) == "answer"
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
 import interactor_ext
-from interactor_client.api.assistants import get_assistant, list_assistants
-from interactor_client.api.oauth import create_token, revoke_token
 from interactor_ext import (
     APIConnectionError,
     APIStatusError,
@@ -23,6 +22,7 @@ from interactor_ext import (
     ConflictError,
     CredentialExpiredError,
     GoneError,
+    InteractorClient,
     InteractorError,
     NotFoundError,
     PermissionDeniedError,
@@ -37,13 +37,8 @@ from interactor_ext import (
     WebhookStoreError,
     WebhookVerificationError,
 )
-from interactor_ext._call import Call
-from interactor_ext._config._checks import credential_problem
-from interactor_ext._errors import __doc__ as drawn_tree
-from interactor_ext._redaction import clean_json, clean_text
-from interactor_ext._responses._status_error import status_error
+from tests.support.wire import BODY, SECRET, Wire
 
-SECRET = "secret_8f3a61c9d2"
 TOKEN = "tok_51a7"
 
 PARENTS = {
@@ -83,24 +78,25 @@ STATUSES = {
 def error_of(
     status: int,
     content: bytes | str = b"",
-    headers: dict[str, str] | list[tuple[str, str]] | None = None,
-    operation: Any = get_assistant.OPERATION,
+    headers: dict[str, str] | None = None,
+    use: Callable[[InteractorClient], object] = lambda client: client.assistants.get("asst_1"),
 ) -> APIStatusError:
-    request = httpx.Request(
-        operation.method,
-        f"https://core.example/api/v1{operation.path}?secret_in_query=1",
-        headers={"Authorization": f"Bearer {TOKEN}"},
-        extensions={"call": Call(operation, "user_123", operation.path, secrets=(SECRET,))},
-    )
-    response = httpx.Response(status, content=content, headers=headers, request=request)
-    return status_error(response)
+    """The error of a call that is answered so."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token") and not request.headers.get("x-asked"):
+            return httpx.Response(200, json={"access_token": TOKEN, "expires_in": 900})
+        return httpx.Response(status, content=content, headers=headers)
+
+    settings = {**Wire().settings, "client_secret": SECRET, "transport": httpx.MockTransport(respond)}
+    with InteractorClient(**settings) as client, pytest.raises(APIStatusError) as caught:
+        use(client.with_options(headers={"X-Asked": "1"}))
+    return caught.value
 
 
 @pytest.mark.parametrize(("child", "parent"), PARENTS.items())
 def test_error_classes_form_the_documented_tree(child: type[InteractorError], parent: type[InteractorError]) -> None:
     assert child.__bases__ == (parent,)
-    assert drawn_tree is not None
-    assert child.__name__ in drawn_tree
     assert getattr(interactor_ext, child.__name__) is child
     error = child("what happened")
     assert str(error) == "what happened"
@@ -109,7 +105,7 @@ def test_error_classes_form_the_documented_tree(child: type[InteractorError], pa
     assert error.code == child.default_code != ""
 
 
-@pytest.mark.parametrize("status", [*range(100, 1000, 7), *STATUSES, 400, 418, 500, 503, 520, 599, 600, 999])
+@pytest.mark.parametrize("status", [*range(300, 1000, 7), *STATUSES, 400, 418, 500, 503, 520, 599, 600, 999])
 def test_every_status_has_its_error_class_and_default_code(status: int) -> None:
     error = error_of(status, b"{}")
     cls, code = STATUSES.get(status, (ServerError if 500 <= status < 600 else APIStatusError, "API_ERROR"))
@@ -117,7 +113,6 @@ def test_every_status_has_its_error_class_and_default_code(status: int) -> None:
     assert (error.code, error.status) == (code, status)
     assert "GET /assistants/{assistant_id}" in str(error)
     assert str(status) in str(error)
-    assert "secret_in_query" not in str(error)
 
 
 def test_error_envelope_of_the_contract_is_read() -> None:
@@ -222,8 +217,8 @@ def test_message_gives_advice_for_the_status(status: int, advice: str) -> None:
 
 
 def test_404_without_id_in_the_path_advises_to_check_the_url() -> None:
-    assert "check INTERACTOR_CORE_API_URL" in str(error_of(404, operation=list_assistants.OPERATION))
-    assert "check INTERACTOR_ACCOUNT_SERVER_URL" in str(error_of(404, operation=revoke_token.OPERATION))
+    assert "check INTERACTOR_CORE_API_URL" in str(error_of(404, use=lambda client: client.assistants.list()))
+    assert "check INTERACTOR_ACCOUNT_SERVER_URL" in str(error_of(404, use=revoke_token))
 
 
 def test_message_names_every_detail() -> None:
@@ -237,10 +232,7 @@ def test_message_names_every_detail() -> None:
 
 
 def test_conflict_with_idempotency_key_advises_to_use_a_new_key() -> None:
-    request = httpx.Request(
-        "POST", "https://core.example/api/v1/assistants", headers={"Idempotency-Key": "k"}, extensions={}
-    )
-    assert "use a new key" in str(status_error(httpx.Response(409, request=request)))
+    assert "use a new key" in str(error_of(409, use=lambda client: client.assistants.create(**BODY)))
     assert "key" not in str(error_of(409))
     assert "connect the credential again" in str(error_of(409, '{"error": {"code": "REFRESH_FAILED"}}'))
 
@@ -257,9 +249,20 @@ def test_retry_after_header_sets_retry_after_of_the_error(value: str, seconds: f
 
 def test_refused_token_request_raises_authentication_error() -> None:
     refused = '{"error": "invalid_client"}'
-    assert type(error_of(400, refused, operation=create_token.OPERATION)) is AuthenticationError
+    assert type(error_of(400, refused, use=create_token)) is AuthenticationError
     assert type(error_of(400, refused)) is APIStatusError
-    assert type(error_of(400, '{"error": "odd"}', operation=create_token.OPERATION)) is APIStatusError
+    assert type(error_of(400, '{"error": "odd"}', use=create_token)) is APIStatusError
+
+
+CREDENTIALS: dict[str, Any] = {"client_id": "client_x", "client_secret": SECRET}
+
+
+def create_token(client: InteractorClient) -> object:
+    return client.oauth.create_token(grant_type="client_credentials", **CREDENTIALS)
+
+
+def revoke_token(client: InteractorClient) -> object:
+    return client.oauth.revoke_token(token="x", **CREDENTIALS)
 
 
 ERRORS = [
@@ -329,8 +332,9 @@ def test_secret_echoed_by_the_server_is_masked_in_the_error(text: str) -> None:
 
 
 def test_details_field_named_like_a_secret_is_masked() -> None:
-    cleaned = clean_json({"client-secret": "abc", "nested": [{"Access_Token": "abc"}], "count": 3, "flag": None})
-    assert cleaned == {"client-secret": "***", "nested": [{"Access_Token": "***"}], "count": 3, "flag": None}
+    details = [{"client-secret": "abc", "nested": [{"Access_Token": "abc"}], "count": 3, "flag": None}]
+    error = error_of(422, json.dumps({"error": {"details": details}}))
+    assert error.details == [{"client-secret": "***", "nested": [{"Access_Token": "***"}], "count": 3, "flag": None}]
 
 
 @pytest.mark.parametrize(
@@ -343,13 +347,10 @@ def test_details_field_named_like_a_secret_is_masked() -> None:
         "password: is required",
         "client_secret: must be a string",
         "pass client_secret= or set INTERACTOR_CLIENT_SECRET",
-        credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", ""),
-        credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", 5),
-        credential_problem("client_secret", "INTERACTOR_CLIENT_SECRET", "a\n"),
     ],
 )
 def test_ordinary_words_in_messages_are_not_masked(text: str) -> None:
-    assert clean_text(text) == text
+    assert text in str(error_of(400, json.dumps({"error": {"message": text}})))
 
 
 def test_message_is_one_printable_line() -> None:
@@ -361,5 +362,5 @@ def test_message_is_one_printable_line() -> None:
 
 
 def test_secret_across_the_truncation_leaves_no_part() -> None:
-    text = "x" * 990 + SECRET + "y" * 20_000
-    assert "secret_8" not in clean_text(text, (SECRET,))
+    error = error_of(400, json.dumps({"error": {"message": "x" * 990 + SECRET + "y" * 20_000}}))
+    assert "secret_8" not in str(error)

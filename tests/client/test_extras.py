@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from interactor_ext import (
     ServerError,
 )
 from interactor_ext.sandbox import Sandbox
-from tests.support.modes import call, sync_and_async
+from tests.support.modes import call, client_of, opened, sync_and_async
 from tests.support.wire import BODY, CORE, SECRET, Wire
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -37,19 +36,13 @@ def wire() -> Wire:
     return Wire()
 
 
-async def in_turn(results: list[Any]) -> list[Any]:
-    return [await result if inspect.isawaitable(result) else result for result in results]
-
-
 @sync_and_async
-def test_headers_and_query_of_a_view_are_added_to_those_of_the_view_before(mode: str, wire: Wire) -> None:
-    def use(client: Any) -> Any:
+async def test_headers_and_query_of_a_view_are_added_to_those_of_the_view_before(mode: str, wire: Wire) -> None:
+    async with opened(mode, wire.settings) as client:
         first = client.with_options(headers={"X-A": "1", "X-B": "2"}, query={"a": 1, "many": ["x", "y"]})
         second = first.namespace("t").with_options(headers={"x-b": None, "X-C": "ä ö"}, query={"a": None, "b": True})
-        results = [view.assistants.list(page=2) for view in (client, first, second, first)]
-        return results if mode == "sync" else in_turn(results)
-
-    call(mode, wire.settings, use)
+        for view in (client, first, second, first):
+            await view.assistants.list(page=2)
     plain, first, second, again = wire.requests
     names = ("x-a", "x-b", "x-c")
     assert [plain.headers.get(name) for name in names] == [None, None, None]
@@ -63,13 +56,11 @@ def test_headers_and_query_of_a_view_are_added_to_those_of_the_view_before(mode:
 
 
 @sync_and_async
-def test_what_a_method_sets_itself_beats_headers_and_query_of_its_view(mode: str, wire: Wire) -> None:
-    def use(client: Any) -> Any:
+async def test_what_a_method_sets_itself_beats_headers_and_query_of_its_view(mode: str, wire: Wire) -> None:
+    async with opened(mode, wire.settings) as client:
         view = client.with_options(headers={"Accept": "text/csv", "User-Agent": "mine"}, query={"page": 7})
-        results = [view.assistants.list(page=2), view.assistants.list()]
-        return results if mode == "sync" else in_turn(results)
-
-    call(mode, wire.settings, use)
+        await view.assistants.list(page=2)
+        await view.assistants.list()
     assert [request.url.params["page"] for request in wire.requests] == ["2", "7"]
     assert wire.last.headers["user-agent"] == "mine"
 
@@ -78,25 +69,9 @@ REFUSED_HEADERS: list[tuple[Any, str]] = [
     *(
         ({name: "x"}, f"{name} cannot be given")
         for name in (
-            *(
-                "Authorization",
-                "authorization",
-                "X-Namespace",
-                "x-NAMESPACE",
-                "Idempotency-Key",
-                "Host",
-                "Content-Length",
-            ),
-            *(
-                "Connection",
-                "Keep-Alive",
-                "Proxy-Connection",
-                "Proxy-Authorization",
-                "TE",
-                "Trailer",
-                "Upgrade",
-                "Expect",
-            ),
+            *("Authorization", "authorization", "X-Namespace", "x-NAMESPACE", "Idempotency-Key", "Host"),
+            *("Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "TE", "Trailer", "Upgrade"),
+            *("Expect", "Content-Length"),
             *("Transfer-Encoding", "Cookie", "Accept-Encoding", "Content-Type", "Content-Encoding", "Last-Event-ID"),
         )
     ),
@@ -367,13 +342,14 @@ def test_extras_keep_the_query_of_a_url(mode: str, options: Any, query: str, wir
 
 
 @sync_and_async
-def test_low_level_functions_have_the_extras_of_their_view(mode: str, wire: Wire) -> None:
-    def use(client: Any) -> Any:
+async def test_low_level_functions_have_the_extras_of_their_view(mode: str, wire: Wire) -> None:
+    async with client_of(mode, wire.settings) as client:
         api = client.with_options(headers={"X-A": "1"}, query={"q": 2}).api
         body = CreateAssistantRequest(**BODY)
         if mode == "sync":
-            return [list_assistants.sync(client=api), create_assistant.sync_detailed(client=api, body=body)]
-        return in_turn([list_assistants.asyncio(client=api), create_assistant.asyncio_detailed(client=api, body=body)])
-
-    call(mode, wire.settings, use)
+            list_assistants.sync(client=api)
+            create_assistant.sync_detailed(client=api, body=body)
+        else:
+            await list_assistants.asyncio(client=api)
+            await create_assistant.asyncio_detailed(client=api, body=body)
     assert [(each.headers["x-a"], each.url.params["q"]) for each in wire.requests] == [("1", "2"), ("1", "2")]

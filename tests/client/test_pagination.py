@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -15,8 +14,8 @@ import pytest
 from interactor_client.models import AssistantListResponse
 from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
-from interactor_ext import _pagination as _pages
-from interactor_ext._pagination import PageWalk, aiterate, check_paging, check_prefetch, iterate, page_of
+from interactor_ext._pagination import aiterate, check_paging, check_prefetch, iterate, page_of
+from tests.support.modes import Awaited, sync_and_async
 from tests.support.waiting import PATIENCE
 
 MOST_EMPTY_PAGES = 100
@@ -31,36 +30,27 @@ def page(data: list[Any], *, has_more: bool = True, total_pages: int | None = No
     return Page(data, PageMeta(1, len(data), None, total_pages, has_more))
 
 
-def run(mode: str, fetch: Fetch, prefetch: int = 0, take: int | None = None) -> list[Any]:
-    """The ids that iterating gives, at most `take` of them."""
-    if mode == "sync":
-        iterator = iterate(fetch, prefetch)
-        found = []
-        for item in iterator:
-            found.append(item.id)
-            if len(found) == take:
-                break
-        iterator.close()  # type: ignore[attr-defined]
-        return found
+def run(
+    mode: str, fetch: Fetch, prefetch: int = 0, take: int | None = None, found: list[Any] | None = None
+) -> list[Any]:
+    """The ids that iterating gives, at most `take` of them; also in `found`, in case it fails."""
 
     async def fetch_async(number: int) -> Page[Any]:
         return await asyncio.to_thread(fetch, number)
 
     async def main() -> list[Any]:
-        iterator = aiterate(fetch_async, prefetch)
-        found = []
+        ids = [] if found is None else found
+        iterator: Any = Awaited(iterate(fetch, prefetch)) if mode == "sync" else aiterate(fetch_async, prefetch)
         async for item in iterator:
-            found.append(item.id)
-            if len(found) == take:
+            ids.append(item.id)
+            if len(ids) == take:
                 break
-        await iterator.aclose()  # type: ignore[attr-defined]
-        assert asyncio.all_tasks() == {asyncio.current_task()}, "tasks are left behind"
-        return found
+        await iterator.aclose()
+        return ids
 
     return asyncio.run(main())
 
 
-both = pytest.mark.parametrize("mode", ["sync", "async"])
 prefetching = pytest.mark.parametrize("prefetch", [0, 1, 3, 100])
 
 
@@ -131,7 +121,7 @@ def test_page_size_and_prefetch_out_of_bounds_raise_value_error() -> None:
             check_prefetch(wrong)
 
 
-@both
+@sync_and_async
 @prefetching
 def test_iterate_gives_every_item_of_every_page_in_order(mode: str, prefetch: int) -> None:
     def fetch(number: int) -> Page[Any]:
@@ -141,7 +131,7 @@ def test_iterate_gives_every_item_of_every_page_in_order(mode: str, prefetch: in
     assert run(mode, fetch, prefetch) == [f"{number}{letter}" for number in range(1, 7) for letter in "abc"]
 
 
-@both
+@sync_and_async
 @prefetching
 @pytest.mark.parametrize(
     ("pages", "expected"),
@@ -167,7 +157,7 @@ def test_iteration_ends_at_the_last_page(mode: str, prefetch: int, pages: list[P
     assert "".join(run(mode, lambda number: pages[min(number, len(pages)) - 1], prefetch)) == expected
 
 
-@both
+@sync_and_async
 @prefetching
 def test_too_many_empty_pages_in_a_row_raise_response_validation_error(mode: str, prefetch: int) -> None:
     asked: set[int] = set()
@@ -211,7 +201,7 @@ def test_equal_pages_of_items_without_ids_end_the_iteration() -> None:
     assert list(iterate(lambda number: plain[min(number, 3) - 1], 0)) == [{"name": "x"}, {"name": "y"}]
 
 
-@both
+@sync_and_async
 def test_without_prefetch_pages_are_fetched_when_needed(mode: str) -> None:
     asked: list[int] = []
 
@@ -225,7 +215,7 @@ def test_without_prefetch_pages_are_fetched_when_needed(mode: str) -> None:
     assert asked == [1, 1, 2]
 
 
-@both
+@sync_and_async
 @pytest.mark.parametrize("prefetch", [1, 4])
 def test_prefetch_bounds_the_pages_in_flight(mode: str, prefetch: int) -> None:
     news, running, most, asked = threading.Condition(), 0, 0, set()
@@ -249,7 +239,7 @@ def test_prefetch_bounds_the_pages_in_flight(mode: str, prefetch: int) -> None:
     assert asked == set(range(1, 31)), "pages beyond the last were asked for"
 
 
-@both
+@sync_and_async
 @prefetching
 def test_error_of_a_page_is_raised_after_the_items_before_it(mode: str, prefetch: int) -> None:
     def fetch(number: int) -> Page[Any]:
@@ -258,20 +248,8 @@ def test_error_of_a_page_is_raised_after_the_items_before_it(mode: str, prefetch
         return page(items(f"{number}"))
 
     found: list[str] = []
-
-    def consume() -> None:
-        for item in iterate(fetch, prefetch):
-            found.append(item.id)  # noqa: PERF401  (what came before the error is to be kept)
-
-    async def fetch_async(number: int) -> Page[Any]:
-        return fetch(number)
-
-    async def consume_async() -> None:
-        async for item in aiterate(fetch_async, prefetch):
-            found.append(item.id)  # noqa: PERF401
-
     with pytest.raises(LookupError):
-        consume() if mode == "sync" else asyncio.run(consume_async())
+        run(mode, fetch, prefetch, found=found)
     assert found == ["1", "2"]
 
 
@@ -291,82 +269,3 @@ def test_without_threads_pages_are_fetched_one_after_the_other(monkeypatch: pyte
     assert [item.id for item in iterate(lambda number: page(items(f"{number}"), has_more=number < 9), 2)] == [
         f"{number}" for number in range(1, 10)
     ]
-
-
-async def test_closed_async_iteration_does_not_wait_for_tasks_that_ignore_cancellation(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(_pages, "_GRACE", 0.01)
-    release = asyncio.Event()
-    asking: list[int] = []
-
-    async def fetch(number: int) -> Page[Any]:
-        if number > 1:
-            asking.append(number)
-            while not release.is_set():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await release.wait()
-            raise LookupError("nobody hears of it")
-        return page(items(f"{number}"))
-
-    iterator = aiterate(fetch, 2)
-    assert (await anext(iterator)).id == "1"
-    while len(asking) < 2:
-        await asyncio.sleep(0)
-    async with asyncio.timeout(30):
-        await iterator.aclose()  # type: ignore[attr-defined]
-    release.set()
-    while len(asyncio.all_tasks()) > 1:
-        await asyncio.sleep(0)
-
-
-async def test_closed_or_cancelled_async_iteration_cancels_its_tasks() -> None:
-    asking: list[int] = []
-    cancelled: list[int] = []
-
-    async def fetch(number: int) -> Page[Any]:
-        if number > 1:
-            asking.append(number)
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                cancelled.append(number)
-                raise
-        return page(items(f"{number}"))
-
-    iterator = aiterate(fetch, 3)
-    assert (await anext(iterator)).id == "1"
-    while len(asking) < 3:
-        await asyncio.sleep(0)
-    await iterator.aclose()  # type: ignore[attr-defined]
-    assert sorted(cancelled) == [2, 3, 4]
-
-    # The same where the caller is cancelled while it waits.
-    asking.clear()
-    cancelled.clear()
-
-    async def consume() -> None:
-        async for _ in aiterate(fetch, 3):
-            pass
-
-    task = asyncio.create_task(consume())
-    while len(asking) < 3:
-        await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert sorted(cancelled) == [2, 3, 4]
-
-
-def test_page_walk_asks_for_each_page_once() -> None:
-    walk: PageWalk[Any] = PageWalk()
-    assert list(walk.to_request(1)) == [1]
-    assert list(walk.to_request(1)) == []
-    walk.take(page(items("a")))
-    assert list(walk.to_request(3)) == [2, 3, 4]
-    walk.take(page(items("b"), total_pages=4))
-    assert list(walk.to_request(3)) == []
-    walk.take(page(items("c"), total_pages=4))
-    walk.take(page(items("d"), total_pages=4))
-    assert walk.done
-    assert list(walk.to_request(3)) == []

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from interactor_ext._errors import (
+from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
     CircuitOpenError,
@@ -29,7 +29,6 @@ from interactor_ext._errors import (
     RateLimitError,
     ServerError,
 )
-from interactor_ext._responses._connection_error import connection_error
 from interactor_ext.limits import RateLimiter
 from interactor_ext.retry import RetryPolicy, parse_retry_after, with_retry
 from tests.support.modes import call, sync_and_async
@@ -401,9 +400,13 @@ def test_with_retry_keeps_name_and_signature() -> None:
     ids=repr,
 )
 def test_connection_error_sent_says_whether_the_request_may_have_arrived(error: Exception, sent: bool) -> None:
-    failure = connection_error(error, httpx.Request("POST", "https://example.com/rooms"))
-    assert failure.sent is sent
-    assert pickle.loads(pickle.dumps(failure)).sent is sent
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    with pytest.raises(APIConnectionError) as caught:
+        call("sync", Wire(fail).settings, lambda client: client.request("POST", "/rooms"))
+    assert caught.value.sent is sent
+    assert pickle.loads(pickle.dumps(caught.value)).sent is sent
 
 
 @pytest.mark.parametrize("retries", [1.5, "3", True, -1, float("nan")])

@@ -28,7 +28,7 @@ from interactor_ext import (
     NotFoundError,
     RateLimit,
 )
-from tests.support.modes import call, sync_and_async
+from tests.support.modes import call, client_of, done, opened, sync_and_async
 from tests.support.wire import ACCOUNT, BODY, CORE, SECRET, Wire
 
 
@@ -46,33 +46,22 @@ def namespace_of(request: httpx.Request) -> bytes | None:
 def test_namespace_is_sent_as_utf_8(mode: str, wire: Wire, namespace: str) -> None:
     call(mode, wire.settings, lambda client: client.namespace(namespace).assistants.list())
     assert namespace_of(wire.last) == namespace.encode()
-    assert wire.last.extensions["call"].namespace == namespace
+    assert wire.last.extensions["interactor"].namespace == namespace
     assert "namespace" not in wire.last.url.params
     assert namespace_of(wire.token_requests[0]) is None
 
 
 @sync_and_async
-def test_views_do_not_affect_each_other(mode: str, wire: Wire) -> None:
-    def use(client: Any) -> Any:
+async def test_views_do_not_affect_each_other(mode: str, wire: Wire) -> None:
+    async with opened(mode, wire.settings) as client:
         a = client.namespace("a")
         b = a.namespace("b")
         quick = a.with_options(timeout=1, max_retries=2)
         assert quick.namespace("c").config is client.config
         for view in (client, a, b, quick, quick.namespace("c"), a, client):
-            yield view.assistants.list()
-
-    if mode == "sync":
-        call(mode, wire.settings, lambda client: list(use(client)))
-    else:
-
-        async def main() -> None:
-            async with AsyncInteractorClient(**wire.settings) as client:
-                for request in use(client):
-                    await request
-
-        asyncio.run(main())
+            await view.assistants.list()
     assert [namespace_of(request) for request in wire.requests] == [None, b"a", b"b", b"a", b"c", b"a", None]
-    assert [request.extensions["call"].max_retries for request in wire.requests] == [0, 0, 0, 2, 2, 0, 0]
+    assert [request.extensions["interactor"].max_retries for request in wire.requests] == [0, 0, 0, 2, 2, 0, 0]
     assert len(wire.token_requests) == 1
 
 
@@ -168,9 +157,9 @@ def test_scopes_are_sent_with_the_token_request(mode: str, wire: Wire) -> None:
 def test_deadline_counts_from_the_start_of_each_call(mode: str, wire: Wire) -> None:
     before = time.monotonic()
     call(mode, {**wire.settings, "deadline": 50}, lambda client: client.assistants.list())
-    assert before + 50 <= wire.last.extensions["call"].ends_at <= time.monotonic() + 50
+    assert before + 50 <= wire.last.extensions["interactor"].ends_at <= time.monotonic() + 50
     call(mode, wire.settings, lambda client: client.assistants.list())
-    assert wire.last.extensions["call"].ends_at is None
+    assert wire.last.extensions["interactor"].ends_at is None
 
 
 @sync_and_async
@@ -181,7 +170,7 @@ def test_timeout_none_uses_the_default_timeout(mode: str, wire: Wire) -> None:
 
 def test_repr_of_request_extensions_shows_no_secret(wire: Wire) -> None:
     InteractorClient(**wire.settings).assistants.list()
-    told = wire.last.extensions["call"]
+    told = wire.last.extensions["interactor"]
     assert told.secrets == (SECRET,)
     assert SECRET not in f"{told} {told!r} {wire.last.extensions}"
 
@@ -300,87 +289,50 @@ class TestWhereTheTokenGoes:
         assert len(wire.requests) == 1
 
     @sync_and_async
-    def test_no_cookie_is_stored_or_sent(self, mode: str) -> None:
+    async def test_no_cookie_is_stored_or_sent(self, mode: str) -> None:
         headers = {"Set-Cookie": "session=tenant_a; Path=/"}
         wire = Wire(lambda request: httpx.Response(200, json={"data": []}, headers=headers))
 
-        def use(client: Any) -> Any:
+        async with client_of(mode, wire.settings) as client:
             view = client.namespace("a")
-            for setting in (
-                lambda: view._sender.http.cookies.set("a", "b"),
-                lambda: setattr(view._sender.http, "cookies", {}),
-            ):
+            for setting in (lambda: view._sender.http.cookies.set("a", "b"), lambda: setattr(view._sender.http, "cookies", {})):
                 with pytest.raises(ConfigurationError, match="cookies"):
                     setting()
-            if mode == "sync":
-                return [view.assistants.list(), view.assistants.list(), client.namespace("b").assistants.list()]
-
-            async def thrice() -> None:
-                for one in (view, view, client.namespace("b")):
-                    await one.assistants.list()
-
-            return thrice()
-
-        call(mode, wire.settings, use)
+            for one in (view, view, client.namespace("b")):
+                await done(one.assistants.list())
         assert len(wire.requests) == 3
         assert not [request for request in wire.requests if "cookie" in request.headers]
 
 
 class TestClosing:
     @sync_and_async
-    def test_closing_the_client_closes_its_transport_once_and_closing_a_view_does_not(
+    async def test_closing_the_client_closes_its_transport_once_and_closing_a_view_does_not(
         self, mode: str, wire: Wire
     ) -> None:
-        if mode == "sync":
-            client = InteractorClient(**wire.settings)
-            with client.namespace("a") as user:
-                user.assistants.list()
-            user.close()
-            with user.api as api:
-                list_assistants.sync(client=api)
-            user._sender.http.close()
-            user.assistants.list()
+        async with opened(mode, wire.settings) as client:
+            async with client.namespace("a") as user:
+                await user.assistants.list()
+            await user.aclose()
+            async with user.api:
+                pass
+            await user._sender.http.aclose()
+            await user.assistants.list()
             assert (wire.closed, client.is_closed) == (0, False)
-            client.close()
-            client.close()
-        else:
-            client, user = asyncio.run(self._use_async(wire))
+            await client.aclose()
         assert (wire.closed, client.is_closed, user.is_closed) == (1, True, True)
         assert "closed" in repr(client)
         assert "closed" in repr(user)
 
-    async def _use_async(self, wire: Wire) -> Any:
-        client = AsyncInteractorClient(**wire.settings)
-        async with client.namespace("a") as user:
+    @sync_and_async
+    async def test_call_after_close_raises_configuration_error(self, mode: str, wire: Wire) -> None:
+        async with opened(mode, wire.settings) as client:
+            user = client.namespace("a")
             await user.assistants.list()
-        await user.aclose()
-        async with user.api as api:
-            await list_assistants.asyncio(client=api)
-        await user._sender.http.aclose()
-        await user.assistants.list()
-        assert (wire.closed, client.is_closed) == (0, False)
-        await client.aclose()
-        await client.aclose()
-        return client, user
-
-    def test_call_after_close_raises_configuration_error(self, wire: Wire) -> None:
-        client = InteractorClient(**wire.settings)
-        user = client.namespace("a")
-        user.assistants.list()
-        client.close()
-        for use in (user.assistants.list, client.assistants.list, client.__enter__, lambda: list(user.rooms.iterate())):
-            with pytest.raises(ConfigurationError, match="closed"):
-                use()
-        assert user.health().status == "unhealthy"
-
-    async def test_async_call_after_close_raises_configuration_error(self, wire: Wire) -> None:
-        client = AsyncInteractorClient(**wire.settings)
-        user = client.namespace("a")
-        await user.assistants.list()
-        await client.aclose()
         for use in (user.assistants.list, client.assistants.list, client.__aenter__):
             with pytest.raises(ConfigurationError, match="closed"):
                 await use()
+        with pytest.raises(ConfigurationError, match="closed"):
+            await anext(aiter(user.rooms.iterate()))
         assert (await user.health()).status == "unhealthy"
 
 
@@ -502,18 +454,11 @@ def test_stream_url_holds_encoded_token_and_namespace(mode: str, name: str, path
 
 
 @sync_and_async
-def test_get_access_token_and_is_authenticated(mode: str, wire: Wire) -> None:
-    def use(client: Any) -> Any:
+async def test_get_access_token_and_is_authenticated(mode: str, wire: Wire) -> None:
+    async with client_of(mode, wire.settings) as client:
         assert client.is_authenticated() is False
-        if mode == "sync":
-            return client.get_access_token(), client.namespace("a").is_authenticated()
-
-        async def main() -> Any:
-            return await client.get_access_token(), client.namespace("a").is_authenticated()
-
-        return main()
-
-    assert call(mode, wire.settings, use) == ("token_1", True)
+        token = await done(client.get_access_token())
+        assert (token, client.namespace("a").is_authenticated()) == ("token_1", True)
 
 
 @sync_and_async
@@ -571,7 +516,7 @@ LIMITS = {"X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "542", "X-RateLim
 
 
 @sync_and_async
-def test_rate_limit_has_the_last_limits_by_scope(mode: str) -> None:
+async def test_rate_limit_has_the_last_limits_by_scope(mode: str) -> None:
     answers = iter(
         [
             {**LIMITS, "X-RateLimit-Scope": "client"},
@@ -584,21 +529,12 @@ def test_rate_limit_has_the_last_limits_by_scope(mode: str) -> None:
     )
     wire = Wire(lambda request: httpx.Response(200, json={"data": []}, headers=_utf8(next(answers))))
 
-    def use(client: Any) -> Any:
+    async with opened(mode, wire.settings) as client:
         assert client.rate_limit == {}
         a, b = client.namespace("a"), client.namespace("b")
-        steps = [a, a, b, a, a, a]
-        if mode == "sync":
-            return [step.assistants.list() for step in steps] and (a.rate_limit, b.rate_limit)
-
-        async def main() -> Any:
-            for step in steps:
-                await step.assistants.list()
-            return a.rate_limit, b.rate_limit
-
-        return main()
-
-    of_a, of_b = call(mode, wire.settings, use)
+        for view in (a, a, b, a, a, a):
+            await view.assistants.list()
+        of_a, of_b = a.rate_limit, b.rate_limit
     # The third answer had nothing that can be read, so the first still stands.
     assert of_a["client"] == of_b["client"] == RateLimit("client", 600, 542, 1705312800.0)
     assert of_a["namespace"] == RateLimit("namespace", 600, 7, 1705312800.0)
@@ -608,18 +544,6 @@ def test_rate_limit_has_the_last_limits_by_scope(mode: str) -> None:
 
 def _utf8(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
-
-
-def test_recorded_rate_limits_of_many_tenants_are_bounded() -> None:
-    from interactor_ext._client.reports import RateLimits
-
-    limits = RateLimits()
-    headers = {"x-ratelimit-limit": "1", "x-ratelimit-scope": "namespace"}
-    for number in range(10_050):
-        limits.observe(headers, f"user_{number}")
-    assert len(limits._seen) == 10_000
-    assert limits.seen("user_0") == {}
-    assert "namespace" in limits.seen("user_10049")
 
 
 @sync_and_async

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from interactor_client.models import WorkflowInstance, WorkflowState, WorkflowTr
 from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
+    CircuitBreaker,
     ConfigurationError,
     NotFoundError,
     ServerError,
@@ -24,10 +24,13 @@ from interactor_ext import (
     WaitTimeoutError,
 )
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from tests.support.chaos_proxy import ChaosProxy
-from tests.support.conversations import NAMESPACE, asked, shorten_pauses, sync_and_async
+from tests.support.conversations import NAMESPACE, asked
+from tests.support.modes import call, sync_and_async
 from tests.support.waiting import eventually
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 STATES = [
     WorkflowState(
@@ -49,23 +52,6 @@ STATES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_pauses(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with Sandbox().run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
-
-
 def started(sandbox: Sandbox) -> str:
     with sandbox.client(namespace=NAMESPACE) as user:
         workflow = user.workflows.create(name="Order", initial_state="collect", states=STATES)
@@ -80,15 +66,7 @@ def trigger(sandbox: Sandbox, instance_id: str, event: str) -> None:
 
 
 def waited(mode: str, sandbox: Sandbox, wait: Callable[[Any], Any], **settings: Any) -> Any:
-    if mode == "sync":
-        with sandbox.client(namespace=NAMESPACE, **settings) as user:
-            return wait(user)
-
-    async def main() -> Any:
-        async with sandbox.async_client(namespace=NAMESPACE, **settings) as user:
-            return await wait(user)
-
-    return asyncio.run(main())
+    return call(mode, sandbox._with_connection({"namespace": NAMESPACE, **settings}), wait)
 
 
 def timed_out(mode: str, sandbox: Sandbox, wait: Callable[[Any, float], Any]) -> WaitTimeoutError:
@@ -294,11 +272,12 @@ def test_open_circuit_is_waited_for_within_the_timeout(mode: str, what: str, san
             return user.wait_for_oauth(subject, timeout=timeout)
         return user.wait_for_workflow(subject, timeout=timeout)
 
-    def outage(breaker: CircuitBreaker) -> dict[str, Any]:
-        permit = breaker.enter(urlsplit(sandbox.core_api_url).netloc)
-        assert isinstance(permit, Permit)
-        permit.end(failed=True)
-        return {"max_retries": 0, "circuit_breaker": breaker}
+    def outage(cool_down: float) -> dict[str, Any]:
+        options = {"max_retries": 0, "circuit_breaker": CircuitBreaker(failures=1, cool_down=cool_down)}
+        sandbox.faults.add("list_tools", status=500, times=1)
+        with pytest.raises(ServerError):
+            waited(mode, sandbox, lambda user: user.tools.list(), **options)
+        return options
 
     if what == "oauth":
         subject = begun(sandbox)
@@ -308,11 +287,11 @@ def test_open_circuit_is_waited_for_within_the_timeout(mode: str, what: str, san
         trigger(sandbox, subject, "collected")
     # Open for longer than five looks take, and once more after that, for the first call that it lets through fails.
     sandbox.faults.add("get_oauth_status" if what == "oauth" else "get_workflow_instance", status=500, times=1)
-    options = outage(CircuitBreaker(failures=1, cool_down=0.2))
+    options = outage(0.2)
     seen = waited(mode, sandbox, lambda user: waiting(user, 30), **options)
     assert seen.status in ("completed", "halted")
     # And no longer than the wait may take.
-    options = outage(CircuitBreaker(failures=1, cool_down=60))
+    options = outage(60)
     with pytest.raises(WaitTimeoutError, match=r"was not seen after \d+\.\d s"):
         waited(mode, sandbox, lambda user: waiting(user, 0.1), **options)
 

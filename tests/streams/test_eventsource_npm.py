@@ -13,7 +13,8 @@ import pytest
 from interactor_client.models import MessageComplete
 from interactor_ext import AsyncInteractorClient
 from interactor_ext.sandbox import Sandbox
-from tests.support.conversations import asked, new_room, sync_and_async
+from tests.support.conversations import asked, new_room
+from tests.support.modes import sync_and_async
 from tests.support.node import lines_of
 from tests.support.npm import npm_package
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from interactor_ext._errors import StreamError
+from interactor_ext import StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent, SSEDecoder
 from tests.support.linear_time import assert_linear_time
 

@@ -12,16 +12,13 @@ import pytest
 from interactor_client.models import MessageDelta
 from interactor_ext import (
     APITimeoutError,
-    AsyncInteractorClient,
     AuthenticationError,
     ConfigurationError,
     InteractorClient,
     NotFoundError,
 )
+from tests.support.modes import opened, sync_and_async
 from tests.support.raw_sse_server import Connection, Handler, RawServer
-from tests.support.stream_reader import MODES
-
-sync_and_async = pytest.mark.parametrize("mode", MODES)
 
 
 class Platform:
@@ -50,24 +47,22 @@ def delta(number: int) -> bytes:
     return b'id: %d\ndata: {"type":"message.delta","content":"%d"}\n\n' % (number, number)
 
 
-def read(mode: str, url: str, *, options: dict[str, Any] | None = None, **stream_options: Any) -> list[Any]:
-    settings: dict[str, Any] = {
+def settings(url: str) -> dict[str, Any]:
+    return {
         "client_id": "id",
         "client_secret": "a-secret",
         "account_server_url": f"{url}/auth",
         "core_api_url": f"{url}/core",
         "environment": "sandbox",
     }
-    if mode == "sync":
-        with InteractorClient(**settings) as client:
-            user = client.namespace("Zoë").with_options(**(options or {}))
-            with user.rooms.stream("room 1", **stream_options) as stream:
-                return list(stream)
 
+
+def read(mode: str, url: str, *, options: dict[str, Any] | None = None, **stream_options: Any) -> list[Any]:
     async def main() -> list[Any]:
-        async with AsyncInteractorClient(**settings) as client:
+        async with opened(mode, settings(url)) as client:
             user = client.namespace("Zoë").with_options(**(options or {}))
-            async with user.workflow_instances.stream("wfi/1", **stream_options) as stream:
+            resource, its_id = (user.rooms, "room 1") if mode == "sync" else (user.workflow_instances, "wfi/1")
+            async with resource.stream(its_id, **stream_options) as stream:
                 return [event async for event in stream]
 
     return asyncio.run(main())
@@ -163,40 +158,26 @@ def test_path_id_that_changes_the_url_is_refused(room_id: str) -> None:
         client.rooms.stream(room_id)
 
 
+@sync_and_async
 @pytest.mark.parametrize("resource", ["rooms", "workflow_instances"])
-def test_iterating_without_entering_raises_configuration_error(resource: str) -> None:
+async def test_iterating_without_entering_raises_configuration_error(mode: str, resource: str) -> None:
     def stream(connection: Connection) -> None:
         connection.head()
         connection.send(delta(1) + b"event: done\ndata: {}\n\n")
 
     platform = Platform(stream)
+    words = r"within `with .* as stream:`" if mode == "sync" else r"within `async with .* as stream:`"
     with RawServer(platform) as server:
-        settings: dict[str, Any] = {
-            "client_id": "id",
-            "client_secret": "a-secret",
-            "account_server_url": f"{server.url}/auth",
-            "core_api_url": f"{server.url}/core",
-        }
-        with InteractorClient(**settings) as client:
-            opened = getattr(client, resource).stream("id_1")
-            for read_it in (list, next, lambda stream: next(stream.raw()), lambda stream: next(iter(stream))):
-                with pytest.raises(ConfigurationError, match=r"within `with .* as stream:`"):
-                    read_it(opened)
+        async with opened(mode, settings(server.url)) as client:
+            unentered = getattr(client, resource).stream("id_1")
+            for read_it in (
+                lambda: anext(unentered),
+                lambda: anext(aiter(unentered)),
+                lambda: anext(aiter(unentered.raw())),
+            ):
+                with pytest.raises(ConfigurationError, match=words):
+                    await read_it()
             assert platform.tokens == 0
-            with opened:
-                assert [event.content for event in opened] == ["1"]
-            assert list(opened) == []
-
-        async def main() -> None:
-            async with AsyncInteractorClient(**settings) as client:
-                opened = getattr(client, resource).stream("id_1")
-                with pytest.raises(ConfigurationError, match=r"within `async with .* as stream:`"):
-                    await anext(opened)
-                for iterated in (opened, opened.raw):
-                    with pytest.raises(ConfigurationError, match=r"within `async with .* as stream:`"):
-                        async for _ in iterated() if callable(iterated) else iterated:
-                            pass
-                async with opened:
-                    assert [event.content async for event in opened] == ["1"]
-
-        asyncio.run(main())
+            async with unentered:
+                assert [event.content async for event in unentered] == ["1"]
+            assert [event async for event in unentered] == []

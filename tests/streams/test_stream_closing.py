@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import threading
 import time
-import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
-from interactor_ext.retry import RetryPolicy
-from interactor_ext.streams._stream import AsyncStream, Stream
-from interactor_ext.transports import AsyncTransport, Transport
-from interactor_ext.transports._attempts import Rules
-from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
-from tests.support.raw_sse_server import Connection, RawServer, eventually
-from tests.support.stream_reader import AT_ONCE, KWARGS
-from tests.support.waiting import collect_garbage
-
-RULES = Rules(RetryPolicy())
+from tests.support.modes import at_once, sync_and_async
+from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.stream_reader import connected, stream_of, streaming
+from tests.support.waiting import collect_garbage, eventually_async
 
 
 def delta(number: int) -> bytes:
@@ -38,83 +31,77 @@ def endless(connection: Connection) -> None:
     connection.wait_for_client_to_leave()
 
 
-@contextmanager
-def a_stream(url: str, **options: Any) -> Iterator[Stream[Any]]:
-    transport = CallTransport(Transport(trust_env=False), RULES)
-    with httpx.Client(base_url=url, transport=transport) as client:
-        yield Stream(client, KWARGS, "StreamEvent", policy=AT_ONCE, **options)
+async def closed(server: RawServer, number: int = 0) -> bool:
+    return await asyncio.to_thread(server.connections[number].closed_by_client.wait, 60)
 
 
-@asynccontextmanager
-async def an_async_stream(url: str, **options: Any) -> AsyncIterator[AsyncStream[Any]]:
-    transport = AsyncCallTransport(AsyncTransport(trust_env=False), RULES)
-    async with httpx.AsyncClient(base_url=url, transport=transport) as client:
-        yield AsyncStream(client, KWARGS, "StreamEvent", policy=AT_ONCE, **options)
+async def take(stream: Any, number: int) -> list[str]:
+    """The contents of the next events, in a loop that is then left."""
+    contents = []
+    async for event in stream:
+        contents.append(event.content)
+        if len(contents) == number:
+            break
+    return contents
 
 
-def closed(server: RawServer, number: int = 0) -> bool:
-    return server.connections[number].closed_by_client.wait(60)
+@sync_and_async
+async def test_entering_opens_the_connection_and_leaving_the_block_closes_it(mode: str) -> None:
+    with RawServer(endless) as server:
+        async with streaming(mode, server.url) as stream:
+            assert server.connections == []
+            async with stream:
+                assert (await anext(stream)).content == "1"
+            assert await closed(server)
+            assert [event async for event in stream] == []
 
 
-def test_leaving_the_block_closes_the_connection() -> None:
-    with RawServer(endless) as server, a_stream(server.url) as stream:
-        with stream:
-            assert next(stream).content == "1"
-        assert closed(server)
-        assert list(stream) == []
-
-
-def test_leaving_the_block_by_an_error_closes_the_connection() -> None:
-    with RawServer(endless) as server, a_stream(server.url) as stream:
-        with pytest.raises(KeyError), stream:
+@sync_and_async
+@pytest.mark.parametrize("in_a_loop", [False, True])
+async def test_leaving_the_block_by_an_error_closes_the_connection(mode: str, in_a_loop: bool) -> None:
+    async def fail(stream: Any) -> None:
+        async with stream:
+            if in_a_loop:
+                async for _ in stream:
+                    raise KeyError
             raise KeyError
-        assert closed(server)
+
+    with RawServer(endless) as server:
+        async with streaming(mode, server.url) as stream:
+            with pytest.raises(KeyError):
+                await fail(stream)
+            assert await closed(server)
 
 
-def test_break_closes_the_connection_and_a_later_loop_resumes() -> None:
-    with RawServer(endless) as server, a_stream(server.url) as stream, stream:
-        for event in stream:
-            if event.content == "3":
-                break
-        assert closed(server)
-        assert stream.last_event_id == "3"
-        # The rest of the bytes that were read, however many, then those of a new connection.
-        assert [event.content for event, _ in zip(stream, range(5), strict=False)] == ["4", "5", "6", "7", "8"]
-        assert server.connections[1].last_event_id in {b"3", b"4", b"5"}
+@sync_and_async
+async def test_break_closes_the_connection_and_a_later_loop_resumes(mode: str) -> None:
+    with RawServer(endless) as server:
+        async with streaming(mode, server.url) as stream, stream:
+            assert await take(stream, 3) == ["1", "2", "3"]
+            assert await closed(server)
+            assert stream.last_event_id == "3"
+            # The rest of the bytes that were read, however many, then those of a new connection.
+            assert await take(stream, 5) == ["4", "5", "6", "7", "8"]
+            assert server.connections[1].last_event_id in {b"3", b"4", b"5"}
 
 
-def test_entering_opens_the_connection() -> None:
-    with RawServer(endless) as server, a_stream(server.url) as stream:
-        assert server.connections == []
-        with stream:
-            assert len(server.connections) == 1
-        assert closed(server)
+@sync_and_async
+async def test_next_after_the_end_raises_stop_iteration(mode: str) -> None:
+    def done(connection: Connection) -> None:
+        connection.head()
+        connection.send(delta(1) + b"event: done\ndata: {}\n\n")
 
-
-def done(connection: Connection) -> None:
-    connection.head()
-    connection.send(delta(1) + b"event: done\ndata: {}\n\n")
-
-
-def test_next_after_the_end_raises_stop_iteration() -> None:
-    with RawServer(done) as server, a_stream(server.url) as stream, stream:
-        assert next(stream).content == "1"
-        for _ in range(2):
-            with pytest.raises(StopIteration):
-                next(stream)
-        assert repr(stream) == "Stream(GET /rooms/{room_id}/stream)"
-
-
-async def test_async_next_after_the_end_raises_stop_async_iteration() -> None:
     with RawServer(done) as server:
-        async with an_async_stream(server.url) as stream, stream:
+        async with streaming(mode, server.url) as stream, stream:
             assert (await anext(stream)).content == "1"
             for _ in range(2):
                 with pytest.raises(StopAsyncIteration):
                     await anext(stream)
+            assert repr(stream).endswith("Stream(GET /rooms/{room_id}/stream)")
 
 
-def test_error_in_on_reconnect_closes_the_connection() -> None:
+@sync_and_async
+async def test_error_in_on_reconnect_closes_the_connection(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send(delta(1))
@@ -122,54 +109,17 @@ def test_error_in_on_reconnect_closes_the_connection() -> None:
     def refuse(number: int, seconds: float) -> None:
         raise KeyError(number)
 
-    with RawServer(handler) as server, a_stream(server.url, on_reconnect=refuse) as stream:
-        with pytest.raises(KeyError), stream:
-            list(stream)
-        assert len(server.connections) == 1
-
-
-async def test_async_leaving_the_block_closes_the_connection() -> None:
-    with RawServer(endless) as server:
-        async with an_async_stream(server.url) as stream:
-            async with stream:
-                assert (await anext(stream)).content == "1"
-            assert await asyncio.to_thread(closed, server)
-            assert [event async for event in stream] == []
-
-
-async def test_async_break_closes_the_connection_and_a_later_loop_resumes() -> None:
-    with RawServer(endless) as server:
-        async with an_async_stream(server.url) as stream, stream:
-            async for event in stream:
-                if event.content == "3":
-                    break
-            assert await asyncio.to_thread(closed, server)
-            assert stream.last_event_id == "3"
-            texts = []
-            async for event in stream:
-                texts.append(event.content)
-                if len(texts) == 5:
-                    break
-            assert texts == ["4", "5", "6", "7", "8"]
-            assert server.connections[1].last_event_id in {b"3", b"4", b"5"}
-
-
-async def test_async_error_in_the_loop_body_closes_the_connection() -> None:
-    with RawServer(endless) as server:
-        async with an_async_stream(server.url) as stream, stream:
-
-            async def read() -> None:
-                async for _ in stream:
-                    raise KeyError
-
+    with RawServer(handler) as server:
+        async with streaming(mode, server.url, on_reconnect=refuse) as stream:
             with pytest.raises(KeyError):
-                await read()
-            assert await asyncio.to_thread(closed, server)
+                async with stream:
+                    await take(stream, 2)
+            assert len(server.connections) == 1
 
 
 async def test_cancelling_the_task_closes_the_connection() -> None:
     with RawServer(endless) as server:
-        async with an_async_stream(server.url) as stream, stream:
+        async with streaming("async", server.url) as stream, stream:
             seen = asyncio.Event()
 
             async def read() -> None:
@@ -183,7 +133,7 @@ async def test_cancelling_the_task_closes_the_connection() -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert await asyncio.to_thread(closed, server)
+            assert await closed(server)
 
 
 @pytest.mark.parametrize("steps", range(40))
@@ -198,7 +148,7 @@ async def test_cancelling_while_connecting_leaves_no_connection_open(steps: int)
         assert connection.wait_for_client_to_leave()
 
     with RawServer(handler) as server:
-        async with an_async_stream(server.url) as stream:
+        async with streaming("async", server.url) as stream:
             task = asyncio.create_task(stream.__aenter__())
             if steps >= 20:
                 # The connection is made; the response comes while the task is being cancelled.
@@ -216,8 +166,8 @@ async def test_cancelling_while_connecting_leaves_no_connection_open(steps: int)
             else:
                 await stream.aclose()
             # A socket whose request had not been sent yet was closed as well, and never became a connection here.
-            await asyncio.to_thread(
-                eventually, lambda: all(connection.closed_by_client.is_set() for connection in server.connections)
+            await eventually_async(
+                lambda: all(connection.closed_by_client.is_set() for connection in server.connections)
             )
 
 
@@ -232,7 +182,7 @@ async def test_cancelling_during_backoff_ends_the_wait() -> None:
         waiting.set()
 
     with RawServer(handler) as server:
-        async with an_async_stream(server.url, on_reconnect=note) as stream, stream:
+        async with streaming("async", server.url, on_reconnect=note) as stream, stream:
             task = asyncio.create_task(anext(stream.raw()))
             await task
             task = asyncio.create_task(anext(stream.raw()))
@@ -242,14 +192,18 @@ async def test_cancelling_during_backoff_ends_the_wait() -> None:
                 await task
 
 
-async def test_dropped_stream_closes_its_connection() -> None:
+@pytest.mark.parametrize("within", ["a loop", "two events"])
+async def test_dropped_stream_closes_its_connection(within: str) -> None:
     with RawServer(endless) as server:
-        transport = AsyncCallTransport(AsyncTransport(trust_env=False), RULES)
-        async with httpx.AsyncClient(base_url=server.url, transport=transport) as client:
-            async for _ in await AsyncStream[Any](client, KWARGS, "StreamEvent", policy=AT_ONCE).__aenter__():
-                break
+        async with connected("async", server.url) as client:
+            stream = await stream_of(client).__aenter__()
+            if within == "a loop":
+                await take(stream, 1)
+            else:
+                assert (await anext(stream)).content == "1"
+            del stream
             collect_garbage()
-            assert await asyncio.to_thread(closed, server)
+            assert await closed(server)
 
 
 def counting(connection: Connection) -> None:
@@ -263,52 +217,39 @@ def counting(connection: Connection) -> None:
 async def test_async_second_loop_takes_over_the_connection_of_the_first() -> None:
     """asyncio closes the generator of the first loop only when the second one is under way."""
     with RawServer(counting) as server:
-        async with an_async_stream(server.url, max_reconnects=0) as stream, stream:
-            seen: list[str] = []
-            for upto in (3, 40, 41):
-                async for event in stream:
-                    seen.append(event.content)
-                    if len(seen) == upto:
-                        break
-            async for event in stream:
-                seen.append(event.content)
-                break
+        async with streaming("async", server.url, max_reconnects=0) as stream, stream:
+            seen = [content for number in (3, 37, 1, 1) for content in await take(stream, number)]
             seen += [(await anext(stream)).content for _ in range(20)]
             assert seen == [str(number) for number in range(1, 63)]
             assert (stream.reconnects, len(server.connections)) == (0, 1)
 
 
-def test_closing_a_loop_does_not_close_the_connection_of_the_next() -> None:
-    with RawServer(counting) as server, a_stream(server.url, max_reconnects=0) as stream, stream:
-        first = iter(stream)
-        assert next(first).content == "1"
-        second = iter(stream)
-        assert next(second).content == "2"
-        first.close()
-        assert next(second).content == "3"
-        assert len(server.connections) == 1
-
-
-def on_demand(connection: Connection) -> None:
-    """Events 1 and 2 at once; 3 and the end when the test says so."""
-    connection.head()
-    connection.send(delta(1) + delta(2))
-    assert GO.wait(60)
-    connection.send(delta(3) + b"event: done\ndata: {}\n\n")
-
-
-GO = threading.Event()
+@sync_and_async
+async def test_closing_a_loop_does_not_close_the_connection_of_the_next(mode: str) -> None:
+    with RawServer(counting) as server:
+        async with streaming(mode, server.url, max_reconnects=0) as stream, stream:
+            first, second = aiter(stream), aiter(stream)
+            assert [(await anext(first)).content, (await anext(second)).content] == ["1", "2"]
+            await first.aclose()
+            assert (await anext(second)).content == "3"
+            assert len(server.connections) == 1
 
 
 async def test_wait_for_timeout_on_an_event_keeps_the_connection() -> None:
-    GO.clear()
-    with RawServer(on_demand) as server:
-        async with an_async_stream(server.url, max_reconnects=0) as stream, stream:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(delta(1) + delta(2))
+        assert go_on.wait(60)
+        connection.send(delta(3) + b"event: done\ndata: {}\n\n")
+
+    go_on = threading.Event()
+    with RawServer(handler) as server:
+        async with streaming("async", server.url, max_reconnects=0) as stream, stream:
             seen: list[str] = []
             limits = 0
             while True:
                 if limits == 10:
-                    GO.set()
+                    go_on.set()
                 try:
                     seen.append((await asyncio.wait_for(anext(stream), 0.01)).content)
                 except TimeoutError:
@@ -331,8 +272,8 @@ async def test_wait_for_timeout_restarts_neither_backoff_nor_connecting() -> Non
     told: list[int] = []
     go_on = threading.Event()
     with RawServer(handler) as server:
-        stream_of = an_async_stream(server.url, on_reconnect=lambda number, seconds: told.append(number))
-        async with stream_of as stream, stream:
+        note = lambda number, seconds: told.append(number)  # noqa: E731
+        async with streaming("async", server.url, on_reconnect=note) as stream, stream:
             assert (await anext(stream)).content == "1"
             while_connecting = 0
             started = time.monotonic()
@@ -349,97 +290,37 @@ async def test_wait_for_timeout_restarts_neither_backoff_nor_connecting() -> Non
             await stream.aclose()
 
 
+@sync_and_async
 @pytest.mark.parametrize("packed", [False, True])
-def test_close_in_another_thread_ends_reading(packed: bool) -> None:
+async def test_close_in_another_thread_or_task_ends_reading(mode: str, packed: bool) -> None:
     def handler(connection: Connection) -> None:
-        if packed:
-            connection.head(200, "Content-Encoding: gzip")
-            packer = zlib.compressobj(wbits=31)
-            connection.send(packer.compress(delta(1)) + packer.flush(zlib.Z_SYNC_FLUSH))
-        else:
-            connection.head()
-            connection.send(delta(1))
+        connection.head(200, *(["Content-Encoding: gzip"] if packed else []))
+        connection.send(gzip.compress(delta(1)) if packed else delta(1))
         assert connection.wait_for_client_to_leave()
 
-    with RawServer(handler) as server, a_stream(server.url) as stream, stream:
-        seen: list[str] = []
-        waiting = threading.Event()
+    seen: list[str] = []
 
-        def read() -> None:
-            for event in stream:
-                seen.append(event.content)
-                waiting.set()
-            seen.append("the end")
+    async def read(stream: Any) -> None:
+        async for event in stream:
+            seen.append(event.content)  # noqa: PERF401 - the other one sees it
+        seen.append("the end")
 
-        thread = threading.Thread(target=read, daemon=True)
-        thread.start()
-        assert waiting.wait(60)
-        eventually(lambda: stream._reader_thread == thread.ident)
-        stream.close()
-        thread.join(60)
-        assert seen == ["1", "the end"]
-        assert closed(server)
-        assert (list(stream), stream.reconnects, len(server.connections)) == ([], 0, 1)
+    async def close(stream: Any) -> None:
+        await eventually_async(lambda: seen)
+        await asyncio.sleep(0.01)  # by now, it most likely waits for bytes
+        await stream.aclose()
 
-
-def test_close_in_another_thread_ends_backoff_and_connecting() -> None:
-    def handler(connection: Connection) -> None:
-        if connection.number == 0:
-            connection.head()
-            connection.send(b"retry: 60000\n\n")
-        else:
-            arrived.set()
-            assert go_on.wait(60)
-            connection.head()
-            connection.send(delta(1))
-            connection.wait_for_client_to_leave()
-
-    def read(stream: Stream[Any], seen: list[Any]) -> None:
-        with stream:
-            seen.extend([*stream, "the end"])
-
-    arrived, go_on, waiting = threading.Event(), threading.Event(), threading.Event()
     with RawServer(handler) as server:
-        for until in (waiting, arrived):
-            with a_stream(server.url, on_reconnect=lambda number, seconds: waiting.set()) as stream:
-                seen: list[Any] = []
-                thread = threading.Thread(target=read, args=(stream, seen), daemon=True)
-                thread.start()
-                assert until.wait(60)
-                stream.close()
-                if until is arrived:
-                    go_on.set()
-                thread.join(60)
-                assert seen == ["the end"]
-        assert closed(server, 1)
-        assert len(server.connections) == 2
-
-
-async def test_aclose_in_another_task_ends_reading() -> None:
-    with RawServer(endless) as server:
-        async with an_async_stream(server.url) as stream, stream:
-            seen: list[str] = []
-
-            note = seen.append
-
-            async def read() -> None:
-                async for event in stream:
-                    note(event.content)
-
-            task = asyncio.create_task(read())
-            await until(lambda: len(seen) == 5)
-            await stream.aclose()
-            await asyncio.wait_for(task, 60)
-            assert seen == ["1", "2", "3", "4", "5"]
-            assert await asyncio.to_thread(closed, server)
+        async with streaming(mode, server.url) as stream, stream:
+            await at_once(mode, read(stream), close(stream))
+            assert seen == ["1", "the end"]
+            assert await closed(server)
+            assert [event async for event in stream] == []
             assert (stream.reconnects, len(server.connections)) == (0, 1)
 
 
-async def test_aclose_in_another_task_ends_backoff_and_connecting() -> None:
-    async def read(stream: AsyncStream[Any]) -> list[Any]:
-        async with stream:
-            return [event async for event in stream]
-
+@sync_and_async
+async def test_close_in_another_thread_or_task_ends_backoff_and_connecting(mode: str) -> None:
     def handler(connection: Connection) -> None:
         if connection.number == 0:
             connection.head()
@@ -451,24 +332,29 @@ async def test_aclose_in_another_task_ends_backoff_and_connecting() -> None:
             connection.send(delta(1))
             connection.wait_for_client_to_leave()
 
+    async def read(stream: Any) -> list[Any]:
+        async with stream:
+            return [event async for event in stream]
+
+    async def close(stream: Any, when: threading.Event) -> None:
+        await eventually_async(when.is_set)
+        await stream.aclose()
+        if when is arrived:
+            go_on.set()
+
     arrived, go_on, waiting = threading.Event(), threading.Event(), threading.Event()
     with RawServer(handler) as server:
-        for event in (waiting, arrived):
-            async with an_async_stream(server.url, on_reconnect=lambda number, seconds: waiting.set()) as stream:
-                task = asyncio.create_task(read(stream))
-                await until(event.is_set)
-                await stream.aclose()
-                if event is arrived:
-                    go_on.set()
-                assert await asyncio.wait_for(task, 60) == []
-        assert await asyncio.to_thread(closed, server, 1)
+        for when in (waiting, arrived):
+            async with streaming(mode, server.url, on_reconnect=lambda number, seconds: waiting.set()) as stream:
+                assert await at_once(mode, read(stream), close(stream, when)) == [[], None]
+        assert await closed(server, 1)
         assert len(server.connections) == 2
 
 
 @pytest.mark.parametrize("turns", range(6))
 async def test_second_cancellation_during_close_leaves_no_connection_open(turns: int) -> None:
     with RawServer(endless) as server:
-        async with an_async_stream(server.url) as stream:
+        async with streaming("async", server.url) as stream:
             seen: list[str] = []
             note = seen.append
 
@@ -478,24 +364,13 @@ async def test_second_cancellation_during_close_leaves_no_connection_open(turns:
                         note(event.content)
 
             task = asyncio.create_task(read())
-            await until(lambda: len(seen) == 5)
+            await eventually_async(lambda: len(seen) == 5)
             task.cancel()
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])
-            assert await asyncio.to_thread(closed, server)
-
-
-async def test_stream_dropped_between_two_events_closes_its_connection() -> None:
-    with RawServer(endless) as server:
-        transport = AsyncCallTransport(AsyncTransport(trust_env=False), RULES)
-        async with httpx.AsyncClient(base_url=server.url, transport=transport) as client:
-            stream = await AsyncStream[Any](client, KWARGS, "StreamEvent", policy=AT_ONCE).__aenter__()
-            assert (await anext(stream)).content == "1"
-            del stream
-            collect_garbage()
-            assert await asyncio.to_thread(closed, server)
+            assert await closed(server)
 
 
 async def test_slow_reader_applies_backpressure_to_the_server() -> None:
@@ -510,7 +385,7 @@ async def test_slow_reader_applies_backpressure_to_the_server() -> None:
             sent += 1
 
     with RawServer(handler) as server:
-        async with an_async_stream(server.url) as stream:
+        async with streaming("async", server.url) as stream:
             async with stream:
                 await anext(stream)
                 before = -1
@@ -518,14 +393,7 @@ async def test_slow_reader_applies_backpressure_to_the_server() -> None:
                     before = sent
                     await asyncio.sleep(0.2)
                 assert sent < 1000
-            await until(lambda: server.connections[0].closed_by_client.is_set())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.002)
+            await eventually_async(lambda: server.connections[0].closed_by_client.is_set())
 
 
 async def test_aclose_while_a_broken_connection_is_being_closed_ends_reading() -> None:
@@ -544,7 +412,7 @@ async def test_aclose_while_a_broken_connection_is_being_closed_ends_reading() -
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=BreaksOff())
 
     async with httpx.AsyncClient(base_url="http://localhost", transport=httpx.MockTransport(respond)) as client:
-        stream: AsyncStream[Any] = AsyncStream(client, KWARGS, "StreamEvent", policy=AT_ONCE)
+        stream = stream_of(client)
         await stream.__aenter__()
         reading = asyncio.ensure_future(anext(stream, None))
         await is_closing.wait()

@@ -23,12 +23,11 @@ from interactor_client.models import (
     WorkflowHalted,
     WorkflowStateChanged,
 )
-from interactor_ext._errors import InteractorError, ResponseValidationError, StreamError
+from interactor_ext import InteractorError, ResponseValidationError, StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent
-from tests.support.raw_sse_server import Connection, RawServer
-from tests.support.stream_reader import MODES, Outcome, collect
-
-sync_and_async = pytest.mark.parametrize("mode", MODES)
+from tests.support.modes import sync_and_async
+from tests.support.raw_sse_server import Connection
+from tests.support.stream_reader import Outcome, read_from
 
 DONE = b'data: {"type":"done"}\n\n'
 MESSAGE = {
@@ -46,8 +45,7 @@ def served(mode: str, stream: bytes, *, raw: bool = False, then: bytes = DONE) -
         connection.head()
         connection.send(stream if connection.number == 0 else then)
 
-    with RawServer(handler) as server:
-        return collect(mode, server.url, raw=raw)
+    return read_from(handler, mode, raw=raw)
 
 
 def sse(data: object, **fields: str) -> bytes:
@@ -206,8 +204,7 @@ def test_compressed_stream_is_read(mode: str) -> None:
         connection.head(200, "Content-Encoding: gzip")
         connection.send(gzip.compress(sse({"type": "message.delta", "content": "a"}) + DONE))
 
-    with RawServer(handler) as server:
-        assert collect(mode, server.url).text == "a"
+    assert read_from(handler, mode).text == "a"
 
 
 @sync_and_async
@@ -217,9 +214,8 @@ def test_other_content_type_raises_stream_error(mode: str, content_type: str) ->
         connection.head(200, "X-Request-Id: req_3", content_type=content_type)
         connection.send(b"<html>")
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
-        assert len(server.connections) == 1
+    outcome = read_from(handler, mode)
+    assert len(outcome.connections) == 1
     assert isinstance(outcome.error, StreamError)
     assert (outcome.error.status, outcome.error.request_id) == (200, "req_3")
 
@@ -231,8 +227,7 @@ def test_content_type_variants_are_accepted(mode: str, content_type: str | None)
         connection.head(content_type=content_type)
         connection.send(sse({"type": "message.delta", "content": "a"}) + DONE)
 
-    with RawServer(handler) as server:
-        assert collect(mode, server.url).text == "a"
+    assert read_from(handler, mode).text == "a"
 
 
 @sync_and_async
@@ -245,9 +240,8 @@ def test_too_large_event_raises_stream_error_after_earlier_events(mode: str) -> 
         for _ in range(17):
             connection.send(megabyte)
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
-        assert len(server.connections) == 1
+    outcome = read_from(handler, mode)
+    assert len(outcome.connections) == 1
     assert isinstance(outcome.error, EventTooLargeError)
     assert outcome.text == "a"
 
@@ -276,8 +270,7 @@ def test_any_bytes_of_a_server_raise_documented_errors_only(mode: str, seed: int
         connection.send(chance.choice(heads))
         connection.send(b"".join(chance.choices(pieces, k=chance.randrange(200))))
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url, max_reconnects=3, timeout=1.0)
+    outcome = read_from(handler, mode, max_reconnects=3, timeout=1.0)
     assert outcome.error is None or isinstance(outcome.error, InteractorError)
 
 
@@ -292,10 +285,9 @@ def test_decompression_bomb_takes_little_memory(mode: str) -> None:
         connection.head(200, "Content-Encoding: gzip")
         connection.send(packed)
 
-    with RawServer(handler) as server:
-        tracemalloc.start()
-        outcome = collect(mode, server.url)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+    tracemalloc.start()
+    outcome = read_from(handler, mode)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert outcome.error is None
     assert peak < 4_000_000

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from interactor_client.models import MessageDelta
-from interactor_ext._errors import (
+from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
     AuthenticationError,
@@ -24,11 +24,10 @@ from interactor_ext._errors import (
     StreamError,
 )
 from interactor_ext.retry import RetryPolicy
+from tests.support.modes import sync_and_async
 from tests.support.raw_sse_server import Connection, RawServer
-from tests.support.stream_reader import MODES, collect
+from tests.support.stream_reader import collect, read_from
 from tests.support.waiting import with_enough_time
-
-sync_and_async = pytest.mark.parametrize("mode", MODES)
 
 DONE = b'data: {"type":"done"}\n\n'
 
@@ -98,11 +97,10 @@ def test_repeated_disconnects_lose_and_repeat_no_event(
     def handler(connection: Connection) -> None:
         breaks(connection, after(connection, count)[:every])
 
-    with RawServer(handler) as server:
-        # A reset may discard bytes that had arrived, so that a connection brings nothing.
-        outcome = collect(mode, server.url, policy=RetryPolicy(base_delay=0.001))
+    # A reset may discard bytes that had arrived, so that a connection brings nothing.
+    outcome = read_from(handler, mode, policy=RetryPolicy(base_delay=0.001))
     assert (outcome.error, outcome.text) == (None, text_of(count))
-    assert outcome.reconnects == len(server.connections) - 1 >= len(after(server.connections[0], count)) // every
+    assert outcome.reconnects == len(outcome.connections) - 1 >= len(after(outcome.connections[0], count)) // every
     assert outcome.waits == [(number, pytest.approx(0.01, abs=0.05)) for number in range(1, outcome.reconnects + 1)]
 
 
@@ -115,10 +113,9 @@ def test_repeated_events_of_a_server_without_resume_are_dropped(mode: str) -> No
         if connection.number == 4:
             connection.send(DONE)
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
+    outcome = read_from(handler, mode)
     assert (outcome.error, outcome.text) == (None, text_of(50))
-    assert [connection.last_event_id for connection in server.connections] == [b"", b"10", b"20", b"30", b"40"]
+    assert [connection.last_event_id for connection in outcome.connections] == [b"", b"10", b"20", b"30", b"40"]
 
 
 @sync_and_async
@@ -131,8 +128,7 @@ def test_events_without_own_ids_are_never_dropped_as_duplicates(mode: str) -> No
         if connection.number == 1:
             connection.send(DONE)
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
+    outcome = read_from(handler, mode)
     # Those after id 1 are the same two as before, and those before any id could be anything.
     assert outcome.text == "xx1xx" + "xx"
 
@@ -143,10 +139,9 @@ def test_last_event_id_is_sent_as_utf_8(mode: str) -> None:
         connection.head()
         connection.send("id: …é😀\ndata: {}\n\n".encode() if connection.number == 0 else DONE)
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
+    outcome = read_from(handler, mode)
     assert (outcome.error, outcome.last_event_id) == (None, "…é😀")
-    assert server.connections[1].last_event_id == "…é😀".encode()
+    assert outcome.connections[1].last_event_id == "…é😀".encode()
 
 
 @sync_and_async
@@ -156,10 +151,9 @@ def test_id_that_no_header_can_carry_does_not_end_the_stream(mode: str, event_id
         connection.head()
         connection.send(b"id: " + event_id + b"\ndata: {}\n\n" if connection.number == 0 else DONE)
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
+    outcome = read_from(handler, mode)
     assert outcome.error is None
-    assert server.connections[1].last_event_id in (b"", b"padded", "\ufffd".encode())
+    assert outcome.connections[1].last_event_id in (b"", b"padded", "\ufffd".encode())
 
 
 @sync_and_async
@@ -168,14 +162,13 @@ def test_last_event_id_of_the_caller_is_sent_first(mode: str) -> None:
         connection.head()
         connection.send(after(connection, 5))
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url, last_event_id="3")
+    outcome = read_from(handler, mode, last_event_id="3")
     assert (outcome.text, outcome.last_event_id) == ("4 5 ", "5")
 
 
 def test_silence_reconnects_and_a_comment_resets_the_idle_timeout() -> None:
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(comment_and_fall_silent, MODES))
+        list(threads.map(comment_and_fall_silent, ("sync", "async")))
 
 
 def comment_and_fall_silent(mode: str) -> None:
@@ -192,8 +185,7 @@ def comment_and_fall_silent(mode: str) -> None:
             else:
                 connection.send(after(connection, 3))
 
-        with RawServer(handler) as server:
-            outcome = collect(mode, server.url, idle_timeout=idle_timeout)
+        outcome = read_from(handler, mode, idle_timeout=idle_timeout)
         assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 2 3 ", 1)
 
     with_enough_time(attempt, 0.9, 4, 16)
@@ -201,7 +193,7 @@ def comment_and_fall_silent(mode: str) -> None:
 
 def test_missing_response_is_waited_for_no_longer_than_the_timeout() -> None:
     with ThreadPoolExecutor(2) as threads:
-        list(threads.map(wait_for_a_response, MODES))
+        list(threads.map(wait_for_a_response, ("sync", "async")))
 
 
 def wait_for_a_response(mode: str) -> None:
@@ -213,8 +205,7 @@ def wait_for_a_response(mode: str) -> None:
             connection.send(DONE)
 
     def attempt(timeout: float) -> None:
-        with RawServer(handler) as server:
-            outcome = collect(mode, server.url, timeout=timeout)
+        outcome = read_from(handler, mode, timeout=timeout)
         assert (outcome.error, outcome.reconnects) == (None, 1)
 
     with_enough_time(attempt, 1, 4, 16)
@@ -226,8 +217,7 @@ def test_retry_field_sets_the_reconnect_wait(mode: str) -> None:
         connection.head()
         connection.send(b"retry: 20\n\n" + (delta(connection.number) if connection.number < 5 else DONE))
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url, policy=RetryPolicy())
+    outcome = read_from(handler, mode, policy=RetryPolicy())
     assert (outcome.error, len(outcome.waits)) == (None, 5)
     assert all(0.02 <= seconds <= 0.04 for _, seconds in outcome.waits[1:])
 
@@ -239,8 +229,7 @@ def test_backoff_grows_while_no_event_comes(mode: str) -> None:
         if connection.number == 6:
             connection.send(DONE)
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url, policy=RetryPolicy(base_delay=0.001, max_delay=0.01, jitter=lambda: 1.0))
+    outcome = read_from(handler, mode, policy=RetryPolicy(base_delay=0.001, max_delay=0.01, jitter=lambda: 1.0))
     assert outcome.waits == [(1, 0.001), (2, 0.002), (3, 0.004), (4, 0.008), (5, 0.01), (6, 0.01)]
 
 
@@ -259,11 +248,10 @@ def test_final_status_ends_the_stream(mode: str, status: int, first: bool) -> No
             connection.head(status, content_type="application/json")
             connection.send(b'{"error": {"code": "NO", "message": "not this", "request_id": "req_7"}}')
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
+    outcome = read_from(handler, mode)
     assert type(outcome.error) is FINAL[status]
     assert (outcome.error.code, outcome.error.request_id) == ("NO", "req_7")
-    assert len(server.connections) == (1 if first else 2)
+    assert len(outcome.connections) == (1 if first else 2)
     assert outcome.text == ("" if first else "1 ")
 
 
@@ -279,8 +267,7 @@ def test_transient_status_is_retried(mode: str, status: int, first: bool) -> Non
             connection.head()
             connection.send(delta(1) if connection.number == 0 else after(connection, 2))
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
+    outcome = read_from(handler, mode)
     assert (outcome.error, outcome.text) == (None, "1 2 ")
     assert 0.05 <= outcome.waits[-1][1] <= 0.055
 
@@ -294,8 +281,7 @@ def test_204_ends_the_stream_without_an_error(mode: str) -> None:
         else:
             connection.head(204, content_type=None)
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
+    outcome = read_from(handler, mode)
     assert (outcome.error, outcome.text, outcome.reconnects) == (None, "1 ", 1)
 
 
@@ -304,11 +290,10 @@ def test_too_long_retry_after_ends_the_stream_at_once(mode: str) -> None:
     def handler(connection: Connection) -> None:
         connection.head(429, "Retry-After: 3600", content_type="application/json")
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
+    outcome = read_from(handler, mode)
     assert isinstance(outcome.error, RateLimitError)
     assert outcome.error.retry_after == 3600
-    assert len(server.connections) == 1
+    assert len(outcome.connections) == 1
 
 
 @sync_and_async
@@ -318,11 +303,10 @@ def test_max_reconnects_ends_a_stream_that_keeps_breaking(mode: str, most: int) 
         connection.head()
         connection.send(delta(connection.number + 1))
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url, max_reconnects=most)
+    outcome = read_from(handler, mode, max_reconnects=most)
     assert isinstance(outcome.error, StreamError)
     assert "GET /rooms/{room_id}/stream" in str(outcome.error)
-    assert len(server.connections) == most + 1
+    assert len(outcome.connections) == most + 1
     assert (outcome.reconnects, outcome.text) == (most, text_of(most + 1))
 
 
@@ -334,11 +318,10 @@ def test_stream_that_never_opened_raises_the_error_of_its_last_attempt(
     def handler(connection: Connection) -> None:
         connection.head(503, content_type=None)
 
-    with RawServer(handler) as server:
-        policy = RetryPolicy(max_retries=2, base_delay=0.0)
-        outcome = collect(mode, server.url, policy=policy, max_reconnects=max_reconnects)
+    policy = RetryPolicy(max_retries=2, base_delay=0.0)
+    outcome = read_from(handler, mode, policy=policy, max_reconnects=max_reconnects)
     assert isinstance(outcome.error, ServerError)
-    assert len(server.connections) == attempts
+    assert len(outcome.connections) == attempts
 
 
 @sync_and_async
@@ -357,8 +340,7 @@ def test_stream_without_events_ends_after_20_reconnects(mode: str) -> None:
         if connection.number == 0:
             connection.send(delta(1))
 
-    with RawServer(handler) as server:
-        outcome = collect(mode, server.url)
+    outcome = read_from(handler, mode)
     assert isinstance(outcome.error, StreamError)
     assert outcome.reconnects == 20
 

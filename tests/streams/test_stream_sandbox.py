@@ -18,10 +18,9 @@ from interactor_client.models import (
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from tests.support.chaos_proxy import ChaosProxy
-from tests.support.raw_sse_server import eventually
-from tests.support.stream_reader import MODES
-
-sync_and_async = pytest.mark.parametrize("mode", MODES)
+from tests.support.conversations import new_room, user_of
+from tests.support.modes import sync_and_async
+from tests.support.waiting import eventually
 
 COUNT = 200
 TEXT = "".join(f"{number} " for number in range(COUNT))
@@ -33,12 +32,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def new_room(sandbox: Sandbox) -> str:
-    with sandbox.client(namespace="user_1") as client:
-        bot = client.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
-        return client.rooms.create(assistant_id=bot.id).id
-
-
 def say(sandbox: Sandbox, room: str, numbers: range) -> None:
     for number in numbers:
         sandbox.emit(room, {"type": "message.delta", "content": f"{number} "})
@@ -46,26 +39,11 @@ def say(sandbox: Sandbox, room: str, numbers: range) -> None:
 
 def read(mode: str, sandbox: Sandbox, room: str, *, during: Callable[[Any], None], url: str | None = None) -> str:
     """The text up to the last of `COUNT` events; `during` is called on entering, and after each event."""
-    options: dict[str, Any] = {
-        "namespace": "user_1",
-        "core_api_url": url or sandbox.core_api_url,
-        "retry_policy": RetryPolicy(jitter=lambda: 0.0),
-    }
-    text = ""
-    if mode == "sync":
-        with sandbox.client(**options) as client, client.rooms.stream(room) as stream:
-            during(None)
-            for event in stream:
-                text += event.content
-                during(event)
-                if text.endswith(f" {COUNT - 1} "):
-                    break
-        return text
 
     async def main() -> str:
         text = ""
-        client = sandbox.async_client(**options)
-        async with client, client.rooms.stream(room) as stream:
+        settings = {"core_api_url": url or sandbox.core_api_url, "retry_policy": RetryPolicy(jitter=lambda: 0.0)}
+        async with user_of(sandbox, mode, **settings) as user, user.rooms.stream(room) as stream:
             await asyncio.to_thread(during, None)
             async for event in stream:
                 text += event.content
@@ -158,64 +136,36 @@ def test_restart_expired_token_and_503_lose_no_event(mode: str, sandbox: Sandbox
 
 
 @sync_and_async
-def test_workflow_stream_is_read_to_its_end(mode: str, sandbox: Sandbox) -> None:
-    with sandbox.client(namespace="user_1") as client:
-        workflow = client.workflows.create(
-            name="Approval",
-            initial_state="review",
-            states=[
-                WorkflowState(
-                    name="review",
-                    type="halting",
-                    presentation=HaltingPresentation(type="approval", config={}),
-                    transitions=[WorkflowTransition(to="done", condition="approved == true")],
-                ),
-                WorkflowState(name="done", type="terminal"),
-            ],
-        )
-        instance = client.workflow_instances.start(workflow_id=workflow.id).id
-        if mode == "sync":
-            with client.workflow_instances.stream(instance) as stream:
-                client.workflow_instances.submit_input(instance, body={"approved": True})
-                events = list(stream)
-        else:
-
-            async def main() -> list[Any]:
-                client = sandbox.async_client(namespace="user_1")
-                async with client, client.workflow_instances.stream(instance) as stream:
-                    await client.workflow_instances.submit_input(instance, body={"approved": True})
-                    return [event async for event in stream]
-
-            events = asyncio.run(main())
+async def test_workflow_stream_is_read_to_its_end(mode: str, sandbox: Sandbox) -> None:
+    states = [
+        WorkflowState(
+            name="review",
+            type="halting",
+            presentation=HaltingPresentation(type="approval", config={}),
+            transitions=[WorkflowTransition(to="done", condition="approved == true")],
+        ),
+        WorkflowState(name="done", type="terminal"),
+    ]
+    async with user_of(sandbox, mode) as user:
+        workflow = await user.workflows.create(name="Approval", initial_state="review", states=states)
+        instance = (await user.workflow_instances.start(workflow_id=workflow.id)).id
+        async with user.workflow_instances.stream(instance) as stream:
+            await user.workflow_instances.submit_input(instance, body={"approved": True})
+            events = [event async for event in stream]
     assert [type(event) for event in events] == [WorkflowStateChanged]
     assert events[0].state == "done"
 
 
 @sync_and_async
-def test_reply_stream_yields_each_delta(mode: str, sandbox: Sandbox) -> None:
+async def test_reply_stream_yields_each_delta(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
-    if mode == "sync":
-        with sandbox.client(namespace="user_1") as client, client.rooms.stream(room) as stream:
-            client.messages.send(room, content="Hello!", stream=True)
-            events = []
-            for event in stream:
-                events.append(event)
-                if isinstance(event, MessageComplete):
-                    break
-    else:
-
-        async def main() -> list[Any]:
-            async with sandbox.async_client(namespace="user_1") as client, client.rooms.stream(room) as stream:
-                await client.messages.send(room, content="Hello!", stream=True)
-                events = []
-                async for event in stream:
-                    events.append(event)
-                    if isinstance(event, MessageComplete):
-                        break
-                return events
-
-        events = asyncio.run(main())
-    *deltas, complete = events
+    deltas: list[str] = []
+    async with user_of(sandbox, mode) as user, user.rooms.stream(room) as stream:
+        await user.messages.send(room, content="Hello!", stream=True)
+        async for event in stream:
+            if isinstance(event, MessageComplete):
+                break
+            deltas.append(event.content)
     assert len(deltas) > 1
-    assert "".join(delta.content for delta in deltas) == complete.message.content
-    eventually(lambda: sandbox.open_streams == 0)
+    assert "".join(deltas) == event.message.content
+    await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)

@@ -9,20 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext._errors import (
+from interactor_ext import (
     APIConnectionError,
-    APITimeoutError,
     CircuitOpenError,
-    ConfigurationError,
     InteractorError,
-    NotFoundError,
-    RateLimitError,
-    ServerError,
     StreamError,
 )
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams._events import event_reader
-from interactor_ext.streams._state import GIVE_UP_AFTER, LONGEST_WAIT, Backoff, Connect, End, Receive, StreamState
+from interactor_ext.streams._state import GIVE_UP_AFTER, LONGEST_WAIT, Backoff, Connect, End, StreamState
 
 FULL = RetryPolicy(jitter=lambda: 1.0)
 BROKEN = APIConnectionError("broken")
@@ -69,33 +64,6 @@ def error_of(stream: StreamState) -> InteractorError | None:
 def reconnect(stream: StreamState, now: float = 0.0) -> None:
     stream.woken()
     stream.connected(now)
-
-
-def test_stream_state_connects_receives_backs_off_and_ends() -> None:
-    stream = state()
-    assert headers_of(stream) == HEADERS
-    stream.connected(0.0)
-    assert isinstance(stream.action, Receive)
-    stream.received(event(1), 0.0)
-    assert [received.type for received in stream.ready] == ["message.delta"]
-    stream.failed(BROKEN, 0.0)
-    assert wait_of(stream) == 1.0
-    stream.woken()
-    assert headers_of(stream) == {**HEADERS, "Last-Event-ID": b"1"}
-    stream.connected(1.0)
-    stream.received(event(2) + event(None, type="done") + event(3), 1.0)
-    assert (len(stream.ready), stream.reconnects) == (2, 1)
-    assert error_of(stream) is None
-
-
-def test_reconnect_asks_for_events_after_the_last_complete_one() -> None:
-    stream = state(last_event_id="5")
-    stream.connected(0.0)
-    stream.received(event(6) + event(7)[:-1], 0.0)
-    stream.failed(None, 0.0)
-    stream.woken()
-    assert isinstance(stream.action, Connect)
-    assert stream.action.headers["Last-Event-ID"] == b"6"
 
 
 def test_backoff_grows_with_failures_and_an_event_resets_it() -> None:
@@ -165,77 +133,10 @@ def test_retry_field_is_minimum_and_step_of_the_backoff(retry: bytes, expected: 
     assert waits == pytest.approx(expected)
 
 
-def test_retry_after_is_a_minimum_of_the_backoff() -> None:
-    stream = state()
-    stream.failed(RateLimitError("slow", status=429, retry_after=60.0), 0.0)
-    assert wait_of(stream) == 66.0
-    stream.woken()
-    stream.failed(ServerError("down", status=503, retry_after=0.1), 0.0)
-    assert wait_of(stream) == 2.0
-
-
-def test_too_long_retry_after_ends_the_state() -> None:
-    stream = state()
-    error = ServerError("down", status=503, retry_after=LONGEST_WAIT + 1)
-    stream.failed(error, 0.0)
-    assert error_of(stream) is error
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        NotFoundError("no", status=404),
-        ConfigurationError("closed"),
-        StreamError("html", status=200),
-    ],
-)
-def test_permanent_error_ends_the_stream(error: InteractorError) -> None:
-    stream = state()
-    stream.failed(error, 0.0)
-    assert error_of(stream) is error
-
-
 def test_open_circuit_is_waited_for() -> None:
     stream = state()
     stream.failed(CircuitOpenError("open", retry_after=15.0), 0.0)
     assert wait_of(stream) == 16.5
-
-
-def test_first_connection_is_tried_max_retries_times() -> None:
-    stream = state()
-    for _ in range(3):
-        stream.failed(BROKEN, 0.0)
-        wait_of(stream)
-        stream.woken()
-    stream.failed(BROKEN, 0.0)
-    assert error_of(stream) is BROKEN
-
-
-@pytest.mark.parametrize("most", [0, 2])
-def test_max_reconnects_counts_all_reconnects(most: int) -> None:
-    stream = state(max_reconnects=most)
-    stream.connected(0.0)
-    for number in range(most):
-        stream.received(event(number), 0.0)
-        stream.failed(BROKEN, 0.0)
-        reconnect(stream)
-    stream.failed(BROKEN, 0.0)
-    error = error_of(stream)
-    assert isinstance(error, StreamError)
-    assert error.__cause__ is BROKEN
-    assert f"reconnects: {most}" in str(error)
-
-
-def test_deadline_before_the_next_attempt_ends_the_stream() -> None:
-    stream = state(deadline=10.0)
-    stream.connected(0.0)
-    stream.failed(BROKEN, 8.9)
-    assert stream.action == Backoff(1.0, 1, 9.9)
-    reconnect(stream)
-    stream.failed(BROKEN, 8.5)
-    error = error_of(stream)
-    assert isinstance(error, APITimeoutError)
-    assert error.__cause__ is BROKEN
 
 
 def test_deadline_before_the_first_connection_keeps_the_connection_error() -> None:
@@ -244,28 +145,13 @@ def test_deadline_before_the_first_connection_keeps_the_connection_error() -> No
     assert error_of(stream) is BROKEN
 
 
-def test_deadline_while_receiving_ends_the_stream_after_the_events() -> None:
-    stream = state(deadline=10.0)
-    stream.connected(0.0)
-    stream.received(event(1), 10.0)
-    assert len(stream.ready) == 1
-    assert isinstance(error_of(stream), APITimeoutError)
-
-
-def test_done_at_the_deadline_ends_without_an_error() -> None:
-    stream = state(deadline=10.0)
-    stream.connected(0.0)
-    stream.received(event(None, type="done"), 10.0)
-    assert error_of(stream) is None
-
-
 def test_remembered_event_ids_are_bounded() -> None:
     stream = state()
     stream.connected(0.0)
     many = 30_000
-    for number in range(many):
-        stream.received(event(number), 0.0)
-    stream.ready.clear()
+    for start in range(0, many, 1000):
+        stream.received(b"".join(event(number) for number in range(start, start + 1000)), 0.0)
+        stream.ready.clear()
     for _ in range(2):
         stream.failed(None, 0.0)
         reconnect(stream)

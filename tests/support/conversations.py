@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import pytest
-
 from interactor_client.models import Message, MessageDelta
 from interactor_ext import APITimeoutError, InteractorError, ToolSet
-from interactor_ext._client import waiting
-from interactor_ext.chat import _room_queue, _state
-from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
+from tests.support.modes import opened
 
-sync_and_async = pytest.mark.parametrize("mode", ["sync", "async"])
 NAMESPACE = "user_1"
 T = TypeVar("T")
 
@@ -37,6 +32,13 @@ class Outcome:
         return [event.type for event in self.events]
 
 
+@contextlib.asynccontextmanager
+async def user_of(sandbox: Sandbox, mode: str, **settings: Any) -> AsyncIterator[Any]:
+    """A client of the sandbox, to be used as an async one."""
+    async with opened(mode, sandbox._with_connection({"namespace": NAMESPACE, **settings})) as user:
+        yield user
+
+
 def chat(
     mode: str,
     sandbox: Sandbox,
@@ -47,29 +49,13 @@ def chat(
     during: Callable[[Any], None] = lambda event: None,
     **settings: Any,
 ) -> Outcome:
-    """Collect every event, then the message. `during` is called with None once it is sent, then with each event.
-
-    It runs in a thread if the client is asynchronous.
+    """Collect every event, then the message. `during` is called with None once it is sent, then with each event, in a
+    thread.
     """
     outcome = Outcome()
-    if mode == "sync":
-        with sandbox.client(namespace=NAMESPACE, **settings) as user, user.chat(room_id, content, tools=tools) as reply:
-            during(None)
-            try:
-                for event in reply:
-                    outcome.events.append(event)
-                    during(event)
-            except InteractorError as error:
-                outcome.error = error
-            with contextlib.suppress(InteractorError):
-                outcome.message = reply.message()
-        return outcome
 
     async def main() -> None:
-        async with (
-            sandbox.async_client(namespace=NAMESPACE, **settings) as user,
-            user.chat(room_id, content, tools=tools) as reply,
-        ):
+        async with user_of(sandbox, mode, **settings) as user, user.chat(room_id, content, tools=tools) as reply:
             await asyncio.to_thread(during, None)
             try:
                 async for event in reply:
@@ -90,16 +76,14 @@ def new_room(sandbox: Sandbox, *tool_ids: str) -> str:
         return user.rooms.create(assistant_id=bot.id).id
 
 
+def room_with(sandbox: Sandbox, tools: ToolSet) -> str:
+    """A room whose assistant has these tools."""
+    with sandbox.client(namespace=NAMESPACE) as user:
+        return new_room(sandbox, *(tool.id for tool in tools.register(user)))
+
+
 def asked(sandbox: Sandbox, operation: str) -> Iterator[Any]:
     return (request for request in sandbox.requests if request.operation == operation)
-
-
-def shorten_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between attempts, and between looks at a room, some milliseconds pass. How long it is tried stays as it is."""
-    monkeypatch.setattr(RetryPolicy, "backoff", lambda policy, failures: 0.005)
-    monkeypatch.setattr(_state, "_POLL_PAUSES", (0.01,) * 900)
-    monkeypatch.setattr(_room_queue, "_POLL_PAUSES", (0.01,) * 3000)
-    monkeypatch.setattr(waiting, "_FIRST_PAUSE", 0.01)
 
 
 def under_deadline(attempt: Callable[[float], T], has_begun: Callable[[], bool]) -> T:

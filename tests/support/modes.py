@@ -1,10 +1,12 @@
-"""Runs one test body with the sync and the async client: `use` says what to do with a client."""
+"""Runs one test body with the sync and the async client."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from interactor_ext import AsyncInteractorClient, InteractorClient
 
 sync_and_async = pytest.mark.parametrize("mode", ["sync", "async"])
+# Where the classes of resources and of other parts of clients are defined.
+PARTS = ("interactor_client.api.", "interactor_ext._client.")
 
 
 def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:
@@ -31,18 +35,69 @@ def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:
     return asyncio.run(main())
 
 
-def in_turn(mode: str, settings: dict[str, Any], *uses: Callable[[Any], Any]) -> list[Any]:
-    """What each of `uses` returns for one client, awaited, one after the other."""
+class Awaited:
+    """A sync client, or what it gave, with the names of its async twin: `await`, `async with` and `async for` do what
+    they do, and nothing else runs meanwhile.
+    """
 
-    def work(client: Any) -> Any:
-        if mode == "sync":
-            return [use(client) for use in uses]
+    def __init__(self, value: Any) -> None:
+        self._value = value
 
-        async def main() -> list[Any]:
-            results = (use(client) for use in uses)
-            return [await result if inspect.isawaitable(result) else result for result in results]
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._value, "close" if name == "aclose" else name)
+        if callable(found):
+            return lambda *args, **kwargs: Awaited(found(*args, **kwargs))
+        return Awaited(found) if type(found).__module__.startswith(PARTS) else found
 
-        return main()
+    def __await__(self) -> Any:
+        return self._value
+        yield  # what makes it a generator
 
-    found: list[Any] = call(mode, settings, work)
-    return found
+    async def __aenter__(self) -> Awaited:
+        return Awaited(self._value.__enter__())
+
+    async def __aexit__(self, *exc_info: Any) -> Any:
+        return self._value.__exit__(*exc_info)
+
+    def __aiter__(self) -> Awaited:
+        return Awaited(iter(self._value))
+
+    async def __anext__(self) -> Any:
+        try:
+            return next(self._value)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    def __repr__(self) -> str:
+        return repr(self._value)
+
+
+@asynccontextmanager
+async def client_of(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
+    if mode == "sync":
+        with InteractorClient(**settings) as client:
+            yield client
+    else:
+        async with AsyncInteractorClient(**settings) as async_client:
+            yield async_client
+
+
+@asynccontextmanager
+async def opened(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
+    """A client to be used as an async one."""
+    async with client_of(mode, settings) as client:
+        yield Awaited(client) if mode == "sync" else client
+
+
+async def done(result: Any) -> Any:
+    """What a sync method returned, or a coroutine of an async one returns."""
+    return await result if inspect.isawaitable(result) else result
+
+
+async def at_once(mode: str, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The results of coroutines that use a client of `opened`, each in a thread or in a task of its own."""
+    if mode == "async":
+        return await asyncio.gather(*coroutines)
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(len(coroutines)) as pool:
+        return await asyncio.gather(*(loop.run_in_executor(pool, asyncio.run, each) for each in coroutines))

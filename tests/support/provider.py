@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Self
 
 import httpx
 
-from tests.support.modes import call
 from tests.support.odd_server import Answer, Asked, OddServer, js
 from tests.support.waiting import PATIENCE
-
-Script = Generator[Any, Any, Any]
 
 
 class Clock:
@@ -116,66 +113,21 @@ class World:
         auth._tokens._clock = self.clock
         return auth
 
-    def run(self, mode: str, script: Callable[[Any], Script]) -> Any:
-        return run(mode, self.settings, script)
 
-
-def run(mode: str, settings: dict[str, Any], script: Callable[[Any], Script]) -> Any:
-    """Run a generator of calls with a client: it yields each call, and gets its result or its error."""
-
-    def use(client: Any) -> Any:
-        steps = script(client)
-        if mode == "sync":
-            value = None
-            try:
-                while True:
-                    value = steps.send(value)
-            except StopIteration as done:
-                return done.value
-
-        async def main() -> Any:
-            value, error = None, None
-            try:
-                while True:
-                    step = steps.send(value) if error is None else steps.throw(error)
-                    value, error = None, None
-                    try:
-                        value = await step if inspect.isawaitable(step) else step
-                    except Exception as caught:
-                        error = caught
-            except StopIteration as done:
-                return done.value
-
-        return main()
-
-    return call(mode, settings, use)
-
-
-def send(auth: Any, method: str, url: str, **arguments: Any) -> Any:
+async def send(auth: Any, method: str, url: str, **arguments: Any) -> httpx.Response:
     """Call the provider as a user would, with an httpx client of the auth's own kind. Redirects are followed."""
-    options = {"auth": auth, "follow_redirects": arguments.pop("follow_redirects", True), "timeout": PATIENCE}
+    follow_redirects = arguments.pop("follow_redirects", True)
+    return await follow(auth, httpx.Request(method, url, **arguments), follow_redirects=follow_redirects)
+
+
+async def follow(auth: Any, request: httpx.Request, *, follow_redirects: bool = False) -> httpx.Response:
+    """Send a request, such as `response.next_request`, by hand."""
+    options: dict[str, Any] = {"auth": auth, "follow_redirects": follow_redirects, "timeout": PATIENCE}
     if not type(auth).__name__.startswith("Async"):
         with httpx.Client(**options) as http:
-            return http.request(method, url, **arguments)
-
-    async def main() -> httpx.Response:
-        async with httpx.AsyncClient(**options) as http:
-            return await http.request(method, url, **arguments)
-
-    return main()
-
-
-def follow(auth: Any, request: httpx.Request) -> Any:
-    """Send `response.next_request` by hand."""
-    if not type(auth).__name__.startswith("Async"):
-        with httpx.Client(auth=auth) as http:
             return http.send(request)
-
-    async def main() -> httpx.Response:
-        async with httpx.AsyncClient(auth=auth) as http:
-            return await http.send(request)
-
-    return main()
+    async with httpx.AsyncClient(**options) as async_http:
+        return await async_http.send(request)
 
 
 class _Turns(httpx.BaseTransport):
@@ -204,31 +156,18 @@ class _AsyncTurns(httpx.AsyncBaseTransport):
             return response
 
 
-def send_at_once(auth: Any, number: int, url: str) -> Any:
+async def send_at_once(auth: Any, number: int, url: str) -> list[Any]:
     """So many calls at the same time, each in a thread or a task of its own: their responses or errors."""
     options: dict[str, Any] = {"auth": auth, "timeout": httpx.Timeout(PATIENCE)}
-    if not type(auth).__name__.startswith("Async"):
-        options["transport"] = _Turns()
-        found: list[Any] = [None] * number
-        barrier = threading.Barrier(number)
-        with httpx.Client(**options) as http:
+    if type(auth).__name__.startswith("Async"):
+        async with httpx.AsyncClient(**options, transport=_AsyncTurns()) as async_http:
+            return await asyncio.gather(*(async_http.get(url) for _ in range(number)), return_exceptions=True)
+    barrier = threading.Barrier(number)
 
-            def work(index: int) -> None:
-                barrier.wait(PATIENCE)
-                try:
-                    found[index] = http.get(url)
-                except Exception as error:
-                    found[index] = error
+    def work() -> httpx.Response:
+        barrier.wait(PATIENCE)
+        return http.get(url)
 
-            threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in range(number)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join(2 * PATIENCE)
-        return found
-
-    async def main() -> list[Any]:
-        async with httpx.AsyncClient(**options, transport=_AsyncTurns()) as http:
-            return await asyncio.gather(*(http.get(url) for _ in range(number)), return_exceptions=True)
-
-    return main()
+    with httpx.Client(**options, transport=_Turns()) as http, ThreadPoolExecutor(number) as pool:
+        calls = [pool.submit(work) for _ in range(number)]
+        return [call.exception() or call.result() for call in calls]

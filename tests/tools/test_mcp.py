@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,16 +27,17 @@ from interactor_ext import (
     ToolSet,
     ValidationError,
 )
-from interactor_ext._effects import run_async, run_sync
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.tools import _mcp
-from interactor_ext.tools._calls import PendingCall, ToolFailedError, ToolRun
-from interactor_ext.tools._mcp import readable
-from tests.support.conversations import NAMESPACE, chat, new_room, shorten_pauses, sync_and_async, under_deadline
+from tests.support.conversations import NAMESPACE, chat, room_with, under_deadline
 from tests.support.mcp_servers import ROOT, connected, demo, server_over_http
+from tests.support.modes import sync_and_async
 from tests.support.npm import npm_package
 from tests.support.ports import free_port
+from tests.support.tool_runs import run as run_tool
 from tests.support.waiting import eventually, eventually_async
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 GONE = "gave no result: the event loop of its session no longer runs here"
 EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
@@ -55,32 +56,9 @@ MODES, TRANSPORTS = ("sync", "async"), ("stdio", "http")
 PROTOCOLS = ("legacy", "auto")
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_pauses(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with Sandbox().run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
-
-
-def room_with(sandbox: Sandbox, tools: ToolSet) -> str:
-    with sandbox.client(namespace=NAMESPACE) as user:
-        return new_room(sandbox, *[tool.id for tool in tools.register(user)])
-
-
 def run(tools: ToolSet, name: str, arguments: Any = None) -> Any:
     """The result of a call, for a synchronous caller."""
-    call = PendingCall("tc_1", "room_1", "tool_1", name, {} if arguments is None else arguments, NAMESPACE)
-    return run_sync(ToolRun(tools[name], name, call).result())
+    return run_tool(tools[name], {} if arguments is None else arguments)
 
 
 def text_of(tool: str, result: Any) -> str:
@@ -246,41 +224,6 @@ def test_result_of_a_session_whose_event_loop_has_ended_is_an_error() -> None:
     assert run(tools, "a", {}) == {"error": {"type": "tool_failed", "message": f"The MCP server paged {GONE}"}}
 
 
-def test_call_ends_when_the_event_loop_of_its_session_stops_meanwhile() -> None:
-    tools = ToolSet()
-    Hanging.started, Hanging.ended = asyncio.Event(), threading.Event()
-    loop = asyncio.new_event_loop()
-    opened = loop.run_until_complete(_opened(tools))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    loop.call_soon_threadsafe(lambda: loop.create_task(_stop_when_called(loop)))
-    assert run(tools, "hang", {}) == {"error": {"type": "tool_failed", "message": f"The MCP server paged {GONE}"}}
-    thread.join(60)
-    loop.run_until_complete(opened)
-    loop.close()
-
-
-async def _opened(tools: ToolSet) -> asyncio.Task[None]:
-    """A session that is closed when the loop runs again after it was stopped."""
-    ready = asyncio.Event()
-
-    async def hold() -> None:
-        async with Client(lowlevel([["hang"]])) as client:
-            await tools.add_mcp(client)
-            ready.set()
-            await Hanging.started.wait()
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(hold())
-    await ready.wait()
-    return task
-
-
-async def _stop_when_called(loop: asyncio.AbstractEventLoop) -> None:
-    await Hanging.started.wait()
-    loop.stop()
-
-
 async def test_call_in_a_forked_child_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     tools = ToolSet()
     async with Client(lowlevel([["a"]])) as client:
@@ -288,27 +231,6 @@ async def test_call_in_a_forked_child_is_an_error(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr("os.getpid", lambda: -1)
         result = await asyncio.to_thread(run, tools, "a")
     assert result == {"error": {"type": "tool_failed", "message": f"The MCP server paged {GONE}"}}
-
-
-async def test_version_of_the_sdk_without_a_handler_for_messages_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    tools = ToolSet()
-    async with Client(lowlevel([["a"]]), mode="legacy") as client:
-        del client.session._message_handler
-        await tools.add_mcp(client)
-    assert len(tools) == 1
-    assert "does not let a ToolSet hear of changed tools" in caplog.text
-
-
-async def test_list_that_is_no_list_is_a_connection_error() -> None:
-    server = lowlevel([["a"]])
-
-    async def list_tools(context: Any, params: Any) -> dict[str, Any]:
-        return {"tools": 5}
-
-    server.add_request_handler("tools/list", types.PaginatedRequestParams, list_tools)
-    async with Client(server) as client:
-        with pytest.raises(APIConnectionError, match="The MCP server paged did not list its tools"):
-            await ToolSet().add_mcp(client)
 
 
 def test_call_ends_when_the_event_loop_of_its_session_ends_meanwhile() -> None:
@@ -335,8 +257,10 @@ class Hanging:
     ended: threading.Event
 
 
-def lowlevel(pages: list[list[str]], *, cursors: list[str] | None = None) -> Server:
-    """A server whose list has pages."""
+def lowlevel(
+    pages: list[list[str]], *, cursors: list[str] | None = None, result: types.CallToolResult | None = None
+) -> Server:
+    """A server whose list has pages, and whose tools give this result, or their arguments."""
     cursors = cursors or [str(number) for number in range(1, len(pages))]
 
     async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
@@ -355,7 +279,8 @@ def lowlevel(pages: list[list[str]], *, cursors: list[str] | None = None) -> Ser
                 await asyncio.Event().wait()
             finally:
                 Hanging.ended.set()
-        return types.CallToolResult(content=[types.TextContent(type="text", text=json.dumps(params.arguments))])
+        arguments = types.TextContent(type="text", text=json.dumps(params.arguments))
+        return result or types.CallToolResult(content=[arguments])
 
     return Server("paged", on_list_tools=list_tools, on_call_tool=call_tool)
 
@@ -366,18 +291,39 @@ async def test_all_pages_of_a_list_are_read() -> None:
         await tools.add_mcp(client)
         assert [tool.name for tool in tools] == ["a", "b", "c"]
         assert (tools["c"].description, tools["c"].parameters) == ("The c", {"type": "object"})
-        result = await run_async(ToolRun(tools["c"], "c", PendingCall("", "", "", "c", {"x": [1]}, None)).result())
-        assert result == '{"x": [1]}'
-        for wrong in ("x", None, []):
-            call = PendingCall("", "", "", "c", wrong, None)  # type: ignore[arg-type]
-            refused = await run_async(ToolRun(tools["c"], "c", call).result())
+        assert await asyncio.to_thread(run, tools, "c", {"x": [1]}) == '{"x": [1]}'
+        for wrong in ("x", [], 5):
+            refused = await asyncio.to_thread(run, tools, "c", wrong)
             assert refused["error"]["type"] == "invalid_arguments"
 
 
-async def test_list_that_repeats_a_page_is_an_error() -> None:
+def odd_list() -> Server:
+    server = lowlevel([["a"]])
+
+    async def list_tools(context: Any, params: Any) -> dict[str, Any]:
+        return {"tools": 5}
+
+    server.add_request_handler("tools/list", types.PaginatedRequestParams, list_tools)
+    return server
+
+
+UNREADABLE: list[tuple[Callable[[], Server], type[Exception], str]] = [
+    (lambda: lowlevel([["a"], ["b"], ["c"]], cursors=["x", "x", "x"]), ConfigurationError, "the same page of tools"),
+    (lambda: lowlevel([[""]]), ConfigurationError, "a tool without a name"),
+    (lambda: Server("empty"), APIConnectionError, "MCP server empty did not list its tools: Method not found"),
+    (odd_list, APIConnectionError, "The MCP server paged did not list its tools"),
+]
+
+
+@pytest.mark.parametrize(
+    ("server", "error", "words"), UNREADABLE, ids=["repeats a page", "no name", "lists none", "no list"]
+)
+async def test_list_that_cannot_be_read_is_an_error_and_adds_nothing(
+    server: Callable[[], Server], error: type[Exception], words: str
+) -> None:
     tools = ToolSet()
-    async with Client(lowlevel([["a"], ["b"], ["c"]], cursors=["x", "x", "x"])) as client:
-        with pytest.raises(ConfigurationError, match="the same page of tools again and again"):
+    async with Client(server()) as client:
+        with pytest.raises(error, match=words):
             await tools.add_mcp(client)
     assert len(tools) == 0
 
@@ -396,12 +342,6 @@ async def test_name_that_is_taken_is_an_error_and_adds_nothing() -> None:
         assert [tool.name for tool in tools] == ["b"]
         await tools.add_mcp(client, "other_")
     assert [tool.name for tool in tools] == ["b", "other_a", "other_b"]
-
-
-async def test_tool_without_a_name_is_an_error() -> None:
-    async with Client(lowlevel([[""]])) as client:
-        with pytest.raises(ConfigurationError, match="a tool without a name"):
-            await ToolSet().add_mcp(client)
 
 
 def test_name_that_the_platform_refuses_is_told_at_register(sandbox: Sandbox) -> None:
@@ -424,12 +364,6 @@ async def test_session_that_is_not_initialized_is_an_error() -> None:
             await ToolSet().add_mcp(session)
 
 
-async def test_server_that_does_not_list_its_tools_is_a_connection_error() -> None:
-    async with Client(Server("empty")) as client:
-        with pytest.raises(APIConnectionError, match="The MCP server empty did not list its tools: Method not found"):
-            await ToolSet().add_mcp(client)
-
-
 async def test_change_whose_tools_are_taken_leaves_the_set_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
     tools = ToolSet()
     pages = [["a"]]
@@ -446,8 +380,7 @@ async def test_change_whose_tools_are_taken_leaves_the_set_as_it_was(caplog: pyt
         assert tools["b"].function is b
 
 
-async def test_stream_of_changes_that_a_server_ends_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_mcp, "_FIRST_PAUSE", 0.01)
+async def test_stream_of_changes_that_a_server_ends_is_opened_again() -> None:
     tools = ToolSet()
     pages = [["a"]]
     server = lowlevel(pages)
@@ -477,6 +410,13 @@ BLOB_RESOURCE = types.EmbeddedResource(
 LINK_SHOWN = {"type": "resource_link", "uri": "file:///a.txt", "name": "a.txt"}
 
 
+async def result_of(result: types.CallToolResult) -> Any:
+    tools = ToolSet()
+    async with Client(lowlevel([["a"]], result=result)) as client:
+        await tools.add_mcp(client)
+        return await asyncio.to_thread(run, tools, "a")
+
+
 def text(value: str) -> types.TextContent:
     return types.TextContent(type="text", text=value)
 
@@ -501,23 +441,24 @@ def text(value: str) -> types.TextContent:
     ],
     ids=str,
 )
-def test_result_of_a_server_is_made_readable(content: list[Any], structured: dict[str, Any], expected: Any) -> None:
-    assert readable(types.CallToolResult(content=content, **structured)) == expected
+async def test_result_of_a_server_is_made_readable(
+    content: list[Any], structured: dict[str, Any], expected: Any
+) -> None:
+    assert await result_of(types.CallToolResult(content=content, **structured)) == expected
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([text("No."), text("Never.")], "No.\nNever."),
+        ([text("No."), text("Never.")], "No. Never."),
         ([LINK], json.dumps({"name": "a.txt", "uri": "file:///a.txt", "type": "resource_link"})),
         ([], "The tool failed, and does not say why."),
     ],
     ids=str,
 )
-def test_error_of_a_server_is_the_message_of_the_result(content: list[Any], message: str) -> None:
-    with pytest.raises(ToolFailedError) as caught:
-        readable(types.CallToolResult(content=content, is_error=True))
-    assert str(caught.value) == message
+async def test_error_of_a_server_is_the_message_of_the_result(content: list[Any], message: str) -> None:
+    refused = await result_of(types.CallToolResult(content=content, is_error=True))
+    assert refused == {"error": {"type": "tool_failed", "message": message}}
 
 
 def shop() -> ToolSet:

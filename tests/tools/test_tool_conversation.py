@@ -7,7 +7,6 @@ import contextvars
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal
@@ -29,10 +28,15 @@ from interactor_ext import (
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 from tests.support.chaos_proxy import LOST, ChaosProxy
-from tests.support.conversations import NAMESPACE, asked, chat, new_room, shorten_pauses, sync_and_async
+from tests.support.conversations import NAMESPACE, asked, chat, new_room, room_with
 from tests.support.delivery_receiver import receiving
+from tests.support.modes import call as call_with
+from tests.support.modes import sync_and_async
 from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.waiting import eventually
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 FIVE_CALLS = """/tool get_weather {"city": "Oslo"}
 /tool get_weather {"city": "Rome", "unit": "F"}
@@ -91,23 +95,6 @@ class Tools(ToolSet):
             return a + b
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten_pauses(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with Sandbox().run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
-
-
 def registered(sandbox: Sandbox, tools: ToolSet) -> list[str]:
     with sandbox.client(namespace=NAMESPACE) as user:
         return [tool.id for tool in tools.register(user)]
@@ -124,49 +111,38 @@ def pending(sandbox: Sandbox) -> list[RoomToolCallPendingEvent]:
 
 
 @sync_and_async
-def test_failing_and_invalid_tool_calls_get_error_results(mode: str, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("network_fails", [False, True])
+def test_each_call_is_run_once_and_its_result_or_error_submitted_once(
+    mode: str, network_fails: bool, sandbox: Sandbox
+) -> None:
+    """Also where the stream is cut twice, and the responses to two submissions are lost."""
     tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
-    outcome = chat(mode, sandbox, room, FIVE_CALLS, tools=tools)
+    room = room_with(sandbox, tools)
+
+    def lose(request: str, number: int) -> int | None:
+        if request.endswith("/stream") and network_fails:
+            return (0, 400)[number] if number < 2 else None
+        return LOST if request.endswith("/tool-results") and network_fails and number in (1, 3) else None
+
+    with ChaosProxy(sandbox.core_api_url, lose) as proxy:
+        outcome = chat(mode, sandbox, room, FIVE_CALLS, tools=tools, core_api_url=proxy.url)
+        lost = Counter(request.rpartition("/")[2] for request in proxy.cuts)
+    assert lost == ({"stream": 2, "tool-results": 2} if network_fails else {})
     assert outcome.error is None
     assert outcome.message is not None
     assert outcome.message.content == outcome.text == FIVE_ANSWERS
     assert tools.runs == {"get_weather": 2, "fail": 1, "add": 1}
     calls = [event.tool_call.id for event in outcome.events if isinstance(event, ToolCallStart)]
-    assert len(calls) == 5
-    assert sorted(accepted(sandbox)) == sorted(calls)
-    assert len(list(asked(sandbox, "submit_tool_result"))) == 5
-
-
-@sync_and_async
-def test_each_result_is_submitted_once_although_the_network_fails(mode: str, sandbox: Sandbox) -> None:
-    """The stream is cut twice, and the responses to two submissions are lost."""
-    tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
-
-    def lose(request: str, number: int) -> int | None:
-        if request.endswith("/stream"):
-            return (0, 400)[number] if number < 2 else None
-        if request.endswith("/tool-results"):
-            return LOST if number in (1, 3) else None
-        return None
-
-    with ChaosProxy(sandbox.core_api_url, lose) as proxy:
-        outcome = chat(mode, sandbox, room, FIVE_CALLS, tools=tools, core_api_url=proxy.url)
-        lost = Counter(request.rpartition("/")[2] for request in proxy.cuts)
-    assert lost == {"stream": 2, "tool-results": 2}
-    assert outcome.error is None
-    assert outcome.message is not None
-    assert outcome.message.content == outcome.text == FIVE_ANSWERS
-    assert tools.runs == {"get_weather": 2, "fail": 1, "add": 1}
     assert sorted(Counter(accepted(sandbox)).values()) == [1] * 5
+    assert {*calls} <= {*accepted(sandbox)}
+    assert network_fails or len(calls) == 5
     assert len(list(asked(sandbox, "submit_tool_result"))) == 5
 
 
 @sync_and_async
 def test_tools_run_and_the_answer_is_found_without_a_stream(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
 
     def break_off(event: Any) -> None:
         if event is None:
@@ -184,7 +160,7 @@ def test_tools_run_and_the_answer_is_found_without_a_stream(mode: str, sandbox: 
 @sync_and_async
 def test_rejected_result_ends_the_chat_and_can_be_submitted_later(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
     sandbox.faults.add("submit_tool_result", status=403, times=None)
     outcome = chat(mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools)
     assert isinstance(outcome.error, PermissionDeniedError)
@@ -194,16 +170,6 @@ def test_rejected_result_ends_the_chat_and_can_be_submitted_later(mode: str, san
     with sandbox.client(namespace=NAMESPACE) as user:
         tools.run(user, pending(sandbox)[0])
         assert eventually(lambda: user.messages.list(room, order="desc").data[0].content == "Bot here. add answered 3.")
-    assert tools.runs == {"add": 1}
-
-
-@sync_and_async
-def test_result_submission_is_retried_after_server_errors(mode: str, sandbox: Sandbox) -> None:
-    tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
-    sandbox.faults.add("submit_tool_result", status=500, times=2)
-    outcome = chat(mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools)
-    assert outcome.text == "Bot here. add answered 3."
     assert tools.runs == {"add": 1}
 
 
@@ -229,7 +195,7 @@ def test_unknown_tool_gets_an_error_result_and_a_callback_tool_is_left_alone(
 @sync_and_async
 def test_chat_without_tools_waits_for_results_of_others(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
 
     def answer(event: Any) -> None:
         if isinstance(event, ToolCallStart):
@@ -250,7 +216,7 @@ def test_tool_context_has_namespace_room_and_call_id(mode: str, sandbox: Sandbox
         """Takes a note."""
         seen.append((context, text, tenant.get()))
 
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
     token = tenant.set("acme")
     try:
         chat(mode, sandbox, room, '/tool note {"text": "a"}\n/tool note {"text": "b"}', tools=tools)
@@ -272,7 +238,7 @@ def test_tool_that_chats_in_its_own_room_gets_an_error(mode: str, sandbox: Sandb
         with sandbox.client(namespace=NAMESPACE) as user, user.chat(context.room_id, "Hm?") as reply:
             return reply.message().content
 
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
     assert "waits for its result" in chat(mode, sandbox, room, "/tool ask {}", tools=tools).text
 
 
@@ -292,7 +258,7 @@ async def test_cancelled_chat_cancels_asynchronous_tools(sandbox: Sandbox) -> No
             runs.append("cancelled")
             raise
 
-    room = new_room(sandbox, *await asyncio.to_thread(registered, sandbox, tools))
+    room = await asyncio.to_thread(room_with, sandbox, tools)
     async with sandbox.async_client(namespace=NAMESPACE) as user:
 
         async def follow() -> None:
@@ -322,7 +288,7 @@ async def test_wait_for_that_times_out_does_not_run_a_tool_again(sandbox: Sandbo
         await go_on.wait()
         return "done"
 
-    room = new_room(sandbox, *await asyncio.to_thread(registered, sandbox, tools))
+    room = await asyncio.to_thread(room_with, sandbox, tools)
     async with (
         sandbox.async_client(namespace=NAMESPACE) as user,
         user.chat(room, "/tool work {}", tools=tools) as reply,
@@ -335,69 +301,38 @@ async def test_wait_for_that_times_out_does_not_run_a_tool_again(sandbox: Sandbo
     assert runs == 1
 
 
-async def test_cancelled_error_raised_by_a_tool_is_a_failure_of_the_tool(sandbox: Sandbox) -> None:
-    tools = ToolSet()
-
-    @tools.tool
-    async def confused() -> None:
-        """Cancels what it waits for."""
-        task = asyncio.create_task(asyncio.sleep(60))
-        task.cancel()
-        await task
-
-    room = new_room(sandbox, *await asyncio.to_thread(registered, sandbox, tools))
-    async with (
-        sandbox.async_client(namespace=NAMESPACE) as user,
-        user.chat(room, "/tool confused {}", tools=tools) as reply,
-    ):
-        assert "CancelledError" in (await reply.message()).content
-
-
 @sync_and_async
 def test_register_creates_updates_and_keeps_tools(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
 
-    def register(tools: ToolSet) -> list[Tool]:
-        if mode == "sync":
-            with sandbox.client(namespace=NAMESPACE) as user:
-                return tools.register(user)
-
-        async def main() -> list[Tool]:
-            async with sandbox.async_client(namespace=NAMESPACE) as user:
-                return await tools.register(user)
-
-        return asyncio.run(main())
+    def register() -> list[Tool]:
+        return call_with(mode, sandbox._with_connection({"namespace": NAMESPACE}), tools.register)
 
     with sandbox.client(namespace=NAMESPACE) as user:
         # More than a page of others, and one that has changed since.
         for number in range(101):
             user.tools.create(name=f"other_{number}", description="", parameters={})
         old = user.tools.create(name="add", description="Old.", parameters={}, callback_url="https://example.com/")
-    first = register(tools)
+    first = register()
     assert [(tool.name, tool.description, tool.parameters) for tool in first] == [
         (tool.name, tool.description, tool.parameters) for tool in tools
     ]
     assert first[2].id == old.id
     assert first[2].callback_url == "https://example.com/"
     changes = [request for request in sandbox.requests if request.operation in ("create_tool", "update_tool")]
-    assert [tool.id for tool in register(tools)] == [tool.id for tool in first]
+    assert [tool.id for tool in register()] == [tool.id for tool in first]
     later = [request for request in sandbox.requests if request.operation in ("create_tool", "update_tool")]
     assert len(later) == len(changes)
 
 
 def answered(mode: str, sandbox: Sandbox, tools: ToolSet, call: Any, times: int, **options: Any) -> list[Message]:
     """`tools.run` of the same call so many times at once."""
-    settings: dict[str, Any] = {"namespace": NAMESPACE, **options.pop("settings", {})}
     if mode == "sync":
-
-        def run(_: int) -> Message:
-            return tools.run(user, call, **options)
-
-        with sandbox.client(**settings) as user, ThreadPoolExecutor(times) as pool:
-            return list(pool.map(run, range(times)))
+        with sandbox.client(namespace=NAMESPACE) as user, ThreadPoolExecutor(times) as pool:
+            return list(pool.map(lambda _: tools.run(user, call, **options), range(times)))
 
     async def main() -> list[Message]:
-        async with sandbox.async_client(**settings) as user:
+        async with sandbox.async_client(namespace=NAMESPACE) as user:
             return await asyncio.gather(*(tools.run(user, call, **options) for _ in range(times)))
 
     return asyncio.run(main())
@@ -406,7 +341,7 @@ def answered(mode: str, sandbox: Sandbox, tools: ToolSet, call: Any, times: int,
 @sync_and_async
 def test_concurrent_runs_of_one_call_submit_one_result(mode: str, sandbox: Sandbox) -> None:
     tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
     with sandbox.client(namespace=NAMESPACE) as user:
         asking = user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
     assert asking.tool_calls
@@ -422,7 +357,7 @@ def test_concurrent_runs_of_one_call_submit_one_result(mode: str, sandbox: Sandb
 @sync_and_async
 def test_call_answered_by_another_process_returns_the_newest_message(mode: str, sandbox: Sandbox) -> None:
     ours, theirs = Tools(), Tools()
-    room = new_room(sandbox, *registered(sandbox, ours))
+    room = room_with(sandbox, ours)
     with sandbox.client(namespace=NAMESPACE) as user:
         user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
         theirs.run(user, pending(sandbox)[0])
@@ -432,32 +367,25 @@ def test_call_answered_by_another_process_returns_the_newest_message(mode: str, 
 
 
 @sync_and_async
-def test_tool_is_found_by_id_in_a_set_that_did_not_register_it(mode: str, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(("deleted", "answer"), [(False, "Bot here. add answered 3."), (True, "unknown_tool")])
+def test_tool_is_found_by_id_in_a_set_that_did_not_register_it(
+    mode: str, deleted: bool, answer: str, sandbox: Sandbox
+) -> None:
     """A call of a message names the tool by its id alone, and another process may have registered it."""
-    room = new_room(sandbox, *registered(sandbox, Tools()))
-    with sandbox.client(namespace=NAMESPACE) as user:
-        asking = user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
-    assert asking.tool_calls
-    (message,) = answered(mode, sandbox, Tools(), asking.tool_calls[0], 1, room_id=room)
-    assert message.content == "Bot here. add answered 3."
-
-
-@sync_and_async
-def test_call_of_a_deleted_tool_gets_an_unknown_tool_result(mode: str, sandbox: Sandbox) -> None:
-    tools = Tools()
-    ids = registered(sandbox, tools)
+    ids = registered(sandbox, Tools())
     room = new_room(sandbox, *ids)
     with sandbox.client(namespace=NAMESPACE) as user:
         asking = user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
-        user.tools.delete(ids[2])
+        if deleted:
+            user.tools.delete(ids[2])
     assert asking.tool_calls
     (message,) = answered(mode, sandbox, Tools(), asking.tool_calls[0], 1, room_id=room)
-    assert "unknown_tool" in message.content
+    assert answer in message.content
 
 
 def test_webhook_event_runs_a_tool_once(sandbox: Sandbox) -> None:
     tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
     router = WebhookRouter(WebhookVerifier("whsec_1"))
     with sandbox.client() as client:
 
@@ -476,7 +404,7 @@ def test_webhook_event_runs_a_tool_once(sandbox: Sandbox) -> None:
 
 def test_call_without_room_or_of_another_namespace_raises_value_error(sandbox: Sandbox) -> None:
     tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
     with sandbox.client(namespace=NAMESPACE) as user:
         asking = user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
         assert asking.tool_calls
@@ -535,7 +463,7 @@ def _one_call(tool: str, answers: list[str], connection: Connection) -> None:
 
 def test_call_id_that_cannot_be_sent_raises_response_validation_error(sandbox: Sandbox) -> None:
     tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
     with sandbox.client(namespace=NAMESPACE) as user:
         for call_id, room_id in (("tc_\ud800", room), ("tc_1", "..")):
             call = ToolCall(id=call_id, tool_id="tool_x", arguments={}, status="pending")
@@ -547,7 +475,7 @@ def test_call_id_that_cannot_be_sent_raises_response_validation_error(sandbox: S
 def test_unreachable_platform_raises_and_a_later_run_submits_the_result(sandbox: Sandbox) -> None:
     """The error is raised after several tries; a later run submits the same result."""
     tools = Tools()
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
     with sandbox.client(namespace=NAMESPACE, max_retries=0) as user:
         user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
         sandbox.faults.add("submit_tool_result", status=500, times=None)
@@ -573,7 +501,7 @@ def test_synchronous_client_runs_tools_in_threads_that_end(sandbox: Sandbox) -> 
         names.add(threading.current_thread().name)
         return number
 
-    room = new_room(sandbox, *registered(sandbox, tools))
+    room = room_with(sandbox, tools)
     content = "\n".join(f'/tool name {{"number": {number}}}' for number in range(40))
     outcome = chat("sync", sandbox, room, content, tools=tools)
     assert outcome.text == "Bot here. " + " ".join(f"name answered {number}." for number in range(40))

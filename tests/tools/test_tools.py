@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import enum
 import functools
@@ -21,12 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from interactor_ext._effects import run_async, run_sync
 from interactor_ext.tools import ToolContext, ToolFunction, ToolSet
-from interactor_ext.tools._calls import PendingCall, ToolRun
-from interactor_ext.tools._docstring import read_docstring
-from interactor_ext.tools._jsonable import NotJSONError, to_json
-from interactor_ext.tools._shapes import InvalidArgumentError
+from tests.support.tool_runs import result_of, run
 
 CONTEXT = ToolContext("user_1", "room_1", "tc_1")
 UserId = NewType("UserId", str)
@@ -98,25 +93,20 @@ class Outer:
         next: Outer.Node | None = None
 
 
-def schema_of(hint: Any) -> dict[str, Any]:
+def tool_of(hint: Any) -> ToolFunction:
     def use(value: Any) -> None: ...
 
     use.__annotations__["value"] = hint
-    return ToolFunction.of(use, None, None).parameters["properties"]["value"]
+    return ToolFunction.of(use, None, None)
+
+
+def schema_of(hint: Any) -> dict[str, Any]:
+    return tool_of(hint).parameters["properties"]["value"]
 
 
 def read(hint: Any, value: Any) -> Any:
-    def use(value: Any) -> None: ...
-
-    use.__annotations__["value"] = hint
-    _, keywords = ToolFunction.of(use, None, None).bind({"value": value}, CONTEXT)
+    _, keywords = tool_of(hint).bind({"value": value}, CONTEXT)
     return keywords["value"]
-
-
-def problems(hint: Any, value: Any) -> dict[str, str]:
-    with pytest.raises(InvalidArgumentError) as caught:
-        read(hint, value)
-    return dict(caught.value.details)
 
 
 @pytest.mark.parametrize(
@@ -211,8 +201,7 @@ def test_recursive_class_is_defined_once() -> None:
     deep: dict[str, Any] = {"name": "x"}
     for _ in range(5000):
         deep = {"name": "x", "children": [deep]}
-    result = run_sync(ToolRun(tools["plant"], "plant", call({"root": deep, "other": {"name": "c"}})).result())
-    assert result["error"]["type"] == "invalid_arguments"
+    assert run(tools["plant"], {"root": deep, "other": {"name": "c"}})["error"]["type"] == "invalid_arguments"
 
 
 def test_description_and_parameters_come_from_signature_and_docstring() -> None:
@@ -329,7 +318,13 @@ def test_parameter_descriptions_in_all_docstring_styles(docstring: str) -> None:
 def test_docstring_is_parsed_into_text_and_parameters(
     docstring: str | None, text: str, parameters: dict[str, str]
 ) -> None:
-    assert read_docstring(docstring) == (text, parameters)
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    add.__doc__ = docstring
+    tool = ToolFunction.of(add, None, None)
+    described = {name: schema.get("description") for name, schema in tool.parameters["properties"].items()}
+    assert (tool.description, described) == (text, {"a": None, "b": None, **parameters})
 
 
 def test_decorator_sets_name_and_description() -> None:
@@ -541,21 +536,8 @@ def test_valid_arguments_are_converted(hint: Any, value: Any, expected: Any) -> 
     ids=str,
 )
 def test_invalid_arguments_are_named_with_path_and_reason(hint: Any, value: Any, expected: dict[str, str]) -> None:
-    assert problems(hint, value) == expected
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=20,
-)
-HINTS = [int, str | None, Color, Level, list[Address], Range, Filter, tuple[int, str], dict[str, Point], Node, datetime]
-
-
-@given(value=json_values, hint=st.sampled_from(HINTS))
-def test_any_json_is_read_or_raises_invalid_argument_error(value: Any, hint: Any) -> None:
-    with contextlib.suppress(InvalidArgumentError):
-        read(hint, value)
+    details = run(tool_of(hint), {"value": value})["error"]["details"]
+    assert {detail["field"]: detail["message"] for detail in details} == expected
 
 
 class Everything(TypedDict):
@@ -581,7 +563,7 @@ everything = st.fixed_dictionaries(
 
 @given(value=everything)
 def test_read_and_to_json_are_inverse(value: dict[str, Any]) -> None:
-    back = to_json(read(Everything, value))
+    back = result_of(read(Everything, value))
     for each in back["by_name"].values():
         assert (each.pop("high"), each.pop("_step")) == (10, 1)
     assert back == value
@@ -597,14 +579,6 @@ def test_positional_only_parameters_and_context_are_bound() -> None:
     assert "context" not in tools["where"].parameters["properties"]
     assert run(tools["where"], {"first": 1, "third": 5}) == [1, 2, 5, "user_1", "room_1", "tc_1"]
     assert run(tools["where"], {"first": 1, "context": {}})["error"]["details"][0]["field"] == "context"
-
-
-def call(arguments: Any) -> PendingCall:
-    return PendingCall("tc_1", "room_1", "tool_1", None, arguments, "user_1")
-
-
-def run(tool: ToolFunction, arguments: Any) -> Any:
-    return run_sync(ToolRun(tool, tool.name, call(arguments)).result())
 
 
 class Unspeakable(Exception):
@@ -626,7 +600,7 @@ class Unspeakable(Exception):
     ids=repr,
 )
 @pytest.mark.parametrize("kind", ["sync", "async", "sync in async"])
-async def test_exception_of_a_tool_becomes_an_error_result_and_is_logged(
+def test_exception_of_a_tool_becomes_an_error_result_and_is_logged(
     error: BaseException, message: str, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(city: str) -> None:
@@ -640,9 +614,8 @@ async def test_exception_of_a_tool_becomes_an_error_result_and_is_logged(
         what = "coroutine" if kind == "async" else "The function"
         message = f"RuntimeError: {what} raised StopIteration" + ("" if kind == "async" else ".")
     tool = ToolFunction.of(fail_async if kind == "async" else fail, "fail", None)
-    effects = ToolRun(tool, "fail", call({"city": "secret-place"}), is_async=kind != "sync").result()
     with caplog.at_level(logging.INFO, "interactor"):
-        result = run_sync(effects) if kind == "sync" else await run_async(effects)
+        result = run(tool, {"city": "secret-place"}, mode="sync" if kind == "sync" else "async")
     assert result == {"error": {"type": "tool_failed", "message": message}}
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("ERROR", "the tool fail failed (call tc_1)")
@@ -702,31 +675,13 @@ def test_arguments_other_than_an_object_become_an_error_result(arguments: Any) -
     ids=str,
 )
 def test_results_are_converted_to_json(value: Any, expected: Any) -> None:
-    assert to_json(value) == expected
-    assert json.loads(json.dumps(to_json(value))) == expected
+    assert json.loads(json.dumps(result_of(value))) == expected
 
 
 def circle() -> list[Any]:
     things: list[Any] = []
     things.append(things)
     return things
-
-
-@pytest.mark.parametrize(
-    "value",
-    [object(), b"bytes", float("inf"), {1.5: 1}, {None: 1}, circle(), "\ud800", int, 10**5000, {"a": lambda: 1}],
-    ids=lambda value: type(value).__name__,
-)
-def test_result_without_json_form_becomes_an_error_result(value: Any, caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(NotJSONError):
-        to_json(value)
-
-    def give() -> Any:
-        return value
-
-    result = run(ToolFunction.of(give, None, None), {})
-    assert result["error"]["type"] == "invalid_result"
-    assert "give" in caplog.text
 
 
 class AwayError(Exception):
@@ -758,12 +713,9 @@ class Refusing:
 
 @pytest.mark.parametrize("kind", [Asserting, Looking, Refusing])
 def test_any_exception_of_a_record_class_is_an_invalid_argument(kind: type) -> None:
-    def use(thing: Any) -> None: ...
-
-    use.__annotations__["thing"] = list[kind]  # type: ignore[valid-type]
-    error = run(ToolFunction.of(use, None, None), {"thing": [{"number": 0}]})["error"]
+    error = run(tool_of(list[kind]), {"value": [{"number": 0}]})["error"]  # type: ignore[valid-type]
     assert error["type"] == "invalid_arguments"
-    assert error["details"][0]["field"] == "thing.0"
+    assert error["details"][0]["field"] == "value.0"
     assert error["details"][0]["message"].startswith(f"is no valid {kind.__name__}: ")
 
 
@@ -788,21 +740,23 @@ class Demanding:
 
 
 @pytest.mark.parametrize(
-    "value", [Unset(), Unread(), Unloaded(), Demanding(), {1: "a", "1": "b"}], ids=lambda value: type(value).__name__
+    "value",
+    [
+        *(object(), b"bytes", float("inf"), {1.5: 1}, {None: 1}, circle(), "\ud800", int, 10**5000, {"a": lambda: 1}),
+        *(Unset(), Unread(), Unloaded(), Demanding(), {1: "a", "1": "b"}),
+    ],
+    ids=lambda value: type(value).__name__,
 )
-def test_result_whose_attributes_raise_becomes_an_error_result(value: Any) -> None:
-    def give() -> Any:
-        return value
-
-    assert run(ToolFunction.of(give, None, None), {})["error"]["type"] == "invalid_result"
+def test_result_without_json_form_becomes_an_error_result(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert result_of(value)["error"]["type"] == "invalid_result"
+    assert "give" in caplog.text
 
 
 def test_lone_surrogates_in_a_call_give_a_result_that_can_be_sent() -> None:
     def use(name: Literal["a"]) -> None: ...
 
-    pending = call({"\ud800": "\ud800", "name": "\ud800"})
     for tool in (ToolFunction.of(use, None, None), None):
-        result = run_sync(ToolRun(tool, "\ud800", pending).result())
+        result = run(tool, {"\ud800": "\ud800", "name": "\ud800"}, name="\ud800")
         assert result["error"]["type"] == ("unknown_tool" if tool is None else "invalid_arguments")
         json.dumps(result, ensure_ascii=False).encode()
 

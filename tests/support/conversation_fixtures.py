@@ -1,0 +1,18 @@
+"""Pytest fixtures of tests that wait for answers, beside those of `sandbox_fixtures`."""
+
+from __future__ import annotations
+
+import pytest
+
+from interactor_ext._client import waiting
+from interactor_ext.chat import _room_queue, _state
+from interactor_ext.retry import RetryPolicy
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between attempts, and between looks at a room, some milliseconds pass. How long it is tried stays as it is."""
+    monkeypatch.setattr(RetryPolicy, "backoff", lambda policy, failures: 0.005)
+    monkeypatch.setattr(_state, "_POLL_PAUSES", (0.01,) * 900)
+    monkeypatch.setattr(_room_queue, "_POLL_PAUSES", (0.01,) * 3000)
+    monkeypatch.setattr(waiting, "_FIRST_PAUSE", 0.01)

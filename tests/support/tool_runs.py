@@ -1,0 +1,38 @@
+"""Runs a tool as a chat does, without a platform."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from interactor_ext import ToolSet
+from interactor_ext._effects import run_async, run_sync
+from interactor_ext.tools import ToolFunction
+from interactor_ext.tools._calls import PendingCall, ToolRun
+
+
+def run(tool: ToolFunction | None, arguments: Any, *, mode: str = "sync", name: str = "") -> Any:
+    """The result that the platform would be sent."""
+    name = name or (tool.name if tool else "")
+    call = PendingCall("tc_1", "room_1", "tool_1", name, arguments, "user_1")
+    effects = ToolRun(tool, name, call, is_async=mode == "async").result()
+    return run_sync(effects) if mode == "sync" else asyncio.run(run_async(effects))
+
+
+def result_of(value: Any) -> Any:
+    """The result of a tool that returns this."""
+
+    def give() -> Any:
+        return value
+
+    tools = ToolSet()
+    tools.tool(give)
+    return run(tools["give"], {})
+
+
+def refusal(tool: ToolFunction, arguments: Any) -> str:
+    """How arguments are refused."""
+    error = run(tool, arguments)["error"]
+    assert error["type"] == "invalid_arguments", error
+    words: str = error["message"]
+    return words.removeprefix("The arguments are invalid: ")
