@@ -46,7 +46,7 @@ def namespace_of(request: httpx.Request) -> bytes | None:
 def test_namespace_is_sent_as_utf_8(mode: str, wire: Wire, namespace: str) -> None:
     call(mode, wire.settings, lambda client: client.namespace(namespace).assistants.list())
     assert namespace_of(wire.last) == namespace.encode()
-    assert wire.last.extensions["interactor"].namespace == namespace
+    assert wire.last.extensions["call"].namespace == namespace
     assert "namespace" not in wire.last.url.params
     assert namespace_of(wire.token_requests[0]) is None
 
@@ -61,7 +61,7 @@ async def test_views_do_not_affect_each_other(mode: str, wire: Wire) -> None:
         for view in (client, a, b, quick, quick.namespace("c"), a, client):
             await view.assistants.list()
     assert [namespace_of(request) for request in wire.requests] == [None, b"a", b"b", b"a", b"c", b"a", None]
-    assert [request.extensions["interactor"].max_retries for request in wire.requests] == [0, 0, 0, 2, 2, 0, 0]
+    assert [request.extensions["call"].max_retries for request in wire.requests] == [0, 0, 0, 2, 2, 0, 0]
     assert len(wire.token_requests) == 1
 
 
@@ -157,9 +157,9 @@ def test_scopes_are_sent_with_the_token_request(mode: str, wire: Wire) -> None:
 def test_deadline_counts_from_the_start_of_each_call(mode: str, wire: Wire) -> None:
     before = time.monotonic()
     call(mode, {**wire.settings, "deadline": 50}, lambda client: client.assistants.list())
-    assert before + 50 <= wire.last.extensions["interactor"].ends_at <= time.monotonic() + 50
+    assert before + 50 <= wire.last.extensions["call"].ends_at <= time.monotonic() + 50
     call(mode, wire.settings, lambda client: client.assistants.list())
-    assert wire.last.extensions["interactor"].ends_at is None
+    assert wire.last.extensions["call"].ends_at is None
 
 
 @sync_and_async
@@ -170,7 +170,7 @@ def test_timeout_none_uses_the_default_timeout(mode: str, wire: Wire) -> None:
 
 def test_repr_of_request_extensions_shows_no_secret(wire: Wire) -> None:
     InteractorClient(**wire.settings).assistants.list()
-    told = wire.last.extensions["interactor"]
+    told = wire.last.extensions["call"]
     assert told.secrets == (SECRET,)
     assert SECRET not in f"{told} {told!r} {wire.last.extensions}"
 
@@ -295,7 +295,10 @@ class TestWhereTheTokenGoes:
 
         async with client_of(mode, wire.settings) as client:
             view = client.namespace("a")
-            for setting in (lambda: view._sender.http.cookies.set("a", "b"), lambda: setattr(view._sender.http, "cookies", {})):
+            for setting in (
+                lambda: view._sender.http.cookies.set("a", "b"),
+                lambda: setattr(view._sender.http, "cookies", {}),
+            ):
                 with pytest.raises(ConfigurationError, match="cookies"):
                     setting()
             for one in (view, view, client.namespace("b")):

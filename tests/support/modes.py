@@ -35,6 +35,23 @@ def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:
     return asyncio.run(main())
 
 
+def in_turn(mode: str, settings: dict[str, Any], *uses: Callable[[Any], Any]) -> list[Any]:
+    """What each of `uses` returns for one client, awaited, one after the other."""
+
+    def work(client: Any) -> Any:
+        if mode == "sync":
+            return [use(client) for use in uses]
+
+        async def main() -> list[Any]:
+            results = (use(client) for use in uses)
+            return [await result if inspect.isawaitable(result) else result for result in results]
+
+        return main()
+
+    found: list[Any] = call(mode, settings, work)
+    return found
+
+
 class Awaited:
     """A sync client, or what it gave, with the names of its async twin: `await`, `async with` and `async for` do what
     they do, and nothing else runs meanwhile.
