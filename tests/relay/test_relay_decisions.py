@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext.relay._event_ids import END, EventIds, Position
+from interactor_ext.relay._event_ids import END, EventIds, Numbering, Position
 from interactor_ext.relay._http import Origin, Request, is_id, origin_of
-from interactor_ext.relay._hub import Hub, HubOptions, Numbering
+from interactor_ext.relay._hub import Hub
 from interactor_ext.relay._quota import Quota
+from interactor_ext.relay._reader import HubOptions
 
 IDS = EventIds("client secret", "user_1", "rooms", "room_1")
 POSITIONS = st.builds(Position, st.text(st.characters(exclude_categories=["Cs"]), max_size=200), st.integers(0, 2**60))

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from interactor_ext.relay._hub import Hub, Reader
+from interactor_ext.relay._hub import Hub
+from interactor_ext.relay._reader import Reader
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import MOUNT, RelayServer, cookie_for
 from tests.support.waiting import eventually_async

@@ -284,6 +284,7 @@ NOT_UNDERSTOOD: dict[str, bytes] = {
     "5,000 digits": b"9" * 5000,
     "deep array": b"[" * 100_000,
     "deep object": b'{"a":' * 100_000,
+    "deep inside": BODY[:-1] + b', "n": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "500 KB of zeros": b"0" * 500_000,
     "500 KB of quotes": b'{"' * 250_000,
     "500 KB of quotes that are escaped": b'{"' + b'\\"' * 250_000,
@@ -301,7 +302,6 @@ NOT_UNDERSTOOD: dict[str, bytes] = {
     "key and id true": body_of(idempotency_key=True, id=True),
 }
 
-DEEP = b"[" * 100_000 + b"]" * 100_000
 # Genuine and odd, and no less the event that it says: body, and what is read differently.
 ODD: dict[str, tuple[bytes, dict[str, Any]]] = {
     "byte order mark": (b"\xef\xbb\xbf" + BODY, {}),
@@ -309,8 +309,6 @@ ODD: dict[str, tuple[bytes, dict[str, Any]]] = {
     "UTF-32": (BODY.decode().encode("utf-32"), {}),
     "invalid UTF-8": (BODY.replace(b"Dana", b"D\xffna"), {}),
     "5,000 digits inside": (BODY[:-1] + b', "n": ' + b"9" * 5000 + b"}", {}),
-    "deep inside": (BODY[:-1] + b', "n": ' + DEEP + b"}", {}),
-    "brackets in a string": (BODY[:-1] + b', "n": "]}\\"{,:", "m": ' + DEEP + b"}", {}),
     "NaN": (BODY[:-1] + b', "n": NaN}', {}),
     "Infinity": (BODY[:-1] + b', "n": -Infinity}', {}),
     "key a number": (body_of(idempotency_key=7), {"idempotency_key": "7"}),
@@ -364,7 +362,6 @@ INVALID: dict[str, tuple[bytes, str]] = {
     "data null": (body_of(data=None), "RoomMessageCreatedEvent.data must be an object, not null"),
     "data a list": (body_of(data=[1]), "RoomMessageCreatedEvent.data must be an object, not an array"),
     "data a text": (body_of(data="x"), "RoomMessageCreatedEvent.data must be an object, not a string"),
-    "data too deep": (body_of(data="@").replace(b'"@"', DEEP), "RoomMessageCreatedEvent.data must be an object"),
     "a field missing": (body_of(data={"message_id": "msg_1"}), "RoomMessageCreatedData.room_id is missing"),
     "content null": (
         body_of(data=DATA["room.message.created"] | {"content": None}),
@@ -436,7 +433,7 @@ def test_unknown_event_needs_only_type_and_id(value: Any) -> None:
     assert event.data == (None if value is ... else value)
 
 
-@pytest.mark.parametrize("value", [b"9" * 5000, DEEP, b"[" + b"9" * 5000 + b"]"])
+@pytest.mark.parametrize("value", [b"9" * 5000, b"[" + b"9" * 5000 + b"]"])
 def test_unreadable_fields_of_unknown_event_are_kept_as_text(value: bytes) -> None:
     event = parse_event(body_of("billing.invoice.paid", data="@").replace(b'"@"', value))
     assert type(event) is UnknownWebhookEvent

@@ -275,23 +275,6 @@ def test_sqlite_store_sweeps_expired_rows(tmp_path: Path) -> None:
             assert connection.execute("SELECT count(*) FROM interactor_webhook_claims").fetchone() == (1,)
 
 
-def test_sqlite_claim_expires_with_lease_after_clock_set_back(tmp_path: Path) -> None:
-    clock = Clock()
-    with SQLiteEventStore(tmp_path / "events.db", clock=clock) as store:
-        store.claim("k", "dead", 60)
-        clock.now += 30
-        store.claim("other", "t", 60)
-        clock.now -= 7200
-        assert store.claim("k", "two", 60) == IN_PROGRESS
-        clock.now += 29
-        assert store.claim("k", "two", 60) == IN_PROGRESS
-        clock.now += 2
-        assert store.claim("k", "two", 60) == CLAIMED
-        store.complete("k", "two")
-        clock.now -= 7200
-        assert store.claim("k", "three", 60) == COMPLETED
-
-
 def test_sqlite_locked_by_other_writer_raises_after_timeout(tmp_path: Path) -> None:
     with (
         SQLiteEventStore(tmp_path / "events.db", timeout=0.05) as store,
@@ -668,42 +651,6 @@ def test_put_back_event_is_taken_again_without_counting_an_attempt(make_queue: M
     assert queue.take("last", 60) == ("k", b"x", 1)
     assert queue.complete("k", "last") is True
     assert queue.put_back("k", "last", 0) is False
-
-
-@pytest.mark.parametrize("back", [10, 3600, 86_400])
-def test_sqlite_due_times_shift_when_clock_is_set_back(tmp_path: Path, back: float) -> None:
-    clock = Clock()
-    with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
-        for key in ("new", "leased", "delayed"):
-            queue.put(key, b"")
-            clock.now += 2
-        taken = [queue.take(token, 60) for token in ("a", "b", "c")]
-        assert [event.key for event in taken if event] == ["new", "leased", "delayed"]
-        queue.put_back("new", "a", 0)
-        queue.retry("delayed", "c", 30, "")
-    clock.now -= back
-    # By a process that has not seen the clock before.
-    with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
-        due = queue.take("d", 600)
-        assert due is not None
-        assert due.key == "new"
-        assert queue.take("e", 600) is None
-        clock.now += 31
-        due = queue.take("f", 600)
-        assert due is not None
-        assert due.key == "delayed"
-        clock.now += 31
-        due = queue.take("g", 600)
-        assert due is not None
-        assert due.key == "leased"
-
-
-def test_sqlite_event_put_before_clock_set_back_is_due_at_once(tmp_path: Path) -> None:
-    clock = Clock()
-    with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
-        queue.put("k", b"")
-        clock.now -= 3600
-        assert queue.take("t", 60) == ("k", b"", 1)
 
 
 def test_worker_with_expired_lease_can_only_complete(make_queue: Make) -> None:
