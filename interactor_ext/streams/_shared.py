@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
@@ -19,8 +19,10 @@ from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent
 from interactor_ext.streams._events import Received, event_reader
 from interactor_ext.streams._state import Action, End, Receive, StreamState
-from interactor_ext.telemetry._events import StreamConnected, StreamDisconnected, StreamKind
 from interactor_ext.transports._deadline import TimeLeft
+
+if TYPE_CHECKING:
+    from interactor_ext.telemetry._events import DisconnectReason, Reporter, StreamKind
 
 E = TypeVar("E")
 
@@ -180,7 +182,8 @@ class SharedStream(Generic[E]):
         else:
             self._state.connected(now)
             self._is_new_connection = self._is_connected = True
-            self._report(StreamConnected(self._kind))
+            if self._reporter is not None:
+                self._reporter.stream_connected(self._kind)
 
     def _on_failure(self, error: Exception) -> None:
         if isinstance(self._state.action, End):  # closed by another thread or task, which caused the error
@@ -210,19 +213,22 @@ class SharedStream(Generic[E]):
         self._announced_reconnects = number
         return self._on_reconnect(number, seconds)
 
-    def _disconnected(self) -> StreamDisconnected | None:
-        """The connection is being closed, and a later loop opens another. Returns what is to be reported."""
+    def _disconnected(self) -> DisconnectReason | None:
+        """The connection is being closed, and a later loop opens another. Returns the reason that is to be reported."""
         was_connected, self._is_connected = self._is_connected, False
-        event = StreamDisconnected(self._kind, self._state.disconnect_reason)
+        reason = self._state.disconnect_reason
         if isinstance(self._state.action, Receive):
             self._state.woken()
-        return event if was_connected else None
+        return reason if was_connected else None
 
-    def _report(self, event: StreamConnected | StreamDisconnected | None) -> None:
-        """Report to the telemetry, which may take a lock."""
-        reporter = getattr(self._client, "reporter", None)
-        if reporter is not None and event is not None:
-            reporter.record(event)
+    def _report(self, reason: DisconnectReason | None) -> None:
+        """Report a disconnect to the telemetry, which may take a lock."""
+        if self._reporter is not None and reason is not None:
+            self._reporter.stream_disconnected(self._kind, reason)
+
+    @property
+    def _reporter(self) -> Reporter | None:
+        return getattr(self._client, "reporter", None)
 
 
 def _is_event_stream(response: httpx.Response) -> bool:

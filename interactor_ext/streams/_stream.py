@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
 
@@ -22,9 +22,11 @@ from interactor_ext.streams._events import Received
 from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
 from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
-from interactor_ext.telemetry._events import StreamDisconnected
 from interactor_ext.transports._interrupts import interrupt_behind
 from interactor_ext.transports._misuse import NO_ASYNC_WITH, NO_WITH
+
+if TYPE_CHECKING:
+    from interactor_ext.telemetry._events import DisconnectReason
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -187,12 +189,12 @@ class Stream(SharedStream[E]):
 
     def _detach(self) -> Callable[[], None]:
         """Forget the connection. Returns what closes it."""
-        event = self._disconnected()
+        reason = self._disconnected()
         response, self._response = self._response, None
-        return functools.partial(self._close, event, response)
+        return functools.partial(self._close, reason, response)
 
-    def _close(self, event: StreamDisconnected | None, response: httpx.Response | None) -> None:
-        self._report(event)
+    def _close(self, reason: DisconnectReason | None, response: httpx.Response | None) -> None:
+        self._report(reason)
         if response is not None:
             response.close()
 

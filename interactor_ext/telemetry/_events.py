@@ -23,6 +23,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 RequestError = Literal["auth", "rate_limit", "validation", "server", "network", "cancelled"]
 StreamKind = Literal["room", "workflow"]
+DisconnectReason = Literal["timeout", "error", "client_close", "done"]
 
 
 class Sending:
@@ -124,7 +125,7 @@ class StreamDisconnected(NamedTuple):
     """Follows each StreamConnected. A stream that connects again by itself has several of both."""
 
     kind: StreamKind
-    reason: Literal["timeout", "error", "client_close", "done"]
+    reason: DisconnectReason
     """Silent for too long; broken, or ended by an `error` event; closed by the reader; ended by the server."""
 
 
@@ -197,6 +198,12 @@ class Reporter:
 
     def token_in_use(self, token: Token) -> None:
         self.record(TokenInUse(token.expires_at))
+
+    def stream_connected(self, kind: StreamKind) -> None:
+        self.record(StreamConnected(kind))
+
+    def stream_disconnected(self, kind: StreamKind, reason: DisconnectReason) -> None:
+        self.record(StreamDisconnected(kind, reason))
 
     def watch(self, fetch: Callable[[], Token]) -> Callable[[], Token]:
         """`fetch`, with each token request recorded."""
