@@ -42,34 +42,40 @@ def complete_parameter(context: typer.Context, incomplete: str) -> list[tuple[st
     return [each for each in found if each[0].startswith(incomplete)]
 
 
+OperationId = Annotated[str | None, typer.Argument(help="Its operationId.", autocompletion=complete_operation)]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Parameters of path and query, as name=value.",
+        metavar="[NAME=VALUE]...",
+        autocompletion=complete_parameter,
+    ),
+]
+Data = Annotated[
+    str | None, typer.Option("--data", "-d", help="The body as JSON; @FILE reads a file, - the standard input.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many events of a stream, or items of --all.")]
+Field = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Only this field of the answer, as text: data.id, data[0].id or data[].id."),
+]
+Output = Annotated[
+    Path | None, typer.Option(help="Write the answer to a file that only you can read, secrets included.")
+]
+
+
 def api(
-    operation: Annotated[str | None, typer.Argument(help="Its operationId.", autocompletion=complete_operation)] = None,
-    parameters: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Parameters of path and query, as name=value.",
-            metavar="[NAME=VALUE]...",
-            autocompletion=complete_parameter,
-        ),
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option("--data", "-d", help="The body as JSON; @FILE reads a file, - the standard input.")
-    ] = None,
+    operation: OperationId = None,
+    parameters: Parameters = None,
+    data: Data = None,
     every_page: Annotated[bool, typer.Option("--all", help="Every item of every page, not one page.")] = False,
     idempotency_key: Annotated[str | None, typer.Option(help="In place of one that is made up.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many events of a stream, or items of --all.")
-    ] = None,
+    limit: Limit = None,
     describe: Annotated[
         bool, typer.Option("--describe", help="Show what the operation takes, and send nothing.")
     ] = False,
-    field: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="Only this field of the answer, as text: data.id, data[0].id or data[].id."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Write the answer to a file that only you can read, secrets included.")
-    ] = None,
+    field: Field = None,
+    output: Output = None,
     show_secret: Annotated[bool, typer.Option("--show-secret", help="Do not mask secrets in the answer.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without being asked.")] = False,
     as_json: Annotated[
@@ -91,16 +97,7 @@ def api(
     if describe:
         description.show(described, as_json=as_json)
         return
-    if every_page and not described.is_paged:
-        raise ConfigurationError(f"{operation} has no pages.")
-    if limit is not None and not (described.operation.stream or every_page):
-        raise ConfigurationError(
-            f"--limit is for streams and for --all; {operation} takes per_page=..."
-            if described.is_paged
-            else f"--limit is for streams and for --all, and {operation} is neither a stream nor a list."
-        )
-    if described.operation.stream and output:
-        raise ConfigurationError(f"--output takes one answer, and {operation} is a stream: redirect it with > FILE.")
+    _refuse_misfits(described, every_page, limit, output)
     answers = Answers(output=output, field=field, show_secrets=show_secret, compact=as_json)
     answers.refuse_to_lose(described.shown_once, operation)
     given = dict(_pair(each) for each in parameters or ())
@@ -121,6 +118,21 @@ def api(
                 answers.put_all(counted(itertools.islice(operations.send_all(view, request), limit), "items"))
             else:
                 answers.put(operations.send(view, request))
+
+
+def _refuse_misfits(described: operations.Described, every_page: bool, limit: int | None, output: Path | None) -> None:
+    """Raise ConfigurationError for options that the operation has no use for."""
+    operation = described.operation
+    if every_page and not described.is_paged:
+        raise ConfigurationError(f"{operation.id} has no pages.")
+    if limit is not None and not (operation.stream or every_page):
+        raise ConfigurationError(
+            f"--limit is for streams and for --all; {operation.id} takes per_page=..."
+            if described.is_paged
+            else f"--limit is for streams and for --all, and {operation.id} is neither a stream nor a list."
+        )
+    if operation.stream and output:
+        raise ConfigurationError(f"--output takes one answer, and {operation.id} is a stream: redirect it with > FILE.")
 
 
 def _question(described: operations.Described, given: dict[str, str]) -> str:

@@ -11,9 +11,9 @@ import typer
 import typer.main
 
 from interactor_ext._version import __version__
-from interactor_ext.cli import env_file
 from interactor_ext.cli.output import complain, write
 from interactor_ext.cli.sandbox import needs_sandbox, sandbox
+from interactor_ext.cli.settings import load_env_file
 
 
 @cache  # Building them takes 30 ms, and tests run hundreds of command lines in one process.
@@ -91,7 +91,7 @@ def _root(
     ] = None,
 ) -> None:
     if env_path is not None:
-        env_file.load(env_path)
+        load_env_file(env_path)
 
 
 def demo() -> None:

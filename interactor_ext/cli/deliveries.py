@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,10 +21,9 @@ from interactor_ext.webhooks import parse_event
 if TYPE_CHECKING:
     import httpx
 
-    from interactor_ext.cli import operations
+    from interactor_ext.testing.deliveries import ContractEvent
 else:
     httpx = LazyModule("httpx")
-    operations = LazyModule("interactor_ext.cli.operations")
 
 SecretFile = Annotated[
     Path | None,
@@ -35,8 +35,24 @@ PATIENCE = 30.0
 SIGNED = {"x-interactor-signature": "--signature", "x-interactor-timestamp": "--timestamp"}
 
 
+def known_events() -> dict[str, ContractEvent]:
+    """Every event that a webhook can listen for, by its type."""
+    from interactor_ext.testing.deliveries import contract_events
+
+    return contract_events()
+
+
+def describe_event(name: str) -> ContractEvent:
+    """The event of this type. Raises ConfigurationError if the contract has none."""
+    known = known_events()
+    if name not in known:
+        close = get_close_matches(name, known, n=3) or list(known)
+        raise ConfigurationError(f"There is no event {name!r}: {', '.join(close)}.")
+    return known[name]
+
+
 def complete_event(incomplete: str) -> list[str]:
-    return [name for name in operations.events() if name.startswith(incomplete)]
+    return [name for name in known_events() if name.startswith(incomplete)]
 
 
 def secret_of(file: Path | None) -> str:

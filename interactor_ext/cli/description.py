@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Any
 
 from interactor_ext.cli.operations import Described, Json, inlined, resolve
@@ -39,7 +38,7 @@ def show(described: Described, *, as_json: bool) -> None:
         write("\nScope ", "bold", end="")
         write(" ".join(described.scopes))
     write("\nExample ", "bold", end="")
-    write(_example(described))
+    write(described.example())
 
 
 def _field(name: str, schema: Json, description: str | None, required: bool | None) -> None:
@@ -66,18 +65,6 @@ def _type(schema: Json) -> str:
 
 def _paragraph(text: str) -> str:
     return " ".join(text.split())
-
-
-def _example(described: Described) -> str:
-    words = ["interactor api", described.operation.id, *(f"{name}=..." for name in described.path_names)]
-    if described.namespaced:
-        words.append("-n user_123")
-    body = described.body or {}
-    if body.get("examples") and body.get("properties") and described.operation.server == "core":
-        words.append(f"-d {shlex.quote(json.dumps(body['examples'][0], ensure_ascii=False))}")
-    elif body and described.operation.server == "core":
-        words.append("""-d '{"...": "..."}'""")
-    return " ".join(words)
 
 
 def _as_json(described: Described) -> dict[str, Any]:

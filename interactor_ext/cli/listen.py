@@ -14,15 +14,15 @@ import typer
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import ThreadWaiter
-from interactor_ext.cli.deliveries import SecretFile, complete_event, secret_of
+from interactor_ext.cli.deliveries import SecretFile, complete_event, describe_event, known_events, secret_of
 from interactor_ext.cli.output import note, write
+from interactor_ext.cli.program import signals_handled
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
-    from interactor_ext.cli import operations, receiver
+    from interactor_ext.cli import receiver
 else:
-    operations = LazyModule("interactor_ext.cli.operations")
     receiver = LazyModule("interactor_ext.cli.receiver")
 
 # Ctrl-C, the end of a service, and a terminal that is closed.
@@ -65,37 +65,27 @@ def listen(
     if forward_to is None and (events or public_url):
         raise typer.BadParameter("--event and --public-url go with --forward-to.")
     for event in events or ():
-        operations.describe_event(event)
+        describe_event(event)
     secret = secret_of(secret_file)
     if save is not None:
         save.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
-        ended = stack.enter_context(_signals())
+        ended = ThreadWaiter()
+        # None of them interrupts the registration or its end.
+        stack.enter_context(signals_handled(_ENDS, lambda *_: ended.wake()))
         url = stack.enter_context(receiver.served(host, port, secret, save, forward_to, as_json=as_json))
         if forward_to is not None:
             from interactor_ext import InteractorClient
 
             client = stack.enter_context(InteractorClient(**settings(environment, namespace, insecure)))
             where = public_url or _reachable(url, client)
-            stack.enter_context(_registered(client, where, events or list(operations.events()), secret, as_json))
+            stack.enter_context(_registered(client, where, events or list(known_events()), secret, as_json))
         if not as_json:
             to = f", forwarding to {forward_to}" if forward_to else ""
             write(f"Listening at {url}{to} (Ctrl-C ends it).")
         _wait(ended)
         if not as_json:
             write("")
-
-
-@contextmanager
-def _signals() -> Iterator[ThreadWaiter]:
-    """Woken by the signals that end the command, so that none interrupts the registration or its end."""
-    ended = ThreadWaiter()
-    before = {number: signal.signal(number, lambda *_: ended.wake()) for number in _ENDS}
-    try:
-        yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _wait(ended: ThreadWaiter) -> None:
@@ -135,4 +125,4 @@ def _registered(client: InteractorClient, url: str, events: list[str], secret: s
 
 
 def _types(events: list[str]) -> str:
-    return "all events" if len(events) == len(operations.events()) else ", ".join(events)
+    return "all events" if len(events) == len(known_events()) else ", ".join(events)

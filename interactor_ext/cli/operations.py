@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -59,21 +60,14 @@ class Described(NamedTuple):
         return {"page", "per_page"} <= set(self.query_names)
 
     def example(self) -> str:
-        """A short example call."""
-        words = [self.operation.id, *(f"{name}=..." for name in self.path_names)]
-        if self.body is not None:
-            required = dict.fromkeys(self.body.get("required", ()), "...")
-            words.append(f"-d '{json.dumps(required)}'")
+        """A call, with the contract's example of its body."""
+        words = ["interactor api", self.operation.id, *(f"{name}=..." for name in self.path_names)]
+        if self.namespaced:
+            words.append("-n user_123")
+        if self.body is not None and self.operation.server == "core":
+            examples = self.body.get("examples") if self.body.get("properties") else None
+            words.append(f"-d {shlex.quote(json.dumps((examples or [{'...': '...'}])[0], ensure_ascii=False))}")
         return " ".join(words)
-
-
-class DescribedEvent(NamedTuple):
-    """An event of webhooks."""
-
-    data: Json
-    """That of the contract's example."""
-    fields: Json
-    """The schemas of its fields."""
 
 
 @cache
@@ -113,31 +107,6 @@ def operations() -> dict[str, Described]:
         for spec in item.values()
         if isinstance(spec, dict) and "operationId" in spec
     }
-
-
-@cache
-def events() -> dict[str, DescribedEvent]:
-    """Every event that a webhook can listen for, by its type."""
-    document = _document()
-    schemas = [
-        _resolve(document, spec["post"]["requestBody"]["content"]["application/json"]["schema"])
-        for spec in document["webhooks"].values()
-    ]
-    return {
-        schema["properties"]["event"]["const"]: DescribedEvent(
-            schema["examples"][0]["data"],
-            {name: resolve(field) for name, field in resolve(schema["properties"]["data"])["properties"].items()},
-        )
-        for schema in schemas
-    }
-
-
-def describe_event(name: str) -> DescribedEvent:
-    """The event of this type. Raises ConfigurationError if the contract has none."""
-    if name not in events():
-        close = get_close_matches(name, events(), n=3) or list(events())
-        raise ConfigurationError(f"There is no event {name!r}: {', '.join(close)}.")
-    return events()[name]
 
 
 def describe(operation_id: str) -> Described:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -32,7 +32,7 @@ def run_program(command: Sequence[str], variables: Mapping[str, str | None]) -> 
         elif number not in _OF_TERMINALS or not _is_in_foreground():
             program.send_signal(number)
 
-    with _handled(pass_on):
+    with signals_handled(_PASSED_ON, pass_on):
         try:
             program = subprocess.Popen(command, env=environment)  # noqa: S603  # what the user asks for
         except OSError as error:
@@ -52,8 +52,9 @@ def _wait(program: subprocess.Popen[bytes]) -> int:
 
 
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _PASSED_ON}
+def signals_handled(numbers: Iterable[int], handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Signals go to `handler` while the block runs."""
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:

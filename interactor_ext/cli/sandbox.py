@@ -12,9 +12,9 @@ import typer
 
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._redaction import escape_controls
-from interactor_ext.cli import env_file
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.program import run_program
+from interactor_ext.cli.settings import write_env_file
 from interactor_ext.logs._logger import sandbox_logger
 
 if TYPE_CHECKING:
@@ -32,66 +32,73 @@ class LogLevel(StrEnum):
     error = "error"
 
 
+Program = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- PROGRAM [ARGUMENTS]...]",
+        help="Run it with the variables set; the sandbox ends with it. Its exit status is that of this command.",
+        show_default=False,
+    ),
+]
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="0 takes a free one.", show_default=f"{_PORT}, and a free one for a program"),
+]
+EnvPath = Annotated[
+    Path | None,
+    typer.Option("--env-file", metavar="FILE", help="Write the variables to this file, which only you can read."),
+]
+Level = Annotated[
+    LogLevel | None,
+    typer.Option(
+        help="info is a line for each request.",
+        show_default="info, and warning for a program",
+        case_sensitive=False,
+    ),
+]
+TokenLifetime = Annotated[float, typer.Option(help="Seconds until an access token expires.")]
+EnforceLimits = Annotated[bool, typer.Option("--enforce-limits", help="Answer 429 beyond the documented rate limits.")]
+WordDelay = Annotated[float, typer.Option(help="Seconds between two words of a streamed answer.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Keep state in this SQLite file; made if there is none. Else it is in memory."),
+]
+Seed = Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file of what is there from the start.")]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Answer under this host name, too. May be repeated."),
+]
+AllowOrigin = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ORIGIN", help="Let pages of this origin, as http://localhost:3000, call it. May be repeated."
+    ),
+]
+Dialects = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Speak as the platform's guide does and not as the contract: current_page, whole_objects, enabled, "
+        "bare_signature or deprecation_true. May be repeated.",
+    ),
+]
+
+
 def sandbox(
-    program: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[-- PROGRAM [ARGUMENTS]...]",
-            help="Run it with the variables set; the sandbox ends with it. Its exit status is that of this command.",
-            show_default=False,
-        ),
-    ] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=65535, help="0 takes a free one.", show_default=f"{_PORT}, and a free one for a program"
-        ),
-    ] = None,
-    env_path: Annotated[
-        Path | None,
-        typer.Option("--env-file", metavar="FILE", help="Write the variables to this file, which only you can read."),
-    ] = None,
-    log_level: Annotated[
-        LogLevel | None,
-        typer.Option(
-            help="info is a line for each request.",
-            show_default="info, and warning for a program",
-            case_sensitive=False,
-        ),
-    ] = None,
-    token_lifetime: Annotated[float, typer.Option(help="Seconds until an access token expires.")] = 3600,
-    enforce_limits: Annotated[
-        bool, typer.Option("--enforce-limits", help="Answer 429 beyond the documented rate limits.")
-    ] = False,
-    word_delay: Annotated[float, typer.Option(help="Seconds between two words of a streamed answer.")] = 0.03,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Keep state in this SQLite file; made if there is none. Else it is in memory."
-        ),
-    ] = None,
-    seed: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="JSON file of what is there from the start.")
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Answer under this host name, too. May be repeated."),
-    ] = None,
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ORIGIN", help="Let pages of this origin, as http://localhost:3000, call it. May be repeated."
-        ),
-    ] = None,
-    dialect: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Speak as the platform's guide does and not as the contract: current_page, whole_objects, enabled, "
-            "bare_signature or deprecation_true. May be repeated.",
-        ),
-    ] = None,
+    program: Program = None,
+    host: Host = "127.0.0.1",
+    port: Port = None,
+    env_path: EnvPath = None,
+    log_level: Level = None,
+    token_lifetime: TokenLifetime = 3600,
+    enforce_limits: EnforceLimits = False,
+    word_delay: WordDelay = 0.03,
+    data: Data = None,
+    seed: Seed = None,
+    allow_host: AllowHost = None,
+    allow_origin: AllowOrigin = None,
+    dialect: Dialects = None,
 ) -> None:
     """Serve the sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
     level = log_level or (LogLevel.warning if program else LogLevel.info)
@@ -137,14 +144,14 @@ def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Pa
 
     with served.run(port, host=host):
         if env_path:
-            env_file.write(env_path, _variables(served))
+            write_env_file(env_path, _variables(served))
         note(f"Interactor sandbox at {served.core_api_url}. Look inside at {inspector_url(served.core_api_url)}")
         return run_program(program, environment_of(served))
 
 
 def _announce(served: Sandbox, env_path: Path | None) -> None:
     if env_path is not None:
-        env_file.write(env_path, _variables(served))
+        write_env_file(env_path, _variables(served))
     write(f"Interactor sandbox at {served.core_api_url}")
     write(f"Look inside at {inspector_url(served.core_api_url)}\n")
     if env_path is None:

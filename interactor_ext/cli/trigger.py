@@ -10,7 +10,15 @@ import typer
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import LazyModule
-from interactor_ext.cli.deliveries import PATIENCE, SecretFile, complete_event, post, secret_of, show_answer
+from interactor_ext.cli.deliveries import (
+    PATIENCE,
+    SecretFile,
+    complete_event,
+    describe_event,
+    post,
+    secret_of,
+    show_answer,
+)
 from interactor_ext.cli.fields import steps
 from interactor_ext.cli.output import write, write_json
 from interactor_ext.cli.sandbox import inspector_url
@@ -65,8 +73,8 @@ def trigger(
 
 def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, Any]:
     """The data of the contract's example with the changes. Raises ConfigurationError."""
-    described = operations.describe_event(event)
-    data = copy.deepcopy(described.data)
+    described = describe_event(event)
+    data = copy.deepcopy(described.example)
     if "namespace" in data:
         data["namespace"] = namespace
     for change in changes:
@@ -77,7 +85,7 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
         field = described.fields.get(way[0])
         if field is None:
             raise ConfigurationError(f"{event} has no field data.{way[0]}: it has {', '.join(described.fields)}.")
-        _set(data, way, _value(text, field if len(way) == 1 else {}), path)
+        _set(data, way, _value(text, operations.resolve(field) if len(way) == 1 else {}), path)
     return data
 
 

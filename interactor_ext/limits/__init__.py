@@ -23,13 +23,7 @@ __all__ = ["RateLimiter", "RedisRateLimiter", "Tier", "Tiers"]
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "._buckets": (
-            "Tier",
-            "Tiers",
-        ),
-        "._limiter": (
-            "RateLimiter",
-            "RedisRateLimiter",
-        ),
+        "._buckets": ("Tier", "Tiers"),
+        "._limiter": ("RateLimiter", "RedisRateLimiter"),
     },
 )

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.relay import _asgi, _wsgi
 from interactor_ext.relay._http import allowed_origins as normalized_origins
-from interactor_ext.relay._hub import HubOptions
 from interactor_ext.relay._quota import Quota
+from interactor_ext.relay._reader import HubOptions
 from interactor_ext.relay._routes import Authorize, MayEnter, Options, Routes
+from interactor_ext.webhooks.asgi import answer_other
 
 if TYPE_CHECKING:
     from interactor_ext import AsyncInteractorClient
@@ -94,12 +95,10 @@ class Relay:
         self._routes = Routes(client, options, Quota(writes_per_minute, streams_per_namespace))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
-        else:
+        if scope["type"] == "http":
             await _asgi.serve(scope, receive, send, self._routes.answer)
+        else:
+            await answer_other(scope, receive, send, self.aclose)
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The same as a WSGI application. Each open stream keeps a thread of the server for as long as it lasts, and
@@ -110,12 +109,3 @@ class Relay:
     async def aclose(self) -> None:
         """End all streams, for good. A server that runs the relay itself, not mounted, does so when it shuts down."""
         await self._routes.aclose()
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.shutdown":
-                await self.aclose()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from interactor_ext._effects import Effects, run_async
 from interactor_ext.relay._http import Disconnected, EventBlocks, Refused, Request, Response
+from interactor_ext.webhooks.asgi import read_body, response_start
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks.asgi import Receive, Scope, Send
@@ -24,7 +25,7 @@ async def serve(
     if response is None:
         return
     if isinstance(response.body, bytes):
-        await send(_start(response))
+        await send(response_start(response.status, response.headers))
         await send({"type": "http.response.body", "body": response.body})
     else:
         await _stream(response, response.body, receive, send)
@@ -59,20 +60,16 @@ def _request(scope: Scope, receive: Receive) -> Request:
 async def _read_body(receive: Receive, announced: str, limit: int) -> bytes:
     if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
         raise Refused(413)
-    body = bytearray()
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Disconnected
-                body += message.get("body", b"")
-                if len(body) > limit:
-                    raise Refused(413)
-                if not message.get("more_body", False):
-                    return bytes(body)
+            body = await read_body(receive, limit)
     except TimeoutError:
         raise Refused(408) from None
+    if body is None:
+        raise Disconnected
+    if len(body) > limit:
+        raise Refused(413)
+    return body
 
 
 async def _stream(response: Response, blocks: EventBlocks, receive: Receive, send: Send) -> None:
@@ -91,7 +88,7 @@ async def _stream(response: Response, blocks: EventBlocks, receive: Receive, sen
 
 async def _send_events(response: Response, blocks: EventBlocks, send: Send) -> None:
     with suppress(OSError):  # of a server that so reports that the browser has gone
-        await send(_start(response))
+        await send(response_start(response.status, response.headers))
         while (block := await blocks.next()) is not None:
             await send({"type": "http.response.body", "body": block, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
@@ -100,8 +97,3 @@ async def _send_events(response: Response, blocks: EventBlocks, send: Send) -> N
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _start(response: Response) -> dict[str, object]:
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers.items()]
-    return {"type": "http.response.start", "status": response.status, "headers": headers}

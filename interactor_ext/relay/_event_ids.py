@@ -8,6 +8,7 @@ made up, or is another room's or tenant's, is none.
 from __future__ import annotations
 
 import binascii
+import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b, shake_256
 from hmac import compare_digest
@@ -16,6 +17,7 @@ from typing import NamedTuple
 _TAG_BYTES = 16
 # Of an id of the platform, the longest that the SDK sends back has 4096 bytes.
 _LONGEST_TEXT = 6000
+_REMEMBERED_IDS = 4096
 
 
 class Position(NamedTuple):
@@ -26,6 +28,10 @@ class Position(NamedTuple):
 
     id: str
     number: int
+
+    def repeats(self, resume: Position) -> bool:
+        """Whether a reader that resumes there has the event."""
+        return self.id == resume.id and self.number <= resume.number
 
 
 END = Position("", -1)
@@ -43,6 +49,10 @@ class EventIds:
         text = f"{position.number}:{position.id}".encode("utf-8", "replace")
         tag = self._tag(text)
         return urlsafe_b64encode(tag + self._mask(tag, text)).decode().rstrip("=")
+
+    def line(self, position: Position) -> bytes:
+        """The field of an event."""
+        return f"id: {self.encode(position)}\n".encode()
 
     def decode(self, text: str) -> Position | None:
         """The position; None for what is no id of this stream."""
@@ -65,3 +75,19 @@ class EventIds:
     def _mask(self, tag: bytes, text: bytes) -> bytes:
         stream = shake_256(self._key + tag).digest(len(text))
         return bytes(a ^ b for a, b in zip(text, stream, strict=True))
+
+
+class Numbering:
+    """Tells the events of one connection that share an id apart. Where there are no ids at all, the numbers begin
+    anywhere: no other connection gives them to other events.
+    """
+
+    def __init__(self) -> None:
+        self._counts = {"": secrets.randbits(48)}
+
+    def next(self, event_id: str) -> Position:
+        number = self._counts.pop(event_id, 0) + 1
+        self._counts[event_id] = number
+        if len(self._counts) > _REMEMBERED_IDS:
+            del self._counts[next(iter(self._counts))]
+        return Position(event_id, number)

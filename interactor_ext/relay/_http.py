@@ -154,16 +154,13 @@ def allowed_origins(origins: Iterable[str]) -> frozenset[str]:
     """
     if isinstance(origins, str):
         raise ConfigurationError('allowed_origins takes a list of origins: allowed_origins=["https://app.example"]')
-    return frozenset(map(_configured_origin, origins))
-
-
-def _configured_origin(origin: str) -> str:
-    normalized = _normalized(origin) if isinstance(origin, str) else None
-    if normalized is None:
-        raise ConfigurationError(
-            f"allowed_origins takes origins such as https://app.example, without a path, and no *; not {origin!r}"
-        )
-    return normalized
+    normalized = {origin: _normalized(origin) if isinstance(origin, str) else None for origin in origins}
+    for origin, known in normalized.items():
+        if known is None:
+            raise ConfigurationError(
+                f"allowed_origins takes origins such as https://app.example, without a path, and no *; not {origin!r}"
+            )
+    return frozenset(filter(None, normalized.values()))
 
 
 def _normalized(origin: str) -> str | None:

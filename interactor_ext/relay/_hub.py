@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
-import secrets
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from interactor_client.models import MessageComplete, MessageDelta, UnknownEvent
 from interactor_ext._errors import (
@@ -25,9 +23,10 @@ from interactor_ext._errors import (
     StreamError,
 )
 from interactor_ext._waiting.threads import with_timeout
-from interactor_ext.relay._event_ids import END, EventIds, Position
+from interactor_ext.relay._event_ids import END, EventIds, Numbering, Position
 from interactor_ext.relay._http import log_failure
 from interactor_ext.relay._public import dump, public_json
+from interactor_ext.relay._reader import Entry, HubOptions, Reader
 from interactor_ext.streams._shared import Gap
 
 # For the first connection of a stream, with its retries.
@@ -35,136 +34,16 @@ _OPEN_SECONDS = 30.0
 # Of the newest events, and of an answer that is being written.
 _KEPT_BYTES = 256 * 1024
 _LONGEST_ANSWER = 512 * 1024
-_REMEMBERED_IDS = 4096
 # Of one namespace, streams that nobody reads any more and that wait for a reload.
 _MOST_UNUSED = 5
 # Between two looks at whether the server shuts down.
 _LOOK_SECONDS = 0.25
 # What an event takes beyond its text.
 _ENTRY_BYTES = 300
-# The first comes early: it tells a reader from where to resume although no event has come.
-_FIRST_HEARTBEAT = 1.0
-_HEARTBEAT = b": heartbeat\n\n"
-_CONNECTED = b": connected\n\n"
 _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream broke off.'})}\n\n".encode()
 
 OpenStream = Callable[[str], Any]
 """Makes a stream of the platform, from a Last-Event-ID on; it is entered here."""
-
-
-class Entry(NamedTuple):
-    position: Position
-    block: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class HubOptions:
-    """In seconds and bytes."""
-
-    grace: float
-    heartbeat: float
-    most_queued: int
-
-
-class Reader:
-    """The stream of one browser: a bounded queue of blocks. `leave` is called once, by `aclose`."""
-
-    def __init__(self, hub: Hub, options: HubOptions, leave: Callable[[], None]) -> None:
-        self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the reader was dropped, since it did not take what is sent."""
-        self.position: Position | None = None
-        """Of the last event that was queued."""
-        self.catching_up: asyncio.Task[None] | None = None
-        self._hub = hub
-        self._options = options
-        self._leave: Callable[[], None] | None = leave
-        self._pause = min(_FIRST_HEARTBEAT, options.heartbeat)
-        self._blocks: deque[bytes] = deque((_CONNECTED,))
-        self._bytes = 0
-        self._told: Position | None = None
-        self._ended = False
-        self._changed = asyncio.Event()
-        self._taken = asyncio.Event()
-
-    def put(self, entry: Entry) -> None:
-        """Queue an event as it happens. A reader that is too far behind is dropped, and comes back with the id of its
-        last event.
-        """
-        if self._ended:
-            return
-        if self._bytes and self._bytes + len(entry.block) > self._options.most_queued:
-            self._blocks.clear()
-            self._bytes = 0
-            self._ended = True
-            self._hub.leave(self)
-            if not self.stalled.done():
-                self.stalled.set_result(None)
-        else:
-            self._blocks.append(entry.block)
-            self._bytes += len(entry.block)
-            self.position = self._told = entry.position
-        self._changed.set()
-        self._taken.set()
-
-    def tell(self, event: str) -> None:
-        """Queue the text of an event that has no position, unless one is queued that has: it is newer."""
-        if not self._ended and self.position is None:
-            self._blocks.append(f"data: {event}\n\n".encode("utf-8", "replace"))
-            self._changed.set()
-
-    def put_missed(self, entry: Entry) -> None:
-        """Queue an event of before it came, which does not count."""
-        self._blocks.append(entry.block)
-        self.position = self._told = entry.position
-        self._changed.set()
-
-    def end(self, *last: bytes) -> None:
-        """No block comes after `last`."""
-        if not self._ended:
-            self._blocks.extend(last)
-            self._ended = True
-        self._changed.set()
-        self._taken.set()
-
-    async def until_taken(self) -> None:
-        """Wait until the queue is empty, or the reader has gone."""
-        while self._blocks and not self._ended:
-            self._taken.clear()
-            await self._taken.wait()
-
-    async def next(self) -> bytes | None:
-        """What is queued, or a heartbeat after a while without; None at the end."""
-        if not self._blocks and not self._ended:
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(self._pause):
-                    await self._changed.wait()
-            except TimeoutError:
-                self._pause = self._options.heartbeat
-                return self._heartbeat()
-        if not self._blocks:
-            return None
-        blocks = b"".join(self._blocks)
-        self._blocks.clear()
-        self._bytes = 0
-        self._taken.set()
-        return blocks
-
-    def _heartbeat(self) -> bytes:
-        position = None if self.catching_up is not None else self._hub.position()
-        if position is None or position == self._told:
-            return _HEARTBEAT
-        self._told = position
-        return self._hub.id_line(position) + _HEARTBEAT
-
-    async def aclose(self) -> None:
-        """The browser has gone. Twice does no harm."""
-        self.end()
-        self._blocks.clear()
-        leave, self._leave = self._leave, None
-        if leave is not None:
-            self._hub.leave(self)
-            leave()
 
 
 class Hub:
@@ -212,15 +91,12 @@ class Hub:
             return Position(self._start, 0)
         return self._last
 
-    def id_line(self, position: Position) -> bytes:
-        return f"id: {self._ids.encode(position)}\n".encode()
-
-    async def join(self, resume: Position | None, leave: Callable[[], None]) -> Reader | None:
+    async def join(self, resume: Position | None, release: Callable[[], object]) -> Reader | None:
         """A new reader, when the stream is open; None if it is over. Raises why it could not be opened.
 
-        `leave` is called when the reader is closed, but not if there is none.
+        `release` is called when the reader is closed, but not if there is none.
         """
-        reader = Reader(self, self._options, leave)
+        reader = Reader(self._options, self._ids, self.position, self.leave, release)
         self._readers.add(reader)
         if self._closer is not None:
             self._closer.cancel()
@@ -317,7 +193,7 @@ class Hub:
             numbering = Numbering()
             async for event in _events(stream):
                 entry = self._entry(event, numbering.next(stream.last_event_id))
-                if not _is_repeat(entry.position, resume):
+                if not entry.position.repeats(resume):
                     reader.put(entry)
                 following = self._after(entry.position)
                 if following is not None:
@@ -338,10 +214,10 @@ class Hub:
     def _failed_block(self, stream: Any) -> bytes:
         """With an id from which an `error` event of the platform does not come again."""
         event_id = stream.last_event_id
-        return self.id_line(Position(event_id, 0)) + _FAILED if event_id else _FAILED
+        return self._ids.line(Position(event_id, 0)) + _FAILED if event_id else _FAILED
 
     def _end_block(self) -> bytes:
-        return self.id_line(END) + b"\n"
+        return self._ids.line(END) + b"\n"
 
     def _add(self, event: Any, position: Position) -> None:
         entry = self._entry(event, position)
@@ -375,7 +251,7 @@ class Hub:
 
     def _entry(self, event: Any, position: Position) -> Entry:
         data = f"data: {dump(public_json(event))}\n\n".encode("utf-8", "replace")
-        return Entry(position, self.id_line(position) + data)
+        return Entry(position, self._ids.line(position) + data)
 
     def _attach(self, reader: Reader, resume: Position | None) -> None:
         """Send a reader what it misses, then all that comes."""
@@ -403,7 +279,7 @@ class Hub:
 
     def _send_kept(self, reader: Reader, following: int, resume: Position) -> None:
         for entry in itertools.islice(self._kept, following - self._first, None):
-            if not _is_repeat(entry.position, resume):
+            if not entry.position.repeats(resume):
                 reader.put_missed(entry)
 
 
@@ -422,7 +298,7 @@ class Hubs:
         ids: EventIds,
         resume: Position | None,
         options: HubOptions,
-        leave: Callable[[], None],
+        release: Callable[[], object],
     ) -> Reader | None:
         """See `Hub.join`."""
         hub = self._hubs.get(name)
@@ -440,7 +316,7 @@ class Hubs:
             if not self._is_watched:
                 self._is_watched = True
                 self.run(self._end_with_server())
-        return await hub.join(resume, leave)
+        return await hub.join(resume, release)
 
     async def _end_with_server(self) -> None:
         """End the streams when uvicorn shuts down: it waits for open responses, and tells an application after that."""
@@ -466,26 +342,6 @@ def _is_server_ending() -> bool:
     """Whether the uvicorn that runs in this process has been told to end: its handler of signals is its method."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return getattr(server, "should_exit", False) is True
-
-
-class Numbering:
-    """Tells the events of one connection that share an id apart. Where there are no ids at all, the numbers begin
-    anywhere: no other connection gives them to other events.
-    """
-
-    def __init__(self) -> None:
-        self._counts = {"": secrets.randbits(48)}
-
-    def next(self, event_id: str) -> Position:
-        number = self._counts.pop(event_id, 0) + 1
-        self._counts[event_id] = number
-        if len(self._counts) > _REMEMBERED_IDS:
-            del self._counts[next(iter(self._counts))]
-        return Position(event_id, number)
-
-
-def _is_repeat(position: Position, resume: Position) -> bool:
-    return position.id == resume.id and position.number <= resume.number
 
 
 async def _enter(stream: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from interactor_ext._effects import Effects, run_sync
 from interactor_ext._waiting.threads import loop_thread
 from interactor_ext.relay._http import EventBlocks, Refused, Request, Response
-from interactor_ext.webhooks.wsgi import announced_length, read
+from interactor_ext.webhooks.wsgi import read_body
 
 _STATUS = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
 
@@ -61,8 +61,11 @@ def _request(environ: dict[str, Any]) -> Request:
     }
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
 
-    def read_body(limit: int) -> bytes:
-        return _read_body(environ, limit)
+    def read_sent(limit: int) -> bytes:
+        body = read_body(environ, limit)
+        if isinstance(body, int):
+            raise Refused(body)
+        return body
 
     return Request(
         method=environ["REQUEST_METHOD"],
@@ -72,23 +75,5 @@ def _request(environ: dict[str, Any]) -> Request:
         query=environ.get("QUERY_STRING", ""),
         headers=headers,
         scope=environ,
-        read_body=read_body,
+        read_body=read_sent,
     )
-
-
-def _read_body(environ: dict[str, Any], limit: int) -> bytes:
-    length = announced_length(environ)
-    if length is None:
-        # Without a Content-Length, reading is safe only if the server marks the end.
-        if not environ.get("wsgi.input_terminated"):
-            raise Refused(411)
-        length = limit + 1
-    if length > limit + 1:
-        raise Refused(413)
-    try:
-        body = read(environ["wsgi.input"], length)
-    except OSError:
-        raise Refused(400) from None
-    if len(body) > limit:
-        raise Refused(413)
-    return body

@@ -122,16 +122,19 @@ class Sandbox:
             self.replies = Replies(self._state.store, self._on_loop)
             self.app: Starlette = build_app(contract, self._state, self._remember_loop)
             self.add_client(client_id, client_secret, scopes=scopes)
-            self._state.restore()
-            if seeds is not None:
-                self._state.load_seed = seeds.load_into
-                if self._state.store.is_empty():
-                    seeds.load_into(self._state)
-            self._persistence.commit()
+            self._fill(seeds)
         except BaseException:
             self._persistence.roll_back()
             self._persistence.close()
             raise
+
+    def _fill(self, seeds: Seeds | None) -> None:
+        self._state.restore()
+        if seeds is not None:
+            self._state.load_seed = seeds.load_into
+            if self._state.store.is_empty():
+                seeds.load_into(self._state)
+        self._persistence.commit()
 
     @contextmanager
     def run(self, port: int = 0, *, host: str = "127.0.0.1") -> Iterator[Sandbox]:

@@ -19,6 +19,14 @@ def http_date(moment: float) -> bytes:
     return formatdate(min(max(moment, FIRST), END - 1), usegmt=True).encode()
 
 
+def is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        # An integer larger than any float.
+        return False
+
+
 class Clock:
     """Unix time that a test can advance instead of sleeping.
 
@@ -44,12 +52,8 @@ class Clock:
 
         Raises ValueError for a time before 1970 or after 8999, so that times around it can be formatted.
         """
-        try:
-            is_finite = math.isfinite(seconds)
-        except OverflowError:
-            is_finite = False
         with self._lock:
-            if not is_finite or not FIRST <= self.now() + seconds <= LAST:
+            if not is_finite(seconds) or not FIRST <= self.now() + seconds <= LAST:
                 raise ValueError(
                     f"seconds must be a finite number that leads to the years 1970 to 8999, not {seconds!r}"
                 )

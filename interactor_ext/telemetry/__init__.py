@@ -13,12 +13,12 @@ Grafana dashboard, over the metrics of `PrometheusTelemetry`.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from interactor_ext.telemetry._alerts import DASHBOARD, RULES
     from interactor_ext.telemetry._events import (
         Event,
         Pool,
@@ -55,13 +55,14 @@ __all__ = [
     "WebhookReceived",
 ]
 
+RULES = Path(__file__).with_name("alerts") / "interactor.rules.yml"
+"""The path of the alert rules for Prometheus."""
+DASHBOARD = RULES.with_name("interactor.dashboard.json")
+"""The path of the dashboard for Grafana."""
+
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "._alerts": (
-            "DASHBOARD",
-            "RULES",
-        ),
         "interactor_ext.transports._pool": ("Connections",),
         "._events": (
             "Event",

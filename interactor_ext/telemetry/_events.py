@@ -204,6 +204,12 @@ class Reporter:
     def token_in_use(self, token: Token) -> None:
         self.record(TokenInUse(token.expires_at))
 
+    def stream_connected(self, kind: StreamKind) -> None:
+        self.record(StreamConnected(kind))
+
+    def stream_disconnected(self, kind: StreamKind, reason: DisconnectReason) -> None:
+        self.record(StreamDisconnected(kind, reason))
+
     def watch(self, fetch: Callable[[], Token]) -> Callable[[], Token]:
         """`fetch`, with each token request recorded."""
 

@@ -6,8 +6,9 @@ import hashlib
 import os
 import time
 import weakref
+from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.telemetry._events import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
     from prometheus_client.registry import Collector
 
+M = TypeVar("M", bound="Collector")
 _Labels = tuple[str, str, "int | str", str]
 """Endpoint, method, status and namespace."""
 BUCKETS = (10, 50, 100, 250, 500, 1000, 2500, 5000)
@@ -81,8 +83,10 @@ class PrometheusTelemetry:
         self._pushes = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         # prometheus-client would check each label and take a lock to find these.
         self._known: dict[_Labels, tuple[Counter, Histogram]] = {}
+        metrics = self._make()
+        self._create_known_series()
         try:
-            _register(self._make(), prometheus_client.REGISTRY if registry is None else registry)
+            _register(metrics, prometheus_client.REGISTRY if registry is None else registry)
         except ValueError as error:
             raise ConfigurationError(
                 f"{error}. One PrometheusTelemetry serves all clients: make one for each registry."
@@ -91,74 +95,53 @@ class PrometheusTelemetry:
     def _make(self) -> list[Collector]:
         from prometheus_client import Counter, Gauge, Histogram
 
-        self._requests = Counter(
-            "interactor_requests_total",
-            "Total API requests",
-            ["endpoint", "method", "status", "namespace"],
-            registry=None,
+        made: list[Collector] = []
+
+        def make(kind: Callable[..., M], name: str, what: str, *labels: str, **options: Any) -> M:
+            metric = kind(f"interactor_{name}", what, labels, registry=None, **options)
+            made.append(metric)
+            return metric
+
+        self._requests = make(
+            Counter, "requests_total", "Total API requests", "endpoint", "method", "status", "namespace"
         )
-        self._durations = Histogram(
-            "interactor_request_duration_ms",
+        self._durations = make(
+            Histogram,
+            "request_duration_ms",
             "Request latency in milliseconds",
-            ["endpoint", "method"],
+            "endpoint",
+            "method",
             buckets=BUCKETS,
-            registry=None,
         )
-        self._token_requests = Counter(
-            "interactor_token_refresh_total", "Token refresh attempts", ["status"], registry=None
-        )
-        self._expiry = Gauge(
-            "interactor_token_expiry_seconds",
+        self._token_requests = make(Counter, "token_refresh_total", "Token refresh attempts", "status")
+        self._expiry = make(
+            Gauge,
+            "token_expiry_seconds",
             "Seconds until current token expires",
             multiprocess_mode="livemostrecent",
-            registry=None,
         )
-        self._webhooks = Counter(
-            "interactor_webhook_received_total", "Webhooks received", ["event", "status"], registry=None
+        self._webhooks = make(Counter, "webhook_received_total", "Webhooks received", "event", "status")
+        self._webhook_durations = make(
+            Histogram, "webhook_processing_duration_ms", "Webhook processing time", "event", buckets=BUCKETS
         )
-        self._webhook_durations = Histogram(
-            "interactor_webhook_processing_duration_ms",
-            "Webhook processing time",
-            ["event"],
-            buckets=BUCKETS,
-            registry=None,
+        self._streams = make(
+            Gauge, "sse_connections_active", "Active SSE connections", "type", multiprocess_mode="livesum"
         )
-        self._streams = Gauge(
-            "interactor_sse_connections_active",
-            "Active SSE connections",
-            ["type"],
-            multiprocess_mode="livesum",
-            registry=None,
-        )
-        self._disconnects = Counter(
-            "interactor_sse_disconnects_total", "SSE disconnection events", ["type", "reason"], registry=None
-        )
-        self._errors = Counter("interactor_errors_total", "API errors by type", ["type", "code"], registry=None)
-        connections = Gauge(
-            "interactor_pool_connections",
+        self._disconnects = make(Counter, "sse_disconnects_total", "SSE disconnection events", "type", "reason")
+        self._errors = make(Counter, "errors_total", "API errors by type", "type", "code")
+        connections = make(
+            Gauge,
+            "pool_connections",
             "Connections that are open and idle, and requests that wait for one",
-            ["state"],
+            "state",
             multiprocess_mode="livesum",
-            registry=None,
         )
         self._states = {state: connections.labels(state) for state in Connections._fields}
-        self._create_known_series()
         if not self._pushes:
             self._expiry.set_function(self._seconds_left)
             for state, gauge in self._states.items():
                 gauge.set_function(partial(self._connections, state))
-        return [
-            self._requests,
-            self._durations,
-            self._token_requests,
-            self._expiry,
-            self._webhooks,
-            self._webhook_durations,
-            self._streams,
-            self._disconnects,
-            self._errors,
-            connections,
-        ]
+        return made
 
     def _create_known_series(self) -> None:
         """Create the series with known labels, so that `rate()` sees the first event: it needs an earlier value."""

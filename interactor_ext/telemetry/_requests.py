@@ -12,36 +12,32 @@ from interactor_ext._responses._status_error import class_for
 from interactor_ext.telemetry._events import Reporter, RequestEnded, RequestError, Sending
 
 
-class Measured(RequestEnded):
-    """A request that is being sent, and the event that is reported when it is answered or fails."""
+class Measured:
+    """A request that is being sent, until it is answered or fails."""
 
-    __slots__ = ("_began", "_reporter")
+    __slots__ = ("_began", "_reporter", "_request", "_started")
 
     def __init__(self, reporter: Reporter, request: httpx.Request, resends: int) -> None:
         self._reporter = reporter
-        self.request = Sending(request, resends)
-        self.started = reporter.sending(self.request)
+        self._request = Sending(request, resends)
+        self._started = reporter.sending(self._request)
         self._began = time.perf_counter()
 
     def answered(self, response: httpx.Response) -> None:
-        self.seconds = time.perf_counter() - self._began
-        self.status = status = response.status_code
-        self.error = self.code = self.exception = None
-        self.headers = response.headers
-        if not 200 <= status < 300:
-            self.error, self.code = _kind(status), _code(response)
-        self._reporter.record(self)
+        seconds = time.perf_counter() - self._began
+        status = response.status_code
+        error, code = (None, None) if 200 <= status < 300 else (_kind(status), _code(response))
+        headers = response.headers
+        self._reporter.record(RequestEnded(self._request, self._started, seconds, status, error, code, headers, None))
 
     def failed(self, exception: BaseException, *, is_cancelled: bool) -> None:
-        self.seconds = time.perf_counter() - self._began
-        self.status, self.headers, self.exception = None, {}, exception
-        if is_cancelled:
-            self.error, self.code = "cancelled", None
-        else:
+        seconds = time.perf_counter() - self._began
+        error: RequestError = "cancelled" if is_cancelled else "network"
+        code = None
+        if not is_cancelled:
             timed_out = isinstance(exception, httpx.TimeoutException)
-            self.error = "network"
-            self.code = APITimeoutError.default_code if timed_out else APIConnectionError.default_code
-        self._reporter.record(self)
+            code = (APITimeoutError if timed_out else APIConnectionError).default_code
+        self._reporter.record(RequestEnded(self._request, self._started, seconds, None, error, code, {}, exception))
 
 
 def _kind(status: int) -> RequestError:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -130,7 +130,7 @@ class WebhookFactory:
             "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "idempotency_key": idempotency_key or f"idem_{secrets.token_hex(8)}",
             "namespace": namespace,
-            "data": {**_events().get(event, _UNKNOWN).example, **(data or {})},
+            "data": {**contract_events().get(event, _UNKNOWN).example, **(data or {})},
         }
         body = json.dumps(document, ensure_ascii=False).encode()
         headers = sign(body, self.secret if secret is None else secret, timestamp=moment, event=event)
@@ -150,18 +150,18 @@ def _moment(timestamp: float | datetime | None) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC)
 
 
-class _Event(NamedTuple):
-    """What the contract says of the data of an event: its fields, and an example."""
+class ContractEvent(NamedTuple):
+    """What the contract says of the data of an event: the schemas of its fields, and an example."""
 
-    fields: frozenset[str]
+    fields: dict[str, Any]
     example: dict[str, Any]
 
 
-_UNKNOWN = _Event(frozenset(), {})
+_UNKNOWN = ContractEvent({}, {})
 
 
-@lru_cache(maxsize=1)
-def _events() -> dict[str, _Event]:
+@cache
+def contract_events() -> dict[str, ContractEvent]:
     """The events of the contract by type."""
     contract = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
     schemas = contract["components"]["schemas"]
@@ -170,15 +170,15 @@ def _events() -> dict[str, _Event]:
         if schema.get("x-event-family") == "WebhookEvent" and "const" in schema["properties"]["event"]:
             data = schemas[schema["properties"]["data"]["$ref"].rpartition("/")[2]]
             example = schema["examples"][0]
-            events[example["event"]] = _Event(frozenset(data["properties"]), example["data"])
+            events[example["event"]] = ContractEvent(data["properties"], example["data"])
     return events
 
 
 def _unknown(event: str, data: Mapping[str, Any]) -> str | None:
     """What the contract does not have of an event or of its data."""
-    if event not in _events():
-        return f"There is no webhook event {event!r}: {_meant(event, _events())}"
-    fields = _events()[event].fields
+    if event not in contract_events():
+        return f"There is no webhook event {event!r}: {_meant(event, contract_events())}"
+    fields = contract_events()[event].fields
     unknown = next((name for name in data if name not in fields), None)
     return None if unknown is None else f"The data of {event} has no field {unknown!r}: {_meant(unknown, fields)}"
 

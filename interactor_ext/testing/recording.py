@@ -133,11 +133,9 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
 
         @functools.wraps(real)
         def handle_stream(transport: Any, request: httpx.Request) -> httpx.Response:
-            if _DELIVERY in request.headers:
-                passed_on: httpx.Response = real(transport, request)
-                return passed_on
             try:
-                response: httpx.Response = handle(transport, request)
+                passed = real if _DELIVERY in request.headers else handle
+                response: httpx.Response = passed(transport, request)
             except _EventStreamError as found:
                 return _recorded_when_closed(cassette, request, found.response)
             except CannotOverwriteExistingCassetteException as error:
@@ -146,11 +144,9 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
 
         @functools.wraps(real)
         async def handle_stream_async(transport: Any, request: httpx.Request) -> httpx.Response:
-            if _DELIVERY in request.headers:
-                passed_on: httpx.Response = await real(transport, request)
-                return passed_on
             try:
-                response: httpx.Response = await handle(transport, request)
+                passed = real if _DELIVERY in request.headers else handle
+                response: httpx.Response = await passed(transport, request)
             except _EventStreamError as found:
                 return _recorded_when_closed(cassette, request, found.response)
             except CannotOverwriteExistingCassetteException as error:
@@ -255,8 +251,7 @@ class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
     def __init__(self, inner: Any, chunks: list[bytes], record: Callable[[], None]) -> None:
         self._inner = inner
         self._chunks = chunks
-        self._record = record
-        self._is_recorded = False
+        self._record = functools.cache(record)
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self._inner:
@@ -269,17 +264,12 @@ class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield chunk
 
     def close(self) -> None:
-        self._record_once()
+        self._record()
         self._inner.close()
 
     async def aclose(self) -> None:
-        self._record_once()
+        self._record()
         await self._inner.aclose()
-
-    def _record_once(self) -> None:
-        if not self._is_recorded:
-            self._is_recorded = True
-            self._record()
 
 
 def _clean_request(request: Any) -> Any:

@@ -35,9 +35,6 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "._tool_set": ("ToolSet",),
-        "._function": (
-            "ToolContext",
-            "ToolFunction",
-        ),
+        "._function": ("ToolContext", "ToolFunction"),
     },
 )

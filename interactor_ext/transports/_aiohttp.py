@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import ssl
 import weakref
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import httpx
@@ -46,49 +47,19 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     ) -> None:
         try:
             import aiohttp
-            import httpx_aiohttp
+            import httpx_aiohttp  # noqa: F401
         except ImportError as error:
             raise ConfigurationError(
                 "AiohttpTransport needs an extra: pip install 'interactor-sdk[aiohttp]'"
             ) from error
         context = tls_context(verify, cert, trust_env=trust_env)
-
-        class Connector(aiohttp.TCPConnector):
-            """Drops an idle connection on which bytes arrived: aiohttp would take them for the response to the next
-            call, which may be another tenant's.
-            """
-
-            async def connect(self, *arguments: Any, **options: Any) -> Any:
-                while True:
-                    connection = await super().connect(*arguments, **options)
-                    protocol = connection.protocol
-                    if protocol is None or protocol not in used or not protocol.should_close:
-                        if protocol is not None:
-                            used.add(protocol)
-                        return connection
-                    connection.close()
-
-        def make() -> _Session:
-            connector = Connector(ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
-            # A jar would carry one tenant's session into another's request.
-            session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-            # aiohttp would send a GET or a DELETE again by itself, which retries and telemetry would not count.
-            session._retry_connection = False
-
-            @cache
-            def transport_to(origin: Origin) -> httpx.AsyncBaseTransport:
-                chosen = _as_proxy(environment_proxy(origin)) if given is None and trust_env else given
-                transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(
-                    verify=context, client=session, proxy=chosen
-                )
-                return transport
-
-            return _Session(session, transport_to)
-
+        connect = partial(_connector_class(), ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
         given = _as_proxy(proxy)
-        used: weakref.WeakSet[Any] = weakref.WeakSet()
+        proxy_to = (
+            (lambda origin: _as_proxy(environment_proxy(origin))) if given is None and trust_env else lambda _: given
+        )
         self._aiohttp = aiohttp
-        self._sessions = PerLoop(make, _Session.aclose)
+        self._sessions = PerLoop(partial(_open_session, connect, context, proxy_to), _Session.aclose)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
@@ -135,6 +106,51 @@ class _Session(NamedTuple):
 
     async def aclose(self) -> None:
         await self.session.close()
+
+
+def _open_session(
+    connect: Callable[[], Any], context: ssl.SSLContext, proxy_to: Callable[[Origin], httpx.Proxy | None]
+) -> _Session:
+    import aiohttp
+    import httpx_aiohttp
+
+    # A jar would carry one tenant's session into another's request.
+    session = aiohttp.ClientSession(connector=connect(), cookie_jar=aiohttp.DummyCookieJar())
+    # aiohttp would send a GET or a DELETE again by itself, which retries and telemetry would not count.
+    session._retry_connection = False
+
+    @cache
+    def transport_to(origin: Origin) -> httpx.AsyncBaseTransport:
+        transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(
+            verify=context, client=session, proxy=proxy_to(origin)
+        )
+        return transport
+
+    return _Session(session, transport_to)
+
+
+@cache
+def _connector_class() -> Any:
+    import aiohttp
+
+    used: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    class Connector(aiohttp.TCPConnector):
+        """Drops an idle connection on which bytes arrived: aiohttp would take them for the response to the next call,
+        which may be another tenant's.
+        """
+
+        async def connect(self, *arguments: Any, **options: Any) -> Any:
+            while True:
+                connection = await super().connect(*arguments, **options)
+                protocol = connection.protocol
+                if protocol is None or protocol not in used or not protocol.should_close:
+                    if protocol is not None:
+                        used.add(protocol)
+                    return connection
+                connection.close()
+
+    return Connector
 
 
 def _as_proxy(proxy: Proxy | None) -> httpx.Proxy | None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interactor_client.models import EVENT_MODELS
 from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -104,56 +105,17 @@ __getattr__, __dir__ = lazy_names(
         "interactor_ext.webhooks._invalid_event": ("InvalidWebhookEvent",),
         "interactor_ext.webhooks.answers": ("WebhookAnswer",),
         "interactor_ext.webhooks.events": ("parse_event",),
-        "interactor_ext.webhooks.queue._contract": (
-            "DeadLetter",
-            "EventQueue",
-            "EventSink",
-            "QueuedEvent",
-        ),
+        "interactor_ext.webhooks.queue._contract": ("DeadLetter", "EventQueue", "EventSink", "QueuedEvent"),
         "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
-        "interactor_ext.webhooks.rotation": (
-            "SecretRotation",
-            "arotate_secret",
-            "rotate_secret",
-        ),
+        "interactor_ext.webhooks.rotation": ("SecretRotation", "arotate_secret", "rotate_secret"),
         "interactor_ext.webhooks.router": ("WebhookRouter",),
-        "interactor_ext.webhooks.signature": (
-            "WebhookVerifier",
-            "sign",
-        ),
-        "interactor_ext.webhooks.stores._contract": (
-            "ClaimState",
-            "EventStore",
-        ),
+        "interactor_ext.webhooks.signature": ("WebhookVerifier", "sign"),
+        "interactor_ext.webhooks.stores._contract": ("ClaimState", "EventStore"),
         "interactor_ext.webhooks.stores._memory": ("MemoryEventStore",),
-        "interactor_ext.webhooks.stores._postgres": (
-            "AsyncPostgresEventStore",
-            "PostgresEventStore",
-        ),
-        "interactor_ext.webhooks.stores._redis": (
-            "AsyncRedisEventStore",
-            "RedisEventStore",
-        ),
+        "interactor_ext.webhooks.stores._postgres": ("AsyncPostgresEventStore", "PostgresEventStore"),
+        "interactor_ext.webhooks.stores._redis": ("AsyncRedisEventStore", "RedisEventStore"),
         "interactor_ext.webhooks.stores._sqlite": ("SQLiteEventStore",),
         "interactor_ext.webhooks.worker._worker": ("WebhookWorker",),
-        "interactor_client.models": (
-            "CredentialConnectedEvent",
-            "CredentialErrorEvent",
-            "CredentialExpiredEvent",
-            "CredentialRefreshedEvent",
-            "CredentialRevokedEvent",
-            "RoomMessageCreatedEvent",
-            "RoomMessageUpdatedEvent",
-            "RoomToolCallCompletedEvent",
-            "RoomToolCallPendingEvent",
-            "UnknownWebhookEvent",
-            "WebhookEvent",
-            "WorkflowInstanceCancelledEvent",
-            "WorkflowInstanceCompletedEvent",
-            "WorkflowInstanceFailedEvent",
-            "WorkflowInstanceHaltedEvent",
-            "WorkflowInstanceStartedEvent",
-            "WorkflowInstanceStateChangedEvent",
-        ),
+        "interactor_client.models": ("WebhookEvent", *EVENT_MODELS["WebhookEvent"].values()),
     },
 )

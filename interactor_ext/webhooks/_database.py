@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Self
+from typing import ClassVar, Self
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext.webhooks._fork_pause import pause_while_forking
-from interactor_ext.webhooks._settings import at_least_zero
+from interactor_ext.webhooks._settings import above_zero, at_least_zero
+from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
-# Seconds. A smaller adjustment of the clock is not written.
-_MIN_CLOCK_STEP = 1.0
+_SWEEP_EVERY = 3600.0
 # Databases without a file, which end with their connection.
 _WITHOUT_FILE = (":memory:", "")
 
@@ -35,8 +36,8 @@ class Database:
         self._timeout: float = at_least_zero(timeout, "The timeout of a SQLite database")
         self._lock = fork_safe_lock()
         self._connection: sqlite3.Connection | None = None
-        pause_while_forking(self._pause, self._resume)
         after_fork_in_child(self._forget_parent)
+        _databases.add(self)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -111,12 +112,13 @@ class Database:
             connection.execute(statement)
         connection.commit()
 
-    def _pause(self) -> None:
+    def pause(self) -> None:
+        """Wait for the transaction of another thread, and begin none until `resume`."""
         self._lock.acquire()
         if self.has_file:
             self._close()
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
         self._lock.release()
 
     def _forget_parent(self) -> None:
@@ -134,34 +136,57 @@ def _milliseconds_until(deadline: float) -> int:
 _inherited: list[sqlite3.Connection] = []
 
 
-class StoredClock:
-    """The time of day for instants stored in `table`. When the clock is set back, the statement `shift` (an UPDATE with
-    the parameter `:by`, in seconds) moves them by the same amount, so that nothing waits for the clock to catch up.
-    """
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+# One fork at a time: two threads that pause the same databases in another order would wait for each other.
+_forking = threading.Lock()
+_paused: list[Database] = []
 
-    def __init__(self, clock: Callable[[], float], table: str, shift: str) -> None:
-        self.schema = f"CREATE TABLE IF NOT EXISTS {table} (latest REAL NOT NULL)"
-        self._clock = clock
-        self._table = table
-        self._shift = shift
 
-    def now(self, connection: sqlite3.Connection) -> float:
-        """The time now. Call it within a transaction, so that no other process has written a later time meanwhile."""
-        now = self._clock()
-        row = connection.execute(f"SELECT latest FROM {self._table}").fetchone()  # noqa: S608
-        if row is None:
-            connection.execute(f"INSERT INTO {self._table} VALUES (?)", (now,))  # noqa: S608
-        elif not -_MIN_CLOCK_STEP <= now - row[0] <= _MIN_CLOCK_STEP:
-            if now < row[0]:
-                connection.execute(self._shift, {"by": now - row[0]})
-            connection.execute(f"UPDATE {self._table} SET latest = ?", (now,))  # noqa: S608
-        return now
+def _pause_all() -> None:
+    _forking.acquire()
+    for database in list(_databases):
+        database.pause()
+        _paused.append(database)
+
+
+def _resume_all() -> None:
+    try:
+        while _paused:
+            _paused.pop().resume()
+    finally:
+        _forking.release()
+
+
+def _forget_fork() -> None:
+    """In the child: the lock is new, for a thread of the parent holds it, and nothing resumes."""
+    global _forking
+    _forking = threading.Lock()
+    _paused.clear()
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_forget_fork)
 
 
 class SQLiteBacked:
-    """Base of stores and queues with a `Database`: close() and the context manager."""
+    """Base of stores and queues in a SQLite file: their settings, and the end of what they need not remember."""
 
-    _database: Database
+    _schema: ClassVar[str]
+    _sweep: ClassVar[str]
+    """Deletes what may be forgotten at `:now`."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        ttl: float = DEFAULT_TTL,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._database = Database(path, self._schema, timeout=timeout)
+        self.ttl: float = above_zero(ttl, f"The ttl of a {type(self).__name__}", endless=True)
+        self._next_sweep = 0.0
 
     @property
     def is_shared(self) -> bool:
@@ -177,3 +202,13 @@ class SQLiteBacked:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
+        """A write transaction, and the time."""
+        with self._database.transaction() as connection:
+            now = self._clock()
+            if now >= self._next_sweep:
+                connection.execute(self._sweep, {"now": now})
+                self._next_sweep = now + _SWEEP_EVERY
+            yield connection, now

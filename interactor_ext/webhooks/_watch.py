@@ -30,15 +30,15 @@ _LONGEST = 200
 
 
 class DeliveryWatch:
-    """Logs and records one delivery, or one run of an event that was handed over.
+    """Logs and records one delivery, or one run of an event that was handed over or queued.
 
     `event` is set as soon as it is known, `error` where no handler ran or one failed.
     """
 
-    def __init__(self, reporter: Reporter | None) -> None:
+    def __init__(self, reporter: Reporter | None, event: WebhookEvent | None = None) -> None:
         self._reporter = reporter
         self._began = time.perf_counter()
-        self.event: WebhookEvent | None = None
+        self.event = event
         self.error: Exception | None = None
 
     def observe(self, plan: Effects[WebhookAnswer]) -> Effects[WebhookAnswer]:
@@ -47,36 +47,49 @@ class DeliveryWatch:
         except GeneratorExit:  # may come from the garbage collector, which must not wait for the lock of a log handler
             raise
         except BaseException as error:
-            _log("interrupted", self.event, self._began, None, type(error).__name__)
+            self._ended("interrupted", None, reason=type(error).__name__)
             raise
         self.answered(answer)
         return answer
 
     def answered(self, answer: WebhookAnswer) -> None:
         said, reason = _outcome_and_reason(answer)
-        _log(said, self.event, self._began, answer.status, reason)
-        outcome = _OUTCOMES.get(said, "failed")
+        self._ended(said, _OUTCOMES.get(said, "failed"), status=answer.status, reason=reason)
+
+    def observe_handlers(self, plan: Effects[None]) -> Effects[None]:
+        """For the handlers of an event from a queue."""
+        try:
+            yield from plan
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            said = "failed" if isinstance(error, Exception) else "interrupted"
+            self._ended(said, "failed", reason=type(error).__name__)
+            raise
+        self._ended("handled", "processed")
+
+    def _ended(self, said: str, outcome: Outcome | None, *, status: int | None = None, reason: str = "") -> None:
+        event, seconds = self.event, time.perf_counter() - self._began
+        level = logging.INFO if not reason else logging.WARNING
+        if logger.isEnabledFor(level):
+            fields: dict[str, Any] = {
+                "event_id": None if event is None else event.id[:_LONGEST],
+                "event_type": None if event is None else event.event[:_LONGEST],
+                "namespace": None if event is None else event.namespace,
+                "outcome": said,
+                "status_code": status,
+                "duration_ms": round(seconds * 1000, 1),
+            }
+            logger.log(
+                level,
+                "Webhook delivery %s: event %r (%r) of namespace %r, in %.0f ms%s",
+                said,
+                *(fields[name] for name in ("event_id", "event_type", "namespace", "duration_ms")),
+                f" ({reason})" if reason else "",
+                extra=fields,
+            )
         if outcome is not None and self._reporter is not None:
-            self._reporter.record(WebhookReceived(label(self.event), outcome, time.perf_counter() - self._began))
-
-
-def observe_handlers(reporter: Reporter | None, event: WebhookEvent, plan: Effects[None]) -> Effects[None]:
-    """Log and record the handlers of an event from a queue."""
-    began = time.perf_counter()
-
-    def ended(said: str, outcome: Outcome, reason: str = "") -> None:
-        _log(said, event, began, None, reason)
-        if reporter is not None:
-            reporter.record(WebhookReceived(label(event), outcome, time.perf_counter() - began))
-
-    try:
-        yield from plan
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        ended("failed" if isinstance(error, Exception) else "interrupted", "failed", type(error).__name__)
-        raise
-    ended("handled", "processed")
+            self._reporter.record(WebhookReceived(label(event), outcome, seconds))
 
 
 def label(event: WebhookEvent | None) -> str:
@@ -84,30 +97,6 @@ def label(event: WebhookEvent | None) -> str:
     if event is None:
         return "unknown"
     return event.event if event.event in EVENT_MODELS["WebhookEvent"] else "other"
-
-
-def _log(outcome: str, event: WebhookEvent | None, began: float, status: int | None, reason: str) -> None:
-    level = logging.INFO if not reason else logging.WARNING
-    if not logger.isEnabledFor(level):
-        return
-    milliseconds = round((time.perf_counter() - began) * 1000, 1)
-    fields: dict[str, Any] = {
-        "event_id": None if event is None else event.id[:_LONGEST],
-        "event_type": None if event is None else event.event[:_LONGEST],
-        "namespace": None if event is None else event.namespace,
-        "outcome": outcome,
-        "status_code": status,
-        "duration_ms": milliseconds,
-    }
-    logger.log(
-        level,
-        "Webhook delivery %s: event %r (%r) of namespace %r, in %.0f ms%s",
-        outcome,
-        *(fields[name] for name in ("event_id", "event_type", "namespace")),
-        milliseconds,
-        f" ({reason})" if reason else "",
-        extra=fields,
-    )
 
 
 def _outcome_and_reason(answer: WebhookAnswer) -> tuple[str, str]:

@@ -55,6 +55,10 @@ def length_required() -> WebhookAnswer:
     return refused(411, "length_required", "This server reads no body without a Content-Length.")
 
 
+def body_incomplete() -> WebhookAnswer:
+    return refused(400, "body_incomplete", "The connection broke before the body was complete.")
+
+
 def too_old(age: float) -> WebhookAnswer:
     return refused(
         400,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from interactor_ext.webhooks import answers
@@ -22,36 +22,54 @@ class ASGIReceiver:
         self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
-        else:
+        if scope["type"] == "http":
             answer = await self.answer(scope, receive)
             if answer is not None:
-                headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
-                await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+                await send(response_start(answer.status, answer.headers))
                 await send({"type": "http.response.body", "body": answer.body})
+        else:
+            await answer_other(scope, receive, send)
 
     async def answer(self, scope: Scope, receive: Receive) -> WebhookAnswer | None:
         """Read and handle one delivery; None if the caller is gone."""
         if scope["method"] != "POST":
             return answers.wrong_method()
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            body += message.get("body", b"")
-            if len(body) > self._router.max_body:
-                return self._router.refuse_unread(answers.too_large(self._router.max_body))
-            if not message.get("more_body", False):
-                return await self._router.ahandle(bytes(body), scope["headers"])
+        body = await read_body(receive, self._router.max_body)
+        if body is None:
+            return None
+        if len(body) > self._router.max_body:
+            return self._router.refuse_unread(answers.too_large(self._router.max_body))
+        return await self._router.ahandle(body, scope["headers"])
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
+async def read_body(receive: Receive, limit: int) -> bytes | None:
+    """The body, or of one that is longer than `limit` the beginning, longer still; None if the caller is gone."""
+    body = bytearray()
+    more = True
+    while more and len(body) <= limit:
         message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def response_start(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return {"type": "http.response.start", "status": status, "headers": raw}
+
+
+async def answer_other(
+    scope: Scope, receive: Receive, send: Send, shut_down: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Take part in the lifespan of the server, and close WebSockets."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    kind = ""
+    while kind != "lifespan.shutdown":
+        kind = (await receive())["type"]
+        if kind == "lifespan.shutdown" and shut_down is not None:
+            await shut_down()
+        await send({"type": f"{kind}.complete"})

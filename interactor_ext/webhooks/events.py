@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from interactor_client import models
@@ -175,65 +173,25 @@ def _refuse_constant(name: str) -> NoReturn:
 # raw_decode, for decode() searches for white space with a regular expression at both ends.
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
 
-# Lenient parsing of bodies that `json` refuses: another encoding, invalid UTF-8, numbers of too many digits, values
-# nested too deep. Each member of the outermost object is parsed by itself; an unreadable one is kept as its text.
-
 
 def _loose_json_object(raw: bytes) -> dict[str, Any] | None:
+    """The object of a body that JSON proper forbids: of another encoding, with bytes that are no text, numbers that are
+    none, or more digits than Python converts.
+    """
     try:
-        text = raw.decode(json.detect_encoding(raw), "surrogateescape").strip(_WHITESPACE)
-    except UnicodeDecodeError:  # UTF-16 and UTF-32 have no escape for half a character
+        document = _decode_loosely(raw.decode(json.detect_encoding(raw), "surrogateescape").strip(_WHITESPACE))
+    except (ValueError, RecursionError):
         return None
-    members = _members(text)
-    return None if members is None else {name: _loose_value(value) for name, value in members.items()}
-
-
-def _loose_value(text: str) -> Any:
-    with suppress(ValueError, RecursionError):
-        return _decode_loosely(text)
-    return text
+    return document if isinstance(document, dict) else None
 
 
 def _number_or_text(digits: str) -> int | str:
     try:
         return int(digits)
-    except ValueError:  # more digits than Python converts
+    except ValueError:
         return digits
 
 
 _decode_loosely = json.JSONDecoder(parse_int=_number_or_text).decode
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_TOKEN = re.compile(rf"{_STRING}|[\[\]{{}},:]|[^\s\[\]{{}},:\"]+|\"", re.DOTALL)
-_CLOSING = {"[": "]", "{": "}"}
-
-
-def _members(text: str) -> dict[str, str] | None:
-    """The members of a JSON object with their values as unparsed text; None if the brackets do not match."""
-    members: dict[str, str] = {}
-    open_brackets: list[str] = []
-    name: str | None = None
-    begin = 0
-    for token in _TOKEN.finditer(text):
-        what = token[0]
-        if what == '"' or (not open_brackets and (what != "{" or token.start())):
-            return None  # a string without an end, no object, or something behind it
-        if what in _CLOSING:
-            open_brackets.append(_CLOSING[what])
-        if what in ("]", "}") and open_brackets.pop() != what:
-            return None
-        if len(open_brackets) == 1 and what == ":" and name is None:
-            name = _loose_name(text[begin : token.start()])
-            begin = token.end()
-        elif (len(open_brackets) == 1 and what in (",", "{")) or not open_brackets:
-            if name is not None:
-                members[name] = text[begin : token.start()].strip(_WHITESPACE)
-            name, begin = None, token.end()
-    return None if open_brackets or begin != len(text) or not text else members
-
-
-def _loose_name(text: str) -> str:
-    value = _loose_value(text.strip(_WHITESPACE))
-    return value if isinstance(value, str) else ""
-
 
 parse_event.__module__ = "interactor_ext.webhooks"

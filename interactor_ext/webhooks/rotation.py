@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import WebhookError
 from interactor_ext.webhooks.signature import WebhookVerifier
 
@@ -43,14 +44,7 @@ def rotate_secret(
     Other processes take the new secret with `verifier.add_secret`; until they do, they answer 401 and the platform
     retries.
     """
-    secret = _new_secret(webhooks.rotate_secret(webhook_id))
-    rotation = SecretRotation(verifier, secret)
-    try:
-        hand_over(secret)
-    except Exception as error:
-        error.add_note(_KNOWN_HERE_ALONE)
-        raise
-    return rotation
+    return run_sync(_rotate(webhooks, webhook_id, verifier, hand_over))
 
 
 class AsyncWebhooks(Protocol):
@@ -67,21 +61,23 @@ async def arotate_secret(
     hand_over: Callable[[str], Awaitable[object]],
 ) -> SecretRotation:
     """`rotate_secret` for an asynchronous client; `hand_over` is a coroutine function."""
-    secret = _new_secret(await webhooks.rotate_secret(webhook_id))
+    return await run_async(_rotate(webhooks, webhook_id, verifier, hand_over))
+
+
+def _rotate(
+    webhooks: Any, webhook_id: str, verifier: WebhookVerifier, hand_over: Callable[[str], object]
+) -> Effects[SecretRotation]:
+    webhook = yield Call(webhooks.rotate_secret, (webhook_id,))
+    secret = webhook.secret
+    if not isinstance(secret, str) or not secret:
+        raise WebhookError("The platform rotated the secret and did not say what it is now: rotate again.")
     rotation = SecretRotation(verifier, secret)
     try:
-        await hand_over(secret)
+        yield Call(hand_over, (secret,))
     except Exception as error:
         error.add_note(_KNOWN_HERE_ALONE)
         raise
     return rotation
-
-
-def _new_secret(webhook: Any) -> str:
-    secret = webhook.secret
-    if not isinstance(secret, str) or not secret:
-        raise WebhookError("The platform rotated the secret and did not say what it is now: rotate again.")
-    return secret
 
 
 SecretRotation.__module__ = rotate_secret.__module__ = arotate_secret.__module__ = "interactor_ext.webhooks"

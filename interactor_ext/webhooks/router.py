@@ -289,8 +289,8 @@ class WebhookRouter:
         return (yield from self._handle_once(event, run, watch))
 
     def _run(self, body: Body, run: HandlerRun) -> Effects[None]:
-        watch = DeliveryWatch(self.reporter)
-        watch.event = event = parse_event(body)
+        event = parse_event(body)
+        watch = DeliveryWatch(self.reporter, event)
         yield from watch.observe(self._handle_once(event, run, watch))
         if watch.error is not None:
             raise watch.error

@@ -37,21 +37,31 @@ class WSGIReceiver:
         if environ["REQUEST_METHOD"] != "POST":
             return answers.wrong_method()
         limit = self._router.max_body
-        length = announced_length(environ)
-        if length is not None and length > limit:
-            return self._router.refuse_unread(answers.too_large(limit))
-        if length is None:
-            # Without a Content-Length, reading is safe only if the server marks the end.
-            if not environ.get("wsgi.input_terminated"):
-                return self._router.refuse_unread(answers.length_required())
-            # One byte past the limit is enough to refuse the body.
-            length = limit + 1
-        try:
-            return read(environ["wsgi.input"], length)
-        except OSError:
-            return self._router.refuse_unread(
-                answers.refused(400, "body_incomplete", "The connection broke before the body was complete.")
-            )
+        body = read_body(environ, limit)
+        if isinstance(body, bytes):
+            return body
+        refusals = {400: answers.body_incomplete(), 411: answers.length_required(), 413: answers.too_large(limit)}
+        return self._router.refuse_unread(refusals[body])
+
+
+def read_body(environ: dict[str, Any], limit: int) -> bytes | int:
+    """The body, or the status of the refusal: 411 without a length, 413 for more than `limit` bytes, 400 for a
+    connection that broke.
+    """
+    length = announced_length(environ)
+    if length is None:
+        # Without a Content-Length, reading is safe only if the server marks the end.
+        if not environ.get("wsgi.input_terminated"):
+            return 411
+        # One byte past the limit is enough to refuse the body.
+        length = limit + 1
+    elif length > limit:
+        return 413
+    try:
+        body = _read(environ["wsgi.input"], length)
+    except OSError:
+        return 400
+    return body if len(body) <= limit else 413
 
 
 def announced_length(environ: dict[str, Any]) -> int | None:
@@ -60,7 +70,7 @@ def announced_length(environ: dict[str, Any]) -> int | None:
     return int(announced[:_MAX_LENGTH_DIGITS]) if announced.isascii() and announced.isdigit() else None
 
 
-def read(stream: Any, length: int) -> bytes:
+def _read(stream: Any, length: int) -> bytes:
     body = bytearray()
     while len(body) < length:
         chunk = stream.read(length - len(body))

@@ -298,7 +298,7 @@ def test_errors_are_one_line_and_verbose_shows_details(shown_by: Callable[..., s
     assert "request_id: req_" in shown
     assert "Traceback" in shown
     assert "did you mean get_assistant" in shown_by("api", "get_asistant", status=1)
-    assert "Call it as: get_assistant assistant_id=..." in shown_by("api", "get_assistant", status=1)
+    assert "Call it as: interactor api get_assistant assistant_id=..." in shown_by("api", "get_assistant", status=1)
     assert "No such command" in shown_by("nonsense", status=2)
 
 
@@ -468,7 +468,7 @@ def test_api_supports_all_pages_idempotency_key_and_files(
         (["get_assistant", "assistant_id=a", "bogus=1"], "no parameter bogus"),
         (["get_assistant", "asst_1"], "write name=value"),
         (["get_assistant", "assistant_id=a", "-d", "{}"], "takes no body"),
-        (["create_assistant"], 'Call it as: create_assistant -d \'{"name"'),
+        (["create_assistant"], "Call it as: interactor api create_assistant"),
         (["create_assistant", "-d", "{"], "is not JSON"),
         (["create_assistant", "-d", "@/nowhere"], "No such file"),
         (["get_assistant", "assistant_id=a", "--all"], "has no pages"),

@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 from interactor_ext.cli import main
-from interactor_ext.sandbox.__main__ import main as python_m
 from tests.support.terminal import COMMAND, Terminal
 
 pytest.importorskip("typer", reason="pip install typer rich")
@@ -81,7 +80,8 @@ def test_program_runs_inside_a_sandbox_of_its_own(capfd: pytest.CaptureFixture[s
     assert shown == f"{options} {url}\n"
     assert f"Interactor sandbox at {url}. Look inside at " in notes
     assert url in file.read_text()
-    assert python_m([*run[1:5], "-c", "import os; os.kill(os.getpid(), 15)"]) == 128 + signal.SIGTERM
+    killing_itself = [*run[1:5], "-c", "import os; os.kill(os.getpid(), 15)"]
+    assert subprocess.call([sys.executable, "-m", "interactor_ext.sandbox", *killing_itself]) == 128 + signal.SIGTERM
     assert main(["sandbox", "--", str(tmp_path / "nothing")]) == 127
     assert main(["sandbox", "--", str(file)]) == 126
     complaints = capfd.readouterr().err

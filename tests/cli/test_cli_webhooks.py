@@ -15,8 +15,8 @@ import pytest
 
 pytest.importorskip("typer", reason="pip install typer rich")
 
-from interactor_ext.cli import operations
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.testing.deliveries import contract_events
 from interactor_ext.webhooks import SQLiteEventQueue, WebhookVerifier, parse_event
 from tests.support.odd_server import Answer, Asked, OddServer, http
 from tests.support.terminal import COMMAND, NAMESPACE, Shell, Terminal
@@ -94,11 +94,11 @@ def test_trigger_without_a_sandbox_names_the_option(shown_by: Callable[..., str]
 
 
 def test_every_event_can_be_triggered(shell: Shell, application: OddServer) -> None:
-    for name in operations.events():
+    for name in contract_events():
         shell.begin(f"webhooks trigger {name} --to {application.url}")
         shell.ended(1 if name == "room.message.created" else 0)
-    assert [parse_event(asked.body).event for asked in application.calls] == list(operations.events())
-    assert len({type(parse_event(asked.body)) for asked in application.calls}) == len(operations.events())
+    assert [parse_event(asked.body).event for asked in application.calls] == list(contract_events())
+    assert len({type(parse_event(asked.body)) for asked in application.calls}) == len(contract_events())
 
 
 def webhooks_of(sandbox: Sandbox) -> list[Any]:

@@ -18,7 +18,6 @@ from interactor_ext.limits._fair_queue import FairQueue, Place
 from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._per_loop import PerLoop
-from interactor_ext.webhooks import _fork_pause
 from tests.support.waiting import collect_garbage
 
 
@@ -71,39 +70,6 @@ def test_lock_is_free_in_a_child_and_forgotten_with_its_owner(monkeypatch: pytes
     del lock
     collect_garbage()
     assert len(_fork._locks) == 0
-
-
-def test_pause_while_forking_is_released_after_the_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fork_pause, "_pauses", weakref.WeakKeyDictionary())
-    did: list[str] = []
-
-    class Holder:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-        def pause(self) -> None:
-            did.append(f"{self.name} pauses")
-
-        def resume(self) -> None:
-            did.append(f"{self.name} resumes")
-
-    first, second = Holder("first"), Holder("second")
-    for holder in (first, second):
-        _fork_pause.pause_while_forking(holder.pause, holder.resume)
-    _fork_pause._pause_all()
-    assert _fork_pause._forking.locked()
-    _fork_pause._resume_all()
-    assert not _fork_pause._forking.locked()
-    assert did == ["first pauses", "second pauses", "second resumes", "first resumes"]
-    del second, holder
-    collect_garbage()
-    assert len(_fork_pause._pauses) == 1
-    _fork_pause._pause_all()
-    _fork_pause._forget_fork()
-    assert not _fork_pause._forking.locked()
-    _fork_pause._pause_all()
-    _fork_pause._resume_all()
-    assert did[4:] == ["first pauses", "first pauses", "first resumes"]
 
 
 async def test_child_does_not_touch_connections_of_the_parents_event_loops() -> None:

@@ -19,7 +19,7 @@ from interactor_ext.sandbox.delivery import outbox
 from interactor_ext.sandbox.delivery import webhook_queue as webhook_queue
 from interactor_ext.sandbox.http import streams, wire
 from interactor_ext.sandbox.http.streams import Streams
-from interactor_ext.sandbox.http.strict_json import MAX_VALUES, UnstorableJson, parse_json, weight
+from interactor_ext.sandbox.http.strict_json import MAX_VALUES, UnstorableJson, parse_json, size_of
 from interactor_ext.sandbox.platform.actions import Context, ContextTooLarge, perform
 from interactor_ext.sandbox.platform.expressions import compile_expression
 from interactor_ext.sandbox.platform.work import INLINE, MAX_WORK, Budget, TooMuchWork
@@ -182,7 +182,7 @@ def test_action_work_is_counted() -> None:
         with pytest.raises(TooMuchWork):
             perform({"type": "email", "config": config}, context, Budget(10_000), lambda _: None)
     with pytest.raises(TooMuchWork):
-        Context({"a": [[] for _ in range(20_000)]}, Budget(INLINE))
+        Context({"a": [[] for _ in range(50_000)]}, Budget(INLINE))
 
 
 def test_context_size_and_depth_are_limited_across_merges() -> None:
@@ -191,7 +191,7 @@ def test_context_size_and_depth_are_limited_across_merges() -> None:
     context.merge({"b": "x" * 140_000})
     with pytest.raises(ContextTooLarge):
         context.merge({"c": "x" * 100_000})
-    assert context.weight == weight(context.values, 10**9)
+    assert context.weight == size_of(context.values, 10**9).weight
     twice = Context({"a": ["x" * 100_000]}, Budget(MAX_WORK))
     with pytest.raises(ContextTooLarge):
         twice.merge({"b": [twice.values["a"]] * 2})

@@ -230,8 +230,8 @@ def test_sandbox_stops_silently_with_open_client_connections(
 
 SERVE = """
 import sys
-from interactor_ext.sandbox.__main__ import main
-sys.exit(main(["--port", "0"]))
+from interactor_ext.cli import main
+sys.exit(main(["sandbox", "--port", "0"]))
 """
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.__main__ import main
 from tests.support.sandbox_caller import Caller
 
 STATES = [
@@ -121,5 +121,5 @@ def test_invalid_seed_error_names_the_place(
     file = seed_file(tmp_path, seed)
     with pytest.raises(ValueError, match=place):
         Sandbox(seed=file)
-    assert main(["--port", "0", "--seed", str(file)]) == 1
+    assert main(["sandbox", "--port", "0", "--seed", str(file)]) == 1
     assert "seed.json" in capsys.readouterr().err

@@ -18,8 +18,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from interactor_ext.cli import main
 from interactor_ext.sandbox import Clock, Journal, Sandbox
-from interactor_ext.sandbox.__main__ import main
 from interactor_ext.sandbox.http.connections import CuttableProtocol
 from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving
@@ -449,5 +449,5 @@ def test_command_serves_until_signal(process: subprocess.Popen[str], signal_numb
 
 def test_command_reports_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with listen("127.0.0.1", 0) as sock:
-        assert main(["--port", f"{sock.getsockname()[1]}"]) == 1
+        assert main(["sandbox", "--port", f"{sock.getsockname()[1]}"]) == 1
     assert "Can't listen on 127.0.0.1" in capsys.readouterr().err

@@ -229,7 +229,8 @@ class Outbox:
 
     async def _try_send(self, queue: WebhookQueue, pending: PendingDelivery, request_id: str) -> Outcome:
         try:
-            return await self._send(queue.webhook, pending, request_id)
+            url, secret = queue.webhook.public["url"], queue.webhook.private["secret"]
+            return await self._post_signed(url, pending.event, pending.body, secret, request_id)
         except Exception:
             logger.exception("the sandbox failed at delivery %s", pending.id)
             return Outcome(error="the sandbox itself failed")
@@ -250,10 +251,6 @@ class Outbox:
             self._persistence.put_delivery(
                 StoredDelivery(pending.id, pending.is_duplicate, queue.webhook.id, event, pending.due, pending.attempt)
             )
-
-    async def _send(self, webhook: Record, pending: PendingDelivery, request_id: str) -> Outcome:
-        url, secret = webhook.public["url"], webhook.private["secret"]
-        return await self._post_signed(url, pending.event, pending.body, secret, request_id)
 
     async def _post_signed(self, url: str, event: JsonObject, body: bytes, secret: str, request_id: str) -> Outcome:
         try:

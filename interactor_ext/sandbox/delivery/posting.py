@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from interactor_ext._lazy import LazyModule
-from interactor_ext.sandbox.platform.work import run_in_new_thread
+from interactor_ext.sandbox.platform.work import run_in_own_thread
 
 if TYPE_CHECKING:
     import httpx
@@ -114,9 +114,7 @@ async def _addresses(host: str, port: int | None) -> list[str]:
     with suppress(ValueError):
         return [str(ipaddress.ip_address(host))]
     try:
-        infos = await run_in_new_thread(
-            lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), "interactor-lookup"
-        )
+        infos = await run_in_own_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except Exception as error:
         raise Undeliverable(f"{host or 'no host'} was not found: {error}") from None
     return list(dict.fromkeys(str(info[4][0]) for info in infos))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -9,13 +10,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
-from interactor_ext.sandbox.http.contract import Contract
+from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX, Contract, read_document
 from interactor_ext.sandbox.http.control import Control
-from interactor_ext.sandbox.http.description import description_route
+from interactor_ext.sandbox.http.cors import cors_headers
+from interactor_ext.sandbox.http.guard import check_host
 from interactor_ext.sandbox.http.pipeline import Platform
 from interactor_ext.sandbox.http.problems import FAILED, Problem, not_stored
-from interactor_ext.sandbox.http.wire import ClientGone
+from interactor_ext.sandbox.http.wire import ClientGone, origin_of
 from interactor_ext.sandbox.inspector.page_server import Inspector
 from interactor_ext.sandbox.platform.consent import consent_routes
 from interactor_ext.sandbox.storage.persistence import NotStored
@@ -52,7 +55,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
             *consent_routes(state, on_loop),
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop).routes(),
-            description_route(state),
+            _description_route(state),
         ],
         exception_handlers={
             Problem: refuse,
@@ -66,3 +69,21 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
     app.router.redirect_slashes = False
     app.router.default = Platform(contract, state, on_loop)
     return app
+
+
+def _description_route(state: State) -> Route:
+    """`/openapi.yaml`: the contract, whose servers are this sandbox."""
+
+    async def describe(request: Request) -> Response:
+        check_host(request, state.settings.allowed_hosts)
+        origin = origin_of(request.scope)
+        document = {**read_document(), "servers": [{"url": origin + CORE_PREFIX}]}
+        for item in document["paths"].values():
+            if "servers" in item:
+                item["servers"] = [{"url": origin + ACCOUNT_PREFIX}]
+        # YAML 1.2 has JSON in it. RFC 9512 names the media type.
+        response = Response(json.dumps(document, indent=2), media_type="application/yaml")
+        response.raw_headers.extend(cors_headers(request.scope, state.settings.allow_origins))
+        return response
+
+    return Route("/openapi.yaml", describe, methods=["GET"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -76,26 +76,19 @@ class ContractOperation:
         return body
 
 
-@dataclass(slots=True)
-class Node:
-    """A node of the routing tree: children by segment, a child for an id, and the operations by method."""
-
-    named: dict[str, Node] = field(default_factory=dict)
-    variable: Node | None = None
-    operations: dict[str, ContractOperation] = field(default_factory=dict)
-
-
 class Contract:
     """The operations by id, the routing of paths to them, and the rate limit tiers."""
 
     def __init__(self, document: Document) -> None:
-        self._root = Node()
         self.tiers = {name: RateTier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()}
         # The data of the contract's example of each webhook event.
         self.events = dict(_events(document))
         self.operations = {operation.id: operation for operation in _operations(document)}
+        paths: dict[tuple[str, ...], dict[str, ContractOperation]] = {}
         for operation in self.operations.values():
-            self._add(operation)
+            paths.setdefault(tuple(operation.path.strip("/").split("/")), {})[operation.method] = operation
+        # What has a name goes before an id: `{` sorts behind every letter.
+        self._paths = sorted(paths.items())
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -104,32 +97,17 @@ class Contract:
 
     def match(self, method: str, raw_path: bytes) -> tuple[ContractOperation, dict[str, str]]:
         """The operation and its path parameters. Raises Problem: 404 for an unknown path, 405 for another method."""
-        node, values = self._root, []
-        for segment in _segments(raw_path):
-            if segment in node.named:
-                node = node.named[segment]
-            elif node.variable is not None and segment:
-                node = node.variable
-                values.append(segment)
-            else:
-                raise Problem(404, "There is nothing at this path.")
-        if not node.operations:
+        segments = _segments(raw_path)
+        found = (each for each in self._paths if len(each[0]) == len(segments) and all(map(_fits, each[0], segments)))
+        path, operations = next(found, ((), {}))
+        if not operations:
             raise Problem(404, "There is nothing at this path.")
-        operation = node.operations.get(method)
+        operation = operations.get(method)
         if operation is None:
-            allowed = ", ".join(sorted(node.operations))
+            allowed = ", ".join(sorted(operations))
             raise Problem(405, f"This path takes {allowed} only.", headers={"allow": allowed})
-        return operation, dict(zip(operation.path_names, values, strict=True))
-
-    def _add(self, operation: ContractOperation) -> None:
-        node = self._root
-        for segment in operation.path.strip("/").split("/"):
-            if segment.startswith("{"):
-                node.variable = node.variable or Node()
-                node = node.variable
-            else:
-                node = node.named.setdefault(segment, Node())
-        node.operations[operation.method] = operation
+        ids = [segment for part, segment in zip(path, segments, strict=True) if part.startswith("{")]
+        return operation, dict(zip(operation.path_names, ids, strict=True))
 
 
 @lru_cache(maxsize=1)
@@ -190,3 +168,7 @@ def _segments(raw_path: bytes) -> list[str]:
         return [unquote_to_bytes(part).decode() for part in raw_path.removeprefix(b"/").split(b"/")]
     except UnicodeDecodeError:
         raise Problem(404, "There is nothing at this path.") from None
+
+
+def _fits(part: str, segment: str) -> bool:
+    return bool(segment) if part.startswith("{") else part == segment

@@ -73,25 +73,26 @@ class Control:
         self._on_loop = on_loop
 
     def routes(self) -> list[Route]:
+        state = self._state
         endpoints: list[tuple[str, str, Callable[[Request, Any], Response]]] = [
             ("GET", "faults", self._faults),
             ("POST", "faults", self._add_fault),
-            ("DELETE", "faults", self._clear_faults),
+            ("DELETE", "faults", _doing(state.faults.clear)),
             ("DELETE", "faults/{id}", self._remove_fault),
             ("GET", "replies", self._replies),
             ("POST", "replies", self._add_reply),
-            ("DELETE", "replies", self._clear_replies),
+            ("DELETE", "replies", _doing(scripts.clear_replies, state.store)),
             ("DELETE", "replies/{id}", self._remove_reply),
             ("POST", "credentials/{id}/expire", self._expire_credential),
             ("GET", "clock", self._time),
             ("POST", "clock", self._advance),
             ("GET", "deprecations", self._deprecations),
             ("POST", "deprecations", self._deprecate),
-            ("DELETE", "deprecations", self._clear_deprecations),
+            ("DELETE", "deprecations", _doing(state.deprecations.clear)),
             ("GET", "requests", self._requests),
             ("GET", "events", self._events),
             ("POST", "events", self._publish),
-            ("POST", "reset", self._reset),
+            ("POST", "reset", _doing(state.clear)),
         ]
         return [Route(f"/_sandbox/{path}", self._guarded(act), methods=[method]) for method, path, act in endpoints]
 
@@ -119,10 +120,6 @@ class Control:
             raise invalid(("", str(error))) from None
         return JSONResponse(fault.to_json(), 201)
 
-    def _clear_faults(self, request: Request, body: Any) -> Response:
-        self._state.faults.clear()
-        return Response(status_code=204)
-
     def _remove_fault(self, request: Request, body: Any) -> Response:
         known = {str(fault.id): fault.id for fault in self._state.faults.snapshot()}
         if not self._state.faults.remove(known.get(request.path_params["id"], 0)):
@@ -136,10 +133,6 @@ class Control:
         if wrong := scripts.flaws(body):
             raise invalid(*wrong)
         return JSONResponse(scripts.add_reply(self._state.store, body).public, 201)
-
-    def _clear_replies(self, request: Request, body: Any) -> Response:
-        scripts.clear_replies(self._state.store)
-        return Response(status_code=204)
 
     def _remove_reply(self, request: Request, body: Any) -> Response:
         if not scripts.remove_reply(self._state.store, request.path_params["id"]):
@@ -174,10 +167,6 @@ class Control:
             raise invalid(("", str(error))) from None
         return JSONResponse(_deprecated(added), 201)
 
-    def _clear_deprecations(self, request: Request, body: Any) -> Response:
-        self._state.deprecations.clear()
-        return Response(status_code=204)
-
     def _requests(self, request: Request, body: Any) -> Response:
         return _listing("requests", map(_asked, self._state.requests.snapshot()))
 
@@ -193,9 +182,13 @@ class Control:
         self._state.publish(given["event"], given.get("namespace", ""), {**example, **given.get("data", {})})
         return JSONResponse(self._state.events[-1], 201)
 
-    def _reset(self, request: Request, body: Any) -> Response:
-        self._state.clear()
+
+def _doing(act: Callable[..., None], *arguments: Any) -> Callable[[Request, Any], Response]:
+    def endpoint(request: Request, body: Any) -> Response:
+        act(*arguments)
         return Response(status_code=204)
+
+    return endpoint
 
 
 def _listing(name: str, items: Iterable[JsonObject]) -> Response:
@@ -228,18 +221,5 @@ def _deprecated(deprecated: Deprecated) -> JsonObject:
 
 
 def _asked(record: RequestRecord) -> JsonObject:
-    names = (
-        "method",
-        "path",
-        "operation",
-        "client_id",
-        "namespace",
-        "status",
-        "request_id",
-        "fault",
-        "time",
-        "duration",
-        "headers",
-        "body",
-    )
-    return {name: getattr(record, name) for name in names}
+    names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id", "fault", "time")
+    return {name: getattr(record, name) for name in (*names, "duration", "headers", "body")}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -38,30 +39,22 @@ def origin_name(text: str) -> str:
 
 def is_preflight(scope: Scope, allowed: Collection[str]) -> bool:
     """Whether a browser asks before a call that a page of an allowed origin wants to make."""
-    asks = scope["method"] == "OPTIONS" and _header(scope, b"access-control-request-method")
-    return bool(asks) and _origin(scope) in allowed
+    sent = Headers(scope=scope)
+    asks = scope["method"] == "OPTIONS" and sent.get("access-control-request-method")
+    return bool(asks) and sent.get("origin", "") in allowed
 
 
 def cors_headers(scope: Scope, allowed: Collection[str]) -> RawHeaders:
     """The headers of a response, whatever its status, by the origin that its request names."""
     if not allowed:
         return []
-    headers = [(b"vary", b"Origin")]
-    origin = _origin(scope)
+    sent, headers = Headers(scope=scope), [(b"vary", b"Origin")]
+    origin = sent.get("origin", "")
     if origin not in allowed:
         return headers
     headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
     if not is_preflight(scope, allowed):
         return [*headers, (b"access-control-expose-headers", EXPOSED)]
-    wanted = _header(scope, b"access-control-request-headers")
-    if wanted:
-        headers.append((b"access-control-allow-headers", wanted))
+    if wanted := sent.get("access-control-request-headers"):
+        headers.append((b"access-control-allow-headers", wanted.encode("latin-1")))
     return [*headers, (b"access-control-allow-methods", METHODS), (b"access-control-max-age", MAX_AGE)]
-
-
-def _origin(scope: Scope) -> str:
-    return _header(scope, b"origin").decode("latin-1")
-
-
-def _header(scope: Scope, wanted: bytes) -> bytes:
-    return next((value for name, value in scope["headers"] if name == wanted), b"")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import formatdate
 
-from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.clock import END, FIRST, Clock, http_date
 from interactor_ext.sandbox.http.problems import Problem
 
 LINK = "https://docs.interactor.com/migration/v1-to-v2"
-# The last second of 9999, the maximum of an HTTP date.
-LAST_SECOND = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +25,7 @@ class Deprecated:
         # RFC 9745 section 2: a structured date, which is `@` and an integer. Drafts of it had `true`.
         yield b"deprecation", b"@%d" % self.at if is_date else b"true"
         if self.sunset is not None:
-            yield b"sunset", formatdate(self.sunset, usegmt=True).encode()
+            yield b"sunset", http_date(self.sunset)
         yield b"link", f'<{self.link}>; rel="deprecation"'.encode()
 
 
@@ -39,7 +35,6 @@ class Deprecations:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._deprecated: dict[str, Deprecated] = {}
-        self._lock = threading.Lock()
 
     def add(
         self, operation: str, at: float | datetime | None, sunset: float | datetime | None, link: str | None
@@ -51,8 +46,7 @@ class Deprecations:
         if not (link.isascii() and link.isprintable()) or set(link) & set(' <>"'):
             raise ValueError(f"link must be an URL, not {link!r}")
         deprecated = Deprecated(operation, since, until, link)
-        with self._lock:
-            self._deprecated[operation] = deprecated
+        self._deprecated[operation] = deprecated
         return deprecated
 
     def of(self, operation: str) -> Deprecated | None:
@@ -63,15 +57,13 @@ class Deprecations:
         deprecated = self._deprecated.get(operation)
         if deprecated is None or deprecated.sunset is None or self._clock.now() < deprecated.sunset:
             return
-        raise Problem(410, f"{operation} ended on {formatdate(deprecated.sunset, usegmt=True)}: see {deprecated.link}")
+        raise Problem(410, f"{operation} ended on {http_date(deprecated.sunset).decode()}: see {deprecated.link}")
 
     def snapshot(self) -> list[Deprecated]:
-        with self._lock:
-            return list(self._deprecated.values())
+        return list(self._deprecated.values())
 
     def clear(self) -> None:
-        with self._lock:
-            self._deprecated.clear()
+        self._deprecated.clear()
 
 
 def _seconds(name: str, moment: float | datetime) -> float:
@@ -79,6 +71,6 @@ def _seconds(name: str, moment: float | datetime) -> float:
         if moment.tzinfo is None:
             raise ValueError(f"{name} must have a time zone")
         moment = moment.timestamp()
-    if not 0 <= moment <= LAST_SECOND:
+    if not FIRST <= moment < END:
         raise ValueError(f"{name} must be Unix seconds or a datetime before the year 10000, not {moment!r}")
     return moment

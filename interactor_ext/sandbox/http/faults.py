@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import random
 import threading
 from collections.abc import Collection, Mapping
@@ -30,6 +29,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
+from interactor_ext.sandbox.clock import is_finite
 from interactor_ext.sandbox.http.connections import ConnectionCut
 from interactor_ext.sandbox.http.contract import ContractOperation
 from interactor_ext.sandbox.http.problems import Problem
@@ -210,11 +210,11 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
         raise ValueError("retry_after must be one line of text, as a header is")
     for name in ("latency", "after_events", "after_bytes"):
         value = getattr(fault, name)
-        if value is not None and not (_is_finite(value) and value >= 0):
+        if value is not None and not (is_finite(value) and value >= 0):
             raise ValueError(f"{name} must be a number from 0 up, not {value!r}")
     if fault.kind == "latency" and fault.latency == 0:
         raise ValueError("a fault needs a kind, a status or a latency")
-    if fault.kind == "clock_skew" and not (_is_finite(fault.skew) and fault.skew):
+    if fault.kind == "clock_skew" and not (is_finite(fault.skew) and fault.skew):
         raise ValueError(f"a clock_skew needs a skew other than 0, not {fault.skew!r}")
     if abs(fault.skew) > MAX_SKEW:
         raise ValueError(f"a skew is of at most a hundred years, not {fault.skew!r}")
@@ -226,14 +226,6 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
         raise ValueError(f"{fault.kind} is for answers, not for a stream: that is cut by dropped_stream")
     if operation is not None and not operation.stream and fault.kind == "dropped_stream":
         raise ValueError(f"{operation.id} is not a stream")
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        # An integer larger than any float.
-        return False
 
 
 Fault.__module__ = Faults.__module__ = "interactor_ext.sandbox"

@@ -23,13 +23,13 @@ class ApiCall:
 
     state: State
     operation: ContractOperation
-    client_id: str
     namespace: str
-    path: dict[str, str]
-    query: JsonObject
     body: Any = field(repr=False)
-    origin: str
-    last_event_id: str
+    path: dict[str, str] = field(default_factory=dict)
+    query: JsonObject = field(default_factory=dict)
+    client_id: str = ""
+    origin: str = ""
+    last_event_id: str = ""
     # Runs long work in a thread; it must not touch the state.
     in_thread: Callable[[Callable[[], Any]], Awaitable[Any]] = field(default=run_in_thread, repr=False)
 

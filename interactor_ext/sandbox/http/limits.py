@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from interactor_ext.sandbox.clock import Clock
@@ -63,10 +63,8 @@ class Limits:
     def spend(self, tier_name: str, client_id: str, namespace: str) -> tuple[Allowance, Problem | None]:
         """Count one request. The allowance is that of the tightest bucket; the problem is a 429, or None."""
         now = self._clock.now()
-        counted = [
-            (tier, self._bucket(tier, key, now)) for tier, key in self._tiers_of(tier_name, client_id, namespace)
-        ]
-        tier, bucket = min(counted, key=lambda pair: pair[1].tokens)
+        counted = self._buckets_of(tier_name, client_id, namespace, now)
+        tier, bucket = _tightest(counted)
         if bucket.tokens < 1 and self._enforce:
             wait = (1 - bucket.tokens) * 60 / tier.per_minute
             return _allowance(tier, bucket, now), _too_many(tier, wait)
@@ -77,25 +75,20 @@ class Limits:
     def peek(self, tier_name: str, client_id: str, namespace: str) -> Allowance:
         """The allowance without counting a request."""
         now = self._clock.now()
-        seen = [
-            (tier, TokenBucket(self._tokens(tier, key, now), now))
-            for tier, key in self._tiers_of(tier_name, client_id, namespace)
-        ]
-        tier, bucket = min(seen, key=lambda pair: pair[1].tokens)
-        return _allowance(tier, bucket, now)
+        return _allowance(*_tightest(self._buckets_of(tier_name, client_id, namespace, now)), now)
 
     def clear(self) -> None:
         self._buckets.clear()
 
-    def _tiers_of(self, tier_name: str, client_id: str, namespace: str) -> Iterator[tuple[RateTier, str]]:
-        yield self._tiers[tier_name], client_id
+    def _buckets_of(
+        self, tier_name: str, client_id: str, namespace: str, now: float
+    ) -> list[tuple[RateTier, TokenBucket]]:
+        """The buckets of a call, refilled."""
+        owners = {tier_name: client_id}
         # A call without namespace counts against no tenant.
         if tier_name == "standard" and namespace:
-            yield self._tiers["namespace"], namespace
-
-    def _tokens(self, tier: RateTier, key: str, now: float) -> float:
-        bucket = self._buckets.get((tier.scope, key))
-        return tier.burst if bucket is None else _refilled(bucket, tier, now)
+            owners["namespace"] = namespace
+        return [(self._tiers[name], self._bucket(self._tiers[name], owner, now)) for name, owner in owners.items()]
 
     def _bucket(self, tier: RateTier, key: str, now: float) -> TokenBucket:
         bucket = self._buckets.get((tier.scope, key))
@@ -103,9 +96,7 @@ class Limits:
             if len(self._buckets) >= MAX_BUCKETS:
                 self._forget_full(now)
             bucket = self._buckets[tier.scope, key] = TokenBucket(tier.burst, now)
-        else:
-            bucket.tokens = self._tokens(tier, key, now)
-            bucket.seen = now
+        bucket.tokens, bucket.seen = _refilled(bucket, tier, now), now
         return bucket
 
     def _forget_full(self, now: float) -> None:
@@ -115,6 +106,10 @@ class Limits:
             for (scope, key), bucket in self._buckets.items()
             if _refilled(bucket, tiers[scope], now) < tiers[scope].burst
         }
+
+
+def _tightest(buckets: list[tuple[RateTier, TokenBucket]]) -> tuple[RateTier, TokenBucket]:
+    return min(buckets, key=lambda pair: pair[1].tokens)
 
 
 def _refilled(bucket: TokenBucket, tier: RateTier, now: float) -> float:

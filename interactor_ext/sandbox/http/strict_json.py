@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 # Deeper than real data, and safely below Python's recursion limit.
 MAX_DEPTH = 64
@@ -22,34 +22,56 @@ class UnstorableJson(ValueError):
 
 def parse_json(text: str) -> Any:
     """Raises UnstorableJson, or ValueError (a JSONDecodeError where the place is known) for what is not JSON."""
-    # Each comma separates two values. Parsing too many would block the interpreter, even in a thread.
-    if text.count(",") >= MAX_VALUES and STRING.sub("", text).count(",") >= MAX_VALUES:
+    # Parsing too many would block the interpreter, even in a thread.
+    if _values(text) > MAX_VALUES and _values(STRING.sub("", text)) > MAX_VALUES:
         raise UnstorableJson(TOO_MANY)
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         raise UnstorableJson(TOO_DEEP) from None
-    brackets = text.count("[") + text.count("{")
-    if brackets > MAX_DEPTH or brackets + text.count(",") >= MAX_VALUES:
-        _check_shape(value)
+    if text.count("[") + text.count("{") > MAX_DEPTH and size_of(value, len(text)).levels > MAX_DEPTH:
+        raise UnstorableJson(TOO_DEEP)
     # A lone surrogate can be escaped in JSON but has no UTF-8 encoding.
     if "\\u" in text and _has_surrogate(value):
         raise UnstorableJson("holds half a surrogate pair")
     return value
 
 
-def weight(root: Any, limit: int) -> int:
-    """The size of a JSON value: the number of values plus the characters of texts. Counting stops above `limit`."""
-    total, pending = 0, [root]
-    while pending and total + len(pending) <= limit:
-        value = pending.pop()
-        total += len(value) + 1 if isinstance(value, str) else 1
-        if isinstance(value, dict):
-            total += sum(map(len, value))
-            pending.extend(value.values())
-        elif isinstance(value, list):
-            pending.extend(value)
-    return total + len(pending)
+def _values(text: str) -> int:
+    """How many values are in JSON without commas and brackets in its texts: one, and one more at each of these."""
+    marks = sum(map(text.count, ",[{"))
+    return 1 + marks - text.count("[]") - text.count("{}")
+
+
+class Size(NamedTuple):
+    """How many values JSON has, how many characters in its texts, and how many levels."""
+
+    values: int
+    characters: int
+    levels: int
+
+    @property
+    def weight(self) -> int:
+        return self.values + self.characters
+
+
+def size_of(root: Any, limit: int) -> Size:
+    """The size of a JSON value. Counting stops at a weight above `limit`."""
+    values = characters = levels = 0
+    level = [root]
+    while level and values + characters + len(level) <= limit:
+        values, levels = values + len(level), levels + 1
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                characters += len(value)
+            elif isinstance(value, dict):
+                characters += sum(map(len, value))
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+        level = below
+    return Size(values + len(level), characters, levels + bool(level))
 
 
 def _refuse_constant(constant: str) -> None:
@@ -69,22 +91,3 @@ def _has_surrogate(value: Any) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _check_shape(root: Any) -> None:
-    """Raises UnstorableJson."""
-    count, level, depth = 1, [root], 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise UnstorableJson(TOO_DEEP)
-        below: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                below.extend(value.values())
-            elif isinstance(value, list):
-                below.extend(value)
-        count += len(below)
-        if count > MAX_VALUES:
-            raise UnstorableJson(TOO_MANY)
-        level = below

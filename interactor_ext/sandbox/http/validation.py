@@ -23,6 +23,16 @@ TYPE_NAMES = {
     "object": "an object",
     "string": "a string",
 }
+SENTENCES = {
+    "const": "must be {wanted}",
+    "minLength": "must have at least {wanted} characters",
+    "maxLength": "must have at most {wanted} characters",
+    "minimum": "must be at least {wanted}",
+    "maximum": "must be at most {wanted}",
+    "uniqueItems": "must not hold the same item twice",
+    "format": "must be a valid {wanted}",
+    "pattern": "must match {wanted}",
+}
 # Characters of a field name in an error: names come from the request, too.
 MAX_NAME = 100
 # Python reads no number of more than 4300 digits.
@@ -127,29 +137,13 @@ def _alternatives(error: ValidationError, path: str) -> Iterator[Detail]:
 
 
 def _sentence(keyword: str, wanted: Any) -> str:
-    match keyword:
-        case "type":
-            kinds = [wanted] if isinstance(wanted, str) else wanted
-            return "must be " + " or ".join(TYPE_NAMES[kind] for kind in kinds)
-        case "enum":
-            return "must be one of: " + ", ".join(str(value) for value in wanted)
-        case "const":
-            return f"must be {wanted}"
-        case "minLength":
-            return "must not be empty" if wanted == 1 else f"must have at least {wanted} characters"
-        case "maxLength":
-            return f"must have at most {wanted} characters"
-        case "minimum":
-            return f"must be at least {wanted}"
-        case "maximum":
-            return f"must be at most {wanted}"
-        case "minItems":
-            return f"must have at least {wanted} item{'s' if wanted > 1 else ''}"
-        case "uniqueItems":
-            return "must not hold the same item twice"
-        case "format":
-            return f"must be a valid {wanted}"
-        case "pattern":
-            return f"must match {wanted}"
-        case _:
-            return f"breaks the rule {keyword}: {wanted}"
+    if keyword == "type":
+        kinds = [wanted] if isinstance(wanted, str) else wanted
+        return "must be " + " or ".join(TYPE_NAMES[kind] for kind in kinds)
+    if keyword == "enum":
+        return "must be one of: " + ", ".join(str(value) for value in wanted)
+    if keyword == "minLength" and wanted == 1:
+        return "must not be empty"
+    if keyword == "minItems":
+        return f"must have at least {wanted} item{'s' if wanted > 1 else ''}"
+    return SENTENCES.get(keyword, "breaks the rule {keyword}: {wanted}").format(keyword=keyword, wanted=wanted)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -24,13 +22,13 @@ from interactor_ext.sandbox.http.guard import check_action, check_host, check_or
 from interactor_ext.sandbox.http.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.http.wire import origin_of, read_json
-from interactor_ext.sandbox.inspector.exchange import exchange
-from interactor_ext.sandbox.inspector.snapshot import snapshot
+from interactor_ext.sandbox.inspector.snapshot import exchange, snapshot
 from interactor_ext.sandbox.platform.work import run_in_thread
 from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.storage.state import State
 
+_FOLDER = Path(__file__).with_name("page")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 # The operations of the contract that the page may call.
 ACTIONS = {
@@ -75,7 +73,7 @@ class Inspector:
 
     async def file(self, request: Request) -> Response:
         name = request.path_params["name"]
-        media_type = TYPES.get(PurePosixPath(name).suffix)
+        media_type = TYPES.get(Path(name).suffix)
         if media_type is None or name not in file_names():
             raise Problem(404, "There is nothing at this path.")
         return Response(read_file(name), media_type=media_type, headers=HEADERS)
@@ -140,15 +138,12 @@ class Inspector:
             raise invalid(("path", f"must have {', '.join(operation.path_names)}"))
         body = await run_in_thread(lambda: operation.read_body(asked.get("body")))
         call = ApiCall(
-            state=self._state,
-            operation=operation,
-            client_id="",
-            namespace=_text(asked, "namespace"),
+            self._state,
+            operation,
+            _text(asked, "namespace"),
+            body,
             path={name: str(value) for name, value in path.items()},
-            query={},
-            body=body,
             origin=origin_of(request.scope),
-            last_event_id="",
         )
         result = HANDLERS[operation.id](call)
         if inspect.isawaitable(result):
@@ -192,17 +187,13 @@ def _newest(journal: Journal[Any], request_id: str) -> Any:
 @lru_cache
 def file_names() -> frozenset[str]:
     """The names of the page's files."""
-    return frozenset(each.name for each in _folder().iterdir())
+    return frozenset(each.name for each in _FOLDER.iterdir())
 
 
 @lru_cache
 def read_file(name: str) -> str:
     """Read a file of the page."""
-    return _folder().joinpath(name).read_text(encoding="utf-8")
-
-
-def _folder() -> Traversable:
-    return files("interactor_ext.sandbox.inspector").joinpath("page")
+    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 def _text(asked: JsonObject, name: str) -> str:

@@ -1,21 +1,32 @@
-"""The state that the inspector page shows, as one JSON object.
+"""What the inspector page shows, as JSON: the state, and one request and its response.
 
-The page requests it every second, so long values are truncated; secrets are masked. What is long of a request, its
-headers and bodies, is a request of its own (exchange.py).
+The page requests the state every second, so long values are truncated; secrets are masked. What is long of a request,
+its headers and bodies, is a request of its own.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from interactor_ext.sandbox.delivery.deliveries import Delivery
+from interactor_ext.sandbox.http.contract import Contract
 from interactor_ext.sandbox.http.faults import Fault
-from interactor_ext.sandbox.http.strict_json import weight
+from interactor_ext.sandbox.http.strict_json import parse_json, size_of
 from interactor_ext.sandbox.platform.credentials import is_pending
 from interactor_ext.sandbox.platform.engine import PLAIN_PRESENTATION
 from interactor_ext.sandbox.platform.scripts import all_replies
-from interactor_ext.sandbox.storage.journal import Journal, RequestRecord, masked
+from interactor_ext.sandbox.storage.journal import (
+    CODE,
+    MAX_RESPONSE,
+    RESPONSES,
+    Journal,
+    RequestRecord,
+    ResponseRecord,
+    masked,
+    masked_text,
+)
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import State
 
@@ -23,6 +34,7 @@ from interactor_ext.sandbox.storage.state import State
 NEWEST = 100
 # Characters and values; of larger values only the size is shown.
 MAX_SHOWN = 10_000
+LARGE = f"Larger than {MAX_RESPONSE // 1024} KiB, so it is not shown."
 SHOWN = ("room", "workflow instance", "credential", "flow", "webhook")
 
 
@@ -115,7 +127,7 @@ def _clipped(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
         beginning: str = masked({name: value[: 2 * MAX_SHOWN]})[name]
         return beginning if len(value) <= MAX_SHOWN else f"{beginning[:MAX_SHOWN]}... ({len(value)} characters)"
-    if weight(value, MAX_SHOWN) > MAX_SHOWN:
+    if size_of(value, MAX_SHOWN).weight > MAX_SHOWN:
         instead = f"more than {MAX_SHOWN} characters and values"
         return [instead] if isinstance(value, list) else instead
     return masked({name: value})[name]
@@ -193,3 +205,38 @@ def summary(record: RequestRecord) -> JsonObject:
     # These two may be long.
     sent = {name: _clipped(getattr(record, name)) for name in ("path", "namespace")}
     return {**facts, **sent, "milliseconds": round(record.duration * 1000)}
+
+
+def exchange(contract: Contract, record: RequestRecord, response: ResponseRecord | None) -> JsonObject:
+    """`request` and `response` have the `size` in bytes with a `text` of at most MAX_RESPONSE bytes, or a `note`."""
+    content = record.content if len(record.content) <= MAX_RESPONSE else None
+    return {
+        **summary(record),
+        "headers": record.headers,
+        "request": _body(len(record.content), content, CODE),
+        "response": _absent(contract, record) if response is None else _body(response.size, response.content),
+    }
+
+
+def _body(size: int, content: bytes | None, *secret: str) -> JsonObject:
+    if size == 0:
+        return {"size": 0, "note": "No body."}
+    if content is None:
+        return {"size": size, "note": LARGE}
+    return {"size": size, "text": _text(content, *secret)}
+
+
+def _text(content: bytes, *secret: str) -> str:
+    text = content.decode(errors="replace")
+    try:
+        return json.dumps(masked(parse_json(text), *secret), indent=2, ensure_ascii=False)
+    except ValueError:
+        return masked_text(text)
+
+
+def _absent(contract: Contract, record: RequestRecord) -> JsonObject:
+    if record.status == 0:
+        return {"note": "None: a fault cut the connection."}
+    if record.operation is not None and contract.operations[record.operation].stream:
+        return {"note": "An event stream. Its events are not kept."}
+    return {"note": f"Not kept any more: only the responses of the newest {RESPONSES} requests are."}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -242,19 +242,10 @@ class Accounts:
 
 
 def _client_to_json(client: OAuthClient) -> dict[str, Any]:
-    return {
-        "id": client.id,
-        "secret": client.secret,
-        "scopes": sorted(client.scopes),
-        "namespaces": None if client.namespaces is None else sorted(client.namespaces),
-    }
+    namespaces = None if client.namespaces is None else sorted(client.namespaces)
+    return {**asdict(client), "scopes": sorted(client.scopes), "namespaces": namespaces}
 
 
 def _client_from_json(stored: dict[str, Any]) -> OAuthClient:
-    namespaces = stored["namespaces"]
-    return OAuthClient(
-        id=stored["id"],
-        secret=stored["secret"],
-        scopes=frozenset(stored["scopes"]),
-        namespaces=None if namespaces is None else frozenset(namespaces),
-    )
+    namespaces = None if stored["namespaces"] is None else frozenset(stored["namespaces"])
+    return OAuthClient(**{**stored, "scopes": frozenset(stored["scopes"]), "namespaces": namespaces})

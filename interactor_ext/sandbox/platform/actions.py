@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from interactor_ext.sandbox.http.strict_json import size_of
 from interactor_ext.sandbox.platform.expressions import look_up
 from interactor_ext.sandbox.platform.work import Budget
 from interactor_ext.sandbox.storage.records import JsonObject
@@ -30,6 +31,8 @@ MAX_CONTEXT_DEPTH = 64
 MAX_DIGITS = 9
 # Characters that C code processes in the time of one unit of work.
 CHARACTERS = 10
+# Values that are counted in that time.
+VALUES = 4
 
 
 class ContextTooLarge(Exception):
@@ -40,59 +43,22 @@ class ContextTooLarge(Exception):
 
 
 class Context:
-    """The context of an instance during one step. `values` is replaced and never changed in place, as records are.
-
-    Each value is measured once, however often it is copied.
-    """
+    """The context of an instance during one step. `values` is replaced and never changed in place, as records are."""
 
     def __init__(self, values: JsonObject, budget: Budget) -> None:
         self.values: JsonObject = {}
         self.weight = 1
         self._budget = budget
-        self._weights: dict[str, int] = {}
-        # By id; the tuple keeps the value alive, so that no other value gets its id.
-        self._known: dict[int, tuple[int, int, Any]] = {}
         self.merge(values)
 
     def merge(self, more: JsonObject) -> None:
         """Update the context with `more`. Raises ContextTooLarge."""
-        self._budget.spend(1 + (len(self.values) + len(more)) // CHARACTERS)
-        weights = self._weights | {key: len(key) + self._weighed(value) for key, value in more.items()}
-        weight = sum(weights.values()) + 1
-        if weight > MAX_CONTEXT:
+        values = {**self.values, **more}
+        size = size_of(values, MAX_CONTEXT)
+        self._budget.spend(1 + size.values // VALUES)
+        if size.weight > MAX_CONTEXT or size.levels > MAX_CONTEXT_DEPTH:
             raise ContextTooLarge
-        self.values, self.weight, self._weights = {**self.values, **more}, weight, weights
-
-    def _weighed(self, value: Any) -> int:
-        weight, height = self._measured(value, 2)
-        if isinstance(value, dict | list):
-            self._known[id(value)] = (weight, height, value)
-        return weight
-
-    def _measured(self, value: Any, depth: int) -> tuple[int, int]:
-        """The weight and height of a value; `depth` is the level that it would have in the context."""
-        if depth > MAX_CONTEXT_DEPTH:
-            raise ContextTooLarge
-        if isinstance(value, str):
-            return len(value) + 1, 1
-        if not isinstance(value, dict | list):
-            return 1, 1
-        if known := self._known.get(id(value)):
-            weight, height, _ = known
-        else:
-            self._budget.spend(len(value) + 1)
-            weight, height = 1, 0
-            if isinstance(value, dict):
-                weight += sum(map(len, value))
-            for child in value.values() if isinstance(value, dict) else value:
-                more, above = self._measured(child, depth + 1)
-                weight, height = weight + more, max(height, above)
-                if weight > MAX_CONTEXT:
-                    raise ContextTooLarge
-            height += 1
-        if depth + height - 1 > MAX_CONTEXT_DEPTH:
-            raise ContextTooLarge
-        return weight, height
+        self.values, self.weight = values, size.weight
 
 
 def perform(action: JsonObject, context: Context, budget: Budget, send: Callable[[JsonObject], None]) -> None:

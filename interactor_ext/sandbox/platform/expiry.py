@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -22,8 +20,6 @@ class CredentialExpiry:
         self._store = store
         self._clock = clock
         self._publish = publish
-        self._waiting: list[tuple[float, int, Record]] = []
-        self._numbers = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         clock.on_move(self._clock_moved)
@@ -38,20 +34,16 @@ class CredentialExpiry:
         self._set_timer(None)
 
     def clear(self) -> None:
-        self._waiting.clear()
         self._set_timer(None)
 
     def restore(self) -> None:
         """Watch the credentials of the store."""
-        self.clear()
-        for credential in self._store.everything("credential"):
-            self._add(credential)
         self._set_timer(PAUSE)
 
     def watch(self, credential: Record) -> None:
         """Watch a new credential."""
-        self._add(credential)
-        self._expire_due()
+        if _can_expire(credential):
+            self._expire_due()
 
     def expire_if_due(self, credential: Record) -> None:
         """Expire a credential if its time has come."""
@@ -68,20 +60,15 @@ class CredentialExpiry:
         self._store.change(credential, {"status": "expired", "updated_at": self._clock.stamp()})
         self._publish("credential.expired", credential.namespace, facts(credential))
 
-    def _add(self, credential: Record) -> None:
-        if _can_expire(credential):
-            heapq.heappush(self._waiting, (credential.private["expires_at"], next(self._numbers), credential))
-
     def _expire_due(self) -> None:
         """Expire what is due, and set a timer for the next."""
         if self._loop is None:
             return
-        now = self._clock.now()
-        while self._waiting and self._waiting[0][0] <= now:
-            credential = heapq.heappop(self._waiting)[2]
-            if self._store.find("credential", credential.namespace, credential.id) is credential:
-                self.expire_if_due(credential)
-        self._set_timer(self._clock.real_seconds(self._waiting[0][0] - now) if self._waiting else None)
+        credentials = list(filter(_can_expire, self._store.everything("credential")))
+        for credential in credentials:
+            self.expire_if_due(credential)
+        due = min((each.private["expires_at"] for each in credentials if _can_expire(each)), default=None)
+        self._set_timer(None if due is None else self._clock.real_seconds(due - self._clock.now()))
 
     def _set_timer(self, real_seconds: float | None) -> None:
         if self._timer is not None:

@@ -44,21 +44,16 @@ class ExpressionError(ValueError):
 
 
 @lru_cache(maxsize=256)
-def compile_expression(text: str) -> Condition:
-    """Raises ExpressionError."""
-    return Condition(_Parser(text).whole())
+def compile_expression(text: str) -> Callable[..., bool]:
+    """A function of the context and of a Budget, if any, that raises TooMuchWork and nothing else. Raises
+    ExpressionError.
+    """
+    evaluate = _Parser(text).whole()
 
+    def holds(context: Mapping[str, Any], budget: Budget | None = None) -> bool:
+        return bool(evaluate(context, budget or Budget(MAX_WORK)))
 
-class Condition:
-    """A compiled condition: a function of the context. Raises TooMuchWork, and nothing else."""
-
-    __slots__ = ("_evaluate",)
-
-    def __init__(self, evaluate: Evaluate) -> None:
-        self._evaluate = evaluate
-
-    def __call__(self, context: Mapping[str, Any], budget: Budget | None = None) -> bool:
-        return bool(self._evaluate(context, budget or Budget(MAX_WORK)))
+    return holds
 
 
 class _Parser:
@@ -129,13 +124,10 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self._fail(f"nested deeper than {MAX_DEPTH} levels")
-        inner = self._either_closed() if bracket == "(" else self._list()
+        inner = self._either() if bracket == "(" else self._list()
+        if bracket == "(":
+            self._expect(")")
         self._depth -= 1
-        return inner
-
-    def _either_closed(self) -> Evaluate:
-        inner = self._either()
-        self._expect(")")
         return inner
 
     def _list(self) -> Evaluate:

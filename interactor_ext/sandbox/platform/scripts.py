@@ -228,19 +228,10 @@ def _is_json(arguments: JsonObject) -> bool:
 
 
 def _shown(record: Record) -> ScriptedReply:
-    public = record.public
-    call = public["call"]
-    return ScriptedReply(
-        id=record.id,
-        when=public["when"] if public["pattern"] is None else re.compile(public["pattern"]),
-        room=public["room"],
-        assistant=public["assistant"],
-        namespace=public["namespace"],
-        say=public["say"],
-        call=None if call is None else (call[0], call[1]),
-        then=public["then"],
-        left=public["left"],
-    )
+    fields = dict(record.public)
+    pattern, call = fields.pop("pattern"), fields["call"]
+    when = fields["when"] if pattern is None else re.compile(pattern)
+    return ScriptedReply(**{**fields, "when": when, "call": None if call is None else (call[0], call[1])})
 
 
 Replies.__module__ = ScriptedReply.__module__ = "interactor_ext.sandbox"

@@ -7,11 +7,10 @@ that other requests are answered meanwhile.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
-from weakref import WeakKeyDictionary
+
+from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 
 T = TypeVar("T")
 
@@ -20,9 +19,8 @@ INLINE = 10_000
 # The maximum work of one request, about a second.
 MAX_WORK = 1_500_000
 # More threads would compete with the loop for the GIL.
-THREADS = 2
-
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_COMPUTING = DaemonThreads("interactor-sandbox-work", most=2)
+_WAITING = DaemonThreads("interactor-sandbox-lookup", most=UNBOUNDED)
 
 
 class TooMuchWork(Exception):
@@ -49,34 +47,17 @@ class Budget:
 
 async def run_in_thread(work: Callable[[], T]) -> T:
     """Run `work` in one of few daemon threads; it must not touch what the loop uses."""
-    loop = asyncio.get_running_loop()
-    turns = _turns.setdefault(loop, asyncio.Semaphore(THREADS))
-    async with turns:
-        return await run_in_new_thread(work, "interactor-sandbox-work")
+    return await _outcome(_COMPUTING, work)
 
 
-async def run_in_new_thread(work: Callable[[], T], name: str) -> T:
-    """Run `work` in a new daemon thread at once: for blocking calls rather than computation."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
+async def run_in_own_thread(work: Callable[[], T]) -> T:
+    """Run `work` in a daemon thread at once: for blocking calls rather than computation."""
+    return await _outcome(_WAITING, work)
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(result)  # type: ignore[arg-type]
-        else:
-            done.set_exception(error)
 
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as failure:
-            error = failure
-        # The loop may be closed by now.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return await done
+async def _outcome(threads: DaemonThreads, work: Callable[[], T]) -> T:
+    future = threads.submit(work)
+    try:
+        return await asyncio.wrap_future(future)
+    finally:
+        threads.abandon(future)

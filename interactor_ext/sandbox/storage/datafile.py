@@ -214,13 +214,9 @@ def _make_if_missing(path: Path) -> bool:
     return found.st_size > 0
 
 
-def _lock(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     # Locked from the first access until the connection closes, even for reading.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    _lock(connection)
     connection.execute("BEGIN EXCLUSIVE")
     _, is_empty = identity(connection, path)
     connection.execute("COMMIT")

@@ -183,18 +183,7 @@ class Seeds:
             return scripts.add_reply(state.store, {"namespace": namespace, **body}).id
         operation = self._contract.operations[CREATORS[group]]
         body = operation.read_body(body)
-        call = ApiCall(
-            state=state,
-            operation=operation,
-            client_id="",
-            namespace=namespace,
-            path={},
-            query={},
-            body=body,
-            origin="",
-            last_event_id="",
-            in_thread=_at_once,
-        )
+        call = ApiCall(state, operation, namespace, body, in_thread=_at_once)
         result: Any = HANDLERS[operation.id](call)
         return str((_finished(result) if inspect.iscoroutine(result) else result)["data"]["id"])
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable
 from typing import Any
 
-from interactor_ext.webhooks._database import Database, SQLiteBacked, StoredClock
-from interactor_ext.webhooks._settings import above_zero
+from interactor_ext.webhooks._database import SQLiteBacked
 from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
-from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 # `at` is when an event is due, when its lease ends, when it became a dead letter, or when it may be forgotten.
 _SCHEMA = """
@@ -47,9 +42,6 @@ _LEAVE = """
 UPDATE interactor_webhook_queue SET at = :now + :delay, token = '', attempts = attempts - 1
 WHERE key = :key AND token = :token AND state = 'open'
 """
-_SHIFT = "UPDATE interactor_webhook_queue SET at = at + :by WHERE state = 'open'"
-_SWEEP = "DELETE FROM interactor_webhook_queue WHERE state = 'done' AND at <= :now"
-_SWEEP_EVERY = 3600.0
 
 
 class SQLiteEventQueue(SQLiteBacked):
@@ -58,18 +50,8 @@ class SQLiteEventQueue(SQLiteBacked):
     `path` may be that of a `SQLiteEventStore`; `ttl` and `timeout` mean the same as there.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        ttl: float = DEFAULT_TTL,
-        timeout: float = 5.0,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._clock = StoredClock(clock, "interactor_webhook_queue_clock", _SHIFT)
-        self._database = Database(path, f"{_SCHEMA};{self._clock.schema}", timeout=timeout)
-        self.ttl: float = above_zero(ttl, "The ttl of a webhook queue", endless=True)
-        self._next_sweep = 0.0
+    _schema = _SCHEMA
+    _sweep = "DELETE FROM interactor_webhook_queue WHERE state = 'done' AND at <= :now"
 
     def put(self, key: str, body: bytes) -> bool:
         """As `EventQueue.put`."""
@@ -77,11 +59,7 @@ class SQLiteEventQueue(SQLiteBacked):
 
     def take(self, token: str, lease: float) -> QueuedEvent | None:
         """As `EventQueue.take`."""
-        with self._database.transaction() as connection:
-            now = self._clock.now(connection)
-            if now >= self._next_sweep:
-                connection.execute(_SWEEP, {"now": now})
-                self._next_sweep = now + _SWEEP_EVERY
+        with self._transaction() as (connection, now):
             row = connection.execute(_NEXT, {"now": now}).fetchone()
             if row is None:
                 return None
@@ -107,7 +85,7 @@ class SQLiteEventQueue(SQLiteBacked):
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """As `EventQueue.dead_letters`."""
-        with self._database.transaction() as connection:
+        with self._transaction() as (connection, _):
             return [DeadLetter(*row) for row in connection.execute(_DEAD, {"limit": limit})]
 
     def replay(self, key: str) -> bool:
@@ -122,8 +100,7 @@ class SQLiteEventQueue(SQLiteBacked):
         return self._write(_PUT_BACK, state=state, key=key, token=token, delay=delay, error=error[:MAX_ERROR_LENGTH])
 
     def _write(self, statement: str, **values: Any) -> bool:
-        with self._database.transaction() as connection:
-            now = self._clock.now(connection)
+        with self._transaction() as (connection, now):
             return connection.execute(statement, {**values, "now": now}).rowcount > 0
 
 

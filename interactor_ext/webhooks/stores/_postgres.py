@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
@@ -100,20 +100,6 @@ class _Wire:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
-class _Connections(Protocol):
-    """Where connections come from. The methods of an asynchronous one may return an awaitable."""
-
-    def take(self) -> Any: ...
-
-    def give_back(self, connection: Any) -> Any: ...
-
-    def discard(self, connection: Any) -> Effects[None]:
-        """After an error: this connection and the others may be those of a server that has restarted, or that has
-        become a replica.
-        """
-        ...
-
-
 class _OwnConnections:
     """Connections to a dsn: one for each call that runs, kept for the calls that follow."""
 
@@ -129,6 +115,9 @@ class _OwnConnections:
         self._idle.append(connection)
 
     def discard(self, connection: Any) -> Effects[None]:
+        """After an error: this connection and the others may be those of a server that has restarted, or that has
+        become a replica.
+        """
         yield Call(connection.close)
         yield from self.close()
 
@@ -202,7 +191,7 @@ class _PostgresBacked:
                 "PostgresEventStore takes a dsn or a psycopg_pool.ConnectionPool, AsyncPostgresEventStore a dsn or a "
                 "psycopg_pool.AsyncConnectionPool."
             )
-        self._connections: _Connections = self._own or _PooledConnections(database, timeout)
+        self._connections = self._own or _PooledConnections(database, timeout)
 
     def _settings(self, dsn: str) -> dict[str, Any]:
         from psycopg.conninfo import conninfo_to_dict

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from functools import partial
 from typing import Any, ClassVar, Protocol
 
+from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.tokens._redis import is_async
@@ -44,53 +43,9 @@ class Redis(Protocol):
     def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any: ...
 
 
-class Scripts:
-    """Runs Lua scripts with a timeout, as the Redis client may have none, and warns of an eviction policy once."""
+class _RedisBacked:
+    """Runs the scripts with a timeout, as the Redis client may have none, and warns of an eviction policy once."""
 
-    def __init__(self, redis: Any, timeout: float) -> None:
-        self._redis = redis
-        self._timeout: float = above_zero(timeout, "The timeout of Redis")
-        self._knows_policy = False
-
-    def run(self, script: str, key: str, *args: Any) -> Any:
-        result = self._eval(script, 1, key, *args)
-        if not self._knows_policy:
-            self._knows_policy = True
-            try:
-                _warn_of_eviction(self._eval(_POLICY, 1, key))
-            except Exception as error:
-                logger.debug("The eviction policy of Redis could not be read: %r", error)
-        return result
-
-    async def arun(self, script: str, key: str, *args: Any) -> Any:
-        result = await self._aeval(script, 1, key, *args)
-        if not self._knows_policy:
-            self._knows_policy = True
-            try:
-                _warn_of_eviction(await self._aeval(_POLICY, 1, key))
-            except Exception as error:
-                logger.debug("The eviction policy of Redis could not be read: %r", error)
-        return result
-
-    def _eval(self, *args: Any) -> Any:
-        return REDIS_THREADS.call(partial(self._redis.eval, *args), self._timeout)
-
-    async def _aeval(self, *args: Any) -> Any:
-        async with asyncio.timeout(self._timeout):
-            return await self._redis.eval(*args)
-
-
-def _warn_of_eviction(memory: str | bytes) -> None:
-    found = _POLICY_LINE.search(memory if isinstance(memory, str) else memory.decode("utf-8", "replace"))
-    if found is not None and found[1] != "noeviction":
-        logger.warning(
-            "This Redis may evict what it has stored (maxmemory-policy %s): a webhook event that was handled would run "
-            "again. Set maxmemory-policy to noeviction, or use a Redis that is no cache.",
-            found[1],
-        )
-
-
-class _Settings:
     _takes_async: ClassVar[bool]
     is_shared = True
 
@@ -104,12 +59,48 @@ class _Settings:
     ) -> None:
         if is_async(redis) is not self._takes_async:
             raise ConfigurationError("RedisEventStore takes a redis.Redis, AsyncRedisEventStore a redis.asyncio.Redis.")
-        self._scripts = Scripts(redis, timeout)
+        self._redis = redis
         self.ttl: float = above_zero(ttl, "The ttl of a webhook store")
         self._prefix = prefix
+        self._timeout: float = above_zero(timeout, "The timeout of Redis")
+        self._knows_policy = False
+
+    def _claim(self, key: str, token: str, lease: float) -> Effects[ClaimState]:
+        return ClaimState((yield from self._run(_CLAIM, key, token, _milliseconds(lease))))
+
+    def _complete(self, key: str) -> Effects[bool]:
+        return bool((yield from self._run(_COMPLETE, key, _milliseconds(self.ttl))))
+
+    def _release(self, key: str, token: str) -> Effects[None]:
+        yield from self._run(_RELEASE, key, token)
+
+    def _run(self, script: str, key: str, *args: Any) -> Effects[Any]:
+        key = self._prefix + key
+        result = yield self._eval(script, key, *args)
+        if not self._knows_policy:
+            self._knows_policy = True
+            try:
+                _warn_of_eviction((yield self._eval(_POLICY, key)))
+            except Exception as error:
+                logger.debug("The eviction policy of Redis could not be read: %r", error)
+        return result
+
+    def _eval(self, script: str, key: str, *args: Any) -> Call:
+        threads = None if self._takes_async else REDIS_THREADS
+        return Call(self._redis.eval, (script, 1, key, *args), threads=threads, timeout=self._timeout)
 
 
-class RedisEventStore(_Settings):
+def _warn_of_eviction(memory: str | bytes) -> None:
+    found = _POLICY_LINE.search(memory if isinstance(memory, str) else memory.decode("utf-8", "replace"))
+    if found is not None and found[1] != "noeviction":
+        logger.warning(
+            "This Redis may evict what it has stored (maxmemory-policy %s): a webhook event that was handled would run "
+            "again. Set maxmemory-policy to noeviction, or use a Redis that is no cache.",
+            found[1],
+        )
+
+
+class RedisEventStore(_RedisBacked):
     """Takes a `redis.Redis`. `ttl` is how long a handled event is remembered, in seconds; keys begin with `prefix`.
     After `timeout` seconds without a response of Redis the router answers 503. A warning is logged if Redis evicts keys
     (`maxmemory-policy`).
@@ -121,36 +112,36 @@ class RedisEventStore(_Settings):
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
         """As `EventStore.claim`."""
-        return ClaimState(self._scripts.run(_CLAIM, self._prefix + key, token, milliseconds(lease)))
+        return run_sync(self._claim(key, token, lease))
 
     def complete(self, key: str, token: str) -> bool:
         """As `EventStore.complete`."""
-        return bool(self._scripts.run(_COMPLETE, self._prefix + key, milliseconds(self.ttl)))
+        return run_sync(self._complete(key))
 
     def release(self, key: str, token: str) -> None:
         """As `EventStore.release`."""
-        self._scripts.run(_RELEASE, self._prefix + key, token)
+        run_sync(self._release(key, token))
 
 
-class AsyncRedisEventStore(_Settings):
+class AsyncRedisEventStore(_RedisBacked):
     """`RedisEventStore` over a `redis.asyncio.Redis`; the two can share one Redis."""
 
     _takes_async = True
 
     async def claim(self, key: str, token: str, lease: float) -> ClaimState:
         """As `EventStore.claim`."""
-        return ClaimState(await self._scripts.arun(_CLAIM, self._prefix + key, token, milliseconds(lease)))
+        return await run_async(self._claim(key, token, lease))
 
     async def complete(self, key: str, token: str) -> bool:
         """As `EventStore.complete`."""
-        return bool(await self._scripts.arun(_COMPLETE, self._prefix + key, milliseconds(self.ttl)))
+        return await run_async(self._complete(key))
 
     async def release(self, key: str, token: str) -> None:
         """As `EventStore.release`."""
-        await self._scripts.arun(_RELEASE, self._prefix + key, token)
+        await run_async(self._release(key, token))
 
 
-def milliseconds(seconds: float) -> int:
+def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable
-
-from interactor_ext.webhooks._database import Database, SQLiteBacked, StoredClock
-from interactor_ext.webhooks._settings import above_zero
-from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
+from interactor_ext.webhooks._database import SQLiteBacked
+from interactor_ext.webhooks.stores._contract import ClaimState
 
 # `until` is the end of the lease, or of the ttl once the event was handled. After it the row counts as absent.
 _SCHEMA = """
@@ -29,9 +24,6 @@ WHERE interactor_webhook_claims.completed = 0 OR interactor_webhook_claims.until
 """
 _RELEASE = "DELETE FROM interactor_webhook_claims WHERE key = :key AND token = :token AND completed = 0"
 _STATE = "SELECT completed FROM interactor_webhook_claims WHERE key = :key"
-_SWEEP = "DELETE FROM interactor_webhook_claims WHERE until <= :now"
-_SWEEP_EVERY = 3600.0
-_SHIFT = "UPDATE interactor_webhook_claims SET until = until + :by WHERE completed = 0"
 
 
 class SQLiteEventStore(SQLiteBacked):
@@ -41,26 +33,12 @@ class SQLiteEventStore(SQLiteBacked):
     before the router answers 503. `clock` is the time of day, which the processes must share.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        ttl: float = DEFAULT_TTL,
-        timeout: float = 5.0,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._clock = StoredClock(clock, "interactor_webhook_claims_clock", _SHIFT)
-        self._database = Database(path, f"{_SCHEMA};{self._clock.schema}", timeout=timeout)
-        self.ttl: float = above_zero(ttl, "The ttl of a webhook store", endless=True)
-        self._next_sweep = 0.0
+    _schema = _SCHEMA
+    _sweep = "DELETE FROM interactor_webhook_claims WHERE until <= :now"
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
         """As `EventStore.claim`."""
-        with self._database.transaction() as connection:
-            now = self._clock.now(connection)
-            if now >= self._next_sweep:
-                connection.execute(_SWEEP, {"now": now})
-                self._next_sweep = now + _SWEEP_EVERY
+        with self._transaction() as (connection, now):
             claim = {"key": key, "token": token, "until": now + lease, "now": now}
             if connection.execute(_CLAIM, claim).rowcount:
                 return ClaimState.CLAIMED
@@ -69,14 +47,13 @@ class SQLiteEventStore(SQLiteBacked):
 
     def complete(self, key: str, token: str) -> bool:
         """As `EventStore.complete`."""
-        with self._database.transaction() as connection:
-            now = self._clock.now(connection)
+        with self._transaction() as (connection, now):
             done = {"key": key, "until": now + self.ttl, "now": now}
             return connection.execute(_COMPLETE, done).rowcount > 0
 
     def release(self, key: str, token: str) -> None:
         """As `EventStore.release`."""
-        with self._database.transaction() as connection:
+        with self._transaction() as (connection, _):
             connection.execute(_RELEASE, {"key": key, "token": token})
 
 

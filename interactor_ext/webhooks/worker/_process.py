@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import reduce
 from importlib import import_module
@@ -221,27 +221,22 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("router", metavar="module:name", help="where a WebhookRouter stands, or a WebhookWorker")
-    parser.add_argument("--concurrency", type=_count, default=4, help="how many events are handled at once, in threads")
-    parser.add_argument("--grace", type=_seconds, default=25.0, help="seconds for what runs when a signal comes")
-    parser.add_argument("--metrics-port", type=_port, help="serves /healthz and /metrics; 0 takes a free port")
+    parser.add_argument("--concurrency", type=_number(1, 1000), default=4, help="events handled at once, in threads")
+    seconds = _number(0, 86400, float)
+    parser.add_argument("--grace", type=seconds, default=25.0, help="seconds for what runs when a signal comes")
+    port = _number(0, 65535)
+    parser.add_argument("--metrics-port", type=port, help="serves /healthz and /metrics; 0 takes a free port")
     parser.add_argument("--metrics-host", default="127.0.0.1", help="address of the metrics port")
     return parser
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
-    return int(text)
+def _number(least: int, most: int, kind: Callable[[str], float] = int) -> Callable[[str], float]:
+    """Reads a number in these bounds."""
 
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            if text.isascii() and least <= (number := kind(text)) <= most:
+                return number
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
 
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: they go from 0 to 65535")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    with suppress(ValueError):
-        if 0 <= float(text) <= 86400:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400")
+    return read

@@ -15,7 +15,7 @@ from interactor_ext._errors import ConfigurationError, WebhookPayloadError
 from interactor_ext.logs._logger import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
-from interactor_ext.webhooks._watch import observe_handlers
+from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
 from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of, record
@@ -160,7 +160,8 @@ class WebhookWorker:
             if reason := self._reason_to_skip(queued.key, event):
                 yield from self._skip(queued.key, token, reason)
                 return
-            yield from observe_handlers(self.router.reporter, event, self.router.run_handlers(event, run))
+            watch = DeliveryWatch(self.router.reporter, event)
+            yield from watch.observe_handlers(self.router.run_handlers(event, run))
         except Exception as error:
             yield from self._failed(queued, token, error)
         except GeneratorExit:  # no driver is left to perform another effect

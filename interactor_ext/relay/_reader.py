@@ -1,0 +1,142 @@
+"""The stream of one browser: what is queued for it, until it takes it or is too far behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from interactor_ext.relay._event_ids import EventIds, Position
+
+# The first comes early: it tells a reader from where to resume although no event has come.
+_FIRST_HEARTBEAT = 1.0
+_HEARTBEAT = b": heartbeat\n\n"
+_CONNECTED = b": connected\n\n"
+
+
+class Entry(NamedTuple):
+    position: Position
+    block: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HubOptions:
+    """In seconds and bytes."""
+
+    grace: float
+    heartbeat: float
+    most_queued: int
+
+
+class Reader:
+    """The stream of one browser: a bounded queue of blocks.
+
+    `newest` says where its stream is. `leave` is called as soon as nothing is sent to it any more, `release` when it is
+    closed; both perhaps twice.
+    """
+
+    def __init__(
+        self,
+        options: HubOptions,
+        ids: EventIds,
+        newest: Callable[[], Position | None],
+        leave: Callable[[Reader], None],
+        release: Callable[[], object],
+    ) -> None:
+        self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the reader was dropped, since it did not take what is sent."""
+        self.position: Position | None = None
+        """Of the last event that was queued."""
+        self.catching_up: asyncio.Task[None] | None = None
+        self._options = options
+        self._ids = ids
+        self._newest = newest
+        self._leave = leave
+        self._release = release
+        self._pause = min(_FIRST_HEARTBEAT, options.heartbeat)
+        self._blocks: deque[bytes] = deque((_CONNECTED,))
+        self._bytes = 0
+        self._told: Position | None = None
+        self._ended = False
+        self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
+
+    def put(self, entry: Entry) -> None:
+        """Queue an event as it happens. A reader that is too far behind is dropped, and comes back with the id of its
+        last event.
+        """
+        if self._ended:
+            return
+        if self._bytes and self._bytes + len(entry.block) > self._options.most_queued:
+            self._blocks.clear()
+            self._bytes = 0
+            self._ended = True
+            self._leave(self)
+            if not self.stalled.done():
+                self.stalled.set_result(None)
+        else:
+            self._blocks.append(entry.block)
+            self._bytes += len(entry.block)
+            self.position = self._told = entry.position
+        self._changed.set()
+        self._taken.set()
+
+    def tell(self, event: str) -> None:
+        """Queue the text of an event that has no position, unless one is queued that has: it is newer."""
+        if not self._ended and self.position is None:
+            self._blocks.append(f"data: {event}\n\n".encode("utf-8", "replace"))
+            self._changed.set()
+
+    def put_missed(self, entry: Entry) -> None:
+        """Queue an event of before it came, which does not count."""
+        self._blocks.append(entry.block)
+        self.position = self._told = entry.position
+        self._changed.set()
+
+    def end(self, *last: bytes) -> None:
+        """No block comes after `last`."""
+        if not self._ended:
+            self._blocks.extend(last)
+            self._ended = True
+        self._changed.set()
+        self._taken.set()
+
+    async def until_taken(self) -> None:
+        """Wait until the queue is empty, or the reader has gone."""
+        while self._blocks and not self._ended:
+            self._taken.clear()
+            await self._taken.wait()
+
+    async def next(self) -> bytes | None:
+        """What is queued, or a heartbeat after a while without; None at the end."""
+        if not self._blocks and not self._ended:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(self._pause):
+                    await self._changed.wait()
+            except TimeoutError:
+                self._pause = self._options.heartbeat
+                return self._heartbeat()
+        if not self._blocks:
+            return None
+        blocks = b"".join(self._blocks)
+        self._blocks.clear()
+        self._bytes = 0
+        self._taken.set()
+        return blocks
+
+    def _heartbeat(self) -> bytes:
+        position = None if self.catching_up is not None else self._newest()
+        if position is None or position == self._told:
+            return _HEARTBEAT
+        self._told = position
+        return self._ids.line(position) + _HEARTBEAT
+
+    async def aclose(self) -> None:
+        """The browser has gone. Twice does no harm."""
+        self.end()
+        self._blocks.clear()
+        self._leave(self)
+        self._release()
