@@ -1,7 +1,7 @@
-"""What the templates print: an API as plain values, in which every decision is made.
+"""What the templates print: an API as plain values, with every decision made.
 
-Strings are safe where they are printed: names and types as code, `key`, `path`, `url`, `server` and what their comment
-calls quoted within double quotes, `title`, `version`, `summary` and `description` within a docstring.
+Strings are safe where they are printed: names and types as code; `key`, `path`, `url`, `server` and whatever is called
+quoted within double quotes; `title`, `version`, `summary` and `description` within a docstring.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""From the specification to the plan that the templates print. The only module that knows openapi-python-client.
+"""Turns a specification into the plan that the templates print. The only module that imports openapi-python-client.
 
-That parses the document. Its classes are no public API, so an upgrade of it breaks this module and nothing else.
+The classes of that parser are not a public API: an upgrade of it breaks this module and nothing else.
 """
 
 from __future__ import annotations
