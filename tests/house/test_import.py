@@ -16,8 +16,6 @@ import interactor_ext
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = "from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError"
-
-
 HTTPX = "import httpx"  # loads its own command line where rich and click are there
 CALL = """
 import interactor_ext
