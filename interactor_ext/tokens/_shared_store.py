@@ -8,7 +8,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from concurrent import futures
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
@@ -33,13 +32,15 @@ _LONGEST_REQUEST = 120.0
 _MOST_THREADS = 4
 _MOST_AT_EXIT = 1.0
 
-_in_use: set[futures.Future[None]] = set()
-
 
 class Search(Latch):
     """The search for a token in the store: set when it is over, with the `token` that was found."""
 
     token: Token | None = None
+
+
+_in_use: set[Search] = set()
+"""The searches whose threads use a store."""
 
 
 class SharedStore:
@@ -86,16 +87,15 @@ class SharedStore:
             return None
         search = Search()
         try:
-            future = self._threads.submit(self._use, search, adopt, issued)
+            self._threads.submit(self._use, search, adopt, issued)
         except ConfigurationError as error:  # no thread can be had
             self._failed(error)
             return None
-        _in_use.add(future)
-        future.add_done_callback(_in_use.discard)
         return search
 
     def _use(self, search: Search, adopt: Adopt, issued: Callable[[float], Token | None]) -> None:
         """All that a token request needs of the store. One that answers late is used to the end."""
+        _in_use.add(search)
         try:
             if self._finds(search, adopt):
                 return
@@ -113,6 +113,7 @@ class SharedStore:
             self._failed(error)
         finally:
             search.set()
+            _in_use.discard(search)
 
     def _finds(self, search: Search, adopt: Adopt) -> bool:
         try:
@@ -142,7 +143,9 @@ class SharedStore:
 @atexit.register
 def _finish() -> None:
     # Callers have their token before it is saved, and a short program may be done by then.
-    futures.wait(_in_use, _MOST_AT_EXIT)
+    ends_at = time.monotonic() + _MOST_AT_EXIT
+    while _in_use and time.monotonic() < ends_at:
+        time.sleep(0.01)
 
 
 def _key(config: InteractorConfig, resource: str | None) -> str:

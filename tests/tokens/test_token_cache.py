@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import APIConnectionError, APITimeoutError, AuthenticationError
-from interactor_ext.tokens import Token
+from interactor_ext import APIConnectionError, APITimeoutError, AuthenticationError, InteractorConfig
+from interactor_ext.tokens import MemoryTokenStore, Token
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
+from interactor_ext.tokens._shared_store import SharedStore
 from tests.support.interrupts import runs_interrupted_in_each_line
 from tests.support.waiting import eventually, in_time
 
@@ -260,16 +261,26 @@ def test_interrupt_of_a_caller_that_fetches_by_itself_blocks_no_other_caller(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_interrupt_in_any_line_of_an_event_loop_blocks_no_other_loop(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
+@pytest.mark.parametrize("has_store", [False, True])
+def test_interrupt_in_any_line_of_an_event_loop_blocks_no_other_loop(
+    has_store: bool, issuer: Issuer, clock: Clock
+) -> None:
+    config = InteractorConfig(client_id="x", client_secret="y")
 
     def run() -> None:
         asyncio.run(source.get())
 
+    def prepare() -> None:
+        nonlocal source
+        store = SharedStore(MemoryTokenStore(), config) if has_store else None
+        source = AsyncTokenCache(issuer.fetch_async, buffer=60, store=store, clock=clock)
+
+    source: AsyncTokenCache
+    prepare()
     runs = 0
     for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
         in_time(run)
-        source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
+        prepare()
         runs += 1
     assert runs > 20
 

@@ -44,6 +44,7 @@ def test_saved_token_is_loaded_by_another_process(store: FileTokenStore, path: P
     store.save(KEY, token)
     assert FileTokenStore(str(path)).load(KEY) == token
     assert store.load(OTHER) is None
+    assert "t0ken" not in f"{store!r}{token!r}{token}"
 
 
 def test_relative_path_keeps_to_the_folder_that_the_store_was_made_in(
@@ -90,13 +91,6 @@ def test_readable_file_gets_mode_600_with_a_warning(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "others could read" in caplog.text
     assert "t0ken" not in caplog.text
-
-
-def test_file_of_another_user_is_not_loaded(store: FileTokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.save(KEY, fresh())
-    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    with pytest.raises(PermissionError):
-        store.load(KEY)
 
 
 FILES = {"token": "tokens.json", "lock for writing": "tokens.json.lock", "lock": f"tokens.json.{KEY[:16]}.lock"}
@@ -290,26 +284,22 @@ def test_lock_is_held_by_one_process_at_a_time(path: Path, kind: int) -> None:
     with store.lock(KEY, 1) as held:
         assert held
         outcomes: list[bool] = []
+        seconds: list[float] = []
 
         def try_it(key: str) -> None:
-            with store.lock(key, 0.05) as got:
+            began = time.monotonic()
+            with store.lock(key, 0.2) as got:
                 outcomes.append(got)
+                seconds.append(time.monotonic() - began)
 
         for key in (KEY, OTHER):
             thread = threading.Thread(target=try_it, args=(key,))
             thread.start()
             thread.join()
         assert outcomes == [False, True]
+        assert seconds[0] > 0.15
     with store.lock(KEY, 0.05) as held:
         assert held
-
-
-def test_lock_timeout_gives_false(store: FileTokenStore, path: Path) -> None:
-    with store.lock(KEY, 1):
-        started = time.monotonic()
-        with FileTokenStore(path).lock(KEY, 0.2) as held:
-            assert not held
-        assert 0.15 < time.monotonic() - started < 30
 
 
 def test_unwritable_folder_raises_os_error(tmp_path: Path) -> None:
@@ -335,8 +325,3 @@ def test_forked_child_releases_the_inherited_lock(store: FileTokenStore, path: P
         os.waitpid(child, 0)
         os.close(reader)
         os.close(writer)
-
-
-def test_no_repr_shows_a_token(store: FileTokenStore) -> None:
-    store.save(KEY, fresh())
-    assert "t0ken" not in f"{store!r}{fresh()!r}{fresh()}"

@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from interactor_ext import ConfigurationError, InteractorClient
-from interactor_ext.tokens import Token
+from interactor_ext.tokens import RedisTokenStore, Token
 from tests.support.fault_server import FaultServer, fine, slow
 from tests.support.modes import call, sync_and_async
 from tests.support.odd_server import ASSISTANT, Asked, OddServer, js
@@ -119,70 +120,63 @@ def test_lock_of_a_killed_process_is_released(store_name: str, server: FaultServ
     assert len(server.token_requests()) == 2
 
 
-def test_expired_redis_lock_is_not_released_by_its_former_holder() -> None:
+@pytest.fixture
+def connection() -> Iterator[Any]:
+    """A client of a Redis that is empty."""
     redis = pytest.importorskip("redis")
-    from interactor_ext.tokens import RedisTokenStore
-
-    with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connection:
-        first = RedisTokenStore(connection, lock_expiry=0.05).lock(KEY, 1)
-        second = RedisTokenStore(connection, lock_expiry=300).lock(KEY, PATIENCE)
-        third = RedisTokenStore(connection).lock(KEY, 0)
-        assert first.__enter__()
-        assert second.__enter__()
-        first.__exit__(None, None, None)
-        assert not third.__enter__()
-        third.__exit__(None, None, None)
-        second.__exit__(None, None, None)
-        with RedisTokenStore(connection).lock(KEY, 0) as fourth:
-            assert fourth
+    with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connected:
+        yield connected
 
 
-def test_token_in_redis_expires_with_the_token() -> None:
-    redis = pytest.importorskip("redis")
-    from interactor_ext.tokens import RedisTokenStore
+def test_expired_redis_lock_is_not_released_by_its_former_holder(connection: Any) -> None:
+    first = RedisTokenStore(connection, lock_expiry=0.05).lock(KEY, 1)
+    second = RedisTokenStore(connection, lock_expiry=300).lock(KEY, PATIENCE)
+    third = RedisTokenStore(connection).lock(KEY, 0)
+    assert first.__enter__()
+    assert second.__enter__()
+    first.__exit__(None, None, None)
+    assert not third.__enter__()
+    third.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    with RedisTokenStore(connection).lock(KEY, 0) as fourth:
+        assert fourth
 
-    with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connection:
-        store = RedisTokenStore(connection)
-        store.save(KEY, Token("t0ken", time.time() + 50, 900))
-        assert store.load(KEY) == Token("t0ken", pytest.approx(time.time() + 50, abs=5), 900)
-        assert 0 < connection.pttl(f"interactor:token:{KEY}") <= 51_000
-        store.save(KEY, Token("expired", time.time() - 1, 900))
-        assert (store.load(KEY) or Token("", 0, 0)).access_token == "t0ken"
-        connection.set(f"interactor:token:{KEY}", b"\xff\x00")
-        with pytest.raises(ValueError, match="JSON"):
-            store.load(KEY)
+
+def test_token_in_redis_expires_with_the_token(connection: Any) -> None:
+    store = RedisTokenStore(connection)
+    store.save(KEY, Token("t0ken", time.time() + 50, 900))
+    assert store.load(KEY) == Token("t0ken", pytest.approx(time.time() + 50, abs=5), 900)
+    assert 0 < connection.pttl(f"interactor:token:{KEY}") <= 51_000
+    store.save(KEY, Token("expired", time.time() - 1, 900))
+    assert (store.load(KEY) or Token("", 0, 0)).access_token == "t0ken"
+    connection.set(f"interactor:token:{KEY}", b"\xff\x00")
+    with pytest.raises(ValueError, match="JSON"):
+        store.load(KEY)
 
 
 @pytest.mark.parametrize("expiry", [0, -1, float("nan"), float("inf")])
 def test_invalid_lock_expiry_raises_value_error(expiry: float) -> None:
-    from interactor_ext.tokens import RedisTokenStore
-
     with pytest.raises(ValueError, match="lock_expiry"):
         RedisTokenStore(object(), lock_expiry=expiry)
 
 
 @pytest.mark.parametrize("command", [("LPUSH", "x"), ("HSET", "f", "x"), ("SADD", "x"), ("ZADD", "1", "x")])
-def test_redis_key_of_another_type_is_replaced(command: tuple[str, ...], server: FaultServer) -> None:
-    redis = pytest.importorskip("redis")
-    from interactor_ext.tokens import RedisTokenStore
-
-    with redis_server() as socket, redis.Redis(unix_socket_path=socket) as connection:
-        store = RedisTokenStore(connection)
-        for suffix in ("", ":lock"):
-            connection.execute_command(command[0], f"interactor:token:{KEY}{suffix}", *command[1:])
-        with pytest.raises(ValueError, match="no token"):
-            store.load(KEY)
-        with store.lock(KEY, 0) as held, store.lock(KEY, 0) as another:
-            assert (held, another) == (True, False)
-            saved = Token("t0ken", time.time() + 50, 900)
-            store.save(KEY, saved)
-        assert store.load(KEY) == saved
-        assert connection.pttl(f"interactor:token:{KEY}:lock") < 0
+def test_redis_key_of_another_type_is_replaced(command: tuple[str, ...], connection: Any) -> None:
+    store = RedisTokenStore(connection)
+    for suffix in ("", ":lock"):
+        connection.execute_command(command[0], f"interactor:token:{KEY}{suffix}", *command[1:])
+    with pytest.raises(ValueError, match="no token"):
+        store.load(KEY)
+    with store.lock(KEY, 0) as held, store.lock(KEY, 0) as another:
+        assert (held, another) == (True, False)
+        saved = Token("t0ken", time.time() + 50, 900)
+        store.save(KEY, saved)
+    assert store.load(KEY) == saved
+    assert connection.pttl(f"interactor:token:{KEY}:lock") < 0
 
 
 def test_repeated_redis_lock_command_takes_the_lock_once() -> None:
     redis = pytest.importorskip("redis")
-    from interactor_ext.tokens import RedisTokenStore
 
     class AnswerGetsLost(redis.Redis):  # type: ignore[misc, name-defined]
         def execute_command(self, *arguments: object, **options: object) -> object:
@@ -200,8 +194,6 @@ def test_repeated_redis_lock_command_takes_the_lock_once() -> None:
 @pytest.mark.full  # a cluster takes two seconds to start
 def test_redis_cluster_stores_tokens() -> None:
     redis = pytest.importorskip("redis")
-    from interactor_ext.tokens import RedisTokenStore
-
     with redis_cluster() as port, redis.RedisCluster(host="127.0.0.1", port=port) as cluster:
         store, saved = RedisTokenStore(cluster), Token("t0ken", time.time() + 50, 900)
         with store.lock(KEY, 1) as held:
@@ -214,8 +206,6 @@ def test_async_redis_cluster_or_sentinel_raises_configuration_error() -> None:
     pytest.importorskip("redis")
     from redis.asyncio import RedisCluster
     from redis.asyncio.sentinel import Sentinel
-
-    from interactor_ext.tokens import RedisTokenStore
 
     for client in (RedisCluster(host="127.0.0.1"), Sentinel([("127.0.0.1", 1)]).master_for("x")):
         with pytest.raises(ConfigurationError, match="synchronous twin"):
