@@ -26,7 +26,7 @@ from interactor_ext._headers.http_date import parse_http_date
 from interactor_ext._headers.link import Link, parse_links
 from interactor_ext._redaction import clean_text
 from interactor_ext._responses._request_info import describe_request, secrets_of
-from interactor_ext.logs._logger import depth_of_caller, logger
+from interactor_ext.logs import depth_of_caller, logger
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
 

@@ -11,7 +11,7 @@ import httpx
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._responses._read import described
 from interactor_ext._responses._request_info import operation_of, secrets_of
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 
 
 class ResponseInfo(NamedTuple):

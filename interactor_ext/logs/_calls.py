@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
@@ -14,18 +13,21 @@ from interactor_ext._errors import InteractorError
 from interactor_ext._redaction import holds_secret
 from interactor_ext._responses._read import code_of
 from interactor_ext._responses._request_info import secrets_of
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger, user_id
 
 if TYPE_CHECKING:
     from interactor_client.types import Operation
-    from interactor_ext._client.view import CallInfo
-
-user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
-"""The field `user_id` of the log records of calls: `user_id.set("u_1")` holds for the task or thread that sets it."""
 
 # Larger bodies are not parsed for the id of the new resource.
 _LARGEST_BODY = 65_536
 _LONGEST_ID = 200
+
+
+class _Call(Protocol):
+    """What a view notes of a call."""
+
+    namespace: str | None
+    path: str
 
 
 def log_answer(request: httpx.Request, response: httpx.Response, began: float) -> None:
@@ -98,7 +100,7 @@ def _fields(request: httpx.Request, status: int | None, request_id: str | None) 
     """The extra fields of a record: what is known of a request."""
     extensions = request.extensions
     operation: Operation | None = extensions.get("operation")
-    call: CallInfo | None = extensions.get("interactor")
+    call: _Call | None = extensions.get("interactor")
     endpoint = request.url.path if operation is None else operation.path
     fields: dict[str, Any] = {
         "method": request.method,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
     import httpx

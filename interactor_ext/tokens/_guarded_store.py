@@ -14,7 +14,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting import Latch, start_thread
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 from interactor_ext.tokens._serialization import load_token
 from interactor_ext.tokens._store import Token, TokenStore
 

@@ -19,8 +19,8 @@ from interactor_ext._responses._connection_error import connection_error, may_ha
 from interactor_ext._responses._read import status_error
 from interactor_ext._responses._request_info import describe_request
 from interactor_ext.limits._buckets import Key, WouldWait, call_keys
+from interactor_ext.logs import logger
 from interactor_ext.logs._calls import log_attempt, log_retry
-from interactor_ext.logs._logger import logger
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit, is_failure
 from interactor_ext.transports._deadline import TimeLeft
