@@ -21,7 +21,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response, validation_error
 from interactor_ext._waiting import require_asyncio
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
     import asyncio

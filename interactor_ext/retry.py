@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
 from interactor_ext._lazy import LazyModule
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
     import asyncio

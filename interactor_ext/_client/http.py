@@ -25,8 +25,8 @@ from interactor_ext._responses._connection_error import connection_error, interr
 from interactor_ext._responses._read import ACCEPT_ENCODING, read_response
 from interactor_ext._version import __version__
 from interactor_ext._waiting import require_asyncio
+from interactor_ext.logs import logger
 from interactor_ext.logs._calls import log_answer, log_failure
-from interactor_ext.logs._logger import logger
 
 if TYPE_CHECKING:
     from interactor_ext import _pagination as pages

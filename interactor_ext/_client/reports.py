@@ -14,7 +14,7 @@ import httpx
 from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import APIStatusError, AuthenticationError, ConfigurationError, InteractorError
 from interactor_ext._responses._status_error import described
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 
 # A server may name any number of scopes, and a process may serve any number of tenants.
 _MOST_KEPT = 10_000

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import httpx
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.logs._logger import depth_of_caller
+from interactor_ext.logs import depth_of_caller
 
 _LONGEST_KEY = 255
 # Thirty years. Longer timeouts overflow in the socket module.

@@ -23,7 +23,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 
 Close = Callable[[], object]
 Watch = weakref.ref[Any]

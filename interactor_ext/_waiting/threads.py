@@ -17,7 +17,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import start_thread
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
     import asyncio

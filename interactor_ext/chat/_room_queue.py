@@ -16,7 +16,7 @@ from interactor_ext._errors import APITimeoutError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._answer_order import AnswerOrder
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 from interactor_ext.tools._open_circuit import despite_open_circuit
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from interactor_ext._errors import (
 )
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._answer_order import NOT_THE_ASSISTANT, AnswerOrder
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 from interactor_ext.tools._calls import FINISHED
 
 # Seconds between lists of a room whose stream is lost, or whose list lags behind it.

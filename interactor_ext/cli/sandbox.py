@@ -15,7 +15,7 @@ from interactor_ext._redaction import escape_controls
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.program import run_program
 from interactor_ext.cli.settings import write_env_file
-from interactor_ext.logs._logger import sandbox_logger
+from interactor_ext.logs import sandbox_logger
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox

@@ -13,7 +13,7 @@ from typing import Any
 from interactor_ext._effects import Call, Effects
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 from interactor_ext.tokens._redis import blocking, is_async
 
 # `Bucket.next` and `Buckets.reserve` as one atomic script. A test compares both.

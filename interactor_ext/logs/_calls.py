@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from contextvars import ContextVar
 from typing import Any
 
 import httpx
@@ -14,10 +13,7 @@ from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import InteractorError
 from interactor_ext._redaction import holds_secret
 from interactor_ext._responses._status_error import code_of
-from interactor_ext.logs._logger import logger
-
-user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
-"""The field `user_id` of the log records of calls: `user_id.set("u_1")` holds for the task or thread that sets it."""
+from interactor_ext.logs import logger, user_id
 
 # Larger bodies are not parsed for the id of the new resource.
 _LARGEST_BODY = 65_536

@@ -1,15 +1,17 @@
-"""RedactingFilter: a logging filter that masks secrets in log records."""
+"""RedactingFilter: masks secrets in log records. INTERACTOR_LOG: the log of the SDK on stderr, with secrets masked."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from interactor_ext._redaction import MASK, mask_text, mask_value
 
+_LEVELS = {"info": logging.INFO, "debug": logging.DEBUG}
 _VARIABLES = ("INTERACTOR_CLIENT_SECRET", "INTERACTOR_WEBHOOK_SECRET")
 # The attributes that every record has.
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -73,6 +75,22 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage()
     except Exception:  # arguments that do not fit the format; the handler would print them
         return str(record.msg)
+
+
+def log_to_stderr(logger: logging.Logger, value: str) -> None:
+    """Write the log in programs that configure no logging. `value` is that of INTERACTOR_LOG.
+
+    An unknown one is a warning: what serves debugging must stop no service.
+    """
+    level = _LEVELS.get(value.lower())
+    if level is None:
+        warnings.warn(f"INTERACTOR_LOG is {value!r}, which is neither info nor debug: nothing is logged", stacklevel=2)
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(RedactingFilter())
+    logger.addHandler(handler)
+    logger.setLevel(level)
 
 
 RedactingFilter.__module__ = "interactor_ext.logs"

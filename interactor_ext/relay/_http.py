@@ -24,7 +24,7 @@ from interactor_ext._errors import (
     ValidationError,
 )
 from interactor_ext._redaction import clean_text
-from interactor_ext.logs._logger import relay_logger as logger
+from interactor_ext.logs import relay_logger as logger
 from interactor_ext.relay._public import dump
 
 if TYPE_CHECKING:

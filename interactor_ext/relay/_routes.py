@@ -14,7 +14,7 @@ from interactor_client.models import HaltingPresentation, WorkflowHalted
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import ConfigurationError, InteractorError, NotFoundError
 from interactor_ext._waiting.threads import DaemonThreads
-from interactor_ext.logs._logger import relay_logger as logger
+from interactor_ext.logs import relay_logger as logger
 from interactor_ext.relay._event_ids import END, EventIds
 from interactor_ext.relay._http import (
     Disconnected,

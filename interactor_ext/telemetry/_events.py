@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from interactor_ext._call import Call
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
     import httpx
@@ -203,12 +203,6 @@ class Reporter:
 
     def token_in_use(self, token: Token) -> None:
         self.record(TokenInUse(token.expires_at))
-
-    def stream_connected(self, kind: StreamKind) -> None:
-        self.record(StreamConnected(kind))
-
-    def stream_disconnected(self, kind: StreamKind, reason: DisconnectReason) -> None:
-        self.record(StreamDisconnected(kind, reason))
 
     def watch(self, fetch: Callable[[], Token]) -> Callable[[], Token]:
         """`fetch`, with each token request recorded."""

@@ -18,7 +18,7 @@ from interactor_ext._errors import APIConnectionError, APITimeoutError, Interact
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import Latch, start_thread
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import Token
 

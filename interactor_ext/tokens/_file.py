@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 from interactor_ext.tokens._store import Token, load_token
 
 _POLL = 0.02

@@ -14,7 +14,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting import Latch
 from interactor_ext._waiting.threads import DaemonThreads
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 from interactor_ext.tokens._store import Token, TokenStore, load_token
 
 Adopt = Callable[[Token | None], Token | None]

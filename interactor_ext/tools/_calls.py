@@ -22,7 +22,7 @@ from interactor_ext._errors import (
 )
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from interactor_ext._effects import run_async
 from interactor_ext._errors import APIConnectionError, ConfigurationError
 from interactor_ext._redaction import clean_text
-from interactor_ext.logs._logger import logger
+from interactor_ext.logs import logger
 from interactor_ext.tools._calls import ErrorResult, PendingCall, ToolFailedError, ToolRun
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, error_text, mismatch_words

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._effects import Effects
-from interactor_ext.logs._logger import webhooks_logger as logger
+from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter, WebhookReceived
 from interactor_ext.webhooks.answers import WebhookAnswer
 

@@ -21,7 +21,7 @@ from interactor_ext._errors import (
     WebhookVerificationError,
 )
 from interactor_ext._waiting.threads import DaemonThreads
-from interactor_ext.logs._logger import webhooks_logger as logger
+from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks._headers import Headers

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import WebhookBusyError
-from interactor_ext.logs._logger import webhooks_logger as logger
+from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._tasks import from_text, prepare, to_text
 from interactor_ext.webhooks.worker._worker import PLATFORM_SCHEDULE

@@ -187,9 +187,9 @@ def test_control_characters_are_removed_from_errors() -> None:
 
 
 PARTS = (
-    "http://a:|://a:b|://|postgres://|-----BEGIN A-----|x-amz-signature=|sig%3D|SG.aaaaaaaa|sk-a|sk_a|eyJ-|-eyJ|eyJa.|eyJ.a-"
-    "|token|token=|token:|token:a|token: {|token\\|token:'aaaaaa |'token|password='|secret=a|basic |bearer |a-|a_|a.|a[a"
-    '|"tokens":[|"a|\\'
+    "http://a:|://a:b|://|postgres://|-----BEGIN A-----|x-amz-signature=|sig%3D|SG.aaaaaaaa|sk-a|sk_a|eyJ-|-eyJ|eyJa."
+    "|eyJ.a-|token|token=|token:|token:a|token: {|token\\|token:'aaaaaa |'token|password='|secret=a|basic |bearer "
+    '|a-|a_|a.|a[a|"tokens":[|"a|\\'
 )
 
 

@@ -17,7 +17,7 @@ import attrs
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import LazyModule
-from interactor_ext.logs._logger import sandbox_logger as logger
+from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import WAITS, Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.posting import Outcome, post

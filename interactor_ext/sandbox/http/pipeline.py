@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from interactor_ext.logs._logger import sandbox_logger as logger
+from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
 from interactor_ext.sandbox.http.connections import ConnectionCut, cut_off, is_cuttable
 from interactor_ext.sandbox.http.contract import Contract, ContractOperation

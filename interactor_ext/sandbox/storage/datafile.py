@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from interactor_ext.logs._logger import sandbox_logger as logger
+from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.storage.file_check import (
     APPLICATION_ID,
     DIGESTED,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from interactor_ext.logs._logger import sandbox_logger as logger
+from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.outbox import Outbox

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.logs._logger import webhooks_logger as logger
+from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.tokens._redis import is_async
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._threads import REDIS_THREADS

@@ -20,8 +20,8 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import escape_controls
 from interactor_ext._waiting import ThreadWaiter
 from interactor_ext._waiting.threads import loop_thread
-from interactor_ext.logs._logger import webhooks_logger as logger
-from interactor_ext.logs._stderr import log_to_stderr
+from interactor_ext.logs import webhooks_logger as logger
+from interactor_ext.logs._filter import log_to_stderr
 from interactor_ext.webhooks._threads import CALLER_THREADS, STORE_THREADS
 from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.worker._metrics_port import Health, MetricsPort

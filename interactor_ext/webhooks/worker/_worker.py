@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
-from interactor_ext.logs._logger import webhooks_logger as logger
+from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
 from interactor_ext.webhooks._watch import DeliveryWatch
