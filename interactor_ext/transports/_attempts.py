@@ -18,6 +18,7 @@ from interactor_ext._call import Call, describe_request
 from interactor_ext._errors import APITimeoutError, CircuitOpenError, InteractorError
 from interactor_ext._responses._connection_error import connection_error, interrupt_behind, may_have_been_sent
 from interactor_ext._responses._status_error import status_error
+from interactor_ext.logs import logger
 from interactor_ext.logs._calls import log_attempt, log_retry
 from interactor_ext.retry import RetryPolicy, parse_retry_after
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
