@@ -420,17 +420,6 @@ def keys_for_another_process(path: Path) -> list[str]:
 
 
 @needs_fork
-def test_sqlite_store_works_after_fork(tmp_path: Path) -> None:
-    with SQLiteEventStore(tmp_path / "events.db") as store:
-        assert store.claim("parent", "t", 60) == CLAIMED
-        child = in_child(
-            lambda: store.claim("parent", "u", 60) == IN_PROGRESS and store.claim("child", "t", 60) == CLAIMED
-        )
-        assert ended_well(child)
-        assert store.claim("child", "u", 60) == IN_PROGRESS
-
-
-@needs_fork
 def test_sqlite_writes_of_forked_child_survive_parent_close(tmp_path: Path) -> None:
     """If the parent's connection were open across the fork, its close would delete the child's write-ahead log."""
     path = tmp_path / "events.db"

@@ -318,7 +318,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "odd_shop.py").write_text("from tests.support.webhook_routers import Failing, make\nalone = make()\n")
+    (tmp_path / "odd_shop.py").write_text("from tests.support.webhook_routers import make\nalone = make()\n")
     yield lambda *arguments: (main(["webhooks", "work", *arguments]), capsys.readouterr().err)
     sys.modules.pop("odd_shop", None)
 
