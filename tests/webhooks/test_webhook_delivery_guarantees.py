@@ -129,13 +129,13 @@ def test_queue_stores_invalid_event_raw_and_replays_it(queue: SQLiteEventQueue, 
     "body", [b"", b"[]", b"\xff", b"x" * 1000, body_of(event=...), body_of(id=..., idempotency_key=...)]
 )
 def test_queue_stores_genuine_body_without_event_as_dead_letter(
-    deliver: Deliver, queue: SQLiteEventQueue, body: bytes, caplog: pytest.LogCaptureFixture
+    deliver: Deliver, queue: SQLiteEventQueue, work: Work, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     router = make(queue=queue)
     router.on("*")(pytest.fail)
     assert status(deliver(router, body)) == (200, "accepted")
     assert status(deliver(router, body)) == (200, "duplicate")
-    assert WebhookWorker(router).run_once()
+    assert work(router)
     [letter] = queue.dead_letters()
     assert letter.body == body
     assert letter.error.startswith("WebhookPayloadError")

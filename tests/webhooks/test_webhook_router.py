@@ -537,10 +537,13 @@ class PutOnly:
         return self.events.setdefault(key, body) is body
 
 
-def test_put_only_queue_takes_events(handle: Handle) -> None:
+def test_put_only_queue_takes_genuine_events(handle: Handle) -> None:
     queue = PutOnly()
-    router = make(queue=queue)
+    router = make(queue=Failing(queue, put=1))
     body, headers = delivery()
+    assert status(handle(router, body, sign(body, "whsec_wrong"))) == (401, "not_genuine")
+    assert status(handle(router, body, headers)) == (503, "store_unavailable")
+    assert queue.events == {}
     assert status(handle(router, body, headers)) == (200, "accepted")
     assert queue.events == {"shop:idem_1": body}
 

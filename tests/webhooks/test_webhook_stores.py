@@ -331,14 +331,6 @@ def test_sqlite_timeout_is_shared_by_waiting_threads(tmp_path: Path) -> None:
         assert store.claim("k0", "one", 60) == CLAIMED
 
 
-def test_sqlite_connection_of_invalid_file_is_closed(tmp_path: Path) -> None:
-    (tmp_path / "events.db").write_text("no database, but text of some length" * 100)
-    store = SQLiteEventStore(tmp_path / "events.db")
-    for _ in range(2):
-        with pytest.raises(sqlite3.DatabaseError):
-            store.claim("k", "one", 60)
-
-
 def test_sqlite_path_survives_change_of_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
