@@ -1,4 +1,4 @@
-// The decisions of the chat's session, with a relay of the test's own. `test_chat_session.py` runs them.
+// The decisions of the chat's session, with a relay of the test's own. `test_stream_module.py` runs them.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from interactor_client.models import WorkflowState
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform import conversation
-from tests.support.browser import chromium, eventually
+from tests.support.browser import eventually
 from tests.support.chat_driver import Chat
 from tests.support.chat_page import ChatPage
 from tests.support.conversations import NAMESPACE, new_room
@@ -25,52 +25,39 @@ from tests.support.react_bundles import REACT_VERSIONS, react_bundle
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.browser_fixtures"]
 pytestmark = pytest.mark.full  # drives a browser
 
 ENTER, DOWN, DELETE = "\ue007", "\ue015", "\ue017"
 LOST = "net::ERR_"
 FAILED = "Not sent. The server cannot be reached."
+
+
+def halting(name: str, to: str, presentation: dict[str, Any], *more: dict[str, str]) -> dict[str, Any]:
+    return {"name": name, "type": "halting", "presentation": presentation, "transitions": [*more, {"to": to}]}
+
+
+def field(name: str, kind: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, "label": name.title(), **more}
+
+
+APPROVAL = {"type": "approval", "title": "Approve the order?", "description": "It is a large one."}
+DELIVERY = [field("carrier", "text", required=True), field("parcels", "number")]
+SPEEDS = ["fast", {"value": "cheap", "label": "As cheap as can be"}]
 STATES = [
-    {
-        "name": "review",
-        "type": "halting",
-        "presentation": {
-            "type": "approval",
-            "title": "Approve the order?",
-            "description": "It is a large one.",
-            "fields": [{"name": "note", "type": "text", "label": "Note"}],
-        },
-        "transitions": [{"to": "details", "condition": "approved == true"}, {"to": "rejected"}],
-    },
-    {
-        "name": "details",
-        "type": "halting",
-        "presentation": {
-            "type": "form",
-            "title": "Delivery",
-            "fields": [
-                {"name": "carrier", "type": "text", "label": "Carrier", "required": True},
-                {"name": "parcels", "type": "number", "label": "Parcels"},
-                {"name": "insured", "type": "boolean", "label": "Insured", "required": True},
-            ],
-        },
-        "transitions": [{"to": "speed"}],
-    },
-    {
-        "name": "speed",
-        "type": "halting",
-        "presentation": {
-            "type": "selection",
-            "config": {"title": "How fast?", "options": ["fast", {"value": "cheap", "label": "As cheap as can be"}]},
-        },
-        "transitions": [{"to": "rest"}],
-    },
-    {
-        "name": "rest",
-        "type": "halting",
-        "presentation": {"type": "form", "title": "Sign"},
-        "transitions": [{"to": "done"}],
-    },
+    halting(
+        "review",
+        "rejected",
+        {**APPROVAL, "fields": [field("note", "text")]},
+        {"to": "details", "condition": "approved == true"},
+    ),
+    halting(
+        "details",
+        "speed",
+        {"type": "form", "title": "Delivery", "fields": [*DELIVERY, field("insured", "boolean", required=True)]},
+    ),
+    halting("speed", "rest", {"type": "selection", "config": {"title": "How fast?", "options": SPEEDS}}),
+    halting("rest", "done", {"type": "form", "title": "Sign"}),
     {"name": "done", "type": "terminal"},
     {"name": "rejected", "type": "terminal"},
 ]
@@ -103,32 +90,14 @@ def words(monkeypatch: pytest.MonkeyPatch) -> Iterator[Words]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with Sandbox().run() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bundles")
 
 
 @pytest.fixture(scope="module")
-def page(server: Sandbox, bundles: Path) -> Iterator[ChatPage]:
-    with ChatPage(server.env, bundles) as page:
+def page(sandbox_server: Sandbox, bundles: Path) -> Iterator[ChatPage]:
+    with ChatPage(sandbox_server.env, bundles) as page:
         yield page
-
-
-@pytest.fixture(scope="module")
-def window() -> Iterator[WebDriver]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def sandbox(server: Sandbox) -> Sandbox:
-    server.reset()
-    return server
 
 
 @pytest.fixture
@@ -138,22 +107,15 @@ def expected() -> list[str]:
 
 
 @pytest.fixture
-def open_chat(window: WebDriver, page: ChatPage, expected: list[str]) -> Iterator[Callable[..., Chat]]:
+def open_chat(browser: WebDriver, page: ChatPage, expected: list[str]) -> Iterator[Callable[..., Chat]]:
     """Opens a chat in the current tab. At the end the console must be empty, but for what is expected."""
 
     def open_chat(path: str = "", **query: str) -> Chat:
-        window.get(f"{page.url}/{path}?{urlencode(query)}")
-        return Chat(window)
+        browser.get(f"{page.url}/{path}?{urlencode(query)}")
+        return Chat(browser)
 
-    window.get_log("browser")
     yield open_chat
-    said = [entry["message"] for entry in window.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-    first, *others = window.window_handles
-    for other in others:
-        window.switch_to.window(other)
-        window.close()
-    window.switch_to.window(first)
-    window.get("about:blank")
+    said = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     assert [each for each in said if not any(re.search(pattern, each) for pattern in expected)] == []
 
 
@@ -173,28 +135,13 @@ def start_workflow(sandbox: Sandbox, initial_state: str = "review") -> str:
         return user.workflow_instances.start(workflow_id=workflow.id).id
 
 
-def test_chat_streams_an_answer_word_by_word(open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words) -> None:
-    chat = open_chat(room=new_room(sandbox))
-    chat.shows("[part=empty]", "No messages yet")
-    chat.shows("[part=status]", "Connected")
-    chat.write("Where is my order?")
-    chat.streams("Bot")
-    chat.shows_messages("Where is my order?")
-    words.let(2)
-    chat.streams("Bot here. You")
-    words.let_all()
-    chat.shows_messages("Where is my order?", "Bot here. You said: Where is my order?")
-    assert chat.streaming == ""
-    assert chat.focused == "Message"
-
-
 def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow_beside_a_second_tab(
     path: str,
     open_chat: Callable[..., Chat],
     page: ChatPage,
     sandbox: Sandbox,
     words: Words,
-    window: WebDriver,
+    browser: WebDriver,
     expected: list[str],
 ) -> None:
     room, instance = new_room(sandbox), start_workflow(sandbox)
@@ -211,7 +158,7 @@ def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow
     chat.streams("Bot here. You said:")
     chat.shows("[part=status]", "Connected")
 
-    window.switch_to.new_window("tab")
+    browser.switch_to.new_window("tab")
     second = open_chat(path, room=room, instance=instance)
     second.shows_messages("Where is my order?")
     words.let(1)
@@ -345,23 +292,11 @@ def test_tools_run_before_the_eyes_of_the_user(open_chat: Callable[..., Chat], s
     chat.shows_messages('/tool get_weather {"city": "Oslo"}', answer)
 
 
-def test_page_whose_lang_is_no_language_shows_messages_with_their_times(
-    open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
-) -> None:
-    words.let_all()
-    chat = open_chat(room=new_room(sandbox), lang="en_US")
-    chat.shows("[part=status]", "Connected")
-    chat.tab_to("Message")
-    chat.press("Hello!", ENTER)
-    chat.shows_messages("Hello!", "Bot here. You said: Hello!")
-    assert chat.run("return root.querySelector('time').textContent") != ""
-
-
 def test_page_replaces_texts_and_renders_markdown_and_content_is_never_markup(
     open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words, expected: list[str]
 ) -> None:
     room = new_room(sandbox)
-    chat = open_chat(room=room, lang="sv")
+    chat = open_chat(room=room, lang="sv_SE")  # which is no language
     chat.shows("[part=status]", "Connected")
     chat.run("chat.texts = { send: 'Skicka', message: 'Meddelande', statuses: { open: 'Ansluten' } }")
     chat.shows("[part=status]", "Ansluten")
@@ -372,6 +307,7 @@ def test_page_replaces_texts_and_renders_markdown_and_content_is_never_markup(
     words.let_all()
     chat.shows_messages(attack, f"Bot here. You said: {attack}")
     assert chat.run("return root.querySelectorAll('img').length") == 0
+    assert chat.run("return root.querySelector('time').textContent") != ""
     chat.run("""chat.renderMarkdown = (text) => {
         if (text.includes("fail")) throw new Error("no such markdown");
         const node = document.createElement("em");
@@ -410,10 +346,12 @@ def test_question_whose_answer_failed_can_be_asked_again(
     chat.shows(".problem")
 
 
-def test_screen_reader_is_told_of_whole_messages_not_of_words(
+def test_chat_streams_an_answer_word_by_word_and_tells_a_screen_reader_of_whole_messages(
     open_chat: Callable[..., Chat], sandbox: Sandbox, words: Words
 ) -> None:
     chat = open_chat(room=new_room(sandbox))
+    chat.shows("[part=empty]", "No messages yet")
+    chat.shows("[part=status]", "Connected")
     eventually(chat.browser, lambda: chat.run("return root.querySelector('[role=log]').ariaLive") == "polite")
     chat.run("""
         window.told = [];
@@ -424,10 +362,14 @@ def test_screen_reader_is_told_of_whole_messages_not_of_words(
         for (const node of live) new MutationObserver(note).observe(node, { childList: true, characterData: true });
     """)
     chat.write("Where?")
+    chat.streams("Bot")
+    chat.shows_messages("Where?")
     words.let(2)
     chat.streams("Bot here. You")
     words.let_all()
     chat.shows_messages("Where?", "Bot here. You said: Where?")
+    assert chat.streaming == ""
+    assert chat.focused == "Message"
     told = [re.sub(r"[\d:]+\s[AP]M", " ", each) for each in chat.run("return window.told") if each]
     assert told == ["YouSendingWhere?", "The assistant is writing", "Assistant Bot here. You said: Where?"]
 

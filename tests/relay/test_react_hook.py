@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.browser import chromium, eventually
+from tests.support.browser import eventually
 from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.react_bundles import REACT_VERSIONS, react_bundle
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
+pytest_plugins = ["tests.support.browser_fixtures"]
 pytestmark = pytest.mark.full
 
 PAGE = """
@@ -78,12 +78,6 @@ class Server:
 def delta(content: str, event_id: int) -> bytes:
     data = json.dumps({"type": "message.delta", "content": content})
     return f"id: {event_id}\ndata: {data}\n\n".encode()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[WebDriver]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("react", REACT_VERSIONS)

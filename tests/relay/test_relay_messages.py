@@ -81,43 +81,25 @@ def test_halted_workflow_takes_its_input(relay: RelayServer, new_instance: Calla
     assert ended.status_code in {409, 422}
 
 
-def test_tools_run_in_the_backend_while_the_page_watches(
+def test_tools_run_in_the_backend_while_the_page_that_has_its_answer_watches(
     start_relay: StartRelay, new_room: NewRoom, backend: InteractorClient
 ) -> None:
-    tools = ToolSet()
+    tools, go_on = ToolSet(), threading.Event()
 
     @tools.tool
     def get_weather(city: str) -> str:
+        assert go_on.wait(60)
         return f"rain in {city}"
 
-    ids = [tool.id for tool in tools.register(backend.namespace("user_1"))]
-    room = new_room(tools=ids)
+    room = new_room(tools=[tool.id for tool in tools.register(backend.namespace("user_1"))])
     with start_relay(tools=tools).page() as page, page.room_events(room) as stream:
         answer = page.say(room, '/tool get_weather {"city": "Oslo"}')
         assert (answer.status_code, answer.json()["data"]["role"]) == (201, "user")
-        stream.until("tool_call.complete")
-        events = stream.until("message.complete")
-    assert "rain in Oslo" in text_of(events)
-
-
-def test_message_is_answered_before_its_tools_have_run(
-    start_relay: StartRelay, new_room: NewRoom, backend: InteractorClient
-) -> None:
-    go_on = threading.Event()
-
-    def wait() -> str:
-        """Wait."""
-        assert go_on.wait(60)
-        return "done"
-
-    tools = ToolSet()
-    tools.tool(wait)
-    room = new_room(tools=[tool.id for tool in tools.register(backend.namespace("user_1"))])
-    with start_relay(tools=tools).page() as page, page.room_events(room) as stream:
-        assert page.say(room, "/tool wait").status_code == 201
         stream.until("tool_call.start")
         go_on.set()
         stream.until("tool_call.complete")
+        events = stream.until("message.complete")
+    assert "rain in Oslo" in text_of(events)
 
 
 def test_message_with_tools_that_the_platform_refuses_is_answered_with_its_status(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -123,3 +125,22 @@ def test_server_shuts_down_with_streams_open(sandbox: Sandbox, new_room: Callabl
     with process.page() as page, page.room_events(new_room()):
         process.close()
     eventually(lambda: sandbox.open_streams == 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that a process can send")
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_uvicorn_without_a_time_limit_ends_although_a_page_is_open(
+    sandbox: Sandbox, new_room: Callable[[], str], tmp_path: Path, told: signal.Signals
+) -> None:
+    process = RelayProcess(sandbox, tmp_path, [*UVICORN, "--factory", f"{APPS}:fastapi_app"])
+    try:
+        with process.page() as page, page.room_events(new_room()) as stream:
+            assert stream.status == 200
+            process.process.send_signal(told)
+            process.process.wait(60)
+            assert list(stream) == []
+    finally:
+        process.process.kill()
+        process.process.wait()
+    assert "Traceback" not in process.printed()
+    assert "ERROR" not in process.printed()

@@ -1,4 +1,4 @@
-"""interactor-stream.js under Node: its decisions in `stream.test.mjs`, and here with real servers."""
+"""interactor-stream.js and the session of `<interactor-chat>` under Node: their decisions, and real servers."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ def delta(content: str, event_id: int) -> bytes:
     return f"id: {event_id}\ndata: {data}\n\n".encode()
 
 
-def test_decisions_of_the_stream_with_its_own_clock() -> None:
-    run_tests(Path(__file__).with_name("stream.test.mjs"))
+@pytest.mark.parametrize("module", ["stream", "chat-session"])
+def test_decisions_of_the_module_with_its_own_clock_and_relay(module: str) -> None:
+    run_tests(Path(__file__).with_name(f"{module}.test.mjs"))
 
 
 def test_stream_survives_split_bytes_lost_connections_and_errors_and_ends_with_204() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from interactor_ext import InteractorClient
-from tests.support.browser import chromium, eventually
+from tests.support.browser import eventually
 from tests.support.node import STATIC, command_of, lines_of, run_script
 from tests.support.ports import free_port
 from tests.support.raw_sse_server import Connection, RawServer
@@ -17,7 +17,7 @@ from tests.support.relay_server import RelayServer, cookie_for
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
-pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures", "tests.support.browser_fixtures"]
 
 StartRelay = Callable[..., RelayServer]
 NewRoom = Callable[..., str]
@@ -94,12 +94,6 @@ def test_stream_of_a_workflow_instance_is_asked_for_once_after_its_end(
     assert run_script(SCRIPT, url, cookie_for("user_1")) == ["<connecting>", "<closed>"]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[WebDriver]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def foreign(browser: WebDriver) -> Iterator[str]:
     """The origin of a page that the browser shows, and that has its own copy of the module."""
@@ -114,7 +108,6 @@ def foreign(browser: WebDriver) -> Iterator[str]:
         # Cookies know no ports, so the relay gets this one.
         browser.add_cookie(dict(zip(("name", "value"), cookie_for("user_1").split("=", 1), strict=True)))
         yield server.url
-        browser.get("about:blank")
 
 
 @pytest.mark.full

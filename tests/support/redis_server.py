@@ -55,18 +55,8 @@ def _running(*options: str) -> Iterator[str]:
     # Not tmp_path: a socket's path may have about a hundred characters, and pytest's are long.
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         socket = Path(folder, "s")
-        command = [
-            binary,
-            *options,
-            "--unixsocket",
-            str(socket),
-            "--dir",
-            folder,
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
+        of_test = ["--unixsocket", str(socket), "--dir", folder, "--save", "", "--appendonly", "no"]
+        command = [binary, *options, *of_test]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _wait_until_it_answers(str(socket), server)

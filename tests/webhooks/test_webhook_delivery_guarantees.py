@@ -67,27 +67,26 @@ def work(request: pytest.FixtureRequest) -> Work:
 INVALID = body_of(data=DATA["room.message.created"] | {"content": None})
 
 
-def test_invalid_event_goes_to_wildcard_handlers(deliver: Deliver, caplog: pytest.LogCaptureFixture) -> None:
-    router, got = make(), []
-    router.on("*")(got.append)
-    assert status(deliver(router, INVALID)) == (200, "handled")
-    assert status(deliver(router, INVALID)) == (200, "duplicate")
-    [event] = got
-    assert isinstance(event, UnknownWebhookEvent)
-    assert isinstance(event, InvalidWebhookEvent)
-    assert (event.event, event.data["content"], event.raw) == ("room.message.created", None, INVALID)
-    [record] = [each for each in caplog.records if "does not fit its type" in each.message][:1]
-    assert "evt_idem_1" in record.message
-    assert "RoomMessageCreatedData.content must be a string, not null" in record.message
-
-
-def test_invalid_event_goes_to_default_handler_without_wildcard_handler_or_is_ignored(deliver: Deliver) -> None:
+def test_invalid_event_goes_to_wildcard_handlers_or_else_to_the_default_one(
+    deliver: Deliver, caplog: pytest.LogCaptureFixture
+) -> None:
     router, got = make(), []
     router.on("credential.*")(pytest.fail)
     assert status(deliver(router, INVALID)) == (200, "ignored")
-    router.default(got.append)
+    router.default(lambda event: got.append("default"))
     assert status(deliver(router, INVALID)) == (200, "handled")
-    assert type(got[0]) is InvalidWebhookEvent
+    assert status(deliver(router, INVALID)) == (200, "duplicate")
+    router.on("*")(got.append)
+    again = INVALID.replace(b"idem_1", b"idem_2")
+    assert status(deliver(router, again)) == (200, "handled")
+    default, event = got
+    assert default == "default"
+    assert isinstance(event, UnknownWebhookEvent)
+    assert isinstance(event, InvalidWebhookEvent)
+    assert (event.event, event.data["content"], event.raw) == ("room.message.created", None, again)
+    record = next(each for each in caplog.records if "does not fit its type" in each.message)
+    assert "evt_idem_1" in record.message
+    assert "RoomMessageCreatedData.content must be a string, not null" in record.message
 
 
 @pytest.mark.parametrize("pattern", ["room.message.created", "room.*"])
@@ -130,13 +129,13 @@ def test_queue_stores_invalid_event_raw_and_replays_it(queue: SQLiteEventQueue, 
     "body", [b"", b"[]", b"\xff", b"x" * 1000, body_of(event=...), body_of(id=..., idempotency_key=...)]
 )
 def test_queue_stores_genuine_body_without_event_as_dead_letter(
-    deliver: Deliver, queue: SQLiteEventQueue, body: bytes, caplog: pytest.LogCaptureFixture
+    deliver: Deliver, queue: SQLiteEventQueue, work: Work, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     router = make(queue=queue)
     router.on("*")(pytest.fail)
     assert status(deliver(router, body)) == (200, "accepted")
     assert status(deliver(router, body)) == (200, "duplicate")
-    assert WebhookWorker(router).run_once()
+    assert work(router)
     [letter] = queue.dead_letters()
     assert letter.body == body
     assert letter.error.startswith("WebhookPayloadError")

@@ -16,27 +16,7 @@ from tests.support.webhook_deliveries import delivery
 from tests.support.webhook_routers import make
 
 BALANCERS = [name for name in lambda_events.FRONT_ENDS if "Balancer" in name]
-HEALTH_CHECK = [("User-Agent", "ELB-HealthChecker/2.0")]
 PREFIX = "/webhooks/interactor"
-
-
-def without(package: str, code: str) -> str:
-    """The last line that Python prints where a package is missing."""
-    lines = f"import sys; sys.modules[{package!r}] = None\nfrom tests.support.webhook_routers import make\n{code}"
-    return subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True).stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize("front_end", BALANCERS)
-def test_health_check_of_a_load_balancer_returns_200(front_end: str) -> None:
-    answer = make().lambda_handler(lambda_events.event(front_end, "GET", HEALTH_CHECK, b""), None)
-    assert (answer["statusCode"], answer["statusDescription"]) == (200, "200 OK")
-    assert json.loads(answer["body"]) == {"status": "healthy"}
-
-
-@pytest.mark.parametrize("front_end", lambda_events.FRONT_ENDS)
-def test_what_only_looks_like_a_health_check_returns_405(front_end: str) -> None:
-    headers = HEALTH_CHECK if front_end not in BALANCERS else [("User-Agent", "curl/8")]
-    assert make().lambda_handler(lambda_events.event(front_end, "GET", headers, b""))["statusCode"] == 405
 
 
 @pytest.mark.parametrize("front_end", lambda_events.FRONT_ENDS)
@@ -47,6 +27,16 @@ def test_lambda_answer_has_the_members_that_its_front_end_reads(front_end: str) 
     members |= {"multiValueHeaders"} if event.get("multiValueHeaders") else {"headers"}
     members |= {"statusDescription"} if front_end in BALANCERS else set()
     assert set(make().lambda_handler(event)) == members
+
+
+@pytest.mark.parametrize("front_end", lambda_events.FRONT_ENDS)
+def test_health_check_of_a_load_balancer_returns_200(front_end: str) -> None:
+    for agent, is_healthy in (("ELB-HealthChecker/2.0", front_end in BALANCERS), ("curl/8", False)):
+        check = lambda_events.event(front_end, "GET", [("User-Agent", agent)], b"")
+        answer = make().lambda_handler(check, None)
+        assert answer["statusCode"] == (200 if is_healthy else 405)
+        assert not is_healthy or answer["statusDescription"] == "200 OK"
+        assert not is_healthy or json.loads(answer["body"]) == {"status": "healthy"}
 
 
 @pytest.mark.parametrize(
@@ -112,10 +102,15 @@ def test_django_views_are_exempt_from_login() -> None:
         assert {name: vars(each)[name] for name in ("csrf_exempt", "login_required")}.items() <= exempt.items()
 
 
-def test_missing_framework_raises_import_error_that_says_what_to_install() -> None:
-    assert without("fastapi", "make().fastapi()") == (
-        "ImportError: WebhookRouter.fastapi needs FastAPI: pip install fastapi"
-    )
-    assert without("django", "import interactor_ext.webhooks.django") == (
-        "ImportError: interactor_ext.webhooks.django needs Django: pip install django"
-    )
+@pytest.mark.parametrize(
+    ("name", "package", "code"),
+    [
+        ("WebhookRouter.fastapi", "FastAPI", "make().fastapi()"),
+        ("interactor_ext.webhooks.django", "Django", "import interactor_ext.webhooks.django"),
+    ],
+)
+def test_missing_framework_raises_import_error_that_says_what_to_install(name: str, package: str, code: str) -> None:
+    missing = package.lower()
+    lines = f"import sys; sys.modules[{missing!r}] = None\nfrom tests.support.webhook_routers import make\n{code}"
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == f"ImportError: {name} needs {package}: pip install {missing}"

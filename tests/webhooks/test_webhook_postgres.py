@@ -271,12 +271,7 @@ def test_error_of_the_server_is_named(postgres: PostgresServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "dsn",
-    [
-        "postgresql://user:pass-s3cret@word@host/db",
-        "host=db s3cret",
-        "mysql://user:s3cret@host/db",
-    ],
+    "dsn", ["postgresql://user:pass-s3cret@word@host/db", "host=db s3cret", "mysql://user:s3cret@host/db"]
 )
 @pytest.mark.parametrize("kind", [PostgresEventStore, AsyncPostgresEventStore])
 def test_invalid_dsn_raises_configuration_error_that_does_not_quote_it(kind: Any, dsn: str) -> None:

@@ -331,14 +331,6 @@ def test_sqlite_timeout_is_shared_by_waiting_threads(tmp_path: Path) -> None:
         assert store.claim("k0", "one", 60) == CLAIMED
 
 
-def test_sqlite_connection_of_invalid_file_is_closed(tmp_path: Path) -> None:
-    (tmp_path / "events.db").write_text("no database, but text of some length" * 100)
-    store = SQLiteEventStore(tmp_path / "events.db")
-    for _ in range(2):
-        with pytest.raises(sqlite3.DatabaseError):
-            store.claim("k", "one", 60)
-
-
 def test_sqlite_path_survives_change_of_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -417,17 +409,6 @@ def keys_for_another_process(path: Path) -> list[str]:
     code = "import sqlite3, sys; print(*(k for k, in sqlite3.connect(sys.argv[1]).execute(sys.argv[2])))"
     query = "SELECT key FROM interactor_webhook_claims WHERE completed ORDER BY key"
     return subprocess.check_output([sys.executable, "-I", "-c", code, str(path), query], text=True).split()
-
-
-@needs_fork
-def test_sqlite_store_works_after_fork(tmp_path: Path) -> None:
-    with SQLiteEventStore(tmp_path / "events.db") as store:
-        assert store.claim("parent", "t", 60) == CLAIMED
-        child = in_child(
-            lambda: store.claim("parent", "u", 60) == IN_PROGRESS and store.claim("child", "t", 60) == CLAIMED
-        )
-        assert ended_well(child)
-        assert store.claim("child", "u", 60) == IN_PROGRESS
 
 
 @needs_fork

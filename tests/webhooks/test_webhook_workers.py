@@ -131,31 +131,25 @@ def test_every_event_is_completed_once_with_killed_processes_and_killed_server(p
     assert to_come == []
 
 
-def check_queue(path: Path, *, events: int, total: int, victims: int, lease: float, size: int = 4) -> None:
+@pytest.mark.full
+@pytest.mark.parametrize(("events", "total", "victims", "lease"), [(60, 90, 0, 600), (200, 300, 3, 15)])
+def test_every_queued_event_is_completed_once_by_workers(
+    tmp_path: Path, events: int, total: int, victims: int, lease: float
+) -> None:
     chance = random.Random(events)
     keys = [f"idem_{number}" for number in range(events)]
-    open_queue = partial(SQLiteEventQueue, path, timeout=30)
+    open_queue = partial(SQLiteEventQueue, tmp_path / "queue.db", timeout=30)
     with open_queue() as queue:
         receiver = WebhookRouter(WebhookVerifier(SECRET), name=NAME, queue=queue)
         answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(events, total, chance)]
     assert Counter(answer.status for answer in answers) == {200: total}
 
     doomed = chance.sample(keys, victims)
-    fleet = Fleet(work, open_queue, size=size, lease=lease, victims=doomed)
-    fleet.run(["empty the queue"] * size, done=lambda: fleet.completions.total() == events)
+    fleet = Fleet(work, open_queue, size=4, lease=lease, victims=doomed)
+    fleet.run(["empty the queue"] * 4, done=lambda: fleet.completions.total() == events)
     fleet.close()
     assert fleet.kills == Counter(doomed)
     assert fleet.completions == Counter(keys)
     assert fleet.runs == Counter(keys) + fleet.kills
     with open_queue() as queue:
         assert queue.dead_letters() == []
-
-
-@pytest.mark.full
-def test_every_queued_event_is_completed_once_by_workers(tmp_path: Path) -> None:
-    check_queue(tmp_path / "queue.db", events=60, total=90, victims=0, lease=600, size=3)
-
-
-@pytest.mark.full
-def test_every_queued_event_is_completed_once_with_killed_workers(tmp_path: Path) -> None:
-    check_queue(tmp_path / "queue.db", events=200, total=300, victims=3, lease=15)
