@@ -24,7 +24,7 @@ from interactor_ext import (
 )
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, under_deadline
-from tests.support.modes import sync_and_async
+from tests.support.modes import client_of, done, sync_and_async
 from tests.support.waiting import collect_garbage, eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
@@ -116,20 +116,15 @@ def test_tools_run_raises_timeout_at_the_deadline(mode: str, name: str, sandbox:
         assert asking.tool_calls
         (call,) = asking.tool_calls
 
-        def run(deadline: float) -> None:
-            with pytest.raises(APITimeoutError, match="deadline"):
-                tools.run(user.with_options(deadline=deadline), call, room_id=room)
-
-        async def run_async(deadline: float) -> None:
-            async with sandbox.async_client(namespace=NAMESPACE) as client:
-                await client.tools.list()  # a token, and a connection
+        async def run(deadline: float) -> None:
+            async with client_of(mode, sandbox._with_connection({"namespace": NAMESPACE})) as client:
+                await done(client.tools.list())  # a token, and a connection
                 with pytest.raises(APITimeoutError, match="deadline"):
-                    await tools.run(client.with_options(deadline=deadline), call, room_id=room)
+                    await done(tools.run(client.with_options(deadline=deadline), call, room_id=room))
 
         def attempt(deadline: float) -> None:
             with ThreadPoolExecutor(2) as pool:
-                two = [deadline] * 2
-                list(pool.map(run, two) if mode == "sync" else pool.map(lambda each: asyncio.run(run_async(each)), two))
+                list(pool.map(lambda _: asyncio.run(run(deadline)), range(2)))
 
         started = time.monotonic()
         under_deadline(attempt, lambda: tools.runs > 0)

@@ -104,25 +104,23 @@ def test_tool_calls_of_one_message_run_together() -> None:
     assert state.action == ReadStream()
 
 
-def test_completed_tool_call_is_not_run() -> None:
+@pytest.mark.parametrize(
+    ("listing", "action"),
+    [
+        ([message("msg_2", "", "assistant", call("tc_1", "completed")), QUESTION], ReadStream()),
+        ([], RunTools((call("tc_1"),))),
+        (NotFoundError("no"), RunTools((call("tc_1"),))),
+    ],
+    ids=["completed", "lags behind", "fails"],
+)
+def test_tool_call_runs_unless_it_is_completed(listing: list[Message] | NotFoundError, action: Any) -> None:
     state = asked()
     state.received(ToolCallStart(tool_call=call("tc_1")))
-    state.listed([message("msg_2", "", "assistant", call("tc_1", "completed")), QUESTION])
-    assert state.action == ReadStream()
-
-
-def test_tool_call_runs_when_listing_fails() -> None:
-    state = asked()
-    state.received(ToolCallStart(tool_call=call("tc_1")))
-    state.list_failed(NotFoundError("no"))
-    assert state.action == RunTools((call("tc_1"),))
-
-
-def test_tool_call_runs_when_the_list_lags_behind() -> None:
-    state = asked()
-    state.received(ToolCallStart(tool_call=call("tc_1")))
-    state.listed([])
-    assert state.action == RunTools((call("tc_1"),))
+    if isinstance(listing, NotFoundError):
+        state.list_failed(listing)
+    else:
+        state.listed(listing)
+    assert state.action == action
 
 
 def test_tool_calls_within_a_complete_message_run() -> None:
@@ -190,30 +188,6 @@ def test_without_a_stream_a_rejected_list_ends_the_chat() -> None:
     state.list_failed(NotFoundError("gone"))
     assert state.action == Done()
     assert "broken" in str(state.reason)
-
-
-def test_reports_after_close_are_ignored() -> None:
-    """Reports of a thread that was still at work when another closed the chat."""
-    for report in (
-        lambda state: state.received(MessageDelta(content="Hello ")),
-        lambda state: state.received(ToolCallStart(tool_call=call("tc_1"))),
-        lambda state: state.received(MessageComplete(message=message("msg_2", "", "assistant", call("tc_1")))),
-        lambda state: state.resumed("5"),
-        ReplyState.missed,
-        lambda state: state.listed([message("msg_2", "", "assistant", call("tc_1")), QUESTION]),
-        lambda state: state.list_failed(APIConnectionError("away")),
-        ReplyState.ran,
-        ReplyState.woken,
-        ReplyState.ended,
-        lambda state: state.stream_failed(StreamError("broken")),
-        lambda state: state.failed(NotFoundError("gone")),
-    ):
-        state = asked()
-        state.closed()
-        report(state)
-        assert (state.action, list(state.events)) == (Done(), [])
-        assert "left" in str(state.reason)
-        assert not state.go_without_stream()
 
 
 def test_tool_call_without_tools_is_logged_and_named_in_the_timeout(caplog: pytest.LogCaptureFixture) -> None:

@@ -83,22 +83,24 @@ def test_meta_of_any_form_becomes_page_meta(meta: Any, expected: PageMeta) -> No
     assert page_of(envelope, {}).meta == expected
 
 
-def test_meta_that_is_missing_is_taken_from_the_request() -> None:
-    envelope = SimpleNamespace(data=items("a"), meta=UNSET)
-    assert page_of(envelope, {"page": 3, "per_page": 50}).meta == PageMeta(3, 50, None, None, False)
-
-
-def test_page_size_that_is_missing_is_taken_from_the_request() -> None:
-    envelope = SimpleNamespace(data=items("a"), meta=SimpleNamespace(page=2, total=3))
-    assert page_of(envelope, {"page": 2, "per_page": 1}).meta == PageMeta(2, 1, 3, None, True)
-    assert page_of(envelope, {"page": 2, "per_page": 2}).meta == PageMeta(2, 2, 3, None, False)
-
-
-def test_empty_list_has_an_empty_page() -> None:
-    envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=1, per_page=20, total=0, total_pages=0))
-    found = page_of(envelope, {})
-    assert found.meta == PageMeta(1, 20, 0, 0, False)
-    assert (list(found), len(found)) == ([], 0)
+@pytest.mark.parametrize(
+    ("data", "meta", "query", "expected"),
+    [
+        (items("a"), UNSET, {"page": 3, "per_page": 50}, PageMeta(3, 50, None, None, False)),
+        (items("a"), {"page": 2, "total": 3}, {"page": 2, "per_page": 1}, PageMeta(2, 1, 3, None, True)),
+        (items("a"), {"page": 2, "total": 3}, {"page": 2, "per_page": 2}, PageMeta(2, 2, 3, None, False)),
+        ([], {"page": 1, "per_page": 20, "total": 0, "total_pages": 0}, {}, PageMeta(1, 20, 0, 0, False)),
+        # A server that sends a total but no page size may do so beyond the last page.
+        ([], {"page": 3, "total": 3}, {"page": 3}, PageMeta(3, 0, 3, None, False)),
+        ([], {"page": 3, "total": 3}, {"page": 1, "per_page": 2}, PageMeta(3, 2, 3, None, False)),
+        ([], {"page": 1, "per_page": 2, "total": 3}, {"page": 1}, PageMeta(1, 2, 3, None, True)),
+    ],
+)
+def test_what_meta_does_not_say_is_taken_from_the_request(
+    data: list[Any], meta: Any, query: dict[str, int], expected: PageMeta
+) -> None:
+    found = page_of(SimpleNamespace(data=data, meta=SimpleNamespace(**meta) if meta else meta), query)
+    assert (list(found), found.meta) == (data, expected)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "1", True, None, float("nan")])
@@ -176,15 +178,6 @@ def test_empty_pages_that_are_not_in_a_row_are_tolerated() -> None:
     pages = [page([]) if number % MOST_EMPTY_PAGES else page(items(str(number))) for number in range(1, 500)]
     pages.append(page(items("last"), has_more=False))
     assert [item.id for item in iterate(lambda number: pages[number - 1], 0)] == ["100", "200", "300", "400", "last"]
-
-
-def test_empty_page_without_page_size_has_no_more() -> None:
-    """A server that sends a total but no page size may do so beyond the last page."""
-    envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=3, total=3))
-    assert not page_of(envelope, {"page": 3}).meta.has_more
-    assert page_of(envelope, {"page": 1, "per_page": 2}).meta.has_more is False
-    envelope = SimpleNamespace(data=[], meta=SimpleNamespace(page=1, per_page=2, total=3))
-    assert page_of(envelope, {"page": 1}).meta.has_more
 
 
 def test_repeated_page_ends_the_iteration_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,7 @@ import pytest
 from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext.sandbox import Sandbox
 from tests.support.browser import chromium, eventually
+from tests.support.conversations import NAMESPACE, asked, new_room
 
 pytestmark = pytest.mark.full  # drives a browser
 
@@ -99,15 +100,14 @@ def types(browser: Any) -> list[str]:
     return found
 
 
-def asked(sandbox: Sandbox, operation: str) -> list[int]:
-    return [request.status for request in sandbox.requests if request.operation == operation]
+def statuses(sandbox: Sandbox, operation: str) -> list[int]:
+    return [request.status for request in asked(sandbox, operation)]
 
 
 def test_page_receives_all_seven_event_types_of_a_room(page: tuple[Any, str]) -> None:
     browser, origin = page
-    with Sandbox(allow_origins=[origin]).run() as sandbox, sandbox.client(namespace="user_1") as user:
-        assistant = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
-        room = user.rooms.create(assistant_id=assistant.id).id
+    with Sandbox(allow_origins=[origin]).run() as sandbox, sandbox.client(namespace=NAMESPACE) as user:
+        room = new_room(sandbox)
         browser.get(origin)
         browser.execute_script("join(arguments[0], 50)", user.room_stream_url(room))
         assert eventually(browser, lambda: browser.execute_script("return isConnected"))
@@ -120,14 +120,13 @@ def test_page_receives_all_seven_event_types_of_a_room(page: tuple[Any, str]) ->
         assert browser.execute_script("return events") == SEVEN
         assert len(set(types(browser))) == 7
         assert browser.execute_script("return [text, errors]") == ["", 0]
-        assert asked(sandbox, "stream_room") == [200]
+        assert statuses(sandbox, "stream_room") == [200]
 
 
 def test_page_of_other_origin_receives_nothing(page: tuple[Any, str]) -> None:
     browser, origin = page
-    with Sandbox(allow_origins=["http://other.test"]).run() as sandbox, sandbox.client(namespace="user_1") as user:
-        assistant = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
-        room = user.rooms.create(assistant_id=assistant.id).id
+    with Sandbox(allow_origins=["http://other.test"]).run() as sandbox, sandbox.client(namespace=NAMESPACE) as user:
+        room = new_room(sandbox)
         browser.get(origin)
         browser.execute_script("join(arguments[0], 50)", user.room_stream_url(room))
         assert eventually(browser, lambda: browser.execute_script("return errors > 1"))
@@ -141,11 +140,8 @@ def test_finished_workflow_is_asked_again_at_most_once(
 ) -> None:
     browser, origin = page
     with (
-        Sandbox(
-            allow_origins=[origin],
-            retry=50,
-        ).run() as sandbox,
-        sandbox.client(namespace="user_1") as user,
+        Sandbox(allow_origins=[origin], retry=50).run() as sandbox,
+        sandbox.client(namespace=NAMESPACE) as user,
     ):
         workflow = user.workflows.create(
             name="Approval",
@@ -164,11 +160,11 @@ def test_finished_workflow_is_asked_again_at_most_once(
             assert eventually(browser, lambda: sandbox.open_streams == 1)
             user.workflow_instances.submit_input(instance, body={"approved": True})
         wanted = [200] if finished == "before" else [200, then]
-        assert eventually(browser, lambda: asked(sandbox, "stream_workflow_instance") == wanted)
+        assert eventually(browser, lambda: statuses(sandbox, "stream_workflow_instance") == wanted)
         # Neither asks again: one connection is open, and after a 204 EventSource stays closed.
         state = 2 if wanted[-1] == 204 else 1
         assert eventually(browser, lambda: browser.execute_script("return source.readyState") == state)
         assert eventually(browser, lambda: types(browser)[-1] == "done")
-        assert asked(sandbox, "stream_workflow_instance") == wanted
+        assert statuses(sandbox, "stream_workflow_instance") == wanted
         browser.execute_script("leave()")
         assert eventually(browser, lambda: sandbox.open_streams == 0)

@@ -206,24 +206,6 @@ def test_long_ids_take_bounded_memory() -> None:
     assert texts(stream) == ""
 
 
-def test_closed_state_ignores_later_reports() -> None:
-    """Reports of another thread that does not know of the close yet."""
-    for report in (
-        lambda stream: stream.connected(1.0),
-        lambda stream: stream.received(event(2), 1.0),
-        lambda stream: stream.received(event(2) + event(None, type="error"), 1.0),
-        lambda stream: stream.failed(BROKEN, 1.0),
-        StreamState.woken,
-        StreamState.out_of_time,
-    ):
-        stream = state()
-        stream.connected(0.0)
-        stream.received(event(1), 0.0)
-        stream.closed()
-        report(stream)
-        assert (stream.action, list(stream.ready), stream.reconnects) == (End(None), [], 0)
-
-
 @given(st.data())
 def test_events_come_once_and_in_order_wherever_connections_break(data: st.DataObject) -> None:
     """A server that resumes, or repeats more than it should; events with an id of their own, and some without."""

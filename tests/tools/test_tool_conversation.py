@@ -8,7 +8,6 @@ import json
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Literal
 
 import httpx
@@ -32,8 +31,8 @@ from tests.support.conversations import NAMESPACE, asked, chat, new_room, room_w
 from tests.support.delivery_receiver import receiving
 from tests.support.modes import call as call_with
 from tests.support.modes import sync_and_async
-from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.waiting import eventually
+from tests.support.wire import Wire
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -438,27 +437,23 @@ def test_equal_tool_ids_of_two_platforms_are_kept_apart() -> None:
     def second(number: int) -> str:
         return f"second {number}"
 
+    tool = {"id": "tool_1", "description": "", "parameters": {}}
+    message = {"id": "msg", "room_id": "room_1", "role": "tool", "content": "", "created_at": "2026-01-01T00:00:00Z"}
+
     answers = []
     for name in ("first", "second"):
-        with RawServer(partial(_one_call, name, answers)) as server:
-            settings = {"account_server_url": f"{server.url}/auth", "core_api_url": f"{server.url}/core"}
-            with InteractorClient(client_id="id", client_secret="a-secret", environment="sandbox", **settings) as user:
-                call = ToolCall(id="tc_1", tool_id="tool_1", arguments={"number": 1}, status="pending")
-                tools.run(user, call, room_id="room_1")
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            if "/tools/" in request.url.path:
+                return httpx.Response(200, json={"data": {**tool, "name": name}})  # noqa: B023
+            answers.append(json.loads(request.content)["result"])
+            return httpx.Response(200, json={"data": message})
+
+        settings = {**Wire(answer).settings, "core_api_url": f"https://{name}.example/api/v1"}
+        with InteractorClient(**settings) as user:
+            call = ToolCall(id="tc_1", tool_id="tool_1", arguments={"number": 1}, status="pending")
+            tools.run(user, call, room_id="room_1")
     assert answers == ["first 1", "second 1"]
-
-
-def _one_call(tool: str, answers: list[str], connection: Connection) -> None:
-    """A platform that knows one tool."""
-    if connection.target.endswith("/oauth/token"):
-        data: dict[str, Any] = {"access_token": "t", "token_type": "Bearer", "expires_in": 900}
-    elif "/tools/" in connection.target:
-        data = {"id": "tool_1", "name": tool, "description": "", "parameters": {}}
-    else:
-        answers.append(json.loads(connection.body)["result"])
-        data = {"id": "msg", "room_id": "room_1", "role": "tool", "content": "", "created_at": "2026-01-01T00:00:00Z"}
-    connection.head(content_type="application/json")
-    connection.send(json.dumps({"data": data}).encode())
 
 
 def test_call_id_that_cannot_be_sent_raises_response_validation_error(sandbox: Sandbox) -> None:
