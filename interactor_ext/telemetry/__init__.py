@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
     from interactor_ext.telemetry._prometheus import PrometheusTelemetry
-    from interactor_ext.transports._pool import Connections
+    from interactor_ext.transports._idle_connections import Connections
 
 __all__ = [
     "DASHBOARD",
@@ -63,7 +63,7 @@ DASHBOARD = RULES.with_name("interactor.dashboard.json")
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "interactor_ext.transports._pool": ("Connections",),
+        "interactor_ext.transports._idle_connections": ("Connections",),
         "._events": (
             "Event",
             "Pool",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from interactor_ext.tokens._store import Token
-    from interactor_ext.transports._pool import Connections
+    from interactor_ext.transports._idle_connections import Connections
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

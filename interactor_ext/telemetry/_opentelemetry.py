@@ -23,7 +23,7 @@ from interactor_ext.telemetry._events import (
     TokenRequested,
     WebhookReceived,
 )
-from interactor_ext.transports._pool import Connections
+from interactor_ext.transports._idle_connections import Connections
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider, Observation

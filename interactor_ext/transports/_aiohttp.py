@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import httpx
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext.transports._idle_connections import Origin, origin_of
 from interactor_ext.transports._per_loop import PerLoop
-from interactor_ext.transports._pool import Origin, origin_of
 from interactor_ext.transports._proxies_and_tls import (
     Certificate,
     Proxy,

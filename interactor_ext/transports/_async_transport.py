@@ -17,8 +17,8 @@ import httpx
 from interactor_ext._call import Call
 from interactor_ext._fork import release_inherited
 from interactor_ext.transports._httpx_internals import has_idle_connection, watch_async_network
+from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
 from interactor_ext.transports._per_loop import PerLoop
-from interactor_ext.transports._pool import Connections, IdleConnections, Origin, origin_of
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
 
 

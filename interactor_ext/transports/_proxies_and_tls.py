@@ -15,7 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.transports._pool import Origin
+from interactor_ext.transports._idle_connections import Origin
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._waiting import TRANSPORT_CLOSED, ThreadWaiter
 from interactor_ext._waiting.closer import Watch, closer
 from interactor_ext.transports._httpx_internals import has_idle_connection, network_deadline, watch_network
-from interactor_ext.transports._pool import Connections, IdleConnections, Origin, origin_of
+from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
 
 # A waiting call checks so often for itself: the call that should wake it may have been interrupted.
