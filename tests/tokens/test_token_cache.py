@@ -72,6 +72,10 @@ def issuer(clock: Clock) -> Issuer:
     return Issuer(clock)
 
 
+def new_store() -> SharedStore:
+    return SharedStore(MemoryTokenStore(), InteractorConfig(client_id="x", client_secret="y"))
+
+
 def settled(source: Any) -> bool:
     """Whether no request is under way."""
     return source._pending is None
@@ -194,10 +198,10 @@ def test_waiting_threads_get_copies_of_one_error(issuer: Issuer, clock: Clock) -
     assert len({id(error) for error in errors}) == 16
 
 
-def test_caller_fetches_by_itself_if_no_thread_can_start(
+def test_caller_fetches_by_itself_and_without_the_store_if_no_thread_can_start(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
+    source = TokenCache(issuer.fetch, buffer=60, store=new_store(), clock=clock)
     monkeypatch.setattr(_thread, "start_new_thread", no_more)
     for error in (AuthenticationError("refused"), TimeoutError("raised by the signal handler of a task queue")):
         issuer.error = error
@@ -213,8 +217,9 @@ def no_more(*arguments: object) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiters check at short intervals whether a request was abandoned."""
+    """Waiters check at short intervals whether a request was abandoned; a store waits shortly for one that was."""
     monkeypatch.setattr("interactor_ext.tokens._cache._CHECK_SECONDS", 0.02)
+    monkeypatch.setattr("interactor_ext.tokens._shared_store._LONGEST_REQUEST", 0.5)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -265,14 +270,12 @@ def test_interrupt_of_a_caller_that_fetches_by_itself_blocks_no_other_caller(
 def test_interrupt_in_any_line_of_an_event_loop_blocks_no_other_loop(
     has_store: bool, issuer: Issuer, clock: Clock
 ) -> None:
-    config = InteractorConfig(client_id="x", client_secret="y")
-
     def run() -> None:
         asyncio.run(source.get())
 
     def prepare() -> None:
         nonlocal source
-        store = SharedStore(MemoryTokenStore(), config) if has_store else None
+        store = new_store() if has_store else None
         source = AsyncTokenCache(issuer.fetch_async, buffer=60, store=store, clock=clock)
 
     source: AsyncTokenCache
