@@ -34,6 +34,9 @@ class Row(NamedTuple):
     returns: bool = False
     """The method returns what happened, and does not raise it."""
 
+    def __repr__(self) -> str:
+        return self.name
+
 
 def public(cls: Any) -> set[str]:
     return {name for name in dir(cls) if not name.startswith("_")}
