@@ -25,7 +25,6 @@ import httpx
 from interactor_ext._headers.http_date import parse_http_date
 from interactor_ext._headers.link import Link, parse_links
 from interactor_ext._redaction import clean_text
-from interactor_ext._responses._request_info import describe_request, secrets_of
 from interactor_ext.logs import depth_of_caller, logger
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
@@ -103,9 +102,10 @@ def on_deprecation(hook: H) -> H:
     return hook
 
 
-def warn_if_deprecated(response: httpx.Response) -> None:
-    """Warn of, log and report a deprecated operation, once a process."""
-    operation = _operation(response)
+def warn_if_deprecated(response: httpx.Response, operation: str, secrets: Iterable[str]) -> None:
+    """Warn of, log and report a deprecated operation, once a process. No message quotes any of `secrets`."""
+    if response.request.extensions.get("operation") is None:
+        operation = _bounded_name(operation)
     if operation in _warned:
         return
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
@@ -115,7 +115,7 @@ def warn_if_deprecated(response: httpx.Response) -> None:
     # `setdefault` is atomic, and needs no lock that a forked child could inherit.
     if _warned.setdefault(operation, mine) is not mine:
         return
-    text = f"{operation} {describe(deprecation, secrets_of(response.request))}"
+    text = f"{operation} {describe(deprecation, secrets)}"
     logger.warning("%s", text, extra=dict(zip(("method", "endpoint"), operation.split(" ", 1), strict=False)))
     for hook in _hooks:
         try:
@@ -133,13 +133,12 @@ def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
     return f"{text}{_see(deprecation, secrets)}"
 
 
-def sunset_notice(response: httpx.Response) -> str:
-    """A sentence with the sunset date of a 410 response; "" where it has none."""
+def sunset_notice(response: httpx.Response, secrets: Iterable[str]) -> str:
+    """A sentence with the sunset date of a 410 response, without any of `secrets`; "" where it has none."""
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None or deprecation.sunset is None:
         return ""
-    see = _see(deprecation, secrets_of(response.request))
-    return f" It is no longer served from {_day(deprecation.sunset)} on{see}"
+    return f" It is no longer served from {_day(deprecation.sunset)} on{_see(deprecation, secrets)}"
 
 
 _hooks: list[Hook] = []
@@ -149,14 +148,10 @@ _MAX_WARNED = 500
 _ID = re.compile(r"/(?!v[0-9]+(?:/|$))[^/]*[0-9][^/]*")
 
 
-def _operation(response: httpx.Response) -> str:
-    """The key of an operation in `_warned`. Not in the contract: the path without ids, or "other" if they are many."""
-    request = response.request
-    operation = describe_request(request)
-    if request.extensions.get("operation") is not None:
-        return operation
+def _bounded_name(operation: str) -> str:
+    """The key in `_warned` of an operation that is not in the contract: without ids, or "other" if there are many."""
     name = _ID.sub("/{id}", operation)
-    return name if name in _warned or len(_warned) < _MAX_WARNED else f"{request.method} other"
+    return name if name in _warned or len(_warned) < _MAX_WARNED else f"{operation.partition(' ')[0]} other"
 
 
 def _fields(headers: object) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._connection_error import connection_error
 from interactor_ext._responses._read import read_response
+from interactor_ext._responses._request_info import describe_request, secrets_of
 from interactor_ext._version import __version__
 from interactor_ext._waiting import require_asyncio
 from interactor_ext.deprecation import warn_if_deprecated
@@ -208,7 +209,7 @@ def record_response(
     if client.view.on_response:
         tell(client.view.on_response, request, response, time.perf_counter() - began)
     if "deprecation" in response.headers or "sunset" in response.headers:
-        warn_if_deprecated(response)
+        warn_if_deprecated(response, describe_request(request), secrets_of(request))
 
 
 _READ = httpx.ByteStream(b"")

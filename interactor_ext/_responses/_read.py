@@ -89,7 +89,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
     message = clean_text(body.message, secrets) if body.message else f"The server answered {status}"
     sentence = _sentence(message, describe_request(response.request), about, _advice(cls, about, response))
     if cls is GoneError:
-        sentence += sunset_notice(response)
+        sentence += sunset_notice(response, secrets)
     return cls(sentence, **about)
 
 

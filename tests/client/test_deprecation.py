@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from interactor_client.api.assistants import list_assistants
-from interactor_ext import AsyncInteractorClient, InteractorClient
+from interactor_ext import GoneError, InteractorClient
 from interactor_ext import deprecation as module
 from interactor_ext._headers.link import parse_links
-from interactor_ext._responses._read import status_error
-from interactor_ext.deprecation import (
-    Deprecation,
-    InteractorDeprecationWarning,
-    on_deprecation,
-    parse_deprecation,
-    warn_if_deprecated,
-)
+from interactor_ext.deprecation import Deprecation, InteractorDeprecationWarning, on_deprecation, parse_deprecation
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.transports import AsyncTransport, Transport
+from tests.support.modes import call, sync_and_async
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
 
 JUNE_30 = datetime(2023, 6, 30, 23, 59, 59, tzinfo=UTC)
 NOW = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
@@ -62,33 +60,22 @@ def test_deprecation_header_in_every_form_is_parsed(value: str, date: datetime |
     assert parse_deprecation({"Deprecation": value}, now=NOW) == Deprecation(date)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        "false",
-        "?0",
-        "yes",
-        "@",
-        "@1.5",
-        "@1688169599.0",
-        "@ 1688169599",
-        "1688169599",
-        "@16881695990000000",  # 17 digits
-        "@999999999999999",  # the year 31 690 708
-        "@-999999999999999",
-        "@١٦٨٨١٦٩٥٩٩",
-        "@1688169599, @1688169600",
-        "30 Jun 2023",
-        "2023-06-30T23:59:59Z",
-        "Fri, 31 Jun 2023 23:59:59 GMT",
+MALFORMED = [
+    *("", "false", "?0", "yes", "@", "@1.5", "@1688169599.0", "@ 1688169599", "1688169599", "@1688169599, @1688169600"),
+    "@16881695990000000",  # 17 digits
+    "@999999999999999",  # the year 31 690 708
+    *("@-999999999999999", "@١٦٨٨١٦٩٥٩٩", "30 Jun 2023", "2023-06-30T23:59:59Z", "Fri, 31 Jun 2023 23:59:59 GMT"),
+    *(
         "Fri, 30 Jun 0000 23:59:59 GMT",
         "Fri, 30 Jun 2023 25:59:59 GMT",
         "Fri, 30 Jun 2023 23:59:59 CET",
         "\x00",
         "\udcff",
-    ],
-)
+    ),
+]
+
+
+@pytest.mark.parametrize("value", MALFORMED)
 def test_malformed_deprecation_header_is_ignored(value: str) -> None:
     assert parse_deprecation({"Deprecation": value}, now=NOW) is None
     sunset = {"Deprecation": value, "Sunset": "Tue, 01 Jul 2025 00:00:00 GMT"}
@@ -199,43 +186,59 @@ def test_parsed_links_are_substrings_of_the_header(value: str) -> None:
     )
 
 
-def answer(path: str = "/assistants", *, status: int = 200, **headers: str) -> httpx.Response:
-    operation = list_assistants.OPERATION._replace(path=path)
-    request = httpx.Request(
-        "GET", f"https://core.example/api/v1{path}?token=t0ps3cret", extensions={"operation": operation}
-    )
-    return httpx.Response(status, headers=headers, request=request, json={})
-
-
 @pytest.fixture(autouse=True)
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_warned", {})
     monkeypatch.setattr(module, "_hooks", [])
 
 
-def test_deprecated_operation_warns_once_a_process() -> None:
+SUNSET = "Tue, 01 Jul 2025 00:00:00 GMT"
+PLATFORM: dict[str, Any] = {"client_id": "c", "client_secret": "s3cret-9", "environment": "sandbox"}
+ignored = pytest.mark.filterwarnings("ignore::interactor_ext.deprecation.InteractorDeprecationWarning")
+
+
+def answering(status: int = 200, *, token: dict[str, str] | None = None, **headers: str) -> Any:
+    """Settings of a client for which every operation is deprecated; `token` are the headers of token responses."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, headers=token, json={"access_token": "t", "expires_in": 900})
+        return httpx.Response(status, headers=headers, json={"data": []})
+
+    return {**PLATFORM, "transport": httpx.MockTransport(answer)}
+
+
+@sync_and_async
+def test_deprecated_operation_warns_once_a_process(mode: str, caplog: pytest.LogCaptureFixture) -> None:
     told: list[Any] = []
-    on_deprecation(lambda operation, deprecation: told.append((operation, deprecation)))
-    warn_if_deprecated(answer())
-    warn_if_deprecated(answer(deprecation="garbage"))
-    dated = answer(deprecation="@1688169599", sunset="Tue, 01 Jul 2025 00:00:00 GMT", link="</v2>; rel=deprecation")
+    on_deprecation(lambda *met: told.append(met))
+
+    def use(client: Any) -> Any:
+        if mode == "sync":
+            return [client.rooms.list(), client.namespace("other").rooms.list(), client.tools.list()]
+        return asyncio.gather(client.rooms.list(), client.namespace("other").rooms.list(), client.tools.list())
+
+    call(mode, answering(), use)
+    call(mode, answering(deprecation="garbage"), use)
+    dated = answering(deprecation="@1688169599", sunset=SUNSET, link='</v2>; rel="deprecation"')
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        for response in (dated, dated, answer("/rooms", deprecation="true"), dated):
-            warn_if_deprecated(response)
-    first, second = (str(warning.message) for warning in caught)
-    assert first == (
-        "GET /assistants is deprecated from 2023-06-30 on, and is no longer served from 2025-07-01 on: "
-        "see https://core.example/v2"
-    )
-    assert second == "GET /rooms is deprecated."
-    assert {warning.category for warning in caught} == {InteractorDeprecationWarning}
-    assert caught[0].filename == __file__
-    assert [operation for operation, _ in told] == ["GET /assistants", "GET /rooms"]
-    assert told[0][1].sunset == utc(2025, 7, 1)
+        call(mode, dated, use)
+    ours = [warning for warning in caught if warning.category is InteractorDeprecationWarning]
+    assert sorted(str(warning.message) for warning in ours) == [
+        f"GET /{what} is deprecated from 2023-06-30 on, and is no longer served from 2025-07-01 on: "
+        "see https://sandbox-core.interactor.com/v2"
+        for what in ("rooms", "tools")
+    ]
+    if mode == "sync":
+        assert {warning.filename for warning in ours} == {__file__}
+    link = "https://sandbox-core.interactor.com/v2"
+    assert sorted(told) == [(f"GET /{what}", (JUNE_30, utc(2025, 7, 1), link, None)) for what in ("rooms", "tools")]
+    logged = [record for record in caplog.records if "is deprecated" in record.getMessage()]
+    assert sorted(vars(record)["endpoint"] for record in logged) == ["/rooms", "/tools"]
 
 
-@pytest.mark.filterwarnings("ignore::interactor_ext.deprecation.InteractorDeprecationWarning")
+@ignored
 def test_concurrent_calls_of_deprecated_operation_warn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     on_deprecation(lambda operation, _: told.append(operation))
@@ -248,30 +251,26 @@ def test_concurrent_calls_of_deprecated_operation_warn_once(monkeypatch: pytest.
         return parse(*args, **settings)
 
     monkeypatch.setattr(module, "parse_deprecation", parse_together)
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(warn_if_deprecated, [answer(deprecation="true") for _ in range(4)]))
+    with InteractorClient(**answering(deprecation="true")) as client, ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: client.assistants.list(), range(4)))
     assert told == ["GET /assistants"]
 
 
-@pytest.mark.filterwarnings("ignore::interactor_ext.deprecation.InteractorDeprecationWarning")
+@ignored
 def test_warned_operations_outside_the_contract_are_bounded() -> None:
     told: list[str] = []
     on_deprecation(lambda operation, _: told.append(operation))
-
-    def meet(path: str) -> None:
-        request = httpx.Request("GET", f"https://core.example/api/v1/beta/{path}")
-        warn_if_deprecated(httpx.Response(200, headers={"deprecation": "true"}, request=request))
-
-    for number in range(1000):
-        meet(f"things/{number}")
-        meet(f"things/thing_{number}x/parts")
-    assert told == ["GET /api/v1/beta/things/{id}", "GET /api/v1/beta/things/{id}/parts"]
-    for number in range(1000):
-        meet("a" * number)
-    assert told[-1] == "GET other"
-    assert len(told) == len(module._warned) <= 501
-    warn_if_deprecated(answer(deprecation="true"))
-    assert told[-1] == "GET /assistants"
+    with InteractorClient(**answering(deprecation="true")) as client:
+        for number in range(5):
+            client.request("GET", f"/beta/things/{number}")
+            client.request("GET", f"/beta/things/thing_{number}x/parts")
+        assert told == ["GET /api/v1/beta/things/{id}", "GET /api/v1/beta/things/{id}/parts"]
+        for number in range(1, 600):
+            client.request("GET", f"/beta/{'a' * number}")
+        assert told[-1] == "GET other"
+        assert len(told) == len(module._warned) <= 501
+        client.assistants.list()
+        assert told[-1] == "GET /assistants"
 
 
 def test_failing_deprecation_hook_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -279,44 +278,49 @@ def test_failing_deprecation_hook_is_logged(caplog: pytest.LogCaptureFixture) ->
     def fail(operation: str, deprecation: Deprecation) -> None:
         raise RuntimeError("no")
 
-    with pytest.warns(InteractorDeprecationWarning):
-        warn_if_deprecated(answer(deprecation="true"))
+    with pytest.warns(InteractorDeprecationWarning), InteractorClient(**answering(deprecation="true")) as client:
+        client.assistants.list()
     assert "GET /assistants is deprecated." in caplog.text
     assert "RuntimeError: no" in caplog.text
 
 
-def test_gone_error_names_the_sunset_date() -> None:
-    error = status_error(answer(status=410, sunset="Tue, 01 Jul 2025 00:00:00 GMT", link="</v2>; rel=sunset"))
-    assert "2025-07-01" in str(error)
-    assert "https://core.example/v2" in str(error)
-    assert "switched off" in str(status_error(answer(status=410)))
+@sync_and_async
+def test_gone_error_names_the_sunset_date(mode: str) -> None:
+    gone = answering(410, sunset=SUNSET, link='<https://x.example/v2>; rel="sunset"')
+    with pytest.warns(), pytest.raises(GoneError, match=r"served from 2025-07-01 on: see https://x\.example/v2"):
+        call(mode, gone, lambda client: client.rooms.list())
+    with pytest.raises(GoneError, match="switched off"):
+        call(mode, answering(410), lambda client: client.rooms.list())
 
 
-class DeprecatedTokens(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        assert request.url.path.endswith("/oauth/token")
-        return httpx.Response(200, headers={"deprecation": "true"}, json={"access_token": "t", "expires_in": 900})
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return self.handle_request(request)
-
-
-SETTINGS: dict[str, Any] = {
-    "client_id": "a",
-    "client_secret": "b",
-    "core_api_url": "https://core.test",
-    "account_server_url": "https://account.test",
-}
+@pytest.mark.filterwarnings("error")
+@sync_and_async
+def test_deprecation_warning_as_error_is_raised_unchanged(mode: str) -> None:
+    for given_by in (answering(deprecation="true"), answering(token={"deprecation": "true"})):
+        with pytest.raises(InteractorDeprecationWarning):
+            call(mode, given_by, lambda client: client.rooms.list())
 
 
 @pytest.mark.filterwarnings("error::interactor_ext.deprecation.InteractorDeprecationWarning")
-async def test_deprecation_warning_turned_into_error_is_raised_unchanged() -> None:
-    with (
-        InteractorClient(**SETTINGS, transport=DeprecatedTokens()) as client,
-        pytest.raises(InteractorDeprecationWarning),
-    ):
-        client.assistants.list()
-    module._warned.clear()
-    async with AsyncInteractorClient(**SETTINGS, transport=DeprecatedTokens()) as async_client:
+@sync_and_async
+def test_deprecation_warning_as_error_leaves_no_stream_open(sandbox: Sandbox, mode: str) -> None:
+    with sandbox.client(namespace="user_1") as client:
+        bot = client.assistants.create(name="B", model="gpt-4", system_prompt="Help.")
+        room = client.rooms.create(assistant_id=bot.id).id
+    sandbox.deprecate("stream_room")
+    transport = Transport() if mode == "sync" else AsyncTransport()
+
+    def use(client: Any) -> Any:
+        if mode == "async":
+            return use_async(client)
         with pytest.raises(InteractorDeprecationWarning):
-            await async_client.assistants.list()
+            client.rooms.stream(room).__enter__()
+        return transport.connections()
+
+    async def use_async(client: Any) -> Any:
+        with pytest.raises(InteractorDeprecationWarning):
+            await client.rooms.stream(room).__aenter__()
+        return transport.connections()
+
+    connections = call(mode, sandbox._with_connection({"namespace": "user_1", "transport": transport}), use)
+    assert connections.open == connections.idle
