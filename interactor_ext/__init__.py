@@ -30,7 +30,9 @@ from interactor_ext._errors import (
     ResponseValidationError,
     ServerError,
     StreamError,
+    UnexpectedStateError,
     ValidationError,
+    WaitTimeoutError,
     WebhookBusyError,
     WebhookError,
     WebhookPayloadError,
@@ -47,7 +49,6 @@ if TYPE_CHECKING:
     from interactor_ext._client.health import Health
     from interactor_ext._client.response_info import ResponseInfo
     from interactor_ext._client.shared_clients import get_async_client, get_client, reset_clients
-    from interactor_ext._client.waiting import UnexpectedStateError, WaitTimeoutError
     from interactor_ext._config import InteractorConfig, validate_env
     from interactor_ext.chat._reply import AsyncReply, Reply
     from interactor_ext.limits import RateLimiter, RedisRateLimiter
@@ -120,7 +121,6 @@ __getattr__, __dir__ = lazy_names(
         ".limits._observed": ("RateLimit",),
         "._client.response_info": ("ResponseInfo",),
         "._client.shared_clients": ("get_async_client", "get_client", "reset_clients"),
-        "._client.waiting": ("UnexpectedStateError", "WaitTimeoutError"),
         ".limits": ("RateLimiter", "RedisRateLimiter"),
         ".retry": ("RetryPolicy", "with_retry"),
         ".tools": ("ToolContext", "ToolSet"),

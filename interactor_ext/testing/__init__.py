@@ -5,7 +5,9 @@ The fixtures are in `interactor_ext.pytest_plugin` and need `pip install 'intera
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
     from interactor_ext.testing.deliveries import SignedDelivery, WebhookFactory
@@ -14,19 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["PlatformGuard", "PlatformRefused", "SignedDelivery", "WebhookFactory", "recorder"]
 
-_HOMES = {
-    "PlatformGuard": "guard",
-    "PlatformRefused": "guard",
-    "SignedDelivery": "deliveries",
-    "WebhookFactory": "deliveries",
-    "recorder": "recording",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # The guard is active in every test run of every project with the SDK: it must not import a client or a model.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+# The guard is active in every test run of every project with the SDK: it must not import a client or a model.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        ".deliveries": ("SignedDelivery", "WebhookFactory"),
+        ".guard": ("PlatformGuard", "PlatformRefused"),
+        ".recording": ("recorder",),
+    },
+)
