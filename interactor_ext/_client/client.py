@@ -402,6 +402,3 @@ def _settings_of(
         if fields.get("max_retries") is None:
             fields = {**fields, "max_retries": retry_policy.max_retries}
     return InteractorConfig.from_env(**fields) if config is None else config.replace(**fields)
-
-
-InteractorClient.__module__ = AsyncInteractorClient.__module__ = "interactor_ext"

@@ -36,6 +36,3 @@ def health_from(error: InteractorError | None, seconds: float, *, token_valid: b
     if error is None or answered:
         return Health("healthy", seconds * 1000, token_valid)
     return Health("unhealthy", seconds * 1000, token_valid and not isinstance(error, AuthenticationError), str(error))
-
-
-Health.__module__ = "interactor_ext"

@@ -53,6 +53,3 @@ def tell(callbacks: Iterable[OnResponse], request: httpx.Request, response: http
             callback(info)
         except Exception:
             logger.exception("on_response failed; the call goes on.")
-
-
-ResponseInfo.__module__ = "interactor_ext"

@@ -199,6 +199,3 @@ def _forget(task: asyncio.Task[None]) -> None:
     _cancelled.discard(task)
     if not task.cancelled():
         task.exception()  # looked at, so that asyncio does not report it
-
-
-Reply.__module__ = AsyncReply.__module__ = "interactor_ext"

@@ -116,6 +116,3 @@ class RedisRateLimiter(RateLimiter):
     def __init__(self, redis: Any, tiers: Tiers | None = None, *, prefix: str = "interactor:limits:") -> None:
         super().__init__(tiers)
         self._buckets = RedisBuckets(redis, prefix, self._tiers)
-
-
-RateLimiter.__module__ = RedisRateLimiter.__module__ = "interactor_ext"

@@ -58,6 +58,3 @@ def _time(text: str | None) -> float | None:
     except ValueError:
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-RateLimit.__module__ = "interactor_ext"

@@ -20,6 +20,3 @@ class Connections(NamedTuple):
     def sum(cls, pools: Iterable[Connections]) -> Connections:
         """The connections of several pools together."""
         return cls(*map(sum, zip((0, 0, 0), *pools, strict=True)))
-
-
-Connections.__module__ = "interactor_ext.telemetry"

@@ -72,6 +72,3 @@ class MemoryTokenStore:
         finally:
             if held:
                 lock.release()
-
-
-Token.__module__ = TokenStore.__module__ = MemoryTokenStore.__module__ = "interactor_ext.tokens"

@@ -246,6 +246,3 @@ class _PooledBody(httpx.AsyncByteStream):
             self._pool.release(connection)
         finally:
             self._slots.release()
-
-
-AsyncTransport.__module__ = "interactor_ext.transports"

@@ -332,6 +332,3 @@ class PooledBody(httpx.SyncByteStream):
         else:
             call.pool.release(call)
         self._call = None
-
-
-Transport.__module__ = "interactor_ext.transports"

@@ -234,6 +234,3 @@ def _members(text: str) -> dict[str, str] | None:
 def _loose_name(text: str) -> str:
     value = _loose_value(text.strip(_WHITESPACE))
     return value if isinstance(value, str) else ""
-
-
-parse_event.__module__ = "interactor_ext.webhooks"

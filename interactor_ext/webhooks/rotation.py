@@ -82,6 +82,3 @@ def _new_secret(webhook: Any) -> str:
     if not isinstance(secret, str) or not secret:
         raise WebhookError("The platform rotated the secret and did not say what it is now: rotate again.")
     return secret
-
-
-SecretRotation.__module__ = rotate_secret.__module__ = arotate_secret.__module__ = "interactor_ext.webhooks"

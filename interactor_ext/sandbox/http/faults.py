@@ -234,6 +234,3 @@ def _is_finite(value: float) -> bool:
     except OverflowError:
         # An integer larger than any float.
         return False
-
-
-Fault.__module__ = Faults.__module__ = "interactor_ext.sandbox"

@@ -241,6 +241,3 @@ def _shown(record: Record) -> ScriptedReply:
         then=public["then"],
         left=public["left"],
     )
-
-
-Replies.__module__ = ScriptedReply.__module__ = "interactor_ext.sandbox"

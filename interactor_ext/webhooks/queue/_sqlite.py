@@ -125,6 +125,3 @@ class SQLiteEventQueue(SQLiteBacked):
         with self._database.transaction() as connection:
             now = self._clock.now(connection)
             return connection.execute(statement, {**values, "now": now}).rowcount > 0
-
-
-SQLiteEventQueue.__module__ = "interactor_ext.webhooks"

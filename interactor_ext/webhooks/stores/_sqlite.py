@@ -78,6 +78,3 @@ class SQLiteEventStore(SQLiteBacked):
         """As `EventStore.release`."""
         with self._database.transaction() as connection:
             connection.execute(_RELEASE, {"key": key, "token": token})
-
-
-SQLiteEventStore.__module__ = "interactor_ext.webhooks"
