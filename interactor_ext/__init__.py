@@ -30,7 +30,9 @@ from interactor_ext._errors import (
     ResponseValidationError,
     ServerError,
     StreamError,
+    UnexpectedStateError,
     ValidationError,
+    WaitTimeoutError,
     WebhookBusyError,
     WebhookError,
     WebhookPayloadError,
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
     from interactor_ext._client.reports import Health, RateLimit, ResponseInfo
     from interactor_ext._client.shared_clients import get_async_client, get_client, reset_clients
-    from interactor_ext._client.waiting import UnexpectedStateError, WaitTimeoutError
     from interactor_ext._config import InteractorConfig, validate_env
     from interactor_ext.chat._reply import AsyncReply, Reply
     from interactor_ext.limits import RateLimiter, RedisRateLimiter
@@ -116,7 +117,6 @@ __getattr__, __dir__ = lazy_names(
         "._config": ("InteractorConfig", "validate_env"),
         "._client.reports": ("Health", "RateLimit", "ResponseInfo"),
         "._client.shared_clients": ("get_async_client", "get_client", "reset_clients"),
-        "._client.waiting": ("UnexpectedStateError", "WaitTimeoutError"),
         ".limits": ("RateLimiter", "RedisRateLimiter"),
         ".retry": ("RetryPolicy", "with_retry"),
         ".tools": ("ToolContext", "ToolSet"),

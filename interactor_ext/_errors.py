@@ -4,6 +4,7 @@ InteractorError
 ├── ConfigurationError               missing or contradictory settings
 ├── APIConnectionError               no answer came, or none that is HTTP
 │   └── APITimeoutError              no answer came in time
+│       └── WaitTimeoutError         an awaited status did not come in time
 ├── APIStatusError                   the server answered, with any other status that is no success
 │   ├── AuthenticationError          401
 │   ├── PermissionDeniedError        403
@@ -15,6 +16,7 @@ InteractorError
 │   ├── ServerError                  5xx
 │   └── CredentialExpiredError       the user must connect a credential again
 ├── ResponseValidationError          a success body that does not fit its model
+├── UnexpectedStateError             a final status that is not the awaited one
 ├── CircuitOpenError                 refused locally, nothing sent
 ├── StreamError                      an `error` event, or a stream that cannot be resumed
 └── WebhookError
@@ -27,7 +29,7 @@ InteractorError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 
 class InteractorError(Exception):
@@ -86,6 +88,14 @@ class APITimeoutError(APIConnectionError):
     """No answer came in time. A request that changes something may have arrived."""
 
     default_code = "TIMEOUT"
+
+
+class WaitTimeoutError(APITimeoutError):
+    """The awaited status did not come in time. `last` is the workflow instance or OAuth flow as last seen, or None."""
+
+    def __init__(self, message: str = "", *, last: Any = None, **about: Any) -> None:
+        super().__init__(message, **about)
+        self.last = last
 
 
 class APIStatusError(InteractorError):
@@ -177,6 +187,16 @@ class ResponseValidationError(InteractorError):
         self.item = item
 
 
+class UnexpectedStateError(InteractorError):
+    """The status is final, and not an awaited one. `last` is the workflow instance or OAuth flow."""
+
+    default_code = "UNEXPECTED_STATE"
+
+    def __init__(self, message: str = "", *, last: Any = None, **about: Any) -> None:
+        super().__init__(message, **about)
+        self.last = last
+
+
 class CircuitOpenError(InteractorError):
     """Refused by this client itself after a run of failures; nothing was sent. `retry_after` says when to try again."""
 
@@ -221,26 +241,6 @@ class WebhookStoreError(WebhookError):
     default_code = "WEBHOOK_STORE_ERROR"
 
 
-class WrongWithError(TypeError, AttributeError):
-    """`with` and `async with` were mistaken for one another."""
-
-
-class NoContextManager:
-    """Stands in for the `__aenter__` of a sync class, and for the `__enter__` of an async one: to look it up raises.
-
-    As a descriptor, so that `hasattr` is False, by which frameworks tell the one from the other.
-    """
-
-    def __init__(self, advice: str) -> None:
-        self._advice = advice
-
-    def __get__(self, instance: object, owner: type) -> NoReturn:
-        raise WrongWithError(self._advice.format(owner.__name__))
-
-
-NO_ASYNC_WITH = NoContextManager("{} is sync: write `with`, not `async with`, or use AsyncInteractorClient")
-NO_WITH = NoContextManager("{} is async: write `async with`, not `with`, or use InteractorClient")
-
-
+# Not when they are looked up, as other names: a traceback shows the public name of an error that nobody has looked up.
 for _class in [each for each in globals().values() if isinstance(each, type) and issubclass(each, InteractorError)]:
     _class.__module__ = "interactor_ext"

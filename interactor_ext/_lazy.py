@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from types import FunctionType, ModuleType
 from typing import Any
 
 
@@ -13,6 +14,7 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package, from its modules and the public names that each of them holds.
 
+    A class or function says from then on that it is of the package, in tracebacks, reprs and pickles.
     Type checkers do not look here: the package imports the same names under `if TYPE_CHECKING`.
     """
     module_of = {name: module for module, names in modules.items() for name in names}
@@ -20,7 +22,10 @@ def lazy_names(
     def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the package's own
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(module_of[name], package), name)
+        module = import_module(module_of[name], package)
+        value = getattr(module, name)
+        if _is_private(module, value):
+            value.__module__ = package
         setattr(sys.modules[package], name, value)
         return value
 
@@ -28,6 +33,12 @@ def lazy_names(
         return sorted(sys.modules[package].__all__)
 
     return __getattr__, __dir__
+
+
+def _is_private(module: ModuleType, value: object) -> bool:
+    """Whether `value` says that it is of `module`, and users do not import that: a public one has an `__all__`."""
+    is_ours = module.__name__.startswith("interactor_ext.") and not hasattr(module, "__all__")
+    return is_ours and isinstance(value, type | FunctionType) and value.__module__ == module.__name__
 
 
 class LazyModule:

@@ -16,10 +16,10 @@ from interactor_ext._client.reports import Health, OnResponse, RateLimit, health
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, StreamURL, View, room_stream, workflow_stream
 from interactor_ext._config import ConfigFields, InteractorConfig
-from interactor_ext._errors import NO_ASYNC_WITH, NO_WITH, InteractorError
+from interactor_ext._errors import InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
-from interactor_ext._waiting import require_asyncio
+from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens._requests import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
@@ -409,6 +409,3 @@ def _settings_of(
         if fields.get("max_retries") is None:
             fields = {**fields, "max_retries": retry_policy.max_retries}
     return InteractorConfig.from_env(**fields) if config is None else config.replace(**fields)
-
-
-InteractorClient.__module__ = AsyncInteractorClient.__module__ = "interactor_ext"

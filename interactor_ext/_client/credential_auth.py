@@ -313,6 +313,3 @@ def _headers(token: Token) -> dict[str, str]:
 
 def _token_of(headers: Mapping[str, str]) -> Token:
     return Token(headers.get("Authorization", "").removeprefix("Bearer "), 0.0, 0.0)
-
-
-CredentialAuth.__module__ = AsyncCredentialAuth.__module__ = "interactor_ext"

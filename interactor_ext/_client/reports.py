@@ -128,6 +128,3 @@ def _time(text: str | None) -> float | None:
     except ValueError:
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-Health.__module__ = ResponseInfo.__module__ = RateLimit.__module__ = "interactor_ext"

@@ -123,6 +123,3 @@ def _close_now(client: AsyncInteractorClient) -> None:
         closing = loop.create_task(client.aclose())
         _closing.add(closing)
         closing.add_done_callback(_closing.discard)
-
-
-get_client.__module__ = get_async_client.__module__ = reset_clients.__module__ = "interactor_ext"

@@ -16,6 +16,8 @@ from interactor_ext._errors import (
     InteractorError,
     RateLimitError,
     ServerError,
+    UnexpectedStateError,
+    WaitTimeoutError,
 )
 from interactor_ext._redaction import clean_text
 from interactor_ext.streams._shared import Gap
@@ -30,24 +32,6 @@ _TRANSIENT_ERRORS = (APIConnectionError, RateLimitError, ServerError)
 _MOST_FAILURES = 5
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.25, 1.5, 5.0
-
-
-class WaitTimeoutError(APITimeoutError):
-    """The awaited status did not come in time. `last` is the workflow instance or OAuth flow as last seen, or None."""
-
-    def __init__(self, message: str = "", *, last: Any = None, **about: Any) -> None:
-        super().__init__(message, **about)
-        self.last = last
-
-
-class UnexpectedStateError(InteractorError):
-    """The status is final, and not an awaited one. `last` is the workflow instance or OAuth flow."""
-
-    default_code = "UNEXPECTED_STATE"
-
-    def __init__(self, message: str = "", *, last: Any = None, **about: Any) -> None:
-        super().__init__(message, **about)
-        self.last = last
 
 
 class _Poll(Generic[W]):
@@ -181,6 +165,3 @@ def _describe(seen: WorkflowInstance | OAuthFlow) -> str:
     at = f" at {place!r}" if place else ""
     because = f" ({clean_text(str(problem))})" if problem else ""
     return f"{seen.status!r}{at}{because}"
-
-
-WaitTimeoutError.__module__ = UnexpectedStateError.__module__ = "interactor_ext"

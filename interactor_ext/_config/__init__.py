@@ -209,6 +209,3 @@ def _filled(fields: ConfigFields, others: Mapping[str, Any]) -> ConfigFields:
 
 def _without_slash(url: Any) -> Any:
     return url.rstrip("/") if isinstance(url, str) else url
-
-
-InteractorConfig.__module__ = validate_env.__module__ = "interactor_ext"

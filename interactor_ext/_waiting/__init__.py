@@ -11,7 +11,7 @@ import _thread
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
@@ -31,6 +31,27 @@ def require_asyncio() -> None:
             "This needs a running event loop of asyncio, and there is none: under trio, use InteractorClient in "
             "threads (trio.to_thread.run_sync), or run this part with trio-asyncio or asyncio.run"
         ) from None
+
+
+class WrongWithError(TypeError, AttributeError):
+    """`with` and `async with` were mistaken for one another."""
+
+
+class NoContextManager:
+    """Stands in for the `__aenter__` of a sync class, and for the `__enter__` of an async one: to look it up raises.
+
+    As a descriptor, so that `hasattr` is False, by which frameworks tell the one from the other.
+    """
+
+    def __init__(self, advice: str) -> None:
+        self._advice = advice
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise WrongWithError(self._advice.format(owner.__name__))
+
+
+NO_ASYNC_WITH = NoContextManager("{} is sync: write `with`, not `async with`, or use AsyncInteractorClient")
+NO_WITH = NoContextManager("{} is async: write `async with`, not `with`, or use InteractorClient")
 
 
 class Waiter(Protocol):

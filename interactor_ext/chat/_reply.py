@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
 from interactor_ext._effects import Effects, run_async, run_sync
-from interactor_ext._errors import NO_ASYNC_WITH, NO_WITH
+from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH
 from interactor_ext._waiting.closer import close_later
 from interactor_ext.chat._shared import MOST_TOOLS_AT_ONCE, SERVING, SharedReply
 from interactor_ext.tools._calls import TOOL_THREADS
@@ -199,6 +199,3 @@ def _forget(task: asyncio.Task[None]) -> None:
     _cancelled.discard(task)
     if not task.cancelled():
         task.exception()  # looked at, so that asyncio does not report it
-
-
-Reply.__module__ = AsyncReply.__module__ = "interactor_ext"

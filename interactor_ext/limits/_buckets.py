@@ -197,6 +197,3 @@ def observed(
     text = headers.get("x-ratelimit-remaining", "").strip()
     remaining = float(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
     return affected, remaining, closed_for
-
-
-Tier.__module__ = Tiers.__module__ = "interactor_ext.limits"

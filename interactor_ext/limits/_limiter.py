@@ -137,6 +137,3 @@ class RedisRateLimiter(RateLimiter):
                 "A redis.asyncio client serves AsyncInteractorClient only: pass a redis.Redis here."
             )
         return super().wait(keys, time_left, closing)
-
-
-RateLimiter.__module__ = RedisRateLimiter.__module__ = "interactor_ext"

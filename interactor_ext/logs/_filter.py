@@ -91,6 +91,3 @@ def log_to_stderr(logger: logging.Logger, value: str) -> None:
     handler.addFilter(RedactingFilter())
     logger.addHandler(handler)
     logger.setLevel(level)
-
-
-RedactingFilter.__module__ = "interactor_ext.logs"

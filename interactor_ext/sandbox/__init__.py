@@ -28,18 +28,25 @@ control.py; data files in datafile.py, seeds in seeds.py; delivery of webhooks i
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from interactor_ext._lazy import lazy_names
+
 try:
-    from interactor_ext.sandbox._sandbox import Sandbox
+    from interactor_ext.sandbox import _sandbox as _needs_the_extra  # noqa: F401
 except ModuleNotFoundError as error:
     if (error.name or "").startswith("interactor"):
         raise
     raise ImportError("interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'") from error
-from interactor_ext.sandbox.clock import Clock
-from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
-from interactor_ext.sandbox.http.dialects import Dialect
-from interactor_ext.sandbox.http.faults import Fault, Faults
-from interactor_ext.sandbox.platform.scripts import Replies, ScriptedReply
-from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
+
+if TYPE_CHECKING:
+    from interactor_ext.sandbox._sandbox import Sandbox
+    from interactor_ext.sandbox.clock import Clock
+    from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
+    from interactor_ext.sandbox.http.dialects import Dialect
+    from interactor_ext.sandbox.http.faults import Fault, Faults
+    from interactor_ext.sandbox.platform.scripts import Replies, ScriptedReply
+    from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 
 __all__ = [
     "Clock",
@@ -54,3 +61,16 @@ __all__ = [
     "Sandbox",
     "ScriptedReply",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "._sandbox": ("Sandbox",),
+        ".clock": ("Clock",),
+        ".delivery.deliveries": ("Delivery", "DeliveryOptions"),
+        ".http.dialects": ("Dialect",),
+        ".http.faults": ("Fault", "Faults"),
+        ".platform.scripts": ("Replies", "ScriptedReply"),
+        ".storage.journal": ("Journal", "RequestRecord"),
+    },
+)

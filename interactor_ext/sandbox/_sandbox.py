@@ -415,6 +415,3 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-Sandbox.__module__ = "interactor_ext.sandbox"

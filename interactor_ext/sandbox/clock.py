@@ -92,6 +92,3 @@ class Clock:
         for reference in self._listeners:
             if listener := reference():
                 listener()
-
-
-Clock.__module__ = "interactor_ext.sandbox"

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
 
-from interactor_ext._errors import NO_ASYNC_WITH, NO_WITH
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._responses._connection_error import interrupt_behind
-from interactor_ext._waiting import TaskWaiter, ThreadWaiter, require_asyncio
+from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, TaskWaiter, ThreadWaiter, require_asyncio
 from interactor_ext._waiting.closer import close_later, start_closer
 from interactor_ext.sse import ServerSentEvent
 from interactor_ext.streams._events import Received

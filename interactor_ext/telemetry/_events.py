@@ -231,18 +231,3 @@ class Reporter:
             self.record(TokenRequested(False, time.perf_counter() - began))
             raise
         self.record(TokenRequested(True, time.perf_counter() - began))
-
-
-for _class in (
-    Sending,
-    RequestEnded,
-    TokenRequested,
-    TokenInUse,
-    StreamConnected,
-    StreamDisconnected,
-    WebhookReceived,
-    Pool,
-    PoolOpened,
-    Telemetry,
-):
-    _class.__module__ = "interactor_ext.telemetry"

@@ -162,6 +162,3 @@ def _about(request: Sending) -> dict[str, Any]:
 
 def _name(exception: BaseException | None) -> str:
     return "_OTHER" if exception is None else f"{type(exception).__module__}.{type(exception).__qualname__}"
-
-
-OpenTelemetryTelemetry.__module__ = "interactor_ext.telemetry"

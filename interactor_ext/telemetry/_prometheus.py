@@ -248,6 +248,3 @@ def _status(event: RequestEnded) -> str:
     if event.error == "cancelled":
         return "cancelled"
     return "timeout" if event.code == "TIMEOUT" else "error"
-
-
-PrometheusTelemetry.__module__ = "interactor_ext.telemetry"

@@ -203,6 +203,3 @@ def _is_asgi(app: Any) -> bool:
 
 def _answer(response: httpx.Response) -> WebhookAnswer:
     return WebhookAnswer(response.content, response.status_code, dict(response.headers))
-
-
-SignedDelivery.__module__ = WebhookFactory.__module__ = "interactor_ext.testing"

@@ -22,6 +22,8 @@ _INHERITED = object()
 class PlatformRefused(RuntimeError):
     """A test requested a host of the real platform. Nothing was sent."""
 
+    __module__ = "interactor_ext.testing"  # in tracebacks of tests that have not looked it up
+
     def __init__(self, host: str) -> None:
         super().__init__(
             f"{host} belongs to the real platform, and a test asked for it. Take the client from the fixture "
@@ -137,6 +139,3 @@ def _tls_host(*args: Any, server_hostname: Any = None, **_: Any) -> Any:
 
 def _proxied_host(_: Any, origin: Any = None, **__: Any) -> Any:
     return getattr(origin, "host", None)
-
-
-PlatformRefused.__module__ = PlatformGuard.__module__ = "interactor_ext.testing"

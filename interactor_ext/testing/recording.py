@@ -310,6 +310,3 @@ def _clean_uri(uri: str) -> str:
 def _masked_body(request: Any) -> Any:
     body = BodyMasker(request.uri).masked(_body_of(request), request.headers)
     return _LOCAL_SERVER.sub(r"\1localhost", json.dumps(body, sort_keys=True, default=repr))
-
-
-recorder.__module__ = "interactor_ext.testing"

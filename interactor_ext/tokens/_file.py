@@ -184,6 +184,3 @@ def _is_valid(value: Any, now: float) -> bool:
         return load_token(value).expires_at > now
     except ValueError:
         return False
-
-
-FileTokenStore.__module__ = "interactor_ext.tokens"

@@ -127,6 +127,3 @@ def blocking(redis: Any) -> Any:
         name: value for name, value in pool.connection_kwargs.items() if name in _SETTINGS or name.startswith("ssl_")
     }
     return package.Redis(connection_pool=package.ConnectionPool(connection_class=kind, **settings))
-
-
-RedisTokenStore.__module__ = "interactor_ext.tokens"

@@ -144,6 +144,3 @@ def _number(name: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _FAR_FUTURE:
         return float(value)
     raise ValueError(f"what is stored is no token: its {name} is missing or unusable")
-
-
-Token.__module__ = TokenStore.__module__ = MemoryTokenStore.__module__ = "interactor_ext.tokens"

@@ -106,9 +106,3 @@ def _member(tool: str, parameter: inspect.Parameter, hints: dict[str, Any], desc
     required = parameter.default is parameter.empty
     default = MISSING if required else parameter.default
     return Member(parameter.name, hints[parameter.name], required, default, descriptions.get(parameter.name, ""))
-
-
-ToolContext.__module__ = "interactor_ext"
-
-
-ToolFunction.__module__ = "interactor_ext.tools"

@@ -252,6 +252,3 @@ def tool_set(tools: Tools) -> ToolSet:
 
 async def _list_async(items: AsyncIterable[T]) -> list[T]:
     return [item async for item in items]
-
-
-ToolSet.__module__ = "interactor_ext"

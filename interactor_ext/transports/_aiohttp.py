@@ -165,6 +165,3 @@ def _as_proxy(proxy: Proxy | None) -> httpx.Proxy | None:
     credentials = base64.b64encode(b":".join(proxy.raw_auth)).decode()
     headers = {**proxy.headers, "Proxy-Authorization": f"Basic {credentials}"}
     return httpx.Proxy(proxy.url, headers=headers)
-
-
-AiohttpTransport.__module__ = "interactor_ext.transports"

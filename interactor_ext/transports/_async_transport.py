@@ -235,6 +235,3 @@ class _PooledBody(httpx.AsyncByteStream):
             self._pool.release(connection)
         finally:
             self._slots.release()
-
-
-AsyncTransport.__module__ = "interactor_ext.transports"

@@ -102,6 +102,3 @@ class Permit:
     def end(self, *, failed: bool | None) -> None:
         """Record the outcome; `failed` is None where it says nothing of the host, as when the attempt is cancelled."""
         self._breaker.record(self._circuit, self.era, failed)
-
-
-CircuitBreaker.__module__ = "interactor_ext"

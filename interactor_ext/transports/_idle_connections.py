@@ -80,6 +80,3 @@ class IdleConnections(Generic[C]):
 
 def _idle_since(connection: Connection) -> float:
     return connection.idle_since
-
-
-Connections.__module__ = "interactor_ext.telemetry"

@@ -267,6 +267,3 @@ class PooledBody(httpx.SyncByteStream):
             self._pool.discard(use)
             raise
         self._pool.release(use)
-
-
-Transport.__module__ = "interactor_ext.transports"

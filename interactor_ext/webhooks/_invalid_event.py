@@ -18,6 +18,3 @@ class InvalidWebhookEvent(UnknownWebhookEvent):
 
     validation_error: str = ""
     raw: bytes = field(default=b"", repr=False)
-
-
-InvalidWebhookEvent.__module__ = "interactor_ext.webhooks"

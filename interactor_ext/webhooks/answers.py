@@ -94,6 +94,3 @@ def _json(document: dict[str, object], status: int, headers: dict[str, str] | No
     return WebhookAnswer(
         body, status, {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
     )
-
-
-WebhookAnswer.__module__ = "interactor_ext.webhooks"

@@ -193,5 +193,3 @@ def _number_or_text(digits: str) -> int | str:
 
 
 _decode_loosely = json.JSONDecoder(parse_int=_number_or_text).decode
-
-parse_event.__module__ = "interactor_ext.webhooks"

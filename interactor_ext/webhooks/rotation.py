@@ -78,6 +78,3 @@ def _rotate(
         error.add_note(_KNOWN_HERE_ALONE)
         raise
     return rotation
-
-
-SecretRotation.__module__ = rotate_secret.__module__ = arotate_secret.__module__ = "interactor_ext.webhooks"

@@ -424,6 +424,3 @@ def _similar_event_type(pattern: str) -> str | None:
     if "*" in pattern or pattern in EVENT_MODELS["WebhookEvent"]:
         return None
     return next(iter(get_close_matches(pattern, EVENT_MODELS["WebhookEvent"], n=1, cutoff=0.85)), None)
-
-
-WebhookRouter.__module__ = "interactor_ext.webhooks"

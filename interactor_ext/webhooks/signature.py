@@ -258,6 +258,3 @@ def _unix_seconds(timestamp: float | datetime | None) -> int:
             raise ValueError("A timestamp needs a time zone.")
         return int(timestamp.timestamp())
     return int(timestamp)
-
-
-sign.__module__ = WebhookVerifier.__module__ = "interactor_ext.webhooks"

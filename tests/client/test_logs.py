@@ -1,14 +1,12 @@
-"""Log records of calls, the redacting filter, and deprecation warnings of a client."""
+"""Log records of calls, and the redacting filter."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import re
 import subprocess
 import sys
-import warnings
 from typing import Any
 
 import httpx
@@ -16,22 +14,19 @@ import pytest
 
 from interactor_ext import (
     APIConnectionError,
-    GoneError,
     InteractorClient,
     NotFoundError,
     ResponseValidationError,
     RetryPolicy,
 )
-from interactor_ext import deprecation as deprecation_module
-from interactor_ext.deprecation import InteractorDeprecationWarning
 from interactor_ext.logs import RedactingFilter, user_id
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import call, sync_and_async
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 FAST = RetryPolicy(base_delay=0.001, max_delay=0.01)
 FIELDS = ("request_id", "namespace", "endpoint", "method", "status_code", "duration_ms")
+PLATFORM = {"client_id": "c", "client_secret": "s3cret-9", "environment": "sandbox"}
 OPTIONAL = ("user_id", "resource_id", "error_code", "retry_count")
 
 
@@ -308,96 +303,3 @@ def test_logs_of_a_conversation_with_the_sandbox_show_no_secret(
     ours = [str(vars(record)) for record in caplog.records if record.name.startswith("interactor")]
     assert ours
     assert not [line for line in ours if token in line or sandbox.client_secret in line]
-
-
-@pytest.fixture
-def nothing_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deprecation_module, "_warned", {})
-
-
-def answering(status: int, **headers: str) -> Any:
-    """A transport, sync and async, under which every operation is deprecated."""
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/oauth/token"):
-            return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
-        return httpx.Response(status, headers=headers, json={"data": []})
-
-    return httpx.MockTransport(answer)
-
-
-PLATFORM = {"client_id": "c", "client_secret": "s3cret-9", "environment": "sandbox"}
-
-
-@pytest.mark.usefixtures("nothing_warned_of")
-@sync_and_async
-def test_client_warns_once_of_a_deprecated_operation(mode: str, log: pytest.LogCaptureFixture) -> None:
-    transport = answering(
-        200, deprecation="true", sunset="Tue, 01 Jul 2025 00:00:00 GMT", link='</v2>; rel="deprecation"'
-    )
-
-    def use(client: Any) -> Any:
-        if mode == "sync":
-            return [client.rooms.list(), client.namespace("other").rooms.list(), client.tools.list()]
-        return asyncio.gather(client.rooms.list(), client.namespace("other").rooms.list(), client.tools.list())
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        call(mode, {**PLATFORM, "transport": transport}, use)
-    ours = [warning for warning in caught if warning.category is InteractorDeprecationWarning]
-    assert sorted(str(warning.message) for warning in ours) == [
-        f"GET /{what} is deprecated, and is no longer served from 2025-07-01 on: see https://sandbox-core.interactor.com/v2"
-        for what in ("rooms", "tools")
-    ]
-    if mode == "sync":
-        assert {warning.filename for warning in ours} == {__file__}
-    logged = [record for record in log.records if "is deprecated" in record.getMessage()]
-    assert sorted(vars(record)["endpoint"] for record in logged) == ["/rooms", "/tools"]
-
-
-@pytest.mark.usefixtures("nothing_warned_of")
-@sync_and_async
-def test_deprecation_warning_as_error_is_raised_unchanged(mode: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(InteractorDeprecationWarning):
-            call(mode, {**PLATFORM, "transport": answering(200, deprecation="@1688169599")}, lambda c: c.rooms.list())
-
-
-@pytest.mark.usefixtures("nothing_warned_of")
-@sync_and_async
-def test_deprecation_warning_as_error_leaves_no_stream_open(sandbox: Sandbox, mode: str) -> None:
-    sandbox.deprecate("stream_room")
-    transport = Transport() if mode == "sync" else AsyncTransport()
-
-    def use(client: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", InteractorDeprecationWarning)
-            if mode == "sync":
-                with pytest.raises(InteractorDeprecationWarning):
-                    client.rooms.stream(room).__enter__()
-                return transport.connections()
-        return use_async(client)
-
-    async def use_async(client: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", InteractorDeprecationWarning)
-            with pytest.raises(InteractorDeprecationWarning):
-                await client.rooms.stream(room).__aenter__()
-        return transport.connections()
-
-    with sandbox.client(namespace="user_1") as client:
-        bot = client.assistants.create(name="B", model="gpt-4", system_prompt="Help.")
-        room = client.rooms.create(assistant_id=bot.id).id
-    connections = call(mode, settings(sandbox, transport=transport), use)
-    assert connections.open == connections.idle
-
-
-@pytest.mark.usefixtures("nothing_warned_of")
-@sync_and_async
-def test_gone_error_names_the_sunset_date(mode: str) -> None:
-    transport = answering(410, sunset="Tue, 01 Jul 2025 00:00:00 GMT", link='<https://x.example/v2>; rel="sunset"')
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(GoneError, match=r"no longer served from 2025-07-01 on: see https://x\.example/v2"):
-            call(mode, {**PLATFORM, "transport": transport}, lambda c: c.rooms.list())

@@ -90,6 +90,3 @@ class Delivery:
     def succeeded(self) -> bool:
         """Whether the receiver answered with a 2xx."""
         return self.status is not None and 200 <= self.status < 300
-
-
-DeliveryOptions.__module__ = Delivery.__module__ = "interactor_ext.sandbox"

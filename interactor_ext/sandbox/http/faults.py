@@ -226,6 +226,3 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
         raise ValueError(f"{fault.kind} is for answers, not for a stream: that is cut by dropped_stream")
     if operation is not None and not operation.stream and fault.kind == "dropped_stream":
         raise ValueError(f"{operation.id} is not a stream")
-
-
-Fault.__module__ = Faults.__module__ = "interactor_ext.sandbox"

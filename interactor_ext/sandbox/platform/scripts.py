@@ -232,6 +232,3 @@ def _shown(record: Record) -> ScriptedReply:
     pattern, call = fields.pop("pattern"), fields["call"]
     when = fields["when"] if pattern is None else re.compile(pattern)
     return ScriptedReply(**{**fields, "when": when, "call": None if call is None else (call[0], call[1])})
-
-
-Replies.__module__ = ScriptedReply.__module__ = "interactor_ext.sandbox"

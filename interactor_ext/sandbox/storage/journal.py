@@ -144,6 +144,3 @@ def masked(value: Any, *secret: str) -> Any:
 
 def masked_text(text: str) -> str:
     return mask_text(text, in_queries=OAUTH_NAMES)
-
-
-Journal.__module__ = RequestRecord.__module__ = "interactor_ext.sandbox"

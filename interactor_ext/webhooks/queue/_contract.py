@@ -93,7 +93,3 @@ class EventQueue(EventSink, Protocol):
     def discard(self, key: str) -> bool:
         """Delete a dead letter and remember its event as handled. Returns False if no dead letter has this key."""
         ...
-
-
-for _class in (QueuedEvent, DeadLetter, EventSink, EventQueue):
-    _class.__module__ = "interactor_ext.webhooks"

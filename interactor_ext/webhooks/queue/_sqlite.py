@@ -102,6 +102,3 @@ class SQLiteEventQueue(SQLiteBacked):
     def _write(self, statement: str, **values: Any) -> bool:
         with self._transaction() as (connection, now):
             return connection.execute(statement, {**values, "now": now}).rowcount > 0
-
-
-SQLiteEventQueue.__module__ = "interactor_ext.webhooks"

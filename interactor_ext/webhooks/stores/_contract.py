@@ -69,6 +69,3 @@ def store_key(idempotency_key: str) -> str:
 def body_key(body: bytes) -> str:
     """The key of a delivery without an idempotency key."""
     return "body:" + hashlib.sha256(body).hexdigest()
-
-
-ClaimState.__module__ = EventStore.__module__ = "interactor_ext.webhooks"

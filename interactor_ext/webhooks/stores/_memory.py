@@ -77,6 +77,3 @@ class MemoryEventStore:
             handled = (key for key, entry in self._entries.items() if entry.completed)
             for key in [key for key, _ in zip(handled, range(excess), strict=False)]:
                 del self._entries[key]
-
-
-MemoryEventStore.__module__ = "interactor_ext.webhooks"

@@ -424,6 +424,3 @@ def _take_error(task: asyncio.Task[Any]) -> None:
     """Nobody waits for this task: asyncio would log that its error was never retrieved."""
     if not task.cancelled():
         task.exception()
-
-
-PostgresEventStore.__module__ = AsyncPostgresEventStore.__module__ = "interactor_ext.webhooks"

@@ -143,6 +143,3 @@ class AsyncRedisEventStore(_RedisBacked):
 
 def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-RedisEventStore.__module__ = AsyncRedisEventStore.__module__ = "interactor_ext.webhooks"

@@ -55,6 +55,3 @@ class SQLiteEventStore(SQLiteBacked):
         """As `EventStore.release`."""
         with self._transaction() as (connection, _):
             connection.execute(_RELEASE, {"key": key, "token": token})
-
-
-SQLiteEventStore.__module__ = "interactor_ext.webhooks"

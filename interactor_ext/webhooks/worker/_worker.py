@@ -267,6 +267,3 @@ def _error_text(error: BaseException) -> str:
         text = type(error).__name__
     # JSON can contain lone surrogates, which no database accepts.
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-WebhookWorker.__module__ = "interactor_ext.webhooks"
