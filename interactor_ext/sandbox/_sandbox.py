@@ -64,6 +64,9 @@ class Sandbox:
     rolled back: methods raise OSError, and calls of the API get 507.
     """
 
+    _loop: asyncio.AbstractEventLoop | None = None
+    _origin: str | None = None
+
     def __init__(
         self,
         *,
@@ -113,22 +116,20 @@ class Sandbox:
         if seeds is not None:
             # Loaded into a temporary state first, so that an invalid seed changes nothing.
             seeds.load_into(fresh(Persistence()))
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._origin: str | None = None
         self._persistence = Persistence() if data is None else DataFile(data)
         try:
             self._state = fresh(self._persistence)
             self._accounts = self._state.accounts
             self.replies = Replies(self._state.store, self._on_loop)
             self.app: Starlette = build_app(contract, self._state, self._remember_loop)
-            self.add_client(client_id, client_secret, scopes=scopes)
-            self._fill(seeds)
+            self._fill(scopes, seeds)
         except BaseException:
             self._persistence.roll_back()
             self._persistence.close()
             raise
 
-    def _fill(self, seeds: Seeds | None) -> None:
+    def _fill(self, scopes: Iterable[str], seeds: Seeds | None) -> None:
+        self.add_client(self.client_id, self.client_secret, scopes=scopes)
         self._state.restore()
         if seeds is not None:
             self._state.load_seed = seeds.load_into

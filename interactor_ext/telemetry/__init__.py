@@ -13,7 +13,6 @@ Grafana dashboard, over the metrics of `PrometheusTelemetry`.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interactor_ext._lazy import lazy_names
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
         WebhookReceived,
     )
     from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
-    from interactor_ext.telemetry._prometheus import PrometheusTelemetry
+    from interactor_ext.telemetry._prometheus import DASHBOARD, RULES, PrometheusTelemetry
     from interactor_ext.transports._idle_connections import Connections
 
 __all__ = [
@@ -55,11 +54,6 @@ __all__ = [
     "WebhookReceived",
 ]
 
-RULES = Path(__file__).with_name("alerts") / "interactor.rules.yml"
-"""The path of the alert rules for Prometheus."""
-DASHBOARD = RULES.with_name("interactor.dashboard.json")
-"""The path of the dashboard for Grafana."""
-
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
@@ -78,6 +72,6 @@ __getattr__, __dir__ = lazy_names(
             "WebhookReceived",
         ),
         "._opentelemetry": ("OpenTelemetryTelemetry",),
-        "._prometheus": ("PrometheusTelemetry",),
+        "._prometheus": ("DASHBOARD", "RULES", "PrometheusTelemetry"),
     },
 )

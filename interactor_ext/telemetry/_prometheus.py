@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from interactor_ext._errors import ConfigurationError
@@ -28,6 +29,11 @@ from interactor_ext.transports._idle_connections import Connections
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
     from prometheus_client.registry import Collector
+
+RULES = Path(__file__).with_name("alerts") / "interactor.rules.yml"
+"""The path of the alert rules for Prometheus."""
+DASHBOARD = RULES.with_name("interactor.dashboard.json")
+"""The path of the dashboard for Grafana."""
 
 M = TypeVar("M", bound="Collector")
 _Labels = tuple[str, str, "int | str", str]
