@@ -18,10 +18,12 @@ from typing import Any
 import pytest
 
 from interactor_ext import ToolSet
+from interactor_ext.chat import _room_queue
 from interactor_ext.sandbox import Sandbox
 from tests.support.chaos_proxy import ChaosProxy
-from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, user_of
+from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, under_deadline, user_of
 from tests.support.modes import sync_and_async
+from tests.support.waiting import with_enough_time
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -191,6 +193,39 @@ def test_message_of_another_process_is_answered_while_a_tool_runs(mode: str, san
     assert is_answer_to(between, WORDS)
     assert outcome.message is not None
     assert outcome.text == outcome.message.content == 'Bot here. wait answered "done".'
+
+
+@pytest.fixture
+def few_looks(short_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a room with a message to answer, for half a minute in real life, and later while its stream has events."""
+    monkeypatch.setattr(_room_queue, "_POLL_PAUSES", (0.01,) * 5)
+    monkeypatch.setattr(_room_queue, "_LATER_POLL_PAUSE", 0.05)
+
+
+@pytest.mark.usefixtures("few_looks")
+@sync_and_async
+def test_chat_waits_while_the_stream_brings_events_of_an_earlier_answer(mode: str, sandbox: Sandbox) -> None:
+    def attempt(seconds: float) -> None:
+        sandbox.reset()
+        room = new_room(sandbox)
+        asyncio.run(leave_early(mode, sandbox, room, "word " * int(seconds / WORD_DELAY)))
+        assert is_answer_to(chat(mode, sandbox, room, "TWO", **elsewhere(sandbox)), "TWO")
+        assert len(list(asked(sandbox, "stream_room"))) > 3
+
+    with_enough_time(attempt, 0.4, 3, 12)
+
+
+@pytest.mark.usefixtures("few_looks")
+@sync_and_async
+def test_answer_that_never_comes_holds_up_a_chat_for_a_limited_time(mode: str) -> None:
+    with Sandbox(word_delay=3600).run() as sandbox:
+        room = new_room(sandbox)
+        asyncio.run(leave_early(mode, sandbox, room, WORDS))
+
+        def attempt(deadline: float) -> Outcome:
+            return chat(mode, sandbox, room, "TWO", deadline=deadline, **elsewhere(sandbox))
+
+        under_deadline(attempt, lambda: len(list(asked(sandbox, "send_message"))) == 2)
 
 
 @sync_and_async

@@ -14,6 +14,7 @@ from interactor_client.models import (
     MessageDelta,
     ToolCall,
     ToolCallStart,
+    UnknownEvent,
 )
 from interactor_ext import APIConnectionError, APITimeoutError, NotFoundError, StreamError
 from interactor_ext.chat._state import Done, ListMessages, ReadStream, ReplyState, RunTools, Sleep
@@ -134,6 +135,38 @@ def test_tool_calls_within_a_complete_message_run() -> None:
     state.received(MessageComplete(message=final))
     assert (state.message, state.action) == (final, Done())
     assert text(state) == "Let me see.Let me see. Three."
+
+
+def test_events_other_than_the_answer_are_handed_out() -> None:
+    state = asked()
+    others = [MessageComplete(message=QUESTION), MessageComplete(message=RESULT), UnknownEvent(type="message.thinking")]
+    for event in others:
+        state.received(event)
+    assert list(state.events) == others
+    assert state.action == ReadStream()
+
+
+def test_reconnect_without_last_event_id_takes_the_text_from_the_message() -> None:
+    """Without an id deltas may be missing, so the text comes from the complete message."""
+    state = asked()
+    state.received(MessageDelta(content="He"))
+    state.resumed("")
+    state.list_failed(APIConnectionError("away"))
+    assert state.action == ReadStream()
+    state.received(MessageDelta(content="there"))
+    assert text(state) == "He"
+    state.received(MessageComplete(message=ANSWER))
+    assert text(state) == "Hello there"
+
+
+def test_reports_of_another_thread_after_close_are_ignored() -> None:
+    state = asked()
+    state.closed()
+    state.received(MessageDelta(content="Hello "))
+    state.listed([message("msg_2", "", "assistant", call("tc_1")), QUESTION])
+    state.list_failed(APIConnectionError("away"))
+    assert (state.action, list(state.events)) == (Done(), [])
+    assert "left" in str(state.reason)
 
 
 def test_older_answers_and_unknown_messages_are_ignored() -> None:
