@@ -15,7 +15,7 @@ from tests.support.waiting import eventually_async
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
 
-ROOMS, READERS = 20, 200
+ROOMS, READERS, PIECES = 20, 200, 10
 END = b"message.complete"
 
 
@@ -56,11 +56,11 @@ async def everybody_reads_an_answer(
         assert await asyncio.to_thread(lambda: sandbox.open_streams) == ROOMS
         held = memory()
         for room in rooms:
-            for number in range(50):
+            for number in range(PIECES):
                 await asyncio.to_thread(emit, room, "message.delta", content=f"word {number} ")
             message = {"id": "msg_1", "room_id": room, "role": "assistant", "created_at": "2026-01-01T00:00:00Z"}
             await asyncio.to_thread(emit, room, END.decode(), message=message)
-    assert [reader.result() for reader in readers] == [50] * READERS
+    assert [reader.result() for reader in readers] == [PIECES] * READERS
     assert sum(each.operation == "stream_room" for each in sandbox.requests) == opened + ROOMS
     await eventually_async(lambda: sandbox.open_streams == 0)
     return held

@@ -63,7 +63,7 @@ class RelayServer:
         self._server = Server(app, before_shutdown=lambda: None)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="relay", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -83,9 +83,6 @@ class RelayServer:
 
     def page(self, namespace: str | None = "user_1", **headers: str) -> Page:
         return Page(self.url, self.origin, namespace, headers)
-
-    def _run(self) -> None:
-        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -34,7 +34,7 @@ class OneLoop:
 
 
 class Clock:
-    """A clock for stores, or for the whole process as `time.time`."""
+    """A clock that passes when it is told to."""
 
     def __init__(self, now: float = 1_000_000.0) -> None:
         self.now = now

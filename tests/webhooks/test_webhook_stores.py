@@ -194,7 +194,8 @@ def place_for(kind: Any) -> list[Any]:
 def test_setting_out_of_range_raises_configuration_error(kind: Any, setting: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=setting):
         kind(*place_for(kind), **{setting: value})
-    collect_garbage()  # pytest fails a test that leaves an error in a finalizer
+    if "SQLite" in kind.__name__:
+        collect_garbage()  # pytest fails a test that leaves an error in a finalizer
 
 
 @pytest.mark.parametrize("kind", STORES[3:])
