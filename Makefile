@@ -6,18 +6,24 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 EXTRAS := aiohttp,cli,mcp,otel,postgres,prometheus,redis,sandbox
 PIP = $(BIN)/pip --quiet --disable-pip-version-check
-PYTEST = $(BIN)/python -m pytest --dist worksteal
+# What is installed: dev, or test where nothing but the tests is run.
+GROUP ?= dev
+# More workers than cores: much of the suite waits for processes, sockets and deadlines.
+PYTEST = $(BIN)/python -m pytest --dist worksteal -n 4
+# The rooms whose behaviour can depend on the version of Python or of a dependency.
+ROOMS = $(filter-out tests/benchmarks tests/cassettes tests/conformance tests/docs tests/generated tests/house tests/support tests/typing,$(patsubst %/,%,$(wildcard tests/*/)))
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-full test-lowest coverage nightly check format generate sandbox cassettes bench docs docs-serve clean
+.PHONY: help demo test test-full test-rooms test-lowest coverage nightly check format generate sandbox cassettes bench docs docs-serve clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
 	@echo "test       the test suite (about two minutes on two cores)"
 	@echo "test-full  the longer tests"
-	@echo "coverage   the test suite again, with the coverage gate"
-	@echo "test-lowest  the test suite with the oldest versions of the dependencies"
+	@echo "coverage   the test suite with the coverage gate"
+	@echo "test-rooms   the tests that can depend on the version of Python: make test-rooms PYTHON=python3.13 VENV=.venv-3.13"
+	@echo "test-lowest  the same with the oldest versions of the dependencies"
 	@echo "nightly    the same with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"
 	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/"
@@ -31,21 +37,23 @@ $(READY): pyproject.toml
 	@echo "Setting up $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --upgrade 'pip>=25.1'  # the first that knows dependency groups
-	@$(PIP) install --editable '.[$(EXTRAS)]' --group dev
+	@$(PIP) install --editable '.[$(EXTRAS)]' --group $(GROUP)
 	@touch $@
 
 demo: $(READY)
 	@$(BIN)/python -m interactor_ext.cli.demo
 
-# More workers than cores: much of the suite waits for processes, sockets and deadlines.
 test: $(READY)
-	$(PYTEST) -m "not full" -n 4
+	$(PYTEST) -m "not full"
 
 coverage: $(READY)
-	$(PYTEST) -m "not full" -n 4 --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not full" --cov --cov-report=term:skip-covered
 
 test-full: $(READY)
-	$(PYTEST) -m full -n 2
+	$(PYTEST) -m full
+
+test-rooms: $(READY)
+	$(PYTEST) -m "not full" $(ROOMS)
 
 # The oldest versions that pyproject.toml allows of what users install, and the newest tools that go with them. The
 # generator and the type checkers need newer ones.
@@ -55,10 +63,10 @@ test-lowest: pyproject.toml
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(BIN)/python .ci/lowest.py > $(VENV)/lowest.txt
 	@$(PIP) install --constraint $(VENV)/lowest.txt --editable '.[$(EXTRAS)]' --group test
-	$(PYTEST) -m "not full" -n 4
+	$(PYTEST) -m "not full" $(ROOMS)
 
 nightly: $(READY)
-	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -m full -n 2
+	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -m full
 
 check: $(READY)
 	$(BIN)/ruff format --check .
