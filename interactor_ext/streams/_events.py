@@ -11,7 +11,7 @@ from interactor_client import models
 from interactor_client.errors import DecodeError
 from interactor_ext._errors import ResponseValidationError, StreamError
 from interactor_ext._redaction import clean_json, clean_text
-from interactor_ext._responses._error_body import read_error_body
+from interactor_ext._responses._status_error import read_error_body
 from interactor_ext.sse import ServerSentEvent
 
 CONTROL = frozenset({"done", "error", "heartbeat", "ping"})

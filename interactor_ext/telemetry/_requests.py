@@ -7,8 +7,7 @@ import time
 import httpx
 
 from interactor_ext._errors import APIConnectionError, APITimeoutError
-from interactor_ext._responses._error_body import OAUTH_CODES, read_error_body
-from interactor_ext._responses._status_error import class_for
+from interactor_ext._responses._status_error import OAUTH_CODES, class_for, read_error_body
 from interactor_ext.telemetry._events import Reporter, RequestEnded, RequestError, Sending
 
 
