@@ -50,7 +50,7 @@ class CeleryTasks:
 
     def work(self) -> None:
         """Handle all messages, even those that are not due."""
-        for message in self._messages(self.app.conf.task_default_queue):
+        for message in self.messages(self.app.conf.task_default_queue):
             text, *failures = message.payload[0][:2]
             try:
                 self.run(text, *failures)
@@ -68,13 +68,13 @@ class CeleryTasks:
 
     def waits(self) -> float:
         """In how many seconds the one message is due. It stays in the queue."""
-        [message] = self._messages(self.app.conf.task_default_queue, keep=True)
+        [message] = self.messages(self.app.conf.task_default_queue, keep=True)
         return (datetime.fromisoformat(message.headers["eta"]) - datetime.now(UTC)).total_seconds()
 
     def dead_letters(self, *, keep: bool = False) -> list[str]:
-        return [message.payload[0][0] for message in self._messages("interactor_webhooks_dead", keep=keep)]
+        return [message.payload[0][0] for message in self.messages("interactor_webhooks_dead", keep=keep)]
 
-    def _messages(self, name: str, *, keep: bool = False) -> list[Any]:
+    def messages(self, name: str, *, keep: bool = False) -> list[Any]:
         found: list[Any] = []
         with self.app.connection_for_read() as connection, connection.SimpleQueue(name) as queue:
             while queue.qsize():
@@ -321,7 +321,7 @@ def test_long_delay_of_celery_is_made_of_countdowns_that_brokers_wait_for(in_cel
         with pytest.raises(Retry):
             in_celery.run(*args)
         assert 500 < in_celery.waits() <= 600
-        [message] = in_celery._messages(in_celery.app.conf.task_default_queue)
+        [message] = in_celery.messages(in_celery.app.conf.task_default_queue)
         args = message.payload[0]
         assert args[:2] == [body_of().decode(), 5]
         assert args[2] - time.time() == pytest.approx(7200, abs=600)
