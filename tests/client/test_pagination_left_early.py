@@ -20,8 +20,8 @@ from interactor_ext import _pagination as pages
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import Transport
-from tests.support.fault_server import ASSISTANT, Action, Connection, FaultServer, Request, error, reply
 from tests.support.modes import sync_and_async
+from tests.support.scripted_server import ASSISTANT, Action, Connection, FaultServer, Request, error, reply
 from tests.support.waiting import PATIENCE, collect_garbage, eventually, eventually_async
 
 LONG = 300.0
@@ -39,7 +39,7 @@ def first_page_then(rest: Action) -> Action:
 
 
 def page_of(request: Request) -> int:
-    return int(parse_qs(urlsplit(request.path).query).get("page", ["1"])[0])
+    return int(parse_qs(urlsplit(request.target).query).get("page", ["1"])[0])
 
 
 def silent(connection: Connection, request: Request) -> bool:

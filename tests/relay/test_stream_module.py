@@ -12,9 +12,8 @@ import pytest
 
 from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext.sandbox import Sandbox
-from tests.support.fault_server import refusing_url
 from tests.support.node import STATIC, command_of, lines_of, run_script, run_tests
-from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer, refusing_url
 
 # It ends by itself if nothing is left running once the stream is closed.
 SCRIPT = f"""

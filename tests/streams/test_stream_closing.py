@@ -18,9 +18,9 @@ from interactor_ext.streams._stream import AsyncStream, Stream
 from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
-from tests.support.raw_sse_server import Connection, RawServer, eventually
+from tests.support.scripted_server import Connection, RawServer
 from tests.support.stream_reader import AT_ONCE, KWARGS
-from tests.support.waiting import collect_garbage
+from tests.support.waiting import collect_garbage, eventually
 
 RULES = Rules(RetryPolicy())
 

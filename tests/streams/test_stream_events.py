@@ -25,7 +25,7 @@ from interactor_client.models import (
 )
 from interactor_ext._errors import InteractorError, ResponseValidationError, StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent
-from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer
 from tests.support.stream_reader import MODES, Outcome, collect
 
 sync_and_async = pytest.mark.parametrize("mode", MODES)
@@ -288,7 +288,7 @@ def test_decompression_bomb_takes_little_memory(mode: str) -> None:
     assert len(packed) < 3_000
 
     def handler(connection: Connection) -> None:
-        assert connection.headers["accept-encoding"] == b"identity"
+        assert connection.request.headers["accept-encoding"] == b"identity"
         connection.head(200, "Content-Encoding: gzip")
         connection.send(packed)
 

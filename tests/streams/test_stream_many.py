@@ -18,7 +18,7 @@ from interactor_ext.streams._state import StreamState
 from interactor_ext.streams._stream import AsyncStream, Stream
 from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
-from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer
 from tests.support.stream_reader import CONTEXT, KWARGS, RULES
 from tests.support.waiting import collect_garbage, eventually
 

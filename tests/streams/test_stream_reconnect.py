@@ -24,7 +24,7 @@ from interactor_ext._errors import (
     StreamError,
 )
 from interactor_ext.retry import RetryPolicy
-from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer
 from tests.support.stream_reader import MODES, collect
 from tests.support.waiting import with_enough_time
 

@@ -18,8 +18,8 @@ from interactor_client.models import (
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from tests.support.chaos_proxy import ChaosProxy
-from tests.support.raw_sse_server import eventually
 from tests.support.stream_reader import MODES
+from tests.support.waiting import eventually
 
 sync_and_async = pytest.mark.parametrize("mode", MODES)
 

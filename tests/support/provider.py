@@ -13,7 +13,7 @@ from typing import Any, Self
 import httpx
 
 from tests.support.modes import call
-from tests.support.odd_server import Answer, Asked, OddServer, js
+from tests.support.scripted_server import Answer, Asked, OddServer, js
 from tests.support.waiting import PATIENCE
 
 Script = Generator[Any, Any, Any]

@@ -16,8 +16,8 @@ from interactor_ext import AuthenticationError, ConfigurationError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore
 from tests.support.modes import call, sync_and_async
-from tests.support.odd_server import Asked, OddServer, js, token_answer
 from tests.support.sandbox_caller import DOCUMENT, Caller, problem
+from tests.support.scripted_server import Asked, OddServer, js, token_answer
 
 KINDS = {
     "room_stream_url": ("rooms:read", stream_room.OPERATION),

@@ -15,8 +15,8 @@ import pytest
 from interactor_ext import ConfigurationError, InteractorClient
 from interactor_ext.tokens import Token, TokenStore
 from interactor_ext.tokens._guarded_store import GuardedStore
-from tests.support.fault_server import FaultServer, fine, slow, token
 from tests.support.redis_server import redis_cluster, redis_server
+from tests.support.scripted_server import FaultServer, fine, slow, token
 from tests.support.token_worker import THREADS, open_store, settings
 from tests.support.waiting import PATIENCE
 

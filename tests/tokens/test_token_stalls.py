@@ -21,7 +21,7 @@ from interactor_ext.tokens import FileTokenStore, MemoryTokenStore, RedisTokenSt
 from interactor_ext.tokens import _cache as cache
 from interactor_ext.tokens import _guarded_store as guarded
 from tests.support.modes import call, sync_and_async
-from tests.support.odd_server import ASSISTANT, OddServer, js, token_answer
+from tests.support.scripted_server import ASSISTANT, OddServer, js, token_answer
 from tests.support.waiting import PATIENCE, eventually, in_time
 
 STEPS = ["load", "lock", "load again", "save", "unlock"]

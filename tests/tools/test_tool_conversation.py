@@ -30,8 +30,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 from tests.support.chaos_proxy import LOST, ChaosProxy
 from tests.support.conversations import NAMESPACE, asked, chat, new_room, shorten_pauses, sync_and_async
-from tests.support.delivery_receiver import receiving
-from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer, receiving
 from tests.support.waiting import eventually
 
 FIVE_CALLS = """/tool get_weather {"city": "Oslo"}
@@ -522,12 +521,12 @@ def test_equal_tool_ids_of_two_platforms_are_kept_apart() -> None:
 
 def _one_call(tool: str, answers: list[str], connection: Connection) -> None:
     """A platform that knows one tool."""
-    if connection.target.endswith("/oauth/token"):
+    if connection.request.target.endswith("/oauth/token"):
         data: dict[str, Any] = {"access_token": "t", "token_type": "Bearer", "expires_in": 900}
-    elif "/tools/" in connection.target:
+    elif "/tools/" in connection.request.target:
         data = {"id": "tool_1", "name": tool, "description": "", "parameters": {}}
     else:
-        answers.append(json.loads(connection.body)["result"])
+        answers.append(json.loads(connection.request.body)["result"])
         data = {"id": "msg", "room_id": "room_1", "role": "tool", "content": "", "created_at": "2026-01-01T00:00:00Z"}
     connection.head(content_type="application/json")
     connection.send(json.dumps({"data": data}).encode())

@@ -15,9 +15,9 @@ import pytest
 
 from interactor_ext import APIConnectionError, InteractorClient, NotFoundError
 from interactor_ext._errors import ConfigurationError
-from tests.support.fault_server import GOOD_BODY, Action, Connection, FaultServer, Request
 from tests.support.modes import call, sync_and_async
 from tests.support.processes import environment_without_coverage
+from tests.support.scripted_server import GOOD_BODY, Action, Connection, FaultServer, Request
 
 MEGABYTE = 1024 * 1024
 
@@ -99,7 +99,7 @@ def test_content_encodings_without_bounded_decoder_are_refused(server: FaultServ
     server.script = [answer(response(b"whatever", coding))]
     with pytest.raises(APIConnectionError, match="which was not asked for"):
         call(mode, settings(server), lambda client: client.assistants.get("a"))
-    assert {request.headers["accept-encoding"] for request in server.seen} == {"gzip, deflate"}
+    assert {request.headers["accept-encoding"] for request in server.seen} == {b"gzip, deflate"}
 
 
 @sync_and_async
