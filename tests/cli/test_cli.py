@@ -338,6 +338,12 @@ def test_api_supports_all_pages_idempotency_key_and_files(
     assert len(call("list_assistants", "per_page=2", "--all")) == 5
     assert len(call("list_assistants", "per_page=2", "--all", "--limit", "3")) == 3
     assert len(call("list_assistants", "per_page=2")[0]["data"]) == 2
+    file = tmp_path / "secret.json"
+    file.write_text("was there before")
+    hook = {"url": "https://app.example/hooks", "events": ["credential.expired"]}
+    assert main(["api", "create_webhook", "-d", json.dumps(hook), "--output", str(file)]) == 0
+    assert json.loads(file.read_text())["data"]["secret"] not in ("", "***")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (tmp_path / "body.json").write_text(json.dumps(body))
     assert main(["api", "create_assistant", "-d", f"@{tmp_path / 'body.json'}"]) == 0
 

@@ -192,6 +192,38 @@ async def test_waiting_in_the_queue_ends_with_the_time_left() -> None:
     await asyncio.gather(first, return_exceptions=True)
 
 
+class Interrupted:
+    """In place of what ends a pause early: it is interrupted."""
+
+    def pause(self, seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    async def pause_async(self, seconds: float) -> None:
+        raise asyncio.CancelledError
+
+
+def test_interrupted_wait_gives_its_reservation_back() -> None:
+    limiter = RateLimiter(Tiers(client=Tier(1, 1)), clock=lambda: 1000.0)
+    limiter.wait(CLIENT)
+    with pytest.raises(KeyboardInterrupt):
+        limiter.wait(CLIENT, None, Interrupted())  # type: ignore[arg-type]
+    with pytest.raises(WouldWait) as caught:
+        limiter.wait(CLIENT, 0.1)
+    assert caught.value.seconds == 60
+
+
+def test_busy_namespace_is_remembered_among_any_number_of_idle_ones() -> None:
+    now = [0.0]
+    limiter = RateLimiter(Tiers(client=Tier(1e6, 10**6), namespace=Tier(60, 2)), clock=lambda: now[0])
+    for number in range(9_990):
+        now[0] += 1.0
+        limiter.wait(user(f"idle_{number}"))
+    for name in ("busy", "busy", *(f"new_{number}" for number in range(20))):
+        limiter.wait(user(name))
+    with pytest.raises(WouldWait):
+        limiter.wait(user("busy"), 0.1)
+
+
 def test_cancelled_wait_gives_its_reservation_back_and_delays_nobody() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()

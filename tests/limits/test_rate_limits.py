@@ -24,6 +24,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport
+from tests.limits.test_limits import CLIENT, Interrupted
 from tests.support.rate_limit_worker import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
 from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.scripted_server import ASSISTANT as ODD_ASSISTANT
@@ -206,17 +207,29 @@ def test_redis_script_and_local_buckets_give_the_same_waits(redis_socket: str, m
         assert there == (pytest.approx(here[0], abs=0.001), here[1]), step
 
 
+async def test_interrupted_wait_gives_its_reservation_back_in_redis(redis_socket: str) -> None:
+    limiter = limiter_on(redis_socket, Tiers(client=Tier(60, 1)))
+    limiter.wait(CLIENT)
+    with pytest.raises(KeyboardInterrupt):
+        limiter.wait(CLIENT, None, Interrupted())  # type: ignore[arg-type]
+    with pytest.raises(asyncio.CancelledError):
+        await limiter.wait_async(CLIENT, None, Interrupted())  # type: ignore[arg-type]
+    with pytest.raises(WouldWait) as caught:
+        limiter.wait(CLIENT, 0.1)
+    assert caught.value.seconds <= 1
+
+
 async def test_unreachable_redis_falls_back_to_local_limits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     import redis
 
     gone = redis.Redis(unix_socket_path=str(tmp_path / "nothing"), retry=None)
     limiter = RedisRateLimiter(gone, Tiers(client=Tier(60, 2)))
     for _ in range(2):
-        limiter.wait((("client", "c"),))
+        limiter.wait(CLIENT)
     with pytest.raises(WouldWait):
-        limiter.wait((("client", "c"),), 0.1)
+        limiter.wait(CLIENT, 0.1)
     with pytest.raises(WouldWait):
-        await limiter.wait_async((("client", "c"),), 0.1)
+        await limiter.wait_async(CLIENT, 0.1)
     assert caplog.text.count("counts alone") == 1
 
 
@@ -245,14 +258,14 @@ def test_async_redis_client_works_in_successive_event_loops(
     limiter = RedisRateLimiter(connection, Tiers(client=Tier(1, 3)))
 
     async def use(close: bool) -> None:
-        await limiter.wait_async((("client", "c"),), PATIENCE)
+        await limiter.wait_async(CLIENT, PATIENCE)
         if close:
             await connection.aclose()
 
     for close in (True, False, False):
         asyncio.run(use(close))
     with pytest.raises(WouldWait):  # they share the count
-        limiter_on(redis_socket, Tiers(client=Tier(1, 3))).wait((("client", "c"),), 30)
+        limiter_on(redis_socket, Tiers(client=Tier(1, 3))).wait(CLIENT, 30)
     assert caplog.text == ""
 
 
@@ -261,7 +274,7 @@ def test_async_redis_client_in_a_sync_client_raises_configuration_error() -> Non
     from interactor_ext import ConfigurationError
 
     with pytest.raises(ConfigurationError, match=r"redis\.Redis"):
-        RedisRateLimiter(redis.asyncio.Redis()).wait((("client", "c"),))
+        RedisRateLimiter(redis.asyncio.Redis()).wait(CLIENT)
 
 
 def test_rate_limit_of_a_view_is_that_of_its_namespace() -> None:
@@ -344,7 +357,7 @@ def test_silent_redis_takes_half_of_the_time_left() -> None:
 
     async def main() -> float:
         limiter = RedisRateLimiter(SilentRedis())
-        await limiter.wait_async((("client", "c"),), 3.0)
+        await limiter.wait_async(CLIENT, 3.0)
         return asyncio.get_running_loop().time()
 
     assert run_in_virtual_time(main()) == pytest.approx(1.5, abs=0.1)

@@ -135,6 +135,19 @@ def test_burst_larger_than_replay_reaches_subscriber() -> None:
             assert stream.ids == list(range(13))
 
 
+@pytest.mark.parametrize(("letters", "times"), [("abcdefghij", 1), ("abc", 12_000_000)])
+def test_events_beyond_replay_or_some_megabytes_are_forgotten(letters: str, times: int) -> None:
+    with Sandbox(replay=2 if times == 1 else 100).run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room()
+        say(sandbox, room, *(letter * times for letter in letters))
+        with listening(caller, f"/rooms/{room['id']}/stream", headers={"last-event-id": "0"}) as stream:
+            say(sandbox, room, "end")
+            eventually(lambda: "end" in words(stream))
+        kept = "".join(word[0] for word in words(stream)[:-1])
+        assert 0 < len(kept) < len(letters)
+        assert letters.endswith(kept)
+
+
 def test_replay_of_zero_raises_value_error() -> None:
     with pytest.raises(ValueError, match="replay must be at least 1"):
         Sandbox(replay=0)
