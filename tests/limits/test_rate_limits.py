@@ -208,7 +208,7 @@ def test_redis_script_and_local_buckets_give_the_same_waits(redis_socket: str, m
 
 
 async def test_interrupted_wait_gives_its_reservation_back_in_redis(redis_socket: str) -> None:
-    limiter = limiter_on(redis_socket, Tiers(client=Tier(60, 1)))
+    limiter = limiter_on(redis_socket, Tiers(client=Tier(1, 1)))
     limiter.wait(CLIENT)
     with pytest.raises(KeyboardInterrupt):
         limiter.wait(CLIENT, None, Interrupted())  # type: ignore[arg-type]
@@ -216,7 +216,7 @@ async def test_interrupted_wait_gives_its_reservation_back_in_redis(redis_socket
         await limiter.wait_async(CLIENT, None, Interrupted())  # type: ignore[arg-type]
     with pytest.raises(WouldWait) as caught:
         limiter.wait(CLIENT, 0.1)
-    assert caught.value.seconds <= 1
+    assert caught.value.seconds <= 60  # not three times as long
 
 
 async def test_unreachable_redis_falls_back_to_local_limits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
