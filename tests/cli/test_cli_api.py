@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import stat
 import sys
@@ -16,18 +15,14 @@ import pytest
 
 pytest.importorskip("typer", reason="pip install typer rich")
 
-from interactor_ext.cli import fields, main, operations
+from interactor_ext.cli import fields, operations
 from interactor_ext.sandbox import Sandbox
+from tests.cli.test_cli_webhooks import webhooks_of
 from tests.support.terminal import NAMESPACE, Shell, pexpect
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtures"]
 BIN = str(Path(sys.executable).parent)
 HOOK = """-d '{"url": "https://app.example/hooks", "events": ["credential.expired"]}'"""
-
-
-def webhooks_of(sandbox: Sandbox) -> list[Any]:
-    with sandbox.client(namespace=NAMESPACE) as user:
-        return list(user.webhooks.list())
 
 
 def test_secret_that_is_shown_once_is_refused_before_it_is_lost(shell: Shell, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -132,8 +127,9 @@ def test_paths_of_fields(path: str, found: list[Any]) -> None:
     assert fields.select({"a": {"b": 1}, "c": [[1], [2]]}, path) == found
 
 
+@pytest.mark.usefixtures("as_terminal")  # as FORCE_COLOR has it, which older versions of rich would keep in mind
 def test_progress_of_all_pages_is_on_the_terminal_and_never_in_a_pipe(
-    shell: Shell, sandbox: Sandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    shell: Shell, shown_by: Callable[..., str], sandbox: Sandbox, tmp_path: Path
 ) -> None:
     with sandbox.client(namespace=NAMESPACE) as user:
         ids = [assistant(user) for _ in range(3)]
@@ -145,12 +141,7 @@ def test_progress_of_all_pages_is_on_the_terminal_and_never_in_a_pipe(
     shell.run(f"{listing} --field id")
     # The line of the progress is cleared before each line of the answer.
     assert f"\r1 items\x1b[K\r\x1b[K{ids[0]}\r\n" in shell.raw
-    for name, value in sandbox.env.items():
-        monkeypatch.setenv(name, value)
-    # As FORCE_COLOR has it, which older versions of rich would keep in mind.
-    monkeypatch.setattr("rich.console.Console.is_terminal", True)
-    assert main(listing.split()) == 0
-    assert "items" not in "".join(capfd.readouterr())
+    assert "items" not in shown_by(*listing.split())
 
 
 def test_errors_are_json_under_json(shell: Shell, sandbox: Sandbox) -> None:
@@ -253,22 +244,3 @@ def test_doctor_ends_with_a_verdict_and_indents_its_lines(sandbox: Sandbox) -> N
         assert narrow.run("doctor", 1).endswith("\n\nNot ready. Failed: token.\n")
     finally:
         narrow.close()
-
-
-def test_control_characters_of_the_server_do_not_reach_the_terminal(shell: Shell, sandbox: Sandbox) -> None:
-    hostile = "a\x7fb\x9b31m\x85\u202e\u2066\u200f\x1b]0;owned\x07"
-    with sandbox.client(namespace=NAMESPACE) as user:
-        bot = user.assistants.create(name=hostile, model="gpt-4", system_prompt="Help.").id
-    sandbox.faults.add("get_assistant", status=422, message=hostile, times=2)
-    get = f"api get_assistant assistant_id={bot} -n {NAMESPACE}"
-    for line, status in (
-        (get, 1),
-        (f"{get} --json", 1),
-        (get, 0),
-        (f"{get} --json", 0),
-        (f"{get} --field data.name", 0),
-    ):
-        shown = shell.run(line, status)
-        assert "owned" in shown
-        # Apart from the terminal's own styles.
-        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", shown)

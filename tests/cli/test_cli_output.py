@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import json
 import os
 import re
@@ -26,14 +25,13 @@ pytest.importorskip("typer", reason="pip install typer rich")
 
 from rich.console import Console
 
-from interactor_ext.cli import main, operations
-from interactor_ext.cli.app import command_line
+from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import SQLiteEventQueue, sign
-from tests.support.odd_server import Answer, Asked, OddServer, http, js
+from tests.support.scripted_server import Answer, Asked, OddServer, http, js
 from tests.support.webhook_deliveries import SECRET, body_of
 
-pytest_plugins = ["tests.support.sandbox_fixtures"]
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtures"]
 
 CONTROLS = [*range(9), *range(11, 32), *range(127, 160), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F)]
 CONTROLS += range(0x2066, 0x206A)
@@ -47,14 +45,6 @@ def assert_harmless(*texts: str) -> None:
     for text in texts:
         found = RAW.search(text)
         assert found is None, f"{found} in {text!r}"
-
-
-def commands(group: Any, prefix: str = "") -> Iterator[str]:
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, f"{prefix}{name} ")
-        else:
-            yield f"{prefix}{name}"
 
 
 def answer(asked: Asked) -> Answer:
@@ -109,32 +99,32 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return run
 
 
-def check_api(run: Callable[..., str]) -> None:
+def test_api_escapes_control_characters(run: Callable[..., str]) -> None:
+    one = ("get_assistant", "assistant_id=a")
     with OddServer(answer, token) as server:
-        for name, described in operations.operations().items():
-            body = ["-d", '{"a": 1}'] if described.body is not None else []
-            parameters = [f"{each}=a" for each in described.path_names]
-            options = ["--limit", "2"] if described.operation.stream else []
-            options += ["--yes"] if described.operation.method == "DELETE" else []
-            options += ["--show-secret"] if described.shown_once else []
-            shown = run("api", name, *parameters, *body, *options, server=server.url)
-            assert "Zoë ✓ end" in shown  # and only what must be is escaped
-        run("api", "list_assistants", "--all", "--json", server=server.url)
-        run("api", "stream_room", "room_id=a", "--limit", "3", server=server.url)
-        run("api", "get_assistant", "assistant_id=a", "--json", server=server.url)
+        for arguments in (
+            one,
+            (*one, "--json"),
+            (*one, "--field", "data.name"),
+            (*one, "--field", "data.name", "--json"),
+            ("list_assistants",),
+            ("list_assistants", "--all", "--json"),
+            ("create_webhook", "-d", '{"a": 1}', "--show-secret"),
+            ("stream_room", "room_id=a", "--limit", "3"),
+        ):
+            assert "Zoë ✓ end" in run("api", *arguments, server=server.url), arguments  # only what must be is escaped
         for options in ([], ["--json"]):
-            run("api", "get_assistant", "assistant_id=a", "--field", "data.name", *options, server=server.url)
-            run("api", "get_assistant", "assistant_id=a", "--field", "data.x", *options, server=server.url, status=1)
+            run("api", *one, "--field", "data.x", *options, server=server.url, status=1)
     with OddServer(refuse, token) as server:
         for options in ([], ["--verbose"], ["--json"]):
-            run("api", *options, "get_assistant", "assistant_id=a", server=server.url, status=1)
+            run("api", *options, *one, server=server.url, status=1)
     with OddServer(refuse, refuse) as server:
-        run("api", "--verbose", "get_assistant", "assistant_id=a", server=server.url, status=1)
+        run("api", "--verbose", *one, server=server.url, status=1)
     with OddServer(lambda asked: http(200, HOSTILE), token) as server:
-        run("api", "--verbose", "get_assistant", "assistant_id=a", server=server.url, status=1, marked=False)
+        run("api", "--verbose", *one, server=server.url, status=1, marked=False)
 
 
-def check_doctor(run: Callable[..., str]) -> None:
+def test_doctor_escapes_control_characters(run: Callable[..., str]) -> None:
     for options in ([], ["--json"]):
         with OddServer(answer, token) as server:
             run("doctor", *options, server=server.url)
@@ -144,25 +134,13 @@ def check_doctor(run: Callable[..., str]) -> None:
             run("doctor", *options, server=server.url, status=1)
 
 
-def check_chat(run: Callable[..., str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in sandbox.env.items():
-        monkeypatch.setenv(name, value)
-    script: list[str] = []
-    lines: Iterator[str] = iter(())
-
-    def typed(prompt: str = "") -> str:
-        nonlocal lines
-        line = next(lines, None)
-        if line is None:
-            lines = iter(script)  # for the next run
-            raise EOFError
-        return line
-
-    monkeypatch.setattr("builtins.input", typed)
+@pytest.mark.usefixtures("in_sandbox")
+def test_chat_escapes_control_characters(
+    run: Callable[..., str], sandbox: Sandbox, typed: list[str | type[BaseException]]
+) -> None:
     with sandbox.client(namespace="user_1") as user:
         bot = user.assistants.create(name=HOSTILE, model="gpt-4", system_prompt="Help.")
-        script[:] = ["Hello", "/history"]
-        lines = iter(script)
+        typed += ["Hello", "/history", EOFError] * 2
         assert "here. You said: Hello" in run("chat", "-n", "user_1")
         tool = user.tools.create(name="look", description="Looks.", parameters={"type": "object"})
         user.assistants.update(bot.id, tools=[tool.id])
@@ -170,14 +148,15 @@ def check_chat(run: Callable[..., str], sandbox: Sandbox, monkeypatch: pytest.Mo
         user.messages.send(room.id, content=HOSTILE)
         for _ in range(2):
             sandbox.faults.add("send_message", status=422, message=HOSTILE)
-        script[:] = ["Hello", "//tool look {}"]
-        lines = iter(script)
+        typed += ["Hello", "//tool look {}", EOFError] * 2
         run("chat", room.id, "-n", "user_1")
         user.assistants.create(name=HOSTILE, model="gpt-4", system_prompt="Help.")
         run("chat", "-n", "user_1", status=1)
 
 
-def check_sandbox(run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sandbox_escapes_control_characters(
+    run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     damaged = tmp_path / "seed\x9b31m\u202e.json"
     damaged.write_text(HOSTILE)
     with monkeypatch.context() as patch:
@@ -191,16 +170,6 @@ def check_sandbox(run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.M
     assert_harmless(shown, log)
     (line,) = [line for line in log.splitlines() if "owned" in line]
     assert r"\x9b31m\u202e\x1b]0;owned\x07\nforged" in line
-
-
-def check_listen(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    body = body_of("custom.event", data={"room_id": HOSTILE, HOSTILE: 1}, namespace=HOSTILE)
-    headers = sign(body, SECRET)
-    forged = {"X-Interactor-Signature": HOSTILE_HEADER.encode("latin-1"), "X-Interactor-Timestamp": b"\x9b31m"}
-
-    deliver_then_end(monkeypatch, body, (headers, 200), (forged, 401))
-    for options in ([], ["--json"]):
-        run("webhooks", "listen", "--port", "0", *options)
 
 
 def deliver_then_end(monkeypatch: pytest.MonkeyPatch, body: bytes, *sent: tuple[Any, int]) -> None:
@@ -223,25 +192,23 @@ def deliver_then_end(monkeypatch: pytest.MonkeyPatch, body: bytes, *sent: tuple[
     monkeypatch.setattr(WSGIServer, "serve_forever", serve)
 
 
-def check_forwarding(run: Callable[..., str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in sandbox.env.items():
-        monkeypatch.setenv(name, value)
-    body = body_of("custom.event", data={HOSTILE: 1})
+@pytest.mark.usefixtures("in_sandbox")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize("forwarded", [None, 200, 502])
+def test_listen_escapes_control_characters(
+    run: Callable[..., str], monkeypatch: pytest.MonkeyPatch, options: list[str], forwarded: int | None
+) -> None:
+    body = body_of("custom.event", data={"room_id": HOSTILE, HOSTILE: 1}, namespace=HOSTILE)
+    forged = {"X-Interactor-Signature": HOSTILE_HEADER.encode("latin-1"), "X-Interactor-Timestamp": b"\x9b31m"}
+    deliver_then_end(monkeypatch, body, (sign(body, SECRET), forwarded or 200), (forged, 401))
+    answer = None if forwarded == 502 else http(200, HOSTILE, content_type="text/plain")
+    with OddServer(lambda asked: answer) as server:
+        to = [] if forwarded is None else ["--forward-to", server.url]
+        run("webhooks", "listen", "--port", "0", *to, *options)
 
-    answered = {200: http(200, HOSTILE, content_type="text/plain"), 502: None}
-    for status, answer_of_the_application in answered.items():
-        with (
-            OddServer(lambda asked: answer_of_the_application) as server,  # noqa: B023
-            monkeypatch.context() as patch,
-        ):
-            deliver_then_end(patch, body, (sign(body, SECRET), status))
-            for options in ([], ["--json"]):
-                run("webhooks", "listen", "--port", "0", "--forward-to", server.url, *options)
 
-
-def check_trigger(run: Callable[..., str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in sandbox.env.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("in_sandbox")
+def test_trigger_escapes_control_characters(run: Callable[..., str], sandbox: Sandbox) -> None:
     with OddServer(lambda asked: http(200, HOSTILE, content_type="text/plain"), token) as server:
         for options in ([], ["--json"]):
             run("webhooks", "trigger", "credential.expired", "--to", server.url, *options)
@@ -265,7 +232,7 @@ def test_receiver_errors_escape_control_characters(capsys: pytest.CaptureFixture
     assert_harmless(written)
 
 
-def check_replay(run: Callable[..., str], tmp_path: Path) -> None:
+def test_replay_escapes_control_characters(run: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "body.json"
     file.write_bytes(body_of())
     for status in (200, 500):
@@ -291,7 +258,7 @@ def test_replay_error_hides_url_password(
         assert "hunter2" not in shown
 
 
-def check_sign_and_verify(run: Callable[..., str], tmp_path: Path) -> None:
+def test_sign_and_verify_escapes_control_characters(run: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "body.json"
     file.write_bytes(body_of("custom.event", data={HOSTILE: HOSTILE}))
     headers = sign(file.read_bytes(), SECRET)
@@ -303,7 +270,9 @@ def check_sign_and_verify(run: Callable[..., str], tmp_path: Path) -> None:
         run("webhooks", "verify", str(file), *forged, *options, status=1, marked=False)
 
 
-def check_dead_letters(run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_letters_escapes_control_characters(
+    run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "hostile_shop", raising=False)
     file = tmp_path / "queue.db"
@@ -326,7 +295,7 @@ def check_dead_letters(run: Callable[..., str], tmp_path: Path, monkeypatch: pyt
             run("webhooks", "dead", "drop", "hostile_shop:router", key, *options, status=1, marked=False)
 
 
-def check_work(run: Callable[..., str]) -> None:
+def test_work_escapes_control_characters(run: Callable[..., str]) -> None:
     run("webhooks", "work", HOSTILE, status=1)
 
 
@@ -351,45 +320,6 @@ def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             yield process, lines
         finally:
             process.kill()
-
-
-# Whoever adds a command that shows what a server says adds a check of it.
-CHECKS: dict[str, str] = {
-    "api": "check_api",
-    "chat": "check_chat",
-    "doctor": "check_doctor",
-    "sandbox": "check_sandbox",
-    "webhooks dead drop": "check_dead_letters",
-    "webhooks dead list": "check_dead_letters",
-    "webhooks dead replay": "check_dead_letters",
-    "webhooks dead show": "check_dead_letters",
-    "webhooks listen": "check_listen",
-    "webhooks listen --forward-to": "check_forwarding",
-    "webhooks replay": "check_replay",
-    "webhooks sign": "check_sign_and_verify",
-    "webhooks trigger": "check_trigger",
-    "webhooks verify": "check_sign_and_verify",
-    "webhooks work": "check_work",
-}
-
-
-def test_every_command_has_an_output_check() -> None:
-    # The demo is a program beside a sandbox, and writes for itself.
-    named = {name.partition(" --")[0] for name in CHECKS}
-    assert set(commands(command_line())) == {"demo", *named}
-
-
-@pytest.mark.parametrize("check", sorted(set(CHECKS.values())))
-def test_commands_escape_control_characters_of_servers(
-    check: str,
-    run: Callable[..., str],
-    sandbox: Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    given = {"run": run, "sandbox": sandbox, "monkeypatch": monkeypatch, "tmp_path": tmp_path}
-    function = globals()[check]
-    function(**{name: given[name] for name in inspect.signature(function).parameters})
 
 
 def test_only_output_module_writes() -> None:

@@ -18,7 +18,7 @@ pytest.importorskip("typer", reason="pip install typer rich")
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing.deliveries import contract_events
 from interactor_ext.webhooks import SQLiteEventQueue, WebhookVerifier, parse_event
-from tests.support.odd_server import Answer, Asked, OddServer, http
+from tests.support.scripted_server import Answer, Asked, OddServer, http
 from tests.support.terminal import COMMAND, NAMESPACE, Shell, Terminal
 from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import SECRET, body_of

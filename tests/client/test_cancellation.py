@@ -14,7 +14,7 @@ from interactor_ext import AsyncInteractorClient, CircuitBreaker, CircuitOpenErr
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AiohttpTransport
-from tests.support.fault_server import Action, Connection, FaultServer, Request, error, fine, send_and, slow
+from tests.support.scripted_server import Action, Connection, FaultServer, Request, error, fine, send_and, slow
 from tests.transports.test_transport_faults import busy_async_connections
 
 MOST_TURNS = 150

@@ -30,8 +30,8 @@ from interactor_ext._client.shared_clients import AsyncClientKeywords, ClientKey
 from interactor_ext._config import ConfigFields
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore
-from tests.support.odd_server import ASSISTANT, OddServer, js
 from tests.support.ports import free_port
+from tests.support.scripted_server import ASSISTANT, OddServer, js
 from tests.support.waiting import collect_garbage
 
 both = pytest.mark.parametrize("get", [get_client, get_async_client])

@@ -15,7 +15,7 @@ import pytest
 from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore
-from tests.support.odd_server import ASSISTANT, SECRET, Asked, OddServer, js
+from tests.support.scripted_server import ASSISTANT, SECRET, Asked, OddServer, js
 
 TOKEN = "tok_5e1f9ab37d"
 

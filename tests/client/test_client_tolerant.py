@@ -23,9 +23,20 @@ from interactor_ext import (
     ServerError,
     ValidationError,
 )
-from tests.support.fault_server import refusing_url
 from tests.support.modes import call, sync_and_async
-from tests.support.odd_server import ASSISTANT, SECRET, Answer, Asked, Broken, OddServer, Reset, http, js, token_answer
+from tests.support.scripted_server import (
+    ASSISTANT,
+    SECRET,
+    Answer,
+    Asked,
+    Broken,
+    OddServer,
+    Reset,
+    http,
+    js,
+    refusing_url,
+    token_answer,
+)
 
 
 def listing(*names: str, **fields: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from interactor_ext.transports._circuit_breaker import CircuitBreaker
 from tests.support.modes import sync_and_async
-from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, js
+from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js
 
 SETTINGS: dict[str, Any] = {
     "client_id": "client",

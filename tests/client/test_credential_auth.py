@@ -29,8 +29,8 @@ from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import PrometheusTelemetry
 from tests.support.modes import client_of, done
-from tests.support.odd_server import SECRET, Asked, Reset, http, js
 from tests.support.provider import World, follow, send, send_at_once
+from tests.support.scripted_server import SECRET, Asked, Reset, http, js
 from tests.support.waiting import eventually_async
 
 REFRESH_FAILED = js(

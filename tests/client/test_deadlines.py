@@ -25,8 +25,8 @@ from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._circuit_breaker import Permit
 from interactor_ext.transports._retrying import CallTransport
-from tests.support.fault_server import FaultServer, error, fine, refusing_url, send_and, slow
 from tests.support.modes import call, sync_and_async
+from tests.support.scripted_server import FaultServer, error, fine, refusing_url, send_and, slow
 from tests.support.waiting import with_enough_time
 
 
@@ -122,7 +122,7 @@ def test_unresolvable_host_raises_api_connection_error() -> None:
 
 
 def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.support.fault_server import deaf_url
+    from tests.support.scripted_server import deaf_url
 
     with FaultServer() as server, deaf_url() as deaf:
         real = socket.getaddrinfo
@@ -238,7 +238,7 @@ def test_httpx_transports_with_unix_socket_or_retries_keep_deadlines(tmp_path: P
             with contextlib.suppress(OSError):
                 while True:
                     guest, _ = listener.accept()
-                    server._start(server._serve, guest)
+                    server.serve(guest)
 
         threading.Thread(target=serve, daemon=True).start()
         with InteractorClient(transport=httpx.HTTPTransport(uds=path), **settings("http://local")) as client:

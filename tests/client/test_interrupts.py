@@ -13,7 +13,7 @@ from interactor_ext import InteractorClient
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext.telemetry import Event, RequestEnded, Sending
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
-from tests.support.odd_server import token_answer
+from tests.support.scripted_server import token_answer
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signal")
 

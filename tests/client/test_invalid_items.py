@@ -14,8 +14,8 @@ import pytest
 
 from interactor_ext import AsyncInteractorClient, InteractorClient, ResponseValidationError
 from tests.support.contract import operations
-from tests.support.fault_server import ASSISTANT, Action, Connection, FaultServer, Request, reply
 from tests.support.modes import call, sync_and_async
+from tests.support.scripted_server import ASSISTANT, Action, Connection, FaultServer, Request, reply
 
 
 def bot(bot_id: str, **changes: Any) -> dict[str, Any]:
@@ -40,7 +40,7 @@ BAD = [
 
 def serving(pages: list[list[Any]], **meta: Any) -> Action:
     def act(connection: Connection, request: Request) -> bool:
-        number = int(parse_qs(urlsplit(request.path).query).get("page", ["1"])[0])
+        number = int(parse_qs(urlsplit(request.target).query).get("page", ["1"])[0])
         data = pages[number - 1] if number <= len(pages) else []
         body = {"data": data, "meta": {"page": number, "has_more": number < len(pages), **meta}}
         return reply(200, body, x_request_id=f"req_{number}")(connection, request)
@@ -180,7 +180,7 @@ def test_full_page_with_invalid_items_still_counts_as_full() -> None:
     """Without `meta`, only a full page says that there may be more."""
 
     def act(connection: Connection, request: Request) -> bool:
-        number = int(parse_qs(urlsplit(request.path).query)["page"][0])
+        number = int(parse_qs(urlsplit(request.target).query)["page"][0])
         data = [[bot("a"), {}], [bot("b")]][number - 1]
         return reply(200, {"data": data, "meta": {"per_page": 2}})(connection, request)
 

@@ -16,8 +16,8 @@ import pytest
 
 from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient
 from interactor_ext.retry import RetryPolicy
-from tests.support.fault_server import ASSISTANT, Action, Connection, FaultServer, Request, error, reply
 from tests.support.modes import sync_and_async
+from tests.support.scripted_server import ASSISTANT, Action, Connection, FaultServer, Request, error, reply
 from tests.support.waiting import PATIENCE, collect_garbage, eventually, eventually_async
 
 LONG = 300.0
@@ -35,7 +35,7 @@ def first_page_then(rest: Action) -> Action:
 
 
 def page_of(request: Request) -> int:
-    return int(parse_qs(urlsplit(request.path).query).get("page", ["1"])[0])
+    return int(parse_qs(urlsplit(request.target).query).get("page", ["1"])[0])
 
 
 def silent(connection: Connection, request: Request) -> bool:

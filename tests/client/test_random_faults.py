@@ -7,7 +7,6 @@ import contextlib
 import http.client
 import json
 import random
-import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import pytest
 from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
-from tests.support.fault_server import Action, Connection, FaultServer, Request, error
+from tests.support.scripted_server import Action, Connection, FaultServer, Request, error
 
 POLICY = RetryPolicy(max_retries=8, base_delay=0.002, max_delay=0.02)
 REFUSED = error(429, "RATE_LIMITED")
@@ -36,14 +35,14 @@ class BadNetwork(FaultServer):
         self.refused: Counter[str] = Counter()
         super().__init__()
 
-    def _serve(self, sock: socket.socket) -> None:
+    def _serve(self, connection: Connection) -> None:
         try:
-            super()._serve(sock)
+            super()._serve(connection)
         finally:
             if hasattr(self._local, "connection"):
                 self._local.connection.close()
 
-    def _next(self, request: Request) -> Action:
+    def next_action(self, request: Request) -> Action:
         with self._lock:
             self.seen.append(request)
             if request.method != "POST" or request.is_for_token or self._rng.random() < 0.55:
@@ -59,7 +58,7 @@ class BadNetwork(FaultServer):
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = http.client.HTTPConnection(address, timeout=60)
-        connection.request(request.method, request.path, request.body or None, request.headers)
+        connection.request(request.method, request.target, request.body or None, request.headers)
         response = connection.getresponse()
         body = response.read()
         head = (

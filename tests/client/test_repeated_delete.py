@@ -17,8 +17,8 @@ from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AiohttpTransport
 from interactor_ext.transports._attempts import Attempts, Rules
 from tests.support.contract import operations
-from tests.support.fault_server import Action, Connection, FaultServer, Request, error, send_and
 from tests.support.modes import call, sync_and_async
+from tests.support.scripted_server import Action, Connection, FaultServer, Request, error, send_and
 from tests.support.waiting import with_enough_time
 
 QUICK = RetryPolicy(max_retries=3, base_delay=0.001)
@@ -56,8 +56,8 @@ def losing_first_answers() -> Action:
     seen: set[str] = set()
 
     def act(connection: Connection, request: Request) -> bool:
-        action = NOT_FOUND if request.path in seen else LOST
-        seen.add(request.path)
+        action = NOT_FOUND if request.target in seen else LOST
+        seen.add(request.target)
         return action(connection, request)
 
     return act
@@ -189,7 +189,7 @@ def test_successful_deletes_never_raise_under_random_faults(mode: str) -> None:
     seen: dict[str, int] = {}
 
     def act(connection: Connection, request: Request) -> bool:
-        name = request.path.rpartition("/")[2]
+        name = request.target.rpartition("/")[2]
         seen[name] = seen.get(name, 0) + 1
         if name not in alive:
             return NOT_FOUND(connection, request)

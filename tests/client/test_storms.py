@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and
 from tests.support.processes import environment_without_coverage
+from tests.support.scripted_server import Connection, FaultServer, Request, fine, send_and
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no alarm")
 
@@ -21,7 +21,7 @@ EVENT = b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {"type
 
 
 def answer(connection: Connection, request: Request) -> bool:
-    if request.path.endswith("/stream"):
+    if request.target.endswith("/stream"):
         return send_and(EVENT, lambda connection: connection.stall())(connection, request)
     return fine(connection, request)
 

@@ -7,20 +7,20 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from interactor_ext._waiting import Closing
-from interactor_ext.limits import RateLimiter
-from interactor_ext.limits._buckets import Bucket, Buckets, Key, Tier, Tiers, observed
+from interactor_ext.limits import RateLimiter, Tier, Tiers
+from interactor_ext.limits._buckets import Buckets
+from tests.support.virtual_time import run_in_virtual_time
 
-CLIENT: tuple[Key, ...] = (("client", "c"),)
+CLIENT = (("client", "c"),)
 
 
-def user(name: str) -> tuple[Key, ...]:
-    return RateLimiter().keys_of("c", name, account=False, stream=False)
+def user(name: str) -> tuple[tuple[str, ...], ...]:
+    return (*CLIENT, ("namespace", "c", name))
 
 
 # A stricter server than the documented one: the same buckets, but not a token in reserve.
@@ -33,14 +33,6 @@ def overdrawn(starts: list[float], tier: Tier) -> bool:
             return True
         level -= 1
     return False
-
-
-def test_keys_name_the_buckets_of_a_call() -> None:
-    keys_of = RateLimiter().keys_of
-    assert keys_of("c", "u", account=False, stream=False) == (("client", "c"), ("namespace", "c", "u"))
-    assert keys_of("c", "", account=False, stream=False) == (("client", "c"),)
-    assert keys_of("c", "u", account=False, stream=True) == (("streams", "c"),)
-    assert keys_of("c", "u", account=True, stream=False) == (("tokens", "c"),)
 
 
 def test_burst_starts_at_once_and_the_rest_at_the_rate() -> None:
@@ -81,85 +73,49 @@ def test_wait_longer_than_max_wait_reserves_nothing() -> None:
     assert buckets.reserve(CLIENT, 1.0) == (0.0, True)
 
 
-def test_reservation_that_is_given_back_serves_the_next_call() -> None:
-    buckets = Buckets(Tiers(client=Tier(60, 3)))
-    for _ in range(3):
-        buckets.reserve(CLIENT, 0.0)
-    buckets.give_back(CLIENT, 0.0)
-    assert buckets.reserve(CLIENT, 0.0)[0] == 0.0
+def wait_after(status: int, headers: dict[str, str], retry_after: float | None, name: str = "u") -> float:
+    """How long a call has to wait after this response to one of the namespace `u`, by a clock that stands still."""
+    limiter = RateLimiter(clock=lambda: 0.0)
+    limiter.observe(user("u"), status, headers, retry_after)
+    return limiter.wait(user(name), 0.0) or limiter.wait(user(name), 0.0) or 0.0
 
 
-def test_calls_are_spread_out_as_x_ratelimit_remaining_runs_out() -> None:
-    buckets = Buckets()
-    waits = []
-    for remaining in (50, 10, 4, 1):
-        buckets.observe(("client", "c"), 0.0, remaining, None)
-        buckets.reserve(CLIENT, 0.0)
-        waits.append(buckets.reserve(CLIENT, 0.0)[0])
-    assert waits[0] == 0
-    assert waits == sorted(waits)
-    assert waits[-1] > 0.3
-
-
-def test_higher_x_ratelimit_remaining_does_not_refill_the_bucket() -> None:
-    buckets = Buckets(Tiers(client=Tier(60, 1)))
-    buckets.reserve(CLIENT, 0.0)
-    buckets.observe(("client", "c"), 0.0, 1000, None)
-    assert buckets.reserve(CLIENT, 0.0)[0] == pytest.approx(1.0)
-
-
-def test_429_closes_the_bucket_for_its_retry_after() -> None:
-    buckets = Buckets()
-    buckets.observe(("client", "c"), 0.0, None, 7.0)
-    assert buckets.reserve(CLIENT, 0.0)[0] == 7.0
-    assert buckets.reserve((("client", "other"),), 0.0)[0] == 0.0
-
-
-def test_full_buckets_are_dropped_beyond_the_maximum_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interactor_ext.limits._buckets._MAX_BUCKETS", 10)
-    buckets = Buckets()
-    for _ in range(40):
-        buckets.reserve(user("busy")[1:], 0.0)
-    for number in range(100):
-        buckets.reserve(user(f"u{number}")[1:], 10.0 * number + 1)
-        assert len(buckets._buckets) <= 11
-    assert buckets._buckets.keys() >= {("namespace", "c", "u99")}
-
-
-HEADERS = {"x-ratelimit-scope": "namespace", "x-ratelimit-remaining": "7"}
+SCOPE, REMAINING = "x-ratelimit-scope", "x-ratelimit-remaining"
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "retry_after", "expected"),
+    ("status", "headers", "retry_after", "own", "of_another"),
     [
-        (200, HEADERS, None, ([("namespace", "c", "u")], 7.0, None)),
-        (200, {**HEADERS, "x-ratelimit-scope": " Client "}, None, ([("client", "c")], 7.0, None)),
-        (200, {**HEADERS, "x-ratelimit-remaining": "many"}, None, ([("namespace", "c", "u")], None, None)),
-        (200, {**HEADERS, "x-ratelimit-remaining": "-1"}, None, ([("namespace", "c", "u")], None, None)),
-        (200, {"x-ratelimit-remaining": "7"}, None, ((), None, None)),
-        (200, {**HEADERS, "x-ratelimit-scope": "galaxy"}, None, ((), None, None)),
-        (429, HEADERS, 3.0, ([("namespace", "c", "u")], 7.0, 3.0)),
-        (429, {}, 3.0, (user("u"), None, 3.0)),
-        (429, {}, 1e6, (user("u"), None, 60.0)),
-        (503, {}, 3.0, ((), None, None)),
+        (429, {SCOPE: "namespace", REMAINING: "7"}, 3.0, 3.0, 0.0),
+        (429, {SCOPE: " Client ", REMAINING: "7"}, 3.0, 3.0, 3.0),
+        (429, {}, 3.0, 3.0, 3.0),
+        (429, {}, 1e6, 60.0, 60.0),
+        (503, {}, 3.0, 0.0, 0.0),
+        (200, {SCOPE: "namespace", REMAINING: "many"}, None, 0.0, 0.0),
+        (200, {SCOPE: "namespace", REMAINING: "-1"}, None, 0.0, 0.0),
+        (200, {SCOPE: "galaxy", REMAINING: "0"}, None, 0.0, 0.0),
+        (200, {REMAINING: "0"}, None, 0.0, 0.0),
+        (200, {SCOPE: "client", REMAINING: "1000"}, None, 0.0, 0.0),
     ],
 )
-def test_rate_limit_headers_of_a_response_are_read(
-    status: int, headers: dict[str, str], retry_after: float | None, expected: tuple[object, ...]
+def test_rate_limit_headers_of_a_response_are_followed(
+    status: int, headers: dict[str, str], retry_after: float | None, own: float, of_another: float
 ) -> None:
-    assert observed(user("u"), status, httpx.Headers(headers), retry_after) == expected
+    assert wait_after(status, headers, retry_after) == own
+    assert wait_after(status, headers, retry_after, "other") == of_another
+
+
+def test_calls_are_spread_out_as_x_ratelimit_remaining_runs_out() -> None:
+    waits = [wait_after(200, {SCOPE: "namespace", REMAINING: str(left)}, None) for left in (50, 10, 4, 1)]
+    assert waits[0] == 0
+    assert waits == sorted(waits)
+    assert waits[-1] > 0.3
 
 
 @pytest.mark.parametrize("tier", [(0, 1), (60, 0), (float("nan"), 1)])
 def test_invalid_tier_raises_value_error(tier: tuple[float, int]) -> None:
     with pytest.raises(ValueError, match="tier"):
         Tier(*tier)
-
-
-def test_idle_bucket_holds_no_more_than_its_burst() -> None:
-    bucket = Bucket(3.0, 0.0)
-    bucket.refill(Tier(60, 3), 1e6)
-    assert bucket.level == 3
 
 
 # The waits: small, but real. 6,000 a minute is a call every 10 ms.
@@ -226,38 +182,55 @@ async def test_waiting_in_the_queue_ends_with_the_time_left() -> None:
     assert await asyncio.to_thread(limiter.wait, CLIENT, 0.05) is not None
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    assert not limiter._queue.is_busy(CLIENT[-1])
 
 
-async def test_cancelled_wait_gives_its_reservation_back_and_delays_nobody() -> None:
-    limiter = RateLimiter(Tiers(client=Tier(60, 1)))
-    await limiter.wait_async(CLIENT)
-    tasks = [asyncio.create_task(limiter.wait_async(CLIENT)) for _ in range(30)]
-    await asyncio.sleep(0)
-    for task in tasks[::2]:
-        task.cancel()
-        await asyncio.sleep(0)
-    for task in tasks[1:-2:2]:
-        task.cancel()
-    # Two wait before it. With the reservations of cancelled tasks it would take half a minute.
-    started = time.monotonic()
-    await tasks[-1]
-    assert time.monotonic() - started < 15
-    await asyncio.gather(*tasks, return_exceptions=True)
-    assert not limiter._queue.is_busy(CLIENT[-1])
+class Interrupted(Closing):
+    """In place of what ends a pause early: it is interrupted."""
 
-
-async def test_interrupted_wait_gives_its_reservation_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    limiter = RateLimiter(Tiers(client=Tier(1, 1)), clock=lambda: 1000.0)
-    limiter.wait(CLIENT)
-
-    def interrupt(closing: Closing, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Closing, "pause", interrupt)
+    async def pause_async(self, seconds: float) -> None:
+        raise asyncio.CancelledError
+
+
+def test_interrupted_wait_gives_its_reservation_back() -> None:
+    limiter = RateLimiter(Tiers(client=Tier(1, 1)), clock=lambda: 1000.0)
+    limiter.wait(CLIENT)
     with pytest.raises(KeyboardInterrupt):
-        limiter.wait(CLIENT)
+        limiter.wait(CLIENT, None, Interrupted())
     assert limiter.wait(CLIENT, 0.1) == 60
+
+
+def test_busy_namespace_is_remembered_among_any_number_of_idle_ones() -> None:
+    now = [0.0]
+    limiter = RateLimiter(Tiers(client=Tier(1e6, 10**6), namespace=Tier(60, 2)), clock=lambda: now[0])
+    for number in range(9_990):
+        now[0] += 1.0
+        limiter.wait(user(f"idle_{number}"))
+    for name in ("busy", "busy", *(f"new_{number}" for number in range(20))):
+        limiter.wait(user(name))
+    assert limiter.wait(user("busy"), 0.1) is not None
+
+
+def test_cancelled_wait_gives_its_reservation_back_and_delays_nobody() -> None:
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        limiter = RateLimiter(Tiers(client=Tier(60, 1)), clock=loop.time)
+        await limiter.wait_async(CLIENT)
+        tasks = [asyncio.create_task(limiter.wait_async(CLIENT)) for _ in range(30)]
+        await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+            await asyncio.sleep(0)
+        for task in tasks[1:-2:2]:
+            task.cancel()
+        await tasks[-1]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return loop.time()
+
+    # Two wait before it. With the reservations of cancelled tasks it would take half a minute.
+    assert run_in_virtual_time(main()) < 5
 
 
 def test_repr_of_a_limiter_shows_the_tiers() -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.browser import eventually
-from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.react_bundles import REACT_VERSIONS, react_bundle
+from tests.support.scripted_server import Connection, RawServer
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -60,10 +60,10 @@ class Server:
         self._bundle = bundle
 
     def handle(self, connection: Connection) -> None:
-        if connection.target == "/":
+        if connection.request.target == "/":
             connection.head(content_type="text/html")
             connection.send(HTML)
-        elif connection.target == "/page.js":
+        elif connection.request.target == "/page.js":
             connection.head(content_type="text/javascript")
             connection.send(self._bundle)
         else:

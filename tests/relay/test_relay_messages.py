@@ -13,8 +13,8 @@ from interactor_ext import ConfigurationError, InteractorClient, ToolSet
 from interactor_ext.relay import Relay
 from interactor_ext.sandbox import Sandbox
 from tests.support.node import STATIC
-from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.relay_server import RelayServer, authorize, text_of
+from tests.support.scripted_server import Connection, RawServer
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]

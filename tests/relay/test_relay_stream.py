@@ -12,8 +12,8 @@ import pytest
 from interactor_client.models import WorkflowState
 from interactor_ext import InteractorClient
 from interactor_ext.sandbox import Sandbox
-from tests.support.raw_sse_server import RawServer
 from tests.support.relay_server import Page, RelayServer, cookie_for, text_of
+from tests.support.scripted_server import RawServer
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from tests.support.fault_server import refusing_url
 from tests.support.node import STATIC, command_of, lines_of, run_script, run_tests
-from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer, refusing_url
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
 

@@ -11,8 +11,8 @@ from interactor_ext import InteractorClient
 from tests.support.browser import eventually
 from tests.support.node import STATIC, command_of, lines_of, run_script
 from tests.support.ports import free_port
-from tests.support.raw_sse_server import Connection, RawServer
 from tests.support.relay_server import RelayServer, cookie_for
+from tests.support.scripted_server import Connection, RawServer
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -99,7 +99,7 @@ def foreign(browser: WebDriver) -> Iterator[str]:
     """The origin of a page that the browser shows, and that has its own copy of the module."""
 
     def handle(connection: Connection) -> None:
-        is_page = connection.target == "/"
+        is_page = connection.request.target == "/"
         connection.head(content_type="text/html" if is_page else "text/javascript")
         connection.send(PAGE if is_page else (STATIC / "interactor-stream.js").read_bytes())
 

@@ -11,8 +11,8 @@ import pytest
 from interactor_client.models import RoomToolCallPendingEvent
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.delivery.posting import MAX_ANSWER
-from tests.support.delivery_receiver import Receiver, receiving
 from tests.support.sandbox_caller import Caller, listening, problem
+from tests.support.scripted_server import Receiver, receiving
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -25,15 +25,10 @@ def shop() -> Iterator[tuple[Receiver, str]]:
         yield pair
 
 
-def room_with_callback(caller: Caller, url: str) -> dict[str, Any]:
-    tool = caller.make("/tools", name="get_order", description="", parameters={}, callback_url=url)
-    return caller.room(tools=[tool["id"]])
-
-
 def answer_to(caller: Caller, room: dict[str, Any], content: str, **fields: Any) -> dict[str, Any]:
     """The message after the callback, from the stream."""
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
-        sent = caller.make(f"/rooms/{room['id']}/messages", content=content, **fields)
+        sent = caller.say(room, content, **fields)
         if not fields:
             assert [each["status"] for each in sent["tool_calls"]] == ["pending"]
         events = stream.until("message.complete")
@@ -46,7 +41,7 @@ def test_call_is_posted_signed_and_its_answer_is_the_result(
 ) -> None:
     receiver, url = shop
     receiver.content = b'{"status": "sent"}'
-    room = room_with_callback(caller, f"{url}/orders?tool=1")
+    room = caller.room_with_tools("get_order", callback_url=f"{url}/orders?tool=1")
     answer = answer_to(caller, room, f"/tool get_order {json.dumps(ORDER)}", **fields)
     assert answer["content"] == 'Bot here. get_order answered {"status": "sent"}.'
     [got] = receiver.got
@@ -54,7 +49,7 @@ def test_call_is_posted_signed_and_its_answer_is_the_result(
     assert got.path == "/orders?tool=1"
     assert isinstance(event, RoomToolCallPendingEvent)
     assert (event.namespace, event.data.room_id, event.data.arguments) == ("user_1", room["id"], ORDER)
-    asking = next(each for each in caller.read(f"/rooms/{room['id']}/messages") if each.get("tool_calls"))
+    asking = next(each for each in caller.messages(room) if each.get("tool_calls"))
     assert [(each["id"], each["status"]) for each in asking["tool_calls"]] == [(event.data.tool_call_id, "completed")]
     assert asking["tool_calls"][0]["result"] == {"status": "sent"}
 
@@ -64,7 +59,7 @@ def test_scripted_call_reaches_the_callback_and_then_is_said(
 ) -> None:
     receiver, url = shop
     sandbox.replies.add(call=("get_order", ORDER), then="It is on its way.")
-    room = room_with_callback(caller, url)
+    room = caller.room_with_tools("get_order", callback_url=url)
     assert answer_to(caller, room, "Where is it?")["content"] == "It is on its way."
     assert json.loads(receiver.got[0].body)["data"]["arguments"] == ORDER
 
@@ -82,21 +77,16 @@ def test_scripted_call_reaches_the_callback_and_then_is_said(
     ids=["500", "302", "html", "nan", "no-utf-8", "too-large"],
 )
 def test_failed_callback_is_reported_by_the_assistant(
-    sandbox: Sandbox,
-    caller: Caller,
-    shop: tuple[Receiver, str],
-    status: int,
-    content: bytes,
-    reason: str,
+    sandbox: Sandbox, caller: Caller, shop: tuple[Receiver, str], status: int, content: bytes, reason: str
 ) -> None:
     receiver, url = shop
     receiver.answers.append(status)
     receiver.content = content
     sandbox.replies.add(call=("get_order", ORDER), then="It is on its way.")
-    room = room_with_callback(caller, url)
+    room = caller.room_with_tools("get_order", callback_url=url)
     answer = answer_to(caller, room, "Where is it?")["content"]
     assert answer == f"Bot here. get_order answered {json.dumps({'error': f'The call failed: {reason}.'})}."
-    asking = next(each for each in caller.read(f"/rooms/{room['id']}/messages") if each.get("tool_calls"))
+    asking = next(each for each in caller.messages(room) if each.get("tool_calls"))
     assert asking["tool_calls"][0]["status"] == "failed"
     assert len(receiver.got) == 1
 
@@ -105,7 +95,7 @@ def test_callback_that_is_too_slow_fails(sandbox: Sandbox, caller: Caller, shop:
     receiver, url = shop
     receiver.hang()
     sandbox.delivery.timeout = 0.05
-    answer = answer_to(caller, room_with_callback(caller, url), "/tool get_order")
+    answer = answer_to(caller, caller.room_with_tools("get_order", callback_url=url), "/tool get_order")
     assert "The call failed: no answer within 0.05 s." in answer["content"]
 
 
@@ -113,7 +103,7 @@ def test_callback_that_is_too_slow_fails(sandbox: Sandbox, caller: Caller, shop:
     ("url", "reason"), [("http://8.8.8.8/", "8.8.8.8 is a public address"), ("http://127.0.0.1:9/", "ConnectError")]
 )
 def test_callback_that_is_public_or_unreachable_fails(caller: Caller, url: str, reason: str) -> None:
-    answer = answer_to(caller, room_with_callback(caller, url), "/tool get_order")
+    answer = answer_to(caller, caller.room_with_tools("get_order", callback_url=url), "/tool get_order")
     assert reason in answer["content"]
 
 
@@ -121,23 +111,23 @@ def test_result_that_was_submitted_first_stays(sandbox: Sandbox, caller: Caller,
     receiver, url = shop
     receiver.hang()
     receiver.content = b'"late"'
-    room = room_with_callback(caller, url)
-    [call] = caller.make(f"/rooms/{room['id']}/messages", content="/tool get_order")["tool_calls"]
+    room = caller.room_with_tools("get_order", callback_url=url)
+    [call] = caller.say(room, "/tool get_order")["tool_calls"]
     receiver.wait(1)
-    result = {"tool_call_id": call["id"], "result": "early"}
-    assert caller.make(f"/rooms/{room['id']}/tool-results", **result)["content"].endswith('answered "early".')
+    assert caller.submit(room, call, "early")["content"].endswith('answered "early".')
     receiver.go_on.set()
-    problem(caller.post(f"/rooms/{room['id']}/tool-results", json=result), 409, "CONFLICT")
-    messages = caller.read(f"/rooms/{room['id']}/messages")
+    again = {"tool_call_id": call["id"], "result": "early"}
+    problem(caller.post(f"/rooms/{room['id']}/tool-results", json=again), 409, "CONFLICT")
+    messages = caller.messages(room)
     assert [each["role"] for each in messages] == ["user", "assistant", "tool", "assistant"]
 
 
 def test_all_callbacks_of_a_message_bring_one_answer(caller: Caller, shop: tuple[Receiver, str]) -> None:
     receiver, url = shop
     receiver.content = b"1"
-    room = room_with_callback(caller, url)
+    room = caller.room_with_tools("get_order", callback_url=url)
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
-        caller.make(f"/rooms/{room['id']}/messages", content="/tool get_order\n/tool get_order\n/then\n/tool get_order")
+        caller.say(room, "/tool get_order\n/tool get_order\n/then\n/tool get_order")
         events = stream.until("message.complete")
     assert len(receiver.got) == 3
     assert events[-1]["message"]["content"] == "Bot here. " + " ".join(["get_order answered 1."] * 3)
@@ -146,11 +136,11 @@ def test_all_callbacks_of_a_message_bring_one_answer(caller: Caller, shop: tuple
 def test_callback_of_deleted_room_is_dropped(caller: Caller, shop: tuple[Receiver, str], sandbox: Sandbox) -> None:
     receiver, url = shop
     receiver.hang()
-    room = room_with_callback(caller, url)
-    caller.make(f"/rooms/{room['id']}/messages", content="/tool get_order")
+    room = caller.room_with_tools("get_order", callback_url=url)
+    caller.say(room, "/tool get_order")
     receiver.wait(1)
     caller.delete(f"/rooms/{room['id']}")
     receiver.go_on.set()
-    other = room_with_callback(caller, url)
+    other = caller.room_with_tools("get_order", callback_url=url)
     assert answer_to(caller, other, "/tool get_order")["content"] == "Bot here. get_order answered null."
     assert caller.get(f"/rooms/{room['id']}/messages").status_code == 404

@@ -7,7 +7,6 @@ import json
 import re
 import socket
 import ssl
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,13 +17,12 @@ import pytest
 import trustme
 
 from interactor_ext.sandbox import Delivery, DeliveryOptions, Sandbox
-from interactor_ext.sandbox.delivery import outbox, posting
-from interactor_ext.sandbox.delivery import webhook_queue as webhook_queue
-from interactor_ext.sandbox.http.server import Server, listen, origin, serving
-from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
+from interactor_ext.sandbox.delivery import outbox, posting, webhook_queue
+from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
 from tests.sandbox.test_sandbox_operations import use_agents, use_credentials, use_workflows
-from tests.support.delivery_receiver import Receiver, receiving
-from tests.support.sandbox_caller import DOCUMENT, Caller
+from tests.support.sandbox_caller import DOCUMENT, Caller, credentials_of
+from tests.support.scripted_server import RawServer, Receiver, receiving
+from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -34,19 +32,14 @@ WAITS = (30, 120, 600, 1800, 7200)
 
 
 @pytest.fixture
-def receiver(url: str, _receiver: tuple[Receiver, str]) -> Receiver:
-    return _receiver[0]
+def receiver() -> Iterator[Receiver]:
+    with receiving() as (receiver, _):
+        yield receiver
 
 
 @pytest.fixture
-def url(_receiver: tuple[Receiver, str]) -> str:
-    return _receiver[1]
-
-
-@pytest.fixture
-def _receiver() -> Iterator[tuple[Receiver, str]]:
-    with receiving() as pair:
-        yield pair
+def url(receiver: Receiver) -> str:
+    return receiver.url
 
 
 def hook(caller: Caller, url: str, *events: str, **fields: Any) -> dict[str, Any]:
@@ -77,45 +70,49 @@ def publish_every_event(sandbox: Sandbox, caller: Caller) -> None:
         lost = sandbox.add_credential("google", namespace="user_1", expires_in=-1, refreshable=False, status=status)
         assert caller.post(f"/credentials/{lost['id']}/refresh").status_code == 409
     stuck = {"name": "stuck", "type": "action", "transitions": [{"to": "stuck", "condition": "never"}]}
-    workflow = caller.make("/workflows", name="W", initial_state="stuck", states=[stuck])
-    assert caller.make("/workflow-instances", workflow_id=workflow["id"])["status"] == "failed"
+    assert caller.start(stuck)["status"] == "failed"
 
 
-class Application:
-    """A WebhookRouter under a real server that records the events of its handler."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.router = WebhookRouter(WebhookVerifier(SECRET, clock=sandbox.clock.now))
-        self.handled: list[Any] = []
-        self.router.default(self.handled.append)
-
-    def serve(self) -> Iterator[str]:
-        with listen("127.0.0.1", 0) as sock:
-            server: Any = Server(self.router.asgi, before_shutdown=lambda: None)  # type: ignore[arg-type]
-            with serving(server, sock):
-                yield origin(sock)
-
-
-@pytest.fixture
-def application(sandbox: Sandbox, caller: Caller) -> Iterator[Application]:
-    """Subscribed to the whole catalogue in `user_1`."""
-    application = Application(sandbox)
-    for address in application.serve():
-        hook(caller, f"{address}/hooks")
-        yield application
+def handled_by_router(sandbox: Sandbox, receiver: Receiver) -> list[Any]:
+    """The events that a WebhookRouter handles of all that the receiver got, in the order in which it came."""
+    handled: list[Any] = []
+    router = WebhookRouter(WebhookVerifier(SECRET, clock=sandbox.clock.now), store=MemoryEventStore())
+    router.default(handled.append)
+    assert {router.handle(got.body, got.headers).status for got in receiver.got} == {200}
+    return handled
 
 
 def test_every_event_type_is_delivered_signed_and_typed(
-    sandbox: Sandbox, caller: Caller, application: Application
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
 ) -> None:
+    hook(caller, url)
     publish_every_event(sandbox, caller)
     sandbox.wait_for_deliveries(60)
-    assert {event.event for event in application.handled} == set(CATALOGUE)
-    assert "UnknownWebhookEvent" not in {type(event).__name__ for event in application.handled}
-    typed = {event.id: (event.event, event.namespace, event.data.to_dict().keys()) for event in application.handled}
+    handled = handled_by_router(sandbox, receiver)
+    assert {event.event for event in handled} == set(CATALOGUE)
+    assert "UnknownWebhookEvent" not in {type(event).__name__ for event in handled}
+    typed = {event.id: (event.event, event.namespace, event.data.to_dict().keys()) for event in handled}
     assert typed == {each["id"]: (each["event"], "user_1", each["data"].keys()) for each in sandbox.events}
-    assert all(event.data.additional_properties == {} for event in application.handled)
+    assert all(event.data.additional_properties == {} for event in handled)
     assert Counter(statuses(sandbox)) == {200: len(sandbox.events)}
+
+
+@pytest.mark.full
+def test_duplicated_reordered_delayed_events_are_handled_once(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+) -> None:
+    hook(caller, url)
+    sandbox.delivery.duplicate = 0.5
+    sandbox.delivery.reorder = 0.3
+    sandbox.delivery.delay = 0.2
+    connect(sandbox, 150)
+    sandbox.wait_for_deliveries(60)
+    happened = [event["id"] for event in sandbox.events]
+    handled = [event.id for event in handled_by_router(sandbox, receiver)]
+    assert sorted(handled) == sorted(happened)
+    assert handled != happened
+    assert 30 < sum(delivery.is_duplicate for delivery in sandbox.deliveries) < 120
+    assert {delivery.status for delivery in sandbox.deliveries} == {200}
 
 
 def test_delivery_has_documented_headers_and_body(
@@ -143,12 +140,13 @@ def test_delivery_has_documented_headers_and_body(
         assert 0 < delivery.duration < 60
 
 
-@pytest.mark.parametrize("failures", [1, 3, 5])
+@pytest.mark.parametrize("failures", [1, 5, 6])
 def test_failed_delivery_is_retried_on_schedule(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, failures: int
 ) -> None:
     hook(caller, url)
-    receiver.answers.extend([500, 404, 301, 503, 400][:failures])
+    answers = [500, 404, 301, 503, 400, 500][:failures]
+    receiver.answers.extend(answers)
     connect(sandbox)
     for attempt, wait in enumerate(WAITS[:failures], start=1):
         sandbox.wait_for_deliveries(60)
@@ -158,8 +156,9 @@ def test_failed_delivery_is_retried_on_schedule(
         assert len(receiver.got) == attempt, "too early"
         sandbox.clock.advance(20)
     sandbox.wait_for_deliveries(60)
-    assert statuses(sandbox) == [*[500, 404, 301, 503, 400][:failures], 200]
-    assert [delivery.attempt for delivery in sandbox.deliveries] == list(range(1, failures + 2))
+    assert statuses(sandbox) == [*answers, 200][:6]
+    attempts = len(sandbox.deliveries)
+    assert [delivery.attempt for delivery in sandbox.deliveries] == list(range(1, attempts + 1))
     assert len({delivery.id for delivery in sandbox.deliveries}) == 1
     assert {got.body for got in receiver.got} == {receiver.got[0].body}
     assert receiver.got[-1].verified(SECRET, sandbox).id == sandbox.events[0]["id"]
@@ -168,19 +167,7 @@ def test_failed_delivery_is_retried_on_schedule(
     assert last.next_attempt_at is None
     sandbox.clock.advance(100_000)
     sandbox.wait_for_deliveries(60)
-    assert len(receiver.got) == failures + 1
-
-
-def test_delivery_stops_after_six_attempts(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
-    hook(caller, url)
-    receiver.answers.extend([500] * 10)
-    connect(sandbox)
-    for _ in range(8):
-        sandbox.wait_for_deliveries(60)
-        sandbox.clock.advance(7200)
-    sandbox.wait_for_deliveries(60)
-    assert len(receiver.got) == len(sandbox.deliveries) == 6
-    assert sandbox.deliveries[-1].next_attempt_at is None
+    assert len(receiver.got) == attempts
 
 
 def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
@@ -195,27 +182,10 @@ def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, rec
     assert statuses(sandbox) == [500] * 6
 
 
-@pytest.mark.full
-def test_duplicated_reordered_delayed_events_are_handled_once(
-    sandbox: Sandbox, caller: Caller, application: Application
-) -> None:
-    sandbox.delivery.duplicate = 0.5
-    sandbox.delivery.reorder = 0.3
-    sandbox.delivery.delay = 0.2
-    connect(sandbox, 150)
-    sandbox.wait_for_deliveries(60)
-    happened = [event["id"] for event in sandbox.events]
-    handled = [event.id for event in application.handled]
-    assert sorted(handled) == sorted(happened)
-    assert handled != happened
-    copies = [delivery for delivery in sandbox.deliveries if delivery.is_duplicate]
-    assert 30 < len(copies) < 120
-    assert {delivery.status for delivery in sandbox.deliveries} == {200}
-
-
-def test_reordered_delivery_is_overtaken_by_next(
+def test_reordered_delivery_is_overtaken_by_next_and_held_for_a_while(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert outbox.HOLD_SECONDS == 1.0
     monkeypatch.setattr(outbox, "HOLD_SECONDS", 60.0)
     hook(caller, url)
     sandbox.delivery.reorder = 1
@@ -226,20 +196,6 @@ def test_reordered_delivery_is_overtaken_by_next(
     ids = [json.loads(got.body)["id"] for got in receiver.got]
     assert sorted(ids) == sorted(event["id"] for event in sandbox.events)
     assert ids[0] != sandbox.events[0]["id"]
-
-
-def test_reordered_delivery_without_successor_is_held_at_most_a_second(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert outbox.HOLD_SECONDS == 1.0
-    monkeypatch.setattr(outbox, "HOLD_SECONDS", 0.1)
-    hook(caller, url)
-    sandbox.delivery.reorder = 1
-    began = time.monotonic()
-    connect(sandbox)
-    sandbox.wait_for_deliveries(60)
-    assert time.monotonic() - began > 0.07  # timers may end a little early
-    assert statuses(sandbox) == [200]
 
 
 def test_duplicate_option_sends_a_copy_with_one_attempt(
@@ -336,10 +292,7 @@ def test_in_flight_delivery_of_deleted_webhook_is_not_retried(
     receiver.wait(webhook_queue.AT_ONCE)
     caller.delete(f"/webhooks/{webhook['id']}")
     receiver.go_on.set()
-    deadline = time.monotonic() + 60
-    while len(sandbox.deliveries) < webhook_queue.AT_ONCE:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: len(sandbox.deliveries) >= webhook_queue.AT_ONCE)
     assert {delivery.next_attempt_at for delivery in sandbox.deliveries} == {None}
     sandbox.clock.advance(100_000)
     sandbox.wait_for_deliveries(60)
@@ -395,27 +348,6 @@ def test_stop_interrupts_deliveries_and_restart_sends_them(receiver: Receiver, u
     assert {json.loads(got.body)["id"] for got in receiver.got} == {event["id"] for event in sandbox.events}
 
 
-def test_hanging_dns_lookup_does_not_delay_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, go_on, asked = socket.getaddrinfo, threading.Event(), threading.Event()
-
-    def slow(host: Any, *args: Any, **kwargs: Any) -> Any:
-        if host == "slow.test":
-            asked.set()
-            go_on.wait(60)
-        return real(host, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", slow)
-    sandbox = Sandbox()
-    with sandbox.run():
-        with Caller(sandbox) as caller:
-            hook(caller, "http://slow.test/")
-        connect(sandbox)
-        assert asked.wait(60)
-        stopping = time.monotonic()
-    assert time.monotonic() - stopping < 30
-    go_on.set()
-
-
 def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     hook(caller, url)
     sandbox.delivery.duplicate = 1
@@ -453,16 +385,6 @@ def test_delivery_over_queue_limit_is_recorded_as_not_sent(
     assert json.loads(receiver.got[-1].body) == refused[0].event
 
 
-def test_redirect_is_a_failed_attempt(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
-    hook(caller, url)
-    receiver.answers.append(307)
-    receiver.location = f"{url}/elsewhere"
-    connect(sandbox)
-    assert only(sandbox).status == 307
-    assert not only(sandbox).succeeded
-    assert [got.path for got in receiver.got] == ["/"]
-
-
 def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     assert sandbox.delivery.timeout == 30
     sandbox.delivery.timeout = 0.2
@@ -479,33 +401,30 @@ def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, r
     assert statuses(sandbox) == [None, 200]
 
 
-def test_unreachable_receiver_is_a_failed_attempt(
-    sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch
+def test_delivery_that_cannot_be_made_is_a_failed_attempt(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
 ) -> None:
-    real = socket.getaddrinfo
-
-    def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
-        if host == "nowhere.invalid":
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return real(host, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    with socket.socket() as closed:  # bound, so that nobody else takes the port, and not listening
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-        for address, error in {
-            f"http://127.0.0.1:{port}/": "ConnectError",
-            "http://nowhere.invalid/": "was not found",
-            "http://93.184.215.14/": "is a public address",
-            "http://[2606:4700::1111]/": "is a public address",
-        }.items():
-            webhook = hook(caller, address)
+    receiver.answers.append(307)
+    receiver.location = f"{url}/elsewhere"
+    with RawServer(lambda connection: connection.send(b"\x00garbage\r\n\r\n")) as garbage, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # so that nobody else takes the port; it does not listen
+        for fields, status, error in (
+            ({"url": url}, 307, "None"),
+            ({"url": url, "secret": "   "}, None, "nothing can be signed"),
+            ({"url": garbage.url}, None, "RemoteProtocolError"),
+            ({"url": f"http://127.0.0.1:{closed.getsockname()[1]}/"}, None, "ConnectError"),
+            ({"url": "http://nowhere.invalid/"}, None, "was not found"),
+            ({"url": "http://93.184.215.14/"}, None, "is a public address"),
+            ({"url": "http://[2606:4700::1111]/"}, None, "is a public address"),
+        ):
+            webhook = hook(caller, **fields)
             connect(sandbox)
             sandbox.wait_for_deliveries(60)
             delivery = sandbox.deliveries[-1]
-            assert (delivery.status, error in str(delivery.error)) == (None, True), delivery
-            assert delivery.next_attempt_at is not None
+            assert (delivery.status, delivery.succeeded) == (status, False), fields
+            assert error in str(delivery.error), fields
             caller.delete(f"/webhooks/{webhook['id']}")
+    assert [got.path for got in receiver.got] == ["/"]
 
 
 def test_every_address_of_a_host_name_is_tried(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
@@ -523,7 +442,7 @@ def test_tls_certificate_is_verified_for_host_in_url(
     authority.issue_cert("localhost").configure_cert(served)
     authority.configure_trust(trusting)
     with receiving(served) as (receiver, address):
-        named = hook(caller, address.replace("127.0.0.1", "localhost"))
+        named = hook(caller, address)
         connect(sandbox)
         assert "CERTIFICATE_VERIFY_FAILED" in str(only(sandbox).error)
         monkeypatch.setattr(posting, "_tls", lambda: trusting)
@@ -531,7 +450,7 @@ def test_tls_certificate_is_verified_for_host_in_url(
         sandbox.wait_for_deliveries(60)
         assert receiver.got[0].verified(SECRET, sandbox)
         caller.delete(f"/webhooks/{named['id']}")
-        hook(caller, address)
+        hook(caller, address.replace("localhost", "127.0.0.1"))
         connect(sandbox)
         sandbox.wait_for_deliveries(60)
         assert statuses(sandbox) == [None, 200, None]
@@ -541,8 +460,7 @@ def test_tls_certificate_is_verified_for_host_in_url(
 async def test_delivery_works_under_server_without_lifespan(receiver: Receiver, url: str) -> None:
     sandbox = Sandbox()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url="http://sandbox") as client:
-        identity = {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
-        body = {"grant_type": "client_credentials", **identity}
+        body = {"grant_type": "client_credentials", **credentials_of(sandbox)}
         token = (await client.post("/auth/api/v1/oauth/token", json=body)).json()["data"]["access_token"]
         answer = await client.post(
             "/api/v1/webhooks",
@@ -555,31 +473,6 @@ async def test_delivery_works_under_server_without_lifespan(receiver: Receiver, 
         assert got.verified(SECRET, sandbox)
         while not sandbox.deliveries:
             await asyncio.sleep(0.01)
-
-
-def test_non_http_response_is_a_failed_attempt(sandbox: Sandbox, caller: Caller) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1 << 16)
-                connection.sendall(b"\x00garbage\r\n\r\n")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        hook(caller, f"http://127.0.0.1:{server.getsockname()[1]}/")
-        connect(sandbox)
-        delivery = only(sandbox)
-        thread.join()
-    assert delivery.status is None
-    assert "RemoteProtocolError" in str(delivery.error)
-
-
-def test_unusable_webhook_secret_is_a_failed_attempt(sandbox: Sandbox, caller: Caller, url: str) -> None:
-    hook(caller, url, secret="   ")
-    connect(sandbox)
-    assert "nothing can be signed" in str(only(sandbox).error)
 
 
 def test_delivery_record_masks_secrets(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
@@ -617,14 +510,14 @@ def test_redeliver_sends_delivery_or_event_again(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"duplicate": 1.1}, {"reorder": -0.1}, {"delay": -1}, {"time_scale": float("nan")}, {"timeout": -1}]
+    ("option", "value"),
+    [("duplicate", 1.1), ("reorder", -0.1), ("delay", -1), ("time_scale", float("nan")), ("timeout", -1)],
 )
-def test_invalid_delivery_options_raise(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        DeliveryOptions(**wrong)
-    options = DeliveryOptions()
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        setattr(options, *next(iter(wrong.items())))
+def test_invalid_delivery_options_raise(option: str, value: float) -> None:
+    options: Any = DeliveryOptions()
+    for attempt in (lambda: DeliveryOptions(**{option: value}), lambda: options.__setattr__(option, value)):
+        with pytest.raises(ValueError, match=option):
+            attempt()
 
 
 def test_reset_restores_initial_delivery_options() -> None:

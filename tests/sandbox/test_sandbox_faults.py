@@ -144,9 +144,34 @@ def test_response_fault_combines_with_latency_and_status(sandbox: Sandbox, calle
     assert answer.elapsed.total_seconds() >= 0.03  # timers may end a little early
 
 
+def test_faults_apply_in_order(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.faults.add("list_rooms", status=503, retry_after=7, times=2)
+    sandbox.faults.add("list_rooms", namespace="user_2", status=520, code="GONE", message="Told so.")
+    for _ in range(2):
+        answer = caller.get("/rooms")
+        problem(answer, 503, "API_ERROR")
+        assert answer.headers["retry-after"] == "7"
+    assert caller.get("/rooms").status_code == 200
+    assert caller.get("/tools").status_code == 200
+    with Caller(sandbox, "user_2") as other:
+        answer = other.get("/rooms")
+        problem(answer, 520, "GONE")
+        assert (answer.json()["error"]["message"], "retry-after" in answer.headers) == ("Told so.", False)
+    sandbox.faults.add(status=429, times=None, retry_after="soon")
+    assert {caller.get(path).status_code for path in ("/rooms", "/tools", "/rooms")} == {429}
+    sandbox.faults.clear()
+    sandbox.faults.add("create_tool", status=500)
+    problem(caller.post("/tools", json=TOOL), 500, "API_ERROR")
+    assert tools(caller) == []
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
+        ({"operation": "list_roms", "status": 500}, "list_roms"),
+        ({"status": 200}, "400 to 999"),
+        ({}, "status or a latency"),
+        ({"status": 500, "times": 0}, "at least 1"),
         ({"kind": "fire"}, "kind must be"),
         ({"kind": "reset", "status": 500}, "goes with"),
         ({"kind": "status"}, "goes with"),

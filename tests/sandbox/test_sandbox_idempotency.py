@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller, fetch_token, problem
+from tests.support.sandbox_caller import WAITING, Caller, fetch_token, problem, workflow_of
 from tests.support.waiting import eventually, with_enough_time
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -108,8 +108,7 @@ def test_reset_forgets_idempotency_keys_in_progress(sandbox: Sandbox) -> None:
 
 def test_every_idempotent_operation_honours_key(caller: Caller) -> None:
     room = caller.room()
-    states = [{"name": "wait", "type": "halting"}]
-    workflow = caller.make("/workflows", name="W", initial_state="wait", states=states)
+    workflow = caller.make("/workflows", **workflow_of(*WAITING))
     calls: dict[str, dict[str, Any]] = {
         "/rooms": {"assistant_id": room["assistant_id"]},
         f"/rooms/{room['id']}/messages": {"content": "Hello"},
@@ -117,7 +116,6 @@ def test_every_idempotent_operation_honours_key(caller: Caller) -> None:
         "/webhooks": {"url": "https://a.test", "events": ["credential.connected"]},
     }
     for number, (path, body) in enumerate(calls.items()):
-        assert (
-            create(caller, f"key-{number}", path, **body).json() == create(caller, f"key-{number}", path, **body).json()
-        )
+        first, second = (create(caller, f"key-{number}", path, **body).json() for _ in range(2))
+        assert first == second, path
     assert len(caller.read(f"/rooms/{room['id']}/messages")) == 2

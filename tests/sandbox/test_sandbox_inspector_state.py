@@ -2,118 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.storage.journal import MAX_RESPONSE, RESPONSES, Journal, ResponseRecord
-from tests.support.sandbox_caller import Caller, fetch_token, problem
+from interactor_ext.sandbox.storage.journal import MAX_RESPONSE, RESPONSES
+from tests.support.sandbox_caller import Caller, control_url, fetch_token, problem
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
 
-@pytest.fixture
-def page(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    origin = sandbox.core_api_url.removesuffix("/api/v1")
-    with httpx.Client(base_url=f"{origin}/_sandbox", headers={"x-sandbox-page": "1"}) as client:
-        yield client
+def state(control: httpx.Client, **query: str) -> dict[str, Any]:
+    return dict(control.get("/page/state", params=query).raise_for_status().json())
 
 
-def state(page: httpx.Client, **query: str) -> dict[str, Any]:
-    return dict(page.get("/page/state", params=query).raise_for_status().json())
+def newest_exchange(control: httpx.Client) -> dict[str, Any]:
+    request_id = state(control)["requests"][0]["request_id"]
+    return dict(control.get(f"/page/requests/{request_id}").raise_for_status().json())
 
 
-def newest_exchange(page: httpx.Client) -> dict[str, Any]:
-    request_id = state(page)["requests"][0]["request_id"]
-    return dict(page.get(f"/page/requests/{request_id}").raise_for_status().json())
-
-
-def test_request_row_has_time_duration_and_status(sandbox: Sandbox, caller: Caller, page: httpx.Client) -> None:
+def test_request_row_has_time_duration_and_status(sandbox: Sandbox, caller: Caller, control: httpx.Client) -> None:
     sandbox.clock.advance(1800)
     sandbox.faults.add("list_rooms", latency=0.05)
     caller.get("/rooms")
-    row = state(page)["requests"][0]
+    row = state(control)["requests"][0]
     assert (row["method"], row["path"], row["operation"], row["status"]) == ("GET", "/api/v1/rooms", "list_rooms", 200)
     assert row["milliseconds"] >= 50
     assert row["time"] > sandbox.clock.stamp(-60)
     assert sandbox.requests[-1].duration >= 0.05
-    assert page.get("/requests").json()["requests"][-1]["time"] == row["time"]
+    assert control.get("/requests").json()["requests"][-1]["time"] == row["time"]
 
 
-def test_exchange_shows_request_and_response_bodies(caller: Caller, page: httpx.Client) -> None:
+def test_exchange_shows_request_and_response_bodies(caller: Caller, control: httpx.Client) -> None:
     assistant = caller.assistant(name="Ada")
-    shown = newest_exchange(page)
+    shown = newest_exchange(control)
     assert '"name": "Ada"' in shown["request"]["text"]
     assert shown["request"]["size"] < shown["response"]["size"]
     assert assistant["id"] in shown["response"]["text"]
     assert shown["headers"]["x-namespace"] == "user_1"
     caller.delete(f"/assistants/{assistant['id']}")
-    shown = newest_exchange(page)
+    shown = newest_exchange(control)
     assert shown["request"] == shown["response"] == {"size": 0, "note": "No body."}
+    body = b'{"client_secret": "hunter2hunter2", "name": '
+    caller.post("/assistants", content=body, headers={"content-type": "application/json"})
+    masked = {"size": len(body), "text": '{"client_secret": "***", "name": '}
+    assert newest_exchange(control)["request"] == masked
 
 
 def test_exchange_masks_secrets_of_both_bodies_and_headers(
-    sandbox: Sandbox, caller: Caller, page: httpx.Client
+    sandbox: Sandbox, caller: Caller, control: httpx.Client
 ) -> None:
     token = fetch_token(sandbox)
-    shown = newest_exchange(page)
+    shown = newest_exchange(control)
     assert shown["operation"] == "create_token"
     assert sandbox.client_id in shown["request"]["text"]
     secret = caller.make("/webhooks", url="http://127.0.0.1:1/hook?token=abc12345", events=["room.message.created"])
-    webhook = newest_exchange(page)
+    webhook = newest_exchange(control)
     credential = sandbox.add_credential("google", namespace="user_1")
     provider_token = caller.read(f"/credentials/{credential['id']}/token")["access_token"]
-    credential_token = newest_exchange(page)
+    credential_token = newest_exchange(control)
     for each in (shown, webhook, credential_token):
         for hidden in (token, sandbox.client_secret, secret["secret"], "abc12345", provider_token):
             assert hidden not in str(each)
         assert "***" in each["response"]["text"]
 
 
-def test_exchange_shows_what_is_no_json_as_text(sandbox: Sandbox, caller: Caller, page: httpx.Client) -> None:
-    body = b'{"client_secret": "hunter2hunter2", "name": '
-    caller.post("/assistants", content=body, headers={"content-type": "application/json"})
-    assert newest_exchange(page)["request"] == {"size": len(body), "text": '{"client_secret": "***", "name": '}
-
-
-def test_exchange_says_why_a_body_is_not_shown(sandbox: Sandbox, caller: Caller, page: httpx.Client) -> None:
+def test_exchange_says_why_a_body_is_not_shown(sandbox: Sandbox, caller: Caller, control: httpx.Client) -> None:
     caller.assistant(system_prompt="x" * MAX_RESPONSE)
-    shown = newest_exchange(page)
+    shown = newest_exchange(control)
     for part in (shown["request"], shown["response"]):
         assert part["size"] > MAX_RESPONSE
         assert part["note"] == "Larger than 64 KiB, so it is not shown."
     sandbox.faults.add("list_rooms", kind="reset")
     with pytest.raises(httpx.TransportError):
         caller.get("/rooms")
-    assert newest_exchange(page)["response"] == {"note": "None: a fault cut the connection."}
+    assert newest_exchange(control)["response"] == {"note": "None: a fault cut the connection."}
     with caller.stream("GET", f"/rooms/{caller.room()['id']}/stream"):
-        assert newest_exchange(page)["response"] == {"note": "An event stream. Its events are not kept."}
-    sandbox._state.responses.clear()
-    caller.get("/rooms")
-    sandbox._state.responses.clear()
-    assert newest_exchange(page)["response"]["note"].startswith("Not kept any more: only the responses of the newest")
-
-
-def test_response_bodies_are_bounded() -> None:
-    assert ResponseRecord.of("req_1", b"x" * MAX_RESPONSE).content == b"x" * MAX_RESPONSE
-    assert ResponseRecord.of("req_1", b"x" * (MAX_RESPONSE + 1)) == ResponseRecord("req_1", MAX_RESPONSE + 1, None)
-    assert RESPONSES * MAX_RESPONSE <= 32 * 1024 * 1024
-
-
-def test_journal_counts_dropped_entries_until_cleared() -> None:
-    journal: Journal[int] = Journal(3)
-    for number in range(5):
-        journal.append(number)
-    assert (journal.snapshot(), journal.dropped) == ([2, 3, 4], 2)
-    journal.clear()
-    assert journal.dropped == 0
+        assert newest_exchange(control)["response"] == {"note": "An event stream. Its events are not kept."}
+    first = control.get("/requests").json()["requests"][0]["request_id"]
+    with httpx.Client(base_url=sandbox.core_api_url) as client:
+        for _ in range(RESPONSES):
+            client.get("/nothing")
+    note = control.get(f"/page/requests/{first}").json()["response"]["note"]
+    assert note.startswith("Not kept any more: only the responses of the newest")
+    assert control.get("/page/requests/req_no").status_code == 404
 
 
 def test_counts_tell_how_many_there_are_beyond_those_listed(
-    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], page: httpx.Client
+    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], control: httpx.Client
 ) -> None:
     room = caller.room()
     other = another("user_2")
@@ -121,17 +100,17 @@ def test_counts_tell_how_many_there_are_beyond_those_listed(
         caller.make(f"/rooms/{room['id']}/messages", content="Hi", role="system")
         sandbox.add_credential("google", namespace="user_2")
     other.read("/rooms")
-    shown = state(page)
+    shown = state(control)
     assert len(shown["requests"]) == len(shown["credentials"]) == len(shown["room"]["messages"]) == 100
     assert shown["room"]["message_count"] == 110
     assert shown["counts"]["credentials"] == {"all": 110}
     assert shown["counts"]["requests"]["all"] == len(sandbox.requests)
-    assert state(page, namespace="user_2")["counts"]["requests"] == {"all": 1, "matching": 1, "dropped": 0}
-    assert state(page, namespace="user_1")["counts"]["credentials"] == {"all": 0}
+    assert state(control, namespace="user_2")["counts"]["requests"] == {"all": 1, "matching": 1, "dropped": 0}
+    assert state(control, namespace="user_1")["counts"]["credentials"] == {"all": 0}
 
 
 def test_requests_are_filtered_by_status_path_and_namespace(
-    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], page: httpx.Client
+    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], control: httpx.Client
 ) -> None:
     caller.room()
     another("user_2").get("/rooms/room_no")
@@ -140,7 +119,7 @@ def test_requests_are_filtered_by_status_path_and_namespace(
         caller.get("/tools")
 
     def operations(**query: str) -> list[str]:
-        return [each["operation"] for each in state(page, **query)["requests"]]
+        return [each["operation"] for each in state(control, **query)["requests"]]
 
     assert operations(status="4") == ["get_room"]
     assert operations(status="0") == ["list_tools"]
@@ -148,27 +127,31 @@ def test_requests_are_filtered_by_status_path_and_namespace(
     assert operations(path="POST /api/v1/assistants") == ["create_assistant"]
     assert operations(path="get_room", namespace="user_1") == []
     count = {"all": len(sandbox.requests), "matching": 1, "dropped": 0}
-    assert state(page, status="4")["counts"]["requests"] == count
+    assert state(control, status="4")["counts"]["requests"] == count
 
 
-def test_unknown_request_of_the_page_returns_404(page: httpx.Client) -> None:
-    assert page.get("/page/requests/req_no").status_code == 404
+def test_dropped_requests_are_counted_until_reset() -> None:
+    with Sandbox(history=5).run() as sandbox, httpx.Client(base_url=control_url(sandbox)) as control:
+        for _ in range(2):
+            with Caller(sandbox) as caller:
+                for _ in range(6):
+                    caller.get("/tools")
+            assert state(control)["counts"]["requests"] == {"all": 5, "matching": 5, "dropped": 2}
+            sandbox.reset()
+            assert state(control)["counts"]["requests"]["dropped"] == 0
 
 
-def test_page_offers_what_the_contract_has(page: httpx.Client) -> None:
-    offered = page.get("/page/contract").json()
+def test_page_offers_what_the_contract_has(control: httpx.Client) -> None:
+    offered = control.get("/page/contract").json()
     assert "send_message" in offered["operations"]
     assert "dropped_stream" in offered["kinds"]
     assert offered["events"]["credential.expired"] == {"credential_id": "cred_5Tn8", "provider": "google"}
 
 
-def test_pending_tool_call_is_listed_and_answered_by_the_page(caller: Caller, page: httpx.Client) -> None:
-    tool = caller.make(
-        "/tools", name="get_weather", description="Weather.", parameters={"type": "object", "properties": {}}
-    )
-    room = caller.room(tools=[tool["id"]])
-    caller.make(f"/rooms/{room['id']}/messages", content='/tool get_weather {"city": "Oslo"}')
-    [call] = state(page)["tool_calls"]
+def test_pending_tool_call_is_listed_and_answered_by_the_page(caller: Caller, control: httpx.Client) -> None:
+    room = caller.room_with_tools("get_weather")
+    caller.say(room, '/tool get_weather {"city": "Oslo"}')
+    [call] = state(control)["tool_calls"]
     facts = {"namespace": "user_1", "room_id": room["id"], "tool": "get_weather", "arguments": {"city": "Oslo"}}
     assert call == {"id": call["id"], **facts}
     asked = {
@@ -177,24 +160,24 @@ def test_pending_tool_call_is_listed_and_answered_by_the_page(caller: Caller, pa
         "path": {"room_id": room["id"]},
         "body": {"tool_call_id": call["id"], "result": {"degrees": -3}},
     }
-    assert page.post("/page/act", json=asked).status_code == 204
-    assert state(page)["tool_calls"] == []
-    assert "degrees" in caller.read(f"/rooms/{room['id']}/messages")[-1]["content"]
-    assert page.post("/page/act", json=asked).status_code == 409
+    assert control.post("/page/act", json=asked).status_code == 204
+    assert state(control)["tool_calls"] == []
+    assert "degrees" in caller.messages(room)[-1]["content"]
+    assert control.post("/page/act", json=asked).status_code == 409
 
 
-def test_event_is_published_over_http_with_the_example_of_the_contract(sandbox: Sandbox, page: httpx.Client) -> None:
+def test_event_is_published_over_http_with_the_example_of_the_contract(sandbox: Sandbox, control: httpx.Client) -> None:
     asked = {"event": "credential.expired", "namespace": "user_1", "data": {"provider": "slack"}}
-    made = page.post("/events", json=asked)
+    made = control.post("/events", json=asked)
     assert made.status_code == 201
     assert made.json() == sandbox.events[-1]
     event = made.json()
     assert (event["event"], event["namespace"]) == ("credential.expired", "user_1")
     assert event["data"] == {"credential_id": "cred_5Tn8", "provider": "slack"}
-    assert page.post("/events", json={"event": "credential.expired"}).json()["namespace"] == ""
+    assert control.post("/events", json={"event": "credential.expired"}).json()["namespace"] == ""
 
 
 @pytest.mark.parametrize("body", [{}, {"event": "no.such"}, {"event": "credential.expired", "data": []}, []])
-def test_invalid_event_over_http_returns_422(sandbox: Sandbox, page: httpx.Client, body: Any) -> None:
-    problem(page.post("/events", json=body), 422, "VALIDATION_ERROR")
+def test_invalid_event_over_http_returns_422(sandbox: Sandbox, control: httpx.Client, body: Any) -> None:
+    problem(control.post("/events", json=body), 422, "VALIDATION_ERROR")
     assert len(sandbox.events) == 0

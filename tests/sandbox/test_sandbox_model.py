@@ -4,6 +4,7 @@ crosses from one namespace to the other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -218,7 +219,7 @@ def test_sandbox_matches_reference_model(world: World) -> None:
     run_state_machine_as_test(
         type("ProgramsHere", (Programs,), {"world": world}),
         settings=settings(
-            max_examples=500,
+            max_examples=500 if "INTERACTOR_EXAMPLES" in os.environ else 150,
             stateful_step_count=25,
             deadline=None,
             database=None,

@@ -28,24 +28,19 @@ SELECT_ALL = "\ue009a\ue000"
 # Far more than the page has.
 MOST_CONTROLS = 300
 LONG = "customer_with_a_very_long_name_that_goes_on_and_on_4711"
-TOOL = {"name": "get_weather", "description": "Weather.", "parameters": {"type": "object", "properties": {}}}
-WORKFLOW = {
-    "name": "Order approval",
-    "initial_state": "review",
-    "states": [
-        {
-            "name": "review",
-            "type": "halting",
-            "presentation": {
-                "type": "approval",
-                "config": {"title": "Approve the order?"},
-                "fields": [{"name": "note", "type": "text", "label": "Note"}],
-            },
-            "transitions": [{"to": "ship", "condition": "approved == true"}, {"to": "review", "event": "again"}],
+STATES = (
+    {
+        "name": "review",
+        "type": "halting",
+        "presentation": {
+            "type": "approval",
+            "config": {"title": "Approve the order?"},
+            "fields": [{"name": "note", "type": "text", "label": "Note"}],
         },
-        {"name": "ship", "type": "terminal"},
-    ],
-}
+        "transitions": [{"to": "ship", "condition": "approved == true"}, {"to": "review", "event": "again"}],
+    },
+    {"name": "ship", "type": "terminal"},
+)
 
 
 class Keyboard:
@@ -91,19 +86,14 @@ def keyboard(inspector: Page) -> Keyboard:
     return Keyboard(inspector)
 
 
-def room_with_tool(caller: Caller) -> dict[str, Any]:
-    return caller.room(name="Ada", tools=[caller.make("/tools", **TOOL)["id"]])
-
-
 def has_everything(sandbox: Sandbox, caller: Caller) -> dict[str, Any]:
     """Fill every list of the page; returns the room."""
     caller.make("/webhooks", url=f"http://127.0.0.1:1/{'hooks/' * 20}", events=["room.message.created"])
-    room = room_with_tool(caller)
+    room = caller.room(name="Ada", tools=[caller.tool("get_weather")["id"]])
     caller.patch(f"/rooms/{room['id']}", json={"metadata": {"ticket": 4711}})
-    caller.make(f"/rooms/{room['id']}/messages", content="Hello, where is my order? " * 5)
-    caller.make(f"/rooms/{room['id']}/messages", content='/tool get_weather {"city": "Oslo"}')
-    workflow = caller.make("/workflows", **WORKFLOW)
-    caller.make("/workflow-instances", workflow_id=workflow["id"], context={"order": "ord_1"})
+    caller.say(room, "Hello, where is my order? " * 5)
+    caller.say(room, '/tool get_weather {"city": "Oslo"}')
+    caller.start(*STATES, order="ord_1")
     sandbox.add_credential("google", namespace="user_1", scopes=["calendar.read", "x" * 200])
     sandbox.add_credential("slack", namespace=LONG, status="expired")
     caller.get(f"/nothing/{'x' * 200}")
@@ -170,8 +160,8 @@ def test_inspector_and_consent_page_have_no_accessibility_violation_in_any_view(
 def test_control_panel_is_driven_by_the_keyboard_alone(
     inspector: Page, keyboard: Keyboard, sandbox: Sandbox, caller: Caller
 ) -> None:
-    room = room_with_tool(caller)
-    caller.make(f"/rooms/{room['id']}/messages", content="/tool get_weather")
+    room = caller.room(name="Ada", tools=[caller.tool("get_weather")["id"]])
+    caller.say(room, "/tool get_weather")
     credential = sandbox.add_credential("google", namespace="user_1")
     inspector.open("rooms")
     inspector.shows("#room-list", "Ada")
@@ -191,7 +181,7 @@ def test_control_panel_is_driven_by_the_keyboard_alone(
     keyboard.write("#tool-call-list textarea", '{"degrees": -3}')
     keyboard(TAB, ENTER)
     inspector.shows("#tool-call-list", "No tool call waits")
-    assert "degrees" in caller.read(f"/rooms/{room['id']}/messages")[-1]["content"]
+    assert "degrees" in caller.messages(room)[-1]["content"]
 
     keyboard.choose("#event [name=event]", "credential.exp")
     keyboard.write("#event [name=namespace]", "user_7")
@@ -210,6 +200,7 @@ def test_control_panel_is_driven_by_the_keyboard_alone(
     assert (fault.operation, fault.status, fault.left, fault.namespace) == ("list_rooms", 502, 3, None)
     keyboard.press("#fault-list button")
     inspector.shows("#fault-list", "No fault is in force")
+    assert keyboard.is_at("#fault-list")  # where the focus goes with the row gone
     assert len(sandbox.faults) == 0
     keyboard.choose("#fault [name=kind]", "dropped")
     keyboard.choose("#fault [name=operation]", "stream_room")
@@ -227,7 +218,7 @@ def test_control_panel_is_driven_by_the_keyboard_alone(
     keyboard.write("#reply [name=then]", "Cold.")
     keyboard.press("#reply button")
     inspector.shows("#reply-list", "/w.ather/")
-    asking = caller.make(f"/rooms/{room['id']}/messages", content="The weather?")
+    asking = caller.say(room, "The weather?")
     assert asking["content"] == "Let me look."
     assert [each["arguments"] for each in asking["tool_calls"]] == [{"city": "Oslo"}]
     keyboard.press("#reply-list button")
@@ -319,8 +310,8 @@ def test_focus_and_drafts_stay_while_the_page_renews_its_data(
     assert keyboard.focused == opened
     keyboard.press("#request-list summary", SPACE)
 
-    room = room_with_tool(caller)
-    caller.make(f"/rooms/{room['id']}/messages", content="/tool get_weather")
+    room = caller.room_with_tools("get_weather")
+    caller.say(room, "/tool get_weather")
     inspector.open("control")
     inspector.shows("#tool-call-list", "get_weather")
     keyboard.write("#tool-call-list textarea", '{"draft": 1}')
@@ -334,25 +325,13 @@ def test_focus_and_drafts_stay_while_the_page_renews_its_data(
 def test_focus_stays_in_the_answer_when_a_workflow_moves_on(
     inspector: Page, keyboard: Keyboard, caller: Caller
 ) -> None:
-    workflow = caller.make("/workflows", **WORKFLOW)
-    caller.make("/workflow-instances", workflow_id=workflow["id"])
+    caller.start(*STATES)
     inspector.open("instances")
     inspector.shows("#answer", "Approve the order?")
     keyboard.write("#answer [name=note]", "yes")
     keyboard.press("#answer button.primary")
     inspector.shows("#instance-facts", "completed")
     assert keyboard.is_at("#answer")
-
-
-def test_focus_goes_to_the_list_when_the_focused_row_is_gone(
-    inspector: Page, keyboard: Keyboard, sandbox: Sandbox
-) -> None:
-    sandbox.faults.add("list_rooms", status=503)
-    inspector.open("control")
-    inspector.shows("#fault-list", "status 503")
-    keyboard.press("#fault-list button")
-    inspector.shows("#fault-list", "No fault is in force")
-    assert keyboard.is_at("#fault-list")
 
 
 def test_filters_of_requests_show_how_many_match_of_all(inspector: Page, keyboard: Keyboard, caller: Caller) -> None:
@@ -368,17 +347,6 @@ def test_filters_of_requests_show_how_many_match_of_all(inspector: Page, keyboar
     keyboard.write("#filter-path", "list_tools")
     inspector.shows("#requests-tally", "1 of 112 match.")
     inspector.shows("#request-list", "GET /api/v1/tools")
-
-
-def test_page_says_how_many_requests_were_dropped(inspector: Page, sandbox: Sandbox, caller: Caller) -> None:
-    sandbox.requests._limit = 5
-    try:
-        for _ in range(7):
-            caller.get("/tools")
-        inspector.open("requests")
-        inspector.shows("#requests-tally", "3 older ones were dropped to make room.")
-    finally:
-        sandbox.requests._limit = 10_000
 
 
 def test_pause_stops_the_renewal_until_resumed(inspector: Page, keyboard: Keyboard, caller: Caller) -> None:

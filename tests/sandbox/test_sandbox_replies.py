@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from interactor_ext import ValidationError
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller, listening, problem
+from tests.support.sandbox_caller import Caller, listening, problem, seed_file
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -26,35 +25,20 @@ SEED: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def control(sandbox: Sandbox) -> Any:
-    with httpx.Client(base_url=sandbox.core_api_url.removesuffix("/api/v1") + "/_sandbox") as client:
-        yield client
-
-
-def ask(caller: Caller, room: dict[str, Any], content: str, **fields: Any) -> dict[str, Any]:
-    return caller.make(f"/rooms/{room['id']}/messages", content=content, **fields)
-
-
-def room_with_tool(caller: Caller, name: str = "get_order") -> dict[str, Any]:
-    tool = caller.make("/tools", name=name, description="A tool.", parameters={})
-    return caller.room(tools=[tool["id"]])
-
-
 def test_matching_message_gets_scripted_reply_and_others_are_echoed(sandbox: Sandbox, caller: Caller) -> None:
     room = caller.room()
     sandbox.replies.add(when="my ORDER", say="It left yesterday.")
     sandbox.replies.add(when=re.compile(r"^refund (\d+)$", re.IGNORECASE), say="Refunded.")
-    assert ask(caller, room, "Where is my order?")["content"] == "It left yesterday."
-    assert ask(caller, room, "Refund 12")["content"] == "Refunded."
-    assert ask(caller, room, "Refund twelve")["content"] == "Bot here. You said: Refund twelve"
+    assert caller.say(room, "Where is my order?")["content"] == "It left yesterday."
+    assert caller.say(room, "Refund 12")["content"] == "Refunded."
+    assert caller.say(room, "Refund twelve")["content"] == "Bot here. You said: Refund twelve"
 
 
 def test_scripted_reply_is_streamed_word_by_word(sandbox: Sandbox, caller: Caller) -> None:
     room = caller.room()
     sandbox.replies.add(say="It left yesterday.")
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
-        ask(caller, room, "Where is it?", stream=True)
+        caller.say(room, "Where is it?", stream=True)
         events = stream.until("message.complete")
     assert [event.get("content") for event in events[:-1]] == ["It ", "left ", "yesterday."]
     assert events[-1]["message"]["content"] == "It left yesterday."
@@ -68,9 +52,9 @@ def test_conditions_select_by_room_assistant_and_namespace(sandbox: Sandbox, cal
     sandbox.replies.add(assistant="Sales", say="by name")
     sandbox.replies.add(assistant=other["assistant_id"], say="by id")
     sandbox.replies.add(namespace="user_2", say="by namespace")
-    answers = [ask(caller, each, "?")["content"] for each in (room, named, other, caller.room())]
+    answers = [caller.say(each, "?")["content"] for each in (room, named, other, caller.room())]
     assert answers == ["by room", "by name", "by id", "Bot here. You said: ?"]
-    assert ask(stranger, elsewhere, "?")["content"] == "by namespace"
+    assert stranger.say(elsewhere, "?")["content"] == "by namespace"
 
 
 def test_earlier_reply_goes_first_until_it_is_used_up(sandbox: Sandbox, caller: Caller) -> None:
@@ -78,20 +62,20 @@ def test_earlier_reply_goes_first_until_it_is_used_up(sandbox: Sandbox, caller: 
     sandbox.replies.add(say="one", times=1)
     sandbox.replies.add(say="two", times=2)
     sandbox.replies.add(say="always")
-    assert [ask(caller, room, "?")["content"] for _ in range(2)] == ["one", "two"]
+    assert [caller.say(room, "?")["content"] for _ in range(2)] == ["one", "two"]
     assert [(each.say, each.left) for each in sandbox.replies] == [("two", 1), ("always", None)]
-    assert [ask(caller, room, "?")["content"] for _ in range(3)] == ["two", "always", "always"]
+    assert [caller.say(room, "?")["content"] for _ in range(3)] == ["two", "always", "always"]
 
 
 def test_unprompted_tool_call_is_followed_by_then(sandbox: Sandbox, caller: Caller) -> None:
-    room = room_with_tool(caller)
+    room = caller.room_with_tools("get_order")
     sandbox.replies.add(when="order", say="Let me look.", call=("get_order", ORDER), then="It is on its way.")
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
-        asking = ask(caller, room, "Where is my order?")
+        asking = caller.say(room, "Where is my order?")
         stream.until("tool_call.start")
         [call] = asking["tool_calls"]
         assert (asking["content"], call["arguments"], call["status"]) == ("Let me look.", ORDER, "pending")
-        answer = caller.make(f"/rooms/{room['id']}/tool-results", tool_call_id=call["id"], result={"status": "sent"})
+        answer = caller.submit(room, call, {"status": "sent"})
         assert answer["content"] == "It is on its way."
         types = [event["type"] for event in stream.until("message.complete")]
     assert types[:5] == ["message.delta"] * 3 + ["tool_call.start", "tool_call.complete"]
@@ -107,10 +91,10 @@ def test_unprompted_tool_call_is_followed_by_then(sandbox: Sandbox, caller: Call
 def test_answer_quotes_result_without_then_and_after_failed_call(
     sandbox: Sandbox, caller: Caller, then: str | None, result: Any, answer: str
 ) -> None:
-    room = room_with_tool(caller)
+    room = caller.room_with_tools("get_order")
     sandbox.replies.add(call=("get_order", ORDER), then=then)
-    [call] = ask(caller, room, "?")["tool_calls"]
-    sent = caller.make(f"/rooms/{room['id']}/tool-results", tool_call_id=call["id"], result=result)
+    [call] = caller.say(room, "?")["tool_calls"]
+    sent = caller.submit(room, call, result)
     assert sent["content"] == answer
 
 
@@ -118,13 +102,13 @@ def test_answer_quotes_result_without_then_and_after_failed_call(
 def test_scripted_call_of_unlisted_tool_is_422_and_changes_nothing(
     sandbox: Sandbox, caller: Caller, stream: bool
 ) -> None:
-    room = room_with_tool(caller)
+    room = caller.room_with_tools("get_order")
     sandbox.replies.add(call=("get_oder", {}), times=1)
     response = caller.post(f"/rooms/{room['id']}/messages", json={"content": "?", "stream": stream})
     message = problem(response, 422, "VALIDATION_ERROR")["content"]
     assert "calls the tool get_oder" in message
     assert "it lists get_order" in message
-    assert caller.read(f"/rooms/{room['id']}/messages") == []
+    assert caller.messages(room) == []
     assert len(sandbox.replies) == 1
 
 
@@ -178,8 +162,8 @@ def test_compiled_pattern_keeps_its_flags(sandbox: Sandbox, caller: Caller) -> N
     room = caller.room()
     pattern = re.compile(r"^a.b$  # the last line", re.IGNORECASE | re.MULTILINE | re.DOTALL | re.VERBOSE)
     sandbox.replies.add(when=pattern, say="found")
-    assert ask(caller, room, "first\nA\nB")["content"] == "found"
-    assert ask(caller, room, "first\nA\nB.")["content"] != "found"
+    assert caller.say(room, "first\nA\nB")["content"] == "found"
+    assert caller.say(room, "first\nA\nB.")["content"] != "found"
 
 
 def test_replies_can_be_added_listed_and_removed_over_http(
@@ -189,13 +173,13 @@ def test_replies_can_be_added_listed_and_removed_over_http(
     made = control.post("/replies", json={"pattern": "^ask", "say": "By HTTP.", "times": 2})
     assert (made.status_code, made.json()["left"]) == (201, 2)
     control.post("/replies", json={"when": "call", "call": ["get_order", ORDER], "then": "Done."})
-    assert ask(caller, room, "ask")["content"] == "By HTTP."
+    assert caller.say(room, "ask")["content"] == "By HTTP."
     first, second = control.get("/replies").json()["replies"]
     assert (first["id"], first["left"], second["call"]) == (made.json()["id"], 1, ["get_order", ORDER])
     assert [each.call for each in sandbox.replies] == [None, ("get_order", ORDER)]
     assert control.delete(f"/replies/{first['id']}").status_code == 204
     assert control.delete(f"/replies/{first['id']}").status_code == 404
-    assert ask(caller, room, "ask")["content"] == "Bot here. You said: ask"
+    assert caller.say(room, "ask")["content"] == "Bot here. You said: ask"
     assert control.delete("/replies").status_code == 204
     assert control.get("/replies").json() == {"replies": []}
 
@@ -217,38 +201,36 @@ def test_invalid_reply_over_http_is_422(control: httpx.Client, body: Any, field:
 
 
 def test_seed_replies_belong_to_their_namespace_and_return_after_reset(tmp_path: Path) -> None:
-    seed = tmp_path / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed).run() as sandbox, Caller(sandbox) as caller, Caller(sandbox, "user_2") as stranger:
-        assert ask(stranger, stranger.room(), "Hello")["content"] == "Bot here. You said: Hello"
+    with (
+        Sandbox(seed=seed_file(tmp_path, SEED)).run() as sandbox,
+        Caller(sandbox) as caller,
+        Caller(sandbox, "user_2") as stranger,
+    ):
+        assert stranger.say(stranger.room(), "Hello")["content"] == "Bot here. You said: Hello"
         room = caller.read("/rooms/room_1")
-        answers = [ask(caller, room, "Hello")["content"] for _ in range(2)]
+        answers = [caller.say(room, "Hello")["content"] for _ in range(2)]
         assert answers == ["From the seed.", "Bot here. You said: Hello"]
         sandbox.replies.add(say="Added later.")
         sandbox.reset()
         assert [(each.id, each.namespace, each.left) for each in sandbox.replies] == [("reply_1", "user_1", 1)]
-
-
-def test_flawed_reply_of_seed_is_named(tmp_path: Path) -> None:
-    seed = tmp_path / "seed.json"
-    seed.write_text(json.dumps({"user_1": {"replies": [{"say": "x", "room": 5}]}}))
+    flawed = seed_file(tmp_path, {"user_1": {"replies": [{"say": "x", "room": 5}]}})
     with pytest.raises(ValueError, match=r"user_1\.replies\[0\]\.room: must be a string"):
-        Sandbox(seed=seed)
+        Sandbox(seed=flawed)
 
 
 def test_replies_and_pending_then_survive_restart(tmp_path: Path) -> None:
     path = tmp_path / "platform.db"
     with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
-        room = room_with_tool(caller)
+        room = caller.room_with_tools("get_order")
         sandbox.replies.add(call=("get_order", ORDER), then="It left.", times=1)
         sandbox.replies.add(when=re.compile("again"), say="And again.", times=2)
-        [call] = ask(caller, room, "?")["tool_calls"]
-        ask(caller, room, "again")
+        [call] = caller.say(room, "?")["tool_calls"]
+        caller.say(room, "again")
     with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
         assert [each.left for each in sandbox.replies] == [1]
-        answer = caller.make(f"/rooms/{room['id']}/tool-results", tool_call_id=call["id"], result=1)
+        answer = caller.submit(room, call, 1)
         assert answer["content"] == "It left."
-        assert [ask(caller, room, "again")["content"] for _ in range(2)] == [
+        assert [caller.say(room, "again")["content"] for _ in range(2)] == [
             "And again.",
             "Bot here. You said: again",
         ]

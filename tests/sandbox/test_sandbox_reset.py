@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,8 +11,8 @@ import pytest
 
 from interactor_ext import ConflictError
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller, listening, problem, waiting_replies
-from tests.support.waiting import with_enough_time
+from tests.support.sandbox_caller import Caller, listening, problem, seed_file, waiting_replies
+from tests.support.waiting import eventually, with_enough_time
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -29,20 +26,6 @@ MESSAGES = "/rooms/room_1/messages"
 STREAM = "/rooms/room_1/stream"
 
 
-@pytest.fixture
-def seed(tmp_path: Path) -> Path:
-    file = tmp_path / "seed.json"
-    file.write_text(json.dumps(SEED))
-    return file
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize("kind", ["latency", "clock_skew"])
 def test_call_started_before_reset_has_no_effect(sandbox: Sandbox, kind: Any) -> None:
     skew = {"skew": 1.0} if kind == "clock_skew" else {}
@@ -52,7 +35,7 @@ def test_call_started_before_reset_has_no_effect(sandbox: Sandbox, kind: Any) ->
         fault = sandbox.faults.add("create_tool", kind=kind, latency=latency, **skew)
         with Caller(sandbox) as old, ThreadPoolExecutor(1) as pool:
             slow = pool.submit(old.post, "/tools", json=tool)
-            wait_until(lambda: fault.left == 0)
+            eventually(lambda: fault.left == 0)
             sandbox.reset()
             problem(slow.result(), 409, "CONFLICT")
         assert list(sandbox.requests) == []
@@ -67,7 +50,7 @@ def test_client_does_not_retry_call_across_reset(sandbox: Sandbox) -> None:
         fault = sandbox.faults.add("create_tool", latency=latency)
         with sandbox.client(namespace="user_1") as old, ThreadPoolExecutor(1) as pool:
             slow = pool.submit(old.tools.create, name="ghost", description="", parameters={})
-            wait_until(lambda: fault.left == 0)
+            eventually(lambda: fault.left == 0)
             sandbox.reset()
             with pytest.raises(ConflictError, match="reset"):
                 slow.result()
@@ -92,12 +75,12 @@ async def test_request_body_started_before_reset_returns_409() -> None:
     assert list(sandbox.requests) == []
 
 
-def test_waiting_reply_is_discarded_by_reset(seed: Path) -> None:
-    with Sandbox(seed=seed, word_delay=0.2).run() as sandbox, ThreadPoolExecutor(1) as pool:
+def test_waiting_reply_is_discarded_by_reset(tmp_path: Path) -> None:
+    with Sandbox(seed=seed_file(tmp_path, SEED), word_delay=0.2).run() as sandbox, ThreadPoolExecutor(1) as pool:
         with Caller(sandbox) as old:
             old.make(MESSAGES, content="word " * 100, stream=True)
             waiting = pool.submit(old.post, MESSAGES, json={"content": "of the old test"})
-            wait_until(lambda: waiting_replies(sandbox, "room_1") == 1)
+            eventually(lambda: waiting_replies(sandbox, "room_1") == 1)
             sandbox.reset()
             problem(waiting.result(), 409, "CONFLICT")
         with Caller(sandbox) as caller:
@@ -107,9 +90,9 @@ def test_waiting_reply_is_discarded_by_reset(seed: Path) -> None:
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_event_ids_continue_for_recreated_room(seed: Path, deleted: bool) -> None:
+def test_event_ids_continue_for_recreated_room(tmp_path: Path, deleted: bool) -> None:
     """The SDK's stream ignores events with ids that it has seen."""
-    with Sandbox(seed=seed).run() as sandbox, sandbox.client(namespace="user_1") as client:
+    with Sandbox(seed=seed_file(tmp_path, SEED)).run() as sandbox, sandbox.client(namespace="user_1") as client:
         with client.rooms.stream("room_1") as stream:
             sandbox.emit("room_1", {"type": "message.delta", "content": "one"})
             sandbox.emit("room_1", {"type": "message.delta", "content": "two"})

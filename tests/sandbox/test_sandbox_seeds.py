@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,10 @@ import pytest
 
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller
+from tests.support.sandbox_caller import WAITING, Caller, seed_file, workflow_of
 
-STATES = [
-    {"name": "ask", "type": "halting", "transitions": [{"to": "end"}]},
-    {"name": "end", "type": "terminal"},
-]
-WORKFLOW = {"name": "W", "initial_state": "ask", "states": STATES}
+WORKFLOW = workflow_of(*WAITING)
 HOOK = {"url": "http://127.0.0.1:9/hook", "events": ["room.message.created"]}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "platform.db"
 
 
 SEED: dict[str, Any] = {
@@ -37,20 +27,14 @@ SEED: dict[str, Any] = {
         "webhooks": [HOOK],
         "credentials": [{"id": "cred_1", "provider": "google", "scopes": ["calendar"]}],
     },
-    "user_2": {"tools": [{"name": "sub", "description": "", "parameters": {}}]},
+    "": {"tools": [{"name": "sub", "description": "", "parameters": {}}]},
 }
-
-
-def seed_file(tmp_path: Path, seed: Any) -> Path:
-    file = tmp_path / "seed.json"
-    file.write_text(seed if isinstance(seed, str) else json.dumps(seed))
-    return file
 
 
 def test_seed_is_loaded_at_start_and_after_reset(tmp_path: Path) -> None:
     with Sandbox(seed=seed_file(tmp_path, SEED)).run() as sandbox:
         for _ in range(2):
-            with Caller(sandbox) as caller, Caller(sandbox, "user_2") as other:
+            with Caller(sandbox) as caller, Caller(sandbox, None) as other:
                 assert caller.read("/rooms/room_1/messages")[0]["content"] == "Hello"
                 assert caller.read("/assistants/asst_1")["tools"] == ["tool_1"]
                 assert caller.read("/workflow-instances")[0]["status"] == "halted"
@@ -61,32 +45,25 @@ def test_seed_is_loaded_at_start_and_after_reset(tmp_path: Path) -> None:
             sandbox.reset()
 
 
-def test_non_empty_data_file_ignores_seed(tmp_path: Path, path: Path) -> None:
+def test_non_empty_data_file_ignores_seed(tmp_path: Path) -> None:
     seed = seed_file(tmp_path, SEED)
-    with Sandbox(data=path, seed=seed).run() as sandbox, Caller(sandbox) as caller:
+    with Sandbox(data=tmp_path / "platform.db", seed=seed).run() as sandbox, Caller(sandbox) as caller:
         caller.delete("/rooms/room_1")
-    with Sandbox(data=path, seed=seed).run() as sandbox, Caller(sandbox) as caller:
+    with Sandbox(data=tmp_path / "platform.db", seed=seed).run() as sandbox, Caller(sandbox) as caller:
         assert caller.read("/rooms") == []
         assert len(caller.read("/assistants")) == 1
 
 
-def test_invalid_seed_writes_nothing(tmp_path: Path, path: Path) -> None:
+def test_invalid_seed_writes_nothing(tmp_path: Path) -> None:
     """Nothing of an invalid seed is stored, and nothing prevents the corrected seed from loading."""
     wrong = {"user_1": {**SEED["user_1"], "rooms": [{"assistant_id": "asst_no"}]}}
+    data = tmp_path / "platform.db"
     for _ in range(2):
         with pytest.raises(ValueError, match="there is no assistant"):
-            Sandbox(data=path, seed=seed_file(tmp_path, wrong))
-        # Where there is something already, it would be seed_file by a reset at last.
-        with Sandbox(data=path, seed=seed_file(tmp_path, SEED)).run() as sandbox, Caller(sandbox) as caller:
+            Sandbox(data=data, seed=seed_file(tmp_path, wrong))
+        # Where there is something already, it would be loaded by a reset at last.
+        with Sandbox(data=data, seed=seed_file(tmp_path, SEED)).run() as sandbox, Caller(sandbox) as caller:
             assert len(caller.read("/rooms")) == 1
-
-
-def test_seed_namespace_may_be_empty(tmp_path: Path) -> None:
-    with (
-        Sandbox(seed=seed_file(tmp_path, {"": SEED["user_2"]})).run() as sandbox,
-        Caller(sandbox, None) as caller,
-    ):
-        assert [tool["name"] for tool in caller.read("/tools")] == ["sub"]
 
 
 @pytest.mark.parametrize(

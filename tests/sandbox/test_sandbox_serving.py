@@ -7,23 +7,29 @@ import logging
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
+from itertools import islice
 from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Clock, Journal, Sandbox
-from interactor_ext.sandbox.http.connections import CuttableProtocol
 from interactor_ext.sandbox.http.pipeline import HANDLERS
-from interactor_ext.sandbox.http.server import Server, listen, origin, serving
-from tests.support.sandbox_caller import Caller, Listener, fetch_token, listening, problem
+from interactor_ext.sandbox.http.server import listen, origin
+from tests.support.sandbox_caller import (
+    Caller,
+    Listener,
+    connect,
+    control_url,
+    credentials_of,
+    fetch_token,
+    listening,
+    problem,
+    sandbox_process,
+)
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -133,36 +139,6 @@ def test_latency_fault_does_not_delay_stop(caplog: pytest.LogCaptureFixture) -> 
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_server_start_failure_raises_runtime_error(caplog: pytest.LogCaptureFixture) -> None:
-    @asynccontextmanager
-    async def broken(_: Starlette) -> AsyncIterator[None]:
-        raise OSError("no disk")
-        yield
-
-    server = Server(Starlette(lifespan=broken), before_shutdown=lambda: None)
-    with (
-        listen("127.0.0.1", 0) as sock,
-        pytest.raises(RuntimeError, match="did not start"),
-        serving(server, sock),
-    ):
-        raise AssertionError
-
-
-def test_connection_accepted_while_the_server_stops_is_closed() -> None:
-    server = Server(Starlette(), before_shutdown=lambda: None)
-
-    class StopsTheServer(CuttableProtocol):
-        def __init__(self, *arguments: Any, **settings: Any) -> None:
-            server._stopping.set()
-            super().__init__(*arguments, **settings)
-
-    server.config.http = StopsTheServer
-    sock = listen("127.0.0.1", 0)
-    address = sock.getsockname()
-    with serving(server, sock), socket.create_connection(address, timeout=60) as client:
-        assert client.recv(1) == b""
-
-
 async def test_async_client_works_against_threaded_server() -> None:
     with Sandbox().run() as sandbox:
         async with httpx.AsyncClient() as client:
@@ -176,7 +152,7 @@ async def test_sandbox_app_works_under_asgi_transport() -> None:
     sandbox = Sandbox()
     transport = httpx.ASGITransport(sandbox.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://platform.test") as client:
-        body = {"grant_type": "client_credentials", **credentials(sandbox)}
+        body = {"grant_type": "client_credentials", **credentials_of(sandbox)}
         answer = await client.post("/auth/api/v1/oauth/token", json=body)
         headers = {"authorization": f"Bearer {answer.json()['data']['access_token']}"}
         assert (await client.get("/api/v1/rooms", headers=headers)).status_code == 200
@@ -198,10 +174,6 @@ async def test_websocket_is_closed() -> None:
 
     await Sandbox().app({"type": "websocket", "path": "/api/v1/rooms", "headers": []}, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1000}]
-
-
-def credentials(sandbox: Sandbox) -> dict[str, str]:
-    return {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
 
 
 def test_sandbox_client_connects(sandbox: Sandbox) -> None:
@@ -229,14 +201,6 @@ def test_reset_clears_all_state(sandbox: Sandbox, caller: Caller) -> None:
     problem(caller.get("/rooms"), 401, "AUTH_ERROR")
     with Caller(sandbox) as anew:
         assert anew.read("/rooms") == []
-
-
-def test_reset_disconnects_streams(sandbox: Sandbox, caller: Caller) -> None:
-    room = caller.room()
-    with listening(caller, f"/rooms/{room['id']}/stream") as stream:
-        sandbox.reset()
-        assert stream.end() == []
-    assert sandbox.open_streams == 0
 
 
 def test_recorded_requests_mask_secrets(sandbox: Sandbox, caller: Caller) -> None:
@@ -274,7 +238,6 @@ def test_data_source_secrets_are_masked_at_any_depth(sandbox: Sandbox, caller: C
     caller.patch(f"/data-sources/{source['id']}", json={"config": SOURCE["config"]})
     caller.make("/webhooks", url="https://admin:hunter2@app.test/hook", events=["credential.expired"])
     caller.get("/tools", headers={"referer": "https://admin:hunter2@app.test/", "x-api-key": "hunter2"})
-    origin = sandbox.core_api_url.removesuffix("/api/v1")
     assert sandbox.requests[1].body["config"] == {
         "url": "postgres://***@db.test/orders",
         "dbPassword": "***",
@@ -283,8 +246,8 @@ def test_data_source_secrets_are_masked_at_any_depth(sandbox: Sandbox, caller: C
     }
     assert sandbox.requests[1].body["name"] == "Orders"
     shown = [
-        httpx.get(f"{origin}/_sandbox/requests").text,
-        httpx.get(f"{origin}/_sandbox/page/state").text,
+        httpx.get(f"{control_url(sandbox)}/requests").text,
+        httpx.get(f"{control_url(sandbox)}/page/state").text,
         repr(list(sandbox.requests)),
         str([(record.body, record.headers) for record in sandbox.requests]),
     ]
@@ -309,53 +272,6 @@ def test_journals_are_bounded_by_history() -> None:
         journal.append(number)
     assert (list(journal), len(journal), journal[-1], journal[:2]) == ([2, 3, 4], 3, 4, [2, 3])
     assert repr(journal) == "Journal([2, 3, 4])"
-
-
-def test_faults_apply_in_order(sandbox: Sandbox, caller: Caller) -> None:
-    sandbox.faults.add("list_rooms", status=503, retry_after=7, times=2)
-    sandbox.faults.add("list_rooms", namespace="user_2", status=520, code="GONE", message="Told so.")
-    for _ in range(2):
-        answer = caller.get("/rooms")
-        problem(answer, 503, "API_ERROR")
-        assert answer.headers["retry-after"] == "7"
-    assert caller.get("/rooms").status_code == 200
-    assert caller.get("/tools").status_code == 200
-    with Caller(sandbox, "user_2") as other:
-        answer = other.get("/rooms")
-        problem(answer, 520, "GONE")
-        assert (answer.json()["error"]["message"], "retry-after" in answer.headers) == ("Told so.", False)
-    sandbox.faults.add(status=429, times=None, retry_after="soon")
-    assert {caller.get(path).status_code for path in ("/rooms", "/tools", "/rooms")} == {429}
-    sandbox.faults.clear()
-    assert caller.get("/rooms").status_code == 200
-
-
-def test_latency_fault_delays_response(sandbox: Sandbox, caller: Caller) -> None:
-    sandbox.faults.add("list_rooms", latency=0.1)
-    before = time.monotonic()
-    assert caller.get("/rooms").status_code == 200
-    assert time.monotonic() - before >= 0.08  # timers may end a little early
-
-
-def test_status_fault_prevents_handler(sandbox: Sandbox, caller: Caller) -> None:
-    sandbox.faults.add("create_tool", status=500)
-    body = {"name": "a", "description": "", "parameters": {}}
-    problem(caller.post("/tools", json=body), 500, "API_ERROR")
-    assert caller.read("/tools") == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        ({"operation": "list_roms", "status": 500}, "list_roms"),
-        ({"status": 200}, "400 to 999"),
-        ({}, "status or a latency"),
-        ({"status": 500, "times": 0}, "at least 1"),
-    ],
-)
-def test_invalid_fault_raises_value_error(sandbox: Sandbox, arguments: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        sandbox.faults.add(**arguments)
 
 
 def test_clock_advances_and_resets() -> None:
@@ -387,64 +303,51 @@ def test_internal_failure_returns_500_envelope(
     assert "a bug" not in answer.text
 
 
-def test_background_failure_is_logged(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("path", ["/api/v1/rooms", "/_sandbox/faults", "/_sandbox/page/act"])
+def test_client_that_leaves_amid_its_request_leaves_no_record_and_no_error(
+    sandbox: Sandbox, caller: Caller, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
-    def broken(_: str) -> Any:
-        raise KeyError("a bug")
-
-    monkeypatch.setattr("interactor_ext.sandbox.platform.replies.pieces", broken)
-    room = caller.room()
-    caller.make(f"/rooms/{room['id']}/messages", content="Hello", stream=True)
-    deadline = time.monotonic() + 60
-    while "a background task of the sandbox failed" not in caplog.text:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def test_client_disconnect_during_request_leaves_no_record(sandbox: Sandbox, caller: Caller) -> None:
-    host, port = sandbox.core_api_url.removeprefix("http://").removesuffix("/api/v1").split(":")
+    url = httpx.URL(sandbox.core_api_url)
     before = len(sandbox.requests)
-    with socket.create_connection((host, int(port))) as sock:
-        sock.sendall(b"POST /api/v1/rooms HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+    with socket.create_connection((url.host, url.port or 80)) as sock:
+        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nX-Sandbox-Page: 1\r\nContent-Type: application/json\r\n"
+        sock.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
     assert caller.get("/rooms").status_code == 200
     assert [record.method for record in sandbox.requests[before:]] == ["GET"]
-
-
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", "--token-lifetime", "900"]
-    command += ["--allow-host", "sandbox.example.com"]
-    command += ["--allow-origin", "http://a.test", "--allow-origin", "http://b.test"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        yield process
-        process.kill()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_command_serves_until_signal(process: subprocess.Popen[str], signal_number: int) -> None:
-    assert process.stdout is not None
-    variables: dict[str, str] = {}
-    while len(variables) < 4:
-        line = process.stdout.readline()
-        assert line, "the command ended"
-        if line.startswith("export "):
-            name, _, value = line.removeprefix("export ").strip().partition("=")
-            variables[name] = value
-    body = {
-        "grant_type": "client_credentials",
-        "client_id": variables["INTERACTOR_CLIENT_ID"],
-        "client_secret": variables["INTERACTOR_CLIENT_SECRET"],
-    }
-    headers = {"host": "sandbox.example.com", "origin": "http://b.test"}
-    answer = httpx.post(f"{variables['INTERACTOR_ACCOUNT_SERVER_URL']}/oauth/token", json=body, headers=headers)
-    assert answer.json()["data"]["expires_in"] == 900
-    assert answer.headers["access-control-allow-origin"] == "http://b.test"
-    process.send_signal(signal_number)
-    rest = process.stdout.read()
-    status = process.wait(60)
-    assert "Traceback" not in rest
-    assert status == (0 if signal_number == signal.SIGINT else -signal.SIGTERM)
+def test_command_serves_until_signal_with_open_streams_and_partial_requests(signal_number: int) -> None:
+    options = ["--token-lifetime", "900", "--allow-host", "sandbox.example.com"]
+    options += ["--allow-origin", "http://a.test", "--allow-origin", "http://b.test"]
+    with sandbox_process(*options) as (process, core), connect(core) as user, ExitStack() as open_ones:
+        assert process.stdout is not None
+        lines = (line.strip() for line in process.stdout)
+        exported = (line.removeprefix("export ") for line in lines if line.startswith("export "))
+        shown = dict(line.split("=", 1) for line in islice(exported, 4))
+        body = {
+            "grant_type": "client_credentials",
+            "client_id": shown["INTERACTOR_CLIENT_ID"],
+            "client_secret": shown["INTERACTOR_CLIENT_SECRET"],
+        }
+        headers = {"host": "sandbox.example.com", "origin": "http://b.test"}
+        answer = httpx.post(f"{shown['INTERACTOR_ACCOUNT_SERVER_URL']}/oauth/token", json=body, headers=headers)
+        assert answer.json()["data"]["expires_in"] == 900
+        assert answer.headers["access-control-allow-origin"] == "http://b.test"
+        bot = user.post("/assistants", json={"name": "B", "model": "m", "system_prompt": ""}).json()["data"]["id"]
+        room = user.post("/rooms", json={"assistant_id": bot}).json()["data"]["id"]
+        for path in (f"{core}/rooms/{room}/stream", f"{core.replace('/api/v1', '/_sandbox/page')}/rooms/{room}/stream"):
+            stream = open_ones.enter_context(user.stream("GET", path))
+            assert stream.status_code == 200
+        half = open_ones.enter_context(socket.create_connection((user.base_url.host, user.base_url.port or 80)))
+        half.sendall(b"POST /api/v1/rooms HTTP/1.1\r\nHost: a.local\r\nContent-Length: 100\r\n\r\n{")
+        assert user.get("/rooms").status_code == 200
+        process.send_signal(signal_number)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == (0 if signal_number == signal.SIGINT else -signal.SIGTERM)
+    assert "Traceback" not in said
+    assert "ERROR" not in said
 
 
 def test_command_reports_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 """The sandbox under a steady load from another process: no error, no growing delay, no growing memory.
 
-INTERACTOR_SOAK_SECONDS is how long: 20 unless set, 300 in `make nightly`. The figures are printed (`pytest -rP`).
+INTERACTOR_SOAK_SECONDS is how long: 12 unless set, 300 in `make nightly`. The figures are printed (`pytest -rP`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc"),
 ]
 
-SECONDS = float(os.environ.get("INTERACTOR_SOAK_SECONDS", "20"))
+SECONDS = float(os.environ.get("INTERACTOR_SOAK_SECONDS", "12"))
 RATE = 200
 WORKERS = 32
 STREAMS, ROOMS = 500, 50

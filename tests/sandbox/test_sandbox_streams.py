@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.http.streams import Channel, Streams, Subscription
 from tests.support.sandbox_caller import Caller, Listener, listening, problem
+from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -36,16 +35,9 @@ def test_new_subscriber_gets_only_later_events(sandbox: Sandbox, caller: Caller,
     ):
         say(sandbox, room, "a", "b", "\u00e9\n")
         for listener in (one, two):
-            wait_for(lambda listener=listener: len(listener.events) == 3)  # type: ignore[misc]
+            eventually(lambda listener=listener: len(listener.events) == 3)  # type: ignore[misc]
             assert words(listener) == ["a", "b", "\u00e9\n"]
             assert listener.ids == [1, 2, 3, 4]
-
-
-def wait_for(condition: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_stream_response_has_sse_headers(caller: Caller, room: dict[str, Any]) -> None:
@@ -78,7 +70,7 @@ def test_last_event_id_resumes_stream(
     headers = {b"last-event-id": last_event_id.encode()}
     with listening(caller, f"/rooms/{room['id']}/stream", headers=headers) as stream:
         say(sandbox, room, "d")
-        wait_for(lambda: "d" in words(stream))
+        eventually(lambda: "d" in words(stream))
         assert words(stream) == [*missed, "d"]
 
 
@@ -87,30 +79,19 @@ def test_non_utf8_last_event_id_returns_422(caller: Caller, room: dict[str, Any]
     problem(response, 422, "VALIDATION_ERROR")
 
 
-def test_stream_cut_before_first_event_can_resume(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
-    say(sandbox, room, "before")
+def test_disconnected_stream_resumes_without_loss(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
     with listening(caller, f"/rooms/{room['id']}/stream") as stream:
         sandbox.disconnect_streams()
         assert stream.end() == []
-    say(sandbox, room, "meanwhile")
-    headers = {"last-event-id": f"{stream.ids[-1]}"}
-    with listening(caller, f"/rooms/{room['id']}/stream", headers=headers) as stream:
-        stream.until("message.delta")
-        assert words(stream) == ["meanwhile"]
-
-
-def test_disconnected_stream_resumes_without_loss(sandbox: Sandbox, caller: Caller, room: dict[str, Any]) -> None:
     seen: list[str] = []
-    last = 0
     for start in range(0, 60, 20):
-        headers = {"last-event-id": f"{last}"} if last else {}
+        headers = {"last-event-id": f"{stream.ids[-1]}"}
         with listening(caller, f"/rooms/{room['id']}/stream", headers=headers) as stream:
             say(sandbox, room, *(f"{number}" for number in range(start, start + 20)))
-            wait_for(lambda stream=stream: len(stream.events) >= 10)  # type: ignore[misc]
+            eventually(lambda stream=stream: len(stream.events) >= 10)  # type: ignore[misc]
             sandbox.disconnect_streams()
             stream.end()
             seen += words(stream)
-            last = stream.ids[-1]
     assert seen == [f"{number}" for number in range(60)]
 
 
@@ -130,50 +111,19 @@ def test_disconnected_subscriber_is_removed_at_once(sandbox: Sandbox, caller: Ca
     assert sandbox.open_streams == 20
     for listener in listeners:
         listener.close()
-    wait_for(lambda: sandbox.open_streams == 0)
+    eventually(lambda: sandbox.open_streams == 0)
     say(sandbox, room, "a")
     problem(caller.get("/rooms/room_no/stream"), 404, "NOT_FOUND")
 
 
 def test_workflow_stream_ends_with_done(caller: Caller) -> None:
-    states = [{"name": "wait", "type": "halting", "transitions": [{"to": "end"}]}, {"name": "end", "type": "terminal"}]
-    workflow = caller.make("/workflows", name="W", initial_state="wait", states=states)
-    instance = caller.make("/workflow-instances", workflow_id=workflow["id"])
-    path = f"/workflow-instances/{instance['id']}"
+    path = f"/workflow-instances/{caller.start()['id']}"
     with listening(caller, f"{path}/stream") as stream:
         caller.make(f"{path}/input", answer=1)
         assert [event["type"] for event in stream.end()] == ["workflow.state_changed", "done"]
         assert stream.events[0]["context"] == {"answer": 1}
     with listening(caller, f"{path}/stream", headers={"last-event-id": "1"}) as late:
         assert [event["type"] for event in late.end()] == ["workflow.halted", "workflow.state_changed", "done"]
-
-
-def test_channel_keeps_newest_events() -> None:
-    channel = Channel(keep=10)
-    for number in range(95):
-        channel.append({"type": "n", "n": number})
-    assert channel.newest == 95
-    kept = channel.after(0)
-    assert 10 <= len(kept) < 20
-    assert kept[-1].startswith(b"id: 95\n")
-    assert channel.after(94) == kept[-1:]
-    assert channel.after(95) == []
-
-
-async def test_channel_keeps_events_for_slow_subscriber(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interactor_ext.sandbox.http.streams.MAX_BEHIND", 100)
-    channel = Channel(keep=2)
-    subscription = Subscription(channel, "")
-    for number in range(50):
-        channel.append({"n": number})
-    chunks = subscription.chunks(keepalive=10, retry=None)
-    assert b"id: 0\n" in await anext(chunks)
-    assert (await anext(chunks)).count(b"data:") == 50
-    channel.append({"n": 50})
-    assert len(channel.after(0)) < 4
-    for number in range(1000):
-        channel.append({"n": number})
-    assert len(channel.after(0)) < 110
 
 
 def test_burst_larger_than_replay_reaches_subscriber() -> None:
@@ -185,12 +135,19 @@ def test_burst_larger_than_replay_reaches_subscriber() -> None:
             assert stream.ids == list(range(13))
 
 
+@pytest.mark.parametrize(("letters", "times"), [("abcdefghij", 1), ("abc", 12_000_000)])
+def test_events_beyond_replay_or_some_megabytes_are_forgotten(letters: str, times: int) -> None:
+    with Sandbox(replay=2 if times == 1 else 100).run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room()
+        say(sandbox, room, *(letter * times for letter in letters))
+        with listening(caller, f"/rooms/{room['id']}/stream", headers={"last-event-id": "0"}) as stream:
+            say(sandbox, room, "end")
+            eventually(lambda: "end" in words(stream))
+        kept = "".join(word[0] for word in words(stream)[:-1])
+        assert 0 < len(kept) < len(letters)
+        assert letters.endswith(kept)
+
+
 def test_replay_of_zero_raises_value_error() -> None:
     with pytest.raises(ValueError, match="replay must be at least 1"):
         Sandbox(replay=0)
-
-
-async def test_dropping_unknown_channel_does_nothing() -> None:
-    streams = Streams(keep=10)
-    streams.drop("room_no")
-    assert streams.open == 0

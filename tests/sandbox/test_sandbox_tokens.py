@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import string
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import jwt
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller, fetch_token, problem
+from tests.support.sandbox_caller import Caller, fetch_token, problem, revoke
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -32,11 +30,6 @@ def verified(sandbox: Sandbox, token: str, **options: Any) -> dict[str, Any]:
     )
 
 
-def revoke(sandbox: Sandbox, token: str) -> None:
-    body = {"token": token, "client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
-    assert httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json=body).is_success
-
-
 def test_token_verifies_against_jwks(sandbox: Sandbox) -> None:
     token = fetch_token(sandbox, scope="rooms:read assistants:read")
     claims = verified(sandbox, token)
@@ -44,9 +37,6 @@ def test_token_verifies_against_jwks(sandbox: Sandbox) -> None:
     assert claims["scope"] == "assistants:read rooms:read"
     assert claims["exp"] - claims["iat"] == 3600
     assert claims["jti"] != verified(sandbox, fetch_token(sandbox))["jti"]
-
-
-def test_jwks_contains_no_private_key(sandbox: Sandbox) -> None:
     [key] = httpx.get(f"{sandbox.account_server_url}/oauth/jwks").json()["keys"]
     assert set(key) == {"kty", "n", "e", "kid", "use", "alg"}
 
@@ -71,14 +61,6 @@ def test_tampered_token_returns_401(sandbox: Sandbox, change: str) -> None:
         "none": jwt.encode(claims, None, algorithm="none"),
     }[change]
     with Caller(sandbox, token=forged) as caller:
-        problem(caller.get("/rooms"), 401, "AUTH_ERROR")
-
-
-def test_revoked_token_with_valid_signature_returns_401(sandbox: Sandbox) -> None:
-    token = fetch_token(sandbox)
-    revoke(sandbox, token)
-    assert verified(sandbox, token)
-    with Caller(sandbox, token=token) as caller:
         problem(caller.get("/rooms"), 401, "AUTH_ERROR")
 
 
@@ -116,18 +98,6 @@ def other_texts(token: str) -> dict[str, str]:
     }
 
 
-def random_texts(token: str, seed: int) -> Iterator[str]:
-    """The token with one character inserted, removed or changed."""
-    chance = random.Random(seed)
-    for _ in range(60):
-        at = chance.randrange(len(token) + 1)
-        character = chance.choice(string.printable[:-6] + "\u00e9")
-        cut = chance.choice([0, 0, 1])
-        changed = token[:at] + chance.choice([character, ""]) + token[at + cut :]
-        if changed.strip(" ") != token:
-            yield changed.strip(" ")
-
-
 def answers(sandbox: Sandbox, token: str) -> set[int]:
     """How the API answers to a token, in the header and in the address of a stream."""
     core = sandbox.core_api_url
@@ -143,29 +113,15 @@ def test_only_exact_token_text_is_accepted(sandbox: Sandbox, revoked: bool) -> N
     assert len({*variants.values(), token}) >= len(variants)
     # Before the revocation as well, so that none of them is remembered from a time when the token was good.
     before = {name: answers(sandbox, text) for name, text in variants.items() if text != token}
+    for text in variants.values():
+        if text != token:
+            revoke(sandbox, text)  # has no effect
     if revoked:
         revoke(sandbox, token)
+        assert verified(sandbox, token)
     after = {name: answers(sandbox, text) for name, text in variants.items() if text != token}
     assert before == after == {name: {401} for name in after}
     assert answers(sandbox, token) == ({401} if revoked else {200, 404})
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_every_changed_character_of_token_returns_401(sandbox: Sandbox, seed: int) -> None:
-    token = fetch_token(sandbox)
-    for text in random_texts(token, seed):
-        answer = CLIENT.get(f"{sandbox.core_api_url}/rooms", headers={"authorization": f"Bearer {text}".encode()})
-        assert answer.status_code == 401, text
-
-
-def test_revoking_changed_token_text_has_no_effect(sandbox: Sandbox) -> None:
-    token = fetch_token(sandbox)
-    for text in other_texts(token).values():
-        if text != token:
-            revoke(sandbox, text)
-    assert answers(sandbox, token) == {200, 404}
-    revoke(sandbox, token)
-    assert answers(sandbox, token) == {401}
 
 
 def test_authorization_scheme_variants_accept_token_until_revoked(sandbox: Sandbox) -> None:

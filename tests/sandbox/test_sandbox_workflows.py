@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller, check_event, listening, problem
+from tests.support.sandbox_caller import END, Caller, check_event, listening, problem
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
-
-END = {"name": "end", "type": "terminal"}
 
 
 def action(name: str, to: str, **config: Any) -> dict[str, Any]:
@@ -21,14 +19,6 @@ def action(name: str, to: str, **config: Any) -> dict[str, Any]:
 
 def halting(name: str, *transitions: dict[str, str], **more: Any) -> dict[str, Any]:
     return {"name": name, "type": "halting", "transitions": list(transitions), **more}
-
-
-def define(caller: Caller, *states: dict[str, Any]) -> str:
-    return str(caller.make("/workflows", name="W", initial_state=states[0]["name"], states=list(states))["id"])
-
-
-def start(caller: Caller, *states: dict[str, Any], **context: Any) -> dict[str, Any]:
-    return caller.make("/workflow-instances", workflow_id=define(caller, *states), context=context)
 
 
 def path(instance: dict[str, Any]) -> str:
@@ -42,17 +32,12 @@ def happened(sandbox: Sandbox) -> list[str]:
 
 
 def test_action_states_run_to_terminal_state(sandbox: Sandbox, caller: Caller) -> None:
-    instance = start(caller, action("one", "two", a=1), action("two", "end", b={"c": [2]}), END, a=0, z=9)
+    instance = caller.start(action("one", "two", a=1), action("two", "end", b={"c": [2]}), END, a=0, z=9)
     assert (instance["status"], instance["current_state"]) == ("completed", "end")
     assert instance["context"] == {"a": 1, "z": 9, "b": {"c": [2]}}
     assert happened(sandbox) == ["started", "state_changed", "state_changed", "completed"]
     changes = [event["data"] for event in sandbox.events if event["event"].endswith("state_changed")]
     assert [(each["previous_state"], each["current_state"]) for each in changes] == [("one", "two"), ("two", "end")]
-
-
-def test_instance_may_start_in_terminal_state(caller: Caller) -> None:
-    instance = start(caller, END)
-    assert (instance["status"], instance["context"]) == ("completed", {})
 
 
 @pytest.mark.parametrize(("total", "end"), [(50, "small"), (500, "large"), (5000, "huge")])
@@ -64,13 +49,13 @@ def test_first_true_condition_decides_transition(caller: Caller, total: int, end
     ]
     judge = {"name": "judge", "type": "action", "transitions": transitions}
     ends = [{"name": name, "type": "terminal"} for name in ("small", "large", "huge")]
-    assert start(caller, judge, *ends, total=total)["current_state"] == end
+    assert caller.start(judge, *ends, total=total)["current_state"] == end
 
 
 def test_halted_instance_waits_until_input_satisfies_condition(sandbox: Sandbox, caller: Caller) -> None:
     presentation = {"type": "approval", "config": {"title": "Well?"}}
     review = halting("review", {"to": "end", "condition": "approved == true"}, presentation=presentation)
-    instance = start(caller, review, END, order=7)
+    instance = caller.start(review, END, order=7)
     with listening(caller, f"{path(instance)}/stream", headers={"last-event-id": "0"}) as stream:
         assert (instance["status"], instance["current_state"]) == ("halted", "review")
         waiting = caller.make(f"{path(instance)}/input", approved=False, note="no")
@@ -84,14 +69,9 @@ def test_halted_instance_waits_until_input_satisfies_condition(sandbox: Sandbox,
     assert happened(sandbox) == ["started", "halted", "state_changed", "completed"]
 
 
-def test_halting_state_without_presentation_shows_default_form(sandbox: Sandbox, caller: Caller) -> None:
-    start(caller, halting("wait"))
-    assert sandbox.events[-1]["data"]["presentation"] == {"type": "form", "config": {}}
-
-
 def test_state_may_transition_to_itself(sandbox: Sandbox, caller: Caller) -> None:
     ask = halting("ask", {"to": "end", "condition": "name"}, {"to": "ask"})
-    instance = start(caller, ask, END)
+    instance = caller.start(ask, END)
     assert caller.make(f"{path(instance)}/input", age=3)["status"] == "halted"
     assert caller.make(f"{path(instance)}/input", name="Ada")["status"] == "completed"
     assert happened(sandbox).count("halted") == 2
@@ -105,20 +85,21 @@ def test_event_takes_its_transition(caller: Caller) -> None:
         {"to": "no", "condition": "late"},
     )
     states = [wait, END, {"name": "no", "type": "terminal"}]
-    instance = start(caller, *states)
+    instance = caller.start(*states)
     problem(caller.post(f"{path(instance)}/events", json={"event": "lunch"}), 409, "CONFLICT")
     refused = caller.post(f"{path(instance)}/events", json={"event": "approve", "payload": {"level": 1}})
     problem(refused, 409, "CONFLICT")
     assert caller.read(path(instance))["context"] == {}
     done = caller.make(f"{path(instance)}/events", event="approve", payload={"level": 3})
     assert (done["current_state"], done["context"]) == ("end", {"level": 3})
-    rejected = start(caller, *states)
+    rejected = caller.start(*states)
+    caller.delete(f"/workflows/{rejected['workflow_id']}")  # its instances go on
     assert caller.make(f"{path(rejected)}/events", event="reject")["current_state"] == "no"
 
 
 def test_action_state_with_event_transitions_waits_running(caller: Caller) -> None:
     poll = {"name": "poll", "type": "action", "transitions": [{"to": "end", "event": "arrived"}]}
-    instance = start(caller, poll, END)
+    instance = caller.start(poll, END)
     assert instance["status"] == "running"
     problem(caller.post(f"{path(instance)}/input", json={}), 409, "CONFLICT")
     assert caller.make(f"{path(instance)}/events", event="arrived")["status"] == "completed"
@@ -126,7 +107,7 @@ def test_action_state_with_event_transitions_waits_running(caller: Caller) -> No
 
 def test_action_state_without_matching_transition_fails(sandbox: Sandbox, caller: Caller) -> None:
     stuck = {"name": "stuck", "type": "action", "transitions": [{"to": "end", "condition": "never"}]}
-    instance = start(caller, stuck, END)
+    instance = caller.start(stuck, END)
     assert instance["status"] == "failed"
     assert instance["error"] == "no transition of the state stuck fits"
     assert happened(sandbox) == ["started", "failed"]
@@ -137,29 +118,28 @@ def test_action_state_without_matching_transition_fails(sandbox: Sandbox, caller
 
 
 def test_workflow_loop_fails_instance(caller: Caller) -> None:
-    instance = start(caller, action("a", "b"), action("b", "a"))
+    instance = caller.start(action("a", "b"), action("b", "a"))
     assert instance["status"] == "failed"
     assert "loops" in instance["error"]
 
 
 def test_hundred_states_in_a_row_complete(caller: Caller) -> None:
     chain = [action(f"s{number}", f"s{number + 1}") for number in range(99)]
-    assert start(caller, *chain, {"name": "s99", "type": "terminal"})["status"] == "completed"
+    assert caller.start(*chain, {"name": "s99", "type": "terminal"})["status"] == "completed"
 
 
 @pytest.mark.parametrize("config", [{"x": "{{ x }}{{ x }}"}, {"x": ["{{ x }}", "{{ x }}"]}, {"x": {"x": "{{ x }}"}}])
 def test_growing_context_fails_at_size_limit(caller: Caller, config: Any) -> None:
-    instance = start(caller, action("grow", "grow", **config), x="12345678")
+    instance = caller.start(action("grow", "grow", **config), x="12345678")
     assert instance["status"] == "failed"
     assert "context grew" in instance["error"]
 
 
 def test_oversized_context_returns_422(caller: Caller) -> None:
     large = {"text": "x" * 1_000_001}
-    workflow_id = define(caller, halting("wait", {"to": "wait", "event": "again"}))
-    body = {"workflow_id": workflow_id, "context": large}
+    instance = caller.start(halting("wait", {"to": "wait", "event": "again"}))
+    body = {"workflow_id": instance["workflow_id"], "context": large}
     assert "context" in problem(caller.post("/workflow-instances", json=body), 422, "VALIDATION_ERROR")
-    instance = caller.make("/workflow-instances", workflow_id=workflow_id)
     problem(caller.post(f"{path(instance)}/input", json=large), 422, "VALIDATION_ERROR")
     event = {"event": "again", "payload": large}
     problem(caller.post(f"{path(instance)}/events", json=event), 422, "VALIDATION_ERROR")
@@ -168,11 +148,11 @@ def test_oversized_context_returns_422(caller: Caller) -> None:
 
 def test_ended_instance_rejects_input_events_and_cancel(sandbox: Sandbox, caller: Caller) -> None:
     wait = halting("wait", {"to": "wait", "event": "again"})
-    cancelled = start(caller, wait)
+    cancelled = caller.start(wait)
     assert caller.post(f"{path(cancelled)}/cancel").status_code == 204
     assert caller.read(path(cancelled))["status"] == "cancelled"
     assert happened(sandbox)[-1] == "cancelled"
-    completed, failed = start(caller, END), start(caller, action("a", "a"))
+    completed, failed = caller.start(END), caller.start(action("a", "a"))
     for instance in (cancelled, completed, failed):
         for call, body in (
             ("cancel", None),
@@ -204,7 +184,7 @@ def test_actions_write_results_to_context(sandbox: Sandbox, caller: Caller) -> N
         "actions": actions,
         "transitions": [{"to": "end", "condition": "second.status == 503"}],
     }
-    context = start(caller, decide, END, user={"name": "ada", "ages": [1, 2]})["context"]
+    context = caller.start(decide, END, user={"name": "ada", "ages": [1, 2]})["context"]
     user = context.pop("user")
     assert context == {
         "greeting": "Hello ada, [1, 2]!",
@@ -239,14 +219,9 @@ def test_invalid_workflow_definition_returns_422(caller: Caller) -> None:
     assert caller.read("/workflows") == []
 
 
-def test_instance_continues_after_workflow_is_deleted(caller: Caller) -> None:
-    instance = start(caller, halting("wait", {"to": "end"}), END)
-    caller.delete(f"/workflows/{instance['workflow_id']}")
-    assert caller.make(f"{path(instance)}/input", x=1)["status"] == "completed"
-
-
-def test_workflow_answers_thread_message(caller: Caller) -> None:
-    instance = start(caller, halting("wait"))
+def test_workflow_answers_thread_message(sandbox: Sandbox, caller: Caller) -> None:
+    instance = caller.start(halting("wait"))
+    assert sandbox.events[-1]["data"]["presentation"] == {"type": "form", "config": {}}
     sent = caller.make(f"{path(instance)}/thread/messages", content="How long?")
     thread = caller.read(f"{path(instance)}/thread")
     assert (sent["role"], sent["content"]) == ("user", "How long?")

@@ -18,7 +18,7 @@ from interactor_ext import (
     NotFoundError,
 )
 from tests.support.modes import opened, sync_and_async
-from tests.support.raw_sse_server import Connection, Handler, RawServer
+from tests.support.scripted_server import Connection, Handler, RawServer
 
 
 class Platform:
@@ -30,12 +30,12 @@ class Platform:
         self._stream = stream
 
     def __call__(self, connection: Connection) -> None:
-        if connection.target.endswith("/oauth/token"):
+        if connection.request.target.endswith("/oauth/token"):
             self.tokens += 1
             body = json.dumps({"data": {"access_token": f"t{self.tokens}", "token_type": "Bearer", "expires_in": 900}})
             connection.head(200, content_type="application/json")
             connection.send(body.encode())
-        elif connection.headers.get("authorization") != f"Bearer t{self.tokens}".encode():
+        elif connection.request.headers.get("authorization") != f"Bearer t{self.tokens}".encode():
             connection.head(401, content_type="application/json")
             connection.send(b'{"error": {"code": "AUTH_ERROR", "message": "token expired"}}')
         else:
@@ -86,9 +86,9 @@ def test_token_that_expires_during_a_stream_is_replaced(mode: str) -> None:
     assert [connection.last_event_id for connection in platform.streams] == [b"", b"3", b"6"]
     assert platform.tokens == 5
     for connection in platform.streams:
-        assert connection.headers["x-namespace"] == "Zoë".encode()
-        assert connection.headers["accept"] == b"text/event-stream"
-        assert connection.target in ("/core/rooms/room%201/stream", "/core/workflow-instances/wfi%2F1/stream")
+        assert connection.request.headers["x-namespace"] == "Zoë".encode()
+        assert connection.request.headers["accept"] == b"text/event-stream"
+        assert connection.request.target in ("/core/rooms/room%201/stream", "/core/workflow-instances/wfi%2F1/stream")
 
 
 @sync_and_async

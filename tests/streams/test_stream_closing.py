@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.support.modes import at_once, sync_and_async
-from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer
 from tests.support.stream_reader import connected, stream_of, streaming
 from tests.support.waiting import collect_garbage, eventually_async
 

@@ -26,7 +26,7 @@ from interactor_client.models import (
 from interactor_ext import InteractorError, ResponseValidationError, StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent
 from tests.support.modes import sync_and_async
-from tests.support.raw_sse_server import Connection
+from tests.support.scripted_server import Connection
 from tests.support.stream_reader import Outcome, read_from
 
 DONE = b'data: {"type":"done"}\n\n'
@@ -281,7 +281,7 @@ def test_decompression_bomb_takes_little_memory(mode: str) -> None:
     assert len(packed) < 3_000
 
     def handler(connection: Connection) -> None:
-        assert connection.headers["accept-encoding"] == b"identity"
+        assert connection.request.headers["accept-encoding"] == b"identity"
         connection.head(200, "Content-Encoding: gzip")
         connection.send(packed)
 

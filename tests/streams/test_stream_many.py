@@ -17,7 +17,7 @@ from interactor_ext.sandbox import Sandbox
 from tests.support.chaos_proxy import ChaosProxy
 from tests.support.conversations import NAMESPACE
 from tests.support.modes import at_once, opened, sync_and_async
-from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer
 from tests.support.stream_reader import connected, stream_of
 from tests.support.waiting import collect_garbage, eventually
 

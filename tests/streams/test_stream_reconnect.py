@@ -25,7 +25,7 @@ from interactor_ext import (
 )
 from interactor_ext.retry import RetryPolicy
 from tests.support.modes import sync_and_async
-from tests.support.raw_sse_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer
 from tests.support.stream_reader import collect, read_from
 from tests.support.waiting import with_enough_time
 

@@ -41,14 +41,21 @@ def shell(shell_of_all_tests: Shell, sandbox: Sandbox) -> Shell:
 
 
 @pytest.fixture
+def in_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process meet the sandbox."""
+    for name, value in {**sandbox.env, "INTERACTOR_WEBHOOK_SECRET": SECRET, "COLUMNS": "300"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
 def shown_by(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    in_sandbox: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
     """Run a command in this process, which is much faster than a process of its own; returns its output."""
 
     def run(*arguments: str, status: int = 0, **env: str) -> str:
         with monkeypatch.context() as patch:
-            for name, value in {**sandbox.env, "INTERACTOR_WEBHOOK_SECRET": SECRET, "COLUMNS": "300", **env}.items():
+            for name, value in env.items():
                 patch.setenv(name, value)
             ended = main([*arguments])
         shown = "".join(capsys.readouterr())

@@ -10,7 +10,7 @@ import email.utils
 import time
 from dataclasses import dataclass, field
 
-from tests.support.fault_server import (
+from tests.support.scripted_server import (
     BAD_GZIP,
     GOOD_BODY,
     HEAD,

@@ -1,10 +1,8 @@
-"""The inspector page of a sandbox in a browser, and a receiver for webhooks."""
+"""The inspector page of a sandbox in a browser."""
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from interactor_ext.sandbox import Sandbox
 from tests.support.browser import eventually
@@ -45,36 +43,6 @@ class Page:
     def write(self, selector: str, text: str) -> None:
         eventually(self.browser, lambda: self.browser.find_element("css selector", selector).is_displayed())
         self.browser.find_element("css selector", selector).send_keys(text)
-
-
-class Receiver(ThreadingHTTPServer):
-    """A webhook receiver that records bodies."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _WebhookHandler)
-        self.bodies: list[bytes] = []
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> Receiver:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-
-
-class _WebhookHandler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        self.server.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 def origin(sandbox: Sandbox) -> str:

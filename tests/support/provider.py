@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.support.odd_server import Answer, Asked, OddServer, js
+from tests.support.scripted_server import Answer, Asked, OddServer, js
 from tests.support.waiting import PATIENCE
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -122,6 +125,44 @@ class Caller(httpx.Client):
     def room(self, **fields: Any) -> dict[str, Any]:
         return self.make("/rooms", assistant_id=self.assistant(**fields)["id"])
 
+    def tool(self, name: str = "t", **fields: Any) -> dict[str, Any]:
+        return self.make("/tools", **{"name": name, "description": "A tool.", "parameters": {}, **fields})
+
+    def room_with_tools(self, *names: str, **fields: Any) -> dict[str, Any]:
+        return self.room(tools=[self.tool(name, **fields)["id"] for name in names])
+
+    def say(self, room: dict[str, Any], content: str, **fields: Any) -> dict[str, Any]:
+        return self.make(f"/rooms/{room['id']}/messages", content=content, **fields)
+
+    def messages(self, room: dict[str, Any]) -> list[dict[str, Any]]:
+        return list(self.read(f"/rooms/{room['id']}/messages"))
+
+    def submit(self, room: dict[str, Any], call: dict[str, Any], result: Any) -> dict[str, Any]:
+        return self.make(f"/rooms/{room['id']}/tool-results", tool_call_id=call["id"], result=result)
+
+    def start(self, *states: dict[str, Any], **context: Any) -> dict[str, Any]:
+        """An instance of a new workflow of these states; without any, of one that waits for input."""
+        workflow = self.make("/workflows", **workflow_of(*states or WAITING))
+        return self.make("/workflow-instances", workflow_id=workflow["id"], context=context)
+
+
+END = {"name": "end", "type": "terminal"}
+WAITING = ({"name": "ask", "type": "halting", "transitions": [{"to": "end"}]}, END)
+
+
+def workflow_of(*states: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "W", "initial_state": states[0]["name"], "states": list(states)}
+
+
+def seed_file(folder: Path, seed: Any) -> Path:
+    file = folder / "seed.json"
+    file.write_text(seed if isinstance(seed, str) else json.dumps(seed))
+    return file
+
+
+def credentials_of(sandbox: Sandbox) -> dict[str, str]:
+    return {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
+
 
 def _check(response: httpx.Response) -> None:
     if response.headers.get("content-type", "").startswith("text/event-stream"):
@@ -131,16 +172,27 @@ def _check(response: httpx.Response) -> None:
 
 
 def fetch_token(sandbox: Sandbox, **fields: str) -> str:
-    body = {
-        "grant_type": "client_credentials",
-        "client_id": sandbox.client_id,
-        "client_secret": sandbox.client_secret,
-        **fields,
-    }
-    response = httpx.post(f"{sandbox.account_server_url}/oauth/token", json=body)
-    check_response(response)
+    response = ask_for_token(sandbox, **fields)
     assert response.status_code == 200, response.text
     return str(response.json()["data"]["access_token"])
+
+
+def ask_for_token(sandbox: Sandbox, **fields: Any) -> httpx.Response:
+    body = {"grant_type": "client_credentials", **credentials_of(sandbox), **fields}
+    response = httpx.post(f"{sandbox.account_server_url}/oauth/token", json=body)
+    check_response(response)
+    return response
+
+
+def revoke(sandbox: Sandbox, token: str, **fields: str) -> httpx.Response:
+    body = {"token": token, **credentials_of(sandbox), **fields}
+    response = httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json=body)
+    check_response(response)
+    return response
+
+
+def control_url(sandbox: Sandbox) -> str:
+    return sandbox.core_api_url.replace("/api/v1", "/_sandbox")
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, str]:
@@ -216,6 +268,28 @@ class Listener:
             if event["type"] != "done":
                 check_event("StreamEvent", "type", event)
             self.events.append(event)
+
+
+@contextmanager
+def sandbox_process(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The sandbox in a process of its own, and the URL of its Core API. Its log comes with its output."""
+    command = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found is not None
+            yield process, found[0]
+        finally:
+            process.kill()
+
+
+def connect(core: str) -> httpx.Client:
+    """A client of a `sandbox_process`."""
+    body = {"grant_type": "client_credentials", "client_id": "sandbox_client", "client_secret": "sandbox_secret"}
+    answer = httpx.post(core.replace("/api/v1", "/auth/api/v1/oauth/token"), json=body)
+    token = answer.json()["data"]["access_token"]
+    return httpx.Client(base_url=core, headers={"authorization": f"Bearer {token}", "x-namespace": "user_1"})
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller
+from tests.support.sandbox_caller import Caller, control_url
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,13 @@ def sandbox(sandbox_server: Sandbox) -> Sandbox:
 def caller(sandbox: Sandbox) -> Iterator[Caller]:
     with Caller(sandbox) as caller:
         yield caller
+
+
+@pytest.fixture
+def control(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    """A client of `/_sandbox`, which may act as its page does."""
+    with httpx.Client(base_url=control_url(sandbox), headers={"x-sandbox-page": "1"}) as client:
+        yield client
 
 
 @pytest.fixture

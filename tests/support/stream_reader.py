@@ -19,7 +19,7 @@ from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 from tests.support.modes import Awaited
-from tests.support.raw_sse_server import Connection, Handler, RawServer
+from tests.support.scripted_server import Connection, Handler, RawServer
 
 RULES = Rules(RetryPolicy())
 # To make one takes longer than most of what is tested here.

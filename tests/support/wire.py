@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.odd_server import ASSISTANT
+from tests.support.scripted_server import ASSISTANT
 
 CORE, ACCOUNT = "https://core.example/api/v1", "https://account.example/api/v1"
 SECRET = "secret_8f3a61c9d2"

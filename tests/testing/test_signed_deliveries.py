@@ -16,7 +16,7 @@ import pytest
 
 from interactor_client.models import EVENT_MODELS
 from interactor_ext import WebhookVerificationError
-from interactor_ext.testing import SignedDelivery, WebhookFactory
+from interactor_ext.testing import WebhookFactory
 from interactor_ext.webhooks import InvalidWebhookEvent, MemoryEventStore, WebhookRouter, WebhookVerifier
 from tests.support.sandbox_caller import check_event
 
@@ -68,12 +68,9 @@ def test_unknown_event_or_field_is_refused_with_what_is_meant(make: WebhookFacto
         make("credential.expired", {"credentialId": "cred_7"})
     added = make("credential.expired", {"reason": "revoked"}, allow_unknown=True)
     assert json.loads(added.body)["data"]["reason"] == "revoked"
-
-
-def test_unknown_event_type_has_only_given_data(make: WebhookFactory) -> None:
-    delivery = make("room.archived", {"room_id": "room_1"}, allow_unknown=True)
-    assert json.loads(delivery.body)["data"] == {"room_id": "room_1"}
-    assert WebhookVerifier(SECRET).verify(delivery.body, delivery.headers).event == "room.archived"
+    unknown = make("room.archived", {"room_id": "room_1"}, allow_unknown=True)
+    assert json.loads(unknown.body)["data"] == {"room_id": "room_1"}
+    assert WebhookVerifier(SECRET).verify(unknown.body, unknown.headers).event == "room.archived"
 
 
 def test_invalid_data_gives_invalid_webhook_event(make: WebhookFactory, router: WebhookRouter) -> None:
@@ -102,24 +99,16 @@ def test_timestamp_is_in_header_and_body(make: WebhookFactory, age: float) -> No
         make("credential.expired", timestamp=moment.replace(tzinfo=None))
 
 
-def forged(make: WebhookFactory) -> SignedDelivery:
-    return make("credential.expired", secret="whsec_of_somebody_else")
-
-
-def stale(make: WebhookFactory) -> SignedDelivery:
-    return make("credential.expired", timestamp=time.time() - 3600)
-
-
-def tampered(make: WebhookFactory) -> SignedDelivery:
-    return make("credential.expired").tampered()
-
-
-@pytest.mark.parametrize("kind", [forged, stale, tampered])
-def test_tampered_forged_or_stale_delivery_is_refused(make: WebhookFactory, router: WebhookRouter, kind: Any) -> None:
-    delivery = kind(make)
-    with pytest.raises(WebhookVerificationError):
-        WebhookVerifier(SECRET).verify(delivery.body, delivery.headers)
-    assert delivery.send(router.wsgi).status == 401
+def test_tampered_forged_or_stale_delivery_is_refused(make: WebhookFactory, router: WebhookRouter) -> None:
+    deliveries = {
+        "forged": make("credential.expired", secret="whsec_of_somebody_else"),
+        "stale": make("credential.expired", timestamp=time.time() - 3600),
+        "tampered": make("credential.expired").tampered(),
+    }
+    for name, delivery in deliveries.items():
+        with pytest.raises(WebhookVerificationError):
+            WebhookVerifier(SECRET).verify(delivery.body, delivery.headers)
+        assert delivery.send(router.wsgi).status == 401, name
 
 
 @pytest.mark.parametrize("mode", ["wsgi", "asgi"])
@@ -132,14 +121,6 @@ def test_send_calls_wsgi_or_asgi_application(
     # A redelivery: the same key again.
     assert delivery.send(getattr(router, mode)).status == 200
     assert handled == [delivery.event]
-
-
-def test_send_uses_given_path(make: WebhookFactory) -> None:
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", [])
-        return [environ["PATH_INFO"].encode()]
-
-    assert make("credential.expired").send(app, "/hooks/interactor").body == b"/hooks/interactor"
 
 
 async def test_asend_runs_application_in_running_loop(
@@ -170,11 +151,8 @@ def test_post_delivers_to_server(make: WebhookFactory, url: str, handled: list[A
     assert delivery.tampered().post(url).status == 401
     assert asyncio.run(delivery.apost(url)).status == 200
     assert handled == [delivery.event]
-
-
-def test_post_without_server_raises(make: WebhookFactory) -> None:
     with pytest.raises(httpx.ConnectError):
-        make("credential.expired").post("http://127.0.0.1:9/hook")
+        delivery.post("http://127.0.0.1:9/hook")
 
 
 def test_repr_of_delivery_shows_no_secret(make: WebhookFactory) -> None:

@@ -15,7 +15,7 @@ import pytest
 from interactor_ext import AsyncInteractorClient, AuthenticationError, InteractorClient, ServerError
 from interactor_ext.sandbox import Sandbox
 from tests.support.modes import call, in_turn, sync_and_async
-from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, Reset, http, js, token_answer
+from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, Reset, http, js, token_answer
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from interactor_client.api.workflow_instances import stream_workflow_instance
 from interactor_ext import AuthenticationError, ConfigurationError
 from interactor_ext.sandbox import Sandbox
 from tests.support.modes import call, in_turn, sync_and_async
-from tests.support.odd_server import Asked, OddServer, js, token_answer
 from tests.support.sandbox_caller import DOCUMENT, Caller, problem
+from tests.support.scripted_server import Asked, OddServer, js, token_answer
 from tests.support.token_stores import RecordedStore
 from tests.support.waiting import eventually
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from interactor_ext import InteractorClient
 from interactor_ext.tokens import FileTokenStore, MemoryTokenStore, Token, TokenStore
 from interactor_ext.tokens._store import parse_token
-from tests.support.odd_server import ASSISTANT, OddServer, js
+from tests.support.scripted_server import ASSISTANT, OddServer, js
 from tests.support.waiting import in_time
 
 KEY, OTHER = "a" * 32, "b" * 32

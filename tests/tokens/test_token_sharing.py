@@ -14,10 +14,9 @@ import pytest
 
 from interactor_ext import ConfigurationError, InteractorClient
 from interactor_ext.tokens import RedisTokenStore, Token
-from tests.support.fault_server import FaultServer, fine, slow
 from tests.support.modes import call, sync_and_async
-from tests.support.odd_server import ASSISTANT, Asked, OddServer, js
 from tests.support.redis_server import redis_cluster, redis_server
+from tests.support.scripted_server import ASSISTANT, Asked, FaultServer, OddServer, fine, js, slow
 from tests.support.token_stores import RecordedStore
 from tests.support.token_worker import THREADS, open_store, settings
 from tests.support.waiting import PATIENCE, eventually

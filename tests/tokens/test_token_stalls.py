@@ -20,7 +20,7 @@ import pytest
 from interactor_ext import APIConnectionError, APITimeoutError, AsyncInteractorClient, InteractorClient
 from interactor_ext.tokens import MemoryTokenStore, RedisTokenStore, Token, TokenStore, _shared_store
 from tests.support.modes import call, sync_and_async
-from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, js
+from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js
 from tests.support.token_stores import RecordedStore
 from tests.support.waiting import PATIENCE, eventually, in_time
 

@@ -28,9 +28,9 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 from tests.support.chaos_proxy import LOST, ChaosProxy
 from tests.support.conversations import NAMESPACE, asked, chat, new_room, room_with
-from tests.support.delivery_receiver import receiving
 from tests.support.modes import call as call_with
 from tests.support.modes import sync_and_async
+from tests.support.scripted_server import receiving
 from tests.support.waiting import eventually
 from tests.support.wire import Wire
 

@@ -14,11 +14,20 @@ import trustme
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from tests.support.fault_server import ASSISTANT as BOT
-from tests.support.fault_server import Connection, Request, fine
 from tests.support.modes import sync_and_async
-from tests.support.odd_server import ASSISTANT, Answer, Asked, OddServer, http, js
-from tests.transports.test_proxies_and_tls import TlsServer, tls_server, trusting
+from tests.support.scripted_server import (
+    ASSISTANT,
+    Answer,
+    Asked,
+    Connection,
+    FaultServer,
+    OddServer,
+    Request,
+    fine,
+    http,
+    js,
+)
+from tests.transports.test_proxies_and_tls import tls_server, trusting
 
 SMUGGLED = js(200, {"data": {**ASSISTANT, "name": "of tenant A"}})
 EMPTY = http(204, content_type=None)
@@ -67,7 +76,7 @@ def test_bytes_after_a_response_never_reach_another_tenant(ending: str, foreign:
         if foreign:
             settings["transport"] = httpx.HTTPTransport() if mode == "sync" else httpx.AsyncHTTPTransport()
         assert names(mode, settings) == ["B", "C", "D"]
-        assert server.connections == 2
+        assert server.accepted == 2
 
 
 async def test_second_response_in_the_buffer_of_anyio_is_discarded() -> None:
@@ -77,8 +86,8 @@ async def test_second_response_in_the_buffer_of_anyio_is_discarded() -> None:
     asked, sent = threading.Event(), threading.Event()
 
     class Server(OddServer):
-        def _serve(self, connection: socket.socket) -> None:
-            super()._serve(Telling(connection, asked, sent))  # type: ignore[arg-type]
+        def wrap(self, sock: socket.socket) -> Any:
+            return Telling(sock, asked, sent)
 
     roomy = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)])
     with Server(answering(first + SMUGGLED)) as server:
@@ -112,13 +121,6 @@ class Telling:
         if self._asked.is_set():
             self._sent.set()
 
-    def __enter__(self) -> Any:
-        self._inner.__enter__()
-        return self
-
-    def __exit__(self, *exc_info: Any) -> None:
-        self._inner.__exit__(*exc_info)
-
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
@@ -127,14 +129,14 @@ class Telling:
 def test_connection_is_reused_after_a_clean_response(mode: str) -> None:
     with OddServer(answering(EMPTY)) as server:
         assert names(mode, server.settings) == ["B", "C", "D"]
-        assert server.connections == 1
+        assert server.accepted == 1
 
 
 @sync_and_async
 def test_connection_is_discarded_after_a_204_that_announces_a_body(mode: str) -> None:
     with OddServer(answering(b"HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\n")) as server:
         assert names(mode, server.settings) == ["B", "C", "D"]
-        assert server.connections == 2
+        assert server.accepted == 2
 
 
 class Wrapping(httpx.BaseTransport):
@@ -196,7 +198,7 @@ def test_connection_is_discarded_after_a_204_with_a_body_over_a_wrapping_transpo
     with OddServer(answering(ENDINGS[ending])) as server:
         transport = Wrapping() if mode == "sync" else AsyncWrapping()
         assert names(mode, {**server.settings, "transport": transport}) == ["B", "C", "D"]
-        assert server.connections == 2
+        assert server.accepted == 2
 
 
 def test_second_response_over_aiohttp_is_discarded() -> None:
@@ -208,9 +210,9 @@ async def test_unsolicited_response_over_aiohttp_is_discarded() -> None:
     connections: list[socket.socket] = []
 
     class Server(OddServer):
-        def _serve(self, connection: socket.socket) -> None:
-            connections.append(connection)
-            super()._serve(connection)
+        def wrap(self, sock: socket.socket) -> socket.socket:
+            connections.append(sock)
+            return sock
 
     with Server(answering(EMPTY)) as server:
         async with AsyncInteractorClient(**server.settings, transport=AiohttpTransport()) as client:
@@ -228,14 +230,14 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def tls(authority: trustme.CA) -> Iterator[TlsServer]:
-    with tls_server(authority) as server:  # type: ignore[attr-defined]
+def tls(authority: trustme.CA) -> Iterator[FaultServer]:
+    with tls_server(authority) as server:
         yield server
 
 
 @sync_and_async
 def test_second_response_in_a_tls_record_of_its_own_is_discarded(
-    mode: str, tls: TlsServer, authority: trustme.CA
+    mode: str, tls: FaultServer, authority: trustme.CA
 ) -> None:
     """Both come in one segment, and one read of anyio takes both in; decrypted is the first alone."""
 
@@ -258,4 +260,4 @@ def test_second_response_in_a_tls_record_of_its_own_is_discarded(
         "transport": make(verify=trusting(authority), trust_env=False),
         "max_retries": 0,
     }
-    assert names(mode, settings) == [BOT["name"]] * 3
+    assert names(mode, settings) == [ASSISTANT["name"]] * 3

@@ -28,7 +28,7 @@ from interactor_ext.transports._httpx_internals import (
     watch_async_network,
     watch_network,
 )
-from tests.support.fault_server import Connection, FaultServer, Request
+from tests.support.scripted_server import Connection, FaultServer, Request
 from tests.transports.test_proxies_and_tls import Proxy, tls_server, trusting
 
 FIRST = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"

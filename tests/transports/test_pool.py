@@ -19,7 +19,7 @@ import pytest
 from interactor_client.types import Operation
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from interactor_ext.transports._async_transport import ConnectionPool
-from tests.support.fault_server import Connection, FaultServer, Request, fine, send_and, slow
+from tests.support.scripted_server import Connection, FaultServer, Request, fine, send_and, slow
 from tests.support.waiting import collect_garbage
 
 STREAM = Operation("stream_room", "rooms", "GET", "/x", "core", idempotency_key=False, stream=True)
@@ -84,7 +84,7 @@ async def test_max_connections_bounds_calls_and_all_of_them_finish(
 async def test_calls_that_wait_for_a_connection_are_served_in_order(server: FaultServer) -> None:
     async with httpx.AsyncClient(transport=AsyncTransport(max_connections=1), base_url=server.url) as client:
         await asyncio.gather(*(client.get(f"/api/v1/assistants/{number}") for number in range(30)))
-    assert [int(request.path.rpartition("/")[2]) for request in server.seen] == list(range(30))
+    assert [int(request.target.rpartition("/")[2]) for request in server.seen] == list(range(30))
 
 
 async def test_waiting_for_a_connection_raises_pool_timeout(client: httpx.AsyncClient, server: FaultServer) -> None:

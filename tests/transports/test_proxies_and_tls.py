@@ -27,33 +27,10 @@ from interactor_ext import (
     InteractorError,
 )
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from tests.support.fault_server import FaultServer
+from tests.support.scripted_server import FaultServer
 from tests.support.waiting import collect_garbage
 
 TRANSPORTS = [Transport, AsyncTransport, AiohttpTransport]
-
-
-class TlsServer(FaultServer):
-    """A FaultServer behind TLS that asks its guests for a certificate, and may insist on one."""
-
-    context: ssl.SSLContext
-
-    def _serve(self, sock: socket.socket) -> None:
-        try:
-            wrapped = self.context.wrap_socket(sock, server_side=True)
-        except OSError:
-            with self._lock:
-                self._open.discard(sock)
-            sock.close()
-            return
-        with self._lock:
-            self._open.discard(sock)
-            self._open.add(wrapped)
-        super()._serve(wrapped)
-
-    @property
-    def url(self) -> str:
-        return f"https://localhost:{self._listener.getsockname()[1]}"
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +38,14 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-def tls_server(authority: trustme.CA, *, insist: bool = False) -> TlsServer:
+def tls_server(authority: trustme.CA, *, insist: bool = False) -> FaultServer:
+    """A server that may insist on a certificate of its guests."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     if insist:
         authority.configure_trust(context)
         context.verify_mode = ssl.CERT_REQUIRED
-    TlsServer.context = context
-    return TlsServer()
+    return FaultServer(tls=context)
 
 
 def trusting(authority: trustme.CA) -> ssl.SSLContext:

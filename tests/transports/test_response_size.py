@@ -15,9 +15,9 @@ import pytest
 
 from interactor_ext import APIConnectionError, InteractorClient, NotFoundError
 from interactor_ext._errors import ConfigurationError
-from tests.support.fault_server import GOOD_BODY, Action, Connection, FaultServer, Request
 from tests.support.modes import call, sync_and_async
 from tests.support.processes import environment_without_coverage
+from tests.support.scripted_server import GOOD_BODY, Action, Connection, FaultServer, Request
 
 MEGABYTE = 1024 * 1024
 
@@ -90,7 +90,7 @@ def test_codings_that_were_not_asked_for_are_refused(server: FaultServer, mode: 
     server.script = [answer(response(b"whatever", coding))]
     with pytest.raises(APIConnectionError, match="which was not asked for"):
         call(mode, settings(server), lambda client: client.assistants.get("a"))
-    assert {request.headers["accept-encoding"] for request in server.seen} == {"gzip"}
+    assert {request.headers["accept-encoding"] for request in server.seen} == {b"gzip"}
 
 
 @sync_and_async

@@ -22,8 +22,8 @@ from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorEr
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens import MemoryTokenStore, Token
 from interactor_ext.transports import AiohttpTransport, AsyncTransport
-from tests.support.fault_server import FaultServer, deaf_url, mute_url, refusing_url
 from tests.support.fault_table import CALLS, FAULTS, RETRIES, SHORT, Fault
+from tests.support.scripted_server import FaultServer, deaf_url, mute_url, refusing_url
 from tests.support.waiting import collect_garbage, with_enough_time
 
 POLICY = RetryPolicy(max_retries=RETRIES, base_delay=0.01, max_delay=0.05)

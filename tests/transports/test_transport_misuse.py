@@ -23,7 +23,7 @@ from interactor_ext import (
 )
 from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport, _resolver
-from tests.support.fault_server import Connection, FaultServer, send_and
+from tests.support.scripted_server import Connection, FaultServer, send_and
 from tests.support.waiting import collect_garbage
 
 SETTINGS: dict[str, Any] = {
