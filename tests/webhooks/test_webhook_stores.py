@@ -291,18 +291,6 @@ def test_sqlite_store_sweeps_expired_rows(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_sqlite_claim_expires_with_lease_after_clock_set_back(tmp_path: Path) -> None:
-    clock = Clock()
-    with SQLiteEventStore(tmp_path / "events.db", clock=clock) as store:
-        steps: list[Step | float] = [
-            *(claim("k", "dead", CLAIMED), 30, claim("other", "t", CLAIMED)),
-            *(-7200, claim("k", "two", IN_PROGRESS), 29, claim("k", "two", IN_PROGRESS)),
-            *(2, claim("k", "two", CLAIMED), complete("k", "two", True)),
-            *(-7200, claim("k", "three", COMPLETED)),
-        ]
-        check(store, steps, clock.pass_)
-
-
 @pytest.mark.parametrize("is_new", [True, False])
 def test_sqlite_locked_by_other_writer_raises_after_timeout(tmp_path: Path, is_new: bool) -> None:
     with SQLiteEventStore(tmp_path / "events.db", timeout=0.05) as store:
@@ -600,33 +588,6 @@ CONTRACT_OF_QUEUES: dict[str, list[Step | float]] = {
 def test_queue_keeps_its_contract(queue: EventQueue, clock: Clock, steps: list[Step | float]) -> None:
     assert isinstance(queue, EventQueue)
     check(queue, steps, clock.pass_)
-
-
-@pytest.mark.parametrize("back", [10, 3600, 86_400])
-def test_sqlite_due_times_shift_when_clock_is_set_back(tmp_path: Path, clock: Clock, back: float) -> None:
-    with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
-        keys = ("new", "leased", "delayed")
-        steps: list[Step | float] = [
-            *(step for key in keys for step in (put(key, b"", gives=True), 2)),
-            *(take(f"a worker of {key}", 60, gives=(key, b"", 1)) for key in keys),
-            put_back("new", "a worker of new", 0, gives=True),
-            retry("delayed", "a worker of delayed", 30, "", gives=True),
-            put("later", b"", gives=True),
-        ]
-        check(queue, steps, clock.pass_)
-    clock.now -= back
-    # By a process that has not seen the clock before.
-    with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
-        steps = [
-            take("d", 600, gives=("new", b"", 1)),
-            take("e", 600, gives=("later", b"", 1)),
-            take("f", 600, gives=None),
-            31,
-            take("g", 600, gives=("delayed", b"", 2)),
-            31,
-            take("h", 600, gives=("leased", b"", 2)),
-        ]
-        check(queue, steps, clock.pass_)
 
 
 def test_dead_letters_can_be_listed_replayed_and_discarded(queue: EventQueue, clock: Clock) -> None:
