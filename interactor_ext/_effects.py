@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from interactor_ext._errors import APITimeoutError
+from interactor_ext._errors import APITimeoutError, CircuitOpenError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import TaskWaiter, require_asyncio
 from interactor_ext._waiting.threads import DaemonThreads, loop_thread, remaining, timed_out, with_timeout
@@ -39,6 +39,11 @@ T = TypeVar("T")
 # What a function in a thread has left, of a time limit, once the task that waits for it is cancelled: less than service
 # managers commonly leave a process.
 _GRACE_SECONDS = 20.0
+# How long an open circuit is waited for without a deadline, and at least before the next attempt.
+_LONGEST_OUTAGE = 300.0
+_SHORTEST_PAUSE = 0.05
+# In place of a deadline that has passed: a view takes none of 0.
+_NO_TIME = 1e-6
 
 
 class Call(NamedTuple):
@@ -252,3 +257,26 @@ def promise() -> Future[Any]:
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     return future
+
+
+def despite_open_circuit(user: Any, ends_at: float | None, call: Callable[[Any], Any]) -> Effects[Any]:
+    """What a call returns, made again as soon as an open circuit lets it through. `call` is given a view in time.
+
+    Not beyond `ends_at`, an instant of `time.monotonic()`, nor for longer than some minutes: then it raises the
+    CircuitOpenError.
+    """
+    longest = time.monotonic() + _LONGEST_OUTAGE
+    gives_up_at = longest if ends_at is None else min(ends_at, longest)
+    while True:
+        try:
+            return (yield Call(call, (view_until(user, ends_at),)))
+        except CircuitOpenError as error:
+            seconds = max(error.retry_after or 0.0, _SHORTEST_PAUSE)
+            if time.monotonic() + seconds >= gives_up_at:
+                raise
+            yield Pause(seconds)
+
+
+def view_until(user: Any, ends_at: float | None) -> Any:
+    """The view, for one call or one stream that ends when all of them must: at an instant of `time.monotonic()`."""
+    return user if ends_at is None else user.with_options(deadline=max(ends_at - time.monotonic(), _NO_TIME))

@@ -10,7 +10,7 @@ import httpx
 
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._client.extras import Query, request_arguments
-from interactor_ext._client.http import AsyncViewSender, ViewSender
+from interactor_ext._client.http import AsyncViewClient, ViewClient
 from interactor_ext._client.low_level import AsyncViewApi, ViewApi
 from interactor_ext._client.reports import Health, OnResponse, RateLimit, health_from
 from interactor_ext._client.sequences import AsyncSequences, Sequences
@@ -172,14 +172,15 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         ConfigurationError: settings are missing or wrong. Nothing was sent.
     """
 
-    _sender: ViewSender
+    _http: ViewClient
 
     def _share(self, options: ClientOptions) -> SharedState:
         return shared_state.SharedState(self._config, options)
 
     def _open(self, view: View) -> None:
         self._view = view
-        self._sender = self._shared.open(view)
+        self._sender = sender = self._shared.open(view)
+        self._http = sender.http
 
     @cached_property
     def api(self) -> ViewApi:
@@ -187,7 +188,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        return ViewApi(self._sender.http)
+        return ViewApi(self._http)
 
     def get_access_token(self) -> str:
         """A token that is valid now, requested if there is none. It is a secret.
@@ -233,7 +234,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
                 or a body that is no JSON. Nothing was sent.
         """
         arguments = request_arguments(self._view.idempotency_key, method, path, params, json, headers)
-        return read_response(self._sender.http.request(**arguments), _as_it_is)
+        return read_response(self._http.request(**arguments), _as_it_is)
 
     def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
         """The URL of a room's events for a browser's EventSource, which can send no header. It holds a token: hand it
@@ -302,14 +303,15 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncSequences, AsyncResources):
     """The platform, for tasks: `InteractorClient` with coroutines. One client serves all event loops of a process."""
 
-    _sender: AsyncViewSender
+    _http: AsyncViewClient
 
     def _share(self, options: ClientOptions) -> AsyncSharedState:
         return shared_state.AsyncSharedState(self._config, options)
 
     def _open(self, view: View) -> None:
         self._view = view
-        self._sender = self._shared.open(view)
+        self._sender = sender = self._shared.open(view)
+        self._http = sender.http
 
     @cached_property
     def api(self) -> AsyncViewApi:
@@ -317,7 +319,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        return AsyncViewApi(self._sender.http)
+        return AsyncViewApi(self._http)
 
     async def get_access_token(self) -> str:
         """A token that is valid now, requested if there is none. It is a secret.
@@ -352,7 +354,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
     ) -> httpx.Response:
         """As `InteractorClient.request`."""
         arguments = request_arguments(self._view.idempotency_key, method, path, params, json, headers)
-        return read_response(await self._sender.http.request(**arguments), _as_it_is)
+        return read_response(await self._http.request(**arguments), _as_it_is)
 
     async def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
         """As `InteractorClient.room_stream_url`."""

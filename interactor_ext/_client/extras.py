@@ -16,7 +16,6 @@ _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 # Not idempotent: repeated only with a key.
 _WITH_KEY = ("POST", "PATCH")
 _FOR_ONE_CALL = frozenset({"content-type", "idempotency-key"})
-_SECRET_ENDINGS = ("key", "password", "secret", "token")
 
 
 class Extras(NamedTuple):
@@ -75,11 +74,7 @@ def request_arguments(
 
 def _secrets_in(*mappings: Mapping[str, Any]) -> tuple[str, ...]:
     named = [item for each in mappings for item in each.items() if isinstance(item[1], str)]
-    return tuple(
-        value
-        for name, value in named
-        if is_secret_name(name) or (name.lower().endswith(_SECRET_ENDINGS) and name.lower() != "idempotency-key")
-    )
+    return tuple(value for name, value in named if is_secret_name(name) or name.lower() == "key")
 
 
 def _checked_headers(headers: object, allowed: frozenset[str] = frozenset()) -> dict[str, str | None]:

@@ -9,7 +9,17 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from interactor_ext._effects import Call, Effects, Join, Pause, close_stream, open_stream, seconds_until, while_open
+from interactor_ext._effects import (
+    Call,
+    Effects,
+    Join,
+    Pause,
+    close_stream,
+    despite_open_circuit,
+    open_stream,
+    seconds_until,
+    while_open,
+)
 from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
@@ -17,7 +27,6 @@ from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, to
 from interactor_ext.chat._state import ListMessages, ReadStream, ReplyState, RunTools, Sleep
 from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._calls import PendingCall
-from interactor_ext.tools._open_circuit import despite_open_circuit
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall

@@ -1,9 +1,13 @@
-"""Where the answers of `interactor api` go: to stdout or into a file, whole or one field of them, masked or not."""
+"""Where the answers of `interactor api` go: to stdout or into a file, whole or one field of them, masked or not.
+
+The path of a field, as in `--field data.id`, is also that of `--set data.id=value`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,8 +15,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.cli.fields import select, steps
 from interactor_ext.cli.output import console, masked, note, write, write_json
+
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(-?\d*)\]")
 
 
 class Answers:
@@ -113,3 +118,35 @@ class Answers:
             is_text = self._field is not None and isinstance(value, str)
             file.write(f"{value if is_text else json.dumps(value, ensure_ascii=False, indent=2)}\n")
         write(f"Written to {self._output}.")
+
+
+def steps(path: str) -> list[str]:
+    """The parts of a path: `data[0].id` is data, 0, id; `[]` stands for every item. Raises ConfigurationError."""
+    found = [match[1] or match[2] or "[]" for match in _STEP.finditer(path)]
+    if path != "." and (not found or _STEP.sub("", path)):
+        raise ConfigurationError(f"{path!r} is no path of a field: write data.id, data[0].id or data[].id.")
+    return found
+
+
+def select(value: Any, path: str) -> list[Any]:
+    """The values at a path: one, unless `[]` is in it. Raises ConfigurationError where it leads nowhere."""
+    found = [value]
+    for step in steps(path):
+        found = [inner for each in found for inner in _within(each, step, path)]
+    return found
+
+
+def _within(value: Any, step: str, path: str) -> list[Any]:
+    if isinstance(value, dict) and step in value:
+        return [value[step]]
+    if isinstance(value, list) and step == "[]":
+        return value
+    if isinstance(value, list) and re.fullmatch(r"-?\d+", step) and -len(value) <= int(step) < len(value):
+        return [value[int(step)]]
+    if isinstance(value, dict):
+        there = f"there are {', '.join(value)}" if value else "there is nothing"
+    elif isinstance(value, list):
+        there = f"there is a list of {len(value)}: write [0], or [] for all"
+    else:
+        there = f"there is {json.dumps(value, ensure_ascii=False)[:100]}"
+    raise ConfigurationError(f"The answer has no field {path!r}: at {step!r} {there}.")

@@ -10,6 +10,7 @@ import typer
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import LazyModule
+from interactor_ext.cli.answers import steps
 from interactor_ext.cli.deliveries import (
     PATIENCE,
     SecretFile,
@@ -19,7 +20,6 @@ from interactor_ext.cli.deliveries import (
     secret_of,
     show_answer,
 )
-from interactor_ext.cli.fields import steps
 from interactor_ext.cli.output import write, write_json
 from interactor_ext.cli.sandbox import inspector_url
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings

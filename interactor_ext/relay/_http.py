@@ -59,8 +59,6 @@ _WORDS = {
     502: ("UPSTREAM_ERROR", "The service could not answer."),
     503: ("UNAVAILABLE", "The service is not available now. Try again later."),
 }
-STREAM_FAILED = "The assistant could not go on."
-STREAM_BROKE = "The connection to the assistant broke off."
 
 
 @dataclass(slots=True)

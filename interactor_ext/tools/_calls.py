@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from interactor_ext._effects import Call, Effects, Join, Pause, seconds_until
+from interactor_ext._effects import Call, Effects, Join, Pause, despite_open_circuit, seconds_until
 from interactor_ext._errors import (
     APIConnectionError,
     APIStatusError,
@@ -26,7 +26,6 @@ from interactor_ext.logs import logger
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json
-from interactor_ext.tools._open_circuit import despite_open_circuit
 from interactor_ext.tools._shapes import InvalidArgumentError, error_text
 
 if TYPE_CHECKING:

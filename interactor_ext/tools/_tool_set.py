@@ -7,14 +7,13 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterat
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from interactor_ext._effects import Call, Effects
+from interactor_ext._effects import Call, Effects, despite_open_circuit, view_until
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext.tools._calls import PendingCall, ToolRun, pending_call, require_sendable, submit
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._mcp import McpServer, mcp_server
 from interactor_ext.tools._once_registry import OnceRegistry
-from interactor_ext.tools._open_circuit import despite_open_circuit, view_until
 
 if TYPE_CHECKING:
     from mcp import Client, ClientSession

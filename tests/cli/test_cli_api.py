@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("typer", reason="pip install typer rich")
 
-from interactor_ext.cli import fields, operations
+from interactor_ext.cli import answers, operations
 from interactor_ext.sandbox import Sandbox
 from tests.cli.test_cli_webhooks import webhooks_of
 from tests.support.terminal import NAMESPACE, Shell, pexpect
@@ -124,7 +124,7 @@ def test_field_shows_one_part_of_the_answer(shell: Shell, sandbox: Sandbox) -> N
     [("a.b", [1]), ("a", [{"b": 1}]), (".", [{"a": {"b": 1}, "c": [[1], [2]]}]), ("c[0]", [[1]]), ("c[][0]", [1, 2])],
 )
 def test_paths_of_fields(path: str, found: list[Any]) -> None:
-    assert fields.select({"a": {"b": 1}, "c": [[1], [2]]}, path) == found
+    assert answers.select({"a": {"b": 1}, "c": [[1], [2]]}, path) == found
 
 
 @pytest.mark.usefixtures("as_terminal")  # as FORCE_COLOR has it, which older versions of rich would keep in mind

@@ -55,7 +55,7 @@ def objects_of(client: Any) -> list[Any]:
         client.config,
         user.api,
         user.rate_limit,
-        user._sender.http,
+        user._http,
         user._sender,
         user._view,
         client._shared,

@@ -122,7 +122,7 @@ def test_value_of_a_refused_header_is_not_quoted(wire: Wire) -> None:
 @both
 def test_repr_of_a_view_shows_names_of_its_headers_only(cls: Any, wire: Wire) -> None:
     view = cls(**wire.settings).with_options(headers={"X-Api-Key": "abcdef123456"}, query={"q": "abcdef123456"})
-    shown = f"{view!r} {view.api!r} {view._view!r} {view._sender.http.view}"
+    shown = f"{view!r} {view.api!r} {view._view!r} {view._http.view}"
     assert "abcdef123456" not in shown
     assert "x-api-key" in shown
 
@@ -337,7 +337,7 @@ def test_request_is_repeated_only_where_that_does_no_harm(
 @sync_and_async
 @pytest.mark.parametrize(("options", "query"), [({"headers": {"X-A": "1"}}, "a=b"), ({"query": {"c": 1}}, "c=1&a=b")])
 def test_extras_keep_the_query_of_a_url(mode: str, options: Any, query: str, wire: Wire) -> None:
-    call(mode, wire.settings, lambda client: client.with_options(**options)._sender.http.get("/things?a=b"))
+    call(mode, wire.settings, lambda client: client.with_options(**options)._http.get("/things?a=b"))
     assert str(wire.last.url.params) == query
 
 

@@ -164,7 +164,7 @@ def test_deadline_counts_from_the_start_of_each_call(mode: str, wire: Wire) -> N
 
 @sync_and_async
 def test_timeout_none_uses_the_default_timeout(mode: str, wire: Wire) -> None:
-    call(mode, {**wire.settings, "timeout": 7}, lambda client: client._sender.http.get("/x", timeout=None))
+    call(mode, {**wire.settings, "timeout": 7}, lambda client: client._http.get("/x", timeout=None))
     assert wire.last.extensions["timeout"] == {"connect": 5.0, "read": 7, "write": 7, "pool": 7}
 
 
@@ -273,12 +273,12 @@ class TestWhereTheTokenGoes:
     )
     @sync_and_async
     def test_token_is_not_sent_to_other_urls(self, mode: str, url: str, wire: Wire) -> None:
-        call(mode, wire.settings, lambda client: client._sender.http.get(url))
+        call(mode, wire.settings, lambda client: client._http.get(url))
         assert "authorization" not in wire.last.headers
 
     @sync_and_async
     def test_token_is_sent_to_the_full_url_of_the_core_api(self, mode: str, wire: Wire) -> None:
-        call(mode, wire.settings, lambda client: client._sender.http.get(f"{CORE}/assistants"))
+        call(mode, wire.settings, lambda client: client._http.get(f"{CORE}/assistants"))
         assert wire.last.headers["authorization"] == "Bearer token_1"
 
     @sync_and_async
@@ -296,8 +296,8 @@ class TestWhereTheTokenGoes:
         async with client_of(mode, wire.settings) as client:
             view = client.namespace("a")
             for setting in (
-                lambda: view._sender.http.cookies.set("a", "b"),
-                lambda: setattr(view._sender.http, "cookies", {}),
+                lambda: view._http.cookies.set("a", "b"),
+                lambda: setattr(view._http, "cookies", {}),
             ):
                 with pytest.raises(ConfigurationError, match="cookies"):
                     setting()
@@ -318,7 +318,7 @@ class TestClosing:
             await user.aclose()
             async with user.api:
                 pass
-            await user._sender.http.aclose()
+            await user._http.aclose()
             await user.assistants.list()
             assert (wire.closed, client.is_closed) == (0, False)
             await client.aclose()

@@ -26,7 +26,6 @@ TYPE_NAMES = {
 SENTENCES = {
     "const": "must be {wanted}",
     "minLength": "must have at least {wanted} characters",
-    "maxLength": "must have at most {wanted} characters",
     "minimum": "must be at least {wanted}",
     "maximum": "must be at most {wanted}",
     "uniqueItems": "must not hold the same item twice",
@@ -72,7 +71,7 @@ class Parameter:
             name=parameter["name"],
             place=parameter["in"],
             required=parameter.get("required", False),
-            convert=CONVERTERS.get(schema.get("type"), str),
+            convert=_integer if schema.get("type") == "integer" else str,
             validator=validator,
         )
 
@@ -96,15 +95,6 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _boolean(text: str) -> bool:
-    if text not in {"true", "false"}:
-        raise ValueError("true or false")
-    return text == "true"
-
-
-CONVERTERS: dict[Any, Callable[[str], Any]] = {"integer": _integer, "boolean": _boolean}
-
-
 def _details(error: ValidationError, prefix: str) -> Iterator[Detail]:
     path = prefix
     for part in error.absolute_path:
@@ -121,7 +111,7 @@ def _details(error: ValidationError, prefix: str) -> Iterator[Detail]:
         for name in sent:
             if name not in schema.get("properties", {}):
                 yield join(path, name), "is not a field of this request"
-    elif keyword in {"anyOf", "oneOf"}:
+    elif keyword == "anyOf":
         yield from _alternatives(error, path)
     else:
         yield path, _sentence(keyword, wanted)
